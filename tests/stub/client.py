@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Start the stub Hemera from a test and steer it.
+
+    with Stub("--courses", "20", "--participants", "3") as hemera:
+        hemera.scenario(fault={"path": "/api/service/courses", "kind": "status", "status": 503})
+        ... point the program under test at hemera.url with hemera.key ...
+        self.assertEqual([r["status"] for r in hemera.requests()], [503, 200])
+
+The arguments are those of hemera_stub.py, the members of a scenario are documented there.
+"""
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+DEFAULT_KEY = "stub-hemera-test-key-0123456789abcdef"  # what the stub accepts without --key
+TIMEOUT_S = 30  # for a call of the control interface, on a very busy machine
+
+
+class Stub:
+    """A running stub on a free port of 127.0.0.1; `url` has no slash at its end."""
+
+    def __init__(self, *arguments: str, key: str = DEFAULT_KEY):
+        program = str(Path(__file__).resolve().with_name("hemera_stub.py"))
+        self.key = key
+        self._process = subprocess.Popen(
+            [sys.executable, program, "--listen", "127.0.0.1:0", "--key", key, *arguments],
+            stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line.startswith("listening on "):
+            self.stop()
+            raise RuntimeError("the stub did not start")
+        self.url = line.split()[-1]
+
+    def __enter__(self) -> "Stub":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def scenario(self, **members: Any) -> None:
+        """Change the state; ValueError with the stub's explanation if it does not understand."""
+        self._call("POST", "scenario", json.dumps(members).encode())
+
+    def requests(self, path: str = "") -> list[dict[str, Any]]:
+        """The requests seen, oldest first; with `path` only those whose path begins with it."""
+        seen = json.loads(self._call("GET", "requests"))
+        return [entry for entry in seen if entry["path"].startswith(path)]
+
+    def clear_requests(self) -> None:
+        self._call("POST", "requests/clear")
+
+    def reset(self) -> None:
+        """Back to the state after the start, the log of requests included."""
+        self._call("POST", "reset")
+
+    def stop(self) -> None:
+        """End the process; may be called twice."""
+        self._process.terminate()
+        self._process.communicate()
+
+    def _call(self, method: str, call: str, body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(f"{self.url}/_stub/{call}", body, method=method)
+        no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with no_proxy.open(request, timeout=TIMEOUT_S) as reply:
+                return reply.read()
+        except urllib.error.HTTPError as error:
+            raise ValueError(json.loads(error.read())["error"]) from None
