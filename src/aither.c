@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+
+/* aither(1): the command line. Finds the command and reads the configuration; the verbs are in cli/. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/command.h"
+
+static void print_help(FILE *out)
+{
+	fputs("usage: aither [--config=FILE] COMMAND [OPTIONS]\n\n", out);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-11s %s\n              %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
+			COMMANDS[i].purpose);
+	fputs("\naither --version prints the version. Manual: aither(1)\n", out);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(COMMANDS[i].name, name) == 0)
+			return &COMMANDS[i];
+	return NULL;
+}
+
+static int run(const struct command *command, const char *config_path, int argc, char **argv)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+
+	config_load(&config, config_path, CONFIG_CLI);
+	if (command->needs_worker && !config_is_usable(&config)) {
+		CLEANUP(mem_freep) char *problems = config_problems_text(&config);
+
+		fprintf(stderr, "%s\n", problems);
+		return COMMAND_NOT_CONFIGURED;
+	}
+	return command->run(&config, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	const char *config_path = NULL;
+	const struct command *command;
+	int first = 1;
+
+	log_open("aither");
+	if (first < argc && strncmp(argv[first], "--config=", strlen("--config=")) == 0)
+		config_path = argv[first++] + strlen("--config=");
+	if (first < argc && strcmp(argv[first], "--version") == 0) {
+		puts(PACKAGE_STRING);
+		return COMMAND_DONE;
+	}
+	if (first < argc && strcmp(argv[first], "--help") == 0) {
+		print_help(stdout);
+		return COMMAND_DONE;
+	}
+	command = first < argc ? find_command(argv[first]) : NULL;
+	if (!command) {
+		if (first < argc)
+			command_complain("there is no command %s", argv[first]);
+		print_help(stderr);
+		return COMMAND_USAGE;
+	}
+	return run(command, config_path, argc - first, argv + first);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_BUF_H
+#define AITHER_BASE_BUF_H
+
+/*
+ * A growing byte buffer that knows its maximum. Appending beyond it fails with -E2BIG, drops the
+ * bytes and marks the buffer as overflowed; all later appends fail too, so that a writer may append
+ * many times and ask once, and the content is never more than the beginning of what was meant.
+ * The content is always followed by a NUL that does not count.
+ *
+ *	CLEANUP(buf_done) struct buf out = BUF_INIT(PAGE_SIZE_MAX);
+ *	buf_append_text(&out, "<p>");
+ *	if (buf_overflowed(&out)) ...
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+	char *data; /* owned; NULL while empty */
+	size_t length, capacity, size_max;
+	bool overflowed;
+};
+
+#define BUF_INIT(max)             \
+	{                         \
+		.size_max = (max) \
+	}
+
+void buf_init(struct buf *buf, size_t size_max);
+void buf_done(struct buf *buf);
+void buf_clear(struct buf *buf); /* keeps the memory, forgets content and overflow */
+
+/* 0 or -E2BIG. The bytes must not be the buffer's own. */
+int buf_append(struct buf *buf, const void *bytes, size_t length);
+int buf_append_text(struct buf *buf, const char *text);
+int buf_append_char(struct buf *buf, char byte);
+int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The content as a C string, "" when empty; borrowed, valid until the next change. */
+const char *buf_text(const struct buf *buf);
+
+/* Hands the memory over (owned, NUL-terminated, never NULL) and leaves an empty buffer. */
+char *buf_take(struct buf *buf);
+
+static inline bool buf_overflowed(const struct buf *buf)
+{
+	return buf->overflowed;
+}
+
+#endif

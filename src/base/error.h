@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_ERROR_H
+#define AITHER_BASE_ERROR_H
+
+/*
+ * How a failure travels: functions return 0 or a negative errno, and put the sentence for a person
+ * and the code of the HTTP API into `struct error *err`, their last parameter (NULL: not wanted).
+ *
+ *	return error_set(err, -EBADMSG, "course %s: startDate missing", id);
+ *	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the list is not an array");
+ *
+ * Callers add context with error_prefix. Whoever is at the top logs it, once.
+ */
+
+#include <stddef.h>
+
+enum error_code {
+	ERROR_INTERNAL = 0,       /* INTERNAL_ERROR 500; what error_set leaves when no code was set */
+	ERROR_BAD_REQUEST,        /* BAD_REQUEST 400 */
+	ERROR_UNAUTHORIZED,       /* 401 */
+	ERROR_SYNC_TOKEN_NOT_SET, /* 403 */
+	ERROR_NOT_FOUND,          /* 404 */
+	ERROR_NO_SYNC_JOB,        /* 404 */
+	ERROR_METHOD_NOT_ALLOWED, /* 405 */
+	ERROR_SYNC_IN_PROGRESS,   /* 409 */
+	ERROR_PAYLOAD_TOO_LARGE,  /* 413 */
+	ERROR_URI_TOO_LONG,       /* 414 */
+	ERROR_HEADERS_TOO_LARGE,  /* 431 */
+	ERROR_OUTPUT, /* OUTPUT_ERROR 500, 507 when the disk is full (errnum -ENOSPC or -EDQUOT) */
+	ERROR_HEMERA_UNREACHABLE,  /* 502 */
+	ERROR_HEMERA_AUTH_FAILED,  /* 502 */
+	ERROR_HEMERA_FAILED,       /* HEMERA_ERROR 502 */
+	ERROR_HEMERA_BAD_DATA,     /* 502 */
+	ERROR_NOT_CONFIGURED,      /* 503 */
+	ERROR_SHUTTING_DOWN,       /* 503 */
+	ERROR_WORKER_UNAVAILABLE,  /* 503 */
+	ERROR_HEMERA_RATE_LIMITED, /* 503 */
+	ERROR_HEMERA_TIMEOUT,      /* 504 */
+	ERROR_TEMPLATE,            /* TEMPLATE_ERROR 500; inside reports: a template that does not compile */
+	ERROR_MASS_DELETE_REFUSED, /* 500; only inside reports */
+	ERROR_CODES
+};
+
+/* Room for a path, a JSON path and a sentence; longer messages are cut. */
+#define ERROR_MESSAGE_MAX 1024
+
+struct error {
+	int errnum; /* negative errno */
+	enum error_code code;
+	unsigned retry_after_s; /* 0: not known */
+	char message[ERROR_MESSAGE_MAX];
+};
+
+/* Both fill *err (NULL: skipped) and return errnum; error_set with ERROR_INTERNAL as code. Where a
+ * callee has described the failure already, add to it with error_prefix instead. */
+int error_set(struct error *err, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int error_fail(struct error *err, enum error_code code, int errnum, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Puts text in front of the message: "course c1: " + message. */
+void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The code as the API spells it ("HEMERA_TIMEOUT"), never NULL. */
+const char *error_code_name(enum error_code code);
+
+/* The HTTP status that belongs to the error. */
+int error_http_status(const struct error *err);
+
+#endif

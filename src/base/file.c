@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define FILE_NAME_LENGTH_MAX 255 /* NAME_MAX of every file system in use */
+#define FILE_CHUNK_SIZE 16384
+
+/* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused right after. */
+#define FILE_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+void file_closep(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	errno = saved;
+}
+
+bool file_name_is_safe(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > FILE_NAME_LENGTH_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)name[i];
+
+		if (byte == '/' || byte < 0x20 || byte == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* Names that are not safe stay out of the message: they may hold anything. */
+static int file_check_name(const char *name, enum error_code code, struct error *err)
+{
+	if (file_name_is_safe(name))
+		return 0;
+	return error_fail(
+		err, code, -EINVAL, "a name of %zu bytes is not usable as a file name", strlen(name));
+}
+
+/* A slash at the end would make the kernel follow a symlink in the last component. Owned. */
+static char *file_without_slashes(const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return mem_strndup(path, length);
+}
+
+int file_open_directory(int parent, const char *path, int *ret_fd, struct error *err)
+{
+	CLEANUP(mem_freep) char *trimmed = file_without_slashes(path);
+	int fd, r;
+
+	r = parent == AT_FDCWD ? 0 : file_check_name(path, ERROR_INTERNAL, err);
+	if (r < 0)
+		return r;
+	fd = openat(parent, trimmed, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, -errno, "directory %s: cannot open: %m", trimmed);
+	*ret_fd = fd;
+	return 0;
+}
+
+int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, struct error *err)
+{
+	CLEANUP(mem_freep) char *trimmed = file_without_slashes(path);
+	CLEANUP(file_closep) int fd = -1;
+	bool created;
+	int r;
+
+	r = parent == AT_FDCWD ? 0 : file_check_name(path, ERROR_OUTPUT, err);
+	if (r < 0)
+		return r;
+	/* 0700 until fchmod: the umask decides nothing, and nobody comes in early. */
+	created = mkdirat(parent, trimmed, 0700) == 0;
+	if (!created && errno != EEXIST)
+		return error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot create: %m", trimmed);
+	r = file_open_directory(parent, trimmed, &fd, err);
+	if (r < 0) {
+		if (err)
+			err->code = ERROR_OUTPUT;
+		return r;
+	}
+	if (created && fchmod(fd, mode) < 0) {
+		r = error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot set mode: %m", trimmed);
+		unlinkat(parent, trimmed, AT_REMOVEDIR);
+		return r;
+	}
+	*ret_fd = file_steal(&fd);
+	return 0;
+}
+
+static int file_check_regular(int fd, const char *name, struct stat *ret_stat, struct error *err)
+{
+	if (fstat(fd, ret_stat) < 0)
+		return error_set(err, -errno, "%s: cannot examine: %m", name);
+	if (!S_ISREG(ret_stat->st_mode))
+		return error_set(err, -EINVAL, "%s: not a regular file", name);
+	return 0;
+}
+
+int file_open(int directory, const char *name, int *ret_fd, struct stat *ret_stat, struct error *err)
+{
+	CLEANUP(file_closep) int fd = -1;
+	struct stat status;
+	int r;
+
+	r = file_check_name(name, ERROR_INTERNAL, err);
+	if (r < 0)
+		return r;
+	fd = openat(directory, name, FILE_READ_FLAGS | O_NOFOLLOW);
+	if (fd < 0)
+		return error_set(err, -errno, "%s: cannot open: %m", name);
+	r = file_check_regular(fd, name, &status, err);
+	if (r < 0)
+		return r;
+	if (ret_stat)
+		*ret_stat = status;
+	*ret_fd = file_steal(&fd);
+	return 0;
+}
+
+/* Reads to the end; the size that fstat told is no more than a hint, the file may grow. */
+static int file_read_fd(int fd, const char *name, struct buf *ret_content, struct error *err)
+{
+	CLEANUP(buf_done) struct buf content = BUF_INIT(ret_content->size_max);
+	char chunk[FILE_CHUNK_SIZE];
+	ssize_t got;
+
+	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_set(err, -errno, "%s: cannot read: %m", name);
+		if (buf_append(&content, chunk, (size_t)got) < 0)
+			return error_set(err, -EFBIG, "%s: larger than %zu bytes", name, content.size_max);
+	}
+	buf_done(ret_content);
+	*ret_content = content;
+	buf_init(&content, 0);
+	return 0;
+}
+
+int file_read(
+	int directory, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
+{
+	CLEANUP(file_closep) int fd = -1;
+	struct stat status;
+	int r;
+
+	r = file_open(directory, name, &fd, &status, err);
+	if (r < 0)
+		return r;
+	r = file_read_fd(fd, name, ret_content, err);
+	if (r < 0)
+		return r;
+	if (ret_stat)
+		*ret_stat = status;
+	return 0;
+}
+
+int file_read_path(const char *path, struct buf *ret_content, struct error *err)
+{
+	CLEANUP(file_closep) int fd = open(path, FILE_READ_FLAGS);
+	struct stat status;
+	int r;
+
+	if (fd < 0)
+		return error_set(err, -errno, "%s: cannot open: %m", path);
+	r = file_check_regular(fd, path, &status, err);
+	return r < 0 ? r : file_read_fd(fd, path, ret_content, err);
+}
+
+static int file_write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, bytes, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		bytes += written;
+		length -= (size_t)written;
+	}
+	return 0;
+}
+
+/* Fills and closes the new file. Says in *ret_step what failed. */
+static int file_fill(
+	int owned_fd, const void *bytes, size_t length, mode_t mode, bool sync, const char **ret_step)
+{
+	CLEANUP(file_closep) int fd = owned_fd;
+	int r;
+
+	*ret_step = "write";
+	r = file_write_all(fd, bytes, length);
+	if (r < 0)
+		return r;
+	*ret_step = "set the mode of";
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	*ret_step = "sync";
+	if (sync && fdatasync(fd) < 0)
+		return -errno;
+	*ret_step = "close"; /* where network file systems report what write did not */
+	return close(file_steal(&fd)) < 0 && errno != EINTR ? -errno : 0;
+}
+
+int file_write(int directory, const char *name, const void *bytes, size_t length, mode_t mode, bool sync,
+	struct error *err)
+{
+	const char *step = "create";
+	int fd, r;
+
+	r = file_check_name(name, ERROR_OUTPUT, err);
+	if (r < 0)
+		return r;
+	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
+		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot remove the old file: %m", name);
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot create: %m", name);
+	r = file_fill(fd, bytes, length, mode, sync, &step);
+	if (r < 0) {
+		unlinkat(directory, name, 0);
+		errno = -r; /* for %m */
+		return error_fail(err, ERROR_OUTPUT, r, "%s: cannot %s: %m", name, step);
+	}
+	return 0;
+}
+
+int file_replace(
+	int directory, const char *name, const void *bytes, size_t length, mode_t mode, struct error *err)
+{
+	char temporary[sizeof(FILE_TEMPORARY_PREFIX) + HASH_UUID_SIZE] = FILE_TEMPORARY_PREFIX;
+	int r;
+
+	r = file_check_name(name, ERROR_OUTPUT, err);
+	if (r < 0)
+		return r;
+	/* Random: two writers must not share a temporary file, and `name` may have no room for a prefix. */
+	hash_uuid(temporary + sizeof(FILE_TEMPORARY_PREFIX) - 1);
+	r = file_write(directory, temporary, bytes, length, mode, true, err);
+	if (r < 0) {
+		error_prefix(err, "%s: ", name);
+		return r;
+	}
+	if (renameat(directory, temporary, directory, name) < 0) {
+		r = error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot replace: %m", name);
+		unlinkat(directory, temporary, 0);
+		return r;
+	}
+	if (fsync(directory) < 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot sync its directory: %m", name);
+	return 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/mem.h"
+
+#define HASH_SIZE 32 /* bytes of a SHA-256 digest */
+
+struct hash {
+	EVP_MD_CTX *context; /* owned */
+};
+
+/* libcrypto fails here only without memory, without a random source or when it is misconfigured;
+ * nothing sensible can go on then. */
+static void hash_require(int ok)
+{
+	if (ok == 1)
+		return;
+	fputs("libcrypto failed\n", stderr);
+	abort();
+}
+
+static void hash_to_hex(const unsigned char *bytes, size_t length, char *ret_hex)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < length; i++) {
+		*ret_hex++ = digits[bytes[i] >> 4];
+		*ret_hex++ = digits[bytes[i] & 15];
+	}
+	*ret_hex = '\0';
+}
+
+struct hash *hash_new(void)
+{
+	struct hash *hash = mem_zalloc(sizeof(*hash));
+
+	hash->context = EVP_MD_CTX_new();
+	hash_require(hash->context != NULL);
+	hash_require(EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL));
+	return hash;
+}
+
+void hash_freep(struct hash **hash)
+{
+	if (!*hash)
+		return;
+	EVP_MD_CTX_free((*hash)->context);
+	free(*hash);
+}
+
+void hash_update(struct hash *hash, const void *bytes, size_t length)
+{
+	hash_require(EVP_DigestUpdate(hash->context, bytes, length));
+}
+
+void hash_update_field(struct hash *hash, const char *text)
+{
+	unsigned char head[9] = { text != NULL };
+	uint64_t length = text ? strlen(text) : 0;
+
+	/* Byte by byte, so that the digest is the same on every architecture. */
+	for (size_t i = 1; i < sizeof(head); i++) {
+		head[i] = (unsigned char)(length & 0xff);
+		length >>= 8;
+	}
+	hash_update(hash, head, sizeof(head));
+	if (text)
+		hash_update(hash, text, strlen(text));
+}
+
+void hash_finish(struct hash *hash, char ret_hex[static HASH_HEX_SIZE])
+{
+	unsigned char digest[HASH_SIZE];
+
+	hash_require(EVP_DigestFinal_ex(hash->context, digest, NULL));
+	hash_to_hex(digest, sizeof(digest), ret_hex);
+}
+
+void hash_hex(const void *bytes, size_t length, char ret_hex[static HASH_HEX_SIZE])
+{
+	unsigned char digest[HASH_SIZE];
+
+	hash_require(EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL));
+	hash_to_hex(digest, sizeof(digest), ret_hex);
+}
+
+void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BASE64_SIZE])
+{
+	unsigned char digest[HASH_SIZE];
+
+	hash_require(EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL));
+	EVP_EncodeBlock((unsigned char *)ret_text, digest, sizeof(digest));
+}
+
+void hash_uuid(char ret_uuid[static HASH_UUID_SIZE])
+{
+	unsigned char random[16];
+	char hex[sizeof(random) * 2 + 1];
+
+	hash_require(RAND_bytes(random, sizeof(random)));
+	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */
+	random[8] = (unsigned char)((random[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
+	hash_to_hex(random, sizeof(random), hex);
+	snprintf(ret_uuid, HASH_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+		hex + 20);
+}
+
+bool hash_secret_equal(const char *given, size_t given_length, const char *secret)
+{
+	size_t secret_length = secret ? strlen(secret) : 0;
+	bool same_length = given_length == secret_length;
+
+	/* A secret that is not set must not be matched by an empty one. */
+	if (secret_length == 0)
+		return false;
+	/* With another length the comparison runs all the same, against `given` itself. */
+	return (CRYPTO_memcmp(given, same_length ? secret : given, given_length) == 0) & same_length;
+}
+
+static int hash_base64_value(char digit)
+{
+	if (digit >= 'A' && digit <= 'Z')
+		return digit - 'A';
+	if (digit >= 'a' && digit <= 'z')
+		return digit - 'a' + 26;
+	if (digit >= '0' && digit <= '9')
+		return digit - '0' + 52;
+	return digit == '+' ? 62 : digit == '/' ? 63 : -1;
+}
+
+/* Decodes `digits` digits without padding; returns the number of bytes, which fit. */
+static int hash_base64_digits(const char *text, size_t digits, char *ret)
+{
+	unsigned bits = 0, bit_count = 0;
+	int length = 0;
+
+	for (size_t i = 0; i < digits; i++) {
+		int value = hash_base64_value(text[i]);
+
+		if (value < 0)
+			return -EBADMSG;
+		bits = (bits << 6 | (unsigned)value) & 0xfff;
+		bit_count += 6;
+		if (bit_count < 8)
+			continue;
+		bit_count -= 8;
+		ret[length] = (char)(bits >> bit_count & 0xff);
+		if (ret[length++] == '\0')
+			return -EBADMSG;
+	}
+	/* Left-over bits must be zero: one value, one spelling (RFC 4648, section 3.5). */
+	return (bits & ((1u << bit_count) - 1)) == 0 ? length : -EBADMSG;
+}
+
+int hash_base64_decode(const char *text, size_t length, char *ret, size_t size_max)
+{
+	size_t padding = 0;
+	int decoded;
+
+	if (size_max == 0)
+		return -EBADMSG;
+	ret[0] = '\0';
+	while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
+		padding++;
+	if (length % 4 != 0 || length / 4 > (size_t)INT32_MAX / 3 || length / 4 * 3 - padding >= size_max)
+		return -EBADMSG;
+
+	decoded = hash_base64_digits(text, length - padding, ret);
+	ret[decoded < 0 ? 0 : decoded] = '\0';
+	return decoded;
+}

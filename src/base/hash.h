@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_HASH_H
+#define AITHER_BASE_HASH_H
+
+/*
+ * SHA-256 (FIPS 180-4), random identifiers and comparison in constant time; the only place that
+ * knows OpenSSL. One digest over several pieces:
+ *
+ *	CLEANUP(hash_freep) struct hash *h = hash_new();
+ *	hash_update(h, text, length);
+ *	hash_finish(h, hex);
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HASH_HEX_SIZE 65    /* 64 lower-case hexadecimal digits and NUL */
+#define HASH_BASE64_SIZE 45 /* 44 characters and NUL */
+#define HASH_UUID_SIZE 37   /* 36 characters and NUL */
+
+struct hash;
+
+struct hash *hash_new(void); /* owned */
+void hash_freep(struct hash **hash);
+void hash_update(struct hash *hash, const void *bytes, size_t length);
+
+/* Adds the text and its length, so that "ab","c" and "a","bc" differ. NULL differs from "". */
+void hash_update_field(struct hash *hash, const char *text);
+void hash_finish(struct hash *hash, char ret_hex[static HASH_HEX_SIZE]); /* once */
+
+/* The digest of one piece. */
+void hash_hex(const void *bytes, size_t length, char ret_hex[static HASH_HEX_SIZE]);
+void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BASE64_SIZE]);
+
+/* A random UUID (RFC 9562, version 4). */
+void hash_uuid(char ret_uuid[static HASH_UUID_SIZE]);
+
+/* Equal texts? The time depends on the length of `given` only, not on where they differ. Never true
+ * for a secret that is NULL or empty. */
+bool hash_secret_equal(const char *given, size_t given_length, const char *secret);
+
+/* Decodes standard base64 (RFC 4648, padded) into `ret` and terminates it with NUL. Returns the
+ * number of bytes, or -EBADMSG (not base64, a NUL inside, more than size_max - 1 bytes): then `ret`
+ * is the empty text. */
+int hash_base64_decode(const char *text, size_t length, char *ret, size_t size_max);
+
+#endif

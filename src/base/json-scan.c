@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json-scan.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json-names.h"
+#include "base/json-text.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+/* What may come next, after white space. */
+enum scan_state {
+	SCAN_VALUE,
+	SCAN_FIRST_ELEMENT, /* a value or ']' */
+	SCAN_FIRST_NAME,    /* a member or '}' */
+	SCAN_NAME,          /* a member */
+	SCAN_AFTER_VALUE,   /* ',' or the end of the container, or of the text */
+};
+
+struct scan {
+	const char *text, *at, *end; /* borrowed */
+	const struct json_limits *limits;
+	struct error *err;
+	enum scan_state state;
+	size_t node_count;
+	unsigned depth;
+	uint64_t object_count;
+	uint64_t containers[JSON_SCAN_DEPTH_MAX]; /* open ones: the number of an object, 0 for an array */
+	struct json_names names;
+};
+
+static void scan_done(struct scan *scan)
+{
+	json_names_done(&scan->names);
+}
+
+/* Line and column are computed here only: counting along would slow down every good text. */
+static int scan_fail(const struct scan *scan, int errnum, const char *problem)
+{
+	size_t line = 1, column = 1;
+
+	for (const char *byte = scan->text; byte < scan->at; byte++) {
+		if (*byte == '\n') {
+			line++;
+			column = 1;
+		} else if (((unsigned char)*byte & 0xc0) != 0x80) {
+			column++;
+		}
+	}
+	return error_set(scan->err, errnum, "line %zu, column %zu: %s", line, column, problem);
+}
+
+static int scan_peek(const struct scan *scan)
+{
+	return scan->at < scan->end ? (unsigned char)*scan->at : -1;
+}
+
+static bool scan_skip_digits(struct scan *scan)
+{
+	const char *start = scan->at;
+
+	while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
+		scan->at++;
+	return scan->at > start;
+}
+
+static void scan_skip_space(struct scan *scan)
+{
+	while (scan->at < scan->end &&
+		(*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
+		scan->at++;
+}
+
+static const char *scan_fault_text(enum json_text_fault fault)
+{
+	switch (fault) {
+	case JSON_TEXT_BAD_UTF8:
+		return "invalid UTF-8";
+	case JSON_TEXT_CONTROL:
+		return "control character in a string";
+	case JSON_TEXT_BAD_ESCAPE:
+		return "invalid escape sequence";
+	case JSON_TEXT_NUL:
+		return "\\u0000 is not permitted";
+	case JSON_TEXT_LONE_SURROGATE:
+		return "half of a surrogate pair";
+	}
+	return "invalid string";
+}
+
+/* At the opening quote. */
+static int scan_string(struct scan *scan)
+{
+	const char *start = scan->at++;
+	int32_t character;
+
+	while (scan->at < scan->end && *scan->at != '"') {
+		/* Nearly all of every text: plain ASCII without a call. */
+		if ((unsigned char)*scan->at >= 0x20 && (unsigned char)*scan->at < 0x80 &&
+			*scan->at != '\\') {
+			scan->at++;
+			continue;
+		}
+		character = json_text_next(&scan->at, scan->end);
+		if (character < 0)
+			return scan_fail(scan, -EBADMSG, scan_fault_text((enum json_text_fault)character));
+	}
+	if (scan->at == scan->end) {
+		scan->at = start;
+		return scan_fail(scan, -EBADMSG, "string without an end");
+	}
+	scan->at++;
+	return 0;
+}
+
+/* A number of the right form that double cannot hold would be read as infinity. Without an exponent
+ * there is no room for one. */
+static bool scan_number_is_finite(const char *start, size_t length)
+{
+	char copy[JSON_SCAN_NUMBER_MAX + 1];
+
+	if (!memchr(start, 'e', length) && !memchr(start, 'E', length))
+		return true;
+	memcpy(copy, start, length);
+	copy[length] = '\0';
+	return isfinite(strtod(copy, NULL));
+}
+
+/* RFC 8259, section 6. At '-' or a digit. */
+static int scan_number(struct scan *scan)
+{
+	const char *start = scan->at;
+	bool good = true;
+	size_t length;
+
+	if (*scan->at == '-')
+		scan->at++;
+	if (scan_peek(scan) == '0')
+		scan->at++; /* nothing but '.' or 'e' may follow a leading zero */
+	else
+		good = scan_skip_digits(scan);
+	if (good && scan_peek(scan) == '.') {
+		scan->at++;
+		good = scan_skip_digits(scan);
+	}
+	if (good && (scan_peek(scan) == 'e' || scan_peek(scan) == 'E')) {
+		scan->at++;
+		if (scan_peek(scan) == '+' || scan_peek(scan) == '-')
+			scan->at++;
+		good = scan_skip_digits(scan);
+	}
+	if (!good)
+		return scan_fail(scan, -EBADMSG, "invalid number");
+
+	length = (size_t)(scan->at - start);
+	if (length <= JSON_SCAN_NUMBER_MAX && scan_number_is_finite(start, length))
+		return 0;
+	scan->at = start;
+	return scan_fail(scan, -EBADMSG,
+		length > JSON_SCAN_NUMBER_MAX ? "number with too many digits" : "number too large");
+}
+
+static int scan_word(struct scan *scan)
+{
+	static const char *const words[] = { "true", "false", "null" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t length = strlen(words[i]);
+
+		if ((size_t)(scan->end - scan->at) >= length && memcmp(scan->at, words[i], length) == 0) {
+			scan->at += length;
+			return 0;
+		}
+	}
+	return scan_fail(
+		scan, -EBADMSG, scan->at == scan->end ? "the text ends too early" : "a value expected");
+}
+
+static int scan_open(struct scan *scan, bool object)
+{
+	if (scan->depth >= scan->limits->depth_max || scan->depth >= JSON_SCAN_DEPTH_MAX)
+		return scan_fail(scan, -E2BIG, "nested too deeply");
+	scan->containers[scan->depth++] = object ? ++scan->object_count : 0;
+	scan->state = object ? SCAN_FIRST_NAME : SCAN_FIRST_ELEMENT;
+	scan->at++;
+	return 0;
+}
+
+static void scan_close(struct scan *scan)
+{
+	scan->depth--;
+	scan->state = SCAN_AFTER_VALUE;
+	scan->at++;
+}
+
+static int scan_value(struct scan *scan)
+{
+	int byte = scan_peek(scan);
+
+	if (scan->node_count++ >= scan->limits->node_max)
+		return scan_fail(scan, -E2BIG, "too many values");
+	if (byte == '{' || byte == '[')
+		return scan_open(scan, byte == '{');
+	scan->state = SCAN_AFTER_VALUE;
+	if (byte == '"')
+		return scan_string(scan);
+	if (byte == '-' || (byte >= '0' && byte <= '9'))
+		return scan_number(scan);
+	return scan_word(scan);
+}
+
+/* A member name and its colon. */
+static int scan_name(struct scan *scan)
+{
+	const char *start = scan->at;
+	size_t length;
+	int r;
+
+	if (scan_peek(scan) != '"')
+		return scan_fail(scan, -EBADMSG, "a member name in quotes expected");
+	r = scan_string(scan);
+	if (r < 0)
+		return r;
+	length = (size_t)(scan->at - start) - 2; /* without the quotes */
+	if (!json_names_add(&scan->names, scan->containers[scan->depth - 1], start + 1, length)) {
+		scan->at = start;
+		return scan_fail(scan, -EBADMSG, "duplicate member name");
+	}
+	scan_skip_space(scan);
+	if (scan_peek(scan) != ':')
+		return scan_fail(scan, -EBADMSG, "':' expected");
+	scan->at++;
+	scan->state = SCAN_VALUE;
+	return 0;
+}
+
+/* Inside a container. */
+static int scan_after_value(struct scan *scan)
+{
+	bool object = scan->containers[scan->depth - 1] != 0;
+	int byte = scan_peek(scan);
+
+	if (byte == (object ? '}' : ']')) {
+		scan_close(scan);
+		return 0;
+	}
+	if (byte != ',')
+		return scan_fail(scan, -EBADMSG, object ? "',' or '}' expected" : "',' or ']' expected");
+	scan->at++;
+	scan->state = object ? SCAN_NAME : SCAN_VALUE;
+	return 0;
+}
+
+static int scan_step(struct scan *scan)
+{
+	switch (scan->state) {
+	case SCAN_FIRST_ELEMENT:
+		if (scan_peek(scan) == ']') {
+			scan_close(scan);
+			return 0;
+		}
+		return scan_value(scan);
+	case SCAN_VALUE:
+		return scan_value(scan);
+	case SCAN_FIRST_NAME:
+		if (scan_peek(scan) == '}') {
+			scan_close(scan);
+			return 0;
+		}
+		return scan_name(scan);
+	case SCAN_NAME:
+		return scan_name(scan);
+	case SCAN_AFTER_VALUE:
+		return scan_after_value(scan);
+	}
+	return -EINVAL;
+}
+
+int json_scan(const char *text, size_t length, const struct json_limits *limits, struct error *err)
+{
+	CLEANUP(scan_done)
+	struct scan scan = { .text = text,
+		.at = text,
+		.end = text + length,
+		.limits = limits,
+		.err = err,
+		.state = SCAN_VALUE };
+	int r;
+
+	if (length > limits->size_max)
+		return error_set(err, -E2BIG, "more than %zu bytes", limits->size_max);
+	json_names_init(&scan.names);
+	while (scan.state != SCAN_AFTER_VALUE || scan.depth > 0) {
+		scan_skip_space(&scan);
+		r = scan_step(&scan);
+		if (r < 0)
+			return r;
+	}
+	scan_skip_space(&scan);
+	return scan.at == scan.end ? 0 : scan_fail(&scan, -EBADMSG, "something follows the value");
+}

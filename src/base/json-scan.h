@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_JSON_SCAN_H
+#define AITHER_BASE_JSON_SCAN_H
+
+/*
+ * The strict look at JSON text before cJSON reads it (see json.h for why); private to json*.c. One
+ * pass without recursion, in time and memory linear in the text.
+ */
+
+#include <stddef.h>
+
+struct error;
+struct json_limits;
+
+/* cJSON's own limit (CJSON_NESTING_LIMIT); a larger depth_max counts as this. */
+#define JSON_SCAN_DEPTH_MAX 1000
+
+/* cJSON copies a number into 64 bytes and misreads a longer one. */
+#define JSON_SCAN_NUMBER_MAX 63
+
+/* 0 when text[0..length) is one JSON value within the limits, else -EBADMSG or -E2BIG with a message
+ * that begins with the position; columns count characters. */
+int json_scan(const char *text, size_t length, const struct json_limits *limits, struct error *err);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json-text.h"
+
+#include <stddef.h>
+
+#define CODE_POINT_MAX 0x10ffff
+
+static int32_t json_text_is_surrogate(int32_t unit, int32_t first)
+{
+	return unit >= first && unit < first + 0x400;
+}
+
+int32_t json_text_utf8(const char **at, const char *end)
+{
+	/* The least code point that needs so many bytes: anything below is overlong. */
+	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *byte = (const unsigned char *)*at;
+	ptrdiff_t length = *byte < 0x80 ? 1 : *byte < 0xc0 ? 0 : *byte < 0xe0 ? 2 : *byte < 0xf0 ? 3 : 4;
+	int32_t code_point;
+
+	(*at)++;
+	if (length == 1)
+		return *byte;
+	if (length == 0 || *byte > 0xf4 || end - (const char *)byte < length)
+		return JSON_TEXT_BAD_UTF8;
+
+	code_point = *byte & (0x7f >> length);
+	for (ptrdiff_t i = 1; i < length; i++) {
+		if ((byte[i] & 0xc0) != 0x80)
+			return JSON_TEXT_BAD_UTF8;
+		code_point = code_point << 6 | (byte[i] & 0x3f);
+	}
+	if (code_point < least[length] || code_point > CODE_POINT_MAX ||
+		(code_point >= 0xd800 && code_point <= 0xdfff))
+		return JSON_TEXT_BAD_UTF8;
+	*at += length - 1;
+	return code_point;
+}
+
+/* The unit of \uXXXX at `at`, or JSON_TEXT_BAD_ESCAPE. */
+static int32_t json_text_unit(const char *at, const char *end)
+{
+	int32_t unit = 0;
+
+	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+		return JSON_TEXT_BAD_ESCAPE;
+	for (int i = 2; i < 6; i++) {
+		char digit = at[i];
+
+		if (digit >= '0' && digit <= '9')
+			unit = unit << 4 | (digit - '0');
+		else if (digit >= 'a' && digit <= 'f')
+			unit = unit << 4 | (digit - 'a' + 10);
+		else if (digit >= 'A' && digit <= 'F')
+			unit = unit << 4 | (digit - 'A' + 10);
+		else
+			return JSON_TEXT_BAD_ESCAPE;
+	}
+	return unit;
+}
+
+/* \uXXXX, or the two of a surrogate pair. */
+static int32_t json_text_unicode_escape(const char **at, const char *end)
+{
+	int32_t high = json_text_unit(*at, end), low;
+
+	if (high < 0)
+		return high;
+	if (high == 0)
+		return JSON_TEXT_NUL;
+	if (json_text_is_surrogate(high, 0xdc00))
+		return JSON_TEXT_LONE_SURROGATE;
+	if (!json_text_is_surrogate(high, 0xd800)) {
+		*at += 6;
+		return high;
+	}
+	low = json_text_unit(*at + 6, end);
+	if (!json_text_is_surrogate(low, 0xdc00))
+		return JSON_TEXT_LONE_SURROGATE;
+	*at += 12;
+	return 0x10000 + ((high - 0xd800) << 10 | (low - 0xdc00));
+}
+
+int32_t json_text_next(const char **at, const char *end)
+{
+	static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	const char *next = *at;
+	int32_t code_point;
+
+	if ((unsigned char)*next < 0x20)
+		return JSON_TEXT_CONTROL;
+	if (*next != '\\') {
+		code_point = json_text_utf8(&next, end);
+		if (code_point >= 0)
+			*at = next;
+		return code_point;
+	}
+	if (end - next < 2)
+		return JSON_TEXT_BAD_ESCAPE;
+	if (next[1] == 'u')
+		return json_text_unicode_escape(at, end);
+	for (size_t i = 0; i < sizeof(letters) - 1; i++) {
+		if (next[1] == letters[i]) {
+			*at = next + 2;
+			return values[i];
+		}
+	}
+	return JSON_TEXT_BAD_ESCAPE;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_JSON_TEXT_H
+#define AITHER_BASE_JSON_TEXT_H
+
+/*
+ * Characters inside JSON strings, decoded strictly; private to json*.c. Both functions read one
+ * character at *at, before `end`, and move *at behind it. *at must be before `end`.
+ */
+
+#include <stdint.h>
+
+enum json_text_fault {
+	JSON_TEXT_BAD_UTF8 = -1, /* cut, overlong, surrogate, beyond U+10FFFF (RFC 3629) */
+	JSON_TEXT_CONTROL = -2,  /* U+0000 to U+001F not escaped */
+	JSON_TEXT_BAD_ESCAPE = -3,
+	JSON_TEXT_NUL = -4, /* \u0000: C strings end there, so it would change what follows */
+	JSON_TEXT_LONE_SURROGATE = -5,
+};
+
+/* A character of UTF-8. Returns the code point or JSON_TEXT_BAD_UTF8, then *at moves by one byte. */
+int32_t json_text_utf8(const char **at, const char *end);
+
+/* A character of a string literal, escaped or not. Returns the code point or a json_text_fault, then
+ * *at does not move. Does not know the closing quote: the caller stops there. */
+int32_t json_text_next(const char **at, const char *end);
+
+#endif

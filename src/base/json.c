@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/error.h"
+#include "base/json-scan.h"
+#include "base/mem.h"
+
+_Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
+
+#define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
+
+/* Before main, so that no thread and no order of calls matters. */
+__attribute__((constructor)) static void json_install_allocator(void)
+{
+	cJSON_Hooks hooks = { .malloc_fn = mem_alloc, .free_fn = free };
+
+	cJSON_InitHooks(&hooks);
+}
+
+static const cJSON *json_node(const struct json *json)
+{
+	return (const cJSON *)json;
+}
+
+static struct json *json_from_node(cJSON *node)
+{
+	return (struct json *)node;
+}
+
+int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
+	struct error *err)
+{
+	cJSON *node;
+	int r;
+
+	r = json_scan(text, length, limits, err);
+	if (r < 0)
+		return r;
+	/* Nothing follows the value and there is no NUL: the scan has seen to it. */
+	node = cJSON_ParseWithLengthOpts(text, length, NULL, 0);
+	if (!node)
+		return error_set(err, -EBADMSG, "not understood by cJSON");
+	*ret_json = json_from_node(node);
+	return 0;
+}
+
+void json_free(struct json *json)
+{
+	cJSON_Delete((cJSON *)json);
+}
+
+void json_freep(struct json **json)
+{
+	json_free(*json);
+}
+
+struct json *json_copy(const struct json *json)
+{
+	cJSON *copy;
+
+	if (!json)
+		return NULL;
+	copy = cJSON_Duplicate(json_node(json), 1);
+	/* The copy is no member of anything, whatever its original was. */
+	free(copy->string);
+	copy->string = NULL;
+	return json_from_node(copy);
+}
+
+enum json_type json_type(const struct json *json)
+{
+	if (!json)
+		return JSON_MISSING;
+	switch (json_node(json)->type & 0xff) {
+	case cJSON_False:
+	case cJSON_True:
+		return JSON_BOOL;
+	case cJSON_Number:
+		return JSON_NUMBER;
+	case cJSON_String:
+		return JSON_STRING;
+	case cJSON_Array:
+		return JSON_ARRAY;
+	case cJSON_Object:
+		return JSON_OBJECT;
+	default:
+		return JSON_NULL;
+	}
+}
+
+const char *json_type_name(enum json_type type)
+{
+	static const char *const names[] = {
+		[JSON_MISSING] = "missing",
+		[JSON_NULL] = "null",
+		[JSON_BOOL] = "boolean",
+		[JSON_NUMBER] = "number",
+		[JSON_STRING] = "string",
+		[JSON_ARRAY] = "array",
+		[JSON_OBJECT] = "object",
+	};
+
+	return (unsigned)type < ARRAY_SIZE(names) ? names[type] : "unknown";
+}
+
+const struct json *json_get(const struct json *object, const char *name)
+{
+	if (json_type(object) != JSON_OBJECT)
+		return NULL;
+	return json_from_node(cJSON_GetObjectItemCaseSensitive(json_node(object), name));
+}
+
+const struct json *json_first(const struct json *container)
+{
+	return container ? json_from_node(json_node(container)->child) : NULL;
+}
+
+const struct json *json_next(const struct json *element)
+{
+	return element ? json_from_node(json_node(element)->next) : NULL;
+}
+
+const char *json_name(const struct json *member)
+{
+	return member ? json_node(member)->string : NULL;
+}
+
+size_t json_count(const struct json *container)
+{
+	size_t count = 0;
+
+	JSON_FOREACH (element, container)
+		count++;
+	return count;
+}
+
+const char *json_string(const struct json *json)
+{
+	return json_type(json) == JSON_STRING ? json_node(json)->valuestring : NULL;
+}
+
+double json_number(const struct json *json, double otherwise)
+{
+	return json_type(json) == JSON_NUMBER ? json_node(json)->valuedouble : otherwise;
+}
+
+int64_t json_integer(const struct json *json, int64_t otherwise)
+{
+	double value;
+
+	if (json_type(json) != JSON_NUMBER)
+		return otherwise;
+	value = json_node(json)->valuedouble;
+	if (!(value >= -JSON_INTEGER_MAX && value <= JSON_INTEGER_MAX) || (double)(int64_t)value != value)
+		return otherwise;
+	return (int64_t)value;
+}
+
+bool json_bool(const struct json *json, bool otherwise)
+{
+	return json_type(json) == JSON_BOOL ? cJSON_IsTrue(json_node(json)) : otherwise;
+}
+
+struct json *json_new_object(void)
+{
+	return json_from_node(cJSON_CreateObject());
+}
+
+struct json *json_new_array(void)
+{
+	return json_from_node(cJSON_CreateArray());
+}
+
+struct json *json_new_string(const char *text)
+{
+	return json_from_node(text ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+struct json *json_new_integer(int64_t value)
+{
+	return json_from_node(cJSON_CreateNumber((double)value));
+}
+
+void json_set(struct json *object, const char *name, struct json *owned_value)
+{
+	cJSON *value = owned_value ? (cJSON *)owned_value : cJSON_CreateNull();
+
+	cJSON_AddItemToObject((cJSON *)object, name, value);
+}
+
+void json_set_string(struct json *object, const char *name, const char *text)
+{
+	json_set(object, name, json_new_string(text));
+}
+
+void json_set_integer(struct json *object, const char *name, int64_t value)
+{
+	json_set(object, name, json_new_integer(value));
+}
+
+void json_set_bool(struct json *object, const char *name, bool value)
+{
+	json_set(object, name, json_from_node(cJSON_CreateBool(value)));
+}
+
+void json_append(struct json *array, struct json *owned_value)
+{
+	cJSON *value = owned_value ? (cJSON *)owned_value : cJSON_CreateNull();
+
+	cJSON_AddItemToArray((cJSON *)array, value);
+}

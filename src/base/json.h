@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_JSON_H
+#define AITHER_BASE_JSON_H
+
+/*
+ * JSON (RFC 8259) over cJSON, which nobody else sees: `struct json` is never defined, a pointer to
+ * it is a cJSON node. Input is hostile: before cJSON reads a byte, a scan refuses invalid UTF-8,
+ * NUL, "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than
+ * depth_max, more than node_max values, duplicate member names, numbers of more than 63 characters or
+ * beyond double, and anything after the value, because cJSON accepts or silently changes each of these.
+ *
+ * Reading is total: every accessor accepts NULL and a node of another type, so a path can be
+ * followed without checks: json_string(json_get(json_get(root, "meta"), "requestId")).
+ *
+ * Member lookup is linear; iterate where objects are large, or build a json_index.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct error;
+struct json;
+
+enum json_type {
+	JSON_MISSING, /* the pointer was NULL */
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+struct json_limits {
+	size_t size_max;    /* bytes of text */
+	unsigned depth_max; /* of arrays and objects inside each other; cJSON itself stops at 1000 */
+	size_t node_max;    /* a node costs about 100 bytes of memory */
+};
+
+#define JSON_DEPTH_MAX 64 /* Hemera's deepest answer has 6 levels */
+
+/* Parses text[0..length). The message of an error gives the position: "line 1, column 17: ...".
+ * -EBADMSG: not acceptable JSON; -E2BIG: over a limit. *ret_json is owned. */
+int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
+	struct error *err);
+
+void json_free(struct json *json);
+void json_freep(struct json **json);
+struct json *json_copy(const struct json *json); /* deep, owned; NULL of NULL */
+
+enum json_type json_type(const struct json *json);
+const char *json_type_name(enum json_type type);                          /* "array" */
+const struct json *json_get(const struct json *object, const char *name); /* borrowed, NULL if absent */
+const struct json *json_first(const struct json *container);              /* first element or member */
+const struct json *json_next(const struct json *element);
+const char *json_name(const struct json *member); /* NULL for array elements */
+size_t json_count(const struct json *container);  /* walks the list */
+
+const char *json_string(const struct json *json); /* NULL unless a string */
+double json_number(const struct json *json, double otherwise);
+int64_t json_integer(const struct json *json, int64_t otherwise); /* otherwise: not integral or beyond 2^53 */
+bool json_bool(const struct json *json, bool otherwise);
+
+#define JSON_FOREACH(element, container) \
+	for (const struct json *element = json_first(container); element; element = json_next(element))
+
+/* Building. Each json_set_* adds a member at the end (names are copied; setting a name twice is a
+ * programming error); json_set and json_append take ownership of the value. NULL, as a string or as a
+ * value, becomes null. */
+struct json *json_new_object(void);
+struct json *json_new_array(void);
+struct json *json_new_string(const char *text);
+struct json *json_new_integer(int64_t value);
+void json_set(struct json *object, const char *name, struct json *owned_value);
+void json_set_string(struct json *object, const char *name, const char *text);
+void json_set_integer(struct json *object, const char *name, int64_t value); /* exact up to 2^53 */
+void json_set_bool(struct json *object, const char *name, bool value);
+void json_append(struct json *array, struct json *owned_value);
+
+/* Appends compact text; json_write_canonical with the members of every object sorted by the bytes of
+ * their names, so that equal data gives equal text. Overflow shows in the buffer. */
+void json_write(struct buf *out, const struct json *json);
+void json_write_canonical(struct buf *out, const struct json *json);
+
+/* Appends a JSON string literal, quotes included; bytes that are not UTF-8 become U+FFFD. NULL appends
+ * null. */
+void json_write_string(struct buf *out, const char *text);
+
+/* Hash index over the members of an object, for lookups in large ones. Borrows the object, which must
+ * not change meanwhile; anything but an object counts as an empty one. */
+struct json_index;
+struct json_index *json_index_new(const struct json *object);
+void json_index_freep(struct json_index **index);
+const struct json *json_index_get(const struct json_index *index, const char *name);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* The location in this file is of no use to anybody. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "base/mem.h"
+
+#define LOG_TEXT_MAX 2048 /* see log_event */
+
+/* Written by log_open only, before threads start. */
+static const char *log_program = "aither";
+static bool log_to_journal;
+
+/* Is stderr the stream that the service manager connected to the journal (and not redirected since)? */
+static bool log_stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64]; /* two numbers of 20 digits at most */
+	struct stat status;
+
+	if (!stream || fstat(STDERR_FILENO, &status) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
+void log_open(const char *program)
+{
+	log_program = program;
+	log_to_journal = log_stderr_is_journal();
+}
+
+/* A terminal obeys control characters, C0 as well as C1 (U+0080 to U+009F), and a line is an entry. */
+static void log_defuse(char *text)
+{
+	for (unsigned char *byte = (unsigned char *)text; *byte; byte++) {
+		if (*byte < 0x20 || *byte == 0x7f)
+			*byte = '?';
+		else if (*byte == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0x9f)
+			byte[0] = byte[1] = '?';
+	}
+}
+
+static void log_to_stderr(const char *text)
+{
+	CLEANUP(mem_freep) char *line = mem_printf("%s: %s", log_program, text);
+	size_t length = strlen(line);
+
+	log_defuse(line);
+	line[length] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
+	if (write(STDERR_FILENO, line, length + 1) < 0)
+		return; /* there is nowhere left to say it */
+}
+
+static void log_add(struct iovec *iov, size_t *count, const char *name, const char *value)
+{
+	char *text = mem_printf("%s=%.*s", name, LOG_TEXT_MAX, value);
+
+	iov[(*count)++] = (struct iovec){ .iov_base = text, .iov_len = strlen(text) };
+}
+
+static int log_send(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
+	const char *text)
+{
+	CLEANUP(mem_freep) struct iovec *iov = mem_resize(NULL, field_count + 4, sizeof(*iov));
+	char digit[2] = { (char)('0' + (priority & LOG_PRIMASK)), '\0' };
+	size_t count = 0;
+	int r;
+
+	log_add(iov, &count, "MESSAGE", text);
+	log_add(iov, &count, "PRIORITY", digit);
+	log_add(iov, &count, "SYSLOG_IDENTIFIER", log_program);
+	if (message_id)
+		log_add(iov, &count, "MESSAGE_ID", message_id);
+	for (size_t i = 0; i < field_count; i++) {
+		if (fields[i].value)
+			log_add(iov, &count, fields[i].name, fields[i].value);
+	}
+	r = sd_journal_sendv(iov, (int)count);
+	while (count > 0)
+		free(iov[--count].iov_base);
+	return r;
+}
+
+/* Cut to size without half a UTF-8 character at the end: journalctl shows such a text as a blob. */
+__attribute__((format(printf, 2, 0))) static void log_format(
+	char ret_text[static LOG_TEXT_MAX], const char *format, va_list arguments)
+{
+	int wanted = vsnprintf(ret_text, LOG_TEXT_MAX, format, arguments);
+	size_t length = wanted < 0 ? 0 : LOG_TEXT_MAX - 1;
+
+	if (wanted >= 0 && wanted < LOG_TEXT_MAX)
+		return;
+	while (length > 0 && ((unsigned char)ret_text[length - 1] & 0xc0) == 0x80)
+		length--;
+	if (length > 0 && (unsigned char)ret_text[length - 1] >= 0x80)
+		length--;
+	ret_text[length] = '\0';
+}
+
+static void log_emit(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
+	const char *text)
+{
+	int saved = errno;
+
+	/* A journal that does not answer must not make an event disappear. */
+	if (!log_to_journal || log_send(priority, message_id, fields, field_count, text) < 0)
+		log_to_stderr(text);
+	errno = saved;
+}
+
+void log_write(int priority, const char *format, ...)
+{
+	char text[LOG_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(text, format, arguments);
+	va_end(arguments);
+	log_emit(priority, NULL, NULL, 0, text);
+}
+
+void log_event(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
+	const char *format, ...)
+{
+	char text[LOG_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_format(text, format, arguments);
+	va_end(arguments);
+	log_emit(priority, message_id, fields, field_count, text);
+}

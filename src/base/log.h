@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_LOG_H
+#define AITHER_BASE_LOG_H
+
+/*
+ * Log once, at the top: sync, worker, web and the mains log; base, render and hemera describe
+ * failures in struct error. Goes to the journal with fields when stderr is connected to it
+ * (JOURNAL_STREAM, systemd.exec(5)), else to stderr as "program: text" lines with a <N> priority
+ * prefix left out. Never a body, a token, a key, a participant's name or text.
+ */
+
+#include <stddef.h>
+#include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
+
+/* Fields of an event, beside MESSAGE, PRIORITY and SYSLOG_IDENTIFIER. Names as in the journal:
+ * capital letters, digits, underscore, beginning with AITHER_ unless the journal defines them. */
+struct log_field {
+	const char *name;
+	const char *value; /* NULL: the field is left out */
+};
+
+/* Events that have an entry in the message catalog (units/aither.catalog). */
+#define LOG_EVENT_SYNC_DONE "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e01"
+#define LOG_EVENT_SYNC_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e02"
+#define LOG_EVENT_MANIFEST_DAMAGED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e03"
+#define LOG_EVENT_NOT_CONFIGURED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e04"
+#define LOG_EVENT_MASS_DELETE_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e05"
+#define LOG_EVENT_AUTH_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e06"
+#define LOG_EVENT_SCHEDULED_SYNC_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e07"
+
+/* Call first. `program` is borrowed for the life of the process. */
+void log_open(const char *program);
+
+void log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One structured event; message_id may be NULL. Longer texts than 2 KiB are cut. */
+void log_event(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
+	const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

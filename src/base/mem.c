@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* No allocation and no lock here: whatever would report this properly needs memory. */
+static _Noreturn void mem_exhausted(void)
+{
+	static const char text[] = "out of memory\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)ignored;
+	abort();
+}
+
+void *mem_alloc(size_t size)
+{
+	void *memory = malloc(size > 0 ? size : 1);
+
+	if (!memory)
+		mem_exhausted();
+	return memory;
+}
+
+void *mem_zalloc(size_t size)
+{
+	void *memory = calloc(1, size > 0 ? size : 1);
+
+	if (!memory)
+		mem_exhausted();
+	return memory;
+}
+
+void *mem_resize(void *memory, size_t count, size_t size)
+{
+	size_t total;
+	void *resized;
+
+	if (__builtin_mul_overflow(count, size, &total))
+		mem_exhausted();
+	resized = realloc(memory, total > 0 ? total : 1);
+	if (!resized)
+		mem_exhausted();
+	return resized;
+}
+
+char *mem_strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(mem_alloc(size), text, size);
+}
+
+char *mem_strndup(const char *text, size_t length_max)
+{
+	size_t length = strnlen(text, length_max);
+	char *copy = mem_alloc(length + 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+char *mem_printf(const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		mem_exhausted();
+
+	text = mem_alloc((size_t)length + 1);
+	va_start(arguments, format);
+	vsnprintf(text, (size_t)length + 1, format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+void mem_freep(void *variable)
+{
+	void *memory;
+
+	/* A cleanup handler gets the address of a variable of any pointer type; memcpy is the way to
+	 * read it that strict aliasing permits. */
+	memcpy(&memory, variable, sizeof(memory));
+	free(memory);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/time.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define TIME_ZONE_DIRECTORY "/usr/share/zoneinfo/"
+#define TIME_ZONE_NAME_MAX 64 /* the longest name of the database has 32 characters */
+
+#define DAY_MS INT64_C(86400000)
+#define UNIX_MS_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
+#define UNIX_MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
+
+struct date {
+	int year, month, day;
+};
+
+static bool time_is_leap_year(int year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int time_days_in_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	return month == 2 && time_is_leap_year(year) ? 29 : days[month - 1];
+}
+
+/* Days from 0001-01-01 to 1 January of a year >= 1. */
+static int time_days_before_year(int year)
+{
+	int past = year - 1;
+
+	return past * 365 + past / 4 - past / 100 + past / 400;
+}
+
+/* Days from 1970-01-01. No timegm: it would accept and normalise 30 February. */
+static int64_t time_days_from_date(const struct date *date)
+{
+	int days = time_days_before_year(date->year) - time_days_before_year(1970);
+
+	for (int month = 1; month < date->month; month++)
+		days += time_days_in_month(date->year, month);
+	return days + date->day - 1;
+}
+
+static struct date time_date_from_days(int64_t unix_days)
+{
+	int days = (int)unix_days + time_days_before_year(1970); /* since 0001-01-01 */
+	struct date date = { .year = days / 366 + 1, .month = 1 };
+
+	/* The estimate is never too late, and 20 years too early at most. */
+	while (days >= time_days_before_year(date.year + 1))
+		date.year++;
+	days -= time_days_before_year(date.year);
+	while (days >= time_days_in_month(date.year, date.month))
+		days -= time_days_in_month(date.year, date.month++);
+	date.day = days + 1;
+	return date;
+}
+
+static int64_t time_clamp(int64_t unix_ms)
+{
+	return unix_ms < UNIX_MS_MIN ? UNIX_MS_MIN : unix_ms > UNIX_MS_MAX ? UNIX_MS_MAX : unix_ms;
+}
+
+uint64_t time_mono_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int64_t time_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
+{
+	int64_t ms = time_clamp(unix_ms);
+	int64_t days = ms / DAY_MS - (ms % DAY_MS < 0); /* rounded down, also before 1970 */
+	unsigned rest = (unsigned)(ms - days * DAY_MS);
+	struct date date = time_date_from_days(days);
+
+	/* The remainders change nothing; they show the compiler that the text fits. */
+	snprintf(ret_text, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)date.year % 10000,
+		(unsigned)date.month % 100, (unsigned)date.day % 100, rest / 3600000 % 100, rest / 60000 % 60,
+		rest / 1000 % 60, rest % 1000);
+}
+
+static int time_parse_digits(const char *text, int digits)
+{
+	int value = 0;
+
+	for (int i = 0; i < digits; i++)
+		value = value * 10 + (text[i] - '0');
+	return value;
+}
+
+int time_parse(const char *text, int64_t *ret_unix_ms)
+{
+	static const char shape[] = "0000-00-00T00:00:00.000Z";
+	struct date date;
+	int hour, minute, second, ms;
+
+	if (strlen(text) != sizeof(shape) - 1)
+		return -EBADMSG;
+	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+			return -EBADMSG;
+	}
+	date.year = time_parse_digits(text, 4);
+	date.month = time_parse_digits(text + 5, 2);
+	date.day = time_parse_digits(text + 8, 2);
+	hour = time_parse_digits(text + 11, 2);
+	minute = time_parse_digits(text + 14, 2);
+	second = time_parse_digits(text + 17, 2);
+	ms = time_parse_digits(text + 20, 3);
+	if (date.year < 1 || date.month < 1 || date.month > 12 || date.day < 1 ||
+		date.day > time_days_in_month(date.year, date.month))
+		return -EBADMSG;
+	if (hour > 23 || minute > 59 || second > 59)
+		return -EBADMSG;
+
+	*ret_unix_ms = time_days_from_date(&date) * DAY_MS +
+		       ((hour * INT64_C(60) + minute) * 60 + second) * INT64_C(1000) + ms;
+	return 0;
+}
+
+static bool time_zone_name_is_safe(const char *name)
+{
+	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
+	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
+
+	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/';
+}
+
+/* glibc silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
+static bool time_zone_exists(const char *name)
+{
+	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
+	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char magic[4];
+
+	return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+	       memcmp(magic, "TZif", sizeof(magic)) == 0;
+}
+
+int time_zone_set(const char *iana_name)
+{
+	CLEANUP(mem_freep) char *zone = NULL;
+
+	if (!time_zone_name_is_safe(iana_name) || !time_zone_exists(iana_name))
+		return -EINVAL;
+	zone = mem_printf(":%s", iana_name);
+	if (setenv("TZ", zone, 1) < 0)
+		return -errno;
+	tzset();
+	return 0;
+}
+
+struct time_local time_local(int64_t unix_ms)
+{
+	int64_t ms = time_clamp(unix_ms);
+	time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
+	struct tm tm = { 0 };
+
+	localtime_r(&seconds, &tm);
+	return (struct time_local){
+		.year = tm.tm_year + 1900,
+		.month = tm.tm_mon + 1,
+		.day = tm.tm_mday,
+		.hour = tm.tm_hour,
+		.minute = tm.tm_min,
+		.weekday = tm.tm_wday,
+	};
+}

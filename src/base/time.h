@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_TIME_H
+#define AITHER_BASE_TIME_H
+
+/*
+ * Two clocks and one text form. Deadlines, intervals and ages count on the monotonic clock;
+ * wall-clock times are milliseconds since 1970-01-01 UTC and only for people and for files.
+ * The text form is RFC 3339 in UTC with milliseconds, as Hemera writes it:
+ * "2026-03-14T23:00:00.000Z".
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TIME_TEXT_SIZE 25 /* 24 characters and NUL */
+
+uint64_t time_mono_ms(void);
+int64_t time_now_ms(void);
+
+/* Years 0001 to 9999; anything else is shown as the nearest of these. */
+void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
+
+/* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise. */
+int time_parse(const char *text, int64_t *ret_unix_ms);
+
+/* Sets the zone of all later time_local calls: an IANA name that /usr/share/zoneinfo has, else
+ * -EINVAL. Call it once, before threads start. */
+int time_zone_set(const char *iana_name);
+
+struct time_local {
+	int year, month, day; /* month 1..12 */
+	int hour, minute;
+	int weekday; /* 0 = Sunday */
+};
+
+struct time_local time_local(int64_t unix_ms);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_COMMAND_H
+#define AITHER_CLI_COMMAND_H
+
+/*
+ * The verbs of aither(1), one file each. A command gets its own argv (argv[0] is the verb) and returns the
+ * exit code of the program:
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+struct error;
+struct workerclient_response;
+
+enum command_exit {
+	COMMAND_DONE = 0,
+	COMMAND_FAILED = 1, /* the sync failed */
+	COMMAND_PARTIAL = 2, /* a part of the courses failed */
+	COMMAND_USAGE = 64, /* from here on as in sysexits.h */
+	COMMAND_BAD_DATA = 65, /* template or data */
+	COMMAND_UNREACHABLE = 69, /* no worker */
+	COMMAND_RUNNING_ALREADY = 75,
+	COMMAND_NOT_PERMITTED = 77,
+	COMMAND_NOT_CONFIGURED = 78,
+};
+
+struct command {
+	const char *name, *arguments, *purpose;
+	int (*run)(const struct config *config, int argc, char **argv);
+	bool needs_worker; /* config is read for the worker's socket */
+};
+
+extern const struct command COMMANDS[];
+extern const size_t COMMAND_COUNT;
+
+int command_sync(const struct config *config, int argc, char **argv);
+int command_status(const struct config *config, int argc, char **argv);
+int command_render(const struct config *config, int argc, char **argv);
+int command_set_secret(const struct config *config, int argc, char **argv);
+
+/* ---- what they share (cli/command.c) ---- */
+
+/* Long options that are switches: finds argv[i] among `names` and sets its bit; -1 and a sentence on
+ * stderr for anything else, `--help` included (then *ret_exit is 0). */
+int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
+
+/* "aither: text" on stderr. */
+void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The exit code for a call that failed before any answer. */
+int command_exit_of_failure(const struct error *error);
+
+/* The directory of the shipped templates: AITHER_SHIPPED_TEMPLATES or the installed one. */
+const char *command_shipped_templates(void);
+
+#endif

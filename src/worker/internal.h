@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WORKER_INTERNAL_H
+#define AITHER_WORKER_INTERNAL_H
+
+/*
+ * State of the private half, all on the loop's thread but what is said to be atomic. The slot is a
+ * small state machine:
+ *
+ *	IDLE --refresh--> REFRESHING --its end--> IDLE
+ *	IDLE --sync-----> SYNCING    --its end--> IDLE
+ *	REFRESHING --sync: cancel, remember it as `next`--> REFRESHING --its end--> SYNCING
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/thread.h"
+#include "hemera/budget.h"
+#include "http/http.h"
+#include "sync/sync.h"
+#include "worker/worker.h"
+
+#define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
+
+enum worker_slot { WORKER_IDLE, WORKER_REFRESHING, WORKER_SYNCING };
+
+struct sync_job {
+	struct thread_job job; /* first: the thread's side casts back */
+	struct worker *worker;
+	struct sync_options options;
+	struct sync_progress progress;
+	char job_id[HASH_UUID_SIZE];
+	int64_t start_ms;
+	uint64_t start_mono_ms;
+	struct http_pending *pending; /* who waits for the end; NULL: nobody */
+	struct report report; /* output, with `result` and `err` */
+	struct error err;
+	int result;
+};
+
+struct refresh_job {
+	struct thread_job job;
+	struct worker *worker;
+	struct sync_options options;
+	struct sync_progress progress;
+	struct sync_refreshed refreshed; /* output, with `result` and `err` */
+	struct error err;
+	int result;
+};
+
+struct worker {
+	struct worker_options options;
+	struct server *server; /* owned */
+	struct thread_queue *queue; /* owned */
+	struct budget budget; /* lent to the one running job */
+	atomic_bool cancelled; /* asks the running job to end */
+	bool stopping;
+	enum worker_slot slot;
+	struct sync_job *sync, *next; /* the running sync; the one that waits for a refresh to end */
+	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
+	size_t waiter_count;
+	struct sync_history history;
+	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
+};
+
+/* jobs.c */
+void worker_start_sync(struct worker *worker, struct sync_job *owned_job);
+void worker_add_waiter(struct worker *worker, const struct http_request *request);
+void worker_start_refresh(struct worker *worker);
+void worker_show_status(const struct worker *worker); /* STATUS= for systemctl */
+
+/* answers.c: what the calls answer */
+void answer_sync_running(struct http_response *response, const char *request_id, const struct sync_job *job, int status);
+void answer_sync_ended(struct http_response *response, const char *request_id, const struct sync_job *job);
+void answer_status(struct http_response *response, const char *request_id, const struct worker *worker);
+void answer_refreshed(struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
+void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
+	const char *message);
+
+/* routes.c */
+extern const struct http_router worker_router_template;
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/config.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "http/daemon.h"
+#include "http/envelope.h"
+
+static void start_sync_now(struct worker *worker, struct sync_job *job);
+
+/* Gives every visitor's refresh that waits the same answer: a fetch time, or else the error. */
+static void answer_waiters(struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
+{
+	while (worker->waiter_count > 0) {
+		struct http_pending *pending = worker->waiters[--worker->waiter_count];
+		const char *request_id = http_pending_request_id(pending);
+		struct http_response response = { 0 };
+
+		if (problem)
+			envelope_error(&response, request_id, problem, NULL);
+		else
+			answer_refreshed(&response, request_id, fetched_at_ms, changed);
+		http_complete(pending, &response);
+	}
+}
+
+void worker_add_waiter(struct worker *worker, const struct http_request *request)
+{
+	worker->waiters[worker->waiter_count++] = http_later(request);
+}
+
+void worker_show_status(const struct worker *worker)
+{
+	const struct sync_history *history = &worker->history;
+
+	if (!config_is_usable(worker->options.config)) {
+		daemon_status("not configured: %s", worker->options.config->problems.text[0]);
+	} else if (worker->slot == WORKER_SYNCING) {
+		daemon_status("%u courses, a sync is running", history->courses);
+	} else if (history->last_success_ms) {
+		char when[TIME_TEXT_SIZE];
+
+		time_format(history->last_success_ms, when);
+		daemon_status("%u courses, last success %s, failures since: %u", history->courses, when,
+			history->consecutive_failures);
+	} else {
+		daemon_status("no sync has succeeded yet");
+	}
+}
+
+/* ---- refresh of the homepage ---- */
+
+static void refresh_run(struct thread_job *job)
+{
+	struct refresh_job *refresh = (struct refresh_job *)job;
+
+	refresh->result = sync_refresh(&refresh->options, &refresh->refreshed, &refresh->err);
+}
+
+static void refresh_done(struct thread_job *job)
+{
+	CLEANUP(mem_freep) struct refresh_job *refresh = (struct refresh_job *)job;
+	struct worker *worker = refresh->worker;
+
+	worker->slot = WORKER_IDLE;
+	worker->active_mono_ms = time_mono_ms();
+	if (worker->next) {
+		/* The waiters stay: the sync's own list answers them. */
+		start_sync_now(worker, STEAL(worker->next));
+		return;
+	}
+	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
+		refresh->result == 0 ? NULL : &refresh->err);
+	if (refresh->result < 0)
+		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
+}
+
+static void fill_options(struct worker *worker, struct sync_options *options, struct sync_progress *progress)
+{
+	options->config = worker->options.config;
+	options->shipped_templates = worker->options.shipped_templates;
+	options->budget = &worker->budget;
+	options->progress = progress;
+	options->cancelled = &worker->cancelled;
+}
+
+void worker_start_refresh(struct worker *worker)
+{
+	struct refresh_job *refresh = mem_zalloc(sizeof(*refresh));
+
+	refresh->worker = worker;
+	fill_options(worker, &refresh->options, &refresh->progress);
+	worker->slot = WORKER_REFRESHING;
+	atomic_store(&worker->cancelled, false);
+	if (thread_start(worker->queue, &refresh->job, refresh_run, refresh_done, &refresh->err) < 0) {
+		refresh->result = refresh->err.errnum;
+		refresh_done(&refresh->job);
+	}
+}
+
+/* ---- sync ---- */
+
+struct listed_message {
+	struct thread_job message;
+	struct worker *worker;
+	int64_t listed_at_ms;
+	bool changed;
+};
+
+static void listed_done(struct thread_job *message)
+{
+	CLEANUP(mem_freep) struct listed_message *listed = (struct listed_message *)message;
+
+	answer_waiters(listed->worker, listed->listed_at_ms, listed->changed, NULL);
+}
+
+/* On the sync's thread: the homepage is there, whoever waits for it need not wait for the pages. */
+static void on_listed(void *arg)
+{
+	struct sync_job *job = arg;
+	struct listed_message *listed = mem_zalloc(sizeof(*listed));
+
+	listed->worker = job->worker;
+	listed->listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+	listed->changed = atomic_load(&job->progress.listed_changed);
+	thread_post(job->worker->queue, &listed->message, listed_done);
+}
+
+static void sync_job_run(struct thread_job *job)
+{
+	struct sync_job *sync = (struct sync_job *)job;
+
+	sync->result = sync_run(&sync->options, &sync->report, &sync->err);
+}
+
+static void sync_job_freep(struct sync_job **job)
+{
+	if (*job)
+		report_done(&(*job)->report);
+	free(*job);
+}
+
+/* A dry run and a sync that met another process's lock leave no trace. */
+static void remember(struct worker *worker, const struct sync_job *job)
+{
+	struct sync_history *history = &worker->history;
+
+	if (job->report.dry_run || (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS))
+		return;
+	json_free(history->last_report);
+	history->last_report = report_to_json(&job->report);
+	history->last_success_ms = job->report.last_success_ms;
+	history->consecutive_failures = job->report.consecutive_failures;
+	history->courses = job->report.courses_published;
+}
+
+static void sync_job_done(struct thread_job *thread_job)
+{
+	CLEANUP(sync_job_freep) struct sync_job *job = (struct sync_job *)thread_job;
+	struct worker *worker = job->worker;
+
+	worker->slot = WORKER_IDLE;
+	worker->sync = NULL;
+	worker->active_mono_ms = time_mono_ms();
+	remember(worker, job);
+	if (job->pending) {
+		struct http_response response = { 0 };
+
+		answer_sync_ended(&response, http_pending_request_id(job->pending), job);
+		http_complete(STEAL(job->pending), &response);
+	}
+	answer_waiters(worker, atomic_load(&job->progress.listed_at_ms), false, job->result == 0 ? NULL : &job->err);
+	worker_show_status(worker);
+}
+
+static void start_sync_now(struct worker *worker, struct sync_job *job)
+{
+	worker->slot = WORKER_SYNCING;
+	worker->sync = job;
+	atomic_store(&worker->cancelled, worker->stopping);
+	if (thread_start(worker->queue, &job->job, sync_job_run, sync_job_done, &job->err) < 0) {
+		job->result = job->err.errnum;
+		job->report.status = REPORT_FAILED;
+		report_add_error(&job->report, "sync", &job->err);
+		sync_job_done(&job->job);
+		return;
+	}
+	worker_show_status(worker);
+}
+
+void worker_start_sync(struct worker *worker, struct sync_job *owned_job)
+{
+	owned_job->worker = worker;
+	owned_job->start_ms = time_now_ms();
+	owned_job->start_mono_ms = time_mono_ms();
+	report_init(&owned_job->report, owned_job->job_id);
+	owned_job->report.dry_run = owned_job->options.dry_run;
+	fill_options(worker, &owned_job->options, &owned_job->progress);
+	owned_job->options.job_id = owned_job->job_id;
+	owned_job->options.on_listed = on_listed;
+	owned_job->options.on_listed_arg = owned_job;
+	if (worker->slot == WORKER_REFRESHING) {
+		worker->next = owned_job;
+		atomic_store(&worker->cancelled, true);
+		return;
+	}
+	start_sync_now(worker, owned_job);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/mem.h"
+#include "http/envelope.h"
+#include "http/router.h"
+
+/* The reasons why no job can run now; true when the response has been filled with one. */
+static bool refuse(struct worker *worker, const struct http_request *request, struct http_response *response)
+{
+	if (worker->stopping) {
+		answer_error(response, request->request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+			"aither-worker is shutting down; try again in a moment");
+		return true;
+	}
+	if (!config_is_usable(worker->options.config)) {
+		CLEANUP(mem_freep) char *problems = config_problems_text(worker->options.config);
+
+		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
+		return true;
+	}
+	return false;
+}
+
+/* ?force and ?dryRun: absent, 0 or 1. False: something else was given. */
+static bool read_switch(const struct http_request *request, const char *name, bool *ret)
+{
+	char value[8];
+
+	*ret = false;
+	if (!http_request_parameter(request, name, value, sizeof(value)))
+		return true;
+	*ret = strcmp(value, "1") == 0;
+	return *ret || strcmp(value, "0") == 0;
+}
+
+/* RFC 7240: tokens separated by commas; case-insensitive. */
+static bool prefers_async(const struct http_request *request)
+{
+	const char *prefer = http_request_header(request, "prefer");
+
+	return prefer && strcasestr(prefer, "respond-async");
+}
+
+static enum http_result handle_sync(const struct http_request *request, struct http_response *response, void *app)
+{
+	struct worker *worker = app;
+	bool force, dry_run;
+	struct sync_job *job;
+
+	if (refuse(worker, request, response))
+		return HTTP_DONE;
+	if (!read_switch(request, "force", &force) || !read_switch(request, "dryRun", &dry_run)) {
+		answer_error(response, request->request_id, ERROR_BAD_REQUEST, -EINVAL,
+			"force and dryRun take 1 or 0");
+		return HTTP_DONE;
+	}
+	if (worker->sync || worker->next) {
+		answer_error(response, request->request_id, ERROR_SYNC_IN_PROGRESS, -EALREADY,
+			"a sync is running already; its state: GET /api/sync/status");
+		return HTTP_DONE;
+	}
+	job = mem_zalloc(sizeof(*job));
+	hash_uuid(job->job_id);
+	job->options.force = force;
+	job->options.dry_run = dry_run;
+	if (prefers_async(request)) {
+		worker_start_sync(worker, job);
+		answer_sync_running(response, request->request_id, job, 202);
+		http_response_header(response, "preference-applied", "respond-async");
+		return HTTP_DONE;
+	}
+	job->pending = http_later(request);
+	worker_start_sync(worker, job);
+	return HTTP_LATER;
+}
+
+static enum http_result handle_status(const struct http_request *request, struct http_response *response, void *app)
+{
+	answer_status(response, request->request_id, app);
+	return HTTP_DONE;
+}
+
+static enum http_result handle_refresh(const struct http_request *request, struct http_response *response, void *app)
+{
+	struct worker *worker = app;
+
+	if (refuse(worker, request, response))
+		return HTTP_DONE;
+	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
+		answer_refreshed(response, request->request_id, atomic_load(&worker->sync->progress.listed_at_ms),
+			atomic_load(&worker->sync->progress.listed_changed));
+		return HTTP_DONE;
+	}
+	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
+		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
+			"too many calls wait for the homepage's refresh");
+		return HTTP_DONE;
+	}
+	worker_add_waiter(worker, request);
+	if (worker->slot == WORKER_IDLE)
+		worker_start_refresh(worker);
+	return HTTP_LATER;
+}
+
+static enum http_result handle_health(const struct http_request *request, struct http_response *response, void *app)
+{
+	(void)request;
+	(void)app;
+	http_response_text(response, 200, "application/health+json", "{\"status\":\"pass\"}\n");
+	return HTTP_DONE;
+}
+
+static void fail(const struct http_request *request, struct http_response *response, int status, void *app)
+{
+	(void)app;
+	envelope_status(response, request->request_id, status, request->path);
+}
+
+static const struct http_route ROUTES[] = {
+	{ "/api/sync", false, HTTP_GET, handle_status },
+	{ "/api/sync", false, HTTP_POST, handle_sync },
+	{ "/api/sync/status", false, HTTP_GET, handle_status },
+	{ "/internal/refresh", false, HTTP_POST, handle_refresh },
+	{ "/healthz", false, HTTP_GET, handle_health },
+};
+
+const struct http_router worker_router_template = {
+	.routes = ROUTES,
+	.count = ARRAY_SIZE(ROUTES),
+	.fail = fail,
+};

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/worker.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "http/daemon.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "worker/internal.h"
+
+#define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
+#define IDLE_CHECK_MS 1000
+
+struct worker_state {
+	struct worker worker; /* first: the public type is its beginning */
+	struct http_router router;
+};
+
+static void on_messages(void *arg)
+{
+	struct worker *worker = arg;
+
+	thread_queue_dispatch(worker->queue);
+}
+
+/* The key is in memory only while it is needed: with nothing to do the process ends, and systemd
+ * starts it again at the next connection. */
+static void on_idle_check(void *arg)
+{
+	struct worker *worker = arg;
+	unsigned limit_s = worker->options.config->worker.idle_exit_s;
+	uint64_t now = time_mono_ms(), requests = server_requests(worker->server);
+
+	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE || server_connections(worker->server)) {
+		worker->requests_seen = requests;
+		worker->active_mono_ms = now;
+		return;
+	}
+	if (!worker->options.may_leave || limit_s == 0 || server_is_draining(worker->server))
+		return;
+	if (now - worker->active_mono_ms >= limit_s * UINT64_C(1000) && server_leave_if_idle(worker->server))
+		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
+}
+
+static void load_history(struct worker *worker)
+{
+	struct error err = { 0 };
+
+	if (sync_history_load(worker->options.config->sync.output_directory, &worker->history, &err) < 0)
+		log_write(LOG_WARNING, "the past is not known: %s", err.message);
+}
+
+int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
+{
+	CLEANUP(worker_freep) struct worker *worker = NULL;
+	struct worker_state *state = mem_zalloc(sizeof(*state));
+	int result;
+
+	worker = &state->worker;
+	worker->options = *options;
+	worker->active_mono_ms = time_mono_ms();
+	state->router = worker_router_template;
+	state->router.app = worker;
+	budget_init(&worker->budget, options->config->hemera.requests_per_minute);
+	result = thread_queue_new(&worker->queue, err);
+	if (result < 0)
+		return result;
+	result = server_new(&worker->server,
+		&(struct server_options){
+			.router = &state->router, .connections_max = CONNECTIONS_MAX, .may_wait = true },
+		err);
+	if (result < 0)
+		return result;
+	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
+	server_every(worker->server, IDLE_CHECK_MS, on_idle_check, worker);
+	load_history(worker);
+	worker_show_status(worker);
+	*ret_worker = STEAL(worker);
+	return 0;
+}
+
+void worker_freep(struct worker **worker)
+{
+	if (!*worker)
+		return;
+	server_freep(&(*worker)->server);
+	thread_queue_freep(&(*worker)->queue);
+	sync_history_done(&(*worker)->history);
+	free(*worker);
+	*worker = NULL;
+}
+
+struct server *worker_server(struct worker *worker)
+{
+	return worker->server;
+}
+
+void worker_set_may_leave(struct worker *worker, bool may_leave)
+{
+	worker->options.may_leave = may_leave;
+}
+
+void worker_stop(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->stopping = true;
+	atomic_store(&worker->cancelled, true);
+}
+
+void worker_finish(struct worker *worker, unsigned timeout_ms)
+{
+	uint64_t deadline = time_mono_ms() + timeout_ms, now;
+
+	while (thread_queue_pending(worker->queue) > 0 && (now = time_mono_ms()) < deadline) {
+		struct pollfd poll_fd = { .fd = thread_queue_fd(worker->queue), .events = POLLIN };
+
+		if (poll(&poll_fd, 1, (int)(deadline - now)) > 0)
+			thread_queue_dispatch(worker->queue);
+	}
+}

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""The real programs for a test: both daemons, the stub Hemera behind them, a directory of their own.
+
+    class SyncTest(StackTest):
+        hemera_arguments = ("--courses", "3")
+
+        def test_something(self):
+            reply = self.stack.post("/api/sync")
+            self.assertEqual(reply.status, 200)
+
+The programs come from the build tree that AITHER_BUILDDIR names (`make check` sets it). Every test gets a new
+stack; it ends by SIGTERM, and a daemon that does not end cleanly fails the test.
+"""
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+from typing import Any, Callable
+
+from stub.client import Stub
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
+PATIENCE_S = 30  # the longest wait for something that has to happen, on a very busy machine
+
+
+class Reply:
+    """An HTTP answer with its body read."""
+
+    def __init__(self, response: http.client.HTTPResponse):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> Any:
+        return self.json["data"]
+
+    @property
+    def code(self) -> str:
+        return self.json["error"]["code"]
+
+
+class Daemon:
+    """A running aither-web or aither-worker; what it says on stderr is kept in `log`."""
+
+    def __init__(self, program: str, arguments: list[str], environment: dict[str, str]):
+        self.program = program
+        self.log: list[str] = []
+        self.listening: list[str] = []
+        self._news = threading.Condition()
+        self.process = subprocess.Popen([BUILD / program, *arguments], env=environment, text=True,
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            with self._news:
+                self.log.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    def wait_for_line(self, pattern: str) -> re.Match[str]:
+        """The first line on stderr that the pattern is found in, past or future."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._news:
+            while True:
+                for line in self.log:
+                    if match := re.search(pattern, line):
+                        return match
+                if self.process.poll() is not None and not self._reader.is_alive():
+                    raise AssertionError(f"{self.program} ended without {pattern!r}: {self.log}")
+                if not self._news.wait(min(1.0, max(0.0, deadline - time.monotonic()))) and \
+                        time.monotonic() >= deadline:
+                    raise AssertionError(f"{self.program} never said {pattern!r}: {self.log}")
+
+    def stop(self, kind: signal.Signals = signal.SIGTERM) -> int:
+        """Ends the program; its exit code (negative: killed by that signal)."""
+        if self.process.poll() is None:
+            self.process.send_signal(kind)
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.program} did not end") from None
+        self._reader.join(PATIENCE_S)
+        assert self.process.stderr
+        self.process.stderr.close()
+        return code
+
+
+class Stack:
+    """Stub, worker and web with a configuration and an output directory in a temporary place."""
+
+    def __init__(self, hemera: Stub, config: str = "", environment: dict[str, str] | None = None):
+        self.hemera = hemera
+        self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
+        self.output = self.directory / "output"
+        self.socket = self.directory / "worker.sock"
+        self.config = self.directory / "aither.conf"
+        self.environment = {"PATH": os.environ["PATH"], "HEMERA_API_KEY": hemera.key,
+                            "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+        self.environment |= {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+        self.environment |= environment or {}
+        self.environment = {k: v for k, v in self.environment.items() if v}
+        self.write_config(f"[Hemera]\nBaseURL={hemera.url}\n{config}")
+        self.worker: Daemon | None = None
+        self.web: Daemon | None = None
+        self.port = 0
+
+    def write_config(self, text: str) -> None:
+        self.config.write_text(f"[Sync]\nOutputDirectory={self.output}\n[Worker]\nSocket={self.socket}\n"
+                               f"[Site]\nTemplateDirectory={self.directory / 'templates'}\n{text}")
+
+    def start_worker(self) -> Daemon:
+        self.worker = Daemon("aither-worker", [f"--config={self.config}", f"--listen={self.socket}"],
+                             self.environment)
+        self.worker.wait_for_line(r"listening on /")
+        return self.worker
+
+    def start_web(self) -> Daemon:
+        self.web = Daemon("aither-web", [f"--config={self.config}", "--listen=127.0.0.1:0"], self.environment)
+        self.port = int(self.web.wait_for_line(r"listening on 127\.0\.0\.1:(\d+)")[1])
+        return self.web
+
+    def start(self) -> "Stack":
+        self.start_worker()
+        self.start_web()
+        return self
+
+    def stop(self) -> list[str]:
+        """Ends what runs; what went wrong with it."""
+        complaints = []
+        for daemon in (self.web, self.worker):
+            if daemon and daemon.process.returncode is None:
+                code = daemon.stop()
+                if code != 0:
+                    complaints.append(f"{daemon.program} exited with {code}: {daemon.log[-30:]}")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return complaints
+
+    # ---- HTTP ----
+
+    def request(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes | None = None,
+                over_unix_socket: bool = False) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S * 3)
+        if over_unix_socket:
+            connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.sock.settimeout(PATIENCE_S * 3)
+            connection.sock.connect(str(self.socket))
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, target: str, **headers: str) -> Reply:
+        return self.request("GET", target, {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def post(self, target: str, **headers: str) -> Reply:
+        return self.request("POST", target, {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([BUILD / "aither", f"--config={self.config}", *arguments], env=self.environment,
+                              capture_output=True, text=True, input=stdin or "", timeout=PATIENCE_S * 4)
+
+    # ---- what is published ----
+
+    def pages(self) -> dict[str, str]:
+        """Course pages by name, with their text."""
+        return {p.name: p.read_text() for p in sorted((self.output / "courses").glob("*.html"))}
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Inode and modification time of every published page, the homepage included."""
+        pages = [*(self.output / "courses").glob("*"), *self.output.glob("*.html")]
+        return {str(p.relative_to(self.output)): (p.stat().st_ino, p.stat().st_mtime_ns) for p in pages}
+
+    @property
+    def manifest(self) -> Any:
+        return json.loads((self.output / ".sync-manifest.json").read_text())
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> Any:
+    """Polls until the condition is true; what it returned. Fails after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.02)
+    return result
+
+
+class StackTest(unittest.TestCase):
+    """A test with a running stack. Subclasses set the stub's arguments and lines of configuration."""
+
+    hemera_arguments: tuple[str, ...] = ("--courses", "3", "--participants", "2")
+    config = ""
+    environment: dict[str, str] = {}
+    maxDiff = None
+
+    def setUp(self) -> None:
+        self.hemera = Stub(*self.hemera_arguments)
+        self.addCleanup(self.hemera.stop)
+        self.stack = Stack(self.hemera, self.config, self.environment)
+        self.addCleanup(self._stop_stack)
+        self.stack.start()
+
+    def _stop_stack(self) -> None:
+        self.assertEqual(self.stack.stop(), [])
+
+    def sync(self, **headers: str) -> Any:
+        """One sync that has to succeed; its report."""
+        reply = self.stack.post("/api/sync", **headers)
+        self.assertEqual(reply.status, 200, reply.text)
+        return reply.data

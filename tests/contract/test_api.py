@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""The HTTP API over TCP: who may call it, what it answers to wrong calls, the homepage's headers."""
+import base64
+import gzip
+import json
+import unittest
+
+from stack import StackTest
+
+TOKEN = "a-sync-token-of-good-length"
+
+
+class WithoutToken(StackTest):
+    def test_sync_and_status_work_from_this_machine(self) -> None:
+        for host in ("localhost", "127.0.0.1", "[::1]", f"localhost:{self.stack.port}"):
+            with self.subTest(host):
+                self.assertEqual(self.stack.post("/api/sync", Host=host).status, 200)
+
+    def test_what_looks_like_a_browser_or_a_proxy_is_refused_with_the_remedy(self) -> None:
+        for headers in ({"Host": "example.org"}, {"Origin": "http://localhost:3500"}, {"Via": "1.1 proxy"},
+                        {"Forwarded": "for=1.2.3.4"}, {"X-Forwarded-For": "1.2.3.4"},
+                        {"X-Forwarded-Host": "x"}, {"X-Forwarded-Proto": "https"},
+                        {"Sec-Fetch-Site": "cross-site"}, {"Host": "localhost.example.org"}):
+            with self.subTest(headers):
+                reply = self.stack.request("POST", "/api/sync", headers)
+                self.assertEqual((reply.status, reply.code), (403, "SYNC_TOKEN_NOT_SET"))
+                self.assertIn("aither set-secret sync-token", reply.json["error"]["message"])
+        self.assertEqual(self.hemera.requests(), [])
+
+    def test_force_and_private_pages_need_a_token_always(self) -> None:
+        self.sync()
+        self.assertEqual(self.stack.post("/api/sync?force=1").code, "SYNC_TOKEN_NOT_SET")
+        name = next(iter(self.stack.pages()))
+        self.assertIn(self.stack.get(f"/courses/{name}").status, (401, 403))
+
+
+class LocalAccessOff(StackTest):
+    config = "[Web]\nLocalAccess=no\n"
+
+    def test_nobody_may_sync_over_tcp_but_the_command_line_may(self) -> None:
+        self.assertEqual(self.stack.post("/api/sync").code, "SYNC_TOKEN_NOT_SET")
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+
+
+class WithToken(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def test_the_token_is_needed_and_enough(self) -> None:
+        for credentials in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {TOKEN}x"},
+                            {"Authorization": TOKEN}, {"Authorization": f"Bearer {TOKEN[:-1]}"}):
+            with self.subTest(credentials):
+                reply = self.stack.request("POST", "/api/sync", credentials)
+                self.assertEqual((reply.status, reply.code), (401, "UNAUTHORIZED"))
+                self.assertIn("Bearer", reply.headers["WWW-Authenticate"])
+        good = {"Authorization": f"Bearer {TOKEN}", "Host": "public.example.org", "X-Forwarded-For": "1.2.3.4"}
+        self.assertEqual(self.stack.request("POST", "/api/sync?force=1", good).status, 200)
+        self.assertEqual(self.stack.request("GET", "/api/sync/status", good).status, 200)
+        self.assertEqual(self.stack.get("/api/sync/status").status, 401)
+
+    def test_course_pages_open_with_bearer_or_basic(self) -> None:
+        self.stack.cli("sync")
+        name, page = next(iter(self.stack.pages().items()))
+        self.assertEqual(self.stack.get(f"/courses/{name}").status, 401)
+        basic = base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
+        for target in (f"/courses/{name}", f"/courses/{name.removesuffix('.html')}"):
+            for credentials in (f"Bearer {TOKEN}", f"Basic {basic}"):
+                reply = self.stack.get(target, Authorization=credentials)
+                self.assertEqual((reply.status, reply.text), (200, page))
+        self.assertEqual(self.stack.get("/courses/nothing", Authorization=f"Bearer {TOKEN}").status, 404)
+
+    def test_nothing_but_published_pages_is_served(self) -> None:
+        self.stack.cli("sync")
+        for target in ("/.sync-manifest.json", "/courses/../.sync-manifest.json", "/courses/..%2f.sync-manifest.json",
+                       "/courses/%2e%2e/.sync-manifest.json", "/courses/.hidden", "/courses/", "/index.de.html%00",
+                       "/courses//etc/passwd", "/etc/passwd", "/../../etc/passwd"):
+            with self.subTest(target):
+                reply = self.stack.request("GET", target, {"Authorization": f"Bearer {TOKEN}"})
+                self.assertIn(reply.status, (400, 404))
+                self.assertNotIn("entities", reply.text)
+                self.assertNotIn("root:", reply.text)
+
+
+class WrongCalls(StackTest):
+    def test_unknown_paths_and_methods(self) -> None:
+        self.assertEqual(self.stack.get("/api/nothing").code, "NOT_FOUND")
+        for method, target, allow in (("DELETE", "/api/sync", {"GET", "HEAD", "POST"}),
+                                      ("POST", "/api/sync/status", {"GET", "HEAD"}),
+                                      ("POST", "/", {"GET", "HEAD"})):
+            with self.subTest(target):
+                reply = self.stack.request(method, target)
+                self.assertEqual((reply.status, reply.code), (405, "METHOD_NOT_ALLOWED"))
+                self.assertEqual(set(reply.headers["Allow"].replace(" ", "").split(",")), allow)
+
+    def test_sizes(self) -> None:
+        self.assertEqual(self.stack.get("/" + "x" * 9000).status, 414)
+        self.assertEqual(self.stack.get("/", X_Large="x" * 40000).status, 431)
+        self.assertEqual(self.stack.request("POST", "/api/sync", body=b"x" * 100000).status, 413)
+
+    def test_internal_routes_are_not_forwarded(self) -> None:
+        self.assertEqual(self.stack.post("/internal/refresh").status, 404)
+        self.assertEqual(self.stack.get("/internal/doctor").status, 404)
+
+    def test_a_browser_gets_a_page_for_a_wrong_address(self) -> None:
+        reply = self.stack.get("/nothing", Accept="text/html,*/*;q=0.8")
+        self.assertEqual(reply.status, 404)
+        self.assertIn("text/html", reply.headers["Content-Type"])
+
+
+class Homepage(StackTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.sync()
+
+    def test_language_follows_the_browser_and_the_link(self) -> None:
+        for headers, target, language in (({"Accept-Language": "en-GB,en;q=0.9"}, "/", "en"),
+                                          ({"Accept-Language": "fr, de;q=0.5, en;q=0.2"}, "/", "de"),
+                                          ({}, "/", "de"), ({"Accept-Language": "de"}, "/?lang=en", "en")):
+            with self.subTest(headers=headers, target=target):
+                reply = self.stack.request("GET", target, headers)
+                self.assertEqual(reply.headers["Content-Language"], language)
+                self.assertIn(f'<html lang="{language}"', reply.text)
+
+    def test_headers_protect_the_visitor(self) -> None:
+        headers = self.stack.get("/").headers
+        self.assertEqual(headers["Content-Type"], "text/html; charset=utf-8")
+        self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+        self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+        self.assertNotIn("unsafe", headers["Content-Security-Policy"])
+        self.assertIn("Accept-Language", headers["Vary"])
+
+    def test_conditional_and_compressed_requests(self) -> None:
+        plain = self.stack.get("/")
+        packed = self.stack.get("/", Accept_Encoding="gzip")
+        self.assertEqual(packed.headers["Content-Encoding"], "gzip")
+        self.assertEqual(gzip.decompress(packed.body), plain.body)
+        self.assertNotEqual(packed.headers["ETag"], plain.headers["ETag"])
+        again = self.stack.get("/", If_None_Match=f'"other", {plain.headers["ETag"]}')
+        self.assertEqual((again.status, again.body), (304, b""))
+        head = self.stack.request("HEAD", "/")
+        self.assertEqual((head.status, head.body), (200, b""))
+        self.assertEqual(int(head.headers["Content-Length"]), len(plain.body))
+
+    def test_the_status_mark_is_replaced_and_a_lost_hemera_noticed(self) -> None:
+        self.assertNotIn("<!--aither:status-->", self.stack.get("/").text)
+
+    def test_health(self) -> None:
+        self.assertEqual(json.loads(self.stack.get("/healthz").body)["status"], "pass")
+        self.assertEqual(self.stack.get("/readyz").status, 200)
+
+
+class HemeraGoesAway(StackTest):
+    config = "[Web]\nLiveTTLSec=0\n"
+
+    def test_the_last_known_table_stays_with_a_notice(self) -> None:
+        self.sync()
+        title = next(iter(self.stack.manifest["entities"]["courses"].values()))["course"]["title"]
+        self.hemera.stop()
+        reply = self.stack.get("/")
+        self.assertEqual(reply.status, 200)
+        self.assertIn(title, reply.text)
+        self.assertIn("nicht erreichbar", reply.text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The rules for the source tree that a script can hold: layers, homes of libraries, sizes, banned functions."""
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SOURCE = TOP / "src"
+BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
+
+# What the files of a folder may include beside their own folder. mains: the files directly in src/.
+LAYERS = {
+    "mains": {"web", "worker", "cli", "http", "base"},
+    "web": {"http", "base"},
+    "worker": {"sync", "hemera", "http", "base"},
+    "cli": {"render", "base"},
+    "sync": {"render", "hemera", "notify", "base"},
+    "render": {"base"},
+    "hemera": {"base"},
+    "notify": {"base"},
+    "http": {"base"},
+    "base": set(),
+}
+
+# Where a third-party header may be included.
+HOMES = {
+    r"h2o(\.h|/)": r"http/server[a-z-]*\.[ch]",
+    r"curl/": r"base/fetch[a-z-]*\.[ch]",
+    r"openssl/": r"base/hash\.c",
+    r"systemd/sd-journal": r"base/log\.c",
+    r"systemd/sd-daemon": r"http/daemon[a-z-]*\.c",
+    r"cjson/": r"base/json[a-z-]*\.[ch]",
+    r"ini\.h": r"base/config[a-z-]*\.c",
+}
+
+BANNED = r"\b(sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|gets|system|popen|alloca|goto)\b\s*[(\w]"
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+
+
+def sources() -> list[Path]:
+    return sorted([*SOURCE.rglob("*.c"), *SOURCE.rglob("*.h")])
+
+
+def without_comments(text: str) -> str:
+    """Comments and string literals blanked, line breaks kept."""
+    pattern = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
+    return pattern.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
+
+
+class Source(unittest.TestCase):
+    def test_layers_are_kept(self) -> None:
+        wrong = []
+        for file in sources():
+            folder = file.parent.name if file.parent != SOURCE else "mains"
+            for included in re.findall(r'^#include "([a-z]+)/', file.read_text(), re.M):
+                if included != folder and included not in LAYERS[folder]:
+                    wrong.append(f"{file.relative_to(TOP)} includes {included}/")
+        self.assertEqual(wrong, [])
+
+    def test_every_library_has_one_home(self) -> None:
+        wrong = []
+        for file in sources():
+            name = str(file.relative_to(SOURCE))
+            for included in re.findall(r"^#include <([^>]+)>", file.read_text(), re.M):
+                for library, home in HOMES.items():
+                    if re.match(library, included) and not re.fullmatch(home, name):
+                        wrong.append(f"{name} includes <{included}>")
+        self.assertEqual(wrong, [])
+
+    def test_every_file_begins_with_its_licence_and_headers_have_guards(self) -> None:
+        for file in sources():
+            text = file.read_text()
+            self.assertTrue(text.startswith("/* SPDX-License-Identifier: MIT */\n"), file)
+            if file.suffix == ".h":
+                guard = "AITHER_" + re.sub(r"[^A-Z0-9]", "_", str(file.relative_to(SOURCE)).upper())
+                self.assertIn(f"#ifndef {guard}\n#define {guard}\n", text)
+
+    def test_files_are_short(self) -> None:
+        long = {str(f.relative_to(TOP)): n for f in sources()
+                if (n := len(f.read_text().splitlines())) > FILE_LINES_MAX}
+        self.assertEqual(long, {})
+
+    def test_functions_are_short(self) -> None:
+        long = []
+        for file in SOURCE.rglob("*.c"):
+            start = None
+            for number, line in enumerate(without_comments(file.read_text()).splitlines(), 1):
+                if line == "{":
+                    start = number
+                elif line == "}" and start:
+                    if number - start - 1 > FUNCTION_LINES_MAX:
+                        long.append(f"{file.relative_to(TOP)}:{start}: {number - start - 1} lines")
+                    start = None
+        self.assertEqual(long, [])
+
+    def test_no_banned_function_is_used(self) -> None:
+        wrong = []
+        for file in sources():
+            for number, line in enumerate(without_comments(file.read_text()).splitlines(), 1):
+                if re.search(BANNED, line):
+                    wrong.append(f"{file.relative_to(TOP)}:{number}: {line.strip()}")
+        self.assertEqual(wrong, [])
+
+    def test_every_source_file_is_built_and_shipped(self) -> None:
+        makefile = (TOP / "Makefile.am").read_text()
+        missing = [n for f in sources() if (n := str(f.relative_to(TOP))) not in makefile]
+        self.assertEqual(missing, [])
+
+    def test_the_code_map_names_every_module(self) -> None:
+        code_map = (SOURCE / "README.md").read_text()
+        folders = [d.name for d in SOURCE.iterdir() if d.is_dir() and any(d.glob("*.c"))]
+        self.assertEqual([f for f in folders if f"`{f}/`" not in code_map], [])
+
+    @unittest.skipUnless(shutil.which("clang-format"), "clang-format is not installed")
+    def test_the_format_is_that_of_clang_format(self) -> None:
+        done = subprocess.run(["clang-format", "--dry-run", "--Werror", *map(str, sources())], cwd=TOP,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+
+
+class Programs(unittest.TestCase):
+    def needed(self, program: str) -> set[str]:
+        out = subprocess.run(["readelf", "--dynamic", str(BUILD / program)], capture_output=True, text=True,
+                             check=True).stdout
+        return set(re.findall(r"\(NEEDED\).*\[(.*)\]", out))
+
+    def test_the_public_program_and_the_command_line_link_no_libcurl(self) -> None:
+        for program in ("aither-web", "aither"):
+            self.assertFalse({n for n in self.needed(program) if n.startswith("libcurl")}, program)
+        self.assertTrue({n for n in self.needed("aither-worker") if n.startswith("libcurl")})
+
+    def test_the_command_line_links_no_http_server(self) -> None:
+        self.assertFalse({n for n in self.needed("aither") if n.startswith("libh2o")})
+
+
+if __name__ == "__main__":
+    unittest.main()

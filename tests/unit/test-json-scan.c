@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json-scan.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .node_max = 1000 };
+
+/* From memory of exactly this size, so that a sanitizer sees a byte read too far. */
+static int scan(const char *text, size_t length, const struct json_limits *within, struct error *err)
+{
+	CLEANUP(mem_freep) char *exact = mem_alloc(length);
+
+	memcpy(exact, text, length);
+	return json_scan(exact, length, within, err);
+}
+
+#define TEXT(literal) literal, sizeof(literal) - 1
+
+static void good_texts_are_accepted_and_cjson_reads_them(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		size_t length;
+	} rows[] = {
+		{ "null", TEXT("null") },
+		{ "true and white space", TEXT(" \t\r\n true \t\r\n ") },
+		{ "false", TEXT("false") },
+		{ "empty array", TEXT("[]") },
+		{ "empty array with space", TEXT("[ \n ]") },
+		{ "empty object", TEXT("{}") },
+		{ "array", TEXT("[1 , \"a\", null,true,[],{}]") },
+		{ "object", TEXT("{\"a\" : 1,\"b\":{ \"a\":2 } }") },
+		{ "empty name", TEXT("{\"\":1}") },
+		{ "names that differ in case", TEXT("{\"a\":1,\"A\":2}") },
+		{ "names that begin alike", TEXT("{\"a\":1,\"ab\":2,\"\":3}") },
+		{ "same name in different objects",
+			TEXT("[{\"a\":1},{\"a\":{\"a\":1}},{\"b\":{\"a\":1},\"a\":2}]") },
+		{ "zero", TEXT("0") },
+		{ "minus zero", TEXT("-0") },
+		{ "integer", TEXT("1234567890") },
+		{ "fraction", TEXT("-0.0510") },
+		{ "exponents", TEXT("[1e5,1E+05,1.5e-007,0e0,-0.0E-0]") },
+		{ "largest double", TEXT("1.7976931348623157e308") },
+		{ "too small for double", TEXT("1e-400") },
+		{ "63 digits", TEXT("123456789012345678901234567890123456789012345678901234567890123") },
+		{ "empty string", TEXT("\"\"") },
+		{ "all short escapes", TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"") },
+		{ "unicode escapes", TEXT("\"\\u0001\\u00e4\\u20AC\\uFFFF\"") },
+		{ "surrogate pair", TEXT("\"\\ud83d\\uDE00\"") },
+		{ "lowest and highest pair", TEXT("\"\\ud800\\udc00\\udbff\\udfff\"") },
+		{ "UTF-8 of every length",
+			TEXT("\"\x7f \xc2\x80 \xdf\xbf \xe0\xa0\x80 \xef\xbf\xbf \xf0\x90\x80\x80\"") },
+		{ "around the surrogates", TEXT("\"\xed\x9f\xbf\xee\x80\x80\"") },
+		{ "last code point", TEXT("\"\xf4\x8f\xbf\xbf\"") },
+		{ "eight levels", TEXT("[[[[{\"a\":[[[]]]}]]]]") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *json = NULL;
+		struct error err = { 0 };
+
+		if (scan(rows[i].text, rows[i].length, &limits, &err) < 0)
+			fail_msg("%s: %s", rows[i].name, err.message);
+		if (json_parse(&json, rows[i].text, rows[i].length, &limits, &err) < 0)
+			fail_msg("%s: %s", rows[i].name, err.message);
+	}
+}
+
+struct refusal {
+	const char *text;
+	size_t length;
+	const char *message;
+};
+
+static void assert_refused(const struct refusal *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct error err = { 0 };
+		int r = scan(rows[i].text, rows[i].length, &limits, &err);
+
+		if (r != -EBADMSG || err.errnum != -EBADMSG || strcmp(err.message, rows[i].message) != 0)
+			fail_msg("%s: %d \"%s\"", rows[i].text, r, err.message);
+	}
+}
+
+static void bad_structure_is_refused_where_it_is(void **state)
+{
+	static const struct refusal rows[] = {
+		{ TEXT(""), "line 1, column 1: the text ends too early" },
+		{ TEXT(" \n "), "line 2, column 2: the text ends too early" },
+		{ TEXT("\xef\xbb\xbf{}"), "line 1, column 1: a value expected" }, /* byte order mark */
+		{ TEXT("\0"), "line 1, column 1: a value expected" },
+		{ TEXT("[1]\0"), "line 1, column 4: something follows the value" },
+		{ TEXT("[1]\v"), "line 1, column 4: something follows the value" },
+		{ TEXT("[\f1]"), "line 1, column 2: a value expected" },
+		{ TEXT("[1] 2"), "line 1, column 5: something follows the value" },
+		{ TEXT("{}}"), "line 1, column 3: something follows the value" },
+		{ TEXT("["), "line 1, column 2: the text ends too early" },
+		{ TEXT("[1"), "line 1, column 3: ',' or ']' expected" },
+		{ TEXT("[1,"), "line 1, column 4: the text ends too early" },
+		{ TEXT("[1,]"), "line 1, column 4: a value expected" },
+		{ TEXT("[,1]"), "line 1, column 2: a value expected" },
+		{ TEXT("[1 2]"), "line 1, column 4: ',' or ']' expected" },
+		{ TEXT("[1}"), "line 1, column 3: ',' or ']' expected" },
+		{ TEXT("]"), "line 1, column 1: a value expected" },
+		{ TEXT("{"), "line 1, column 2: a member name in quotes expected" },
+		{ TEXT("{a:1}"), "line 1, column 2: a member name in quotes expected" },
+		{ TEXT("{'a':1}"), "line 1, column 2: a member name in quotes expected" },
+		{ TEXT("{1:1}"), "line 1, column 2: a member name in quotes expected" },
+		{ TEXT("{\"a\"}"), "line 1, column 5: ':' expected" },
+		{ TEXT("{\"a\""), "line 1, column 5: ':' expected" },
+		{ TEXT("{\"a\":}"), "line 1, column 6: a value expected" },
+		{ TEXT("{\"a\":1"), "line 1, column 7: ',' or '}' expected" },
+		{ TEXT("{\"a\":1]"), "line 1, column 7: ',' or '}' expected" },
+		{ TEXT("{\"a\":1,}"), "line 1, column 8: a member name in quotes expected" },
+		{ TEXT("{\"a\":1,,\"b\":2}"), "line 1, column 8: a member name in quotes expected" },
+		{ TEXT("{\"a\":1 \"b\":2}"), "line 1, column 8: ',' or '}' expected" },
+		{ TEXT("{\n  \"\xc3\xa4\": 1,\n  \"\xe2\x82\xac\": tru\n}"),
+			"line 3, column 8: a value expected" },
+		{ TEXT("// comment\n1"), "line 1, column 1: a value expected" },
+		{ TEXT("[1/**/]"), "line 1, column 3: ',' or ']' expected" },
+	};
+
+	(void)state;
+	assert_refused(rows, ARRAY_SIZE(rows));
+}
+
+static void bad_words_and_numbers_are_refused(void **state)
+{
+	static const struct refusal rows[] = {
+		{ TEXT("nul"), "line 1, column 1: a value expected" },
+		{ TEXT("True"), "line 1, column 1: a value expected" },
+		{ TEXT("nulll"), "line 1, column 5: something follows the value" },
+		{ TEXT("undefined"), "line 1, column 1: a value expected" },
+		{ TEXT("NaN"), "line 1, column 1: a value expected" },
+		{ TEXT("Infinity"), "line 1, column 1: a value expected" },
+		{ TEXT("-Infinity"), "line 1, column 2: invalid number" },
+		{ TEXT("+1"), "line 1, column 1: a value expected" },
+		{ TEXT(".5"), "line 1, column 1: a value expected" },
+		{ TEXT("-"), "line 1, column 2: invalid number" },
+		{ TEXT("--1"), "line 1, column 2: invalid number" },
+		{ TEXT("-.5"), "line 1, column 2: invalid number" },
+		{ TEXT("01"), "line 1, column 2: something follows the value" },
+		{ TEXT("-01"), "line 1, column 3: something follows the value" },
+		{ TEXT("00"), "line 1, column 2: something follows the value" },
+		{ TEXT("0x10"), "line 1, column 2: something follows the value" },
+		{ TEXT("1."), "line 1, column 3: invalid number" },
+		{ TEXT("1.e5"), "line 1, column 3: invalid number" },
+		{ TEXT("1e"), "line 1, column 3: invalid number" },
+		{ TEXT("1e+"), "line 1, column 4: invalid number" },
+		{ TEXT("1e-+5"), "line 1, column 4: invalid number" },
+		{ TEXT("1e5.5"), "line 1, column 4: something follows the value" },
+		{ TEXT("1,000"), "line 1, column 2: something follows the value" },
+		{ TEXT("[1e309]"), "line 1, column 2: number too large" },
+		{ TEXT("[-1E309]"), "line 1, column 2: number too large" },
+		{ TEXT("[1234567890123456789012345678901234567890123456789012345678901234]"),
+			"line 1, column 2: number with too many digits" },
+		{ TEXT("0.0000000000000000000000000000000000000000000000000000000000000"),
+			"line 1, column 1: number with too many digits" },
+	};
+
+	(void)state;
+	assert_refused(rows, ARRAY_SIZE(rows) - 1);
+	/* The last one has 63 characters, which is the most that is good. */
+	assert_int_equal(rows[ARRAY_SIZE(rows) - 1].length, JSON_SCAN_NUMBER_MAX);
+	assert_int_equal(scan(rows[ARRAY_SIZE(rows) - 1].text, JSON_SCAN_NUMBER_MAX, &limits, NULL), 0);
+}
+
+static void bad_strings_are_refused(void **state)
+{
+	static const struct refusal rows[] = {
+		{ TEXT("\""), "line 1, column 1: string without an end" },
+		{ TEXT("[\"a]"), "line 1, column 2: string without an end" },
+		{ TEXT("\"a\\\""), "line 1, column 1: string without an end" },
+		{ TEXT("\"a\\"), "line 1, column 3: invalid escape sequence" },
+		{ TEXT("\"\\x41\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\'\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\\0\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\u\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\u123\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\u12g4\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\u+123\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\u00"), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"\\U0041\""), "line 1, column 2: invalid escape sequence" },
+		{ TEXT("\"a\\u0000b\""), "line 1, column 3: \\u0000 is not permitted" },
+		{ TEXT("{\"a\\u0000b\":1}"), "line 1, column 4: \\u0000 is not permitted" },
+		{ TEXT("\"\\ud83d\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ud83dx\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ud83d\\n\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ud83d\\u0041\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ud83d\\ud83d\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ude00\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ude00\\ud83d\""), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"\\ud83d\\ude0"), "line 1, column 2: half of a surrogate pair" },
+		{ TEXT("\"a\0b\""), "line 1, column 3: control character in a string" },
+		{ TEXT("\"a\nb\""), "line 1, column 3: control character in a string" },
+		{ TEXT("\"a\tb\""), "line 1, column 3: control character in a string" },
+		{ TEXT("\"\x1f\""), "line 1, column 2: control character in a string" },
+		{ TEXT("\"\x80\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xbf\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xff\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"K\xf6ln\""), "line 1, column 3: invalid UTF-8" }, /* Latin-1 */
+		{ TEXT("\"\xc3\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xc3"), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xe2\x82\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xf0\x9f\x98\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xc0\x80\""), "line 1, column 2: invalid UTF-8" }, /* overlong */
+		{ TEXT("\"\xc1\xbf\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xe0\x9f\xbf\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xf0\x8f\xbf\xbf\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xed\xa0\x80\""), "line 1, column 2: invalid UTF-8" }, /* surrogates */
+		{ TEXT("\"\xed\xbf\xbf\""), "line 1, column 2: invalid UTF-8" },
+		{ TEXT("\"\xf4\x90\x80\x80\""), "line 1, column 2: invalid UTF-8" }, /* beyond U+10FFFF */
+		{ TEXT("\"\xf8\x88\x80\x80\x80\""), "line 1, column 2: invalid UTF-8" },
+	};
+
+	(void)state;
+	assert_refused(rows, ARRAY_SIZE(rows));
+}
+
+static void a_name_twice_in_an_object_is_refused_however_it_is_spelled(void **state)
+{
+	static const struct refusal rows[] = {
+		{ TEXT("{\"a\":1,\"a\":2}"), "line 1, column 8: duplicate member name" },
+		{ TEXT("{\"\":1,\"\":2}"), "line 1, column 7: duplicate member name" },
+		{ TEXT("{\"a\":1,\"\\u0061\":2}"), "line 1, column 8: duplicate member name" },
+		{ TEXT("{\"\\u002f\":1,\"\\/\":2}"), "line 1, column 13: duplicate member name" },
+		{ TEXT("{\"\\n\":1,\"\\u000A\":2}"), "line 1, column 9: duplicate member name" },
+		{ TEXT("{\"\xc3\xa4\":1,\"\\u00e4\":2}"), "line 1, column 8: duplicate member name" },
+		{ TEXT("{\"\xf0\x9f\x98\x80\":1,\"\\uD83D\\uDE00\":2}"),
+			"line 1, column 8: duplicate member name" },
+		{ TEXT("{\"a\":{\"a\":[{\"a\":1}]},\n\"b\":1, \"a\":2}"),
+			"line 2, column 8: duplicate member name" },
+		{ TEXT("[{\"a\":1},{\"b\":1,\"b\":2}]"), "line 1, column 17: duplicate member name" },
+	};
+
+	(void)state;
+	assert_refused(rows, ARRAY_SIZE(rows));
+}
+
+static void limits_are_exact(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		struct json_limits within;
+		const char *message; /* NULL: accepted */
+	} rows[] = {
+		{ "size", "[1,2]", { 5, 1, 3 }, NULL },
+		{ "size + 1", "[1,2]", { 4, 1, 3 }, "more than 4 bytes" },
+		{ "no size", "1", { 0, 1, 3 }, "more than 0 bytes" },
+		{ "depth of arrays", "[[1]]", { 99, 2, 99 }, NULL },
+		{ "depth of arrays + 1", "[[1]]", { 99, 1, 99 }, "line 1, column 2: nested too deeply" },
+		{ "depth of objects", "{\"a\":{}}", { 99, 2, 99 }, NULL },
+		{ "depth of objects + 1", "{\"a\":{}}", { 99, 1, 99 },
+			"line 1, column 6: nested too deeply" },
+		{ "depth goes down again", "[[],[],[]]", { 99, 2, 99 }, NULL },
+		{ "no depth, a scalar", "1", { 99, 0, 99 }, NULL },
+		{ "no depth, an array", "[]", { 99, 0, 99 }, "line 1, column 1: nested too deeply" },
+		{ "nodes", "[1,{\"a\":2}]", { 99, 9, 4 }, NULL },
+		{ "nodes + 1", "[1,{\"a\":2}]", { 99, 9, 3 }, "line 1, column 9: too many values" },
+		{ "no nodes", "1", { 99, 9, 0 }, "line 1, column 1: too many values" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { 0 };
+		int r = scan(rows[i].text, strlen(rows[i].text), &rows[i].within, &err);
+
+		if (r != (rows[i].message ? -E2BIG : 0) ||
+			strcmp(err.message, rows[i].message ? rows[i].message : ""))
+			fail_msg("%s: %d \"%s\"", rows[i].name, r, err.message);
+	}
+}
+
+static void depth_beyond_cjson_is_refused_whatever_the_limit(void **state)
+{
+	static const struct json_limits generous = {
+		.size_max = 10000, .depth_max = 5000, .node_max = 10000
+	};
+	char text[2 * (JSON_SCAN_DEPTH_MAX + 1)];
+	CLEANUP(json_freep) struct json *json = NULL;
+	struct error err = { 0 };
+
+	(void)state;
+	memset(text, '[', sizeof(text) / 2);
+	memset(text + sizeof(text) / 2, ']', sizeof(text) / 2);
+	assert_int_equal(json_parse(&json, text, sizeof(text), &generous, &err), -E2BIG);
+	assert_string_equal(err.message, "line 1, column 1001: nested too deeply");
+	assert_int_equal(json_parse(&json, text + 1, sizeof(text) - 2, &generous, &err), 0);
+}
+
+static const char sample[] =
+	"{\"data\":[{\"id\":\"c1\",\"title\":\"K\xc3\xb6ln \\\"A\\\" \\ud83d\\ude00\",\"price\":-12.50e+1,"
+	"\"free\":false,\"tags\":[],\"next\":null}, true ],\n\"meta\":{\"id\":0}}";
+
+static void every_beginning_of_a_text_is_refused(void **state)
+{
+	(void)state;
+	for (size_t length = 0; length < sizeof(sample) - 1; length++)
+		assert_int_equal(scan(sample, length, &limits, NULL), -EBADMSG);
+	assert_int_equal(scan(sample, sizeof(sample) - 1, &limits, NULL), 0);
+}
+
+/* Every byte replaced by every other: what the scan accepts, cJSON must read, and writing it and reading
+ * it again must give the same. */
+static void what_is_accepted_survives_cjson(void **state)
+{
+	char text[sizeof(sample)];
+	size_t accepted = 0;
+
+	(void)state;
+	for (size_t at = 0; at < sizeof(sample) - 1; at++) {
+		memcpy(text, sample, sizeof(text));
+		for (int byte = 0; byte < 256; byte++) {
+			CLEANUP(buf_done) struct buf first = BUF_INIT(1000), second = BUF_INIT(1000);
+			CLEANUP(json_freep) struct json *json = NULL, *again = NULL;
+			struct error err = { 0 };
+
+			text[at] = (char)byte;
+			if (scan(text, sizeof(text) - 1, &limits, NULL) < 0)
+				continue;
+			accepted++;
+			if (json_parse(&json, text, sizeof(text) - 1, &limits, &err) < 0)
+				fail_msg("byte %zu = %d: %s", at, byte, err.message);
+			json_write(&first, json);
+			if (json_parse(&again, first.data, first.length, &limits, &err) < 0)
+				fail_msg("byte %zu = %d: written, then %s", at, byte, err.message);
+			json_write(&second, again);
+			assert_string_equal(buf_text(&first), buf_text(&second));
+		}
+	}
+	assert_true(accepted > sizeof(sample)); /* each byte by itself, and many more */
+}
+
+/* A quadratic search would take minutes. Half of the names are spelled with escapes. */
+static void many_members_take_linear_time(void **state)
+{
+	static const struct json_limits many = { .size_max = 10000000, .depth_max = 2, .node_max = 1000000 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(10000000);
+	struct error err = { 0 };
+	clock_t start;
+
+	(void)state;
+	buf_append_char(&text, '{');
+	for (int i = 0; i < 200000; i++)
+		buf_printf(&text, "\"%s%d\":%d,", i % 2 ? "\\u0063" : "c", i, i);
+	buf_append_text(&text, "\"c\":0}");
+	start = clock();
+	assert_int_equal(scan(text.data, text.length, &many, &err), 0);
+	text.length--;
+	buf_append_text(&text, ",\"c1\":0}");
+	assert_int_equal(scan(text.data, text.length, &many, &err), -EBADMSG);
+	assert_non_null(strstr(err.message, "duplicate member name"));
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_texts_are_accepted_and_cjson_reads_them),
+		cmocka_unit_test(bad_structure_is_refused_where_it_is),
+		cmocka_unit_test(bad_words_and_numbers_are_refused),
+		cmocka_unit_test(bad_strings_are_refused),
+		cmocka_unit_test(a_name_twice_in_an_object_is_refused_however_it_is_spelled),
+		cmocka_unit_test(limits_are_exact),
+		cmocka_unit_test(depth_beyond_cjson_is_refused_whatever_the_limit),
+		cmocka_unit_test(every_beginning_of_a_text_is_refused),
+		cmocka_unit_test(what_is_accepted_survives_cjson),
+		cmocka_unit_test(many_members_take_linear_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

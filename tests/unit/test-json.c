@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static const struct json_limits limits = { .size_max = 1000, .depth_max = 20, .node_max = 100 };
+
+/* Owned; fails the test when the text is no JSON. */
+static struct json *parse(const char *text)
+{
+	struct json *json = NULL;
+	struct error err = { 0 };
+
+	if (json_parse(&json, text, strlen(text), &limits, &err) < 0)
+		fail_msg("%s: %s", text, err.message);
+	return json;
+}
+
+static void assert_written(const struct json *json, const char *expected)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(10000);
+
+	json_write(&out, json);
+	assert_string_equal(buf_text(&out), expected);
+}
+
+static void parsing_reads_no_further_than_the_length(void **state)
+{
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(&json, "123456", 3, &limits, NULL), 0);
+	assert_int_equal(json_integer(json, 0), 123);
+}
+
+static void a_refused_text_leaves_the_result_untouched(void **state)
+{
+	struct json *json = NULL;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, &err), -EBADMSG);
+	assert_null(json);
+	assert_string_equal(err.message, "line 1, column 4: a value expected");
+	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, NULL), -EBADMSG);
+}
+
+static void every_value_has_its_type(void **state)
+{
+	static const struct {
+		const char *text;
+		enum json_type type;
+		const char *name;
+	} rows[] = {
+		{ "null", JSON_NULL, "null" },
+		{ "true", JSON_BOOL, "boolean" },
+		{ "false", JSON_BOOL, "boolean" },
+		{ "0", JSON_NUMBER, "number" },
+		{ "\"\"", JSON_STRING, "string" },
+		{ "[]", JSON_ARRAY, "array" },
+		{ "{}", JSON_OBJECT, "object" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *json = parse(rows[i].text);
+
+		assert_int_equal(json_type(json), rows[i].type);
+		assert_string_equal(json_type_name(rows[i].type), rows[i].name);
+	}
+	assert_int_equal(json_type(NULL), JSON_MISSING);
+	assert_string_equal(json_type_name(JSON_MISSING), "missing");
+	assert_string_equal(json_type_name((enum json_type)99), "unknown");
+}
+
+static void a_path_is_followed_without_checks(void **state)
+{
+	CLEANUP(json_freep)
+	struct json *json = parse("{\"meta\":{\"requestId\":\"r1\"},\"list\":[7],\"text\":\"x\"}");
+
+	(void)state;
+	assert_string_equal(json_string(json_get(json_get(json, "meta"), "requestId")), "r1");
+	assert_null(json_get(json_get(json_get(json, "nothing"), "here"), "either"));
+	assert_null(json_get(json_get(json, "list"), "requestId"));
+	assert_null(json_get(json_get(json, "text"), "x"));
+	assert_null(json_get(json, "Meta")); /* names are exact */
+	assert_null(json_get(json, "met"));
+	assert_null(json_get(json, ""));
+}
+
+/* Row by row what every accessor makes of a value that is not of its type. */
+static void accessors_are_total(void **state)
+{
+	static const struct {
+		const char *text, *string;
+		double number;
+		int64_t integer;
+		bool boolean_or_true, boolean_or_false;
+	} rows[] = {
+		{ "null", NULL, -1, -1, true, false },
+		{ "true", NULL, -1, -1, true, true },
+		{ "false", NULL, -1, -1, false, false },
+		{ "12", NULL, 12, 12, true, false },
+		{ "1.5", NULL, 1.5, -1, true, false },
+		{ "\"12\"", "12", -1, -1, true, false },
+		{ "[12]", NULL, -1, -1, true, false },
+		{ "{\"a\":12}", NULL, -1, -1, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *json = parse(rows[i].text);
+		const char *string = json_string(json);
+
+		if (!string != !rows[i].string || (string && strcmp(string, rows[i].string) != 0) ||
+			json_number(json, -1) != rows[i].number ||
+			json_integer(json, -1) != rows[i].integer ||
+			json_bool(json, true) != rows[i].boolean_or_true ||
+			json_bool(json, false) != rows[i].boolean_or_false)
+			fail_msg("%s", rows[i].text);
+	}
+	assert_null(json_string(NULL));
+	assert_true(json_number(NULL, 2.5) == 2.5);
+	assert_int_equal(json_integer(NULL, 5), 5);
+	assert_true(json_bool(NULL, true));
+	assert_null(json_get(NULL, "a"));
+	assert_null(json_first(NULL));
+	assert_null(json_next(NULL));
+	assert_null(json_name(NULL));
+	assert_int_equal(json_count(NULL), 0);
+	assert_null(json_copy(NULL));
+	json_free(NULL);
+}
+
+static void integers_are_exact_or_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t value;
+	} rows[] = {
+		{ "0", 0 },
+		{ "-0", 0 },
+		{ "1e3", 1000 },
+		{ "120.0", 120 },
+		{ "4294967296", INT64_C(4294967296) },
+		{ "9007199254740991", INT64_C(9007199254740991) },
+		{ "9007199254740992", INT64_C(9007199254740992) },
+		{ "-9007199254740992", -INT64_C(9007199254740992) },
+		{ "9007199254740994", -7 },
+		{ "-9007199254740994", -7 },
+		{ "9223372036854775808", -7 },
+		{ "1e300", -7 },
+		{ "0.5", -7 },
+		{ "-1e-300", -7 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *json = parse(rows[i].text);
+
+		if (json_integer(json, -7) != rows[i].value)
+			fail_msg("%s", rows[i].text);
+	}
+}
+
+static void strings_are_decoded(void **state)
+{
+	CLEANUP(json_freep)
+	struct json *json = parse("{\"\\u00e4\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u20ac\\ud83d\\ude00\"}");
+
+	(void)state;
+	assert_string_equal(json_name(json_first(json)), "\xc3\xa4");
+	assert_string_equal(
+		json_string(json_get(json, "\xc3\xa4")), "\"\\/\b\f\n\r\t\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+
+static void iteration_keeps_the_order(void **state)
+{
+	CLEANUP(json_freep) struct json *json = parse("{\"b\":1,\"a\":[2,3],\"c\":\"x\"}");
+	char names[10] = "";
+	int64_t sum = 0;
+
+	(void)state;
+	JSON_FOREACH (member, json) {
+		strncat(names, json_name(member), 2);
+		JSON_FOREACH (element, member) {
+			assert_null(json_name(element));
+			sum = sum * 10 + json_integer(element, 0);
+		}
+	}
+	assert_string_equal(names, "bac");
+	assert_int_equal(sum, 23);
+	assert_int_equal(json_count(json), 3);
+	assert_int_equal(json_count(json_get(json, "a")), 2);
+	assert_int_equal(json_count(json_get(json, "c")), 0);
+}
+
+static void values_are_built_in_order(void **state)
+{
+	CLEANUP(json_freep) struct json *json = json_new_object();
+	struct json *list = json_new_array();
+
+	(void)state;
+	json_append(list, json_new_integer(-1));
+	json_append(list, json_new_string("x"));
+	json_append(list, json_new_string(NULL));
+	json_append(list, NULL);
+	json_set(json, "list", list);
+	json_set_string(json, "text", "y");
+	json_set_string(json, "none", NULL);
+	json_set(json, "nothing", NULL);
+	json_set_integer(json, "large", INT64_C(9007199254740992));
+	json_set_integer(json, "small", -INT64_C(9007199254740991));
+	json_set_bool(json, "yes", true);
+	json_set_bool(json, "no", false);
+	assert_written(json,
+		"{\"list\":[-1,\"x\",null,null],\"text\":\"y\",\"none\":null,\"nothing\":null,"
+		"\"large\":9007199254740992,\"small\":-9007199254740991,\"yes\":true,\"no\":false}");
+}
+
+static void names_are_copied(void **state)
+{
+	CLEANUP(json_freep) struct json *json = json_new_object();
+	char name[] = "before";
+
+	(void)state;
+	json_set_bool(json, name, true);
+	memcpy(name, "after!", 6);
+	assert_written(json, "{\"before\":true}");
+}
+
+static void a_copy_is_deep_and_belongs_to_nobody(void **state)
+{
+	struct json *json = parse("{\"a\":{\"b\":[1,\"x\"]},\"c\":2}");
+	CLEANUP(json_freep) struct json *copy = json_copy(json_get(json, "a"));
+	CLEANUP(json_freep) struct json *list = json_new_array();
+
+	(void)state;
+	json_free(json);
+	assert_null(json_name(copy));
+	assert_null(json_next(copy));
+	json_append(list, STEAL(copy));
+	assert_written(list, "[{\"b\":[1,\"x\"]}]");
+}
+
+static void an_index_finds_what_get_finds(void **state)
+{
+	CLEANUP(json_freep) struct json *json = parse("{\"a\":1,\"\":2,\"A\":3,\"\xc3\xa4\":4}");
+	CLEANUP(json_index_freep) struct json_index *index = json_index_new(json);
+
+	(void)state;
+	JSON_FOREACH (member, json)
+		assert_ptr_equal(json_index_get(index, json_name(member)), member);
+	assert_null(json_index_get(index, "b"));
+	assert_null(json_index_get(index, "aa"));
+}
+
+static void an_index_of_anything_else_is_empty(void **state)
+{
+	static const char *const texts[] = { "{}", "[1,2]", "\"a\"", "null" };
+	CLEANUP(json_index_freep) struct json_index *missing = json_index_new(NULL);
+	struct json_index *none = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		CLEANUP(json_freep) struct json *json = parse(texts[i]);
+		CLEANUP(json_index_freep) struct json_index *index = json_index_new(json);
+
+		assert_null(json_index_get(index, ""));
+		assert_null(json_index_get(index, "a"));
+	}
+	assert_null(json_index_get(missing, "a"));
+	json_index_freep(&none);
+}
+
+/* A quadratic step anywhere would take minutes. */
+static void large_values_take_linear_time(void **state)
+{
+	enum { COUNT = 200000 };
+	static const struct json_limits large = { .size_max = 20000000, .depth_max = 3, .node_max = 1000000 };
+	CLEANUP(json_freep) struct json *json = json_new_object(), *parsed = NULL;
+	CLEANUP(json_index_freep) struct json_index *index = NULL;
+	CLEANUP(buf_done) struct buf text = BUF_INIT(20000000);
+	struct json *list = json_new_array();
+	clock_t start = clock();
+	char name[20];
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		json_set_integer(json, name, i);
+		json_append(list, json_new_integer(i));
+	}
+	json_set(json, "list", list);
+	json_write_canonical(&text, json);
+	assert_int_equal(json_parse(&parsed, text.data, text.length, &large, NULL), 0);
+	assert_int_equal(json_count(json_get(parsed, "list")), COUNT);
+	index = json_index_new(parsed);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		assert_int_equal(json_integer(json_index_get(index, name), -1), i);
+		name[0] = 'd';
+		assert_null(json_index_get(index, name));
+	}
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parsing_reads_no_further_than_the_length),
+		cmocka_unit_test(a_refused_text_leaves_the_result_untouched),
+		cmocka_unit_test(every_value_has_its_type),
+		cmocka_unit_test(a_path_is_followed_without_checks),
+		cmocka_unit_test(accessors_are_total),
+		cmocka_unit_test(integers_are_exact_or_refused),
+		cmocka_unit_test(strings_are_decoded),
+		cmocka_unit_test(iteration_keeps_the_order),
+		cmocka_unit_test(values_are_built_in_order),
+		cmocka_unit_test(names_are_copied),
+		cmocka_unit_test(a_copy_is_deep_and_belongs_to_nobody),
+		cmocka_unit_test(an_index_finds_what_get_finds),
+		cmocka_unit_test(an_index_of_anything_else_is_empty),
+		cmocka_unit_test(large_values_take_linear_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
