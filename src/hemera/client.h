@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HEMERA_CLIENT_H
+#define AITHER_HEMERA_CLIENT_H
+
+/*
+ * Client of Hemera's Service API (GET /api/service/...), blocking, for one job on one thread:
+ *
+ *	hemera_new(&client, &options, err);
+ *	hemera_list(client, &list, on_problem, arg, err);
+ *	hemera_details(client, ids, count, on_detail, arg, &retry_after_s);
+ *
+ * Polite and bounded: the key goes to the configured origin only and into no URL, log or message; no
+ * redirects; requests only as the budget permits; retries with exponential backoff and jitter on
+ * connection loss and 500, 502, 503, 504, never on 4xx; all ends at `deadline` or on cancel. The second
+ * origin is used for the whole job when the first cannot be reached by the first request.
+ *
+ * Errors: HEMERA_UNREACHABLE, HEMERA_AUTH_FAILED (401), HEMERA_ERROR (other statuses), HEMERA_BAD_DATA
+ * (not the JSON that the API promises), HEMERA_RATE_LIMITED (with retry_after_s), HEMERA_TIMEOUT,
+ * SHUTTING_DOWN (cancelled).
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hemera/course.h"
+
+struct budget;
+struct error;
+struct hemera;
+struct json;
+
+#define HEMERA_PAGE_ROWS 500             /* the API's maximum; smaller pages lose rows */
+#define HEMERA_LIST_BODY_MAX (8 << 20)   /* per page; 500 rows are about 120 KB */
+#define HEMERA_DETAIL_BODY_MAX (4 << 20) /* 30 participants with full texts are 160 KB */
+#define HEMERA_COURSES_MAX 100000        /* ends a server that never sends a short page */
+
+struct hemera_options {                      /* all borrowed for the life of the client */
+	const char *base_url, *fallback_url; /* origins; fallback_url may be NULL */
+	const char *key;
+	unsigned connections_max, connect_timeout_s, request_timeout_s, retries_max;
+	struct budget *budget;
+	bool use_reserve;             /* true for the homepage's refresh: may use all of the budget */
+	uint64_t deadline_mono_ms;    /* never 0 */
+	const atomic_bool *cancelled; /* may be NULL */
+};
+
+int hemera_new(
+	struct hemera **ret_client, const struct hemera_options *options, struct error *err); /* owned */
+void hemera_freep(struct hemera **client);
+
+/* Something in the data that costs one entity, not the job: `entity` is "course c123", "template t1", or
+ * "course data[17]" where there is no usable id. NULL for a caller that does not care. */
+typedef void hemera_problem(void *arg, const char *entity, const struct error *problem);
+
+struct hemera_list {
+	struct course *courses; /* owned; ids are unique; in the order of first appearance */
+	size_t count;
+	char **bad_ids; /* owned: ids of rows that are there but not valid, so their pages stay */
+	size_t bad_count;
+	size_t unidentified;   /* bad rows without a usable id: nothing may be deleted then */
+	unsigned pages;        /* more than one: rows may have been lost, see reference section 4 */
+	int64_t fetched_at_ms; /* wall clock */
+};
+
+int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
+	struct error *err);
+void hemera_list_done(struct hemera_list *list);
+
+enum hemera_detail_state {
+	HEMERA_DETAIL_READ,     /* participants: normal form of course_participants_from_json, borrowed */
+	HEMERA_DETAIL_NOT_SEEN, /* 404 for a listed course: no error */
+	HEMERA_DETAIL_FAILED,   /* err says why; the others go on */
+	HEMERA_DETAIL_DEFERRED, /* budget or time ended before its turn, or the call failed as a whole */
+};
+
+/* Called once for every id, in the order in which answers come, on the calling thread. */
+typedef void hemera_detail(void *arg, size_t index, enum hemera_detail_state state,
+	const struct json *participants, const struct error *problem);
+
+/* Fetches details in the given order, in parallel. *ret_retry_after_s: seconds until the budget opens again
+ * when some were deferred, else 0. Fails as a whole only on 401 and on cancel; before it returns, every id
+ * has been reported. The ids are those of a list: they stand in URLs as they are. */
+int hemera_details(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+	void *arg, unsigned *ret_retry_after_s, struct error *err);
+
+struct hemera_template {
+	char *id, *course_id, *markup; /* owned; course_id NULL: serves all courses */
+	int64_t version;
+};
+
+/* Templates that aither can use (no lesson's, no other seminar's): *ret_count 0 when Hemera has no such
+ * route (404, JSON or HTML). Free with hemera_templates_free. */
+int hemera_templates(struct hemera *client, struct hemera_template **ret_templates, size_t *ret_count,
+	hemera_problem *problem, void *arg, struct error *err);
+void hemera_templates_free(struct hemera_template *templates, size_t count);
+
+/* All participations in a few requests, where Hemera has that route: one call of `detail` for each id of
+ * `ids` (one without rows: an empty array), then *ret_available is true. False: nothing was told, use
+ * hemera_details (no such route, or rows that cannot be assigned to a course). */
+int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+	void *arg, bool *ret_available, struct error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "hemera/exchange.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fetch.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "hemera/budget.h"
+#include "hemera/reply.h"
+#include "hemera/retry.h"
+#include "hemera/run.h"
+
+#define WINDOW_MARGIN_MS 5000 /* a window that reopens later than this before the deadline is of no use */
+
+static bool exchange_is_cancelled(const struct hemera *client)
+{
+	return client->options.cancelled && atomic_load(client->options.cancelled);
+}
+
+unsigned exchange_retry_after_s(const struct hemera *client)
+{
+	uint64_t now = time_mono_ms();
+	uint64_t ready = budget_ready_at(client->options.budget, !client->options.use_reserve, now);
+
+	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
+}
+
+static void exchange_fill(struct run *run);
+
+static void exchange_on_result(void *arg, struct fetch_result *result)
+{
+	struct attempt *attempt = arg;
+	struct run *run = attempt->run;
+	struct hemera *client = run->client;
+	struct budget *budget = client->options.budget;
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	struct error problem = { 0 };
+	bool was_sent = result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED;
+
+	run->under_way--;
+	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
+		time_mono_ms(), time_now_ms());
+	reply_read(result, run->exchange->body_max, &reply, &problem);
+	if (reply.verdict == REPLY_LIMITED)
+		budget_refused(budget, result->retry_after_s, time_mono_ms());
+	if (result->failure == FETCH_OK && reply.verdict != REPLY_DATA)
+		error_prefix(&problem, "Hemera at %s, GET %s%s: ", client->origin, run->exchange->path,
+			run->exchange->ids ? run->exchange->ids[attempt->index] : "");
+	if (was_sent)
+		client->reached = true;
+	if (!client->reached)
+		retry_unreached(attempt, result->failure == FETCH_UNREACHABLE, &problem);
+	else
+		retry_settle(attempt, &reply, &problem);
+	exchange_fill(run);
+}
+
+static void exchange_send(struct run *run, struct attempt *attempt)
+{
+	struct hemera *client = run->client;
+	const struct exchange *exchange = run->exchange;
+	CLEANUP(mem_freep)
+	char *url = mem_printf(
+		"%s%s%s", client->origin, exchange->path, exchange->ids ? exchange->ids[attempt->index] : "");
+	const char *const headers[] = { client->key_header, "Accept: application/json", NULL };
+	struct fetch_request request = { .url = url, .headers = headers, .body_max = exchange->body_max };
+
+	if (client->tried_at_mono_ms == 0)
+		client->tried_at_mono_ms = time_mono_ms();
+	run->under_way++;
+	fetch_add(client->fetch, &request, exchange_on_result, attempt);
+}
+
+/* Sends what may be sent now. */
+static void exchange_fill(struct run *run)
+{
+	struct hemera *client = run->client;
+	uint64_t now = time_mono_ms();
+
+	if (exchange_is_cancelled(client) || now >= client->options.deadline_mono_ms)
+		return;
+	while (!run->ended && run->under_way < run_places(run)) {
+		struct attempt *attempt = run_take_next(run, now);
+
+		if (!attempt)
+			return;
+		if (!budget_take(client->options.budget, !client->options.use_reserve, now)) {
+			run_queue(attempt, now);
+			return;
+		}
+		exchange_send(run, attempt);
+	}
+}
+
+/* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
+static void exchange_wait(struct run *run)
+{
+	const struct hemera_options *options = &run->client->options;
+	uint64_t now = time_mono_ms(), wake = UINT64_MAX;
+	uint64_t ready = budget_ready_at(options->budget, !options->use_reserve, now);
+
+	if (ready > now && ready + WINDOW_MARGIN_MS > options->deadline_mono_ms) {
+		run_end_limited(run);
+		return;
+	}
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		if (attempt->due_mono_ms < wake)
+			wake = attempt->due_mono_ms;
+	if (run->waiting_count < run_places(run) && run->begun < run->exchange->count)
+		wake = now;
+	if (wake < ready)
+		wake = ready;
+	if (wake > options->deadline_mono_ms)
+		wake = options->deadline_mono_ms;
+	if (!fetch_sleep(wake, options->cancelled))
+		run_end_cancelled(run);
+}
+
+static void exchange_drive(struct run *run)
+{
+	struct hemera *client = run->client;
+
+	while (!run->ended && (run->waiting || run->begun < run->exchange->count)) {
+		exchange_fill(run);
+		if (run->under_way > 0)
+			fetch_run(client->fetch, client->options.deadline_mono_ms, client->options.cancelled);
+		else if (exchange_is_cancelled(client))
+			run_end_cancelled(run);
+		else if (time_mono_ms() >= client->options.deadline_mono_ms)
+			run_end_timeout(run);
+		else
+			exchange_wait(run);
+	}
+}
+
+int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err)
+{
+	struct run run = { .client = client, .exchange = exchange };
+
+	exchange_drive(&run);
+	run_report_rest(&run);
+	if (run.result < 0 && err)
+		*err = run.reason;
+	return run.result;
+}
+
+struct exchange_single {
+	exchange_data *on_data;
+	void *arg;
+	int result;
+	struct error *err;
+};
+
+static void exchange_single_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+{
+	struct exchange_single *single = arg;
+
+	(void)index;
+	if (answer->end == EXCHANGE_DATA) {
+		single->result = single->on_data(single->arg, answer->data, single->err);
+		return;
+	}
+	single->result = answer->problem->errnum;
+	if (single->err)
+		*single->err = *answer->problem;
+}
+
+int exchange_get(struct hemera *client, const char *path, size_t body_max, exchange_data *on_data, void *arg,
+	struct error *err)
+{
+	struct exchange_single single = { on_data, arg, 0, err };
+	struct exchange exchange = { path, NULL, 1, body_max, exchange_single_on_end, &single };
+	int r = exchange_run(client, &exchange, err);
+
+	return r < 0 ? r : single.result;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "hemera/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "hemera/exchange.h"
+
+#define PARTICIPATIONS_MAX \
+	100000 /* rows held in memory, about 1 KB each; with more the details serve better */
+
+struct wanted {
+	const char *id;    /* borrowed */
+	size_t index;      /* in the caller's order */
+	struct json *rows; /* owned; an array */
+};
+
+struct participations {
+	struct wanted *wanted; /* owned, sorted by id */
+	size_t count;
+	size_t rows, page_rows;
+	bool usable; /* false: a row belongs to no course that could be named, or there are too many */
+};
+
+static void participations_done(struct participations *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		json_free(all->wanted[i].rows);
+	free(all->wanted);
+}
+
+static int wanted_compare(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return strcmp(a->id, b->id);
+}
+
+static int wanted_compare_index(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void participations_prepare(struct participations *all, const char *const *ids, size_t count)
+{
+	all->wanted = mem_resize(NULL, count, sizeof(*all->wanted));
+	all->count = count;
+	for (size_t i = 0; i < count; i++)
+		all->wanted[i] = (struct wanted){ ids[i], i, json_new_array() };
+	qsort(all->wanted, count, sizeof(*all->wanted), wanted_compare);
+}
+
+static int participations_on_data(void *arg, const struct json *data, struct error *err)
+{
+	struct participations *all = arg;
+
+	if (json_type(data) != JSON_ARRAY)
+		return error_fail(
+			err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the participations: data is not an array");
+	all->page_rows = 0;
+	JSON_FOREACH (row, data) {
+		struct wanted key = { .id = json_string(json_get(row, "courseId")) };
+		struct wanted *wanted;
+
+		all->page_rows++;
+		if (!key.id) {
+			all->usable = false;
+			return 0;
+		}
+		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
+		if (wanted)
+			json_append(wanted->rows, json_copy(row));
+	}
+	all->rows += all->page_rows;
+	all->usable = all->rows <= PARTICIPATIONS_MAX;
+	return 0;
+}
+
+static void participations_report(struct participations *all, hemera_detail *detail, void *arg)
+{
+	qsort(all->wanted, all->count, sizeof(*all->wanted), wanted_compare_index);
+	for (size_t i = 0; i < all->count; i++) {
+		CLEANUP(json_freep) struct json *participants = NULL;
+		struct error problem = { 0 };
+		int r = course_participants_from_json(
+			&participants, all->wanted[i].rows, "participations", &problem);
+
+		if (r < 0)
+			detail(arg, i, HEMERA_DETAIL_FAILED, NULL, &problem);
+		else
+			detail(arg, i, HEMERA_DETAIL_READ, participants, NULL);
+	}
+}
+
+int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+	void *arg, bool *ret_available, struct error *err)
+{
+	CLEANUP(participations_done) struct participations all = { 0 };
+
+	participations_prepare(&all, ids, count);
+	do {
+		CLEANUP(mem_freep)
+		char *path = mem_printf(
+			"/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all.rows);
+		int r = exchange_get(client, path, HEMERA_LIST_BODY_MAX, participations_on_data, &all, err);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == -ENOENT || !all.usable) {
+			*ret_available = false;
+			return 0;
+		}
+	} while (all.page_rows >= HEMERA_PAGE_ROWS);
+	participations_report(&all, detail, arg);
+	*ret_available = true;
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "hemera/reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fetch.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
+#define DESCRIPTION_SIZE 160
+
+static int reply_describe_failure(
+	const struct fetch_result *result, enum reply_verdict *ret_verdict, struct error *err)
+{
+	switch (result->failure) {
+	case FETCH_UNREACHABLE:
+		*ret_verdict = REPLY_UNREACHED;
+		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+			"Hemera cannot be reached: %s", result->message);
+	case FETCH_REFUSED:
+		*ret_verdict = REPLY_FAILED;
+		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+			"Hemera cannot be reached safely: %s", result->message);
+	case FETCH_LOST:
+		*ret_verdict = REPLY_RETRY;
+		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
+			"the connection to Hemera broke: %s", result->message);
+	case FETCH_TIMEOUT:
+		*ret_verdict = REPLY_TIMEOUT;
+		return error_fail(err, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "Hemera did not answer in time: %s",
+			result->message);
+	case FETCH_TOO_LARGE:
+		*ret_verdict = REPLY_FAILED;
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: %s",
+			result->message);
+	case FETCH_CANCELLED:
+		*ret_verdict = REPLY_CANCELLED;
+		return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
+	case FETCH_OK:
+		break;
+	}
+	return 0;
+}
+
+/* Parses the body when it is Hemera's: else NULL, and *err says what is wrong with it. */
+static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
+{
+	struct json_limits limits = { body_max, JSON_DEPTH_MAX, REPLY_NODES_MAX };
+	CLEANUP(json_freep) struct json *root = NULL;
+	int r;
+
+	if (strcmp(result->content_type, "application/json") != 0) {
+		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s instead of application/json",
+			result->content_type[0] ? result->content_type : "an answer without type");
+		return NULL;
+	}
+	r = json_parse(&root, buf_text(&result->body), result->body.length, &limits, err);
+	if (r < 0) {
+		if (err)
+			err->code = ERROR_HEMERA_BAD_DATA;
+		return NULL;
+	}
+	if (json_type(json_get(root, "success")) != JSON_BOOL) {
+		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"success is not a boolean: not Hemera's envelope");
+		return NULL;
+	}
+	return STEAL(root);
+}
+
+/* " UNAUTHORIZED" when the envelope carries a code of the API's form: a stranger's text goes no further. */
+static void reply_describe_code(const struct json *root, char ret_text[static API_CODE_MAX + 2])
+{
+	const char *code = json_string(json_get(json_get(root, "error"), "code"));
+	size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+
+	ret_text[0] = '\0';
+	if (length > 0 && length <= API_CODE_MAX && code[length] == '\0')
+		snprintf(ret_text, API_CODE_MAX + 2, " %s", code);
+}
+
+static enum reply_verdict reply_describe_status(long status, const char *description, struct error *err)
+{
+	switch (status) {
+	case 401:
+		error_fail(err, ERROR_HEMERA_AUTH_FAILED, -EACCES,
+			"the API key is not accepted (%s): store the right one with 'aither set-secret "
+			"hemera-api-key'",
+			description);
+		return REPLY_NO_KEY;
+	case 404:
+		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered %s", description);
+		return REPLY_NOT_FOUND;
+	case 429:
+		error_fail(err, ERROR_HEMERA_RATE_LIMITED, -EAGAIN, "answered %s", description);
+		return REPLY_LIMITED;
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s", description);
+		return REPLY_RETRY;
+	default:
+		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s%s", description,
+			status >= 300 && status < 400 ? ": redirects are not followed, BaseURL must be exact"
+						      : "");
+		return REPLY_FAILED;
+	}
+}
+
+static void reply_read_error(
+	const struct fetch_result *result, const struct json *root, struct reply *reply, struct error *err)
+{
+	char code[API_CODE_MAX + 2], description[DESCRIPTION_SIZE];
+
+	reply_describe_code(root, code);
+	snprintf(description, sizeof(description), "%ld%s%s", result->status, code,
+		root ? "" : " and not in Hemera's JSON: is BaseURL right?");
+	reply->is_hemera = root && !json_bool(json_get(root, "success"), true);
+	reply->verdict = reply_describe_status(result->status, description, err);
+	if (err && result->retry_after_s > 0)
+		err->retry_after_s = (unsigned)result->retry_after_s;
+}
+
+void reply_read(
+	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err)
+{
+	CLEANUP(json_freep) struct json *root = NULL;
+
+	*ret_reply = (struct reply){ .verdict = REPLY_FAILED };
+	if (reply_describe_failure(result, &ret_reply->verdict, err) < 0)
+		return;
+	root = reply_parse(result, body_max, err);
+	if (result->status != 200) {
+		reply_read_error(result, root, ret_reply, err);
+		return;
+	}
+	if (!root)
+		return;
+	if (!json_bool(json_get(root, "success"), false) || !json_get(root, "data")) {
+		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "answered 200 without success and data");
+		return;
+	}
+	ret_reply->verdict = REPLY_DATA;
+	ret_reply->is_hemera = true;
+	ret_reply->data = json_get(root, "data");
+	ret_reply->root = STEAL(root);
+}
+
+void reply_done(struct reply *reply)
+{
+	json_freep(&reply->root);
+	reply->data = NULL;
+}

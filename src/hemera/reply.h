@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HEMERA_REPLY_H
+#define AITHER_HEMERA_REPLY_H
+
+/*
+ * What the end of one request means, decided by the failure, the HTTP status and the envelope
+ * {"success":true,"data":...} or {"success":false,"error":{"code":...}}; never by a message text.
+ * A reply is Hemera's only if it is application/json and has a boolean `success`: anything else comes from
+ * a proxy, a portal or a wrong BaseURL.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+struct fetch_result;
+struct json;
+
+enum reply_verdict {
+	REPLY_DATA,      /* 200 with an envelope: ret_data is set */
+	REPLY_NOT_FOUND, /* 404, of Hemera or not */
+	REPLY_NO_KEY,    /* 401: the key is not accepted */
+	REPLY_LIMITED,   /* 429 */
+	REPLY_RETRY,     /* 500, 502, 503, 504, a lost connection: may pass */
+	REPLY_UNREACHED, /* no request was sent: may pass */
+	REPLY_TIMEOUT,
+	REPLY_CANCELLED,
+	REPLY_FAILED, /* everything that would be the same next time */
+};
+
+/* All values of one answer; a page of 500 rows has 4000, the largest detail (4 MiB) about 170000. They cost
+ * 100 bytes each while the answer is read. */
+#define REPLY_NODES_MAX 200000
+
+struct reply {
+	enum reply_verdict verdict;
+	struct json *root;       /* owned; NULL unless REPLY_DATA */
+	const struct json *data; /* borrowed from root */
+	bool is_hemera;          /* whether a 404 is Hemera's own */
+};
+
+/* Fills *ret_reply (release with reply_done), and *err unless REPLY_DATA. */
+void reply_read(
+	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err);
+void reply_done(struct reply *reply);
+
+#endif
