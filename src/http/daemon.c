@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/daemon.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/config.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/listen.h"
+#include "http/server.h"
+
+struct daemon {
+	struct server *server;
+	daemon_stop *on_stop;
+	void *app;
+	int signal_fd;
+};
+
+static void print_help(const struct daemon_options *options)
+{
+	printf("Usage: %s [OPTIONS]\n%s\n\n", options->program, options->purpose);
+	fputs("  --config=FILE         read this file instead of " CONFIG_PATH_DEFAULT "\n"
+	      "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a unix socket; may be "
+	      "repeated);\n"
+	      "                        beside the sockets that systemd hands over\n"
+	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
+		stdout);
+	if (options->has_alert)
+		fputs("  --alert               mail about a unit that failed (run by "
+		      "aither-alert@.service)\n",
+			stdout);
+	fputs("  --version             print the version and exit\n"
+	      "  --help                print this and exit\n",
+		stdout);
+	printf("\nSee %s(8).\n", options->program);
+}
+
+static int usage_error(const struct daemon_options *options, const char *problem)
+{
+	if (problem)
+		fprintf(stderr, "%s: %s\n", options->program, problem);
+	fprintf(stderr, "Try '%s --help'.\n", options->program);
+	return EX_USAGE;
+}
+
+int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
+{
+	enum { OPTION_CONFIG = 1, OPTION_LISTEN, OPTION_CHECK, OPTION_ALERT, OPTION_VERSION, OPTION_HELP };
+	static const struct option table[] = {
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "listen", required_argument, NULL, OPTION_LISTEN },
+		{ "check-config", no_argument, NULL, OPTION_CHECK },
+		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ "alert", no_argument, NULL, OPTION_ALERT },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+		if (option == OPTION_CONFIG) {
+			options->config_path = optarg;
+		} else if (option == OPTION_LISTEN && options->listen_count < DAEMON_LISTEN_MAX) {
+			options->listen[options->listen_count++] = optarg;
+		} else if (option == OPTION_CHECK) {
+			options->check_config = true;
+		} else if (option == OPTION_ALERT && options->has_alert) {
+			options->alert = true;
+		} else if (option == OPTION_VERSION) {
+			printf("%s %s\n", options->program, PACKAGE_VERSION);
+			return 0;
+		} else if (option == OPTION_HELP) {
+			print_help(options);
+			return 0;
+		} else { /* getopt_long has named what it does not know */
+			return usage_error(options, option == OPTION_LISTEN ? "too many --listen"
+						    : option == OPTION_ALERT
+							    ? "--alert is not for this program"
+							    : NULL);
+		}
+	}
+	return optind < argc ? usage_error(options, "there are no arguments beside the options") : -1;
+}
+
+int daemon_check_config(const struct config *config)
+{
+	CLEANUP(mem_freep) char *problems = config_problems_text(config);
+
+	if (config->problems.count == 0) {
+		puts("configuration is fine");
+		return 0;
+	}
+	fprintf(stderr, "%s\n", problems);
+	return EX_CONFIG;
+}
+
+void daemon_log_problems(const struct config *config)
+{
+	for (size_t i = 0; i < config->problems.count; i++)
+		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->problems.text[i]);
+}
+
+static int listen_inherited(struct server *server, int count, struct error *err)
+{
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
+		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+			return error_set(err, -ENOTSOCK,
+				"the inherited descriptor %d is not a listening stream socket (ListenStream= "
+				"without Accept=)",
+				fd);
+		server_listen(server, fd);
+	}
+	return 0;
+}
+
+int daemon_listen(
+	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err)
+{
+	int inherited = sd_listen_fds(1);
+
+	if (inherited < 0)
+		return error_set(
+			err, inherited, "cannot take the sockets from systemd: %s", strerror(-inherited));
+	int result = listen_inherited(server, inherited, err);
+	for (size_t i = 0; i < options->listen_count && result == 0; i++) {
+		int fd = -1;
+		result = listen_open(options->listen[i], &fd, err);
+		if (result == 0)
+			server_listen(server, fd);
+	}
+	if (result == 0 && server_listener_count(server) == 0)
+		result = error_set(err, -EDESTADDRREQ,
+			"no socket to listen on; start it with: systemctl start %s, or give it "
+			"--listen=ADDR:PORT",
+			options->has_alert ? "aither-worker.socket" : "aither.socket");
+	if (result == 0)
+		*ret_activated = inherited > 0;
+	return result;
+}
+
+static void on_signal(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct signalfd_siginfo info;
+
+	if (read(daemon->signal_fd, &info, sizeof(info)) != sizeof(info) ||
+		server_is_draining(daemon->server))
+		return;
+	sd_notify(0, "STOPPING=1");
+	/* First the server, so that what is completed now goes out with Connection: close. */
+	server_drain(daemon->server, DAEMON_DRAIN_MS);
+	daemon->on_stop(daemon->app);
+}
+
+static void on_watchdog(void *arg)
+{
+	(void)arg;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static int open_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
+{
+	CLEANUP(file_closep) int fd = open_signals();
+	struct daemon daemon = { .server = server, .on_stop = on_stop, .app = app, .signal_fd = fd };
+	uint64_t watchdog_us = 0;
+
+	if (fd < 0)
+		return EX_OSERR;
+	server_watch(server, fd, on_signal, &daemon);
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+		server_every(server, (unsigned)(watchdog_us / 2000), on_watchdog, NULL);
+	sd_notify(0, "READY=1");
+	while (server_is_running(server))
+		server_turn(server);
+	if (!server_is_draining(server))
+		return EX_SOFTWARE;
+	sd_notify(0, "STOPPING=1");
+	return 0;
+}
+
+void daemon_status(const char *format, ...)
+{
+	char text[256]; /* a sentence */
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	sd_notifyf(0, "STATUS=%s", text);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_DAEMON_H
+#define AITHER_HTTP_DAEMON_H
+
+/*
+ * What both daemons share: the command line, sockets from systemd (sd_listen_fds(3)) or --listen, signals,
+ * sd_notify(3) (READY, WATCHDOG, STOPPING, STATUS) and draining on SIGTERM within 3 s.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+struct error;
+struct server;
+
+#define DAEMON_DRAIN_MS 3000 /* of the unit's TimeoutStopSec */
+#define DAEMON_LISTEN_MAX 16
+
+struct daemon_options {
+	const char *program;                   /* "aither-web" */
+	const char *purpose;                   /* one sentence for --help */
+	const char *config_path;               /* --config=FILE, NULL: default */
+	const char *listen[DAEMON_LISTEN_MAX]; /* --listen=ADDR:PORT|/path */
+	size_t listen_count;
+	bool check_config, alert; /* --check-config; --alert only where `has_alert` */
+	bool has_alert;
+};
+
+/* Parses argv; answers --help and --version itself. Returns -1 to go on, else the exit code (0 or 64). */
+int daemon_options_parse(struct daemon_options *options, int argc, char **argv);
+
+/* --check-config: prints all problems on stderr, or one sentence that there are none. Exit code (0 or 78). */
+int daemon_check_config(const struct config *config);
+
+/* One event in the journal for each problem of the configuration. */
+void daemon_log_problems(const struct config *config);
+
+/* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
+ * socket that nobody listens on). Without any: a sentence on stderr how to be started, -EDESTADDRREQ (exit
+ * code 64). */
+int daemon_listen(
+	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
+
+typedef void daemon_stop(void *app); /* SIGTERM or SIGINT came: complete what waits, then the server drains */
+
+/* READY=1, watchdog, signals; returns when the server has ended. Exit code of the program. */
+int daemon_run(struct server *server, daemon_stop *on_stop, void *app);
+
+/* STATUS= for systemctl status. */
+void daemon_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/envelope.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#define ENVELOPE_SIZE_MAX (8u << 20) /* twice the largest report: 100 errors and the list of a dry run */
+
+static void append_meta(struct buf *out, const char *request_id)
+{
+	char now[TIME_TEXT_SIZE];
+
+	time_format(time_now_ms(), now);
+	buf_append_text(out, ",\"meta\":{\"requestId\":");
+	json_write_string(out, request_id);
+	buf_printf(out, ",\"timestamp\":\"%s\",\"version\":\"1.0\"}}\n", now);
+}
+
+static void envelope_finish(struct http_response *response, int status, struct buf *out)
+{
+	size_t length = out->length;
+
+	response->status = status;
+	response->content_type = "application/json";
+	http_body_unref(response->body);
+	response->body = http_body_new(buf_take(out), length);
+	http_response_header(response, "cache-control", "no-store");
+}
+
+void envelope_success(
+	struct http_response *response, const char *request_id, int status, struct json *owned_data)
+{
+	CLEANUP(json_freep) struct json *data = owned_data;
+	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
+
+	buf_append_text(&out, "{\"success\":true,\"data\":");
+	if (data)
+		json_write(&out, data);
+	else
+		buf_append_text(&out, "null");
+	append_meta(&out, request_id);
+	if (!buf_overflowed(&out)) {
+		envelope_finish(response, status, &out);
+		return;
+	}
+	struct error too_large;
+	error_set(&too_large, -E2BIG, "the answer is larger than %u bytes", ENVELOPE_SIZE_MAX);
+	envelope_error(response, request_id, &too_large, NULL);
+}
+
+static void append_error(struct buf *out, const char *code, const char *message)
+{
+	buf_printf(out, "{\"success\":false,\"error\":{\"code\":\"%s\",\"message\":", code);
+	json_write_string(out, message);
+	buf_append_char(out, '}');
+}
+
+void envelope_error(struct http_response *response, const char *request_id, const struct error *error,
+	struct json *owned_data)
+{
+	CLEANUP(json_freep) struct json *data = owned_data;
+	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
+	char seconds[16];
+
+	append_error(&out, error_code_name(error->code), error->message);
+	if (data) {
+		buf_append_text(&out, ",\"data\":");
+		json_write(&out, data);
+	}
+	append_meta(&out, request_id);
+	if (buf_overflowed(&out)) { /* the error matters more than its details */
+		buf_clear(&out);
+		append_error(&out, error_code_name(error->code), error->message);
+		append_meta(&out, request_id);
+	}
+	envelope_finish(response, error_http_status(error), &out);
+	if (error->retry_after_s > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", error->retry_after_s);
+		http_response_header(response, "retry-after", seconds);
+	}
+}
+
+void envelope_status(struct http_response *response, const char *request_id, int status, const char *path)
+{
+	static const struct {
+		int status;
+		enum error_code code;
+		const char *message;
+	} rows[] = {
+		{ 400, ERROR_BAD_REQUEST, "the request is not well formed" },
+		{ 405, ERROR_METHOD_NOT_ALLOWED,
+			"this method is not possible here; the Allow header lists those that are" },
+		{ 413, ERROR_PAYLOAD_TOO_LARGE, "the request body is too large" },
+		{ 414, ERROR_URI_TOO_LONG, "the request URL is too long" },
+		{ 417, ERROR_BAD_REQUEST, "the expectation is not known; only 100-continue is" },
+		{ 431, ERROR_HEADERS_TOO_LARGE, "the request headers are too large" },
+		{ 503, ERROR_SHUTTING_DOWN, "the service is shutting down" },
+	};
+	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
+	CLEANUP(mem_freep)
+	char *not_found = mem_printf("there is nothing at %s", path ? path : "this address");
+	enum error_code code = status == 404 ? ERROR_NOT_FOUND : ERROR_INTERNAL;
+	const char *message = status == 404 ? not_found : "internal error";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].status == status) {
+			code = rows[i].code;
+			message = rows[i].message;
+		}
+	}
+	append_error(&out, error_code_name(code), message);
+	append_meta(&out, request_id);
+	envelope_finish(response, status, &out);
+}

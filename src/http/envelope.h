@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_ENVELOPE_H
+#define AITHER_HTTP_ENVELOPE_H
+
+/*
+ * The envelope of every JSON answer:
+ *	{"success":true, "data":{...}, "meta":{"requestId","timestamp","version":"1.0"}}
+ *	{"success":false,"error":{"code","message"},["data":..],"meta":{...}}
+ * X-Request-Id repeats the id; Cache-Control is no-store.
+ */
+
+#include "http/http.h"
+
+struct error;
+struct json;
+
+/* `owned_data` may be NULL (null in a success, absent in an error). */
+void envelope_success(
+	struct http_response *response, const char *request_id, int status, struct json *owned_data);
+
+/* Status from error_http_status; Retry-After from retry_after_s. */
+void envelope_error(struct http_response *response, const char *request_id, const struct error *error,
+	struct json *owned_data);
+
+/* For errors without a struct error at hand: the code and sentence that belong to 400, 404, 405, 413, 414,
+ * 431... */
+void envelope_status(struct http_response *response, const char *request_id, int status, const char *path);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "http/decode.h"
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->field_count; i++) {
+		if (strcmp(request->fields[i].name, name) == 0)
+			return request->fields[i].value;
+	}
+	return NULL;
+}
+
+/* The raw value of the parameter, up to the next '&'; NULL: there is none of that name. */
+static const char *find_parameter(const struct http_request *request, const char *name)
+{
+	size_t name_length = strlen(name);
+
+	for (const char *item = request->query; *item; item += *item == '&') {
+		size_t length = strcspn(item, "&=");
+		if (length == name_length && memcmp(item, name, name_length) == 0)
+			return item[length] == '=' ? item + length + 1 : item + length;
+		item += strcspn(item, "&");
+	}
+	return NULL;
+}
+
+bool http_request_has_parameter(const struct http_request *request, const char *name)
+{
+	return find_parameter(request, name) != NULL;
+}
+
+bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size)
+{
+	const char *value = find_parameter(request, name);
+
+	return value && decode_percent(value, strcspn(value, "&"), true, ret, size) == 0;
+}
+
+struct http_body *http_body_new(char *owned_bytes, size_t length)
+{
+	struct http_body *body = mem_alloc(sizeof(*body));
+
+	*body = (struct http_body){ .references = 1, .length = length, .bytes = owned_bytes };
+	return body;
+}
+
+struct http_body *http_body_ref(struct http_body *body)
+{
+	body->references++;
+	return body;
+}
+
+void http_body_unref(struct http_body *body)
+{
+	if (!body || --body->references > 0)
+		return;
+	free(body->bytes);
+	free(body);
+}
+
+void http_response_header(struct http_response *response, const char *static_name, const char *value)
+{
+	if (response->header_count == HTTP_HEADERS_MAX)
+		return;
+	for (const unsigned char *byte = (const unsigned char *)value; *byte; byte++) {
+		if (*byte < 0x20 || *byte == 0x7f)
+			return;
+	}
+	response->headers[response->header_count++] =
+		(struct http_header){ .name = static_name, .value = mem_strdup(value) };
+}
+
+void http_response_text(
+	struct http_response *response, int status, const char *static_content_type, const char *text)
+{
+	response->status = status;
+	response->content_type = static_content_type;
+	http_body_unref(response->body);
+	response->body = http_body_new(mem_strdup(text), strlen(text));
+}
+
+void http_response_done(struct http_response *response)
+{
+	for (size_t i = 0; i < response->header_count; i++)
+		free(response->headers[i].value);
+	http_body_unref(response->body);
+	*response = (struct http_response){ 0 };
+}

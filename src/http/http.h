@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_HTTP_H
+#define AITHER_HTTP_HTTP_H
+
+/*
+ * Requests and responses as plain data. Handlers are functions from request to response and never see
+ * the HTTP library:
+ *
+ *	enum http_result handle_status(const struct http_request *request, struct http_response *response,
+ *void *app)
+ *	{
+ *		...fill *response...
+ *		return HTTP_DONE;
+ *	}
+ *
+ * A handler that has to wait keeps http_later(request) and returns HTTP_LATER; the response is given
+ * once, on the event loop, by http_complete(). That works also when the client has gone meanwhile.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_REQUEST_ID_SIZE 129 /* one from the client is accepted up to 128 visible characters */
+#define HTTP_HEADERS_MAX 16      /* of a response, beside those that the server adds */
+
+enum http_method {
+	HTTP_GET = 1 << 0,
+	HTTP_HEAD = 1 << 1,
+	HTTP_POST = 1 << 2,
+	HTTP_OTHER = 1 << 3,
+};
+
+enum http_peer {
+	HTTP_PEER_UNIX,     /* came over a unix socket */
+	HTTP_PEER_LOOPBACK, /* TCP, both ends are loopback addresses */
+	HTTP_PEER_REMOTE,
+};
+
+struct http_call; /* private to the server */
+
+struct http_field {               /* of a request */
+	const char *name, *value; /* the name in lower case */
+};
+
+struct http_request { /* valid until the handler returns; texts are NUL-terminated */
+	enum http_method method;
+	const char *method_name;
+	const char *path;  /* decoded once, no NUL or control character, valid UTF-8, begins with '/' */
+	const char *query; /* raw, without '?'; "" when absent */
+	const char *tail;  /* for prefix routes: what follows the prefix; else "" */
+	const char *body;  /* request entity */
+	size_t body_length;
+	const struct http_field *fields; /* all headers */
+	size_t field_count;
+	const char *request_id; /* the client's X-Request-Id when it is well formed, else a new UUID */
+	enum http_peer peer;
+	struct http_call *call; /* NULL in tests of handlers: these must not ask for http_later */
+};
+
+/* A header of the request by lower-case name; NULL when absent, the first of several. Borrowed. */
+const char *http_request_header(const struct http_request *request, const char *name);
+
+/* http_request_parameter copies a decoded query parameter into ret[size]; false: absent, too long, not text.
+ * The first of several counts. "force=1" */
+bool http_request_has_parameter(const struct http_request *request, const char *name);
+bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);
+
+/* Immutable bytes that several responses share; counted, for the loop's thread only. */
+struct http_body {
+	unsigned references;
+	size_t length;
+	char *bytes; /* owned */
+};
+
+struct http_body *http_body_new(char *owned_bytes, size_t length); /* one reference */
+struct http_body *http_body_ref(struct http_body *body);
+void http_body_unref(struct http_body *body); /* NULL is accepted */
+
+struct http_header {
+	const char *name; /* static, lower case */
+	char *value;      /* owned */
+};
+
+struct http_response {
+	int status;               /* 0 means 500 */
+	const char *content_type; /* static; NULL: none */
+	struct http_body *body;   /* one reference, owned; NULL: empty */
+	struct http_header headers[HTTP_HEADERS_MAX];
+	size_t header_count;
+	bool close; /* answer with Connection: close */
+};
+
+/* The value is copied; one with control characters is dropped, so that no header can be smuggled in. */
+void http_response_header(struct http_response *response, const char *static_name, const char *value);
+void http_response_text(
+	struct http_response *response, int status, const char *static_content_type, const char *text);
+void http_response_done(struct http_response *response);
+
+enum http_result { HTTP_DONE, HTTP_LATER };
+
+/* An unanswered request. It outlives the client's connection. */
+struct http_pending;
+struct http_pending *http_later(const struct http_request *request); /* owned until http_complete */
+const char *http_pending_request_id(const struct http_pending *pending);
+bool http_pending_is_head(const struct http_pending *pending);
+
+/* Sends (if the client is still there) and releases both. */
+void http_complete(struct http_pending *pending, struct http_response *response);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_ROUTER_H
+#define AITHER_HTTP_ROUTER_H
+
+/*
+ * Routing is data: a const table of path, methods and handler. The dispatcher alone decides 404 and
+ * 405 (with Allow), gives HEAD to GET handlers, and answers in the envelope, or in HTML where the route
+ * is for browsers. Several rows may share a path, each with other methods; Allow names them all.
+ */
+
+#include "http/http.h"
+
+typedef enum http_result http_handler(
+	const struct http_request *request, struct http_response *response, void *app);
+
+struct http_route {
+	const char *path; /* "/api/sync"; with `prefix` "/courses/" matches all below */
+	bool prefix;
+	unsigned methods; /* HTTP_GET | HTTP_POST; HEAD comes with GET */
+	http_handler *handler;
+};
+
+struct http_router {
+	const struct http_route *routes;
+	size_t count;
+	/* Fills an error response that is no handler's (404, 405, 413...); decides envelope or HTML. NULL:
+	 * envelope. */
+	void (*fail)(
+		const struct http_request *request, struct http_response *response, int status, void *app);
+	void *app; /* for handlers and fail */
+};
+
+/* `request->tail` is set for prefix routes. */
+enum http_result router_dispatch(
+	const struct http_router *router, struct http_request *request, struct http_response *response);
+
+/* The router's answer to what never gets to a handler. */
+void router_fail(const struct http_router *router, const struct http_request *request,
+	struct http_response *response, int status);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/server-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+	if (address->ss_family != AF_INET6)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		return v6->sin6_addr.s6_addr[12] == 127;
+	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+static enum http_peer find_peer(const struct listener *listener, h2o_socket_t *socket)
+{
+	struct sockaddr_storage here = { .ss_family = AF_UNSPEC }, there = { .ss_family = AF_UNSPEC };
+
+	if (listener->is_unix)
+		return HTTP_PEER_UNIX;
+	h2o_socket_getsockname(socket, (struct sockaddr *)&here);
+	h2o_socket_getpeername(socket, (struct sockaddr *)&there);
+	return is_loopback(&here) && is_loopback(&there) ? HTTP_PEER_LOOPBACK : HTTP_PEER_REMOTE;
+}
+
+static void connection_free(struct connection *connection)
+{
+	struct server *server = connection->server;
+
+	LIST_REMOVE(connection, link);
+	free(connection);
+	server->connection_count--;
+	if (server->state == SERVER_RUNNING && server->listeners_rest)
+		listeners_resume(server);
+	if (server->state == SERVER_DRAINING && server->connection_count == 0)
+		server->state = SERVER_ENDED;
+}
+
+static void on_linger_readable(h2o_socket_t *socket, const char *err)
+{
+	char trash[16384];
+
+	(void)err;
+	ssize_t n = recv(h2o_socket_get_fd(socket), trash, sizeof(trash), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		h2o_socket_close(socket);
+}
+
+static void on_closed(void *arg)
+{
+	struct connection *connection = arg;
+	int fd = connection->linger_fd;
+
+	if (fd < 0) {
+		connection_free(connection);
+		return;
+	}
+	connection->linger_fd = -1;
+	connection_enter(connection, CONNECTION_LINGERING);
+	shutdown(fd, SHUT_WR);
+	connection->socket =
+		h2o_evloop_socket_create(connection->server->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+	connection->socket->on_close.cb = on_closed;
+	connection->socket->on_close.data = connection;
+	h2o_socket_read_start(connection->socket, on_linger_readable);
+}
+
+void connection_open(struct listener *listener, h2o_socket_t *socket)
+{
+	struct server *server = listener->server;
+	struct connection *connection = mem_zalloc(sizeof(*connection));
+
+	connection->server = server;
+	connection->socket = socket;
+	connection->linger_fd = -1;
+	connection->peer = find_peer(listener, socket);
+	connection_enter(connection, CONNECTION_READING);
+	LIST_INSERT_HEAD(&server->connections, connection, link);
+	server->connection_count++;
+	connections_want_sweep(server, SERVER_SWEEP_MS);
+	/* The one place of the socket that the library leaves to us. */
+	socket->on_close.cb = on_closed;
+	socket->on_close.data = connection;
+	h2o_accept(&server->accept, socket);
+}
+
+struct connection *connection_of(h2o_req_t *req)
+{
+	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+void connection_enter(struct connection *connection, enum connection_phase phase)
+{
+	connection->phase = phase;
+	connection->since_ms = time_mono_ms();
+}
+
+/* Closing a socket with unread bytes resets the connection, and the reset may overtake the answer: a client
+ * that sends a large body would never see its 413. So a copy of the descriptor reads on for a while. */
+void connection_linger(struct connection *connection)
+{
+	if (connection->linger_fd < 0)
+		connection->linger_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
+}
+
+static bool is_over(const struct connection *connection, uint64_t now)
+{
+	const struct server *server = connection->server;
+	uint64_t age = now - connection->since_ms;
+
+	switch (connection->phase) {
+	case CONNECTION_READING:
+		/* The library has a timer for this, but on the wall clock, and no other cap on unread
+		 * headers. */
+		return age > SERVER_REQUEST_TIMEOUT_S * 1000 + SERVER_SWEEP_MS ||
+		       connection->socket->input->size > SERVER_INPUT_MAX;
+	case CONNECTION_HANDLING:
+		return !server->may_wait && age > SERVER_WRITE_TIMEOUT_S * 1000;
+	case CONNECTION_WRITING:
+		return age > SERVER_WRITE_TIMEOUT_S * 1000;
+	case CONNECTION_LINGERING:
+		return age > SERVER_LINGER_MS;
+	}
+	return true;
+}
+
+/* Idle, and its place is wanted, or the end is near? A request that has reached the kernel is still read
+ * after SHUT_RD, and answered. */
+static bool may_go_home(const struct connection *connection, uint64_t now)
+{
+	const struct server *server = connection->server;
+	uint64_t age = now - connection->since_ms;
+
+	if (connection->phase != CONNECTION_READING || connection->socket->input->size > 0)
+		return false;
+	if (server->state == SERVER_DRAINING)
+		return now - server->drain_began_ms >= SERVER_DRAIN_GRACE_MS && age >= SERVER_DRAIN_IDLE_MS;
+	return server->listeners_rest && age >= SERVER_PRESSED_IDLE_MS;
+}
+
+static void connection_check(struct connection *connection, uint64_t now)
+{
+	int fd = h2o_socket_get_fd(connection->socket);
+
+	if (connection->phase == CONNECTION_LINGERING && is_over(connection, now))
+		h2o_socket_close(connection->socket);
+	else if (is_over(connection, now))
+		shutdown(fd, SHUT_RDWR);
+	else if (may_go_home(connection, now))
+		shutdown(fd, SHUT_RD);
+}
+
+static void for_each_connection(
+	struct server *server, void (*action)(struct connection *, uint64_t), uint64_t now)
+{
+	struct connection *connection = LIST_FIRST(&server->connections);
+
+	while (connection) {
+		struct connection *next = LIST_NEXT(connection, link);
+		action(connection, now);
+		connection = next;
+	}
+}
+
+void connections_sweep(void *arg)
+{
+	struct server *server = arg;
+	uint64_t now = time_mono_ms();
+
+	for_each_connection(server, connection_check, now);
+	if (server->listeners_rest && server->connection_count < server->connections_max)
+		listeners_resume(server);
+	if (server->state == SERVER_DRAINING && now >= server->drain_ends_ms)
+		server->state = SERVER_ENDED;
+	if (server->connection_count == 0 && !server->listeners_rest && server->state == SERVER_RUNNING)
+		watch_repeat(server->sweep, server->sweep_ms = 0);
+}
+
+/* Nobody there, nothing to sweep: an idle daemon does not wake up. */
+void connections_want_sweep(struct server *server, unsigned interval_ms)
+{
+	if (server->sweep_ms == 0 || server->sweep_ms > interval_ms)
+		watch_repeat(server->sweep, server->sweep_ms = interval_ms);
+}
+
+static void connection_abort(struct connection *connection, uint64_t now)
+{
+	(void)now;
+	shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+	if (connection->phase == CONNECTION_HANDLING && connection->call)
+		call_abort(connection->call);
+	else if (connection->phase == CONNECTION_LINGERING)
+		h2o_socket_close(connection->socket);
+}
+
+void connections_abort(struct server *server)
+{
+	for_each_connection(server, connection_abort, 0);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_SERVER_INTERNAL_H
+#define AITHER_HTTP_SERVER_INTERNAL_H
+
+/*
+ * Between the files of the server:
+ *	server.c             life, loop, drain
+ *	server-watch.c       descriptors and monotonic timers
+ *	server-listen.c      listeners, and when they rest
+ *	server-connection.c  one client's connection: phases, deadlines, lingering close
+ *	server-request.c     from the library's request to ours
+ *	server-response.c    from our response to the library's; pending requests
+ *
+ * Who owns whom: the server its listeners, watches and connections (each a socket of the library); the
+ * library's request owns its http_call (in the request's memory pool), so a call dies with the request, for
+ * whatever reason; a pending belongs to the application and merely knows its call.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <h2o.h>
+
+#include "http/http.h"
+#include "http/server.h"
+
+#define SERVER_RESERVED_FDS 64 /* journal, event loop, files, the worker's socket: not for connections */
+#define SERVER_SWEEP_MS 1000   /* how exactly deadlines are kept */
+#define SERVER_DRAIN_SWEEP_MS 100
+#define SERVER_DRAIN_GRACE_MS 1000  /* for clients that are about to use their idle connection */
+#define SERVER_DRAIN_IDLE_MS 500    /* shorter idle ones are left alone even then */
+#define SERVER_PRESSED_IDLE_MS 1000 /* while others wait for a free connection, an idle one lives so long */
+#define SERVER_PRESSED_REQUEST_MS 3000 /* and an unfinished request */
+#define SERVER_LINGER_MS 2000          /* so long a client may go on sending what was refused */
+#define SERVER_INPUT_MAX (128u << 10)  /* a request within all limits needs 84 KiB */
+
+enum server_state { SERVER_RUNNING, SERVER_DRAINING, SERVER_ENDED };
+
+struct server_watch {
+	LIST_ENTRY(server_watch) link;
+	h2o_socket_t *socket;
+	server_callback *callback;
+	void *arg;
+	bool is_timer;
+};
+
+struct listener {
+	LIST_ENTRY(listener) link;
+	h2o_socket_t *socket;
+	struct server *server;
+	bool is_unix;
+};
+
+enum connection_phase {
+	CONNECTION_READING,  /* idle, or a request is arriving */
+	CONNECTION_HANDLING, /* the handler has not answered yet */
+	CONNECTION_WRITING,
+	CONNECTION_LINGERING, /* answered and closed; what still arrives is thrown away, see connection_linger
+			       */
+};
+
+struct connection {
+	LIST_ENTRY(connection) link;
+	struct server *server;
+	h2o_socket_t *socket;
+	struct http_call *call; /* of the current request */
+	enum http_peer peer;
+	enum connection_phase phase;
+	uint64_t since_ms; /* when the phase began */
+	int linger_fd;     /* -1: close at once */
+};
+
+struct http_call { /* lives in the request's pool */
+	h2o_req_t *req;
+	struct connection *connection;
+	struct http_pending *pending; /* NULL: none */
+	struct http_body *body;       /* keeps the bytes until they are sent */
+	char request_id[HTTP_REQUEST_ID_SIZE];
+	bool head;
+};
+
+struct server {
+	const struct http_router *router;
+	unsigned connections_max;
+	bool may_wait;
+
+	h2o_evloop_t *loop;
+	h2o_globalconf_t config;
+	h2o_context_t context;
+	h2o_accept_ctx_t accept;
+
+	LIST_HEAD(, server_watch) watches;
+	LIST_HEAD(, listener) listeners;
+	LIST_HEAD(, connection) connections;
+	size_t connection_count;
+	bool listeners_rest;
+	struct server_watch *sweep;
+	unsigned sweep_ms; /* 0: not running */
+
+	enum server_state state;
+	uint64_t drain_began_ms, drain_ends_ms;
+	uint64_t requests;
+};
+
+/* server-watch.c */
+void watch_repeat(struct server_watch *timer, unsigned interval_ms); /* 0: stop */
+void watches_close(struct server *server);
+
+/* server-listen.c */
+void listeners_rest(struct server *server);
+void listeners_resume(struct server *server);
+bool listeners_have_waiting(const struct server *server);
+void listeners_close(struct server *server);
+
+/* server-connection.c */
+void connection_open(struct listener *listener, h2o_socket_t *socket);
+struct connection *connection_of(h2o_req_t *req);
+void connection_enter(struct connection *connection, enum connection_phase phase);
+void connection_linger(struct connection *connection); /* before its last response */
+void connections_sweep(void *server);
+void connections_abort(struct server *server);
+void connections_want_sweep(struct server *server, unsigned interval_ms);
+
+/* server-request.c */
+struct http_call *call_new(h2o_req_t *req);
+int call_fill_request(struct http_call *call, struct http_request *ret_request); /* 0, or an error status */
+int call_on_request(h2o_handler_t *handler, h2o_req_t *req);
+
+/* server-response.c */
+void call_respond(struct http_call *call, struct http_response *response);
+void call_abort(struct http_call *call);
+void call_detach(struct http_call *call);
+void call_on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot);
+
+#endif

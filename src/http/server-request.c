@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/server-internal.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "http/decode.h"
+#include "http/router.h"
+
+static bool is_request_id(h2o_iovec_t text)
+{
+	if (text.len == 0 || text.len >= HTTP_REQUEST_ID_SIZE)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.base[i] < '!' || text.base[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static void call_choose_id(struct http_call *call)
+{
+	const h2o_headers_t *headers = &call->req->headers;
+
+	for (size_t i = 0; i < headers->size; i++) {
+		const h2o_header_t *header = &headers->entries[i];
+		if (!h2o_memis(header->name->base, header->name->len, H2O_STRLIT("x-request-id")))
+			continue;
+		if (!is_request_id(header->value))
+			break;
+		memcpy(call->request_id, header->value.base, header->value.len);
+		call->request_id[header->value.len] = '\0';
+		return;
+	}
+	hash_uuid(call->request_id);
+}
+
+/* The library releases the request: it was answered, or the connection has ended. */
+static void call_dispose(void *arg)
+{
+	struct http_call *call = arg;
+
+	call_detach(call);
+	http_body_unref(call->body);
+	call->connection->call = NULL;
+	connection_enter(call->connection, CONNECTION_READING);
+}
+
+struct http_call *call_new(h2o_req_t *req)
+{
+	struct http_call *call = h2o_mem_alloc_shared(&req->pool, sizeof(*call), call_dispose);
+
+	*call = (struct http_call){ .req = req, .connection = connection_of(req) };
+	call->head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+	call_choose_id(call);
+	call->connection->call = call;
+	call->connection->server->requests++;
+	return call;
+}
+
+static char *pool_copy(h2o_req_t *req, h2o_iovec_t text)
+{
+	char *copy = h2o_mem_alloc_pool(&req->pool, text.len + 1);
+
+	memcpy(copy, text.base, text.len);
+	copy[text.len] = '\0';
+	return copy;
+}
+
+static enum http_method method_of(h2o_iovec_t name)
+{
+	if (h2o_memis(name.base, name.len, H2O_STRLIT("GET")))
+		return HTTP_GET;
+	if (h2o_memis(name.base, name.len, H2O_STRLIT("HEAD")))
+		return HTTP_HEAD;
+	return h2o_memis(name.base, name.len, H2O_STRLIT("POST")) ? HTTP_POST : HTTP_OTHER;
+}
+
+/* Splits "http://host/path" (RFC 9112 section 3.2.2), which takes precedence over Host. */
+static h2o_iovec_t split_target(h2o_req_t *req, h2o_iovec_t *authority)
+{
+	h2o_iovec_t target = req->input.path;
+
+	if (target.len < 7 || strncasecmp(target.base, "http://", 7) != 0)
+		return target;
+	const char *host = target.base + 7;
+	const char *slash = memchr(host, '/', target.len - 7);
+	if (!slash)
+		return (h2o_iovec_t){ NULL, 0 };
+	*authority = h2o_iovec_init(host, (size_t)(slash - host));
+	return h2o_iovec_init(slash, target.len - (size_t)(slash - target.base));
+}
+
+/* The library keeps Host apart, and invents one where the client sent none. */
+static bool has_authority(const h2o_req_t *req, h2o_iovec_t authority)
+{
+	return authority.base && authority.base != req->hostconf->authority.hostport.base;
+}
+
+static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_request *request)
+{
+	struct http_field *fields = h2o_mem_alloc_pool(&req->pool, sizeof(*fields) * (req->headers.size + 1));
+	size_t count = 0;
+	size_t size = authority.len;
+
+	for (size_t i = 0; i < req->headers.size; i++)
+		size += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 4;
+	if (size > SERVER_HEADERS_MAX)
+		return 431;
+	if (has_authority(req, authority))
+		fields[count++] = (struct http_field){ .name = "host", .value = pool_copy(req, authority) };
+	for (size_t i = 0; i < req->headers.size; i++) {
+		const h2o_header_t *header = &req->headers.entries[i];
+		/* A folded line (RFC 9112 section 5.2) arrives without a name. */
+		if (header->name->len == 0)
+			return 400;
+		fields[count++] = (struct http_field){ .name = pool_copy(req, *header->name),
+			.value = pool_copy(req, header->value) };
+	}
+	request->fields = fields;
+	request->field_count = count;
+	return 0;
+}
+
+static int fill_target(h2o_req_t *req, h2o_iovec_t target, struct http_request *request)
+{
+	if (target.len == 0 || target.base[0] != '/')
+		return 400;
+	const char *mark = memchr(target.base, '?', target.len);
+	size_t path_length = mark ? (size_t)(mark - target.base) : target.len;
+	char *path = h2o_mem_alloc_pool(&req->pool, path_length + 1);
+	if (decode_percent(target.base, path_length, false, path, path_length + 1) < 0)
+		return 400;
+	request->path = path;
+	if (mark)
+		request->query = pool_copy(req, h2o_iovec_init(mark + 1, target.len - path_length - 1));
+	return 0;
+}
+
+int call_fill_request(struct http_call *call, struct http_request *ret_request)
+{
+	h2o_req_t *req = call->req;
+	h2o_iovec_t authority = req->input.authority;
+
+	*ret_request = (struct http_request){
+		.method = method_of(req->input.method),
+		.method_name = pool_copy(req, req->input.method),
+		.path = "/", /* until it is known to be good */
+		.query = "",
+		.tail = "",
+		.body = req->entity.base ? req->entity.base : "",
+		.body_length = req->entity.base ? req->entity.len : 0,
+		.request_id = call->request_id,
+		.peer = call->connection->peer,
+		.call = call,
+	};
+	if (req->input.path.len > SERVER_URL_MAX)
+		return 414;
+	h2o_iovec_t target = split_target(req, &authority);
+	int status = fill_fields(req, authority, ret_request);
+	return status ? status : fill_target(req, target, ret_request);
+}
+
+int call_on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+	struct http_call *call = call_new(req);
+	const struct http_router *router = call->connection->server->router;
+	struct http_response response = { 0 };
+	struct http_request request;
+	enum http_result result = HTTP_DONE;
+
+	(void)handler;
+	connection_enter(call->connection, CONNECTION_HANDLING);
+	int status = call_fill_request(call, &request);
+	if (status)
+		router_fail(router, &request, &response, status);
+	else
+		result = router_dispatch(router, &request, &response);
+	/* After HTTP_LATER the call may be answered and gone already. */
+	if (result == HTTP_DONE)
+		call_respond(call, &response);
+	http_response_done(&response);
+	return 0;
+}

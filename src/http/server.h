@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_SERVER_H
+#define AITHER_HTTP_SERVER_H
+
+/*
+ * The event loop and HTTP/1.1 server on libh2o; http/server*.c are the only files that include it (see
+ * the reference for what that version lacks: connection limit, write deadline, HTTP/2 off, monotonic
+ * timers are all made here). One loop, one thread.
+ *
+ *	server_new(&server, &options, err);
+ *	server_listen(server, fd);                 any number, sockets made elsewhere
+ *	server_watch(server, thread_queue_fd(q), on_message, app);
+ *	while (server_is_running(server))
+ *		server_turn(server);
+ *	server_freep(&server);
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/http.h"
+
+struct error;
+struct http_router;
+struct server;
+struct server_watch;
+
+#define SERVER_URL_MAX 4096         /* longer: 414 */
+#define SERVER_HEADERS_MAX 16384    /* all request headers together; more: 431 */
+#define SERVER_BODY_MAX 65536       /* no call of ours has a body; more: 413 */
+#define SERVER_REQUEST_TIMEOUT_S 10 /* idle connection, header and body together */
+#define SERVER_WRITE_TIMEOUT_S 30   /* a reader that does not take its response */
+
+struct server_options {
+	const struct http_router *router; /* borrowed */
+	unsigned connections_max;
+	bool may_wait; /* responses may take longer than SERVER_WRITE_TIMEOUT_S to be made (POST /api/sync) */
+};
+
+int server_new(
+	struct server **ret_server, const struct server_options *options, struct error *err); /* owned */
+void server_freep(struct server **server);
+
+void server_listen(struct server *server, int owned_fd); /* a listening stream socket, TCP or unix */
+size_t server_listener_count(const struct server *server);
+
+typedef void server_callback(void *arg);
+
+/* Calls back while the descriptor is readable; it stays the caller's and must outlive the server. */
+void server_watch(struct server *server, int fd, server_callback *callback, void *arg);
+
+/* A timer on the monotonic clock (timerfd), for the life of the server. */
+void server_every(struct server *server, unsigned interval_ms, server_callback *callback, void *arg);
+
+/* A timer that is set when it is needed, and then fires once after delay_ms (0: not at all). The server's. */
+struct server_watch *server_timer(struct server *server, server_callback *callback, void *arg);
+void server_timer_set(struct server_watch *timer, unsigned delay_ms);
+
+bool server_is_running(const struct server *server);
+void server_turn(struct server *server); /* one turn of the loop; blocks until something happens */
+
+size_t server_connections(const struct server *server);
+uint64_t server_requests(const struct server *server); /* total */
+
+/* Stops accepting at once (sockets that systemd gave stay open there, so clients queue), lets running
+ * requests end, closes idle connections after a grace second, then server_is_running turns false; at
+ * the latest after deadline_ms. */
+void server_drain(struct server *server, unsigned deadline_ms);
+bool server_is_draining(const struct server *server);
+
+/* For leaving when idle: closes the listeners if nobody is connected or waiting in their queues and
+ * ends the loop; false (nothing changed) when there is somebody. */
+bool server_leave_if_idle(struct server *server);
+
+#endif
