@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <errno.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/* One request for courses' participants: which course is behind each id that was asked for. */
+struct details_call {
+	struct sync_job *job;
+	size_t *order;    /* owned; indices of courses */
+	const char **ids; /* owned; borrowed texts */
+	size_t count;
+};
+
+static void details_done(struct details_call *call)
+{
+	mem_freep(&call->order);
+	mem_freep(&call->ids);
+}
+
+static void details_fill_ids(struct details_call *call)
+{
+	call->ids = mem_alloc((call->count + 1) * sizeof(*call->ids));
+	for (size_t i = 0; i < call->count; i++)
+		call->ids[i] = call->job->courses[call->order[i]].row->id;
+}
+
+/* A hemera_detail. After the first error that ends the sync the rest is not looked at any more. */
+static void details_receive(void *arg, size_t index, enum hemera_detail_state state,
+	const struct json *participants, const struct error *problem)
+{
+	struct details_call *call = arg;
+	struct sync_job *job = call->job;
+	struct job_course *course = &job->courses[call->order[index]];
+
+	atomic_fetch_add(&job->options->progress->done, 1);
+	course->deferred = state == HEMERA_DETAIL_DEFERRED;
+	if (state == HEMERA_DETAIL_FAILED)
+		job_add_course_problem(job, course, problem);
+	if (state != HEMERA_DETAIL_READ || job->result < 0)
+		return;
+	course->read = true;
+	job->report->participants_fetched += (unsigned)json_count(participants);
+	job->result = job_make_page(job, course, participants, &job->problem);
+}
+
+static void details_defer(struct details_call *call, unsigned retry_after_s)
+{
+	for (size_t i = 0; i < call->count; i++)
+		call->job->courses[call->order[i]].deferred = true;
+	call->job->report->retry_after_s = retry_after_s;
+}
+
+/* True in *ret_done: nothing is left to be asked for one by one. */
+static int details_read_all(struct details_call *call, bool *ret_done, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = hemera_participations(
+		call->job->client, call->ids, call->count, details_receive, call, ret_done, &problem);
+
+	if (r == 0)
+		return 0;
+	switch ((int)problem.code) {
+	case ERROR_HEMERA_AUTH_FAILED:
+	case ERROR_SHUTTING_DOWN:
+		if (err)
+			*err = problem;
+		return r;
+	case ERROR_HEMERA_RATE_LIMITED:
+	case ERROR_HEMERA_TIMEOUT:
+		details_defer(call, problem.retry_after_s);
+		*ret_done = true;
+		return 0;
+	default:
+		job_add_problem(call->job, "participations", &problem);
+		*ret_done = false;
+		return 0;
+	}
+}
+
+static int details_read_each(struct details_call *call, struct error *err)
+{
+	atomic_store(&call->job->options->progress->done, 0);
+	return hemera_details(call->job->client, call->ids, call->count, details_receive, call,
+		&call->job->report->retry_after_s, err);
+}
+
+int job_read_details(struct sync_job *job, struct error *err)
+{
+	CLEANUP(details_done) struct details_call call = { .job = job };
+	bool done = false;
+	int r;
+
+	call.order = job_order(job, &call.count);
+	details_fill_ids(&call);
+	job_set_phase(job, SYNC_PHASE_FETCH, call.count);
+	if (call.count == 0)
+		return 0;
+	r = details_read_all(&call, &done, err);
+	if (r == 0 && job->result == 0 && !done)
+		r = details_read_each(&call, err);
+	if (job->result < 0) {
+		if (err)
+			*err = job->problem;
+		return job->result;
+	}
+	return r;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_HOMEPAGE_H
+#define AITHER_SYNC_HOMEPAGE_H
+
+/*
+ * index.de.html and index.en.html from the course list. They say nothing of when they were made, so the
+ * same courses give the same bytes, and a file is written only if its bytes on disk differ: then
+ * aither-web keeps what it has in memory.
+ *
+ * A row that is not valid today is shown as the manifest knows it. A course is linked only where pages are
+ * public and its page is there.
+ */
+
+#include <stdbool.h>
+
+#include "render/library.h"
+
+struct error;
+struct hemera_list;
+struct manifest;
+struct publish;
+struct sync_options;
+
+#define HOMEPAGE_SIZE_MAX (64 << 20) /* 50 000 courses make 20 MB */
+
+struct homepage { /* all borrowed */
+	const struct sync_options *options;
+	const struct publish *out;
+	const struct library *library;
+	const struct hemera_list *list;
+	struct manifest *manifest; /* its `site` is brought up to date */
+	/* Told once when the operator's homepage.hbs cannot be used and the shipped one is; may be NULL. */
+	library_problem *problem;
+	void *arg;
+};
+
+/* Both files, or an error and at most one of them. */
+int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
+
+#endif

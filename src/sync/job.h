@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_JOB_H
+#define AITHER_SYNC_JOB_H
+
+/*
+ * One sync under way; private to sync/. The steps fill it in this order: plan.c (what is there and what
+ * is wanted), details.c and pages.c (each page made, kept or failed), settle.c (published, entered into the
+ * manifest), removal.c (what leaves), outcome.c (report, manifest, journal).
+ *
+ * Until pages are published no step changes the manifest's entries, so that a sync that ends early leaves
+ * the manifest true.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "hemera/client.h"
+#include "render/library.h"
+#include "sync/manifest.h"
+#include "sync/names.h"
+#include "sync/nameset.h"
+#include "sync/publish.h"
+#include "sync/sync.h"
+#include "sync/templates.h"
+
+#define JOB_PAGE_SIZE_MAX (16 << 20) /* 30 participants with full texts make 200 KB */
+/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
+ * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
+#define JOB_RENDER_GRACE_MS 3000
+
+enum job_outcome {
+	JOB_OPEN,    /* nothing decided yet */
+	JOB_CURRENT, /* its page is what it would be now */
+	JOB_WRITTEN, /* a new page waits to be published (dry run: would be) */
+	JOB_KEPT,    /* its page, if it has one, stays as it is */
+	JOB_FAILED,  /* the same, and the report says why */
+};
+
+struct job_course {
+	const struct course *row;     /* borrowed from the list */
+	struct manifest_entry *entry; /* borrowed from the manifest; NULL: it has none */
+	char name[NAMES_SIZE];        /* where its page belongs */
+	bool changed;                 /* the row is new or differs from the entry's */
+	bool there;                   /* its old page, at entry->name, is whole and may stay there */
+	bool read;                    /* its participants are known by this sync */
+	bool deferred;
+	enum job_outcome outcome;
+	char hash[HASH_HEX_SIZE];
+	size_t page; /* JOB_WRITTEN: index in out.pages */
+};
+
+struct sync_job {
+	const struct sync_options *options;
+	struct report *report;
+	uint64_t start_mono_ms, deadline_mono_ms;
+	struct publish out;
+	struct manifest manifest;
+	struct library library;
+	struct hemera *client;
+	struct hemera_list list;
+	struct templates templates;
+	bool templates_unknown;     /* Hemera has templates but did not give them: pages stay as they are */
+	struct job_course *courses; /* owned; beside list.courses */
+	size_t count;
+	struct nameset present; /* pages on disk when the sync began */
+	struct nameset moved;   /* old names of pages that have new ones */
+	struct buf page;        /* reused for each */
+	int result;             /* of a callback that cannot return it, */
+	struct error problem;   /* with its sentence */
+};
+
+/* The report's line for something that costs one entity. A hemera_problem and library_problem with the job as
+ * arg. */
+void job_add_problem(void *job, const char *entity, const struct error *problem);
+void job_add_course_problem(
+	struct sync_job *job, const struct job_course *course, const struct error *problem);
+void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
+bool job_is_cancelled(const struct sync_job *job);
+
+/* The steps. Each returns 0, or the error that ends the sync. */
+int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
+int job_read_details(struct sync_job *job, struct error *err); /* details.c */
+int job_make_rest(
+	struct sync_job *job, struct error *err);        /* pages.c: of courses whose detail is not there */
+int job_settle(struct sync_job *job, struct error *err); /* settle.c */
+int job_remove(struct sync_job *job, struct error *err); /* removal.c */
+
+/* Ends the report, writes manifest and journal (outcome.c). *problem: what ended the sync when result is
+ * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
+void job_finish(struct sync_job *job, int result, struct error *problem);
+
+/* Courses with participants, in the order in which they are to be read; owned. */
+size_t *job_order(const struct sync_job *job, size_t *ret_count);
+
+/* Makes a course's page, unless it is current; participants NULL: not known. */
+int job_make_page(
+	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_MANIFEST_H
+#define AITHER_SYNC_MANIFEST_H
+
+/*
+ * What aither remembers from one sync to the next: output/.sync-manifest.json, mode 0600.
+ *
+ *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
+ *"consecutiveFailures", "incident", "hemeraTemplates", "site":{"index.de.html":{"hash","size"},...},
+ *"orphans":["x.html"],
+ *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
+ *	 "deferred","missing","course":{list row}}}}}
+ *
+ * A course has an entry exactly while its page is published. Times are RFC 3339. Damage of any kind makes the
+ *whole file worthless, because nothing in it could be trusted any more; the price is that all pages are made
+ *anew and the history is forgotten, never a wrong page.
+ *
+ *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
+ *	manifest_save(directory, &manifest, err);
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "hemera/course.h"
+#include "render/library.h"
+#include "sync/nameset.h"
+
+struct buf;
+struct error;
+struct json;
+
+#define MANIFEST_NAME ".sync-manifest.json"
+#define MANIFEST_BAD_NAME MANIFEST_NAME ".bad"
+#define MANIFEST_VERSION 1            /* raise it when an old reader would misunderstand */
+#define MANIFEST_SIZE_MAX (256 << 20) /* 100 000 courses need 60 MB */
+#define MANIFEST_DEPTH_MAX 16         /* an entry's list row is at level 5, the report's errors at 4 */
+#define MANIFEST_NODES_MAX 20000000   /* 100 000 courses of 16 values, with room for longer rows */
+
+struct manifest_entry {
+	struct course course;      /* owned; the list row that the page was made from */
+	char hash[HASH_HEX_SIZE];  /* page_fingerprint of what the page was made from */
+	char *name;                /* owned; in courses/ */
+	int64_t size, modified_us; /* of the file as it was written: another one is not our page */
+	int64_t updated_ms;        /* when the page was written */
+	int64_t seen_ms;           /* when its participants were last read; 0: never, the page says so */
+	bool deferred;             /* its turn did not come in the last sync */
+	unsigned missing;          /* listings in a row that lacked it */
+	/* Of the present sync, not stored: it is in the list; `name` holds its page; its page is to leave. */
+	bool listed, owner, gone;
+};
+
+struct manifest_site {
+	char hash[HASH_HEX_SIZE]; /* SHA-256 of the file; "": not known */
+	int64_t size;
+};
+
+struct manifest {
+	int64_t last_sync_ms, last_success_ms; /* 0: never */
+	uint64_t duration_ms;
+	unsigned consecutive_failures;
+	struct json *last_sync, *incident; /* owned; NULL: none */
+	bool hemera_templates;             /* Hemera had templates when it was last asked */
+	struct manifest_site site[LIBRARY_LANGUAGES];
+	struct nameset orphans;          /* files of nobody that the last listing left in place */
+	struct manifest_entry **entries; /* owned */
+	size_t count, capacity, sorted;  /* the first `sorted` ones are in the order of their ids */
+};
+
+void manifest_done(struct manifest *manifest);
+
+/* Borrowed. Finds what was there when manifest_load or manifest_sort was last called. */
+struct manifest_entry *manifest_find(const struct manifest *manifest, const char *id);
+struct manifest_entry *manifest_add(
+	struct manifest *manifest, const struct course *course); /* copies the course */
+void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course); /* copies */
+void manifest_sort(struct manifest *manifest);
+
+/* Keeps the entries for which `keep` says so, in their order. */
+void manifest_filter(
+	struct manifest *manifest, bool (*keep)(void *arg, const struct manifest_entry *entry), void *arg);
+
+/* -EBADMSG: damaged, err says in what way; *ret_manifest is untouched. */
+int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err);
+void manifest_write(
+	struct buf *out, const struct manifest *manifest); /* appends; overflow shows in the buffer */
+
+/* 0, -ENOENT: there is none, -EBADMSG: damaged or not readable. In the last two *ret_manifest is untouched.
+ */
+int manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
+int manifest_save(
+	int directory, struct manifest *manifest, struct error *err); /* sorts; atomic and durable */
+
+#endif

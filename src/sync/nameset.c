@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/nameset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static int nameset_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void nameset_add(struct nameset *set, const char *name)
+{
+	if (set->count == set->capacity) {
+		set->capacity = set->capacity ? 2 * set->capacity : 16;
+		set->items = mem_resize(set->items, set->capacity, sizeof(*set->items));
+	}
+	set->items[set->count++] = mem_strdup(name);
+}
+
+void nameset_sort(struct nameset *set)
+{
+	if (set->count > 0)
+		qsort(set->items, set->count, sizeof(*set->items), nameset_compare);
+}
+
+bool nameset_has(const struct nameset *set, const char *name)
+{
+	return set->count > 0 && bsearch(&name, set->items, set->count, sizeof(*set->items), nameset_compare);
+}
+
+void nameset_done(struct nameset *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		free(set->items[i]);
+	free(set->items);
+	*set = (struct nameset){ 0 };
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/config.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#define OUTCOME_WARNINGS_MAX 20 /* lines in the journal; the report has more */
+#define OUTCOME_NUMBER_SIZE 21
+
+static void outcome_count_deferred(struct sync_job *job)
+{
+	for (size_t i = 0; i < job->count; i++)
+		job->report->courses_deferred += job->courses[i].deferred;
+}
+
+static const char *outcome_entity(const struct error *problem)
+{
+	switch ((int)problem->code) {
+	case ERROR_OUTPUT:
+		return "output";
+	case ERROR_TEMPLATE:
+		return "templates";
+	case ERROR_SHUTTING_DOWN:
+	case ERROR_INTERNAL:
+		return "sync";
+	default:
+		return "hemera";
+	}
+}
+
+static void outcome_end(struct sync_job *job, int result, const struct error *problem)
+{
+	struct report *report = job->report;
+	uint64_t made_ms;
+
+	if (result < 0)
+		report_add_error(report, outcome_entity(problem), problem);
+	if (result < 0 && problem->retry_after_s)
+		report->retry_after_s = problem->retry_after_s;
+	report->status = result < 0                 ? REPORT_FAILED
+			 : report->errors_total > 0 ? REPORT_PARTIAL
+						    : REPORT_SUCCESS;
+	report->end_ms = time_now_ms();
+	report->duration_ms = time_mono_ms() - job->start_mono_ms;
+	made_ms = report->render_ms + report->publish_ms;
+	report->fetch_ms = report->duration_ms > made_ms ? report->duration_ms - made_ms : 0;
+}
+
+static void outcome_enter(struct sync_job *job, enum error_code code)
+{
+	struct manifest *manifest = &job->manifest;
+	const struct report *report = job->report;
+
+	json_free(manifest->last_sync);
+	manifest->last_sync = report_to_json(report);
+	manifest->last_sync_ms = report->start_ms;
+	manifest->duration_ms = report->duration_ms;
+	if (report->status != REPORT_FAILED) {
+		manifest->last_success_ms = report->end_ms;
+		manifest->consecutive_failures = 0;
+	} else if (code != ERROR_SHUTTING_DOWN) {
+		manifest->consecutive_failures++;
+	}
+}
+
+static void outcome_tell_history(struct sync_job *job)
+{
+	job->report->last_success_ms = job->manifest.last_success_ms;
+	job->report->consecutive_failures = job->manifest.consecutive_failures;
+	job->report->courses_published = (unsigned)job->manifest.count;
+}
+
+/* Nothing may be written, but what was before is still true if it can be read. */
+static void outcome_recall(struct sync_job *job)
+{
+	CLEANUP(sync_history_done) struct sync_history history = { 0 };
+
+	if (sync_history_load(job->options->config->sync.output_directory, &history, NULL) < 0)
+		return;
+	job->report->last_success_ms = history.last_success_ms;
+	job->report->consecutive_failures = history.consecutive_failures + 1;
+	job->report->courses_published = history.courses;
+}
+
+/* The manifest comes last: whatever it says is on disk already. */
+static void outcome_save(struct sync_job *job, int result, struct error *problem)
+{
+	struct error unsaved = { 0 };
+
+	outcome_enter(job, problem->code);
+	outcome_tell_history(job);
+	if (manifest_save(job->out.root, &job->manifest, &unsaved) == 0)
+		return;
+	if (result == 0)
+		*problem = unsaved;
+	report_add_error(job->report, "output", &unsaved);
+	if (job->report->status != REPORT_FAILED)
+		job->report->consecutive_failures++;
+	job->report->status = REPORT_FAILED;
+}
+
+static void outcome_log_errors(const struct report *report)
+{
+	for (size_t i = 0; i < report->errors_total && i < OUTCOME_WARNINGS_MAX; i++) {
+		const struct report_error *problem = &report->errors[i];
+		const struct log_field fields[] = {
+			{ "AITHER_JOB_ID", report->job_id },
+			{ "AITHER_ERROR_CODE", error_code_name(problem->code) },
+		};
+		bool refused = problem->code == ERROR_MASS_DELETE_REFUSED;
+
+		log_event(LOG_WARNING, refused ? LOG_EVENT_MASS_DELETE_REFUSED : NULL, fields,
+			ARRAY_SIZE(fields), "%s: %s", problem->entity, problem->message);
+	}
+	if (report->errors_total > OUTCOME_WARNINGS_MAX)
+		log_write(LOG_WARNING, "%zu more problems are in the report",
+			report->errors_total - OUTCOME_WARNINGS_MAX);
+}
+
+/* "sync done: 12 pages written, 488 unchanged, 0 removed in 1.8 s, 3 problems"; owned. */
+static char *outcome_sentence(const struct report *report, const struct error *problem)
+{
+	double seconds = (double)report->duration_ms / 1000;
+	CLEANUP(mem_freep) char *deferred = mem_printf(", %u deferred", report->courses_deferred);
+	CLEANUP(mem_freep) char *problems = mem_printf(", %zu problems", report->errors_total);
+
+	if (report->status == REPORT_FAILED)
+		return mem_printf("%s failed after %.1f s: %s", report->dry_run ? "dry run" : "sync", seconds,
+			problem->message);
+	if (report->dry_run)
+		return mem_printf("dry run done: %zu pages would change, in %.1f s%s",
+			report->would_change_count, seconds, report->errors_total ? problems : "");
+	return mem_printf("sync done: %u pages written, %u unchanged, %u removed%s in %.1f s%s",
+		report->files_generated, report->files_skipped, report->files_deleted,
+		report->courses_deferred ? deferred : "", seconds, report->errors_total ? problems : "");
+}
+
+static void outcome_log_end(const struct report *report, const struct log_field *fields, size_t count,
+	const struct error *problem)
+{
+	CLEANUP(mem_freep) char *sentence = outcome_sentence(report, problem);
+	int failed_priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
+
+	if (report->status == REPORT_FAILED)
+		log_event(failed_priority, LOG_EVENT_SYNC_FAILED, fields, count, "%s", sentence);
+	else
+		log_event(LOG_INFO, LOG_EVENT_SYNC_DONE, fields, count, "%s", sentence);
+}
+
+static void outcome_log(const struct report *report, const struct error *problem)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{ "AITHER_DURATION_MS", report->duration_ms },
+		{ "AITHER_COURSES_FETCHED", report->courses_fetched },
+		{ "AITHER_FILES_GENERATED", report->files_generated },
+		{ "AITHER_FILES_SKIPPED", report->files_skipped },
+		{ "AITHER_FILES_DELETED", report->files_deleted },
+		{ "AITHER_COURSES_DEFERRED", report->courses_deferred },
+		{ "AITHER_ERRORS", report->errors_total },
+	};
+	char texts[ARRAY_SIZE(numbers)][OUTCOME_NUMBER_SIZE];
+	struct log_field fields[ARRAY_SIZE(numbers) + 3];
+	bool failed = report->status == REPORT_FAILED;
+	size_t count = 0;
+
+	fields[count++] = (struct log_field){ "AITHER_JOB_ID", report->job_id };
+	fields[count++] = (struct log_field){ "AITHER_STATUS", report_status_name(report->status) };
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, numbers[i].value);
+		fields[count++] = (struct log_field){ numbers[i].name, texts[i] };
+	}
+	fields[count++] =
+		(struct log_field){ "AITHER_ERROR_CODE", failed ? error_code_name(problem->code) : NULL };
+	outcome_log_end(report, fields, count, problem);
+}
+
+void job_finish(struct sync_job *job, int result, struct error *problem)
+{
+	bool busy = result < 0 && problem->code == ERROR_SYNC_IN_PROGRESS;
+
+	if (result == 0)
+		*problem = (struct error){ 0 };
+	else if (problem->errnum == 0)
+		problem->errnum = result;
+	outcome_count_deferred(job);
+	outcome_end(job, result, problem);
+	/* The directory is another process's, or was never ours. */
+	if (busy)
+		return;
+	if (job->out.lock < 0)
+		outcome_recall(job);
+	else if (!job->options->dry_run)
+		outcome_save(job, result, problem);
+	outcome_log_errors(job->report);
+	outcome_log(job->report, problem);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <string.h>
+
+#include "base/config.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "render/page.h"
+#include "render/template.h"
+
+/* Pages have one language; a visitor's browser has no say in it. */
+static const struct texts *pages_texts(const struct sync_job *job)
+{
+	bool english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
+
+	return job->library.texts[english ? LIBRARY_EN : LIBRARY_DE];
+}
+
+static struct json *pages_data(
+	const struct sync_job *job, const struct job_course *course, const struct json *participants)
+{
+	const struct page_course view = {
+		.id = course->row->id,
+		.title = course->row->title,
+		.slug = course->row->slug,
+		.level = course->row->level,
+		.start_date = course->row->start_date,
+		.end_date = course->row->end_date,
+		.participant_count = course->row->participant_count,
+	};
+
+	return page_course_data(&view, participants, pages_texts(job), job->report->start_ms);
+}
+
+static void pages_keep(struct sync_job *job, struct job_course *course, enum job_outcome outcome)
+{
+	course->outcome = outcome;
+	if (course->there && outcome != JOB_FAILED)
+		job->report->files_skipped++;
+}
+
+/* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
+static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
+{
+	CLEANUP(mem_freep) char *path = mem_printf(NAMES_DIRECTORY "/%s", course->name);
+	int r;
+
+	course->outcome = JOB_WRITTEN;
+	if (job->options->dry_run) {
+		report_add_change(job->report, path);
+		return 0;
+	}
+	r = publish_add(&job->out, course->name, buf_text(&job->page), job->page.length, &course->page, err);
+	if (r < 0)
+		course->outcome = JOB_FAILED;
+	return r;
+}
+
+static int pages_render(struct sync_job *job, struct job_course *course, const struct template *tmpl,
+	const struct json *data, struct error *err)
+{
+	const struct template_env env = { .texts = pages_texts(job) };
+	struct error problem = { 0 };
+
+	buf_clear(&job->page);
+	if (template_render(tmpl, data, &env, &job->page, &problem) < 0) {
+		job_add_course_problem(job, course, &problem);
+		pages_keep(job, course, JOB_FAILED);
+		return 0;
+	}
+	return pages_write(job, course, err);
+}
+
+static bool pages_is_current(const struct job_course *course)
+{
+	return course->there && strcmp(course->entry->name, course->name) == 0 &&
+	       strcmp(course->entry->hash, course->hash) == 0;
+}
+
+static int pages_make(
+	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
+{
+	const struct template *tmpl = templates_for(&job->templates, course->row->id);
+	CLEANUP(json_freep) struct json *data = pages_data(job, course, participants);
+
+	page_fingerprint(data, tmpl, pages_texts(job), course->hash);
+	if (!pages_is_current(course))
+		return pages_render(job, course, tmpl, data, err);
+	pages_keep(job, course, JOB_CURRENT);
+	return 0;
+}
+
+int job_make_page(
+	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
+{
+	uint64_t start_ms = time_mono_ms();
+	int r;
+
+	if (start_ms > job->deadline_mono_ms + JOB_RENDER_GRACE_MS) {
+		course->deferred = true;
+		pages_keep(job, course, JOB_KEPT);
+		return 0;
+	}
+	if (job->templates_unknown && course->there) {
+		pages_keep(job, course, JOB_KEPT);
+		return 0;
+	}
+	r = pages_make(job, course, participants, err);
+	job->report->render_ms += time_mono_ms() - start_ms;
+	return r;
+}
+
+/* A page that shows participants stays until they are read again; one that says they are still to come, or
+ * none, is made from the list's row. */
+static int pages_make_unread(struct sync_job *job, struct job_course *course, struct error *err)
+{
+	if (!course->there || course->entry->seen_ms == 0)
+		return job_make_page(job, course, NULL, err);
+	pages_keep(job, course, JOB_KEPT);
+	return 0;
+}
+
+int job_make_rest(struct sync_job *job, struct error *err)
+{
+	CLEANUP(json_freep) struct json *nobody = json_new_array();
+	int r = 0;
+
+	job_set_phase(job, SYNC_PHASE_RENDER, job->count);
+	for (size_t i = 0; i < job->count && r == 0; i++) {
+		struct job_course *course = &job->courses[i];
+
+		atomic_store(&job->options->progress->done, (unsigned)i);
+		if (job_is_cancelled(job))
+			break; /* the caller says so */
+		if (course->outcome != JOB_OPEN)
+			continue;
+		course->read = course->row->participant_count == 0;
+		r = course->read ? job_make_page(job, course, nobody, err)
+				 : pages_make_unread(job, course, err);
+	}
+	return r;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+
+#define PLAN_DAY_MS 86400000
+
+static bool plan_row_changed(const struct course *old, const struct course *row)
+{
+	return strcmp(old->title, row->title) != 0 || strcmp(old->slug, row->slug) != 0 ||
+	       strcmp(old->level, row->level) != 0 || strcmp(old->start_date, row->start_date) != 0 ||
+	       strcmp(old->end_date, row->end_date) != 0 || old->participant_count != row->participant_count;
+}
+
+/* Rows that are there but cannot be read count as listed, and their pages keep their names. */
+static size_t plan_bad_rows(struct sync_job *job, struct names_course *wanted)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < job->list.bad_count; i++) {
+		struct manifest_entry *entry = manifest_find(&job->manifest, job->list.bad_ids[i]);
+
+		if (!entry || entry->listed)
+			continue;
+		entry->listed = entry->owner = true;
+		wanted[count++] = (struct names_course){
+			.id = entry->course.id, .slug = entry->course.slug, .fixed = entry->name
+		};
+	}
+	return count;
+}
+
+static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
+{
+	CLEANUP(mem_freep)
+	struct names_course *wanted = mem_zalloc((job->count + job->list.bad_count + 1) * sizeof(*wanted));
+	size_t count = job->count;
+
+	for (size_t i = 0; i < job->count; i++)
+		wanted[i] = (struct names_course){ .id = job->courses[i].row->id,
+			.slug = job->courses[i].row->slug };
+	count += plan_bad_rows(job, wanted + count);
+	names_plan(wanted, count);
+	for (size_t i = 0; i < job->count; i++)
+		snprintf(job->courses[i].name, NAMES_SIZE, "%s", wanted[i].name);
+	for (size_t i = 0; i < count; i++)
+		nameset_add(ret_claimed, wanted[i].name);
+	nameset_sort(ret_claimed);
+}
+
+/* Whole: a page that was cut, replaced or taken away on disk is made again. It may stay at an old name as
+ * long as no other course is to have that name. */
+static bool plan_page_is_there(
+	const struct sync_job *job, const struct job_course *course, const struct nameset *claimed)
+{
+	const struct manifest_entry *entry = course->entry;
+	int64_t size, modified_us;
+
+	if (!entry || (strcmp(entry->name, course->name) != 0 && nameset_has(claimed, entry->name)))
+		return false;
+	return publish_stat(&job->out, entry->name, &size, &modified_us) && size == entry->size &&
+	       modified_us == entry->modified_us;
+}
+
+/* The course that a visitor can go to next: the first one whose first day is not over. */
+static void plan_next_course(struct sync_job *job)
+{
+	const struct course *next = NULL;
+	int64_t next_ms = 0, start_ms;
+
+	for (size_t i = 0; i < job->count; i++) {
+		const struct course *row = job->courses[i].row;
+
+		if (time_parse(row->start_date, &start_ms) < 0 ||
+			start_ms + PLAN_DAY_MS <= job->report->start_ms)
+			continue;
+		if (next && (start_ms > next_ms || (start_ms == next_ms && strcmp(row->id, next->id) > 0)))
+			continue;
+		next = row;
+		next_ms = start_ms;
+	}
+	if (next)
+		job->report->course_id = mem_strdup(next->id);
+}
+
+int job_plan(struct sync_job *job, struct error *err)
+{
+	CLEANUP(nameset_done) struct nameset claimed = { 0 };
+	int r = publish_list(&job->out, &job->present, err);
+
+	if (r < 0)
+		return r;
+	job->count = job->list.count;
+	job->courses = mem_zalloc((job->count + 1) * sizeof(*job->courses));
+	for (size_t i = 0; i < job->count; i++) {
+		struct job_course *course = &job->courses[i];
+
+		course->row = &job->list.courses[i];
+		course->entry = manifest_find(&job->manifest, course->row->id);
+		course->changed = !course->entry || plan_row_changed(&course->entry->course, course->row);
+		if (course->entry)
+			course->entry->listed = true;
+	}
+	plan_names(job, &claimed);
+	for (size_t i = 0; i < job->count; i++)
+		job->courses[i].there = plan_page_is_there(job, &job->courses[i], &claimed);
+	plan_next_course(job);
+	return 0;
+}
+
+struct plan_turn {
+	size_t index;
+	int group; /* 0: new or changed, 1: deferred last time, 2: the rest */
+	int64_t seen_ms, start_ms;
+	bool past;
+};
+
+static struct plan_turn plan_turn_of(const struct sync_job *job, size_t index)
+{
+	const struct job_course *course = &job->courses[index];
+	const struct course *row = course->row;
+	struct plan_turn turn = { .index = index, .start_ms = INT64_MAX };
+	int64_t last_day_ms;
+
+	turn.group = course->changed || !course->there ? 0 : course->entry->deferred ? 1 : 2;
+	turn.seen_ms = course->there ? course->entry->seen_ms : 0;
+	if (time_parse(row->start_date, &turn.start_ms) < 0)
+		turn.start_ms = INT64_MAX;
+	if (time_parse(row->end_date[0] ? row->end_date : row->start_date, &last_day_ms) == 0)
+		turn.past = last_day_ms + PLAN_DAY_MS <= job->report->start_ms;
+	return turn;
+}
+
+static int plan_compare_turns(const void *a, const void *b)
+{
+	const struct plan_turn *left = a, *right = b;
+
+	if (left->group != right->group)
+		return left->group - right->group;
+	if (left->seen_ms != right->seen_ms)
+		return left->seen_ms < right->seen_ms ? -1 : 1;
+	if (left->past != right->past)
+		return left->past - right->past;
+	if (left->start_ms != right->start_ms)
+		return left->start_ms < right->start_ms ? -1 : 1;
+	return left->index < right->index ? -1 : 1;
+}
+
+size_t *job_order(const struct sync_job *job, size_t *ret_count)
+{
+	CLEANUP(mem_freep) struct plan_turn *turns = mem_alloc((job->count + 1) * sizeof(*turns));
+	size_t *order = mem_alloc((job->count + 1) * sizeof(*order));
+	size_t count = 0;
+
+	for (size_t i = 0; i < job->count; i++)
+		if (job->courses[i].row->participant_count > 0)
+			turns[count++] = plan_turn_of(job, i);
+	qsort(turns, count, sizeof(*turns), plan_compare_turns);
+	for (size_t i = 0; i < count; i++)
+		order[i] = turns[i].index;
+	*ret_count = count;
+	return order;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/publish.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+/* In the unit's sandbox a directory is read only unless the unit names it; nobody can guess that. */
+static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
+{
+	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
+		return error_fail(err, ERROR_OUTPUT, errnum, "%s", problem->message);
+	return error_fail(err, ERROR_OUTPUT, errnum,
+		"%s. Create the output directory with \"install -d -o aither -g aither -m 0750 %s\", permit "
+		"it by "
+		"\"systemctl edit aither-worker.service\" with the two lines \"[Service]\" and "
+		"\"ReadWritePaths=%s\", "
+		"then run \"systemctl restart aither-worker.service\"",
+		problem->message, path, path);
+}
+
+/* A crash right after mkdir leaves a directory that aither-web cannot enter. Wider modes that the
+ * operator chose stay. */
+static int publish_open_to_group(int directory, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(directory, &status) == 0 && (status.st_mode & 0050) == 0050)
+		return 0;
+	if (fchmod(directory, PUBLISH_DIRECTORY_MODE) < 0)
+		return error_fail(
+			err, ERROR_OUTPUT, -errno, "cannot set the mode of the output directory: %m");
+	return 0;
+}
+
+static int publish_open_directories(struct publish *publish, const char *path, struct error *err)
+{
+	int r;
+
+	if ((r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &publish->root, err)) < 0 ||
+		(r = file_make_directory(publish->root, NAMES_DIRECTORY, PUBLISH_DIRECTORY_MODE,
+			 &publish->courses, err)) < 0 ||
+		(r = publish_open_to_group(publish->root, err)) < 0)
+		return r;
+	return publish_open_to_group(publish->courses, err);
+}
+
+int publish_open_unlocked(struct publish *publish, const char *path, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = publish_open_directories(publish, path, &problem);
+
+	return r < 0 ? publish_fail(err, r, path, &problem) : 0;
+}
+
+static int publish_open_lock(const struct publish *publish, int *ret_fd, struct error *err)
+{
+	CLEANUP(file_closep)
+	int fd = openat(publish->root, PUBLISH_LOCK_NAME,
+		O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat status;
+
+	if (fd < 0)
+		return error_set(err, -errno, "%s: cannot open: %m", PUBLISH_LOCK_NAME);
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return error_set(err, -EINVAL, "%s: not a regular file", PUBLISH_LOCK_NAME);
+	if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
+		return error_set(err, -errno, "%s: cannot set the mode: %m", PUBLISH_LOCK_NAME);
+	*ret_fd = file_steal(&fd);
+	return 0;
+}
+
+int publish_open(struct publish *publish, const char *path, struct error *err)
+{
+	CLEANUP(file_closep) int fd = -1;
+	struct error problem = { 0 };
+	int r = publish_open_unlocked(publish, path, err);
+
+	if (r < 0)
+		return r;
+	r = publish_open_lock(publish, &fd, &problem);
+	if (r < 0)
+		return publish_fail(err, r, path, &problem);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_fail(err, ERROR_SYNC_IN_PROGRESS, -EBUSY,
+			"another process is running a sync into this output directory");
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot lock: %m", PUBLISH_LOCK_NAME);
+	publish->lock = file_steal(&fd);
+	return 0;
+}
+
+static void publish_closedirp(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+/* A stream over the directory, from its beginning; the descriptor stays ours. NULL: errno. */
+static DIR *publish_stream(int directory)
+{
+	CLEANUP(file_closep) int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+
+	if (stream)
+		(void)file_steal(&fd);
+	return stream;
+}
+
+static void publish_clean_directory(int directory)
+{
+	CLEANUP(publish_closedirp) DIR *stream = publish_stream(directory);
+	const struct dirent *item;
+
+	while (stream && (item = readdir(stream)) != NULL)
+		if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
+			unlinkat(directory, item->d_name, 0);
+}
+
+void publish_clean(const struct publish *publish)
+{
+	publish_clean_directory(publish->root);
+	publish_clean_directory(publish->courses);
+}
+
+/* Not what is a directory: it can be neither a page nor removed as one. */
+static bool publish_is_page(const struct publish *publish, const struct dirent *item)
+{
+	struct stat status;
+
+	if (!names_is_page(item->d_name))
+		return false;
+	if (item->d_type != DT_UNKNOWN)
+		return item->d_type == DT_REG || item->d_type == DT_LNK;
+	return fstatat(publish->courses, item->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode));
+}
+
+int publish_list(const struct publish *publish, struct nameset *names, struct error *err)
+{
+	CLEANUP(publish_closedirp) DIR *stream = publish_stream(publish->courses);
+	const struct dirent *item;
+
+	errno = stream ? 0 : errno;
+	while (stream && (item = readdir(stream)) != NULL) {
+		if (publish_is_page(publish, item))
+			nameset_add(names, item->d_name);
+		errno = 0;
+	}
+	if (errno != 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY ": cannot list: %m");
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_PUBLISH_H
+#define AITHER_SYNC_PUBLISH_H
+
+/*
+ * The output directory: who may write (the lock), pages that are written beside the published ones and
+ * then take their places all together, and what leaves.
+ *
+ *	publish_open(&out, path, err);                 creates what is missing, takes the lock
+ *	publish_clean(&out);                           what a crash left
+ *	publish_add(&out, "x.html", bytes, length, &index, err);     .tmp-N, any number
+ *	publish_commit(&out, err);                     durable, then renamed, one by one
+ *	publish_remove(&out, "y.html", err);
+ *	publish_sync(&out, err);                       the names are durable, too
+ *	publish_close(&out);                           drops what was not committed, and the lock
+ *
+ * Both directories are opened once; every name is one path component and no symlink is followed, so
+ * nothing outside is ever touched. One lock (flock, which dies with its process) for everything but the
+ * homepage, whose files are replaced one at a time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sync/names.h"
+#include "sync/nameset.h"
+
+struct error;
+
+#define PUBLISH_LOCK_NAME ".sync.lock"
+#define PUBLISH_PAGE_MODE 0640 /* group: aither-web */
+#define PUBLISH_DIRECTORY_MODE 0750
+#define PUBLISH_SYNCFS_FROM 33 /* from so many files on one syncfs is cheaper than an fdatasync for each */
+
+struct publish_page {
+	char name[NAMES_SIZE];
+	unsigned number; /* .tmp-NUMBER */
+	bool published;
+};
+
+struct publish {
+	int root, courses, lock;    /* descriptors, -1: not open, not held */
+	struct publish_page *pages; /* owned */
+	size_t count, capacity;
+};
+
+#define PUBLISH_INIT                                  \
+	{                                             \
+		.root = -1, .courses = -1, .lock = -1 \
+	}
+
+/* Opens, or creates, the output directory and courses/ in it, without the lock; its parent must exist.
+ * OUTPUT_ERROR, with the unit's drop-in to create when this process may not write there. */
+int publish_open_unlocked(struct publish *publish, const char *path, struct error *err);
+
+/* The same and the lock. SYNC_IN_PROGRESS: another process holds it. */
+int publish_open(struct publish *publish, const char *path, struct error *err);
+void publish_close(struct publish *publish);
+
+void publish_clean(const struct publish *publish);
+
+/* Writes a page's temporary file. Errors: OUTPUT_ERROR. */
+int publish_add(struct publish *publish, const char *name, const void *bytes, size_t length,
+	size_t *ret_index, struct error *err);
+
+/* Removes the temporary files of what is not published. */
+void publish_drop(struct publish *publish);
+
+/* A name that something else than a file occupies costs its page alone: `published` stays false. */
+int publish_commit(struct publish *publish, struct error *err);
+
+/* False and no error when there was nothing of that name. */
+int publish_remove(const struct publish *publish, const char *name, bool *ret_removed, struct error *err);
+int publish_sync(const struct publish *publish, struct error *err);
+
+/* Is there a regular file of that name in courses/? */
+bool publish_stat(
+	const struct publish *publish, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
+
+/* Adds the names of all pages in courses/: files and symlinks whose name a page may have. */
+int publish_list(const struct publish *publish, struct nameset *names, struct error *err);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <errno.h>
+
+#include "base/config.h"
+#include "base/mem.h"
+
+/* So few pages may leave whatever the percentage: a site of three courses must be able to lose two. */
+#define REMOVAL_FREE_COUNT 10
+/* A listing of several pages can lose rows, an empty one may be a mistake: two in a row have to agree. */
+#define REMOVAL_LISTINGS 2
+
+struct removal {
+	struct sync_job *job;
+	struct nameset kept;    /* names that belong to an entry */
+	struct nameset victims; /* names that leave, subject to the guard */
+	struct nameset orphans; /* files of nobody that may leave after the next listing */
+};
+
+static void removal_done(struct removal *removal)
+{
+	nameset_done(&removal->kept);
+	nameset_done(&removal->victims);
+	nameset_done(&removal->orphans);
+}
+
+static bool removal_is_certain(const struct sync_job *job)
+{
+	return job->list.pages == 1 && job->list.count + job->list.bad_count > 0;
+}
+
+/* A row that cannot be told from any other may be that of any page that seems to be nobody's. */
+static bool removal_has_unknown_row(const struct sync_job *job)
+{
+	if (job->list.unidentified > 0)
+		return true;
+	for (size_t i = 0; i < job->list.bad_count; i++)
+		if (!manifest_find(&job->manifest, job->list.bad_ids[i]))
+			return true;
+	return false;
+}
+
+/* An entry whose file now holds another course's page has no page any more. */
+static bool removal_keeps_own(void *arg, const struct manifest_entry *entry)
+{
+	return entry->owner || !nameset_has(arg, entry->name);
+}
+
+static bool removal_keeps(void *arg, const struct manifest_entry *entry)
+{
+	(void)arg;
+	return !entry->gone;
+}
+
+static void removal_drop_lost(struct sync_job *job)
+{
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
+
+	for (size_t i = 0; i < job->manifest.count; i++)
+		if (job->manifest.entries[i]->owner)
+			nameset_add(&owned, job->manifest.entries[i]->name);
+	nameset_sort(&owned);
+	manifest_filter(&job->manifest, removal_keeps_own, &owned);
+}
+
+static void removal_judge_entries(struct removal *removal)
+{
+	struct sync_job *job = removal->job;
+
+	for (size_t i = 0; i < job->manifest.count; i++) {
+		struct manifest_entry *entry = job->manifest.entries[i];
+
+		nameset_add(&removal->kept, entry->name);
+		if (entry->listed)
+			entry->missing = 0;
+		if (entry->listed || job->list.unidentified > 0)
+			continue;
+		entry->missing++;
+		entry->gone = removal_is_certain(job) || entry->missing >= REMOVAL_LISTINGS;
+		if (entry->gone && nameset_has(&job->present, entry->name))
+			nameset_add(&removal->victims, entry->name);
+	}
+	nameset_sort(&removal->kept);
+}
+
+/* Pages on disk that no entry knows: left by a crash, or by a manifest that was lost. */
+static void removal_judge_orphans(struct removal *removal)
+{
+	struct sync_job *job = removal->job;
+	bool unknown_row = removal_has_unknown_row(job);
+
+	for (size_t i = 0; i < job->present.count; i++) {
+		const char *name = job->present.items[i];
+
+		if (nameset_has(&removal->kept, name) || nameset_has(&job->moved, name))
+			continue;
+		if (!unknown_row && (removal_is_certain(job) || nameset_has(&job->manifest.orphans, name)))
+			nameset_add(&removal->victims, name);
+		else if (!unknown_row || nameset_has(&job->manifest.orphans, name))
+			nameset_add(&removal->orphans, name);
+	}
+}
+
+static int removal_remove(struct sync_job *job, const char *name, struct error *err)
+{
+	CLEANUP(mem_freep) char *path = NULL;
+	bool removed = false;
+	int r;
+
+	if (job->options->dry_run) {
+		path = mem_printf(NAMES_DIRECTORY "/%s", name);
+		report_add_change(job->report, path);
+		return 0;
+	}
+	r = publish_remove(&job->out, name, &removed, err);
+	job->report->files_deleted += removed;
+	return r;
+}
+
+static int removal_remove_all(struct removal *removal, struct error *err)
+{
+	struct sync_job *job = removal->job;
+
+	for (size_t i = 0; i < removal->victims.count; i++) {
+		int r = removal_remove(job, removal->victims.items[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	manifest_filter(&job->manifest, removal_keeps, NULL);
+	nameset_done(&job->manifest.orphans);
+	job->manifest.orphans = removal->orphans;
+	removal->orphans = (struct nameset){ 0 };
+	return 0;
+}
+
+/* The old names of pages that have moved, but for those that another course has taken over. */
+static int removal_remove_moved(struct removal *removal, struct error *err)
+{
+	struct sync_job *job = removal->job;
+
+	for (size_t i = 0; i < job->moved.count; i++) {
+		int r = 0;
+
+		if (!nameset_has(&removal->kept, job->moved.items[i]) &&
+			nameset_has(&job->present, job->moved.items[i]))
+			r = removal_remove(job, job->moved.items[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What is refused now waits with all that was noticed of it, so that --force removes it. */
+static bool removal_is_refused(const struct removal *removal)
+{
+	struct sync_job *job = removal->job;
+	size_t count = removal->victims.count, known = job->present.count;
+	unsigned percent = job->options->config->sync.delete_percent_max;
+	struct error problem;
+
+	if (job->options->force || count <= REMOVAL_FREE_COUNT || count * 100 <= (uint64_t)percent * known)
+		return false;
+	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
+		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that "
+		"is right, run "
+		"\"aither sync --force\"",
+		count, known, percent);
+	job_add_problem(job, "removal", &problem);
+	for (size_t i = 0; i < job->manifest.count; i++)
+		job->manifest.entries[i]->gone = false;
+	return true;
+}
+
+int job_remove(struct sync_job *job, struct error *err)
+{
+	CLEANUP(removal_done) struct removal removal = { .job = job };
+	int r;
+
+	nameset_sort(&job->present);
+	nameset_sort(&job->moved);
+	manifest_sort(&job->manifest);
+	removal_drop_lost(job);
+	removal_judge_entries(&removal);
+	removal_judge_orphans(&removal);
+	r = removal_remove_moved(&removal, err);
+	if (r == 0 && !removal_is_refused(&removal))
+		r = removal_remove_all(&removal, err);
+	if (r == 0 && (job->report->files_generated > 0 || job->report->files_deleted > 0))
+		r = publish_sync(&job->out, err);
+	return r;
+}

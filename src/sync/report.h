@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_REPORT_H
+#define AITHER_SYNC_REPORT_H
+
+/*
+ * What one sync did, as GET /api/sync/status shows it and the manifest keeps it. The three file counts
+ * count course pages only.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+struct json;
+
+#define REPORT_ERRORS_MAX 100 /* the first ones; errors_total counts all */
+
+enum report_status { REPORT_RUNNING, REPORT_SUCCESS, REPORT_PARTIAL, REPORT_FAILED };
+
+struct report_error {
+	char *entity, *message; /* owned; entity: "course c123", "template t1", "list", "output"... */
+	enum error_code code;
+	int64_t time_ms;
+};
+
+struct report {
+	char job_id[HASH_UUID_SIZE];
+	enum report_status status;
+	int64_t start_ms, end_ms;                 /* wall clock; end_ms 0 while running */
+	uint64_t duration_ms;                     /* monotonic */
+	uint64_t fetch_ms, render_ms, publish_ms; /* for Server-Timing */
+	unsigned courses_fetched, participants_fetched, templates_fetched;
+	unsigned files_generated, files_skipped, files_deleted;
+	unsigned courses_deferred, retry_after_s;
+	bool homepage_changed, dry_run;
+	/* What the manifest says after this sync; for the worker's memory, not in the JSON. */
+	unsigned courses_published, consecutive_failures;
+	int64_t last_success_ms; /* wall clock, 0: never */
+	char *course_id;         /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
+	struct report_error errors[REPORT_ERRORS_MAX];
+	size_t errors_total;
+	char **would_change; /* owned; dry run only: pages that would be written or removed */
+	size_t would_change_count;
+};
+
+void report_init(struct report *report, const char *job_id); /* running, from now */
+void report_done(struct report *report);
+void report_add_error(struct report *report, const char *entity, const struct error *problem);
+void report_add_change(struct report *report, const char *path); /* dry run: "courses/x.html" would change */
+const char *report_status_name(enum report_status status);       /* "success" */
+struct json *report_to_json(const struct report *report);        /* owned */
+
+#endif

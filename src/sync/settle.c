@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/time.h"
+
+/* What is known of the course now, beside its page. */
+static void settle_seen(
+	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
+{
+	manifest_entry_set_course(entry, course->row);
+	memcpy(entry->hash, course->hash, sizeof(entry->hash));
+	entry->seen_ms = course->read ? job->report->start_ms : 0;
+	entry->deferred = course->deferred;
+	entry->listed = entry->owner = true;
+}
+
+static void settle_rename(struct sync_job *job, struct manifest_entry *entry, const char *name)
+{
+	if (entry->name && strcmp(entry->name, name) == 0)
+		return;
+	if (entry->name)
+		nameset_add(&job->moved, entry->name);
+	free(entry->name);
+	entry->name = mem_strdup(name);
+}
+
+static void settle_written(struct sync_job *job, struct job_course *course)
+{
+	const struct error problem = { .errnum = -EISDIR,
+		.code = ERROR_OUTPUT,
+		.message = "a directory occupies the name of its page" };
+
+	if (!job->options->dry_run && !job->out.pages[course->page].published) {
+		job_add_course_problem(job, course, &problem);
+		course->outcome = JOB_FAILED;
+		return;
+	}
+	if (!course->entry)
+		course->entry = manifest_add(&job->manifest, course->row);
+	settle_rename(job, course->entry, course->name);
+	settle_seen(job, course, course->entry);
+	if (job->options->dry_run)
+		return;
+	publish_stat(&job->out, course->name, &course->entry->size, &course->entry->modified_us);
+	course->entry->updated_ms = time_now_ms();
+	job->report->files_generated++;
+}
+
+static void settle_course(struct sync_job *job, struct job_course *course)
+{
+	if (course->outcome == JOB_WRITTEN)
+		settle_written(job, course);
+	else if (course->outcome == JOB_CURRENT)
+		settle_seen(job, course, course->entry);
+	if ((course->outcome == JOB_KEPT || course->outcome == JOB_FAILED) && course->entry) {
+		course->entry->deferred = course->deferred;
+		course->entry->owner = course->there;
+	}
+}
+
+int job_settle(struct sync_job *job, struct error *err)
+{
+	int r;
+
+	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
+	r = publish_commit(&job->out, err); /* dry run: there is nothing in it */
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < job->count; i++)
+		settle_course(job, &job->courses[i]);
+	return 0;
+}

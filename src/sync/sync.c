@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/sync.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "sync/homepage.h"
+#include "sync/job.h"
+
+const char *sync_phase_name(enum sync_phase phase)
+{
+	static const char *const names[] = {
+		[SYNC_PHASE_LIST] = "list",
+		[SYNC_PHASE_FETCH] = "fetch",
+		[SYNC_PHASE_RENDER] = "render",
+		[SYNC_PHASE_PUBLISH] = "publish",
+		[SYNC_PHASE_WAIT] = "wait",
+	};
+
+	return names[phase];
+}
+
+void job_add_problem(void *arg, const char *entity, const struct error *problem)
+{
+	struct sync_job *job = arg;
+
+	report_add_error(job->report, entity, problem);
+}
+
+void job_add_course_problem(
+	struct sync_job *job, const struct job_course *course, const struct error *problem)
+{
+	CLEANUP(mem_freep) char *entity = mem_printf("course %s", course->row->id);
+
+	job_add_problem(job, entity, problem);
+}
+
+void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
+{
+	struct sync_progress *progress = job->options->progress;
+
+	atomic_store(&progress->done, 0);
+	atomic_store(&progress->total, (unsigned)total);
+	atomic_store(&progress->phase, (int)phase);
+}
+
+bool job_is_cancelled(const struct sync_job *job)
+{
+	return job->options->cancelled && atomic_load(job->options->cancelled);
+}
+
+/* The damaged file stays for whoever wants to know; the sync goes on with an empty one. */
+static void sync_set_aside(const struct sync_job *job, const struct error *problem)
+{
+	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
+
+	if (!job->options->dry_run)
+		(void)renameat(job->out.root, MANIFEST_NAME, job->out.root, MANIFEST_BAD_NAME);
+	log_event(LOG_WARNING, LOG_EVENT_MANIFEST_DAMAGED, fields, ARRAY_SIZE(fields),
+		"the manifest is damaged and is made anew with all pages, the old one is kept as %s: %s",
+		MANIFEST_BAD_NAME, problem->message);
+}
+
+static int sync_prepare(struct sync_job *job, struct error *err)
+{
+	const struct config *config = job->options->config;
+	struct error problem = { 0 };
+
+	job_set_phase(job, SYNC_PHASE_LIST, 0);
+	if (!job->options->dry_run)
+		publish_clean(&job->out);
+	if (manifest_load(job->out.root, &job->manifest, &problem) == -EBADMSG)
+		sync_set_aside(job, &problem);
+	return library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
+		job_add_problem, job, err);
+}
+
+static int sync_connect(struct sync_job *job, struct error *err)
+{
+	const struct config *config = job->options->config;
+	const struct hemera_options options = {
+		.base_url = config->hemera.base_url,
+		.fallback_url = config->hemera.fallback_url,
+		.key = config->secrets[CONFIG_SECRET_HEMERA_API_KEY],
+		.connections_max = config->hemera.connections_max,
+		.connect_timeout_s = config->hemera.connect_timeout_s,
+		.request_timeout_s = config->hemera.request_timeout_s,
+		.retries_max = config->hemera.retries_max,
+		.budget = job->options->budget,
+		.deadline_mono_ms = job->deadline_mono_ms,
+		.cancelled = job->options->cancelled,
+	};
+
+	return hemera_new(&job->client, &options, err);
+}
+
+static int sync_list(struct sync_job *job, struct error *err)
+{
+	int r = hemera_list(job->client, &job->list, job_add_problem, job, err);
+
+	if (r == 0)
+		job->report->courses_fetched = (unsigned)job->list.count;
+	return r;
+}
+
+static int sync_publish_homepage(struct sync_job *job, library_problem *problem, struct error *err)
+{
+	const struct homepage homepage = {
+		.options = job->options,
+		.out = &job->out,
+		.library = &job->library,
+		.list = &job->list,
+		.manifest = &job->manifest,
+		.problem = problem,
+		.arg = job,
+	};
+	bool changed = false;
+	int r;
+
+	if (job->options->dry_run)
+		return 0;
+	r = homepage_publish(&homepage, &changed, err);
+	job->report->homepage_changed |= changed;
+	return r;
+}
+
+/* At once, so that visitors have the list while the details are still being read. */
+static int sync_homepage(struct sync_job *job, struct error *err)
+{
+	const struct sync_options *options = job->options;
+	int r = sync_publish_homepage(job, job_add_problem, err);
+
+	if (r < 0 || options->dry_run)
+		return r;
+	atomic_store(&options->progress->listed_changed, job->report->homepage_changed);
+	atomic_store(&options->progress->listed_at_ms, job->list.fetched_at_ms);
+	if (options->on_listed)
+		options->on_listed(options->on_listed_arg);
+	return 0;
+}
+
+/* Public pages are linked where they are, and some have just appeared. */
+static int sync_homepage_links(struct sync_job *job, struct error *err)
+{
+	return job->options->config->site.course_pages_public ? sync_publish_homepage(job, NULL, err) : 0;
+}
+
+/* A template list that cannot be read must not turn all pages over to the local template: while Hemera is
+ * known to have templates they stay as they are. */
+static int sync_templates(struct sync_job *job, struct error *err)
+{
+	struct hemera_template *fetched = NULL;
+	struct error problem = { 0 };
+	size_t count = 0;
+	int r = hemera_templates(job->client, &fetched, &count, job_add_problem, job, &problem);
+
+	templates_init(&job->templates, &job->library, fetched, count, job_add_problem, job);
+	if (r == 0) {
+		job->report->templates_fetched = (unsigned)count;
+		job->manifest.hemera_templates = count > 0;
+		return 0;
+	}
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN) {
+		*err = problem;
+		return r;
+	}
+	job_add_problem(job, "templates", &problem);
+	job->templates_unknown = job->manifest.hemera_templates;
+	return 0;
+}
+
+static int sync_gather(struct sync_job *job, struct error *err)
+{
+	static int (*const steps[])(struct sync_job * job, struct error * err) = { sync_prepare, sync_connect,
+		sync_list, sync_homepage, sync_templates, job_plan, job_read_details, job_make_rest };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = steps[i](job, err);
+
+		if (r < 0)
+			return r;
+		if (job_is_cancelled(job))
+			return error_fail(
+				err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
+	}
+	return 0;
+}
+
+/* Short, and not to be cancelled: pages, manifest and homepage belong together. */
+static int sync_publish(struct sync_job *job, struct error *err)
+{
+	uint64_t start_ms = time_mono_ms();
+	int r = job_settle(job, err);
+
+	if (r == 0)
+		r = job_remove(job, err);
+	if (r == 0)
+		r = sync_homepage_links(job, err);
+	job->report->publish_ms = time_mono_ms() - start_ms;
+	return r;
+}
+
+static void sync_job_done(struct sync_job *job)
+{
+	publish_close(&job->out);
+	templates_done(&job->templates);
+	library_done(&job->library);
+	hemera_freep(&job->client);
+	manifest_done(&job->manifest);
+	free(job->courses);
+	hemera_list_done(&job->list);
+	nameset_done(&job->present);
+	nameset_done(&job->moved);
+	buf_done(&job->page);
+}
+
+int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err)
+{
+	CLEANUP(sync_job_done)
+	struct sync_job job = {
+		.options = options,
+		.report = ret_report,
+		.start_mono_ms = time_mono_ms(),
+		.out = PUBLISH_INIT,
+		.page = BUF_INIT(JOB_PAGE_SIZE_MAX),
+	};
+	struct error problem = { 0 };
+	int r;
+
+	ret_report->dry_run = options->dry_run;
+	job.deadline_mono_ms = job.start_mono_ms + options->config->sync.time_limit_s * UINT64_C(1000);
+	r = publish_open(&job.out, options->config->sync.output_directory, &problem);
+	if (r == 0)
+		r = sync_gather(&job, &problem);
+	if (r == 0)
+		r = sync_publish(&job, &problem);
+	publish_drop(&job.out); /* on a full disk the manifest needs their room */
+	job_finish(&job, r, &problem);
+	if (err)
+		*err = problem;
+	return problem.errnum;
+}

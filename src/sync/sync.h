@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_SYNC_SYNC_H
+#define AITHER_SYNC_SYNC_H
+
+/*
+ * One sync: fetch the list and what changed, hash, render, publish, remove, report (DESIGN section 6).
+ * Blocks; runs on a thread; one at a time per output directory (flock on .sync.lock, which dies with the
+ * process).
+ *
+ * Published: courses/NAME.html, index.de.html, index.en.html, .sync-manifest.json, each whole, old or
+ * new, whenever the process or the machine dies.
+ *
+ * success and partial (a course or template failed, or a deletion was refused) set lastSuccessTime and end a
+ * row of failures, for data were published. failed adds to the row; a sync that was cancelled fails with
+ * SHUTTING_DOWN and does not count. A dry run takes the lock, reads everything and writes nothing, so it
+ * calls no on_listed.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sync/report.h"
+
+struct budget;
+struct config;
+struct error;
+struct json;
+
+enum sync_phase { SYNC_PHASE_LIST, SYNC_PHASE_FETCH, SYNC_PHASE_RENDER, SYNC_PHASE_PUBLISH, SYNC_PHASE_WAIT };
+
+const char *sync_phase_name(enum sync_phase phase); /* "fetch" */
+
+/* Written by the job's thread, read by the loop. */
+struct sync_progress {
+	atomic_int phase;
+	atomic_uint done, total;    /* courses of the phase */
+	atomic_llong listed_at_ms;  /* wall clock; not 0 once the list is read and the homepage published */
+	atomic_bool listed_changed; /* the homepage's bytes changed */
+};
+
+struct sync_options {                  /* all borrowed */
+	const struct config *config;   /* usable */
+	const char *shipped_templates; /* directory of the templates that aither ships */
+	const char *job_id;
+	bool force, dry_run;
+	struct budget *budget;
+	struct sync_progress *progress;
+	const atomic_bool *cancelled;
+	void (*on_listed)(void *arg); /* may be NULL; on the job's thread when listed_at_ms has been set */
+	void *on_listed_arg;
+};
+
+/* Fills *ret_report in any case (init and done are the caller's: report_init was called). Returns 0 for
+ * success and partial; else the error that ended it, which is also in the report; SYNC_IN_PROGRESS when
+ * another process holds the lock: then nothing was touched. */
+int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err);
+
+struct sync_refreshed {
+	int64_t fetched_at_ms; /* wall clock */
+	bool changed;          /* the homepage's bytes changed */
+};
+
+/* The list only, and the homepage from it; no retries, the whole request budget may be used. */
+int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err);
+
+/* What the manifest says of the past. */
+struct sync_history {
+	struct json *last_report; /* owned; NULL: none */
+	int64_t last_success_ms;  /* 0: never */
+	unsigned consecutive_failures;
+	unsigned courses; /* published */
+};
+
+/* Missing or damaged manifest: an empty history, no error. */
+int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
+void sync_history_done(struct sync_history *history);
+
+#endif

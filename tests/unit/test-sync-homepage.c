@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "scratch.h"
+#include "sync-fixture.h"
+#include "sync/publish.h"
+
+static void two_courses(void)
+{
+	fixture_course("c1", "Erster", "erster", 1);
+	fixture_course("c2", "Zweiter", "zweiter", 1);
+}
+
+/* ---- templates ---- */
+
+static void hemeras_template_serves_its_course_the_highest_version_first(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.templates[0] =
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{course.title}}", 1 };
+	fake_hemera.templates[1] = (struct hemera_template){ (char *)"t2", (char *)"c1", (char *)"OLD", 1 };
+	fake_hemera.templates[2] =
+		(struct hemera_template){ (char *)"t3", (char *)"c1", (char *)"FOR-C1 {{course.title}}", 2 };
+	fake_hemera.template_count = 3;
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(fixture_report.templates_fetched, 3);
+	fixture_assert_page("erster.html", "FOR-C1");
+	fixture_assert_page("zweiter.html", "FOR-ALL");
+	fake_hemera.templates[2].markup = (char *)"CHANGED {{course.title}}";
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(fixture_report.files_generated, 1);
+	fixture_assert_page("erster.html", "CHANGED");
+}
+
+static void a_template_that_does_not_compile_is_replaced_by_the_local_one(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.templates[0] =
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{#bad", 1 };
+	fake_hemera.template_count = 1;
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.errors_total, 1);
+	assert_true(fixture_has_error(ERROR_TEMPLATE, "template t1"));
+	fixture_assert_page("erster.html", "Ada");
+	fixture_refute_text("courses/erster.html", "FOR-ALL");
+}
+
+static void templates_that_cannot_be_read_leave_the_pages_as_they_are(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.templates[0] =
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{course.title}}", 1 };
+	fake_hemera.template_count = 1;
+	fixture_sync(REPORT_SUCCESS);
+	fake_hemera.templates_error = ERROR_HEMERA_FAILED;
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.files_generated, 0);
+	fixture_assert_page("erster.html", "FOR-ALL");
+	fake_hemera.templates_error = ERROR_INTERNAL;
+	fake_hemera.template_count = 0;
+	fixture_sync(REPORT_SUCCESS);
+	fixture_refute_text("courses/erster.html", "FOR-ALL");
+}
+
+static void a_homepage_template_without_its_mark_is_refused(void **state)
+{
+	char directory[300];
+
+	(void)state;
+	two_courses();
+	snprintf(directory, sizeof(directory), "%s/own", scratch_path);
+	assert_int_equal(mkdir(directory, 0755), 0);
+	scratch_put("own/homepage.hbs", "MY-OWN page without it");
+	fixture_config.site.template_directory = directory;
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.errors_total, 1);
+	assert_true(fixture_has_error(ERROR_TEMPLATE, "homepage.hbs"));
+	fixture_refute_text("index.de.html", "MY-OWN");
+	scratch_put("own/homepage.hbs", "<!--aither:status--><!--aither:status--> MY-OWN");
+	fixture_sync(REPORT_PARTIAL);
+	fixture_refute_text("index.de.html", "MY-OWN");
+	scratch_put("own/homepage.hbs", "<!--aither:status--> MY-OWN");
+	fixture_sync(REPORT_SUCCESS);
+	fixture_assert_text("index.de.html", "MY-OWN");
+}
+
+static void only_public_pages_that_are_there_are_linked(void **state)
+{
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	fixture_refute_text("index.de.html", "courses/erster.html");
+	fixture_config.site.course_pages_public = true;
+	fixture_sync(REPORT_SUCCESS);
+	fixture_assert_text("index.de.html", "courses/erster.html");
+	fixture_course("c3", "Neu", "neu", 0);
+	fixture_sync(REPORT_SUCCESS);
+	fixture_assert_text("index.de.html", "courses/neu.html"); /* the page came after the first index */
+}
+
+/* ---- refresh and history ---- */
+
+static void count_calls(void *arg)
+{
+	assert_int_not_equal(atomic_load(&fixture_progress.listed_at_ms), 0);
+	fixture_assert_text("index.de.html", "Erster");
+	assert_int_equal(fixture_pages(), 0); /* details are still to come */
+	++*(int *)arg;
+}
+
+static void the_homepage_is_there_before_the_details(void **state)
+{
+	int calls = 0;
+
+	(void)state;
+	two_courses();
+	fixture_options.on_listed = count_calls;
+	fixture_options.on_listed_arg = &calls;
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(calls, 1);
+	assert_true(atomic_load(&fixture_progress.listed_changed));
+}
+
+static void a_refresh_writes_the_homepage_only_when_it_changes(void **state)
+{
+	struct sync_refreshed refreshed = { 0 };
+	struct stat mark;
+
+	(void)state;
+	two_courses();
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	assert_true(refreshed.changed);
+	assert_int_not_equal(refreshed.fetched_at_ms, 0);
+	assert_int_equal(fixture_pages(), 0);
+	assert_false(fixture_exists(".sync-manifest.json"));
+	mark = fixture_mark("index.en.html");
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	assert_false(refreshed.changed);
+	assert_true(fixture_is_same("index.en.html", &mark));
+	fixture_find("c1")->title = "Neu";
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	assert_true(refreshed.changed);
+	fixture_assert_text("index.en.html", "Neu");
+}
+
+static void a_refresh_needs_no_lock_and_is_no_listing(void **state)
+{
+	CLEANUP(publish_close) struct publish out = PUBLISH_INIT;
+	struct sync_refreshed refreshed = { 0 };
+
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	fixture_drop("c1");
+	assert_int_equal(publish_open(&out, fixture_config.sync.output_directory, NULL), 0);
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	assert_int_equal(fixture_pages(), 2);
+	fixture_refute_text("index.de.html", "Erster");
+}
+
+static void a_refresh_that_fails_leaves_the_homepage(void **state)
+{
+	struct sync_refreshed refreshed = { 0 };
+	struct error problem = { 0 };
+	struct stat mark;
+
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	mark = fixture_mark("index.de.html");
+	fake_hemera.list_error = ERROR_HEMERA_TIMEOUT;
+	assert_true(sync_refresh(&fixture_options, &refreshed, &problem) < 0);
+	assert_int_equal(problem.code, ERROR_HEMERA_TIMEOUT);
+	assert_int_equal(refreshed.fetched_at_ms, 0);
+	assert_true(fixture_is_same("index.de.html", &mark));
+}
+
+static void the_history_survives_in_the_manifest(void **state)
+{
+	CLEANUP(sync_history_done) struct sync_history history = { 0 }, none = { 0 };
+
+	(void)state;
+	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &none, NULL), 0);
+	assert_null(none.last_report);
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	fake_hemera.list_error = ERROR_HEMERA_TIMEOUT;
+	fixture_sync(REPORT_FAILED);
+	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, NULL), 0);
+	assert_string_equal(json_string(json_get(history.last_report, "status")), "failed");
+	assert_int_equal(history.consecutive_failures, 1);
+	assert_int_equal(history.courses, 2);
+	assert_true(history.last_success_ms > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SYNC_TEST(hemeras_template_serves_its_course_the_highest_version_first),
+		SYNC_TEST(a_template_that_does_not_compile_is_replaced_by_the_local_one),
+		SYNC_TEST(templates_that_cannot_be_read_leave_the_pages_as_they_are),
+		SYNC_TEST(a_homepage_template_without_its_mark_is_refused),
+		SYNC_TEST(only_public_pages_that_are_there_are_linked),
+		SYNC_TEST(the_homepage_is_there_before_the_details),
+		SYNC_TEST(a_refresh_writes_the_homepage_only_when_it_changes),
+		SYNC_TEST(a_refresh_needs_no_lock_and_is_no_listing),
+		SYNC_TEST(a_refresh_that_fails_leaves_the_homepage),
+		SYNC_TEST(the_history_survives_in_the_manifest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
