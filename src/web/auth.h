@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_AUTH_H
+#define AITHER_WEB_AUTH_H
+
+/*
+ * Who may do what. With a token set, it is needed always: as "Authorization: Bearer TOKEN", and for pages
+ * that a browser shows also as the password of Basic. While none is set, calls that AUTH_API protects are
+ * open to this machine (LocalAccess), and only if nothing hints at a proxy or at a foreign web page in
+ * between.
+ *
+ * Basic opens pages only: a browser repeats it unasked, so it must not start a sync.
+ */
+
+#include <stdbool.h>
+
+struct error;
+struct http_request;
+struct http_response;
+
+struct auth {
+	const char *token; /* borrowed; NULL: not set */
+	bool local_access;
+};
+
+enum auth_need {
+	AUTH_API,   /* the token, or LocalAccess */
+	AUTH_TOKEN, /* the token */
+	AUTH_PAGE,  /* the token, also by Basic */
+};
+
+/* 0, or -EACCES with code UNAUTHORIZED or SYNC_TOKEN_NOT_SET. */
+int auth_check(
+	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err);
+
+/* Adds WWW-Authenticate to the answer of an UNAUTHORIZED. */
+void auth_challenge(struct http_response *response, enum auth_need need);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_INTERNAL_H
+#define AITHER_WEB_INTERNAL_H
+
+#include "http/router.h"
+#include "web/auth.h"
+#include "web/web.h"
+
+struct web {
+	struct web_options options;
+	struct auth auth;
+	struct http_router router;
+	struct server *server; /* owned, as all below */
+	struct thread_queue *queue;
+	struct site *site;
+	struct relay *relay;
+	struct live *live;
+};
+
+/* routes.c */
+extern const struct http_route web_routes[];
+extern const size_t web_route_count;
+void web_fail(const struct http_request *request, struct http_response *response, int status, void *web);
+
+#endif

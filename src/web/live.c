@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "base/workerclient.h"
+#include "http/daemon.h"
+#include "http/server.h"
+#include "web/notice.h"
+#include "web/page.h"
+#include "web/site.h"
+
+struct visitor {
+	STAILQ_ENTRY(visitor) link;
+	struct http_pending *pending;
+	enum web_language language;
+	struct page_wish wish;
+};
+
+struct refresh {
+	struct thread_job job; /* first: the thread's side casts back */
+	struct live *live;     /* NULL: live_freep came first */
+	char *socket_path;     /* owned */
+	char request_id[HASH_UUID_SIZE];
+	int64_t fetched_at_ms; /* output, with `result` and `err` */
+	struct error err;
+	int result;
+};
+
+struct live {
+	struct live_options options;
+	struct server_watch *timer; /* ends the wait */
+	STAILQ_HEAD(visitor_list, visitor) visitors;
+	struct refresh *refresh; /* NULL: not asking */
+	bool failing;            /* logged already */
+	bool stopping, first_wait_used;
+	uint64_t wait_ends_ms; /* of the visitors who share the refresh */
+	uint64_t no_refresh_until_ms;
+	int64_t look_ms;       /* wall clock, for people */
+	uint64_t look_mono_ms; /* the same moment, for ages */
+};
+
+static void on_wait_over(void *arg);
+
+struct live *live_new(const struct live_options *options)
+{
+	struct live *live = mem_zalloc(sizeof(*live));
+
+	live->options = *options;
+	live->timer = server_timer(options->server, on_wait_over, live);
+	STAILQ_INIT(&live->visitors);
+	return live;
+}
+
+void live_freep(struct live **live_pointer)
+{
+	struct live *live = STEAL(*live_pointer);
+
+	if (!live)
+		return;
+	if (live->refresh)
+		live->refresh->live = NULL;
+	free(live);
+}
+
+/* A clock that was set back must not make old data look young for ever. */
+static void note_look(struct live *live, int64_t look_ms)
+{
+	int64_t now = time_now_ms();
+	int64_t age = now > look_ms ? now - look_ms : 0;
+	uint64_t mono = time_mono_ms();
+
+	if (look_ms <= live->look_ms)
+		return;
+	live->look_ms = now - age;
+	live->look_mono_ms = mono > (uint64_t)age ? mono - (uint64_t)age : 0;
+	if (!live->options.may_ask)
+		return; /* the status says already what is wrong */
+	struct time_local local = time_local(live->look_ms);
+	daemon_status("last data from Hemera: %04d-%02d-%02d %02d:%02d", local.year, local.month, local.day,
+		local.hour, local.minute);
+}
+
+static bool is_fresh(const struct live *live)
+{
+	return live->look_ms != 0 && time_mono_ms() - live->look_mono_ms < live->options.ttl_ms;
+}
+
+static bool look_at_site(struct live *live, enum web_language language)
+{
+	int64_t changed_ms;
+
+	if (!site_look(live->options.site, language, &changed_ms))
+		return false;
+	note_look(live, changed_ms);
+	return true;
+}
+
+static void answer(struct live *live, enum web_language language, const struct page_wish *wish, bool fresh,
+	struct http_response *response)
+{
+	struct page *page;
+
+	if (look_at_site(live, language)) {
+		bool is_good = fresh || is_fresh(live); /* a sync may have published meanwhile */
+		CLEANUP(mem_freep)
+		char *status = notice_html(language, is_good, live->look_ms, time_now_ms());
+		page = site_home(live->options.site, language, status);
+	} else {
+		page = site_fallback(live->options.site);
+	}
+	page_answer(page, wish, "no-cache", response);
+}
+
+static void answer_visitors(struct live *live, bool fresh)
+{
+	struct visitor *visitor;
+
+	server_timer_set(live->timer, 0);
+	while ((visitor = STAILQ_FIRST(&live->visitors))) {
+		struct http_response response = { 0 };
+		STAILQ_REMOVE_HEAD(&live->visitors, link);
+		answer(live, visitor->language, &visitor->wish, fresh, &response);
+		http_complete(visitor->pending, &response);
+		page_wish_done(&visitor->wish);
+		free(visitor);
+	}
+}
+
+static void on_wait_over(void *arg)
+{
+	answer_visitors(arg, false);
+}
+
+/* {"data":{"fetchedAt":"..."}} or {"error":{"message":"..."}} */
+static int read_answer(
+	const struct workerclient_response *response, int64_t *ret_fetched_at_ms, struct error *err)
+{
+	static const struct json_limits limits = { WORKERCLIENT_BODY_MAX, JSON_DEPTH_MAX, 100000 };
+	CLEANUP(json_freep) struct json *root = NULL;
+
+	int result = json_parse(&root, buf_text(&response->body), response->body.length, &limits, err);
+	if (result < 0)
+		return result;
+	const char *problem = json_string(json_get(json_get(root, "error"), "message"));
+	const char *fetched_at = json_string(json_get(json_get(root, "data"), "fetchedAt"));
+	if (response->status != 200 || !fetched_at)
+		return error_set(err, -EIO, "%s", problem ? problem : "aither-worker gave no reason");
+	result = time_parse(fetched_at, ret_fetched_at_ms);
+	return result < 0 ? error_set(err, result, "aither-worker: fetchedAt is not a time") : 0;
+}
+
+static void refresh_run(struct thread_job *job)
+{
+	struct refresh *refresh = (struct refresh *)job;
+	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
+	struct workerclient_request request = {
+		.socket_path = refresh->socket_path,
+		.method = "POST",
+		.target = "/internal/refresh",
+		.request_id = refresh->request_id,
+		.timeout_ms = LIVE_REFRESH_TIMEOUT_MS,
+	};
+
+	refresh->result = workerclient_call(&request, &response, &refresh->err);
+	if (refresh->result == 0)
+		refresh->result = read_answer(&response, &refresh->fetched_at_ms, &refresh->err);
+}
+
+static void note_failure(struct live *live, const struct error *err)
+{
+	live->no_refresh_until_ms = time_mono_ms() + LIVE_BACK_OFF_MS;
+	if (!live->failing)
+		log_write(LOG_WARNING, "the homepage shows older data: %s", err->message);
+	live->failing = true;
+}
+
+static void refresh_done(struct thread_job *job)
+{
+	struct refresh *refresh = (struct refresh *)job;
+	struct live *live = refresh->live;
+
+	if (live) {
+		live->refresh = NULL;
+		if (refresh->result == 0) {
+			if (live->failing)
+				log_write(LOG_NOTICE, "the homepage is live again");
+			live->failing = false;
+			note_look(live, refresh->fetched_at_ms);
+		} else {
+			note_failure(live, &refresh->err);
+		}
+		answer_visitors(live, refresh->result == 0);
+	}
+	mem_freep(&refresh->socket_path);
+	free(refresh);
+}
+
+/* The first visitor of a new machine waits longer, once: there is nothing else to show. */
+static unsigned choose_wait(struct live *live, bool is_published)
+{
+	if (is_published || live->first_wait_used || live->options.wait_ms >= LIVE_FIRST_WAIT_MS)
+		return live->options.wait_ms;
+	live->first_wait_used = true;
+	return LIVE_FIRST_WAIT_MS;
+}
+
+static bool start_refresh(struct live *live, bool is_published)
+{
+	struct refresh *refresh = mem_zalloc(sizeof(*refresh));
+
+	refresh->live = live;
+	refresh->socket_path = mem_strdup(live->options.socket_path);
+	hash_uuid(refresh->request_id);
+	if (thread_start(live->options.queue, &refresh->job, refresh_run, refresh_done, &refresh->err) < 0) {
+		note_failure(live, &refresh->err);
+		mem_freep(&refresh->socket_path);
+		free(refresh);
+		return false;
+	}
+	live->refresh = refresh;
+	unsigned wait_ms = choose_wait(live, is_published);
+	live->wait_ends_ms = time_mono_ms() + wait_ms;
+	server_timer_set(live->timer, wait_ms);
+	return true;
+}
+
+/* Is there a refresh whose end the visitor should wait for? Starts one if it is time. */
+static bool should_wait(struct live *live, bool is_published)
+{
+	uint64_t now = time_mono_ms();
+
+	if (live->stopping || !live->options.may_ask)
+		return false;
+	if (!live->refresh && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
+		return false;
+	return now < live->wait_ends_ms;
+}
+
+enum http_result live_home(struct live *live, const struct http_request *request,
+	struct http_response *response, enum web_language language)
+{
+	bool is_published = look_at_site(live, language);
+	bool fresh = is_published && is_fresh(live);
+	struct page_wish wish;
+
+	page_wish_read(&wish, request);
+	if (fresh || !should_wait(live, is_published)) {
+		answer(live, language, &wish, fresh, response);
+		page_wish_done(&wish);
+		return HTTP_DONE;
+	}
+	struct visitor *visitor = mem_zalloc(sizeof(*visitor));
+	visitor->pending = http_later(request);
+	visitor->language = language;
+	visitor->wish = wish;
+	STAILQ_INSERT_TAIL(&live->visitors, visitor, link);
+	return HTTP_LATER;
+}
+
+int64_t live_last_look_ms(struct live *live)
+{
+	look_at_site(live, LANGUAGE_DE);
+	return live->look_ms;
+}
+
+void live_stop(struct live *live)
+{
+	live->stopping = true;
+	answer_visitors(live, false);
+}

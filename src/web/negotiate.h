@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_NEGOTIATE_H
+#define AITHER_WEB_NEGOTIATE_H
+
+/*
+ * What the browser prefers, and what it has already (RFC 9110 sections 12.4, 12.5 and 13.1.2).
+ */
+
+#include <stdbool.h>
+
+#include "base/config.h"
+
+struct http_request;
+
+enum web_language { LANGUAGE_DE, LANGUAGE_EN, LANGUAGES };
+
+const char *language_name(enum web_language language); /* "de" */
+
+/* ?lang=de|en; else the site's setting; else Accept-Language, German when it decides nothing. */
+enum web_language negotiate_language(const struct http_request *request, enum config_language site);
+
+/* Only when gzip is asked for: no header, or only identity, means no. NULL is accepted. */
+bool negotiate_gzip(const char *accept_encoding);
+
+/* Does If-None-Match (a list, weak ones too, or *) name this strong entity tag? NULL is accepted. */
+bool negotiate_has_etag(const char *if_none_match, const char *etag);
+
+/* Does the client, in Accept, name text/html? */
+bool negotiate_html(const struct http_request *request);
+
+#endif

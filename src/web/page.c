@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/page.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "http/http.h"
+#include "web/negotiate.h"
+
+#define POLICY_SIZE_MAX 4096  /* 64 inline styles; more are not permitted to count */
+#define GZIP_MIN 512          /* below, header and bytes are one packet anyway */
+#define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
+
+/* The content of the next <style> element; NULL: no more. */
+static const char *next_style(const char *text, size_t *ret_length, const char **ret_next)
+{
+	const char *open = strcasestr(text, "<style");
+	const char *start = open ? strchr(open, '>') : NULL;
+	const char *end = start ? strcasestr(start, "</style") : NULL;
+
+	if (!end)
+		return NULL;
+	*ret_length = (size_t)(end - (start + 1));
+	*ret_next = end + 8;
+	return start + 1;
+}
+
+static char *make_policy(const char *text)
+{
+	CLEANUP(buf_done) struct buf policy = BUF_INIT(POLICY_SIZE_MAX);
+	char digest[HASH_BASE64_SIZE];
+	const char *next = text;
+	const char *style;
+	size_t length;
+
+	buf_append_text(&policy,
+		"default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+		"frame-ancestors 'none'");
+	for (int count = 0; (style = next_style(next, &length, &next)); count++) {
+		hash_base64(style, length, digest);
+		buf_printf(&policy, "%s 'sha256-%s'", count == 0 ? "; style-src" : "", digest);
+	}
+	return buf_take(&policy);
+}
+
+void page_set(struct page *page, char *owned_text, size_t length, const char *static_language,
+	const char *static_vary)
+{
+	char digest[HASH_HEX_SIZE];
+
+	page_done(page);
+	hash_hex(owned_text, length, digest);
+	snprintf(page->etag, sizeof(page->etag), "\"%.32s\"", digest);
+	snprintf(page->etag_gzip, sizeof(page->etag_gzip), "\"%.32s-gz\"", digest);
+	page->policy = make_policy(owned_text);
+	page->plain = http_body_new(owned_text, length);
+	page->language = static_language;
+	page->vary = static_vary;
+}
+
+void page_done(struct page *page)
+{
+	http_body_unref(page->plain);
+	http_body_unref(page->gzip);
+	free(page->policy);
+	*page = (struct page){ 0 };
+}
+
+/* NULL: not worth it, or zlib has no memory. */
+static struct http_body *compress_body(const struct http_body *plain)
+{
+	z_stream stream = { 0 };
+
+	if (plain->length < GZIP_MIN || plain->length > UINT32_MAX / 2 ||
+		deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 9, Z_DEFAULT_STRATEGY) !=
+			Z_OK)
+		return NULL;
+	size_t room = deflateBound(&stream, plain->length);
+	CLEANUP(mem_freep) char *bytes = mem_alloc(room);
+	stream.next_in = (Bytef *)plain->bytes;
+	stream.avail_in = (uInt)plain->length;
+	stream.next_out = (Bytef *)bytes;
+	stream.avail_out = (uInt)room;
+	int result = deflate(&stream, Z_FINISH);
+	size_t length = stream.total_out;
+	deflateEnd(&stream);
+	if (result != Z_STREAM_END || length >= plain->length)
+		return NULL;
+	return http_body_new(mem_resize(STEAL(bytes), length, 1), length);
+}
+
+void page_wish_read(struct page_wish *ret_wish, const struct http_request *request)
+{
+	const char *if_none_match = http_request_header(request, "if-none-match");
+
+	ret_wish->gzip = negotiate_gzip(http_request_header(request, "accept-encoding"));
+	ret_wish->if_none_match = if_none_match ? mem_strdup(if_none_match) : NULL;
+}
+
+void page_wish_done(struct page_wish *wish)
+{
+	free(STEAL(wish->if_none_match));
+}
+
+void page_security_headers(struct http_response *response, const char *policy)
+{
+	http_response_header(response, "content-security-policy", policy);
+	http_response_header(response, "x-content-type-options", "nosniff");
+	http_response_header(response, "referrer-policy", "no-referrer");
+	http_response_header(response, "permissions-policy", "camera=(), geolocation=(), microphone=()");
+}
+
+void page_answer(struct page *page, const struct page_wish *wish, const char *cache_control,
+	struct http_response *response)
+{
+	if (wish->gzip && !page->gzip)
+		page->gzip = compress_body(page->plain);
+	bool gzip = wish->gzip && page->gzip;
+	const char *etag = gzip ? page->etag_gzip : page->etag;
+	bool known = negotiate_has_etag(wish->if_none_match, etag);
+
+	response->status = known ? 304 : 200;
+	http_response_header(response, "etag", etag);
+	http_response_header(response, "vary", page->vary);
+	http_response_header(response, "cache-control", cache_control);
+	page_security_headers(response, page->policy);
+	if (known)
+		return;
+	response->content_type = "text/html; charset=utf-8";
+	if (page->language)
+		http_response_header(response, "content-language", page->language);
+	if (gzip)
+		http_response_header(response, "content-encoding", "gzip");
+	response->body = http_body_ref(gzip ? page->gzip : page->plain);
+}

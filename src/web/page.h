@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_PAGE_H
+#define AITHER_WEB_PAGE_H
+
+/*
+ * An HTML page ready to be sent: its bytes, their gzip form, a strong entity tag for each, and the content
+ * security policy that permits its inline styles and nothing else. All are made once (the gzip form when the
+ * first client wants it); then a request costs a lookup.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_body;
+struct http_request;
+struct http_response;
+
+#define PAGE_ETAG_SIZE 40 /* quotes, 32 digits of a SHA-256, "-gz", NUL */
+
+struct page {
+	struct http_body *plain, *gzip; /* owned; gzip: NULL until wanted */
+	char etag[PAGE_ETAG_SIZE], etag_gzip[PAGE_ETAG_SIZE];
+	char *policy;         /* owned; Content-Security-Policy */
+	const char *language; /* static; Content-Language; NULL: not sent */
+	const char *vary;     /* static */
+};
+
+/* Fills *page, which was empty or is replaced. */
+void page_set(struct page *page, char *owned_text, size_t length, const char *static_language,
+	const char *static_vary);
+void page_done(struct page *page);
+
+/* What matters of a request for the answer, kept while a visitor waits. */
+struct page_wish {
+	bool gzip;
+	char *if_none_match; /* owned; NULL: none */
+};
+
+void page_wish_read(struct page_wish *ret_wish, const struct http_request *request);
+void page_wish_done(struct page_wish *wish);
+
+/* 200, or 304 when the client has it. */
+void page_answer(struct page *page, const struct page_wish *wish, const char *cache_control,
+	struct http_response *response);
+
+/* The headers that every HTML answer has beside its own; page_answer includes them. */
+void page_security_headers(struct http_response *response, const char *policy);
+
+#endif

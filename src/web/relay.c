@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/workerclient.h"
+#include "http/envelope.h"
+
+struct call {
+	struct thread_job job; /* first: the thread's side casts back */
+	LIST_ENTRY(call) link;
+	struct relay *relay;
+	struct http_pending *pending;                 /* NULL: answered already, by relay_stop */
+	char *method, *target, *prefer, *socket_path; /* owned copies: the relay may end before the thread */
+	char request_id[HTTP_REQUEST_ID_SIZE];
+	struct relay_order order;              /* its texts point at the copies */
+	struct workerclient_response response; /* output, with `result` and `err` */
+	struct error err;
+	int result;
+};
+
+struct relay {
+	struct thread_queue *queue;
+	char *socket_path;
+	LIST_HEAD(, call) calls;
+	unsigned count;
+};
+
+struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path)
+{
+	struct relay *relay = mem_zalloc(sizeof(*relay));
+
+	relay->queue = borrowed_queue;
+	relay->socket_path = mem_strdup(socket_path);
+	LIST_INIT(&relay->calls);
+	return relay;
+}
+
+void relay_freep(struct relay **relay_pointer)
+{
+	struct relay *relay = STEAL(*relay_pointer);
+
+	if (!relay)
+		return;
+	mem_freep(&relay->socket_path);
+	free(relay);
+}
+
+static void call_free(struct call *call)
+{
+	workerclient_response_done(&call->response);
+	mem_freep(&call->method);
+	mem_freep(&call->target);
+	mem_freep(&call->prefer);
+	mem_freep(&call->socket_path);
+	free(call);
+}
+
+static void call_run(struct thread_job *job)
+{
+	struct call *call = (struct call *)job;
+	struct workerclient_request request = {
+		.socket_path = call->socket_path,
+		.method = call->order.method,
+		.target = call->order.target,
+		.request_id = call->request_id,
+		.prefer = call->order.prefer,
+		.timeout_ms = call->order.timeout_ms,
+	};
+
+	call->result = workerclient_call(&request, &call->response, &call->err);
+}
+
+static void pass_on(struct workerclient_response *worker, struct http_response *response)
+{
+	size_t length = worker->body.length;
+
+	response->status = worker->status;
+	response->content_type = "application/json"; /* the worker has no other */
+	response->body = http_body_new(buf_take(&worker->body), length);
+	http_response_header(response, "cache-control", "no-store");
+	if (worker->retry_after[0])
+		http_response_header(response, "retry-after", worker->retry_after);
+	if (worker->location[0])
+		http_response_header(response, "location", worker->location);
+	if (worker->server_timing[0])
+		http_response_header(response, "server-timing", worker->server_timing);
+}
+
+static void call_answer(struct call *call, struct http_response *response)
+{
+	if (call->result < 0) {
+		call->err.code = ERROR_WORKER_UNAVAILABLE;
+		call->err.retry_after_s = RELAY_RETRY_AFTER_S;
+		envelope_error(response, call->request_id, &call->err, NULL);
+	} else if (call->order.translate) {
+		call->order.translate(&call->response, call->request_id, response);
+	} else {
+		pass_on(&call->response, response);
+		if (call->order.prefer && call->response.status == 202)
+			http_response_header(response, "preference-applied", "respond-async");
+	}
+}
+
+static void call_done(struct thread_job *job)
+{
+	struct call *call = (struct call *)job;
+	struct http_response response = { 0 };
+
+	if (call->relay) {
+		LIST_REMOVE(call, link);
+		call->relay->count--;
+	}
+	if (call->pending) {
+		call_answer(call, &response);
+		http_complete(STEAL(call->pending), &response);
+	}
+	call_free(call);
+}
+
+static void refuse(const struct http_request *request, struct http_response *response, const char *reason)
+{
+	struct error err = { 0 };
+
+	error_fail(&err, ERROR_WORKER_UNAVAILABLE, -EAGAIN, "%s; try again in a moment", reason);
+	err.retry_after_s = RELAY_RETRY_AFTER_S;
+	envelope_error(response, request->request_id, &err, NULL);
+}
+
+static struct call *call_new(
+	struct relay *relay, const struct http_request *request, const struct relay_order *order)
+{
+	struct call *call = mem_zalloc(sizeof(*call));
+
+	call->relay = relay;
+	call->order = *order;
+	call->order.method = call->method = mem_strdup(order->method);
+	call->order.target = call->target = mem_strdup(order->target);
+	call->order.prefer = call->prefer = order->prefer ? mem_strdup(order->prefer) : NULL;
+	call->socket_path = mem_strdup(relay->socket_path);
+	memcpy(call->request_id, request->request_id, strlen(request->request_id) + 1);
+	return call;
+}
+
+enum http_result relay_call(struct relay *relay, const struct http_request *request,
+	struct http_response *response, const struct relay_order *order)
+{
+	struct error err = { 0 };
+
+	if (relay->count >= RELAY_CALLS_MAX) {
+		refuse(request, response, "too many calls wait for aither-worker");
+		return HTTP_DONE;
+	}
+	struct call *call = call_new(relay, request, order);
+	if (thread_start(relay->queue, &call->job, call_run, call_done, &err) < 0) {
+		call_free(call);
+		refuse(request, response, err.message);
+		return HTTP_DONE;
+	}
+	/* The thread's result comes by the loop, so it cannot come before these lines. */
+	call->pending = http_later(request);
+	LIST_INSERT_HEAD(&relay->calls, call, link);
+	relay->count++;
+	return HTTP_LATER;
+}
+
+static void answer_early(struct call *call)
+{
+	struct http_response response = { 0 };
+	struct error err = { 0 };
+
+	if (call->order.is_sync) {
+		struct json *data = json_new_object();
+		json_set_string(data, "status", "running");
+		envelope_success(&response, call->request_id, 202, data);
+		http_response_header(&response, "location", "/api/sync/status");
+	} else {
+		error_fail(&err, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+			"aither-web is restarting; try again in a moment");
+		err.retry_after_s = 1;
+		envelope_error(&response, call->request_id, &err, NULL);
+	}
+	http_complete(STEAL(call->pending), &response);
+}
+
+void relay_stop(struct relay *relay)
+{
+	struct call *call;
+
+	while ((call = LIST_FIRST(&relay->calls))) {
+		LIST_REMOVE(call, link);
+		call->relay = NULL;
+		answer_early(call);
+	}
+	relay->count = 0;
+}

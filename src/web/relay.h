@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_RELAY_H
+#define AITHER_WEB_RELAY_H
+
+/*
+ * API calls go to aither-worker, each on a thread of its own; what the worker says goes back as it is.
+ * Nothing of the client's request gets there but what the route has checked: target, request id, Prefer.
+ */
+
+#include <stdbool.h>
+
+#include "http/http.h"
+
+struct relay;
+struct thread_queue;
+struct workerclient_response;
+
+#define RELAY_CALLS_MAX 64 /* threads that wait for the worker; more callers get 503 */
+#define RELAY_RETRY_AFTER_S 5
+#define RELAY_STATUS_TIMEOUT_MS 10000 /* answered from the worker's memory */
+#define RELAY_SYNC_TIMEOUT_MS 660000  /* the longest TimeLimitSec, and time to write it all */
+
+struct relay_order {
+	const char *method, *target; /* copied */
+	const char *prefer;          /* copied; NULL: none */
+	unsigned timeout_ms;
+	bool is_sync; /* goes on in the worker when this process is told to end */
+
+	/* Makes the answer out of the worker's; NULL: as it is. */
+	void (*translate)(
+		struct workerclient_response *worker, const char *request_id, struct http_response *response);
+};
+
+struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path); /* owned */
+void relay_freep(struct relay **relay);
+
+/* HTTP_LATER, or at once 503 when too many wait. */
+enum http_result relay_call(struct relay *relay, const struct http_request *request,
+	struct http_response *response, const struct relay_order *order);
+
+/* Answers all that wait: a sync with 202 and where its state is, others with 503 SHUTTING_DOWN. */
+void relay_stop(struct relay *relay);
+
+#endif

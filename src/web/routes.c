@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "base/workerclient.h"
+#include "http/envelope.h"
+#include "web/live.h"
+#include "web/negotiate.h"
+#include "web/notice.h"
+#include "web/page.h"
+#include "web/relay.h"
+#include "web/site.h"
+
+#define READY_AGE_MAX_MS (2 * 24 * 3600 * 1000LL) /* two days: the daily sync has failed twice */
+#define HEALTH_TYPE "application/health+json"
+
+static enum web_language language_of(const struct web *web, const struct http_request *request)
+{
+	return negotiate_language(request, web->options.config->site.language);
+}
+
+static bool wants_html(const struct http_request *request)
+{
+	bool is_api = strncmp(request->path, "/api", 4) == 0 &&
+		      (request->path[4] == '/' || request->path[4] == '\0');
+
+	return !is_api && negotiate_html(request);
+}
+
+void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
+{
+	if (wants_html(request))
+		notice_error_page(response, language_of(arg, request), status);
+	else
+		envelope_status(response, request->request_id, status, request->path);
+}
+
+static enum http_result answer_error(const struct web *web, const struct http_request *request,
+	struct http_response *response, const struct error *err)
+{
+	if (wants_html(request))
+		notice_error_page(response, language_of(web, request), error_http_status(err));
+	else
+		envelope_error(response, request->request_id, err, NULL);
+	return HTTP_DONE;
+}
+
+/* True when the request may go on; else the response says why not. */
+static bool is_permitted(const struct web *web, const struct http_request *request, enum auth_need need,
+	struct http_response *response)
+{
+	struct error err = { 0 };
+
+	if (auth_check(&web->auth, request, need, &err) == 0)
+		return true;
+	answer_error(web, request, response, &err);
+	if (err.code == ERROR_UNAUTHORIZED)
+		auth_challenge(response, need);
+	return false;
+}
+
+/* An API call is permitted only if our own configuration is in order: a damaged token is no token. */
+static bool may_relay(const struct web *web, const struct http_request *request, enum auth_need need,
+	struct http_response *response)
+{
+	struct error err = { 0 };
+
+	if (!is_permitted(web, request, need, response))
+		return false;
+	if (config_is_usable(web->options.config))
+		return true;
+	CLEANUP(mem_freep) char *problems = config_problems_text(web->options.config);
+	error_fail(&err, ERROR_NOT_CONFIGURED, -ENOKEY, "%s", problems);
+	envelope_error(response, request->request_id, &err, NULL);
+	return false;
+}
+
+/* A parameter that is absent, 0 or 1; -EINVAL: something else. */
+static int read_switch(const struct http_request *request, const char *name, bool *ret)
+{
+	char value[4];
+
+	*ret = false;
+	if (!http_request_has_parameter(request, name))
+		return 0;
+	if (!http_request_parameter(request, name, value, sizeof(value)) || strlen(value) != 1)
+		return -EINVAL;
+	*ret = value[0] == '1';
+	return value[0] == '0' || *ret ? 0 : -EINVAL;
+}
+
+static enum http_result handle_sync(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	const char *prefer = http_request_header(request, "prefer");
+	struct web *web = arg;
+	struct error err = { 0 };
+	bool force, dry_run;
+
+	if (read_switch(request, "force", &force) < 0 || read_switch(request, "dryRun", &dry_run) < 0) {
+		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun are 0 or 1");
+		return answer_error(web, request, response, &err);
+	}
+	if (!may_relay(web, request, force ? AUTH_TOKEN : AUTH_API, response))
+		return HTTP_DONE;
+	CLEANUP(mem_freep)
+	char *target = mem_printf("/api/sync%s%s", force ? "?force=1" : "",
+		!dry_run ? ""
+		: force  ? "&dryRun=1"
+			 : "?dryRun=1");
+	return relay_call(web->relay, request, response,
+		&(struct relay_order){
+			.method = "POST",
+			.target = target,
+			.prefer = prefer && strcasestr(prefer, "respond-async") ? "respond-async" : NULL,
+			.timeout_ms = RELAY_SYNC_TIMEOUT_MS,
+			.is_sync = true,
+		});
+}
+
+static enum http_result handle_status(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	if (!may_relay(web, request, AUTH_API, response))
+		return HTTP_DONE;
+	return relay_call(web->relay, request, response,
+		&(struct relay_order){ .method = "GET",
+			.target = "/api/sync/status",
+			.timeout_ms = RELAY_STATUS_TIMEOUT_MS });
+}
+
+static enum http_result handle_home(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	return live_home(web->live, request, response, language_of(web, request));
+}
+
+/* Course pages exist once, in German unless the site says otherwise. */
+static const char *course_language(const struct web *web)
+{
+	return language_name(
+		web->options.config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE);
+}
+
+static enum http_result handle_course(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+	bool is_public =
+		web->options.config->site.course_pages_public && config_is_usable(web->options.config);
+	CLEANUP(page_done) struct page page = { 0 };
+	struct page_wish wish;
+	struct error err = { 0 };
+
+	/* Before the file is looked for: who has no token does not learn which pages exist. */
+	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
+		return HTTP_DONE;
+	if (site_course(web->site, request->tail, course_language(web), &page, &err) < 0) {
+		web_fail(request, response, 404, web);
+		return HTTP_DONE;
+	}
+	page_wish_read(&wish, request);
+	page_answer(&page, &wish, is_public ? "no-cache" : "private, no-store", response);
+	page_wish_done(&wish);
+	if (!is_public)
+		http_response_header(response, "x-robots-tag", "noindex");
+	return HTTP_DONE;
+}
+
+static enum http_result answer_health(struct http_response *response, bool passes, const char *output)
+{
+	CLEANUP(mem_freep)
+	char *text = passes ? mem_strdup("{\"status\":\"pass\"}\n")
+			    : mem_printf("{\"status\":\"fail\",\"output\":\"%s\"}\n", output);
+
+	http_response_text(response, passes ? 200 : 503, HEALTH_TYPE, text);
+	http_response_header(response, "cache-control", "no-store");
+	return HTTP_DONE;
+}
+
+static enum http_result handle_health(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	(void)request;
+	(void)arg;
+	return answer_health(response, true, NULL);
+}
+
+static bool is_recent(int64_t unix_ms)
+{
+	return time_now_ms() - unix_ms < READY_AGE_MAX_MS;
+}
+
+/* The worker's status: a sync that changed nothing leaves no trace that we could see ourselves. */
+static void translate_ready(
+	struct workerclient_response *worker, const char *request_id, struct http_response *response)
+{
+	static const struct json_limits limits = { WORKERCLIENT_BODY_MAX, JSON_DEPTH_MAX, 100000 };
+	CLEANUP(json_freep) struct json *root = NULL;
+	int64_t last_ms = 0;
+
+	(void)request_id;
+	json_parse(&root, buf_text(&worker->body), worker->body.length, &limits, NULL);
+	const char *last = json_string(json_get(json_get(root, "data"), "lastSuccessTime"));
+	bool recent = last && time_parse(last, &last_ms) == 0 && is_recent(last_ms);
+	answer_health(response, recent, "the last successful sync is older than two days");
+}
+
+static enum http_result handle_ready(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+	int64_t changed_ms;
+
+	if (!site_look(web->site, LANGUAGE_DE, &changed_ms))
+		return answer_health(response, false, "nothing has been published yet");
+	if (is_recent(live_last_look_ms(web->live)))
+		return answer_health(response, true, NULL);
+	return relay_call(web->relay, request, response,
+		&(struct relay_order){
+			.method = "GET",
+			.target = "/api/sync/status",
+			.timeout_ms = RELAY_STATUS_TIMEOUT_MS,
+			.translate = translate_ready,
+		});
+}
+
+const struct http_route web_routes[] = {
+	{ "/", false, HTTP_GET, handle_home },
+	{ "/courses/", true, HTTP_GET, handle_course },
+	{ "/api/sync", false, HTTP_GET, handle_status },
+	{ "/api/sync", false, HTTP_POST, handle_sync },
+	{ "/api/sync/status", false, HTTP_GET, handle_status },
+	{ "/healthz", false, HTTP_GET, handle_health },
+	{ "/readyz", false, HTTP_GET, handle_ready },
+};
+
+const size_t web_route_count = ARRAY_SIZE(web_routes);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/site.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "web/notice.h"
+#include "web/page.h"
+
+#define COURSE_NAME_MAX 128 /* of the publisher's names, without .html */
+
+struct index {
+	struct stat stat; /* of the bytes below */
+	struct buf text;  /* as published; empty: none */
+	char *status;     /* owned; what stands for the mark in `page` */
+	struct page page;
+};
+
+struct site {
+	char *path;
+	int output;              /* -1: not there */
+	struct stat output_stat; /* identity of `output` */
+	uint64_t checked_ms;     /* when the path was last compared with it */
+	bool failed;             /* logged already */
+	struct index index[LANGUAGES];
+	struct page fallback;
+};
+
+static const char *const index_names[LANGUAGES] = { "index.de.html", "index.en.html" };
+
+static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
+				    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Hemera "
+				    "Academy</title>\n</head>\n<body>\n"
+				    "<h1>Hemera Academy</h1>\n<p>Die Kurse sind zurzeit nicht verfügbar. "
+				    "Bitte versuchen Sie es später noch einmal.</p>\n"
+				    "<p lang=\"en\">The courses are not available at the moment. Please try "
+				    "again later.</p>\n</body>\n</html>\n";
+
+static void load_fallback(struct site *site, const char *shipped_templates)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_FALLBACK_MAX);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", shipped_templates);
+	struct error err = { 0 };
+
+	if (file_read_path(path, &text, &err) < 0) {
+		log_write(LOG_WARNING, "no fallback page: %s", err.message);
+		buf_clear(&text);
+		buf_append_text(&text, fallback_text);
+	}
+	size_t length = text.length;
+	page_set(&site->fallback, buf_take(&text), length, "de, en", "Accept-Encoding");
+}
+
+struct site *site_new(const char *output_directory, const char *shipped_templates)
+{
+	struct site *site = mem_zalloc(sizeof(*site));
+
+	site->path = mem_strdup(output_directory);
+	site->output = -1;
+	for (int i = 0; i < LANGUAGES; i++)
+		buf_init(&site->index[i].text, SITE_INDEX_MAX);
+	load_fallback(site, shipped_templates);
+	return site;
+}
+
+void site_freep(struct site **site_pointer)
+{
+	struct site *site = STEAL(*site_pointer);
+
+	if (!site)
+		return;
+	for (int i = 0; i < LANGUAGES; i++) {
+		buf_done(&site->index[i].text);
+		mem_freep(&site->index[i].status);
+		page_done(&site->index[i].page);
+	}
+	page_done(&site->fallback);
+	file_closep(&site->output);
+	mem_freep(&site->path);
+	mem_freep(&site);
+}
+
+static void open_output(struct site *site)
+{
+	file_closep(&site->output);
+	if (file_open_directory(AT_FDCWD, site->path, &site->output, NULL) < 0)
+		site->output = -1;
+	else if (fstat(site->output, &site->output_stat) < 0)
+		file_closep(&site->output);
+}
+
+/* A directory that was moved away keeps its files: only its path tells. */
+static void follow_output(struct site *site)
+{
+	uint64_t now = time_mono_ms();
+	struct stat stat_now;
+
+	if (site->output >= 0 && now - site->checked_ms < SITE_REOPEN_MS)
+		return;
+	site->checked_ms = now;
+	if (site->output < 0 || stat(site->path, &stat_now) < 0 ||
+		stat_now.st_ino != site->output_stat.st_ino || stat_now.st_dev != site->output_stat.st_dev)
+		open_output(site);
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void forget_index(struct index *index)
+{
+	buf_clear(&index->text);
+	free(STEAL(index->status));
+	page_done(&index->page);
+}
+
+/* Brings one index up to date; false: there is none. */
+static bool refresh_index(struct site *site, enum web_language language)
+{
+	struct index *index = &site->index[language];
+	struct error err = { 0 };
+	struct stat stat_now;
+
+	int result =
+		fstatat(site->output, index_names[language], &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (result == 0 && index->text.length > 0 && is_same_file(&stat_now, &index->stat))
+		return true;
+	forget_index(index);
+	if (result == 0)
+		result = file_read(site->output, index_names[language], &index->text, &index->stat, &err);
+	if (result < 0 && result != -ENOENT && !site->failed)
+		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
+			err.message[0] ? err.message : strerror(-result));
+	site->failed = result < 0 && result != -ENOENT;
+	if (result < 0)
+		buf_clear(&index->text);
+	return index->text.length > 0;
+}
+
+static bool has_index(const struct site *site, enum web_language language)
+{
+	return site->index[language].text.length > 0;
+}
+
+/* In this language, else in the other one; the number of the one that is there, or -1. */
+static int refresh_either(struct site *site, enum web_language language)
+{
+	enum web_language other = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
+
+	if (site->output < 0)
+		return -1;
+	if (refresh_index(site, language))
+		return (int)language;
+	return refresh_index(site, other) ? (int)other : -1;
+}
+
+bool site_look(struct site *site, enum web_language language, int64_t *ret_changed_ms)
+{
+	follow_output(site);
+	int found = refresh_either(site, language);
+	if (found < 0) { /* perhaps the directory itself is new */
+		open_output(site);
+		found = refresh_either(site, language);
+	}
+	if (found < 0)
+		return false;
+	const struct timespec *changed = &site->index[found].stat.st_mtim;
+	*ret_changed_ms = (int64_t)changed->tv_sec * 1000 + changed->tv_nsec / 1000000;
+	return true;
+}
+
+struct page *site_home(struct site *site, enum web_language language, const char *status_html)
+{
+	if (!has_index(site, language))
+		language = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
+	struct index *index = &site->index[language];
+	if (index->status && strcmp(index->status, status_html) == 0)
+		return &index->page;
+	free(index->status);
+	index->status = mem_strdup(status_html);
+
+	const char *text = buf_text(&index->text);
+	const char *mark = strstr(text, NOTICE_MARK);
+	size_t before = mark ? (size_t)(mark - text) : index->text.length;
+	const char *after = mark ? mark + strlen(NOTICE_MARK) : "";
+	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status_html : "", after);
+	page_set(&index->page, whole, strlen(whole), language_name(language),
+		"Accept-Language, Accept-Encoding");
+	return &index->page;
+}
+
+struct page *site_fallback(struct site *site)
+{
+	return &site->fallback;
+}
+
+/* The publisher's rule for names: no dot first, so neither hidden files nor "..", and nothing but one
+ * component. */
+static bool is_course_name(const char *name)
+{
+	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t length = strlen(name);
+
+	return length > 0 && length <= COURSE_NAME_MAX + strlen(".html") && isalnum((unsigned char)name[0]) &&
+	       strspn(name, permitted) == length;
+}
+
+static int read_course(
+	int courses, const char *file, const char *language, struct page *ret_page, struct error *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_COURSE_MAX);
+	struct stat ignored;
+
+	int result = file_read(courses, file, &text, &ignored, err);
+	if (result < 0)
+		return result;
+	size_t length = text.length;
+	page_set(ret_page, buf_take(&text), length, language, "Accept-Encoding");
+	return 0;
+}
+
+int site_course(struct site *site, const char *name, const char *static_language, struct page *ret_page,
+	struct error *err)
+{
+	CLEANUP(file_closep) int courses = -1;
+	size_t length = strlen(name);
+
+	if (!is_course_name(name))
+		return error_set(err, -ENOENT, "not the name of a course page");
+	follow_output(site);
+	if (site->output < 0)
+		return error_set(err, -ENOENT, "nothing has been published");
+	int result = file_open_directory(site->output, "courses", &courses, err);
+	if (result < 0)
+		return result;
+	if (length > 5 && strcmp(name + length - 5, ".html") == 0) {
+		result = read_course(courses, name, static_language, ret_page, err);
+		if (result != -ENOENT)
+			return result;
+	}
+	/* A course may be called "x.html": its page is x.html.html. */
+	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s.html", name);
+	return read_course(courses, with_suffix, static_language, ret_page, err);
+}

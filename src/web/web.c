@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/web.h"
+
+#include <stdlib.h>
+
+#include "base/config.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "http/daemon.h"
+#include "http/server.h"
+#include "web/internal.h"
+#include "web/live.h"
+#include "web/relay.h"
+#include "web/site.h"
+
+static void on_queue(void *arg)
+{
+	struct web *web = arg;
+
+	thread_queue_dispatch(web->queue);
+}
+
+static void make_parts(struct web *web)
+{
+	const struct config *config = web->options.config;
+
+	web->site = site_new(config->sync.output_directory, web->options.shipped_templates);
+	web->relay = relay_new(web->queue, config->worker.socket);
+	web->live = live_new(&(struct live_options){
+		.server = web->server,
+		.queue = web->queue,
+		.site = web->site,
+		.socket_path = config->worker.socket,
+		.ttl_ms = config->web.live_ttl_s * 1000,
+		.wait_ms = config->web.live_wait_s * 1000,
+		.may_ask = config_is_usable(config),
+	});
+	if (live_last_look_ms(web->live) == 0)
+		daemon_status("nothing has been published yet");
+}
+
+int web_new(struct web **ret_web, const struct web_options *options, struct error *err)
+{
+	CLEANUP(web_freep) struct web *web = mem_zalloc(sizeof(*web));
+
+	web->options = *options;
+	web->auth = (struct auth){
+		.token = options->config->secrets[CONFIG_SECRET_SYNC_TOKEN],
+		.local_access = options->config->web.local_access,
+	};
+	web->router = (struct http_router){
+		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = web
+	};
+	struct server_options server_options = {
+		.router = &web->router,
+		.connections_max = options->config->web.connections_max,
+		.may_wait = true,
+	};
+	int result = server_new(&web->server, &server_options, err);
+	if (result == 0)
+		result = thread_queue_new(&web->queue, err);
+	if (result < 0)
+		return result;
+	server_watch(web->server, thread_queue_fd(web->queue), on_queue, web);
+	make_parts(web);
+	*ret_web = STEAL(web);
+	return 0;
+}
+
+void web_freep(struct web **web_pointer)
+{
+	struct web *web = STEAL(*web_pointer);
+
+	if (!web)
+		return;
+	server_freep(&web->server);
+	live_freep(&web->live);
+	relay_freep(&web->relay);
+	site_freep(&web->site);
+	thread_queue_freep(&web->queue);
+	free(web);
+}
+
+struct server *web_server(struct web *web)
+{
+	return web->server;
+}
+
+void web_stop(void *arg)
+{
+	struct web *web = arg;
+
+	relay_stop(web->relay);
+	live_stop(web->live);
+}

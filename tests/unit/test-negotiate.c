@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "http/http.h"
+#include "web/negotiate.h"
+
+static void languages_are_negotiated(void **state)
+{
+	static const struct {
+		const char *name, *query, *accept;
+		enum config_language site;
+		enum web_language expected;
+	} rows[] = {
+		{ "nothing said", "", NULL, CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "English", "", "en", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "region", "", "en-GB,fr;q=0.9", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "Austria", "", "fr, de-AT;q=0.3, en;q=0.2", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "weights", "", "de;q=0.5, en;q=0.9", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "equal weights: first", "", "en, de", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "thousandths", "", "de;q=0.501,en;q=0.502", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "excluded", "", "de;q=0, en;q=0.1", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "neither", "", "fr", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "star", "", "*", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "star without German", "", "de;q=0, *", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "star stands for German", "", "en;q=0.4, *;q=0.5", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "another language of similar name", "", "enm, den", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "bad weight", "", "en;q=x, de;q=0.1", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "weight above one", "", "en;q=1.5, de;q=0.1", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "parameter wins", "lang=en", "de", CONFIG_LANGUAGE_DE, LANGUAGE_EN },
+		{ "unknown parameter", "lang=fr", "en", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "site's language", "", "de", CONFIG_LANGUAGE_EN, LANGUAGE_EN },
+		{ "rubbish", "", ";;,,=;q", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct http_field field = { "accept-language", rows[i].accept };
+		struct http_request request = {
+			.query = rows[i].query, .fields = &field, .field_count = rows[i].accept ? 1 : 0
+		};
+		if (negotiate_language(&request, rows[i].site) != rows[i].expected)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
+static void gzip_is_sent_only_to_those_who_ask(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool expected;
+	} rows[] = {
+		{ NULL, false },
+		{ "", false },
+		{ "gzip", true },
+		{ "GZIP", true },
+		{ "deflate, gzip;q=0.5, br", true },
+		{ "x-gzip", true },
+		{ "gzip;q=0", false },
+		{ "gzip; q=0.0", false },
+		{ "*", true },
+		{ "*;q=0", false },
+		{ "gzip;q=0, *", false },
+		{ "identity", false },
+		{ "gzipped", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (negotiate_gzip(rows[i].accept) != rows[i].expected)
+			fail_msg("%s", rows[i].accept ? rows[i].accept : "no header");
+	}
+}
+
+static void entity_tags_are_compared_weakly(void **state)
+{
+	static const struct {
+		const char *list;
+		bool expected;
+	} rows[] = {
+		{ NULL, false },
+		{ "", false },
+		{ "\"abc\"", true },
+		{ "W/\"abc\"", true },
+		{ "\"x\", \"abc\"", true },
+		{ "\"x\",W/\"y\" , W/\"abc\"", true },
+		{ "*", true },
+		{ "\"abc", false },
+		{ "abc", false },
+		{ "\"ab\"", false },
+		{ "\"abcd\"", false },
+		{ "\"a,b\", \"abc\"", true },
+		{ "\"x\" \"abc\"", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (negotiate_has_etag(rows[i].list, "\"abc\"") != rows[i].expected)
+			fail_msg("%s", rows[i].list ? rows[i].list : "no header");
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(languages_are_negotiated),
+		cmocka_unit_test(gzip_is_sent_only_to_those_who_ask),
+		cmocka_unit_test(entity_tags_are_compared_weakly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

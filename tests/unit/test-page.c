@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/page.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "render/template.h"
+#include "render/texts.h"
+
+#define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
+
+static const struct page_course course = {
+	.id = "c1",
+	.title = "Führung",
+	.slug = "fuehrung",
+	.level = "INTERMEDIATE",
+	.start_date = "2026-03-14T23:00:00.000Z",
+	.end_date = "",
+	.participant_count = 3,
+};
+
+static const char participants_text[] =
+	"[{\"bookingId\":\"b1\",\"participationId\":\"p1\",\"name\":\"Ada\",\"status\":\"COMPLETE\","
+	"\"preparationIntent\":\"x\","
+	"\"desiredResults\":\" "
+	"\\n\",\"lineManagerProfile\":null,\"preparationCompletedAt\":\"2026-02-01T09:00:00.000Z\"},"
+	"{\"bookingId\":\"b2\",\"participationId\":null,\"name\":null,\"status\":\"NONE\","
+	"\"preparationIntent\":null,"
+	"\"desiredResults\":null,\"lineManagerProfile\":null,\"preparationCompletedAt\":null},"
+	"{\"bookingId\":\"b3\",\"participationId\":\"p3\",\"name\":\"Ben\",\"status\":\"PREPARATION\","
+	"\"preparationIntent\":\"\","
+	"\"desiredResults\":\"y\",\"lineManagerProfile\":\"z\",\"preparationCompletedAt\":null}]";
+
+static struct texts *texts_de;
+
+static int set_up(void **state)
+{
+	const char *source = getenv("top_srcdir");
+	CLEANUP(mem_freep) char *path = mem_printf("%s/templates/texts.de.json", source ? source : ".");
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	if (time_zone_set("Europe/Berlin") < 0 || file_read_path(path, &text, NULL) < 0)
+		return -1;
+	return texts_parse(&texts_de, path, buf_text(&text), text.length, NULL);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	texts_free(texts_de);
+	return 0;
+}
+
+static struct json *participants(void)
+{
+	static const struct json_limits limits = { 1 << 20, 10, 1000 };
+	struct json *array = NULL;
+
+	assert_int_equal(json_parse(&array, participants_text, strlen(participants_text), &limits, NULL), 0);
+	return array;
+}
+
+static void assert_text(const struct json *object, const char *member, const char *expected)
+{
+	const char *text = json_string(json_get(object, member));
+
+	if (!expected)
+		assert_int_equal(json_type(json_get(object, member)), JSON_NULL);
+	else if (!text || strcmp(text, expected) != 0)
+		fail_msg("%s: \"%s\" instead of \"%s\"", member, text ? text : "(no text)", expected);
+}
+
+static void a_course_has_labels_and_dates_in_words(void **state)
+{
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts_de, NOON);
+	const struct json *object = json_get(data, "course");
+
+	(void)state;
+	assert_text(object, "id", "c1");
+	assert_text(object, "title", "Führung");
+	assert_text(object, "slug", "fuehrung");
+	assert_text(object, "level", "INTERMEDIATE");
+	assert_text(object, "levelLabel", "Fortgeschritten");
+	assert_text(object, "startDate", "2026-03-14T23:00:00.000Z");
+	assert_text(object, "startDateText", "15. März 2026");
+	assert_text(object, "endDate", NULL);
+	assert_text(object, "endDateText", NULL);
+	assert_int_equal(json_integer(json_get(object, "participantCount"), -1), 3);
+	assert_text(data, "generatedAt", "2026-03-15T11:00:00.000Z");
+	assert_text(data, "lang", "de");
+	assert_true(json_bool(json_get(data, "participantsPending"), false));
+	assert_int_equal(json_count(json_get(data, "participants")), 0);
+}
+
+static void participants_have_status_labels_and_their_texts(void **state)
+{
+	CLEANUP(json_freep) struct json *array = participants();
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, array, texts_de, 0);
+	const struct json *first = json_first(json_get(data, "participants")), *second = json_next(first);
+
+	(void)state;
+	assert_false(json_bool(json_get(data, "participantsPending"), true));
+	assert_null(json_get(data, "generatedAt"));
+	assert_text(first, "name", "Ada");
+	assert_text(first, "statusLabel", "Abgeschlossen");
+	assert_text(first, "preparationIntent", "x");
+	assert_text(first, "desiredResults", "");
+	assert_text(first, "lineManagerProfile", NULL);
+	assert_true(json_bool(json_get(first, "preparationCompleted"), false));
+	assert_null(json_get(first, "bookingId"));
+	assert_text(second, "name", NULL);
+	assert_text(second, "statusLabel", "Noch nicht begonnen");
+	assert_false(json_bool(json_get(second, "preparationCompleted"), true));
+}
+
+static void participants_are_grouped_by_status_in_its_order(void **state)
+{
+	static const char *const expected[] = { "PREPARATION", "COMPLETE", "NONE" };
+	CLEANUP(json_freep) struct json *array = participants();
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, array, texts_de, 0);
+	size_t i = 0;
+
+	(void)state;
+	JSON_FOREACH (group, json_get(data, "participantsByStatus")) {
+		assert_true(i < ARRAY_SIZE(expected));
+		assert_string_equal(json_name(group), expected[i++]);
+		assert_int_equal(json_count(group), 1);
+	}
+	assert_int_equal(i, ARRAY_SIZE(expected));
+}
+
+static void fingerprint(const struct page_course *of, bool with_participants, int64_t generated_at_ms,
+	const char *text, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(template_freep) struct template *template = NULL;
+	CLEANUP(json_freep) struct json *array = with_participants ? participants() : NULL;
+	CLEANUP(json_freep) struct json *data = page_course_data(of, array, texts_de, generated_at_ms);
+
+	assert_int_equal(template_compile(&template, "t", text, strlen(text), NULL, NULL), 0);
+	page_fingerprint(data, template, texts_de, ret_hex);
+}
+
+static void the_fingerprint_changes_exactly_with_what_the_page_is_made_from(void **state)
+{
+	struct page_course other = course;
+	char base[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+
+	(void)state;
+	other.title = "Leitung";
+	fingerprint(&course, true, 0, "x", base);
+	fingerprint(&course, true, 0, "x", hex);
+	assert_string_equal(hex, base);
+	fingerprint(&course, true, NOON, "x", hex);
+	assert_string_equal(hex, base);
+	fingerprint(&other, true, 0, "x", hex);
+	assert_string_not_equal(hex, base);
+	fingerprint(&course, false, 0, "x", hex);
+	assert_string_not_equal(hex, base);
+	fingerprint(&course, true, 0, "y", hex);
+	assert_string_not_equal(hex, base);
+}
+
+static const char *group_of(const char *start, const char *end, int64_t now_ms)
+{
+	const struct page_course one = {
+		.id = "c", .title = "T", .level = "BEGINNER", .start_date = start, .end_date = end
+	};
+	CLEANUP(json_freep) struct json *data = page_home_data(&one, 1, texts_de, now_ms);
+	static const char *const groups[] = { "current", "undated", "past" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (json_count(json_get(data, groups[i])) == 1)
+			return groups[i];
+	}
+	return "none";
+}
+
+static void a_course_is_past_when_its_last_day_is_over(void **state)
+{
+	static const struct {
+		const char *name, *start, *end;
+		const char *now;
+		const char *expected;
+	} rows[] = {
+		{ "its day, late", "2026-03-14T23:00:00.000Z", "", "2026-03-15T22:59:59.000Z", "current" },
+		{ "the next day begins (winter)", "2026-03-14T23:00:00.000Z", "", "2026-03-15T23:00:00.000Z",
+			"past" },
+		{ "its day, late (summer)", "2026-07-14T22:00:00.000Z", "", "2026-07-15T21:59:59.000Z",
+			"current" },
+		{ "the next day begins (summer)", "2026-07-14T22:00:00.000Z", "", "2026-07-15T22:00:00.000Z",
+			"past" },
+		{ "running", "2026-03-01T23:00:00.000Z", "2026-03-19T23:00:00.000Z",
+			"2026-03-15T12:00:00.000Z", "current" },
+		{ "the end is before the start", "2026-03-19T23:00:00.000Z", "2026-03-01T23:00:00.000Z",
+			"2026-03-15T12:00:00.000Z", "current" },
+		{ "no dates", "", "", "2026-03-15T12:00:00.000Z", "undated" },
+		{ "an end to come, no start", "", "2026-03-19T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
+			"undated" },
+		{ "an end gone by, no start", "", "2026-03-01T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
+			"past" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int64_t now_ms = 0;
+
+		assert_int_equal(time_parse(rows[i].now, &now_ms), 0);
+		if (strcmp(group_of(rows[i].start, rows[i].end, now_ms), rows[i].expected) != 0)
+			fail_msg("%s: %s", rows[i].name, group_of(rows[i].start, rows[i].end, now_ms));
+	}
+}
+
+static void assert_titles(const struct json *group, const char *expected)
+{
+	CLEANUP(buf_done) struct buf titles = BUF_INIT(1000);
+
+	JSON_FOREACH (row, group)
+		buf_append_text(&titles, json_string(json_get(row, "title")));
+	assert_string_equal(buf_text(&titles), expected);
+}
+
+static void the_homepage_has_courses_in_a_fixed_order(void **state)
+{
+	static const struct page_course courses[] = {
+		{ "1", "d", "d", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 1, NULL },
+		{ "2", "p", "p", "BEGINNER", "2025-01-01T23:00:00.000Z", "", 2, NULL },
+		{ "3", "c", "c", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 3, NULL },
+		{ "4", "q", "q", "ADVANCED", "2025-05-01T22:00:00.000Z", "", 4, NULL },
+		{ "5", " ", "u", "ADVANCED", "", "", 5, "courses/u.html" },
+		{ "6", "a", "a", "BEGINNER", "2026-04-01T22:00:00.000Z", "", 6, NULL },
+	};
+	CLEANUP(json_freep) struct json *data = page_home_data(courses, ARRAY_SIZE(courses), texts_de, NOON);
+	const struct json *untitled = json_first(json_get(data, "undated"));
+
+	(void)state;
+	assert_titles(json_get(data, "current"), "acd");
+	assert_titles(json_get(data, "past"), "qp");
+	assert_titles(json_get(data, "undated"), "");
+	assert_int_equal(json_integer(json_get(data, "courseCount"), -1), 6);
+	assert_true(json_bool(json_get(untitled, "titleMissing"), false));
+	assert_text(untitled, "href", "courses/u.html");
+	assert_text(untitled, "levelLabel", "Masterclass");
+	assert_text(json_first(json_get(data, "current")), "startDateText", "2. April 2026");
+	assert_text(json_first(json_get(data, "current")), "href", NULL);
+}
+
+static void a_homepage_without_courses_has_empty_groups(void **state)
+{
+	CLEANUP(json_freep) struct json *data = page_home_data(NULL, 0, texts_de, NOON);
+
+	(void)state;
+	assert_int_equal(json_integer(json_get(data, "courseCount"), -1), 0);
+	assert_int_equal(json_type(json_get(data, "current")), JSON_ARRAY);
+	assert_int_equal(json_count(json_get(data, "past")), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_course_has_labels_and_dates_in_words),
+		cmocka_unit_test(participants_have_status_labels_and_their_texts),
+		cmocka_unit_test(participants_are_grouped_by_status_in_its_order),
+		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_the_page_is_made_from),
+		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
+		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),
+		cmocka_unit_test(a_homepage_without_courses_has_empty_groups),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "http/http.h"
+#include "web/negotiate.h"
+#include "web/notice.h"
+#include "web/page.h"
+#include "web/site.h"
+
+struct place {
+	char root[32];            /* removed in the end */
+	char *output, *templates; /* owned paths below it */
+};
+
+static void write_text(const char *directory, const char *name, const char *text)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
+	CLEANUP(mem_freep) char *temporary = mem_printf("%s/%s.new", directory, name);
+	FILE *file = fopen(temporary, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(temporary, path), 0);
+}
+
+static int place_setup(void **state)
+{
+	struct place *place = mem_zalloc(sizeof(*place));
+	const char *temporary = getenv("TMPDIR");
+
+	snprintf(place->root, sizeof(place->root), "%s", "/tmp/aither-test-XXXXXX");
+	if (temporary && strlen(temporary) + 16 < sizeof(place->root))
+		snprintf(place->root, sizeof(place->root), "%s/aither-XXXXXX", temporary);
+	assert_non_null(mkdtemp(place->root));
+	place->output = mem_printf("%s/output", place->root);
+	place->templates = mem_printf("%s/templates", place->root);
+	assert_int_equal(mkdir(place->templates, 0700), 0);
+	write_text(place->templates, "fallback.html", "<p>fallback");
+	*state = place;
+	return 0;
+}
+
+static void remove_tree(const char *root)
+{
+	static const char *const names[] = { "output/courses/a.html", "output/courses/b.html.html",
+		"output/courses/link.html", "output/courses/fifo.html", "output/courses/.hidden.html",
+		"output/courses/dir.html", "output/courses", "output/index.de.html", "output/index.en.html",
+		"output/.sync-manifest.json", "output", "old/index.de.html", "old", "templates/fallback.html",
+		"templates" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
+		remove(path);
+	}
+	assert_int_equal(rmdir(root), 0); /* whatever a test leaves must be listed above */
+}
+
+static int place_teardown(void **state)
+{
+	struct place *place = *state;
+
+	remove_tree(place->root);
+	mem_freep(&place->output);
+	mem_freep(&place->templates);
+	free(place);
+	return 0;
+}
+
+static void the_mark_is_replaced_by_the_status(void **state)
+{
+	struct place *place = *state;
+	int64_t changed_ms = 0;
+
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "<p>a</p>" NOTICE_MARK "<p>b</p>");
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(time_now_ms() - changed_ms < 60000);
+	struct page *page = site_home(site, LANGUAGE_DE, "<i>now</i>");
+	assert_string_equal(page->plain->bytes, "<p>a</p><i>now</i><p>b</p>");
+	char etag[PAGE_ETAG_SIZE];
+	memcpy(etag, page->etag, sizeof(etag));
+	struct http_body *bytes = page->plain;
+	page = site_home(site, LANGUAGE_DE, "<i>now</i>");
+	assert_ptr_equal(page->plain, bytes);
+	page = site_home(site, LANGUAGE_DE, "<i>later</i>");
+	assert_string_equal(page->plain->bytes, "<p>a</p><i>later</i><p>b</p>");
+	assert_string_not_equal(page->etag, etag);
+}
+
+static void a_new_index_is_seen_at_the_next_look(void **state)
+{
+	struct place *place = *state;
+	int64_t changed_ms;
+
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_string_equal(site_fallback(site)->plain->bytes, "<p>fallback");
+	mkdir(place->output, 0700);
+	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	write_text(place->output, "index.de.html", "one");
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "one");
+	write_text(place->output, "index.de.html", "two");
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "two");
+}
+
+static void a_missing_language_is_shown_in_the_other(void **state)
+{
+	struct place *place = *state;
+	int64_t changed_ms;
+
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "deutsch");
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_true(site_look(site, LANGUAGE_EN, &changed_ms));
+	assert_string_equal(site_home(site, LANGUAGE_EN, "")->language, "de");
+	write_text(place->output, "index.en.html", "english");
+	assert_true(site_look(site, LANGUAGE_EN, &changed_ms));
+	assert_string_equal(site_home(site, LANGUAGE_EN, "")->plain->bytes, "english");
+}
+
+static void a_removed_directory_is_found_again(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->output);
+	int64_t changed_ms;
+
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "one");
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	unlink(index);
+	rmdir(place->output);
+	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "two");
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "two");
+}
+
+static void a_directory_that_was_moved_away_is_left(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(mem_freep) char *old = mem_printf("%s/old", place->root);
+	const char *seen = "one";
+	int64_t changed_ms;
+
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "one");
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_int_equal(rename(place->output, old), 0);
+	mkdir(place->output, 0700);
+	write_text(place->output, "index.de.html", "two");
+	/* The path is compared once in SITE_REOPEN_MS. */
+	for (uint64_t until = time_mono_ms() + 3 * SITE_REOPEN_MS;
+		strcmp(seen, "two") && time_mono_ms() < until;) {
+		assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+		seen = site_home(site, LANGUAGE_DE, "")->plain->bytes;
+	}
+	assert_string_equal(seen, "two");
+}
+
+static void an_index_that_is_no_file_is_not_shown(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(mem_freep) char *index = mem_printf("%s/output/index.de.html", place->root);
+	CLEANUP(mem_freep) char *target = mem_printf("%s/fallback.html", place->templates);
+	int64_t changed_ms;
+
+	mkdir(place->output, 0700);
+	assert_int_equal(symlink(target, index), 0);
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	unlink(index);
+	assert_int_equal(mkfifo(index, 0600), 0);
+	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+}
+
+static void without_its_file_the_fallback_is_built_in(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(site_freep) struct site *site = site_new(place->output, "/nonexistent");
+
+	assert_non_null(strstr(site_fallback(site)->plain->bytes, "<!DOCTYPE html>"));
+}
+
+static void fill_courses(const struct place *place)
+{
+	CLEANUP(mem_freep) char *courses = mem_printf("%s/courses", place->output);
+	CLEANUP(mem_freep) char *link = mem_printf("%s/link.html", courses);
+	CLEANUP(mem_freep) char *fifo = mem_printf("%s/fifo.html", courses);
+	CLEANUP(mem_freep) char *directory = mem_printf("%s/dir.html", courses);
+
+	mkdir(place->output, 0700);
+	mkdir(courses, 0700);
+	write_text(place->output, ".sync-manifest.json", "secret");
+	write_text(courses, "a.html", "page a");
+	write_text(courses, "b.html.html", "page b.html");
+	write_text(courses, ".hidden.html", "hidden");
+	assert_int_equal(symlink("/etc/passwd", link), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(mkdir(directory, 0700), 0);
+}
+
+static void only_published_course_pages_are_found(void **state)
+{
+	static const struct {
+		const char *name, *text; /* text NULL: not found */
+	} rows[] = {
+		{ "a", "page a" },
+		{ "a.html", "page a" },
+		{ "b.html", "page b.html" },
+		{ "b", NULL },
+		{ "A", NULL },
+		{ "", NULL },
+		{ ".", NULL },
+		{ "..", NULL },
+		{ ".hidden", NULL },
+		{ ".hidden.html", NULL },
+		{ "../index.de", NULL },
+		{ "../.sync-manifest.json", NULL },
+		{ "..%2findex.de", NULL },
+		{ "/etc/passwd", NULL },
+		{ "a/", NULL },
+		{ "x/../a", NULL },
+		{ "link", NULL },
+		{ "link.html", NULL },
+		{ "fifo", NULL },
+		{ "dir", NULL },
+		{ "a\n", NULL },
+		{ "a.html/", NULL },
+		{ "\xc3\xa4", NULL },
+		{ "a%00", NULL },
+	};
+	struct place *place = *state;
+	char long_name[400];
+
+	fill_courses(place);
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(page_done) struct page page = { 0 };
+		struct error err = { 0 };
+		int result = site_course(site, rows[i].name, "de", &page, &err);
+		if (rows[i].text && (result != 0 || strcmp(page.plain->bytes, rows[i].text) != 0))
+			fail_msg("%s: %d %s", rows[i].name, result, err.message);
+		if (!rows[i].text && (result == 0 || page.plain))
+			fail_msg("%s was found", rows[i].name);
+	}
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	CLEANUP(page_done) struct page page = { 0 };
+	assert_int_equal(site_course(site, long_name, "de", &page, NULL), -ENOENT);
+}
+
+static void the_notice_names_the_day_only_when_it_is_another(void **state)
+{
+	int64_t noon = 0, later = 0, next_day = 0;
+
+	(void)state;
+	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
+	assert_int_equal(time_parse("2026-03-14T12:05:00.000Z", &noon), 0);
+	assert_int_equal(time_parse("2026-03-14T12:06:00.000Z", &later), 0);
+	assert_int_equal(
+		time_parse("2026-03-14T23:30:00.000Z", &next_day), 0); /* half past midnight in Berlin */
+
+	CLEANUP(mem_freep) char *de = notice_html(LANGUAGE_DE, true, noon, later);
+	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
+	CLEANUP(mem_freep) char *en = notice_html(LANGUAGE_EN, true, noon, later);
+	assert_string_equal(en, "<p class=\"status\">as of 13:05</p>");
+	CLEANUP(mem_freep) char *stale_de = notice_html(LANGUAGE_DE, false, noon, next_day);
+	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
+	assert_non_null(strstr(stale_de, "14.3.2026, 13:05 Uhr"));
+	CLEANUP(mem_freep) char *stale_en = notice_html(LANGUAGE_EN, false, noon, next_day);
+	assert_non_null(strstr(stale_en, "14 March 2026, 13:05"));
+	CLEANUP(mem_freep) char *unknown = notice_html(LANGUAGE_EN, false, 0, noon);
+	assert_non_null(strstr(unknown, "known last"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			the_mark_is_replaced_by_the_status, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_new_index_is_seen_at_the_next_look, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_missing_language_is_shown_in_the_other, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_removed_directory_is_found_again, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_directory_that_was_moved_away_is_left, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_index_that_is_no_file_is_not_shown, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			without_its_file_the_fallback_is_built_in, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			only_published_course_pages_are_found, place_setup, place_teardown),
+		cmocka_unit_test(the_notice_names_the_day_only_when_it_is_another),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
