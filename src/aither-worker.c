@@ -3,7 +3,6 @@
 /* aither-worker(8): the private half of aither. Options and wiring; the work is in worker/ and sync/. */
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -19,44 +18,20 @@
 
 #define FINISH_MS 2000 /* a cancelled sync ends within that time */
 
-static const char *shipped_templates(void)
-{
-	const char *directory = getenv("AITHER_SHIPPED_TEMPLATES"); /* to run from a build tree */
-
-	return directory && *directory ? directory : AITHER_TEMPLATES_DIR;
-}
-
-static int check_config(const struct config *config)
-{
-	CLEANUP(mem_freep) char *problems = config_problems_text(config);
-
-	if (config->problems.count == 0) {
-		puts("configuration is fine");
-		return EXIT_SUCCESS;
-	}
-	fprintf(stderr, "%s\n", problems);
-	return EX_CONFIG;
-}
-
-static void log_problems(const struct config *config)
-{
-	for (size_t i = 0; i < config->problems.count; i++)
-		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->problems.text[i]);
-}
-
 static int serve(const struct config *config, const struct daemon_options *options)
 {
 	CLEANUP(worker_freep) struct worker *worker = NULL;
 	struct error err = { 0 };
 	bool activated;
-	int result = worker_new(
-		&worker, &(struct worker_options){ .config = config, .shipped_templates = shipped_templates() }, &err);
+	int result = worker_new(&worker,
+		&(struct worker_options){ .config = config, .shipped_templates = config_shipped_templates() },
+		&err);
 
 	if (result == 0)
 		result = daemon_listen(worker_server(worker), options, &activated, &err);
 	if (result < 0) {
 		log_write(LOG_ERR, "%s", err.message);
-		return result == -EDESTADDRREQ ? EX_USAGE : EXIT_FAILURE;
+		return result == -EDESTADDRREQ || result == -EINVAL ? EX_USAGE : EXIT_FAILURE;
 	}
 	worker_set_may_leave(worker, activated);
 	result = daemon_run(worker_server(worker), worker_stop, worker);
@@ -69,7 +44,8 @@ int main(int argc, char **argv)
 	CLEANUP(config_done) struct config config = { 0 };
 	struct daemon_options options = {
 		.program = "aither-worker",
-		.purpose = "Fetches courses from Hemera and publishes their pages; serves its calls on a unix socket.",
+		.purpose = "Fetches courses from Hemera and publishes their pages; serves its calls on a "
+			   "unix socket.",
 		.has_alert = true,
 	};
 	int exit_code = daemon_options_parse(&options, argc, argv);
@@ -81,9 +57,10 @@ int main(int argc, char **argv)
 		return alert_scheduled_sync();
 	config_load(&config, options.config_path, CONFIG_WORKER);
 	if (options.check_config)
-		return check_config(&config);
-	log_problems(&config);
+		return daemon_check_config(&config);
+	daemon_log_problems(&config);
 	if (time_zone_set(config.site.time_zone) < 0)
-		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC", config.site.time_zone);
+		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
+			config.site.time_zone);
 	return serve(&config, &options);
 }

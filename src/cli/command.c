@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -16,7 +15,8 @@ const struct command COMMANDS[] = {
 	{ "status", "[--json]", "show the running or the last sync", command_status, true },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },
-	{ "set-secret", "NAME", "store a secret, read from the terminal or standard input", command_set_secret, false },
+	{ "set-secret", "NAME", "store a secret, read from the terminal or standard input",
+		command_set_secret, false },
 };
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
@@ -67,12 +67,6 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 
 int command_exit_of_failure(const struct error *error)
 {
-	return error->errnum == -EACCES || error->errnum == -EPERM ? COMMAND_NOT_PERMITTED : COMMAND_UNREACHABLE;
-}
-
-const char *command_shipped_templates(void)
-{
-	const char *directory = getenv("AITHER_SHIPPED_TEMPLATES");
-
-	return directory && *directory ? directory : AITHER_TEMPLATES_DIR;
+	return error->errnum == -EACCES || error->errnum == -EPERM ? COMMAND_NOT_PERMITTED
+								   : COMMAND_UNREACHABLE;
 }

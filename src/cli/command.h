@@ -16,10 +16,10 @@ struct workerclient_response;
 
 enum command_exit {
 	COMMAND_DONE = 0,
-	COMMAND_FAILED = 1, /* the sync failed */
-	COMMAND_PARTIAL = 2, /* a part of the courses failed */
-	COMMAND_USAGE = 64, /* from here on as in sysexits.h */
-	COMMAND_BAD_DATA = 65, /* template or data */
+	COMMAND_FAILED = 1,       /* the sync failed */
+	COMMAND_PARTIAL = 2,      /* a part of the courses failed */
+	COMMAND_USAGE = 64,       /* from here on as in sysexits.h */
+	COMMAND_BAD_DATA = 65,    /* template or data */
 	COMMAND_UNREACHABLE = 69, /* no worker */
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
@@ -51,8 +51,5 @@ void command_complain(const char *format, ...) __attribute__((format(printf, 1, 
 
 /* The exit code for a call that failed before any answer. */
 int command_exit_of_failure(const struct error *error);
-
-/* The directory of the shipped templates: AITHER_SHIPPED_TEMPLATES or the installed one. */
-const char *command_shipped_templates(void);
 
 #endif

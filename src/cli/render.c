@@ -77,10 +77,11 @@ static int is_partial(const struct dirent *entry)
 	size_t length = strlen(entry->d_name);
 
 	return entry->d_name[0] != '.' && length > strlen(SUFFIX) &&
-		strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
+	       strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
 }
 
-static int read_partial(const char *directory, const char *name, struct partial_files *files, struct error *err)
+static int read_partial(
+	const char *directory, const char *name, struct partial_files *files, struct error *err)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
@@ -119,7 +120,7 @@ static int read_texts(const struct json *data, struct texts **ret_texts, struct 
 {
 	const char *language = json_string(json_get(data, "lang"));
 	const char *name = language && strcmp(language, "en") == 0 ? "texts.en.json" : "texts.de.json";
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", command_shipped_templates(), name);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", config_shipped_templates(), name);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 	int result = file_read_path(path, &text, err);
 
@@ -155,8 +156,8 @@ static int render(const struct arguments *arguments, struct buf *out, struct err
 	if (result == 0 && arguments->partials)
 		result = read_partials(arguments->partials, &files, err);
 	if (result == 0)
-		result = template_compile(&template, name ? name + 1 : arguments->template, buf_text(&text), text.length,
-			&(struct template_partials){ files.items, files.count }, err);
+		result = template_compile(&template, name ? name + 1 : arguments->template, buf_text(&text),
+			text.length, &(struct template_partials){ files.items, files.count }, err);
 	if (result == 0)
 		result = read_data(arguments->data, &data, err);
 	if (result == 0)
@@ -181,7 +182,8 @@ int command_render(const struct config *config, int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	if (config->site.time_zone && time_zone_set(config->site.time_zone) < 0)
-		command_complain("time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
+		command_complain(
+			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
 	if (render(&arguments, &out, &err) < 0) {
 		command_complain("%s", err.message);
 		return COMMAND_BAD_DATA;

@@ -74,8 +74,8 @@ static void restart(const char *unit)
 
 	if (access("/run/systemd/system", F_OK) < 0)
 		return;
-	if (posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) != 0 || waitpid(child, &status, 0) < 0 ||
-		status != 0)
+	if (posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) != 0 ||
+		waitpid(child, &status, 0) < 0 || status != 0)
 		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 

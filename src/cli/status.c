@@ -63,18 +63,20 @@ static void print_report(const struct json *report)
 	else if (strcmp(status, "success") == 0)
 		printf("healthy: the last sync succeeded\n");
 	else
-		printf("not healthy: the last sync %s\n", strcmp(status, "partial") == 0 ? "succeeded in part" : "failed");
+		printf("not healthy: the last sync %s\n",
+			strcmp(status, "partial") == 0 ? "succeeded in part" : "failed");
 	print_time("last success", json_string(json_get(report, "lastSuccessTime")));
 	print_time("last sync began", json_string(json_get(report, "startTime")));
 	printf("%-22s %.1f s\n", "it took", json_number(json_get(report, "durationMs"), 0) / 1000);
 	printf("%-22s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
 	printf("%-22s %" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed\n", "pages",
-		count_of(report, "filesGenerated"), count_of(report, "filesSkipped"), count_of(report, "filesDeleted"));
+		count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
+		count_of(report, "filesDeleted"));
 	if (count_of(report, "coursesDeferred"))
 		printf("%-22s %" PRId64 "\n", "courses deferred", count_of(report, "coursesDeferred"));
 	if (failures)
 		printf("%-22s %" PRId64 "\n", "failures in a row", failures);
-	JSON_FOREACH(problem, json_get(report, "errors"))
+	JSON_FOREACH (problem, json_get(report, "errors"))
 		printf("  %s: %s: %s\n", text_of(problem, "entity", "?"), text_of(problem, "code", "?"),
 			text_of(problem, "message", "?"));
 	if (strcmp(status, "failed") == 0 || strcmp(status, "partial") == 0)

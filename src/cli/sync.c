@@ -15,12 +15,13 @@
 #include "base/workerclient.h"
 
 #define CALL_TIMEOUT_MS 120000 /* the worker answers within 60 s; more means that it hangs */
-#define RETRIES 2 /* of --until-complete after 502, 503, 504 */
+#define RETRIES 2              /* of --until-complete after 502, 503, 504 */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
 enum { NO_WAIT = 1, UNTIL_COMPLETE = 2, FORCE = 4, DRY_RUN = 8, JSON = 16 };
-static const char *const SWITCHES[] = { "--no-wait", "--until-complete", "--force", "--dry-run", "--json", NULL };
+static const char *const SWITCHES[] = { "--no-wait", "--until-complete", "--force", "--dry-run", "--json",
+	NULL };
 
 struct outcome {
 	int status; /* HTTP */
@@ -37,29 +38,42 @@ static const struct json_limits LIMITS = {
 
 static void print_errors(const struct json *report)
 {
-	JSON_FOREACH(problem, json_get(report, "errors"))
+	JSON_FOREACH (problem, json_get(report, "errors"))
 		fprintf(stderr, "  %s: %s: %s\n", json_string(json_get(problem, "entity")),
 			json_string(json_get(problem, "code")), json_string(json_get(problem, "message")));
 }
 
-static void print_report(const struct json *report)
+static void print_dry_run(const struct json *report)
 {
-	const char *verb = json_bool(json_get(report, "dryRun"), false) ? "would be written" : "written";
+	const struct json *pages = json_get(report, "wouldChange");
+
+	printf("%zu pages would change\n", json_count(pages));
+	JSON_FOREACH (page, pages)
+		printf("  %s\n", json_string(page));
+}
+
+static void print_counts(const struct json *report)
+{
 	int64_t deferred = json_integer(json_get(report, "coursesDeferred"), 0);
 
-	if (strcmp(json_string(json_get(report, "status")) ?: "", "running") == 0) {
-		printf("sync started, job %s; see: aither status\n", json_string(json_get(report, "jobId")));
-		return;
-	}
-	printf("%" PRId64 " pages %s, %" PRId64 " unchanged, %" PRId64 " removed in %.1f s\n",
-		json_integer(json_get(report, "filesGenerated"), 0), verb,
-		json_integer(json_get(report, "filesSkipped"), 0), json_integer(json_get(report, "filesDeleted"), 0),
+	printf("%" PRId64 " pages written, %" PRId64 " unchanged, %" PRId64 " removed in %.1f s\n",
+		json_integer(json_get(report, "filesGenerated"), 0),
+		json_integer(json_get(report, "filesSkipped"), 0),
+		json_integer(json_get(report, "filesDeleted"), 0),
 		json_number(json_get(report, "durationMs"), 0) / 1000);
-	JSON_FOREACH(page, json_get(report, "wouldChange"))
-		printf("  %s\n", json_string(page));
 	if (deferred > 0)
-		printf("%" PRId64 " courses wait for Hemera's rate limit, which reopens in %" PRId64 " s\n", deferred,
-			json_integer(json_get(report, "retryAfterSec"), 0));
+		printf("%" PRId64 " courses wait for Hemera's rate limit, which reopens in %" PRId64 " s\n",
+			deferred, json_integer(json_get(report, "retryAfterSec"), 0));
+}
+
+static void print_report(const struct json *report)
+{
+	if (strcmp(json_string(json_get(report, "status")) ?: "", "running") == 0)
+		printf("sync started, job %s; see: aither status\n", json_string(json_get(report, "jobId")));
+	else if (json_bool(json_get(report, "dryRun"), false))
+		print_dry_run(report);
+	else
+		print_counts(report);
 	fflush(stdout);
 	print_errors(report);
 }
@@ -89,7 +103,8 @@ static int exit_code_of(int status, const struct json *envelope, const struct js
 	return code && strcmp(code, "NOT_CONFIGURED") == 0 ? COMMAND_NOT_CONFIGURED : COMMAND_FAILED;
 }
 
-static void take_answer(const struct workerclient_response *response, bool as_json, struct outcome *ret_outcome)
+static void take_answer(
+	const struct workerclient_response *response, bool as_json, struct outcome *ret_outcome)
 {
 	CLEANUP(json_freep) struct json *envelope = NULL;
 	const struct json *report;
@@ -117,7 +132,8 @@ static void take_answer(const struct workerclient_response *response, bool as_js
 static void call_worker(const struct config *config, unsigned switches, struct outcome *ret_outcome)
 {
 	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
-	CLEANUP(mem_freep) char *target = mem_printf("/api/sync%s%s", switches & FORCE ? "?force=1" : "",
+	CLEANUP(mem_freep)
+	char *target = mem_printf("/api/sync%s%s", switches & FORCE ? "?force=1" : "",
 		switches & DRY_RUN ? (switches & FORCE ? "&dryRun=1" : "?dryRun=1") : "");
 	struct error err = { 0 };
 	struct workerclient_request request = {
@@ -164,7 +180,7 @@ static int sync_until_complete(const struct config *config, unsigned switches)
 				return partial ? COMMAND_PARTIAL : COMMAND_DONE;
 			wait_for(outcome.retry_after_s ?: 1, "Hemera's rate limit");
 		} else if (outcome.status >= 502 && outcome.status <= 504 && failures < RETRIES &&
-			outcome.exit_code == COMMAND_FAILED) {
+			   outcome.exit_code == COMMAND_FAILED) {
 			wait_for(RETRY_AFTER_S[failures++], "the sync failed, it is tried again");
 		} else {
 			return outcome.exit_code;

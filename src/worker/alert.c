@@ -29,7 +29,8 @@ int alert_scheduled_sync(void)
 	if (strcmp(result, "exit-code") == 0 && strcmp(status, EXIT_STATUS_UNREACHABLE) != 0)
 		return EXIT_SUCCESS; /* the worker ran that sync and has reported its failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
-		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
+		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket "
+		"aither-worker.service",
 		unit, result, status);
 	return EXIT_SUCCESS;
 }

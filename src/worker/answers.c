@@ -21,7 +21,7 @@ static void set_time(struct json *object, const char *name, int64_t unix_ms)
 }
 
 /* The report of a sync that is still under way: counts are zero until it ends, progress is live. */
-static struct json *running_report(const struct sync_job *job)
+static struct json *running_report(const struct worker_sync *job)
 {
 	struct report report;
 	struct json *json, *progress = json_new_object();
@@ -39,22 +39,27 @@ static struct json *running_report(const struct sync_job *job)
 	return json;
 }
 
-void answer_sync_running(struct http_response *response, const char *request_id, const struct sync_job *job, int status)
+void answer_sync_running(
+	struct http_response *response, const char *request_id, const struct worker_sync *job, int status)
 {
 	envelope_success(response, request_id, status, running_report(job));
 	http_response_header(response, "location", STATUS_TARGET);
 }
 
-void answer_sync_ended(struct http_response *response, const char *request_id, const struct sync_job *job)
+void answer_sync_ended(struct http_response *response, const char *request_id, const struct worker_sync *job)
 {
 	const struct report *report = &job->report;
 	char timing[128];
 
+	if (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS) {
+		/* Another process holds the directory. */
+		answer_error(response, request_id, job->err.code, job->err.errnum, job->err.message);
+		return;
+	}
 	if (job->result == 0)
 		envelope_success(response, request_id, 200, report_to_json(report));
 	else
-		envelope_error(response, request_id, &job->err,
-			job->err.code == ERROR_SYNC_IN_PROGRESS ? NULL : report_to_json(report));
+		envelope_error(response, request_id, &job->err, report_to_json(report));
 	snprintf(timing, sizeof(timing), "fetch;dur=%llu, render;dur=%llu, publish;dur=%llu",
 		(unsigned long long)report->fetch_ms, (unsigned long long)report->render_ms,
 		(unsigned long long)report->publish_ms);
@@ -64,7 +69,7 @@ void answer_sync_ended(struct http_response *response, const char *request_id, c
 void answer_status(struct http_response *response, const char *request_id, const struct worker *worker)
 {
 	const struct sync_history *history = &worker->history;
-	const struct sync_job *running = worker->sync ? worker->sync : worker->next;
+	const struct worker_sync *running = worker->sync ? worker->sync : worker->next;
 	struct json *report = NULL;
 
 	if (running)
@@ -81,7 +86,8 @@ void answer_status(struct http_response *response, const char *request_id, const
 	envelope_success(response, request_id, 200, report);
 }
 
-void answer_refreshed(struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed)
+void answer_refreshed(
+	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed)
 {
 	struct json *data = json_new_object();
 

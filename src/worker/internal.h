@@ -27,7 +27,7 @@
 
 enum worker_slot { WORKER_IDLE, WORKER_REFRESHING, WORKER_SYNCING };
 
-struct sync_job {
+struct worker_sync {
 	struct thread_job job; /* first: the thread's side casts back */
 	struct worker *worker;
 	struct sync_options options;
@@ -36,12 +36,12 @@ struct sync_job {
 	int64_t start_ms;
 	uint64_t start_mono_ms;
 	struct http_pending *pending; /* who waits for the end; NULL: nobody */
-	struct report report; /* output, with `result` and `err` */
+	struct report report;         /* output, with `result` and `err` */
 	struct error err;
 	int result;
 };
 
-struct refresh_job {
+struct worker_refresh {
 	struct thread_job job;
 	struct worker *worker;
 	struct sync_options options;
@@ -53,13 +53,13 @@ struct refresh_job {
 
 struct worker {
 	struct worker_options options;
-	struct server *server; /* owned */
+	struct server *server;      /* owned */
 	struct thread_queue *queue; /* owned */
-	struct budget budget; /* lent to the one running job */
-	atomic_bool cancelled; /* asks the running job to end */
+	struct budget budget;       /* lent to the one running job */
+	atomic_bool cancelled;      /* asks the running job to end */
 	bool stopping;
 	enum worker_slot slot;
-	struct sync_job *sync, *next; /* the running sync; the one that waits for a refresh to end */
+	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
 	struct sync_history history;
@@ -67,16 +67,18 @@ struct worker {
 };
 
 /* jobs.c */
-void worker_start_sync(struct worker *worker, struct sync_job *owned_job);
+void worker_start_sync(struct worker *worker, struct worker_sync *owned_job);
 void worker_add_waiter(struct worker *worker, const struct http_request *request);
 void worker_start_refresh(struct worker *worker);
 void worker_show_status(const struct worker *worker); /* STATUS= for systemctl */
 
 /* answers.c: what the calls answer */
-void answer_sync_running(struct http_response *response, const char *request_id, const struct sync_job *job, int status);
-void answer_sync_ended(struct http_response *response, const char *request_id, const struct sync_job *job);
+void answer_sync_running(
+	struct http_response *response, const char *request_id, const struct worker_sync *job, int status);
+void answer_sync_ended(struct http_response *response, const char *request_id, const struct worker_sync *job);
 void answer_status(struct http_response *response, const char *request_id, const struct worker *worker);
-void answer_refreshed(struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
+void answer_refreshed(
+	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
 void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
 	const char *message);
 

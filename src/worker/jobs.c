@@ -12,10 +12,11 @@
 #include "http/daemon.h"
 #include "http/envelope.h"
 
-static void start_sync_now(struct worker *worker, struct sync_job *job);
+static void start_sync_now(struct worker *worker, struct worker_sync *job);
 
 /* Gives every visitor's refresh that waits the same answer: a fetch time, or else the error. */
-static void answer_waiters(struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
+static void answer_waiters(
+	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
 {
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
@@ -58,14 +59,14 @@ void worker_show_status(const struct worker *worker)
 
 static void refresh_run(struct thread_job *job)
 {
-	struct refresh_job *refresh = (struct refresh_job *)job;
+	struct worker_refresh *refresh = (struct worker_refresh *)job;
 
 	refresh->result = sync_refresh(&refresh->options, &refresh->refreshed, &refresh->err);
 }
 
 static void refresh_done(struct thread_job *job)
 {
-	CLEANUP(mem_freep) struct refresh_job *refresh = (struct refresh_job *)job;
+	CLEANUP(mem_freep) struct worker_refresh *refresh = (struct worker_refresh *)job;
 	struct worker *worker = refresh->worker;
 
 	worker->slot = WORKER_IDLE;
@@ -92,7 +93,7 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 
 void worker_start_refresh(struct worker *worker)
 {
-	struct refresh_job *refresh = mem_zalloc(sizeof(*refresh));
+	struct worker_refresh *refresh = mem_zalloc(sizeof(*refresh));
 
 	refresh->worker = worker;
 	fill_options(worker, &refresh->options, &refresh->progress);
@@ -123,7 +124,7 @@ static void listed_done(struct thread_job *message)
 /* On the sync's thread: the homepage is there, whoever waits for it need not wait for the pages. */
 static void on_listed(void *arg)
 {
-	struct sync_job *job = arg;
+	struct worker_sync *job = arg;
 	struct listed_message *listed = mem_zalloc(sizeof(*listed));
 
 	listed->worker = job->worker;
@@ -132,14 +133,14 @@ static void on_listed(void *arg)
 	thread_post(job->worker->queue, &listed->message, listed_done);
 }
 
-static void sync_job_run(struct thread_job *job)
+static void worker_sync_run(struct thread_job *job)
 {
-	struct sync_job *sync = (struct sync_job *)job;
+	struct worker_sync *sync = (struct worker_sync *)job;
 
 	sync->result = sync_run(&sync->options, &sync->report, &sync->err);
 }
 
-static void sync_job_freep(struct sync_job **job)
+static void worker_sync_freep(struct worker_sync **job)
 {
 	if (*job)
 		report_done(&(*job)->report);
@@ -147,7 +148,7 @@ static void sync_job_freep(struct sync_job **job)
 }
 
 /* A dry run and a sync that met another process's lock leave no trace. */
-static void remember(struct worker *worker, const struct sync_job *job)
+static void remember(struct worker *worker, const struct worker_sync *job)
 {
 	struct sync_history *history = &worker->history;
 
@@ -160,9 +161,23 @@ static void remember(struct worker *worker, const struct sync_job *job)
 	history->courses = job->report.courses_published;
 }
 
-static void sync_job_done(struct thread_job *thread_job)
+/* Who still waits came before the list was read. A dry run publishes no homepage, so it has no answer for
+ * them: they get a refresh of their own. */
+static void end_waiting(struct worker *worker, const struct worker_sync *job)
 {
-	CLEANUP(sync_job_freep) struct sync_job *job = (struct sync_job *)thread_job;
+	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+
+	if (job->result < 0)
+		answer_waiters(worker, 0, false, &job->err);
+	else if (listed_at_ms)
+		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
+	else if (worker->waiter_count > 0)
+		worker_start_refresh(worker);
+}
+
+static void worker_sync_done(struct thread_job *thread_job)
+{
+	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
 	struct worker *worker = job->worker;
 
 	worker->slot = WORKER_IDLE;
@@ -175,26 +190,26 @@ static void sync_job_done(struct thread_job *thread_job)
 		answer_sync_ended(&response, http_pending_request_id(job->pending), job);
 		http_complete(STEAL(job->pending), &response);
 	}
-	answer_waiters(worker, atomic_load(&job->progress.listed_at_ms), false, job->result == 0 ? NULL : &job->err);
+	end_waiting(worker, job);
 	worker_show_status(worker);
 }
 
-static void start_sync_now(struct worker *worker, struct sync_job *job)
+static void start_sync_now(struct worker *worker, struct worker_sync *job)
 {
 	worker->slot = WORKER_SYNCING;
 	worker->sync = job;
 	atomic_store(&worker->cancelled, worker->stopping);
-	if (thread_start(worker->queue, &job->job, sync_job_run, sync_job_done, &job->err) < 0) {
+	if (thread_start(worker->queue, &job->job, worker_sync_run, worker_sync_done, &job->err) < 0) {
 		job->result = job->err.errnum;
 		job->report.status = REPORT_FAILED;
 		report_add_error(&job->report, "sync", &job->err);
-		sync_job_done(&job->job);
+		worker_sync_done(&job->job);
 		return;
 	}
 	worker_show_status(worker);
 }
 
-void worker_start_sync(struct worker *worker, struct sync_job *owned_job)
+void worker_start_sync(struct worker *worker, struct worker_sync *owned_job)
 {
 	owned_job->worker = worker;
 	owned_job->start_ms = time_now_ms();

@@ -47,11 +47,12 @@ static bool prefers_async(const struct http_request *request)
 	return prefer && strcasestr(prefer, "respond-async");
 }
 
-static enum http_result handle_sync(const struct http_request *request, struct http_response *response, void *app)
+static enum http_result handle_sync(
+	const struct http_request *request, struct http_response *response, void *app)
 {
 	struct worker *worker = app;
 	bool force, dry_run;
-	struct sync_job *job;
+	struct worker_sync *job;
 
 	if (refuse(worker, request, response))
 		return HTTP_DONE;
@@ -80,20 +81,23 @@ static enum http_result handle_sync(const struct http_request *request, struct h
 	return HTTP_LATER;
 }
 
-static enum http_result handle_status(const struct http_request *request, struct http_response *response, void *app)
+static enum http_result handle_status(
+	const struct http_request *request, struct http_response *response, void *app)
 {
 	answer_status(response, request->request_id, app);
 	return HTTP_DONE;
 }
 
-static enum http_result handle_refresh(const struct http_request *request, struct http_response *response, void *app)
+static enum http_result handle_refresh(
+	const struct http_request *request, struct http_response *response, void *app)
 {
 	struct worker *worker = app;
 
 	if (refuse(worker, request, response))
 		return HTTP_DONE;
 	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
-		answer_refreshed(response, request->request_id, atomic_load(&worker->sync->progress.listed_at_ms),
+		answer_refreshed(response, request->request_id,
+			atomic_load(&worker->sync->progress.listed_at_ms),
 			atomic_load(&worker->sync->progress.listed_changed));
 		return HTTP_DONE;
 	}
@@ -108,7 +112,8 @@ static enum http_result handle_refresh(const struct http_request *request, struc
 	return HTTP_LATER;
 }
 
-static enum http_result handle_health(const struct http_request *request, struct http_response *response, void *app)
+static enum http_result handle_health(
+	const struct http_request *request, struct http_response *response, void *app)
 {
 	(void)request;
 	(void)app;

@@ -36,7 +36,8 @@ static void on_idle_check(void *arg)
 	unsigned limit_s = worker->options.config->worker.idle_exit_s;
 	uint64_t now = time_mono_ms(), requests = server_requests(worker->server);
 
-	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE || server_connections(worker->server)) {
+	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
+		server_connections(worker->server)) {
 		worker->requests_seen = requests;
 		worker->active_mono_ms = now;
 		return;

@@ -22,12 +22,13 @@ struct server;
 struct worker;
 
 struct worker_options {
-	const struct config *config; /* borrowed; may be unusable: then calls answer NOT_CONFIGURED */
+	const struct config *config;   /* borrowed; may be unusable: then calls answer NOT_CONFIGURED */
 	const char *shipped_templates; /* borrowed */
-	bool may_leave; /* exit when idle: only when systemd holds the socket */
+	bool may_leave;                /* exit when idle: only when systemd holds the socket */
 };
 
-int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err); /* owned */
+int worker_new(
+	struct worker **ret_worker, const struct worker_options *options, struct error *err); /* owned */
 void worker_freep(struct worker **worker);
 
 struct server *worker_server(struct worker *worker); /* borrowed */

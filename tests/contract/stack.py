@@ -214,7 +214,7 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
 class StackTest(unittest.TestCase):
     """A test with a running stack. Subclasses set the stub's arguments and lines of configuration."""
 
-    hemera_arguments: tuple[str, ...] = ("--courses", "3", "--participants", "2")
+    hemera_arguments: tuple[str, ...] = ("--courses", "3", "--participants", "2", "--no-limit")
     config = ""
     environment: dict[str, str] = {}
     maxDiff = None

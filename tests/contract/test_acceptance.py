@@ -4,6 +4,7 @@
 Names are those of the specification: US1.1 is user story 1, scenario 1. What needs a booted system (the timer of
 US3.1) is in tests/system as well. US3.2, the operator's mail, comes with the alerts.
 """
+import html
 import re
 import time
 import unittest
@@ -109,7 +110,7 @@ class UserStory3(StackTest):
 
 class UserStory4(StackTest):
     def rows(self, page: str) -> list[str]:
-        return re.findall(r"<tr\b.*?</tr>", page, re.S)
+        return [html.unescape(row) for row in re.findall(r"<tr\b.*?</tr>", page, re.S)]
 
     def test_US4_1_three_courses_stand_in_a_table_with_title_level_date_and_count(self) -> None:
         self.sync()

@@ -2,6 +2,7 @@
 """The HTTP API over TCP: who may call it, what it answers to wrong calls, the homepage's headers."""
 import base64
 import gzip
+import html
 import json
 import unittest
 
@@ -157,7 +158,7 @@ class HemeraGoesAway(StackTest):
         self.hemera.stop()
         reply = self.stack.get("/")
         self.assertEqual(reply.status, 200)
-        self.assertIn(title, reply.text)
+        self.assertIn(title, html.unescape(reply.text))
         self.assertIn("nicht erreichbar", reply.text)
 
 

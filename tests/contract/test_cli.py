@@ -22,7 +22,7 @@ class Sync(StackTest):
     def test_a_dry_run_lists_the_pages_and_writes_none(self) -> None:
         done = self.stack.cli("sync", "--dry-run")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("3 pages would be written", done.stdout)
+        self.assertIn("3 pages would change", done.stdout)
         self.assertEqual(done.stdout.count("courses/"), 3)
         self.assertEqual(self.stack.stamps(), {})
         self.assertIn("no sync has run yet", self.stack.cli("status").stdout)

@@ -110,7 +110,7 @@ class CommandLines(unittest.TestCase):
             with self.subTest(program):
                 version = self.run_program(program, "--version")
                 self.assertEqual(version.returncode, 0)
-                self.assertRegex(version.stdout, r"^aither \d+\.\d+\.\d+\n$")
+                self.assertRegex(version.stdout, r"^aither(-\w+)? \d+\.\d+\.\d+\n$")
                 self.assertEqual(self.run_program(program, "--help").returncode, 0)
                 self.assertEqual(self.run_program(program, "--nonsense").returncode, 64)
 

@@ -65,7 +65,9 @@ class Stub:
     def stop(self) -> None:
         """End the process; may be called twice."""
         self._process.terminate()
-        self._process.communicate()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
 
     def _call(self, method: str, call: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self.url}/_stub/{call}", body, method=method)
