@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_ARENA_H
+#define AITHER_RENDER_ARENA_H
+
+/*
+ * Memory that is freed all at once: the syntax tree while a template is compiled, and everything
+ * that a render makes up on its way. What was allocated since a mark can be given back, so that a loop
+ * needs the memory of one round only.
+ *
+ *	size_t mark = arena_mark(&arena);
+ *	...
+ *	arena_release(&arena, mark);
+ *
+ * size_max ends what a hostile template could do with memory: arena_alloc returns NULL beyond it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "render/slice.h"
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *block; /* owned; the newest, linked to the older ones */
+	size_t used, size_max;     /* bytes handed out, over all blocks */
+};
+
+#define ARENA_INIT(max)           \
+	{                         \
+		.size_max = (max) \
+	}
+
+void arena_done(struct arena *arena);
+
+/* Zeroed, aligned for anything; NULL: over size_max. Borrowed from the arena. */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* Room for `length` bytes of text; NULL: over size_max. */
+char *arena_text(struct arena *arena, size_t length);
+
+size_t arena_mark(const struct arena *arena);
+void arena_release(struct arena *arena, size_t mark);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_EVALUATOR_H
+#define AITHER_RENDER_EVALUATOR_H
+
+/*
+ * Last step: runs a program over data. A render has a stack of values for expressions, an arena for what it
+ * makes up, and for every block a scope on the C stack: the context, the contexts that "../" reaches, block
+ * parameters, and the loop that @index and @key belong to.
+ *
+ * Every way to do endless work ends with an error: steps, memory, depth, size of the output.
+ */
+
+struct buf;
+struct error;
+struct json;
+struct program;
+struct texts;
+
+#define EVALUATOR_MEMORY_MAX (64 << 20) /* values made while rendering; a course page needs some KB */
+#define EVALUATOR_DEPTH_MAX                                                            \
+	1000 /* blocks and partials inside one another, over all partials: the C stack \
+	      */
+
+/* Appends to *out; on an error it holds a part of the page, which the caller throws away. */
+int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
+	struct buf *out, struct error *err);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/helpers.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "render/arena.h"
+#include "render/texts.h"
+#include "render/value.h"
+
+#define HELPER_KEY_MAX 128 /* a key of texts.de.json; the longest has 30 characters */
+
+static const struct {
+	const char *name;
+	enum helper helper;
+} helper_names[] = {
+	{ "if", HELPER_IF },
+	{ "unless", HELPER_UNLESS },
+	{ "each", HELPER_EACH },
+	{ "with", HELPER_WITH },
+	{ "helperMissing", HELPER_UNCALLABLE },
+	{ "blockHelperMissing", HELPER_UNCALLABLE },
+	{ "lookup", HELPER_LOOKUP },
+	{ "log", HELPER_LOG },
+	{ "image", HELPER_IMAGE },
+	{ "video", HELPER_VIDEO },
+	{ "date", HELPER_DATE },
+	{ "t", HELPER_T },
+};
+
+enum helper helper_find(struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(helper_names); i++) {
+		if (slice_equal_text(name, helper_names[i].name))
+			return helper_names[i].helper;
+	}
+	return HELPER_NONE;
+}
+
+bool helper_is_builtin(enum helper helper)
+{
+	return helper >= HELPER_IF && helper <= HELPER_LOG;
+}
+
+bool helper_is_block(enum helper helper)
+{
+	return helper >= HELPER_IF && helper <= HELPER_WITH;
+}
+
+const char *helper_name(enum helper helper)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(helper_names); i++) {
+		if (helper_names[i].helper == helper)
+			return helper_names[i].name;
+	}
+	return "";
+}
+
+/* What JavaScript makes of a missing object or a missing argument here is an exception. */
+static int helper_lookup(const struct value *arguments, size_t count, struct work *work,
+	struct value *ret_value, const char **ret_reason)
+{
+	struct slice name;
+	int r;
+
+	if (count > 0 && !value_is_true(arguments[0])) {
+		*ret_value = arguments[0];
+		return 0;
+	}
+	if (count != 2) {
+		*ret_reason = "takes an object and a key";
+		return -EBADMSG;
+	}
+	r = value_to_text(arguments[1], work, &name);
+	if (r == 0)
+		r = value_get(arguments[0], name, work, ret_value);
+	if (r == -EBADMSG)
+		*ret_reason = "cannot use this key";
+	return r;
+}
+
+static int helper_html(struct buf *html, struct work *work, struct value *ret_value)
+{
+	char *text = buf_overflowed(html) ? NULL : arena_text(work->arena, html->length);
+
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, html->data, html->length);
+	*ret_value = (struct value){ .type = VALUE_HTML, .text = { text, html->length } };
+	return 0;
+}
+
+/* Appends argument `index`, escaped. Where it is missing, Handlebars passes its options, an object. */
+static int helper_append(
+	const struct value *arguments, size_t count, size_t index, struct work *work, struct buf *html)
+{
+	struct slice text;
+	int r;
+
+	if (index > count)
+		return 0;
+	if (index == count) {
+		buf_append_text(html, "[object Object]");
+		return 0;
+	}
+	if (value_is_nothing(arguments[index]))
+		return 0;
+	r = value_to_text(arguments[index], work, &text);
+	if (r == 0)
+		value_escape(text, html);
+	return r;
+}
+
+static int helper_image(
+	const struct value *arguments, size_t count, struct work *work, struct value *ret_value)
+{
+	CLEANUP(buf_done) struct buf html = BUF_INIT(work->arena->size_max);
+	int r;
+
+	buf_append_text(&html, "<img src=\"");
+	r = helper_append(arguments, count, 0, work, &html);
+	buf_append_text(&html, "\" alt=\"");
+	if (r == 0)
+		r = helper_append(arguments, count, 1, work, &html);
+	buf_append_text(&html, "\" loading=\"lazy\" class=\"media-fallback\" />");
+	return r < 0 ? r : helper_html(&html, work, ret_value);
+}
+
+static int helper_video(
+	const struct value *arguments, size_t count, struct work *work, struct value *ret_value)
+{
+	static const char *const pieces[] = {
+		"<video controls preload=\"metadata\" src=\"",
+		"\"><p class=\"media-fallback\">Video nicht verfügbar: <a href=\"",
+		"\">",
+	};
+	CLEANUP(buf_done) struct buf html = BUF_INIT(work->arena->size_max);
+
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		int r;
+
+		buf_append_text(&html, pieces[i]);
+		r = helper_append(arguments, count, 0, work, &html);
+		if (r < 0)
+			return r;
+	}
+	buf_append_text(&html, "</a></p></video>");
+	return helper_html(&html, work, ret_value);
+}
+
+static int helper_copy_text(const char *text, struct work *work, struct value *ret_value)
+{
+	size_t length = strlen(text);
+	char *copy = arena_text(work->arena, length);
+
+	if (!copy)
+		return -ENOMEM;
+	*ret_value = value_text((struct slice){ memcpy(copy, text, length), length });
+	return 0;
+}
+
+/* A NUL-terminated copy of a text argument; NULL: not a text, or too long to be meant. */
+static char *helper_string(const struct value *value)
+{
+	if (value->type != VALUE_STRING || value->text.length > HELPER_KEY_MAX)
+		return NULL;
+	return mem_strndup(value->text.data, value->text.length);
+}
+
+static int helper_t(const struct value *argument, const struct texts *texts, struct value *ret_value,
+	const char **ret_reason)
+{
+	CLEANUP(mem_freep) char *key = helper_string(argument);
+	const char *text = texts && key ? texts_get(texts, key) : NULL;
+
+	if (!text) {
+		*ret_reason = texts ? "names a text that the language file does not have"
+				    : "has no texts to choose from here";
+		return -EBADMSG;
+	}
+	*ret_value = value_text(slice_from_text(text));
+	return 0;
+}
+
+static int helper_date(const struct value *argument, const struct texts *texts, struct work *work,
+	struct value *ret_value, const char **ret_reason)
+{
+	CLEANUP(mem_freep) char *date = helper_string(argument);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1024);
+
+	if (value_is_nothing(*argument) || (date && date[0] == '\0')) {
+		*ret_value = value_text(SLICE(""));
+		return 0;
+	}
+	if (!texts) {
+		*ret_reason = "has no texts to write dates with here";
+		return -EBADMSG;
+	}
+	if (!date || texts_append_date(texts, date, &text) < 0) {
+		*ret_reason = "takes a date like 2026-03-14T23:00:00.000Z";
+		return -EBADMSG;
+	}
+	return helper_copy_text(buf_text(&text), work, ret_value);
+}
+
+int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,
+	struct work *work, struct value *ret_value, const char **ret_reason)
+{
+	*ret_value = (struct value){ .type = VALUE_UNDEFINED };
+	*ret_reason = "cannot print this value";
+	switch (helper) {
+	case HELPER_LOOKUP:
+		return helper_lookup(arguments, count, work, ret_value, ret_reason);
+	case HELPER_IMAGE:
+		return helper_image(arguments, count, work, ret_value);
+	case HELPER_VIDEO:
+		return helper_video(arguments, count, work, ret_value);
+	case HELPER_DATE:
+		return helper_date(arguments, texts, work, ret_value, ret_reason);
+	case HELPER_T:
+		return helper_t(arguments, texts, ret_value, ret_reason);
+	case HELPER_LOG:
+	case HELPER_NONE:
+	case HELPER_IF:
+	case HELPER_UNLESS:
+	case HELPER_EACH:
+	case HELPER_WITH:
+	case HELPER_UNCALLABLE:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_HELPERS_H
+#define AITHER_RENDER_HELPERS_H
+
+/*
+ * The helpers. Those of Handlebars are known wherever their name stands first; ours only where a name could
+ * be a helper at all, and {{t}} and {{date}} only with a value: a member of the data with such a name can be
+ * reached as {{this.date}}, and without a value it is meant anyway.
+ *
+ *	lookup object key      a property whose name is computed
+ *	log ...                gives nothing, as on a page in Handlebars
+ *	image url alt, video url   HTML of a picture or film
+ *	t key                  a text of the page's language
+ *	date value             an RFC 3339 date in words, in the site's zone; nothing for null, missing or ""
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "render/slice.h"
+
+struct texts;
+struct value;
+struct work;
+
+enum helper {
+	HELPER_NONE,
+	HELPER_IF, /* from here: blocks, which the evaluator runs itself */
+	HELPER_UNLESS,
+	HELPER_EACH,
+	HELPER_WITH,
+	HELPER_UNCALLABLE, /* names that Handlebars keeps for itself: helperMissing, blockHelperMissing */
+	HELPER_LOOKUP,     /* from here: functions */
+	HELPER_LOG,
+	HELPER_IMAGE, /* from here: not Handlebars' own */
+	HELPER_VIDEO,
+	HELPER_DATE,
+	HELPER_T,
+};
+
+enum helper helper_find(struct slice name);
+bool helper_is_builtin(enum helper helper); /* one of Handlebars' own */
+bool helper_is_block(enum helper helper);
+const char *helper_name(enum helper helper);
+
+/* Calls a function helper. 0, -ENOMEM as in value.h, or -EBADMSG with the rest of the sentence "{{lookup}}
+ * ..." in *ret_reason (static). */
+int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,
+	struct work *work, struct value *ret_value, const char **ret_reason);
+
+#endif

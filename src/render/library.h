@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_LIBRARY_H
+#define AITHER_RENDER_LIBRARY_H
+
+/*
+ * The templates that pages are made from, read once per sync: homepage.hbs, course.hbs, every other
+ * *.hbs as a partial of that name (without .hbs), texts.de.json and texts.en.json. A file in the operator's
+ * directory (Site TemplateDirectory) takes the place of the one of the same name in
+ * /usr/share/aither/templates. An operator's file that does not compile is reported and the shipped
+ * one is used instead, so that a typing error never takes the site down.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error;
+struct template;
+struct texts;
+
+/* The mark in the homepage that aither-web replaces by the state of the data; exactly one. */
+#define LIBRARY_STATUS_MARK "<!--aither:status-->"
+
+enum library_language { LIBRARY_DE, LIBRARY_EN, LIBRARY_LANGUAGES };
+
+struct library {
+	struct template *homepage, *course;     /* owned */
+	struct texts *texts[LIBRARY_LANGUAGES]; /* owned */
+	struct library_partials *partials;      /* owned; for library_compile */
+};
+
+/* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
+typedef void library_problem(void *arg, const char *entity, const struct error *problem);
+
+/* directory NULL or missing: only the shipped files. -errno when a shipped file is missing or bad. */
+int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+	library_problem *problem, void *arg, struct error *err);
+void library_done(struct library *library);
+
+/* Compiles a template from elsewhere (Hemera's) with the library's partials. Owned. */
+int library_compile(const struct library *library, const char *name, const char *text, size_t length,
+	struct template **ret_template, struct error *err);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/number.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define NUMBER_DIGITS_MAX 17 /* enough for every double */
+
+/* digits[0].digits[1]... times 10^exponent */
+struct number_decimal {
+	char digits[NUMBER_DIGITS_MAX + 1];
+	int count, exponent;
+};
+
+static double number_value(const struct number_decimal *decimal)
+{
+	char text[NUMBER_DIGITS_MAX + 16];
+
+	snprintf(text, sizeof(text), "%se%d", decimal->digits, decimal->exponent - decimal->count + 1);
+	return strtod(text, NULL);
+}
+
+/* The number rounded to `count` digits. */
+static void number_round(double number, int count, struct number_decimal *ret_decimal)
+{
+	char text[NUMBER_DIGITS_MAX + 16];
+	size_t length = 0;
+	const char *at;
+
+	snprintf(text, sizeof(text), "%.*e", count - 1, number);
+	for (at = text; *at != 'e'; at++) {
+		if (*at >= '0' && *at <= '9') /* whatever the decimal point is */
+			ret_decimal->digits[length++] = *at;
+	}
+	ret_decimal->digits[length] = '\0';
+	ret_decimal->count = count;
+	ret_decimal->exponent = (int)strtol(at + 1, NULL, 10);
+}
+
+/* One more in the last digit. */
+static void number_increment(struct number_decimal *decimal)
+{
+	int i = decimal->count - 1;
+
+	while (i >= 0 && decimal->digits[i] == '9')
+		decimal->digits[i--] = '0';
+	if (i >= 0) {
+		decimal->digits[i]++;
+		return;
+	}
+	decimal->digits[0] = '1';
+	decimal->exponent++;
+}
+
+/* Below a power of two doubles are twice as dense as above it. So the decimal next to such a number may lie
+ * outside of what rounds to it, while the next one above lies inside: 2^-24 is 5.960464477539063e-8. */
+static void number_shortest(double number, struct number_decimal *ret_decimal)
+{
+	for (int count = 1; count <= NUMBER_DIGITS_MAX; count++) {
+		number_round(number, count, ret_decimal);
+		if (number_value(ret_decimal) == number)
+			return;
+		number_increment(ret_decimal);
+		if (number_value(ret_decimal) == number)
+			return;
+	}
+}
+
+static char *number_put(char *at, const char *from, size_t length)
+{
+	memcpy(at, from, length);
+	return at + length;
+}
+
+static char *number_zeros(char *at, int count)
+{
+	for (int i = 0; i < count; i++)
+		*at++ = '0';
+	return at;
+}
+
+/* The four layouts of Number::toString. */
+static void number_layout(const struct number_decimal *decimal, char *at)
+{
+	int count = decimal->count, point = decimal->exponent + 1;
+
+	if (point >= count && point <= 21) {
+		at = number_put(at, decimal->digits, (size_t)count);
+		at = number_zeros(at, point - count);
+	} else if (point > 0 && point <= 21) {
+		at = number_put(at, decimal->digits, (size_t)point);
+		*at++ = '.';
+		at = number_put(at, decimal->digits + point, (size_t)(count - point));
+	} else if (point > -6 && point <= 0) {
+		at = number_put(at, "0.", 2);
+		at = number_zeros(at, -point);
+		at = number_put(at, decimal->digits, (size_t)count);
+	} else {
+		*at++ = decimal->digits[0];
+		if (count > 1) {
+			*at++ = '.';
+			at = number_put(at, decimal->digits + 1, (size_t)(count - 1));
+		}
+		at += snprintf(at, 6, "e%+d", point - 1);
+	}
+	*at = '\0';
+}
+
+void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
+{
+	struct number_decimal decimal;
+
+	if (isnan(number)) {
+		snprintf(ret_text, NUMBER_TEXT_SIZE, "NaN");
+	} else if (isinf(number)) {
+		snprintf(ret_text, NUMBER_TEXT_SIZE, "%sInfinity", number < 0 ? "-" : "");
+	} else if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
+		snprintf(ret_text, NUMBER_TEXT_SIZE, "%lld", (long long)number); /* -0 is "0", too */
+	} else {
+		if (number < 0)
+			*ret_text++ = '-';
+		number_shortest(fabs(number), &decimal);
+		number_layout(&decimal, ret_text);
+	}
+}
+
+/* 0x1F, 0o17, 0b11: digits of the base only. */
+static double number_from_digits(struct slice digits, unsigned base)
+{
+	double value = 0;
+
+	if (digits.length == 0)
+		return NAN;
+	for (size_t i = 0; i < digits.length; i++) {
+		char c = digits.data[i];
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+							: 99;
+
+		if (digit >= base)
+			return NAN;
+		value = value * base + digit;
+	}
+	return value;
+}
+
+static struct slice number_trim(struct slice text)
+{
+	size_t length;
+
+	text.length -= slice_space_end(text);
+	while ((length = slice_space_at(text)) > 0) {
+		text.data += length;
+		text.length -= length;
+	}
+	return text;
+}
+
+double number_from_text(struct slice text)
+{
+	static const char permitted[] = "0123456789.eE+-";
+	struct slice trimmed = number_trim(text);
+	CLEANUP(mem_freep) char *copy = NULL;
+	const char *digits;
+	char *end;
+	double value;
+
+	if (trimmed.length == 0)
+		return 0;
+	if (trimmed.length > 2 && trimmed.data[0] == '0' && strchr("xXoObB", trimmed.data[1])) {
+		unsigned base = strchr("xX", trimmed.data[1]) ? 16 : strchr("oO", trimmed.data[1]) ? 8 : 2;
+
+		return number_from_digits((struct slice){ trimmed.data + 2, trimmed.length - 2 }, base);
+	}
+	copy = mem_strndup(trimmed.data, trimmed.length);
+	digits = copy + (copy[0] == '-' || copy[0] == '+');
+	if (strcmp(digits, "Infinity") == 0)
+		return copy[0] == '-' ? -INFINITY : INFINITY;
+	if (strspn(copy, permitted) !=
+		trimmed.length) /* strtod knows more: nan, inf, hexadecimal fractions */
+		return NAN;
+	value = strtod(copy, &end);
+	return *end == '\0' && end != copy ? value : NAN;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_NUMBER_H
+#define AITHER_RENDER_NUMBER_H
+
+/*
+ * Numbers as JavaScript writes and reads them (ECMAScript, Number::toString and StringToNumber): templates
+ * of Handlebars count on 1e+21, 1e-7, and on 0.1 being "0.1".
+ */
+
+#include "render/slice.h"
+
+#define NUMBER_TEXT_SIZE 32 /* "-1.2345678901234567e-308" and NUL */
+
+/* The shortest digits that give the same double again; of those the nearest. */
+void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE]);
+
+/* What Number("...") makes of a text: blanks around are ignored, "" is 0, anything else NaN. */
+double number_from_text(struct slice text);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/page.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "render/page-parts.h"
+#include "render/texts.h"
+
+struct page_row {
+	const struct page_course *course;
+	bool started, ended; /* is there such a date? */
+	int64_t start_ms, end_ms;
+};
+
+/* The day in the site's zone, as a number that grows. */
+static int page_day(int64_t ms)
+{
+	struct time_local date = time_local(ms);
+
+	return date.year * 10000 + date.month * 100 + date.day;
+}
+
+static struct page_row page_row(const struct page_course *course)
+{
+	struct page_row row = { .course = course };
+
+	row.started = course->start_date && time_parse(course->start_date, &row.start_ms) == 0;
+	row.ended = course->end_date && time_parse(course->end_date, &row.end_ms) == 0;
+	return row;
+}
+
+/* Hemera's data can end before it begins: then the later day counts. */
+static bool page_is_past(const struct page_row *row, int64_t now_ms)
+{
+	int64_t last_ms = row->started ? row->start_ms : row->end_ms;
+
+	if (!row->started && !row->ended)
+		return false;
+	if (row->ended && row->end_ms > last_ms)
+		last_ms = row->end_ms;
+	return page_day(last_ms) < page_day(now_ms);
+}
+
+static int page_compare_texts(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* Among equal dates Hemera's order changes from call to call; ours must not, or the page would. */
+static int page_compare(const void *left, const void *right)
+{
+	const struct page_row *a = left, *b = right;
+	int order;
+
+	if (a->start_ms != b->start_ms)
+		return a->start_ms < b->start_ms ? -1 : 1;
+	order = page_compare_texts(a->course->title, b->course->title);
+	return order ? order : page_compare_texts(a->course->id, b->course->id);
+}
+
+static int page_compare_latest(const void *left, const void *right)
+{
+	const struct page_row *a = left, *b = right;
+	int64_t a_ms = a->started ? a->start_ms : a->end_ms, b_ms = b->started ? b->start_ms : b->end_ms;
+
+	return a_ms != b_ms ? (a_ms > b_ms ? -1 : 1) : page_compare(left, right);
+}
+
+static struct json *page_home_row(const struct page_course *course, const struct texts *texts)
+{
+	struct json *object = json_new_object();
+	const char *title = page_text(course->title);
+
+	json_set_string(object, "title", title);
+	json_set_bool(object, "titleMissing", !title || !title[0]);
+	page_set_course(object, course, texts);
+	json_set_string(object, "href", course->href);
+	return object;
+}
+
+enum page_group { PAGE_CURRENT, PAGE_UNDATED, PAGE_PAST, PAGE_GROUPS };
+
+static enum page_group page_group(const struct page_row *row, int64_t now_ms)
+{
+	if (page_is_past(row, now_ms))
+		return PAGE_PAST;
+	return row->started ? PAGE_CURRENT : PAGE_UNDATED;
+}
+
+struct json *page_home_data(
+	const struct page_course *courses, size_t count, const struct texts *texts, int64_t now_ms)
+{
+	static const char *const members[] = { "current", "undated", "past" };
+	CLEANUP(mem_freep) struct page_row *rows = mem_resize(NULL, count, sizeof(*rows));
+	struct json *data = json_new_object();
+
+	json_set_string(data, "lang", texts_language(texts));
+	json_set_integer(data, "courseCount", (int64_t)count);
+	for (size_t group = 0; group < PAGE_GROUPS; group++) {
+		struct json *array = json_new_array();
+		size_t in_group = 0;
+
+		for (size_t i = 0; i < count; i++) {
+			rows[in_group] = page_row(&courses[i]);
+			in_group += page_group(&rows[in_group], now_ms) == group;
+		}
+		if (in_group > 0)
+			qsort(rows, in_group, sizeof(*rows),
+				group == PAGE_PAST ? page_compare_latest : page_compare);
+		for (size_t i = 0; i < in_group; i++)
+			json_append(array, page_home_row(rows[i].course, texts));
+		json_set(data, members[group], array);
+	}
+	return data;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_PAGE_PARTS_H
+#define AITHER_RENDER_PAGE_PARTS_H
+
+/*
+ * What the data of a course page (page.c) and that of the homepage (page-home.c) have in common. Private to
+ * page*.c.
+ */
+
+struct json;
+struct page_course;
+struct texts;
+
+/* The text, or "" when it is nothing but whitespace: then templates see it as missing. NULL stays. */
+const char *page_text(const char *text);
+
+/* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */
+void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,
+	const struct texts *texts);
+
+/* level, levelLabel, startDate, startDateText, endDate, endDateText, participantCount. */
+void page_set_course(struct json *object, const struct page_course *course, const struct texts *texts);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_PAGE_H
+#define AITHER_RENDER_PAGE_H
+
+/*
+ * What a template gets to see: builds the JSON data of a course page and of the homepage from plain
+ * views, adds labels and dates in words. DESIGN: aither-templates(7) documents every member.
+ *
+ * A page's fingerprint covers exactly what it is made from: the data without generatedAt, the template
+ * with its partials, the texts, and PAGE_RENDERER_VERSION.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+
+struct json;
+struct template;
+struct texts;
+
+/* Raise it when the same input gives other bytes than before: then every page is made again. */
+#define PAGE_RENDERER_VERSION "1"
+
+struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
+	const char *id, *title, *slug, *level, *start_date, *end_date;
+	unsigned participant_count;
+	const char *href; /* "courses/x.html" when the page is public, else NULL */
+};
+
+/* Data of a course page. `participants`: array of the ten members of Hemera's detail, sorted by bookingId;
+ * NULL: not known yet (participantsPending). generated_at_ms 0: without generatedAt. Owned. */
+struct json *page_course_data(const struct page_course *course, const struct json *participants,
+	const struct texts *texts, int64_t generated_at_ms);
+
+/* SHA-256 over the canonical text of the data (without generatedAt) and all that shapes the page. */
+void page_fingerprint(const struct json *data, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE]);
+
+/* Data of the homepage: lang, courseCount, current[] (running and upcoming, by start), undated[], past[]
+ * (latest first); each {title, titleMissing, level, levelLabel, startDate, startDateText, endDate,
+ * endDateText, participantCount, href}. A course is past when its last day (its first, without an end) is
+ * over in the site's zone at now_ms. Owned. */
+struct json *page_home_data(
+	const struct page_course *courses, size_t count, const struct texts *texts, int64_t now_ms);
+
+#endif

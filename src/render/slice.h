@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_SLICE_H
+#define AITHER_RENDER_SLICE_H
+
+/*
+ * A piece of text somebody else owns: part of a template, of the data, or of an arena. Nothing in
+ * the template engine copies a text before it must.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+	const char *data;
+	size_t length;
+};
+
+/* Only for string literals. */
+#define SLICE(literal) ((struct slice){ (literal), sizeof(literal) - 1 })
+
+static inline struct slice slice_from_text(const char *text)
+{
+	return (struct slice){ text, strlen(text) };
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+static inline bool slice_equal_text(struct slice a, const char *text)
+{
+	return slice_equal(a, slice_from_text(text));
+}
+
+/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. Both
+ * return the number of bytes, 0 when there is none: of one such character at the beginning, and of all of
+ * them at the end. */
+size_t slice_space_at(struct slice text);
+size_t slice_space_end(struct slice text);
+
+/* Is it all valid UTF-8 without NUL? Else *ret_offset is where the fault is. */
+bool slice_is_text(struct slice text, size_t *ret_offset);
+
+#endif

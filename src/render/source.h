@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_SOURCE_H
+#define AITHER_RENDER_SOURCE_H
+
+/*
+ * The text of one template or partial under its name, and the words for a mistake in it:
+ * "course.hbs:14:7: ...". Positions travel as byte offsets; lines and columns (in characters, from 1) are
+ * counted only when somebody must read them.
+ */
+
+#include <stddef.h>
+
+#include "render/slice.h"
+
+struct error;
+
+struct source {
+	const char *name; /* borrowed */
+	struct slice text;
+};
+
+struct source_position {
+	unsigned line, column;
+};
+
+struct source_position source_position(const struct source *source, size_t offset);
+
+/* Fills *err with code ERROR_TEMPLATE and returns -EBADMSG. */
+int source_fail(const struct source *source, size_t offset, struct error *err, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_TEMPLATE_H
+#define AITHER_RENDER_TEMPLATE_H
+
+/*
+ * The template language: the data-only part of Handlebars 4.7. A template is compiled once, together
+ * with the partials it names, into an immutable program that threads may share, and rendered many
+ * times from JSON data. No file access, no code execution, limits on everything.
+ *
+ *	template_compile(&t, "course.hbs", text, length, &partials, err);
+ *	template_render(t, data, &env, &out, err);       all of the page, or nothing
+ *
+ * Messages carry the position: "course.hbs:14:7: {{/each}} closes {{#if}} opened at 12:3".
+ * A construct that is not supported is refused when the template is compiled; output is never
+ * silently wrong.
+ */
+
+#include <stddef.h>
+
+struct buf;
+struct error;
+struct json;
+struct template;
+struct texts;
+
+#define TEMPLATE_SIZE_MAX (1 << 20)   /* a page's template; Hemera's are below 20 KB */
+#define TEMPLATE_NESTING_MAX 100      /* blocks in blocks; people write below 10 */
+#define TEMPLATE_PARTIAL_DEPTH_MAX 50 /* partials in partials: ends a recursion */
+#define TEMPLATE_STEPS_MAX 20000000   /* instructions per render: ends each in each in each */
+
+struct template_partial {
+	const char *name, *text; /* borrowed during template_compile */
+	size_t length;
+};
+
+struct template_partials {
+	const struct template_partial *items;
+	size_t count;
+};
+
+/* All errors: -EBADMSG with code ERROR_TEMPLATE. `name` stands in messages and is copied. */
+int template_compile(struct template **ret_template, const char *name, const char *text, size_t length,
+	const struct template_partials *partials, struct error *err); /* owned */
+void template_free(struct template *tmpl);
+void template_freep(struct template **tmpl);
+
+/* A partial that does not exist is an error when it is reached, as in Handlebars; this finds it beforehand.
+ */
+int template_check_partials(const struct template *tmpl, struct error *err);
+
+/* SHA-256, in hexadecimal, over the text and that of every partial it reaches. Borrowed. */
+const char *template_hash(const struct template *tmpl);
+
+struct template_env {
+	const struct texts *texts; /* for {{t "key"}} and {{date x}}; NULL: these helpers are errors */
+};
+
+/* Appends the page to *out, whose size_max is the limit of the output. On an error (code ERROR_TEMPLATE)
+ * nothing is appended. */
+int template_render(const struct template *tmpl, const struct json *data, const struct template_env *env,
+	struct buf *out, struct error *err);
+
+#endif

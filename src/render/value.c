@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/value.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "render/arena.h"
+#include "render/number.h"
+
+#define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
+#define VALUE_BYTES_PER_STEP 64              /* looking through text is cheap, but not free */
+
+bool work_spend(struct work *work, uint64_t steps)
+{
+	if (work->steps_left < steps) {
+		work->steps_left = 0;
+		return false;
+	}
+	work->steps_left -= steps;
+	return true;
+}
+
+struct value value_from_json(const struct json *json)
+{
+	switch (json_type(json)) {
+	case JSON_NULL:
+		return (struct value){ .type = VALUE_NULL };
+	case JSON_BOOL:
+		return value_bool(json_bool(json, false));
+	case JSON_NUMBER:
+		return value_number(json_number(json, 0));
+	case JSON_STRING:
+		return value_text(slice_from_text(json_string(json)));
+	case JSON_ARRAY:
+		return (struct value){ .type = VALUE_ARRAY, .node = json };
+	case JSON_OBJECT:
+		return (struct value){ .type = VALUE_OBJECT, .node = json };
+	case JSON_MISSING:
+		break;
+	}
+	return (struct value){ .type = VALUE_UNDEFINED };
+}
+
+bool value_is_true(struct value value)
+{
+	switch (value.type) {
+	case VALUE_UNDEFINED:
+	case VALUE_NULL:
+		return false;
+	case VALUE_BOOL:
+		return value.boolean;
+	case VALUE_NUMBER:
+		return value.number != 0 && !isnan(value.number);
+	case VALUE_STRING:
+		return value.text.length > 0;
+	case VALUE_HTML:
+	case VALUE_ARRAY:
+	case VALUE_OBJECT:
+	case VALUE_RECORD:
+		break;
+	}
+	return true;
+}
+
+bool value_is_empty(struct value value)
+{
+	if (value.type == VALUE_NUMBER)
+		return isnan(value.number);
+	if (value.type == VALUE_ARRAY)
+		return json_first(value.node) == NULL;
+	return !value_is_true(value);
+}
+
+static bool value_is_object(struct value value)
+{
+	return value.type >= VALUE_HTML;
+}
+
+static bool value_same_object(struct value a, struct value b)
+{
+	if (a.type != b.type)
+		return false;
+	if (a.type == VALUE_HTML)
+		return a.text.data == b.text.data;
+	return a.type == VALUE_RECORD ? a.record == b.record : a.node == b.node;
+}
+
+static double value_to_number(struct value value)
+{
+	if (value.type == VALUE_STRING)
+		return number_from_text(value.text);
+	return value.type == VALUE_BOOL ? value.boolean : value.number;
+}
+
+bool value_equal(struct value a, struct value b, struct work *work)
+{
+	struct value *object = value_is_object(a) ? &a : &b;
+	struct slice text;
+
+	if (value_is_nothing(a) || value_is_nothing(b))
+		return value_is_nothing(a) && value_is_nothing(b);
+	if (value_is_object(a) && value_is_object(b))
+		return value_same_object(a, b);
+	if (value_is_object(*object)) {
+		if (value_to_text(*object, work, &text) < 0)
+			return false;
+		*object = value_text(text);
+	}
+	if (a.type == VALUE_STRING && b.type == VALUE_STRING)
+		return slice_equal(a.text, b.text);
+	return value_to_number(a) == value_to_number(b);
+}
+
+/* Is the name an index as JavaScript writes it: no sign, no leading zero? */
+static bool value_index(struct slice name, uint64_t *ret_index)
+{
+	uint64_t index = 0;
+
+	if (name.length == 0 || name.length > 10 || (name.data[0] == '0' && name.length > 1))
+		return false;
+	for (size_t i = 0; i < name.length; i++) {
+		if (name.data[i] < '0' || name.data[i] > '9')
+			return false;
+		index = index * 10 + (uint64_t)(name.data[i] - '0');
+	}
+	*ret_index = index;
+	return index <= VALUE_INDEX_MAX;
+}
+
+/* UTF-16 units that the character beginning with this byte has; 0 inside of a character. */
+static unsigned value_units(char first)
+{
+	unsigned char byte = (unsigned char)first;
+
+	return (byte & 0xc0) == 0x80 ? 0 : byte >= 0xf0 ? 2 : 1;
+}
+
+static double value_text_length(struct slice text)
+{
+	double length = 0;
+
+	for (size_t i = 0; i < text.length; i++)
+		length += value_units(text.data[i]);
+	return length;
+}
+
+/* The character at a UTF-16 index. Half of one outside of the BMP has no form in UTF-8. */
+static int value_character(struct slice text, uint64_t index, struct value *ret_value)
+{
+	uint64_t unit = 0;
+	size_t start = 0, end;
+
+	while (start < text.length && unit + value_units(text.data[start]) <= index)
+		unit += value_units(text.data[start++]);
+	if (start == text.length) {
+		*ret_value = (struct value){ .type = VALUE_UNDEFINED };
+		return 0;
+	}
+	if (value_units(text.data[start]) == 2)
+		return -EBADMSG;
+	for (end = start + 1; end < text.length && value_units(text.data[end]) == 0; end++)
+		;
+	*ret_value = value_text((struct slice){ text.data + start, end - start });
+	return 0;
+}
+
+static int value_get_of_text(struct slice text, struct slice name, struct work *work, struct value *ret_value)
+{
+	uint64_t index;
+
+	if (!work_spend(work, text.length / VALUE_BYTES_PER_STEP))
+		return -ENOMEM;
+	if (slice_equal(name, SLICE("length")))
+		*ret_value = value_number(value_text_length(text));
+	else if (value_index(name, &index))
+		return value_character(text, index, ret_value);
+	return 0;
+}
+
+static int value_get_of_array(
+	const struct json *array, struct slice name, struct work *work, struct value *ret_value)
+{
+	bool length = slice_equal(name, SLICE("length"));
+	uint64_t index = UINT64_MAX, at = 0;
+
+	if (!length && !value_index(name, &index))
+		return 0;
+	JSON_FOREACH (element, array) {
+		if (at == index) {
+			*ret_value = value_from_json(element);
+			break;
+		}
+		at++;
+	}
+	if (length)
+		*ret_value = value_number((double)at);
+	return work_spend(work, at) ? 0 : -ENOMEM;
+}
+
+static int value_get_of_object(
+	const struct json *object, struct slice name, struct work *work, struct value *ret_value)
+{
+	uint64_t seen = 0;
+
+	JSON_FOREACH (member, object) {
+		seen++;
+		if (slice_equal_text(name, json_name(member))) {
+			*ret_value = value_from_json(member);
+			break;
+		}
+	}
+	return work_spend(work, seen) ? 0 : -ENOMEM;
+}
+
+static int value_get_of_record(
+	const struct record *record, struct slice name, struct work *work, struct value *ret_value)
+{
+	for (size_t i = 0; i < record->count; i++) {
+		if (slice_equal(record->members[i].name, name))
+			*ret_value = record->members[i].value;
+	}
+	return work_spend(work, record->count) ? 0 : -ENOMEM;
+}
+
+static int value_get_member(struct value of, struct slice name, struct work *work, struct value *ret_value)
+{
+	switch (of.type) {
+	case VALUE_STRING:
+		return value_get_of_text(of.text, name, work, ret_value);
+	case VALUE_ARRAY:
+		return value_get_of_array(of.node, name, work, ret_value);
+	case VALUE_OBJECT:
+		return value_get_of_object(of.node, name, work, ret_value);
+	case VALUE_RECORD:
+		return value_get_of_record(of.record, name, work, ret_value);
+	case VALUE_HTML: /* Handlebars' SafeString is an object with this member */
+		if (slice_equal(name, SLICE("string")))
+			*ret_value = value_text(of.text);
+		return 0;
+	case VALUE_UNDEFINED:
+	case VALUE_NULL:
+	case VALUE_BOOL:
+	case VALUE_NUMBER:
+		break;
+	}
+	return 0;
+}
+
+int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value)
+{
+	int r;
+
+	*ret_value = (struct value){ .type = VALUE_UNDEFINED };
+	r = value_get_member(of, name, work, ret_value);
+	return r < 0 ? r : value_spend(*ret_value, work);
+}
+
+int value_spend(struct value value, struct work *work)
+{
+	size_t bytes = value.type == VALUE_STRING ? value.text.length : 0;
+
+	return work_spend(work, 1 + bytes / VALUE_BYTES_PER_STEP) ? 0 : -ENOMEM;
+}
+
+/* --- all members --- */
+
+static int value_compare_members(const void *left, const void *right)
+{
+	const struct member *const *a = left, *const *b = right;
+	uint64_t a_index = 0, b_index = 0;
+	bool a_first = value_index((*a)->name, &a_index), b_first = value_index((*b)->name, &b_index);
+
+	if (a_first != b_first)
+		return a_first ? -1 : 1;
+	if (a_first && a_index != b_index)
+		return a_index < b_index ? -1 : 1;
+	return *a < *b ? -1 : *a > *b; /* as they were */
+}
+
+/* Puts names that are integers in front. Most objects have none and stay as they are. */
+static int value_sort_members(struct member *members, size_t count, struct work *work)
+{
+	const struct member **order;
+	struct member *sorted;
+	uint64_t index;
+	bool any = false;
+
+	for (size_t i = 0; i < count && !any; i++)
+		any = value_index(members[i].name, &index);
+	if (!any)
+		return 0;
+	order = arena_alloc(work->arena, count * sizeof(const struct member *));
+	sorted = arena_alloc(work->arena, count * sizeof(*sorted));
+	if (!order || !sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		order[i] = &members[i];
+	qsort(order, count, sizeof(*order), value_compare_members);
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = *order[i];
+	memcpy(members, sorted, count * sizeof(*members));
+	return 0;
+}
+
+static int value_index_name(size_t index, struct work *work, struct slice *ret_name)
+{
+	char text[NUMBER_TEXT_SIZE], *name;
+
+	number_format((double)index, text);
+	name = arena_text(work->arena, strlen(text));
+	if (!name)
+		return -ENOMEM;
+	*ret_name = (struct slice){ memcpy(name, text, strlen(text)), strlen(text) };
+	return 0;
+}
+
+static int value_members_of_node(struct value of, struct work *work, struct record *ret_record)
+{
+	size_t count = json_count(of.node), at = 0;
+	struct member *members = arena_alloc(work->arena, count * sizeof(*members));
+
+	if (!members || !work_spend(work, count))
+		return -ENOMEM;
+	JSON_FOREACH (element, of.node) {
+		members[at].value = value_from_json(element);
+		if (of.type == VALUE_OBJECT)
+			members[at].name = slice_from_text(json_name(element));
+		else if (value_index_name(at, work, &members[at].name) < 0)
+			return -ENOMEM;
+		at++;
+	}
+	*ret_record = (struct record){ members, count };
+	return of.type == VALUE_OBJECT ? value_sort_members(members, count, work) : 0;
+}
+
+static int value_members_of_text(struct slice text, struct work *work, struct record *ret_record)
+{
+	size_t count = (size_t)value_text_length(text);
+	struct member *members = arena_alloc(work->arena, count * sizeof(*members));
+
+	if (!members || !work_spend(work, (uint64_t)count * (1 + text.length / VALUE_BYTES_PER_STEP)))
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		int r = value_index_name(i, work, &members[i].name);
+
+		if (r == 0)
+			r = value_character(text, i, &members[i].value);
+		if (r < 0)
+			return r;
+	}
+	*ret_record = (struct record){ members, count };
+	return 0;
+}
+
+int value_members(struct value of, struct work *work, struct record *ret_record)
+{
+	struct member *member;
+
+	switch (of.type) {
+	case VALUE_ARRAY:
+	case VALUE_OBJECT:
+		return value_members_of_node(of, work, ret_record);
+	case VALUE_STRING:
+		return value_members_of_text(of.text, work, ret_record);
+	case VALUE_RECORD:
+		*ret_record = *of.record;
+		return 0;
+	case VALUE_HTML:
+		member = arena_alloc(work->arena, sizeof(*member));
+		if (!member)
+			return -ENOMEM;
+		*member = (struct member){ SLICE("string"), value_text(of.text) };
+		*ret_record = (struct record){ member, 1 };
+		return 0;
+	case VALUE_UNDEFINED:
+	case VALUE_NULL:
+	case VALUE_BOOL:
+	case VALUE_NUMBER:
+		break;
+	}
+	*ret_record = (struct record){ NULL, 0 };
+	return 0;
+}

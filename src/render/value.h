@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_RENDER_VALUE_H
+#define AITHER_RENDER_VALUE_H
+
+/*
+ * What an expression of a template gives: JavaScript's kinds of values as far as JSON data can make them, and
+ * what the language does with them. A value is small and copied freely; the texts and nodes in it belong to
+ * the data, the program or the render's arena.
+ *
+ * Everything that walks over data takes a struct work, whose steps it uses up: so no template can make a
+ * small page out of endless work.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "render/slice.h"
+
+struct arena;
+struct buf;
+struct json;
+
+enum value_type {
+	VALUE_UNDEFINED = 0,
+	VALUE_NULL,
+	VALUE_BOOL,
+	VALUE_NUMBER,
+	VALUE_STRING,
+	VALUE_HTML,   /* what {{image}} and {{video}} give: printed as it is */
+	VALUE_ARRAY,  /* of the data */
+	VALUE_OBJECT, /* of the data */
+	VALUE_RECORD, /* an object made while rendering: context and hash of a partial */
+};
+
+struct value {
+	enum value_type type;
+	union {
+		bool boolean;
+		double number;
+		struct slice text;       /* string, html */
+		const struct json *node; /* array, object */
+		const struct record *record;
+	};
+};
+
+struct member {
+	struct slice name;
+	struct value value;
+};
+
+struct record {
+	const struct member *members;
+	size_t count;
+};
+
+struct work {
+	uint64_t steps_left;
+	struct arena *arena;
+};
+
+/* Takes steps off; false when none are left. */
+bool work_spend(struct work *work, uint64_t steps);
+
+static inline struct value value_bool(bool boolean)
+{
+	return (struct value){ .type = VALUE_BOOL, .boolean = boolean };
+}
+
+static inline struct value value_number(double number)
+{
+	return (struct value){ .type = VALUE_NUMBER, .number = number };
+}
+
+static inline struct value value_text(struct slice text)
+{
+	return (struct value){ .type = VALUE_STRING, .text = text };
+}
+
+struct value value_from_json(const struct json *json);
+
+static inline bool value_is_nothing(struct value value) /* JavaScript's value == null */
+{
+	return value.type <= VALUE_NULL;
+}
+
+bool value_is_true(struct value value);  /* JavaScript's: "" and 0 are not, [] and {} are */
+bool value_is_empty(struct value value); /* Handlebars': not true, but 0 is not empty; [] is */
+
+/* JavaScript's a == b: 1 equals "1", and an array equals its text. */
+bool value_equal(struct value a, struct value b, struct work *work);
+
+/* All of these return 0, -ENOMEM (steps or memory used up) or -EBADMSG (JavaScript would throw). */
+
+/* A property by its name: members, elements by index, "length". Undefined when there is none. */
+int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value);
+
+/* Takes off what it costs to look at one more value: a step, more for a long text. value_get does it itself.
+ */
+int value_spend(struct value value, struct work *work);
+
+/* All members in JavaScript's order: names that are integers first, ascending. Strings and arrays have their
+ * elements. In the arena. */
+int value_members(struct value of, struct work *work, struct record *ret_record);
+
+/* Appends the value's text, escaped or not. Overflow shows in the buffer. */
+int value_print(struct value value, bool escape, struct work *work, struct buf *out);
+
+/* The value's text as String(value) gives it; may point into the arena. */
+int value_to_text(struct value value, struct work *work, struct slice *ret_text);
+
+/* Appends with Handlebars' escape table: & < > " ' ` = */
+void value_escape(struct slice text, struct buf *out);
+
+#endif
