@@ -72,15 +72,10 @@ char *mem_printf(const char *format, ...)
 	int length;
 
 	va_start(arguments, format);
-	length = vsnprintf(NULL, 0, format, arguments);
+	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	if (length < 0)
 		mem_exhausted();
-
-	text = mem_alloc((size_t)length + 1);
-	va_start(arguments, format);
-	vsnprintf(text, (size_t)length + 1, format, arguments);
-	va_end(arguments);
 	return text;
 }
 

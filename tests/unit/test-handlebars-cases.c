@@ -201,8 +201,6 @@ static void run_file(const char *file)
 	struct error err = { 0 };
 	struct tally tally = { 0 };
 
-	if (access(path, R_OK) < 0)
-		skip();
 	assert_int_equal(file_read_path(path, &text, &err), 0);
 	if (json_parse(&cases, buf_text(&text), text.length, &cases_limits, &err) < 0)
 		fail_msg("%s: %s", path, err.message);
@@ -247,5 +245,11 @@ int main(void)
 		cmocka_unit_test(generated_cases_come_out_exactly),
 	};
 
+	CLEANUP(mem_freep) char *path = cases_path("public-own.json");
+
+	if (access(path, R_OK) < 0) {
+		puts("1..0 # SKIP the reference's cases are not here");
+		return 0;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -22,7 +23,7 @@
 static struct {
 	unsigned calls[COURSES_MAX];
 	enum hemera_detail_state state[COURSES_MAX];
-	char message[COURSES_MAX][256];
+	char message[COURSES_MAX][ERROR_MESSAGE_MAX];
 	char name[COURSES_MAX][64]; /* of the first participant */
 	unsigned retry_after_s;
 } seen;
@@ -39,7 +40,7 @@ static void on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	seen.calls[index]++;
 	seen.state[index] = state;
 	strncpy(seen.name[index], name ? name : "", sizeof(seen.name[index]) - 1);
-	strncpy(seen.message[index], problem ? problem->message : "", sizeof(seen.message[index]) - 1);
+	snprintf(seen.message[index], sizeof(seen.message[index]), "%s", problem ? problem->message : "");
 }
 
 /* Reads the details of c0, c1...: each must be reported once. */

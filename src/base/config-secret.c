@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/config-table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define SECRET_FILE_MAX 1024 /* the longest secret and its line end fit; more is another file */
+
+static const struct {
+	const char *name, *environment;
+	size_t length_min, length_max;
+	bool blanks;                 /* a password may have blanks and letters of any language */
+	enum config_program program; /* the only one that loads it: nobody holds what he does not use */
+} secrets[CONFIG_SECRETS] = {
+	[CONFIG_SECRET_HEMERA_API_KEY] = { "hemera-api-key", "HEMERA_API_KEY", 32, 256, false,
+		CONFIG_WORKER },
+	[CONFIG_SECRET_SYNC_TOKEN] = { "sync-token", "AITHER_SYNC_TOKEN", 16, 256, false, CONFIG_WEB },
+	[CONFIG_SECRET_SMTP_PASSWORD] = { "smtp-password", "SMTP_PASS", 1, 256, true, CONFIG_WORKER },
+	[CONFIG_SECRET_ROLLBAR_TOKEN] = { "rollbar-token", "ROLLBAR_SERVER_TOKEN", 16, 256, false,
+		CONFIG_WORKER },
+};
+
+const char *config_secret_name(enum config_secret secret)
+{
+	return secrets[secret].name;
+}
+
+int config_secret_find(const char *name)
+{
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		if (strcmp(secrets[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* They become header lines and lines of SMTP, so a control character never passes. */
+static bool is_permitted(unsigned char c, bool blanks)
+{
+	if (c < ' ' || c == 0x7f)
+		return false;
+	return blanks || (c > ' ' && c < 0x7f);
+}
+
+int config_secret_check(enum config_secret secret, const char *value, struct error *err)
+{
+	size_t length = strlen(value);
+
+	if (length < secrets[secret].length_min || length > secrets[secret].length_max)
+		return error_set(err, -EINVAL, "%s must have %zu to %zu characters, this one has %zu",
+			secrets[secret].name, secrets[secret].length_min, secrets[secret].length_max, length);
+	for (size_t i = 0; i < length; i++)
+		if (!is_permitted((unsigned char)value[i], secrets[secret].blanks))
+			return error_set(err, -EINVAL, "%s must not have %s", secrets[secret].name,
+				secrets[secret].blanks ? "control characters"
+						       : "blanks, control or non-ASCII characters");
+	return 0;
+}
+
+/* A wrong secret always stops the program: a sync token that does not count must not look like one that was
+ * never set. */
+static void report(
+	struct config_loader *loader, enum config_secret secret, const char *where, const char *problem)
+{
+	config_problem(loader->config, true, "%s: %s", where, problem);
+	loader->secret_wrong[secret] = true;
+}
+
+static void take(
+	struct config_loader *loader, enum config_secret secret, const char *where, const char *value)
+{
+	struct error err = { 0 };
+
+	if (config_secret_check(secret, value, &err) < 0)
+		report(loader, secret, where, err.message);
+	else
+		loader->config->secrets[secret] = mem_strdup(value);
+}
+
+/* Did a credential of that name exist? */
+static bool load_credential(struct config_loader *loader, enum config_secret secret)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	CLEANUP(buf_done) struct buf content = BUF_INIT(SECRET_FILE_MAX);
+	struct error err = { 0 };
+
+	if (!directory || *directory != '/')
+		return false;
+	CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", directory, secrets[secret].name);
+	CLEANUP(mem_freep) char *where = mem_printf("credential aither.%s", secrets[secret].name);
+	int result = file_read_path(path, &content, &err);
+	if (result == -ENOENT)
+		return false;
+	while (content.length > 0 && strchr("\r\n", content.data[content.length - 1]))
+		content.data[--content.length] = '\0';
+	if (result < 0)
+		report(loader, secret, where, err.message);
+	else if (strlen(buf_text(&content)) != content.length)
+		report(loader, secret, where, "there is a NUL byte in it");
+	else
+		take(loader, secret, where, buf_text(&content));
+	if (content.data)
+		explicit_bzero(content.data, content.length);
+	return true;
+}
+
+void config_secrets_load(struct config_loader *loader)
+{
+	for (int i = 0; i < CONFIG_SECRETS; i++) {
+		if (secrets[i].program != loader->program || load_credential(loader, (enum config_secret)i))
+			continue;
+		const char *value = getenv(secrets[i].environment);
+		if (!value || !*value)
+			continue;
+		CLEANUP(mem_freep) char *where = mem_printf("environment %s", secrets[i].environment);
+		take(loader, (enum config_secret)i, where, value);
+	}
+}

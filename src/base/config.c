@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/config-table.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
+#define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"
+#endif
+
+#define SHOWN_SIZE 81 /* for what is repeated of a wrong value, "=" and NUL included */
+#define SMTP_PORT_MAX 65535
+
+static bool is_string(const struct config_key *key)
+{
+	return key->parse != config_parse_number && key->parse != config_parse_flag &&
+	       key->parse != config_parse_choice;
+}
+
+static void *target_of(struct config *config, const struct config_key *key)
+{
+	return (char *)config + key->offset;
+}
+
+static void add_problem(struct config_problems *problems, const char *text)
+{
+	if (problems->count == CONFIG_PROBLEMS_MAX)
+		return;
+	if (problems->count == CONFIG_PROBLEMS_MAX - 1)
+		text = "There are more problems, which are not listed.";
+	problems->text[problems->count++] = mem_strdup(text);
+}
+
+void config_problem(struct config *config, bool required, const char *format, ...)
+{
+	char text[ERROR_MESSAGE_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	add_problem(&config->problems, text);
+	config->problems.required_count += required;
+}
+
+/* The wrong value for the eyes: its beginning if it is long, "?" for what is not plain ASCII (these sentences
+ * end up in JSON and on terminals), and not at all where a password may be in it. */
+static void show_value(const struct config_key *key, const char *text, char ret_shown[static SHOWN_SIZE])
+{
+	bool is_long = strlen(text) > SHOWN_SIZE - sizeof("=...");
+
+	ret_shown[0] = '\0';
+	if (strchr(text, '@') && key->parse != config_parse_mail)
+		return;
+	snprintf(ret_shown, SHOWN_SIZE, "=%.*s%s", (int)(SHOWN_SIZE - sizeof("=...")), text,
+		is_long ? "..." : "");
+	for (char *c = ret_shown; *c; c++)
+		if (*c < ' ' || *c >= 0x7f)
+			*c = '?';
+}
+
+static void report_value(struct config_loader *loader, const struct config_key *key, const char *where,
+	const char *text, const struct error *err)
+{
+	char shown[SHOWN_SIZE];
+
+	show_value(key, text, shown);
+	config_problem(loader->config, key->shared || loader->program == CONFIG_WORKER, "%s%s: %s", where,
+		shown, err->message);
+	if (key == config_key_find("Hemera", "BaseURL"))
+		loader->base_url_wrong = true;
+}
+
+void config_set(
+	struct config_loader *loader, const struct config_key *key, const char *where, const char *text)
+{
+	void *target = target_of(loader->config, key);
+	struct error err = { 0 };
+
+	if (!*text && key->default_text)
+		text = key->default_text;
+	if (!*text) {
+		mem_freep(target);
+		*(char **)target = NULL;
+	} else if (key->parse(key, text, target, &err) < 0) {
+		report_value(loader, key, where, text, &err);
+	}
+}
+
+/* Set but empty counts as not set. */
+static const char *environment(const char *name)
+{
+	const char *value = name ? getenv(name) : NULL;
+
+	return value && *value ? value : NULL;
+}
+
+/* The Node implementation has three variables where we have one URL. Without SMTP_HOST it sends no mail and
+ * the other two mean nothing. */
+static void set_smtp_url(
+	struct config_loader *loader, const struct config_key *key, const char *where, const char *host)
+{
+	static const struct config_key port_key = {
+		.parse = config_parse_number, .min = 1, .max = SMTP_PORT_MAX
+	};
+	static const struct config_key secure_key = { .parse = config_parse_flag };
+	const char *port_text = environment("SMTP_PORT"), *secure_text = environment("SMTP_SECURE");
+	bool is_secure = false, is_literal = strchr(host, ':') && host[0] != '[';
+	struct error err = { 0 };
+	unsigned port = 0;
+
+	if (port_text && config_parse_number(&port_key, port_text, &port, &err) < 0)
+		report_value(loader, &port_key, "environment SMTP_PORT", port_text, &err);
+	if (secure_text && config_parse_flag(&secure_key, secure_text, &is_secure, &err) < 0)
+		report_value(loader, &secure_key, "environment SMTP_SECURE", secure_text, &err);
+	CLEANUP(mem_freep) char *port_part = port ? mem_printf(":%u", port) : mem_strdup("");
+	CLEANUP(mem_freep)
+	char *url = mem_printf("%s://%s%s%s%s", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
+		is_literal ? "]" : "", port_part);
+	if (key->parse(key, url, target_of(loader->config, key), &err) < 0)
+		report_value(loader, key, where, host, &err);
+}
+
+static void load_environment(struct config_loader *loader)
+{
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct config_key *key = &config_keys[i];
+		const char *name = environment(key->environment) ? key->environment : key->environment_other;
+		const char *value = environment(name);
+		if (!value)
+			continue;
+		CLEANUP(mem_freep) char *where = mem_printf("environment %s", name);
+		if (key->parse == config_parse_smtp)
+			set_smtp_url(loader, key, where, value);
+		else
+			config_set(loader, key, where, value);
+	}
+}
+
+/* The file that the operator is sent to: the one that was read. */
+static void check_missing(struct config_loader *loader, const char *path)
+{
+	const struct config *config = loader->config;
+	const char *token = config_secret_name(CONFIG_SECRET_ROLLBAR_TOKEN);
+	const char *key = config_secret_name(CONFIG_SECRET_HEMERA_API_KEY);
+
+	if (!config->hemera.base_url && !loader->base_url_wrong)
+		config_problem(loader->config, true,
+			"Hemera BaseURL is not set: write BaseURL=https://... below [Hemera] in %s", path);
+	if (!config->secrets[CONFIG_SECRET_HEMERA_API_KEY] &&
+		!loader->secret_wrong[CONFIG_SECRET_HEMERA_API_KEY])
+		config_problem(loader->config, true, "%s is not set: run `aither set-secret %s`", key, key);
+	if (config->rollbar.enabled && !config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN] &&
+		!loader->secret_wrong[CONFIG_SECRET_ROLLBAR_TOKEN])
+		config_problem(loader->config, false,
+			"%s is not set, so nothing is reported to Rollbar: run `aither set-secret %s`", token,
+			token);
+}
+
+void config_load(struct config *config, const char *path, enum config_program program)
+{
+	struct config_loader loader = { .config = config, .program = program };
+	const char *file = path ? path : CONFIG_PATH_DEFAULT;
+	CLEANUP(mem_freep) char *directory = mem_printf("%s.d", file);
+
+	for (size_t i = 0; i < config_key_count; i++)
+		config_set(&loader, &config_keys[i], "default", "");
+	config_file_load(&loader, file, path != NULL);
+	config_directory_load(&loader, directory);
+	load_environment(&loader);
+	config_secrets_load(&loader);
+	if (program == CONFIG_WORKER)
+		check_missing(&loader, file);
+}
+
+void config_done(struct config *config)
+{
+	for (size_t i = 0; i < config_key_count; i++)
+		if (is_string(&config_keys[i]))
+			mem_freep(target_of(config, &config_keys[i]));
+	for (int i = 0; i < CONFIG_SECRETS; i++) {
+		if (config->secrets[i])
+			explicit_bzero(config->secrets[i], strlen(config->secrets[i]));
+		free(config->secrets[i]);
+	}
+	for (size_t i = 0; i < config->problems.count; i++)
+		free(config->problems.text[i]);
+	*config = (struct config){ 0 };
+}
+
+bool config_is_usable(const struct config *config)
+{
+	return config->problems.required_count == 0;
+}
+
+const char *config_shipped_templates(void)
+{
+	const char *directory = getenv("AITHER_SHIPPED_TEMPLATES");
+
+	return directory && *directory ? directory : AITHER_TEMPLATES_DIR;
+}
+
+char *config_problems_text(const struct config *config)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_PROBLEMS_MAX * (ERROR_MESSAGE_MAX + 1));
+
+	for (size_t i = 0; i < config->problems.count; i++)
+		buf_printf(&text, "%s\n", config->problems.text[i]);
+	return buf_take(&text);
+}

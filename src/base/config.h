@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_CONFIG_H
+#define AITHER_BASE_CONFIG_H
+
+/*
+ * Configuration: defaults, then /etc/aither/aither.conf, then aither.conf.d/ *.conf beside it in the order
+ * of their names, then the environment, then secrets. One table (config-table.c) drives parsing,
+ * environment, the shipped sample file and the manual. All problems are collected with file and line;
+ * nothing here fails at the first one.
+ *
+ *	CLEANUP(config_done) struct config config = {0};
+ *	config_load(&config, path_or_NULL, CONFIG_WORKER);
+ *	if (config.problems.count) ... each is one sentence that says what to do
+ *
+ * Secrets are never in these files: `$CREDENTIALS_DIRECTORY/aither.NAME` (systemd.exec(5), Credentials),
+ * then the environment. A program loads only what it uses: the worker all but the sync token, aither-web
+ * the sync token alone, the command line none.
+ *
+ * A line of a file has at most 199 bytes (the limit of libinih as Debian builds it). An empty value
+ * ("MailTo=") returns to the default; an empty variable counts as not set.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifndef CONFIG_PATH_DEFAULT /* the build sets it from --sysconfdir */
+#define CONFIG_PATH_DEFAULT "/etc/aither/aither.conf"
+#endif
+#define CONFIG_PROBLEMS_MAX 50 /* a file full of nonsense is not worth more lines */
+
+enum config_secret {
+	CONFIG_SECRET_HEMERA_API_KEY,
+	CONFIG_SECRET_SYNC_TOKEN,
+	CONFIG_SECRET_SMTP_PASSWORD,
+	CONFIG_SECRET_ROLLBAR_TOKEN,
+	CONFIG_SECRETS
+};
+
+enum config_language { CONFIG_LANGUAGE_AUTO, CONFIG_LANGUAGE_DE, CONFIG_LANGUAGE_EN };
+
+/* Which program reads: what is required, and which secrets are loaded, depends on it. */
+enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
+
+struct config_problems {
+	size_t count, required_count;    /* required_count: those that keep the program from working */
+	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
+};
+
+struct config { /* all strings owned, NULL when not set */
+	struct {
+		char *base_url, *fallback_url; /* origins without a trailing slash */
+		unsigned connections_max, requests_per_minute, connect_timeout_s, request_timeout_s,
+			retries_max;
+	} hemera;
+	struct {
+		char *output_directory;
+		unsigned time_limit_s, delete_percent_max;
+	} sync;
+	struct {
+		char *template_directory, *time_zone;
+		enum config_language language;
+		bool course_pages_public;
+	} site;
+	struct {
+		unsigned live_ttl_s, live_wait_s, connections_max;
+		bool local_access;
+	} web;
+	struct {
+		char *socket;
+		unsigned idle_exit_s;
+	} worker;
+	struct {
+		char *mail_to, *mail_from;  /* bare addresses; mail_to: several, separated by commas only */
+		char *smtp_url, *smtp_user; /* smtp:// or smtps://host[:port]; no user in it */
+		unsigned failure_threshold;
+	} notify;
+	struct {
+		bool enabled;
+		char *environment, *endpoint;
+	} rollbar;
+	char *secrets[CONFIG_SECRETS];
+	struct config_problems problems;
+};
+
+/* Fills a zeroed struct. path NULL: the default path, which may be missing; a path that was given must
+ * exist. */
+void config_load(struct config *config, const char *path, enum config_program program);
+void config_done(struct config *config);
+
+/* Can the program do its work? False when a required value is missing or a value given is wrong. */
+bool config_is_usable(const struct config *config);
+
+/* All problems, one a line; owned. */
+char *config_problems_text(const struct config *config);
+
+/* "hemera-api-key"; config_secret_find returns -1 for an unknown name. */
+const char *config_secret_name(enum config_secret secret);
+int config_secret_find(const char *name);
+
+/* Checks a secret's form (hemera-api-key: 32 to 256 visible characters...); -EINVAL with a sentence
+ * that does not contain it. */
+struct error;
+int config_secret_check(enum config_secret secret, const char *value, struct error *err);
+
+/* Where the templates that aither ships are: $AITHER_SHIPPED_TEMPLATES (to run from a build tree) or the
+ * installed directory. Borrowed. */
+const char *config_shipped_templates(void);
+
+/* The commented sample file, made from the table; owned. */
+char *config_sample_text(void);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fetch-answer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* What is not listed counts as lost: trying again is cheap and limited. */
+static const struct {
+	CURLcode code;
+	enum fetch_failure failure;
+} failures[] = {
+	{ CURLE_OK, FETCH_OK },
+	{ CURLE_COULDNT_RESOLVE_PROXY, FETCH_UNREACHABLE },
+	{ CURLE_COULDNT_RESOLVE_HOST, FETCH_UNREACHABLE },
+	{ CURLE_COULDNT_CONNECT, FETCH_UNREACHABLE },
+	{ CURLE_PROXY, FETCH_UNREACHABLE },
+	{ CURLE_SSL_CONNECT_ERROR, FETCH_UNREACHABLE },
+	{ CURLE_OPERATION_TIMEDOUT, FETCH_TIMEOUT },
+	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE },
+	{ CURLE_WRITE_ERROR, FETCH_TOO_LARGE },
+	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED }, /* also an answer of HTTP/0.9 */
+	{ CURLE_URL_MALFORMAT, FETCH_REFUSED },
+	{ CURLE_LOGIN_DENIED, FETCH_REFUSED }, /* a user name in the URL */
+	{ CURLE_NOT_BUILT_IN, FETCH_REFUSED },
+	{ CURLE_BAD_FUNCTION_ARGUMENT, FETCH_REFUSED },
+	{ CURLE_PEER_FAILED_VERIFICATION, FETCH_REFUSED },
+	{ CURLE_SSL_CERTPROBLEM, FETCH_REFUSED },
+	{ CURLE_SSL_CIPHER, FETCH_REFUSED },
+	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED },
+	{ CURLE_SSL_ISSUER_ERROR, FETCH_REFUSED },
+	{ CURLE_SSL_CRL_BADFILE, FETCH_REFUSED },
+	{ CURLE_SSL_INVALIDCERTSTATUS, FETCH_REFUSED },
+	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, FETCH_REFUSED },
+	{ CURLE_SSL_ENGINE_NOTFOUND, FETCH_REFUSED },
+	{ CURLE_SSL_ENGINE_SETFAILED, FETCH_REFUSED },
+	{ CURLE_SSL_ENGINE_INITFAILED, FETCH_REFUSED },
+};
+
+enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
+{
+	long sent = 0;
+
+	/* One code for all time limits; without a request on its way it was the connection that took too
+	 * long, and another address may do better. */
+	if (code == CURLE_OPERATION_TIMEDOUT &&
+		curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0)
+		return FETCH_UNREACHABLE;
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+		if (failures[i].code == code)
+			return failures[i].failure;
+	return FETCH_LOST;
+}
+
+void fetch_answer_fail(
+	struct fetch_result *result, enum fetch_failure failure, const char *url, const char *reason)
+{
+	const char *host = strstr(url, "://");
+	int length = (int)strcspn(url, "?#");
+
+	/* A user name has no place in our URLs; if there is one nevertheless it is not repeated. */
+	if (!host || strchr(host, '@'))
+		length = 0;
+	result->failure = failure;
+	snprintf(result->message, sizeof(result->message), "%.*s%s%s", length < 160 ? length : 160, url,
+		length > 0 ? ": " : "", reason);
+	/* Parts of it come from the server: names in a certificate, for example. */
+	for (char *c = result->message; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
+static const char *get_header(CURL *easy, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
+/* Digits only (RFC 9110, delta-seconds); -1 when absent or anything else, such as a date. */
+static int64_t get_number(CURL *easy, const char *name)
+{
+	const char *value = get_header(easy, name);
+	size_t digits = value ? strspn(value, "0123456789") : 0;
+
+	return digits > 0 && digits <= 15 && value[digits] == '\0' ? strtoll(value, NULL, 10) : -1;
+}
+
+static void read_content_type(CURL *easy, char *ret_type, size_t size)
+{
+	const char *value = get_header(easy, "Content-Type");
+	size_t length = value ? strcspn(value, "; \t") : 0;
+
+	/* A longer one is none that anybody knows. */
+	if (length >= size)
+		length = 0;
+	for (size_t i = 0; i < length; i++)
+		ret_type[i] = (char)tolower((unsigned char)value[i]);
+	ret_type[length] = '\0';
+}
+
+void fetch_answer_read(struct fetch_result *result, CURL *easy)
+{
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
+	read_content_type(easy, result->content_type, sizeof(result->content_type));
+	result->retry_after_s = (long)get_number(easy, "Retry-After");
+	result->rate_limit = (long)get_number(easy, "X-RateLimit-Limit");
+	result->rate_remaining = (long)get_number(easy, "X-RateLimit-Remaining");
+	result->rate_reset_s = get_number(easy, "X-RateLimit-Reset");
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_FETCH_ANSWER_H
+#define AITHER_BASE_FETCH_ANSWER_H
+
+/* Private to base/fetch*.c: what libcurl says about a transfer that has ended, in the terms of fetch.h. */
+
+#include <curl/curl.h>
+
+#include "base/fetch.h"
+
+/* Writes "URL: reason" as the message; of the URL no more than origin and path. */
+void fetch_answer_fail(
+	struct fetch_result *result, enum fetch_failure failure, const char *url, const char *reason);
+
+/* After CURLE_OK: status and headers. */
+void fetch_answer_read(struct fetch_result *result, CURL *easy);
+
+/* What a code of libcurl means. CURLE_WRITE_ERROR can only be our own refusal of a large body. */
+enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fetch.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/fetch-answer.h"
+#include "base/mem.h"
+#include "base/time.h"
+
+#ifndef PACKAGE_VERSION /* configure gives it on the command line */
+#define PACKAGE_VERSION "dev"
+#endif
+
+#define POLL_SLICE_MS 100 /* how late a cancellation may be seen, fetch.h */
+
+/* A peer that sends nothing for a minute is gone, however long a request may take: Hemera's slowest answers
+ * begin within 60 s (reference/hemera-service-api.md). */
+#define STALLED_AFTER_S 60L
+
+/* A request that waits: one block of memory, as there may be 50 000 of them. */
+struct pending {
+	struct pending *next;
+	fetch_done *done;
+	void *arg;
+	size_t body_max;
+	const char *body; /* NULL: GET */
+	size_t body_length, header_count;
+	const char *headers; /* header_count strings, one behind the other */
+	char url[];
+};
+
+/* A request under way, or a handle at rest. */
+struct slot {
+	CURL *easy;
+	struct pending *request; /* owned; NULL at rest */
+	struct curl_slist *headers;
+	struct buf body;
+	char error_text[CURL_ERROR_SIZE];
+};
+
+struct fetch {
+	CURLM *multi;
+	struct slot *slots;
+	size_t slot_count, active, queued;
+	struct pending *first, *last; /* not yet sent */
+};
+
+static pthread_once_t global_once = PTHREAD_ONCE_INIT;
+static CURLcode global_result;
+
+static void init_global(void)
+{
+	global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* After decompression; libcurl itself only looks at an announced length. */
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct slot *slot = arg;
+
+	return buf_append(&slot->body, bytes, size * count) < 0 ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
+/* What is the same for every request. Left as libcurl has it: verification of certificates on, redirects,
+ * cookies, .netrc and HTTP/0.9 off, and the proxy from the environment, which operators expect. */
+static int init_slot(struct slot *slot, const struct fetch_options *options)
+{
+	CURL *easy = curl_easy_init();
+
+	slot->easy = easy;
+	if (!easy)
+		return -ENOMEM;
+	int failed = curl_easy_setopt(easy, CURLOPT_PRIVATE, slot) ||
+		     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
+		     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
+		     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
+		     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
+		     curl_easy_setopt(easy, CURLOPT_USERAGENT, "aither/" PACKAGE_VERSION) ||
+		     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ||
+		     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms) ||
+		     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->request_timeout_ms) ||
+		     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) ||
+		     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALLED_AFTER_S) ||
+		     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error_text) ||
+		     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
+		     curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+	return failed ? -ENOSYS : 0;
+}
+
+int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err)
+{
+	CLEANUP(fetch_freep) struct fetch *fetch = mem_zalloc(sizeof(*fetch));
+	long connections_max = (long)options->connections_max;
+
+	pthread_once(&global_once, init_global);
+	fetch->multi = global_result == CURLE_OK ? curl_multi_init() : NULL;
+	if (!fetch->multi)
+		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
+	curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max);
+	curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max);
+	fetch->slot_count = options->connections_max;
+	fetch->slots = mem_zalloc(fetch->slot_count * sizeof(*fetch->slots));
+	for (size_t i = 0; i < fetch->slot_count; i++) {
+		int result = init_slot(&fetch->slots[i], options);
+		if (result < 0)
+			return error_set(err, result, "libcurl %s lacks what aither needs", curl_version());
+	}
+	*ret_fetch = STEAL(fetch);
+	return 0;
+}
+
+/* Takes the request out of its slot, which is then at rest. */
+static struct pending *release_slot(struct fetch *fetch, struct slot *slot)
+{
+	curl_multi_remove_handle(fetch->multi, slot->easy);
+	curl_slist_free_all(slot->headers);
+	slot->headers = NULL;
+	buf_done(&slot->body);
+	fetch->active--;
+	return STEAL(slot->request);
+}
+
+static struct pending *take_queued(struct fetch *fetch)
+{
+	struct pending *request = fetch->first;
+
+	fetch->first = request->next;
+	if (!fetch->first)
+		fetch->last = NULL;
+	fetch->queued--;
+	return request;
+}
+
+void fetch_freep(struct fetch **fetch_pointer)
+{
+	struct fetch *fetch = STEAL(*fetch_pointer);
+
+	if (!fetch)
+		return;
+	/* All slots are at rest: fetch_run returns only when every request that it sent is answered. */
+	for (size_t i = 0; i < fetch->slot_count; i++)
+		curl_easy_cleanup(fetch->slots[i].easy);
+	while (fetch->first)
+		free(take_queued(fetch));
+	curl_multi_cleanup(fetch->multi);
+	free(fetch->slots);
+	free(fetch);
+}
+
+static char *append_bytes(char *end, const char *bytes, size_t length)
+{
+	memcpy(end, bytes, length);
+	end[length] = '\0';
+	return end + length + 1;
+}
+
+void fetch_add(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg)
+{
+	size_t header_count = 0, body_length = request->body ? strlen(request->body) : 0;
+	size_t size = sizeof(struct pending) + strlen(request->url) + 1 + body_length + 1;
+
+	for (; request->headers && request->headers[header_count]; header_count++)
+		size += strlen(request->headers[header_count]) + 1;
+	struct pending *pending = mem_zalloc(size);
+	*pending = (struct pending){ .done = done,
+		.arg = arg,
+		.body_max = request->body_max,
+		.body_length = body_length,
+		.header_count = header_count };
+	char *end = append_bytes(pending->url, request->url, strlen(request->url));
+	if (request->body) {
+		pending->body = end;
+		end = append_bytes(end, request->body, body_length);
+	}
+	pending->headers = end;
+	for (size_t i = 0; i < header_count; i++)
+		end = append_bytes(end, request->headers[i], strlen(request->headers[i]));
+
+	if (fetch->last)
+		fetch->last->next = pending;
+	else
+		fetch->first = pending;
+	fetch->last = pending;
+	fetch->queued++;
+}
+
+size_t fetch_pending(const struct fetch *fetch)
+{
+	return fetch->active + fetch->queued;
+}
+
+static void add_header(struct slot *slot, const char *header)
+{
+	struct curl_slist *list = curl_slist_append(slot->headers, header);
+
+	if (!list) /* as mem.h does */
+		abort();
+	slot->headers = list;
+}
+
+/* Body and method. "Expect:" because a wait for "100 Continue" costs a second where nobody answers it. */
+static void set_method(struct slot *slot, const struct pending *request)
+{
+	if (!request->body) {
+		curl_easy_setopt(slot->easy, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	add_header(slot, "Expect:");
+	curl_easy_setopt(slot->easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, request->body);
+	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+}
+
+/* HTTP/2 by ALPN only: a server that knows no h2c closes the connection when asked for it. Waiting for a
+ * connection that may carry many requests pays only where HTTP/2 is possible. */
+static void set_version(struct slot *slot, const char *url)
+{
+	bool is_https = strncasecmp(url, "https:", 6) == 0;
+
+	curl_easy_setopt(slot->easy, CURLOPT_HTTP_VERSION,
+		(long)(is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+	curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, (long)is_https);
+}
+
+static void start(struct fetch *fetch, struct slot *slot, struct pending *request)
+{
+	const char *header = request->headers, *url = request->url;
+
+	slot->request = request;
+	slot->error_text[0] = '\0';
+	buf_init(&slot->body, request->body_max);
+	for (size_t i = 0; i < request->header_count; i++, header += strlen(header) + 1)
+		add_header(slot, header);
+	set_method(slot, request);
+	set_version(slot, url);
+	curl_easy_setopt(slot->easy, CURLOPT_URL, url);
+	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
+	curl_easy_setopt(slot->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_max);
+	if (curl_multi_add_handle(fetch->multi, slot->easy) != CURLM_OK)
+		abort(); /* only without memory: the handle is ours and at rest */
+	fetch->active++;
+}
+
+/* No more than there are slots, so that a request's time limit counts from when it is sent. */
+static void start_queued(struct fetch *fetch)
+{
+	for (size_t i = 0; i < fetch->slot_count && fetch->first && fetch->active < fetch->slot_count; i++)
+		if (!fetch->slots[i].request)
+			start(fetch, &fetch->slots[i], take_queued(fetch));
+}
+
+static struct fetch_result empty_result(void)
+{
+	return (struct fetch_result){
+		.retry_after_s = -1, .rate_limit = -1, .rate_remaining = -1, .rate_reset_s = -1
+	};
+}
+
+/* The last act of a request; the callback may add others. */
+static void answer(struct pending *request, struct fetch_result *result)
+{
+	request->done(request->arg, result);
+	buf_done(&result->body);
+	free(request);
+}
+
+static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
+{
+	struct fetch_result result = empty_result();
+	enum fetch_failure failure = fetch_answer_failure(slot->easy, code);
+	const char *reason = *slot->error_text ? slot->error_text : curl_easy_strerror(code);
+
+	if (failure == FETCH_OK) {
+		fetch_answer_read(&result, slot->easy);
+		result.body = slot->body;
+		buf_init(&slot->body, 0);
+	} else if (failure == FETCH_TOO_LARGE) {
+		fetch_answer_fail(
+			&result, failure, slot->request->url, "the answer is larger than permitted");
+	} else {
+		fetch_answer_fail(&result, failure, slot->request->url, reason);
+	}
+	answer(release_slot(fetch, slot), &result);
+}
+
+static void collect(struct fetch *fetch)
+{
+	struct CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(fetch->multi, &left))) {
+		struct slot *slot = NULL;
+		CURLcode code = message->data.result;
+		if (message->msg == CURLMSG_DONE &&
+			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot) == CURLE_OK)
+			finish(fetch, slot, code);
+	}
+}
+
+/* Also those that callbacks add meanwhile. */
+static void answer_all(struct fetch *fetch, enum fetch_failure failure, const char *reason)
+{
+	while (fetch_pending(fetch) > 0) {
+		struct pending *request = NULL;
+		for (size_t i = 0; i < fetch->slot_count && !request; i++)
+			if (fetch->slots[i].request)
+				request = release_slot(fetch, &fetch->slots[i]);
+		if (!request)
+			request = take_queued(fetch);
+		struct fetch_result result = empty_result();
+		fetch_answer_fail(&result, failure, request->url, reason);
+		answer(request, &result);
+	}
+}
+
+static bool is_cancelled(const atomic_bool *cancelled)
+{
+	return cancelled && atomic_load(cancelled);
+}
+
+static int slice_until(uint64_t until_ms)
+{
+	uint64_t now = time_mono_ms();
+
+	if (until_ms <= now)
+		return 0;
+	return until_ms - now < POLL_SLICE_MS ? (int)(until_ms - now) : POLL_SLICE_MS;
+}
+
+void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled)
+{
+	int running;
+
+	for (;;) {
+		if (is_cancelled(cancelled)) {
+			answer_all(fetch, FETCH_CANCELLED, "cancelled");
+			return;
+		}
+		if (deadline_mono_ms && time_mono_ms() >= deadline_mono_ms) {
+			answer_all(fetch, FETCH_TIMEOUT, "the time limit has passed");
+			return;
+		}
+		start_queued(fetch);
+		if (curl_multi_perform(fetch->multi, &running) != CURLM_OK)
+			abort(); /* only without memory or after misuse */
+		collect(fetch);
+		if (fetch_pending(fetch) == 0)
+			return;
+		if (!fetch->first || fetch->active == fetch->slot_count)
+			curl_multi_poll(fetch->multi, NULL, 0,
+				deadline_mono_ms ? slice_until(deadline_mono_ms) : POLL_SLICE_MS, NULL);
+	}
+}
+
+bool fetch_sleep(uint64_t until_mono_ms, const atomic_bool *cancelled)
+{
+	while (!is_cancelled(cancelled)) {
+		int slice_ms = slice_until(until_mono_ms);
+		if (slice_ms == 0)
+			return true;
+		poll(NULL, 0, slice_ms);
+	}
+	return false;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_FETCH_H
+#define AITHER_BASE_FETCH_H
+
+/*
+ * HTTP requests by libcurl, many at a time over kept-alive connections; the only place that knows it.
+ * Used by hemera/ and notify/. One `struct fetch` belongs to one thread:
+ *
+ *	fetch_new(&f, &options, err);
+ *	fetch_add(f, &request, on_result, arg);      any number, also from on_result
+ *	fetch_run(f, deadline_ms, &cancelled);       returns when none is left, at the deadline, on cancel
+ *
+ * Fixed for every request: no redirects, https with verification and http (callers decide where http
+ * is permitted), no other protocol, no HTTP/0.9, HTTP/2 only where ALPN offers it, gzip accepted,
+ * bodies capped in the write callback after decompression, no signals (but OpenSSL may raise SIGPIPE:
+ * block or ignore it, as base/thread does). The proxy variables of the environment count, see curl(1).
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct error;
+struct fetch;
+
+struct fetch_options {
+	unsigned connections_max; /* in parallel, to all hosts together; further requests wait inside */
+	unsigned connect_timeout_ms;
+	unsigned request_timeout_ms; /* whole request, counted from when it is sent */
+};
+
+struct fetch_request {
+	const char *url;            /* copied */
+	const char *const *headers; /* "Name: value", NULL-terminated; copied; NULL: none */
+	const char *body;           /* not NULL: POST with this body; copied */
+	size_t body_max;            /* of the answer, in bytes after decompression */
+};
+
+/* Why a request got no complete answer. */
+enum fetch_failure {
+	FETCH_OK,          /* there is an answer, of whatever status */
+	FETCH_UNREACHABLE, /* DNS, connect (also its time limit), TLS: no request was sent */
+	FETCH_LOST,        /* the connection broke before or inside the answer */
+	FETCH_TIMEOUT,     /* request_timeout_ms, a minute without a byte, or the deadline of fetch_run */
+	FETCH_TOO_LARGE,   /* the body exceeds body_max */
+	FETCH_CANCELLED,
+	FETCH_REFUSED, /* TLS verification, protocol or URL: trying again is useless */
+};
+
+struct fetch_result {
+	enum fetch_failure failure;
+	char message[256];               /* for people, about the failure; "" on FETCH_OK */
+	long status;                     /* HTTP status, 0 without answer */
+	char content_type[128];          /* lower case, without parameters; "" when absent */
+	long retry_after_s;              /* delta-seconds of Retry-After, -1 when absent */
+	long rate_limit, rate_remaining; /* X-RateLimit-Limit, -Remaining; -1 when absent */
+	int64_t rate_reset_s;            /* X-RateLimit-Reset, Unix seconds; -1 when absent */
+	struct buf body;                 /* borrowed: the callback may take it with buf_take */
+};
+
+/* Called from fetch_run, once for every request added. */
+typedef void fetch_done(void *arg, struct fetch_result *result);
+
+int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err); /* owned */
+void fetch_freep(struct fetch **fetch); /* not from a callback; what still waits is dropped without a call */
+
+void fetch_add(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg);
+size_t fetch_pending(const struct fetch *fetch);
+
+/* Drives all requests. `deadline_mono_ms` 0: none. When the deadline passes or *cancelled becomes true
+ * every pending request, and what callbacks add then, is answered with FETCH_TIMEOUT or FETCH_CANCELLED.
+ * `cancelled` may be NULL; a change is seen within 100 ms. */
+void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled);
+
+/* Waits for some time without requests; false when cancelled meanwhile. */
+bool fetch_sleep(uint64_t until_mono_ms, const atomic_bool *cancelled);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+/* The deepest things that run on these threads are the template renderer and cJSON at JSON_DEPTH_MAX (64
+ * levels of some 200 bytes) and TLS handshakes (about 100 KiB): a few hundred KiB with the larger frames of
+ * a sanitizer build. Only pages that are touched cost memory; the size matters for address space. */
+#define STACK_SIZE (1u << 20)
+
+struct thread_queue {
+	int fd;               /* readable while `first` is set */
+	pthread_mutex_t lock; /* guards first and last, nothing else */
+	struct thread_job *first, *last;
+	size_t pending; /* the loop's own count */
+};
+
+int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
+{
+	CLEANUP(file_closep) int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return error_set(err, -errno, "cannot create an eventfd: %s", strerror(errno));
+
+	struct thread_queue *queue = mem_zalloc(sizeof(*queue));
+	pthread_mutex_init(&queue->lock, NULL);
+	queue->fd = fd;
+	fd = -1;
+	*ret_queue = queue;
+	return 0;
+}
+
+void thread_queue_freep(struct thread_queue **queue)
+{
+	struct thread_queue *q = STEAL(*queue);
+
+	/* A thread that still runs will post to it: better a leak at the end than a write to freed memory. */
+	if (!q || q->pending > 0)
+		return;
+	pthread_mutex_destroy(&q->lock);
+	close(q->fd);
+	mem_freep(&q);
+}
+
+int thread_queue_fd(const struct thread_queue *queue)
+{
+	return queue->fd;
+}
+
+/* The eventfd is written under the lock: as soon as the lock is free the loop may take the last job, and
+ * whoever sees nothing pending may free the queue. */
+static void queue_append(struct thread_queue *queue, struct thread_job *job)
+{
+	pthread_mutex_lock(&queue->lock);
+	job->next = NULL;
+	if (queue->last)
+		queue->last->next = job;
+	else
+		queue->first = job;
+	queue->last = job;
+	eventfd_write(queue->fd, 1);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static struct thread_job *queue_take_all(struct thread_queue *queue)
+{
+	eventfd_t ignored;
+
+	pthread_mutex_lock(&queue->lock);
+	struct thread_job *first = STEAL(queue->first);
+	queue->last = NULL;
+	eventfd_read(queue->fd, &ignored);
+	pthread_mutex_unlock(&queue->lock);
+	return first;
+}
+
+void thread_queue_dispatch(struct thread_queue *queue)
+{
+	struct thread_job *job = queue_take_all(queue);
+
+	/* `done` may free its job, start others, and with the last job even free the queue. */
+	while (job) {
+		struct thread_job *next = job->next;
+		if (job->run)
+			queue->pending--;
+		job->done(job);
+		job = next;
+	}
+}
+
+size_t thread_queue_pending(const struct thread_queue *queue)
+{
+	return queue->pending;
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread_job *job = arg;
+
+	job->run(job);
+	queue_append(job->queue, job);
+	return NULL;
+}
+
+/* Signals belong to the loop, which reads them from a signalfd: a thread must not take one away. */
+static int create_detached(struct thread_job *job)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	pthread_t thread;
+
+	int result = pthread_attr_init(&attributes);
+	if (result != 0)
+		return -result;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
+	result = pthread_create(&thread, &attributes, thread_main, job);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return -result;
+}
+
+int thread_start(struct thread_queue *queue, struct thread_job *job, thread_function *run,
+	thread_function *done, struct error *err)
+{
+	*job = (struct thread_job){ .run = run, .done = done, .queue = queue };
+	int result = create_detached(job);
+	if (result < 0)
+		return error_set(err, -EAGAIN, "cannot start a thread: %s", strerror(-result));
+	/* Not before: the job may be back already, but only this loop can dispatch it. */
+	queue->pending++;
+	return 0;
+}
+
+void thread_post(struct thread_queue *queue, struct thread_job *message, thread_function *done)
+{
+	*message = (struct thread_job){ .done = done, .queue = queue };
+	queue_append(queue, message);
+}

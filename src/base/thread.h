@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_THREAD_H
+#define AITHER_BASE_THREAD_H
+
+/*
+ * The one asynchronous pattern: a function that blocks and knows no threads runs on a thread of its
+ * own; when it has returned, its job comes back to the event loop as a message and `done` is called
+ * there. Ownership of everything in the job moves with it; nothing shared is mutable, but atomics.
+ *
+ *	struct refresh { struct thread_job job; char *url; int result; };   input and output parts
+ *	thread_start(queue, &refresh->job, refresh_run, refresh_done);
+ *
+ * The loop watches thread_queue_fd() for reading and calls thread_queue_dispatch().
+ */
+
+#include <stddef.h>
+
+struct error;
+struct thread_queue;
+struct thread_job;
+
+typedef void thread_function(struct thread_job *job);
+
+struct thread_job { /* embedded in the caller's struct; all members private to this module */
+	thread_function *run, *done;
+	struct thread_queue *queue;
+	struct thread_job *next;
+};
+
+int thread_queue_new(struct thread_queue **ret_queue, struct error *err); /* owned */
+
+/* Only when nothing is pending; else it leaves the queue to the end of the process. */
+void thread_queue_freep(struct thread_queue **queue);
+
+int thread_queue_fd(const struct thread_queue *queue);  /* an eventfd, borrowed */
+void thread_queue_dispatch(struct thread_queue *queue); /* on the loop: calls done of all that came back */
+size_t thread_queue_pending(const struct thread_queue *queue); /* `done` not yet called; loop only */
+
+/* Runs `run` on a new detached thread with all signals blocked, then `done` on the loop. -EAGAIN when
+ * the system gives no thread: then neither is called. */
+int thread_start(struct thread_queue *queue, struct thread_job *job, thread_function *run,
+	thread_function *done, struct error *err);
+
+/* From a running job: has `done` called on the loop for a message of its own, before the job's own
+ * (for progress). The message must be a job nobody else uses; ownership passes. */
+void thread_post(struct thread_queue *queue, struct thread_job *message, thread_function *done);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_WORKERCLIENT_H
+#define AITHER_BASE_WORKERCLIENT_H
+
+/*
+ * One HTTP/1.1 request to aither-worker over its unix socket, blocking; for aither-web (on a thread)
+ * and the command line. Understands our own server only: Content-Length, no chunked bodies. So the
+ * program that faces the world needs no libcurl.
+ */
+
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct error;
+
+#define WORKERCLIENT_BODY_MAX (4 << 20) /* a report has at most 100 errors of 1 KiB */
+
+struct workerclient_request {
+	const char *socket_path;
+	const char *method;     /* "GET" */
+	const char *target;     /* "/api/sync?force=1" */
+	const char *request_id; /* sent as X-Request-Id; NULL: none */
+	const char *prefer;     /* sent as Prefer; NULL: none */
+	unsigned timeout_ms;    /* whole call; 0: none */
+};
+
+struct workerclient_response {
+	int status;
+	char content_type[64];
+	char retry_after[16], location[128], server_timing[256]; /* "" when absent */
+	struct buf body;                                         /* owned */
+};
+
+/* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: it went away in
+ * between; -EBADMSG: not our server; -EINVAL: a blank or line break in what is to be sent. All with code
+ * ERROR_WORKER_UNAVAILABLE and a sentence that says what to do. `ret_response` is written on success only;
+ * then release it with workerclient_response_done. */
+int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
+	struct error *err);
+void workerclient_response_done(struct workerclient_response *response);
+
+#endif

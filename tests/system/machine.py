@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The booted container, as the system tests use it.
+
+tests/system/run boots it and starts the tests inside its network (so that localhost is the
+machine's), with the process id of its systemd in $AITHER_MACHINE.
+"""
+import functools
+import html
+import json
+import os
+import re
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+from typing import Any, Callable, NamedTuple
+
+NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
+COMMAND_TIMEOUT_S = 120  # nothing that the tests start takes so long
+POLL_S = 0.1
+
+SITE = "http://localhost:3500"
+OUTPUT = "/var/lib/aither/output"
+
+
+def run(*command: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    """A command inside the machine, as root. Unless check is off, it must exit with 0."""
+    done = subprocess.run(
+        ["nsenter", "-t", os.environ["AITHER_MACHINE"], *NAMESPACES, "--",
+         "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
+         "DEBIAN_FRONTEND=noninteractive", *command],
+        input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def output(*command: str) -> str:
+    return run(*command).stdout.strip()
+
+
+def write(path: str, text: str) -> None:
+    """A file inside the machine, with its directories."""
+    run("mkdir", "-p", os.path.dirname(path))
+    run("tee", path, stdin=text)
+
+
+def show(unit: str, name: str) -> str:
+    """A property of a unit."""
+    return output("systemctl", "show", "--property", name, "--value", unit)
+
+
+def drop_in(unit: str, text: str) -> None:
+    """Override lines of a unit until revert()."""
+    write(f"/run/systemd/system/{unit}.d/50-test.conf", text)
+    run("systemctl", "daemon-reload")
+
+
+def revert(unit: str) -> None:
+    run("rm", "-rf", f"/run/systemd/system/{unit}.d")
+    run("systemctl", "daemon-reload")
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true value of condition(); AssertionError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {seconds} s: {what}")
+        time.sleep(POLL_S)
+
+
+def journal(*matches: str) -> list[dict[str, Any]]:
+    """Entries as objects, oldest first; matches as journalctl takes them."""
+    run("journalctl", "--sync")
+    lines = run("journalctl", "--output=json", *matches).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+def curl(*arguments: str) -> Answer:
+    """curl inside the machine; the answer whatever its status is. The slowest call is a sync."""
+    text = output("curl", "--silent", "--show-error", "--max-time", "65",
+                  "--write-out", "\n%{http_code}", *arguments)
+    body, _, status = text.rpartition("\n")
+    return Answer(int(status), body)
+
+
+def get_status(url: str) -> int:
+    """The HTTP status of a request on a new connection from here; OSError when it is lost."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as reply:
+            reply.read()
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def text_of(page: str) -> str:
+    """What a reader sees of a page, more or less."""
+    return html.unescape(re.sub("<[^>]*>", "", page))
+
+
+class Story(unittest.TestCase):
+    """Tests that go on where the one before ended. After a failed one that is @essential the others
+    fail at once instead of waiting for what cannot come."""
+
+    maxDiff = None
+    broken_at = ""
+
+    def setUp(self) -> None:
+        if self.broken_at:
+            self.fail(f"not tried: {self.broken_at} failed")
+
+    @classmethod
+    def in_order(cls) -> unittest.TestSuite:
+        return unittest.TestSuite(cls(name) for name in vars(cls) if name.startswith("test_"))
+
+
+def essential(test: Callable[[Any], None]) -> Callable[[Any], None]:
+    @functools.wraps(test)
+    def guarded(self: Any) -> None:
+        type(self).broken_at = test.__name__
+        test(self)
+        type(self).broken_at = ""
+    return guarded

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/config-table.h"
+#include "base/config.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "scratch.h"
+
+#define KEY "0123456789abcdef0123456789abcdef"
+#define TEN "aaaaaaaaaa"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+static const char *const other_variables[] = { "SMTP_PORT", "SMTP_SECURE", "CREDENTIALS_DIRECTORY",
+	"AITHER_SYNC_TOKEN", "SMTP_PASS", "ROLLBAR_SERVER_TOKEN" };
+
+/* A scratch directory, and nothing of ours in the environment but the key that a worker needs. */
+static int setup(void **state)
+{
+	for (size_t i = 0; i < config_key_count; i++) {
+		if (config_keys[i].environment)
+			unsetenv(config_keys[i].environment);
+		if (config_keys[i].environment_other)
+			unsetenv(config_keys[i].environment_other);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(other_variables); i++)
+		unsetenv(other_variables[i]);
+	setenv("HEMERA_API_KEY", KEY, 1);
+	return scratch_setup(state);
+}
+
+static void load(struct config *config, enum config_program program)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/aither.conf", scratch_path);
+
+	config_load(config, path, program);
+}
+
+/* Loads a file of this text; gives the problems without the directory in front of them. */
+static char *problems_of(struct config *config, enum config_program program, const char *text)
+{
+	CLEANUP(buf_done) struct buf result = BUF_INIT(100000);
+	size_t directory = strlen(scratch_path) + 1;
+
+	scratch_put("aither.conf", text);
+	load(config, program);
+	for (size_t i = 0; i < config->problems.count; i++) {
+		const char *problem = config->problems.text[i];
+		buf_printf(&result, "%s\n",
+			problem + (strncmp(problem, scratch_path, directory - 1) == 0 ? directory : 0));
+	}
+	return buf_take(&result);
+}
+
+static void assert_is_default(const struct config *config)
+{
+	assert_null(config->hemera.fallback_url);
+	assert_int_equal(config->hemera.connections_max, 8);
+	assert_int_equal(config->hemera.requests_per_minute, 100);
+	assert_int_equal(config->hemera.connect_timeout_s, 5);
+	assert_int_equal(config->hemera.request_timeout_s, 30);
+	assert_int_equal(config->hemera.retries_max, 5);
+	assert_string_equal(config->sync.output_directory, "/var/lib/aither/output");
+	assert_int_equal(config->sync.time_limit_s, 50);
+	assert_int_equal(config->sync.delete_percent_max, 50);
+	assert_string_equal(config->site.template_directory, "/etc/aither/templates");
+	assert_string_equal(config->site.time_zone, "Europe/Berlin");
+	assert_int_equal(config->site.language, CONFIG_LANGUAGE_AUTO);
+	assert_false(config->site.course_pages_public);
+	assert_int_equal(config->web.live_ttl_s, 30);
+	assert_int_equal(config->web.live_wait_s, 2);
+	assert_int_equal(config->web.connections_max, 1024);
+	assert_true(config->web.local_access);
+	assert_string_equal(config->worker.socket, "/run/aither/worker.sock");
+	assert_int_equal(config->worker.idle_exit_s, 300);
+	assert_null(config->notify.mail_to);
+	assert_null(config->notify.mail_from);
+	assert_string_equal(config->notify.smtp_url, "smtp://localhost");
+	assert_null(config->notify.smtp_user);
+	assert_int_equal(config->notify.failure_threshold, 3);
+	assert_false(config->rollbar.enabled);
+	assert_string_equal(config->rollbar.environment, "production");
+	assert_string_equal(config->rollbar.endpoint, "https://api.rollbar.com/api/1/item/");
+}
+
+static void an_empty_file_leaves_the_defaults_and_asks_for_the_address(void **state)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+	CLEANUP(mem_freep)
+	char *expected = mem_printf(
+		"Hemera BaseURL is not set: write BaseURL=https://... below [Hemera] in %s/aither.conf\n",
+		scratch_path);
+
+	(void)state;
+	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
+	assert_string_equal(problems, expected);
+	assert_false(config_is_usable(&config));
+	assert_null(config.hemera.base_url);
+	assert_is_default(&config);
+	for (int program = CONFIG_WEB; program <= CONFIG_CLI; program++) {
+		CLEANUP(config_done) struct config other = { 0 };
+		load(&other, (enum config_program)program);
+		assert_int_equal(other.problems.count, 0);
+	}
+}
+
+static void lines_are_read_as_operators_write_them(void **state)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	CLEANUP(mem_freep)
+	char *problems = problems_of(&config, CONFIG_WORKER,
+		"\xef\xbb\xbf# a comment\n; another\n\n[Hemera] # where it is\r\n"
+		"BaseURL = https://hemera.example.org/ ; a comment\r\n  MaxRetries=7\n\tMaxConnections\t= 2 "
+		"\n"
+		"[Site]\nCoursePages=public\nLanguage=de\n[Notify]\nMailTo=a@x.org, b@x.org\n# " HUNDRED
+			HUNDRED HUNDRED "\n[Rollbar]\nEnvironment=my server = best\n[Web]\nLocalAccess=no");
+	assert_string_equal(problems, "");
+	assert_string_equal(config.hemera.base_url, "https://hemera.example.org");
+	assert_int_equal(config.hemera.retries_max, 7);
+	assert_int_equal(config.hemera.connections_max, 2);
+	assert_true(config.site.course_pages_public);
+	assert_int_equal(config.site.language, CONFIG_LANGUAGE_DE);
+	assert_string_equal(config.notify.mail_to, "a@x.org,b@x.org");
+	assert_string_equal(config.rollbar.environment, "my server = best");
+	assert_false(config.web.local_access);
+}
+
+static void later_files_and_the_environment_win(void **state)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d", 0755), 0);
+	scratch_put("aither.conf.d/20-b.conf", "[Sync]\nTimeLimitSec=20\nMaxDeletePercent=20\n");
+	scratch_put("aither.conf.d/10-a.conf",
+		"[Sync]\nTimeLimitSec=10\nMaxDeletePercent=10\n[Hemera]\nMaxRetries=\n");
+	scratch_put("aither.conf.d/.hidden.conf", "nonsense");
+	scratch_put("aither.conf.d/30-c.conf.dpkg-old", "nonsense");
+	setenv("HTML_OUTPUT_DIR", "/srv/output/", 1);
+	CLEANUP(mem_freep)
+	char *problems = problems_of(&config, CONFIG_WORKER,
+		"[Hemera]\nBaseURL=https://a\nFallbackURL=https://b\nFallbackURL=\nMaxRetries=9\n"
+		"[Sync]\nOutputDirectory=/a\nTimeLimitSec=5\nMaxDeletePercent=5\n");
+	assert_string_equal(problems, "");
+	assert_int_equal(config.sync.time_limit_s, 20);
+	assert_int_equal(config.sync.delete_percent_max, 20);
+	assert_int_equal(config.hemera.retries_max, 5);
+	assert_null(config.hemera.fallback_url);
+	assert_string_equal(config.sync.output_directory, "/srv/output");
+}
+
+static void every_problem_is_a_sentence_with_its_line(void **state)
+{
+	static const struct {
+		const char *text, *expected;
+	} rows[] = {
+		{ "[Sync]\nTimeLimitSec=abc",
+			":2: [Sync] TimeLimitSec=abc: not a number of seconds from 5 to 600" },
+		{ "\n\n [Sync]\n\n  TimeLimitSec = 4 ; few",
+			":5: [Sync] TimeLimitSec=4: not a number of seconds from 5 to 600" },
+		{ "[Web]\nLocalAccess=maybe", ":2: [Web] LocalAccess=maybe: neither yes nor no" },
+		{ "[Site]\nLanguage=fr", ":2: [Site] Language=fr: not one of: auto, de, en" },
+		{ "[Sync]\nOutputDirectory=output",
+			":2: [Sync] OutputDirectory=output: not an absolute path (one that begins with /)" },
+		{ "[Worker]\nSocket=/" HUNDRED "123456789",
+			":2: [Worker] Socket=/" TEN TEN TEN TEN TEN TEN TEN "aaaaa...: "
+			"longer than 107 bytes" },
+		{ "[Hemera]\nMaxRetrys=1", ":2: [Hemera] unknown key MaxRetrys; did you mean MaxRetries?" },
+		{ "[Sync]\nmaxretries=1",
+			":2: [Sync] unknown key maxretries; did you mean MaxRetries below [Hemera]?" },
+		{ "[Web]\nMaxConnection=1",
+			":2: [Web] unknown key MaxConnection; did you mean MaxConnections?" },
+		{ "[Site]\nLanguage=\xc3\xa4\x01", ":2: [Site] Language=???: not one of: auto, de, en" },
+		{ "[Site]\nColour=red", ":2: [Site] unknown key Colour" },
+		{ "[Hemera]\nApiKey=swordfish",
+			":2: [Hemera] unknown key ApiKey; "
+			"secrets are not kept in this file but stored by `aither set-secret`" },
+		{ "[Snyc]\nA=1\nB=2", ":1: unknown section [Snyc]; did you mean [Sync]?" },
+		{ "[Database]\nA=1", ":1: unknown section [Database]" },
+		{ "MaxRetries=1", ":1: there is no [Section] above this line" },
+		{ "[Sync]\nnonsense", ":2: neither [Section] nor Key=value" },
+		{ "[Sync]\n=5", ":2: neither [Section] nor Key=value" },
+		{ "[Sync]\nTimeLimitSec: 5", ":2: neither [Section] nor Key=value" },
+		{ "[Sync] TimeLimitSec=5", ":1: neither [Section] nor Key=value" },
+		{ "[Web]\n[Sync\nTimeLimitSec=abc", ":2: neither [Section] nor Key=value" },
+		{ "[Site]\nTimeZone=" HUNDRED HUNDRED, ":2: the line is longer than 199 bytes" },
+	};
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "https://a", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, rows[i].text);
+		CLEANUP(mem_freep) char *expected = mem_printf("aither.conf%s\n", rows[i].expected);
+		assert_string_equal(problems, expected);
+		assert_is_default(&config);
+	}
+}
+
+static void what_stops_a_program_depends_on_what_it_uses(void **state)
+{
+	static const struct {
+		const char *text;
+		bool worker, others; /* usable? */
+	} rows[] = {
+		{ "[Sync]\nTimeLimitSec=abc", false, true },
+		{ "[Notify]\nMailTo=nobody", false, true },
+		{ "[Hemera]\nBaseURL=http://a", false, true },
+		{ "[Sync]\nOutputDirectory=output", false, false },
+		{ "[Site]\nTimeZone=Mars/Base", false, false },
+		{ "[Web]\nLiveWaitSec=99", false, false },
+		{ "[Worker]\nSocket=worker.sock", false, false },
+		{ "nonsense", false, true },
+		{ "[Sync]\nTimeLimit=5", true, true },
+		{ "[Snyc]\nTimeLimitSec=5", true, true },
+	};
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "https://a", 1);
+	for (size_t i = 0; i < 3 * ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		enum config_program program = (enum config_program)(i % 3);
+		CLEANUP(mem_freep) char *problems = problems_of(&config, program, rows[i / 3].text);
+		assert_int_equal(config.problems.count, 1);
+		if (config_is_usable(&config) !=
+			(program == CONFIG_WORKER ? rows[i / 3].worker : rows[i / 3].others))
+			fail_msg("program %d: %s", (int)program, problems);
+	}
+}
+
+static void a_password_in_an_address_is_not_repeated(void **state)
+{
+	static const char *const rows[] = { "[Hemera]\nBaseURL=https://u:swordfish@a",
+		"[Notify]\nSMTPURL=smtp://u:swordfish@a", "[Rollbar]\nEndpoint=https://swordfish@a/x" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, rows[i]);
+		assert_non_null(strstr(problems, "a user name or password must not be in it"));
+		assert_null(strstr(problems, "swordfish"));
+		assert_is_default(&config);
+	}
+}
+
+static void files_that_cannot_be_read_stop_every_program(void **state)
+{
+	static const char *const problems[] = { "No such file or directory", "", "NUL byte" };
+
+	(void)state;
+	for (size_t i = 0; i < 3 * ARRAY_SIZE(problems); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		if (i == 3)
+			assert_int_equal(mkdirat(scratch_fd, "aither.conf", 0755), 0);
+		if (i == 6) {
+			assert_int_equal(unlinkat(scratch_fd, "aither.conf", AT_REMOVEDIR), 0);
+			assert_int_equal(
+				file_write(scratch_fd, "aither.conf", "[Web]\0", 6, 0644, false, NULL), 0);
+		}
+		load(&config, (enum config_program)(i % 3));
+		assert_false(config_is_usable(&config));
+		assert_non_null(strstr(config.problems.text[0], problems[i / 3]));
+		assert_non_null(strstr(config.problems.text[0], "/aither.conf: "));
+	}
+}
+
+static void the_environment_sets_what_the_table_says(void **state)
+{
+	static const struct {
+		const char *variable, *value;
+		size_t offset;
+		const char *expected;
+	} rows[] = {
+		{ "HEMERA_API_BASE_URL", "https://a/", offsetof(struct config, hemera.base_url),
+			"https://a" },
+		{ "HEMERA_API_FALLBACK_URL", "https://b", offsetof(struct config, hemera.fallback_url),
+			"https://b" },
+		{ "HTML_OUTPUT_DIR", "/o", offsetof(struct config, sync.output_directory), "/o" },
+		{ "AITHER_WORKER_SOCKET", "/s", offsetof(struct config, worker.socket), "/s" },
+		{ "NOTIFY_EMAIL_TO", "a@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
+		{ "SMTP_TO", "not.used@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
+		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from), "b@x.org" },
+		{ "SMTP_USER", "u", offsetof(struct config, notify.smtp_user), "u" },
+	};
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		setenv(rows[i].variable, rows[i].value, 1);
+	setenv("NOTIFY_FAILURE_THRESHOLD", "4", 1);
+	setenv("ROLLBAR_ENABLED", "true", 1);
+	setenv("ROLLBAR_SERVER_TOKEN", KEY, 1);
+	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
+	assert_string_equal(problems, "");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_string_equal(*(char **)((char *)&config + rows[i].offset), rows[i].expected);
+	assert_int_equal(config.notify.failure_threshold, 4);
+	assert_true(config.rollbar.enabled);
+}
+
+static void an_empty_variable_is_one_that_is_not_set(void **state)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < config_key_count; i++)
+		if (config_keys[i].environment)
+			setenv(config_keys[i].environment, "", 1);
+	setenv("SMTP_PORT", "587", 1);
+	setenv("SMTP_SECURE", "false", 1);
+	setenv("SMTP_TO", "second@x.org", 1);
+	CLEANUP(mem_freep)
+	char *problems = problems_of(&config, CONFIG_WORKER, "[Hemera]\nBaseURL=https://a");
+	assert_string_equal(problems, "");
+	assert_string_equal(config.hemera.base_url, "https://a");
+	assert_string_equal(config.notify.mail_to, "second@x.org");
+	assert_string_equal(config.notify.smtp_url, "smtp://localhost");
+}
+
+static void the_mail_server_is_made_of_three_variables(void **state)
+{
+	static const struct {
+		const char *host, *port, *secure, *url, *problem;
+	} rows[] = {
+		{ "mail.x.org", "", "", "smtp://mail.x.org", "" },
+		{ "mail.x.org", "587", "false", "smtp://mail.x.org:587", "" },
+		{ "mail.x.org", "465", "true", "smtps://mail.x.org:465", "" },
+		{ "::1", "25", "", "smtp://[::1]:25", "" },
+		{ "mail.x.org", "0", "", "smtp://mail.x.org",
+			"environment SMTP_PORT=0: not a number from 1 to 65535\n" },
+		{ "mail.x.org", "", "maybe", "smtp://mail.x.org",
+			"environment SMTP_SECURE=maybe: neither yes nor no\n" },
+		{ "mail server", "", "", "smtp://file",
+			"environment SMTP_HOST=mail server: only a port from 1 to 65535 may follow the host "
+			"name\n" },
+	};
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "https://a", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		setenv("SMTP_HOST", rows[i].host, 1);
+		setenv("SMTP_PORT", rows[i].port, 1);
+		setenv("SMTP_SECURE", rows[i].secure, 1);
+		CLEANUP(mem_freep)
+		char *problems = problems_of(&config, CONFIG_WORKER, "[Notify]\nSMTPURL=smtp://file");
+		assert_string_equal(config.notify.smtp_url, rows[i].url);
+		assert_string_equal(problems, rows[i].problem);
+	}
+}
+
+static void a_wrong_variable_is_named(void **state)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "http://hemera.example.org", 1);
+	setenv("SMTP_TO", "nobody", 1);
+	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
+	assert_string_equal(problems,
+		"environment HEMERA_API_BASE_URL=http://hemera.example.org: http:// is possible for this "
+		"machine only (localhost, 127.0.0.0/8, [::1]); use https://\n"
+		"environment SMTP_TO=nobody: not a list of mail addresses separated by commas\n");
+}
+
+static void a_file_full_of_nonsense_has_a_bounded_list(void **state)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(10000);
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "https://a", 1);
+	buf_append_text(&text, "[Site]\n");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&text, "Colour%d=red\n", i);
+	buf_append_text(&text, "Language=fr\n");
+	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, buf_text(&text));
+	assert_non_null(strstr(problems, "aither.conf:2: [Site] unknown key Colour0\n"));
+	assert_int_equal(config.problems.count, CONFIG_PROBLEMS_MAX);
+	assert_string_equal(config.problems.text[CONFIG_PROBLEMS_MAX - 1],
+		"There are more problems, which are not listed.");
+	/* The last one had no room, but it counts. */
+	assert_false(config_is_usable(&config));
+	CLEANUP(mem_freep) char *all = config_problems_text(&config);
+	assert_non_null(strstr(all, "unknown key Colour48\n"));
+}
+
+#define CONFIG_TEST(function) cmocka_unit_test_setup_teardown(function, setup, scratch_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CONFIG_TEST(an_empty_file_leaves_the_defaults_and_asks_for_the_address),
+		CONFIG_TEST(lines_are_read_as_operators_write_them),
+		CONFIG_TEST(later_files_and_the_environment_win),
+		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),
+		CONFIG_TEST(what_stops_a_program_depends_on_what_it_uses),
+		CONFIG_TEST(a_password_in_an_address_is_not_repeated),
+		CONFIG_TEST(files_that_cannot_be_read_stop_every_program),
+		CONFIG_TEST(the_environment_sets_what_the_table_says),
+		CONFIG_TEST(an_empty_variable_is_one_that_is_not_set),
+		CONFIG_TEST(the_mail_server_is_made_of_three_variables),
+		CONFIG_TEST(a_wrong_variable_is_named),
+		CONFIG_TEST(a_file_full_of_nonsense_has_a_bounded_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
