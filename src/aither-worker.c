@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "base/error.h"
@@ -35,7 +36,10 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	}
 	worker_set_may_leave(worker, activated);
 	result = daemon_run(worker_server(worker), worker_stop, worker);
-	worker_finish(worker, FINISH_MS);
+	if (!worker_finish(worker, FINISH_MS)) {
+		log_write(LOG_WARNING, "leaving while a job still runs; the next sync repairs what it left");
+		_exit(result);
+	}
 	return result;
 }
 
@@ -47,6 +51,7 @@ int main(int argc, char **argv)
 		.purpose = "Fetches courses from Hemera and publishes their pages; serves its calls on a "
 			   "unix socket.",
 		.has_alert = true,
+		.unix_only = true,
 	};
 	int exit_code = daemon_options_parse(&options, argc, argv);
 

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/workerclient.h"
 
-#define CALL_TIMEOUT_MS 120000 /* the worker answers within 60 s; more means that it hangs */
+#define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec; more means that it hangs */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
@@ -141,7 +141,7 @@ static void call_worker(const struct config *config, unsigned switches, struct o
 		.method = "POST",
 		.target = target,
 		.prefer = switches & NO_WAIT ? "respond-async" : NULL,
-		.timeout_ms = CALL_TIMEOUT_MS,
+		.timeout_ms = config->sync.time_limit_s * 1000 + ANSWER_MARGIN_MS,
 	};
 
 	*ret_outcome = (struct outcome){ 0 };

@@ -15,7 +15,6 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/config.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -33,10 +32,13 @@ struct daemon {
 static void print_help(const struct daemon_options *options)
 {
 	printf("Usage: %s [OPTIONS]\n%s\n\n", options->program, options->purpose);
-	fputs("  --config=FILE         read this file instead of " CONFIG_PATH_DEFAULT "\n"
-	      "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a unix socket; may be "
-	      "repeated);\n"
-	      "                        beside the sockets that systemd hands over\n"
+	fputs("  --config=FILE         read this file instead of " CONFIG_PATH_DEFAULT "\n", stdout);
+	fputs(options->unix_only ? "  --listen=/PATH        listen on this unix socket (may be repeated);\n"
+				 : "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a "
+				   "unix socket; may "
+				   "be repeated);\n",
+		stdout);
+	fputs("                        beside the sockets that systemd hands over\n"
 	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
 		stdout);
 	if (options->has_alert)
@@ -113,7 +115,27 @@ void daemon_log_problems(const struct config *config)
 		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->problems.text[i]);
 }
 
-static int listen_inherited(struct server *server, int count, struct error *err)
+/* They are read from a descriptor, by daemon_run. */
+static sigset_t block_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signals;
+}
+
+static int fail_not_unix(const struct daemon_options *options, struct error *err)
+{
+	return error_set(err, -EINVAL, "%s listens on unix sockets only, for its calls need no token",
+		options->program);
+}
+
+static int listen_inherited(
+	struct server *server, const struct daemon_options *options, int count, struct error *err)
 {
 	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
 		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
@@ -121,31 +143,45 @@ static int listen_inherited(struct server *server, int count, struct error *err)
 				"the inherited descriptor %d is not a listening stream socket (ListenStream= "
 				"without Accept=)",
 				fd);
+		if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+			return fail_not_unix(options, err);
 		server_listen(server, fd);
 	}
 	return 0;
 }
 
+static int listen_option(
+	struct server *server, const struct daemon_options *options, const char *text, struct error *err)
+{
+	int fd = -1;
+
+	if (options->unix_only && text[0] != '/')
+		return fail_not_unix(options, err);
+	int result = listen_open(text, &fd, err);
+	if (result == 0)
+		server_listen(server, fd);
+	return result;
+}
+
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err)
 {
+	/* Whoever sees us listen may also end us: from here on that is a clean end. */
+	(void)block_signals();
 	int inherited = sd_listen_fds(1);
 
 	if (inherited < 0)
 		return error_set(
 			err, inherited, "cannot take the sockets from systemd: %s", strerror(-inherited));
-	int result = listen_inherited(server, inherited, err);
-	for (size_t i = 0; i < options->listen_count && result == 0; i++) {
-		int fd = -1;
-		result = listen_open(options->listen[i], &fd, err);
-		if (result == 0)
-			server_listen(server, fd);
-	}
+	int result = listen_inherited(server, options, inherited, err);
+	for (size_t i = 0; i < options->listen_count && result == 0; i++)
+		result = listen_option(server, options, options->listen[i], err);
 	if (result == 0 && server_listener_count(server) == 0)
 		result = error_set(err, -EDESTADDRREQ,
 			"no socket to listen on; start it with: systemctl start %s, or give it "
-			"--listen=ADDR:PORT",
-			options->has_alert ? "aither-worker.socket" : "aither.socket");
+			"--listen=%s",
+			options->has_alert ? "aither-worker.socket" : "aither.socket",
+			options->unix_only ? "/PATH" : "ADDR:PORT");
 	if (result == 0)
 		*ret_activated = inherited > 0;
 	return result;
@@ -171,21 +207,10 @@ static void on_watchdog(void *arg)
 	sd_notify(0, "WATCHDOG=1");
 }
 
-static int open_signals(void)
-{
-	sigset_t signals;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 {
-	CLEANUP(file_closep) int fd = open_signals();
+	sigset_t signals = block_signals();
+	CLEANUP(file_closep) int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	struct daemon daemon = { .server = server, .on_stop = on_stop, .app = app, .signal_fd = fd };
 	uint64_t watchdog_us = 0;
 

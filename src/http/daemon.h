@@ -25,6 +25,7 @@ struct daemon_options {
 	size_t listen_count;
 	bool check_config, alert; /* --check-config; --alert only where `has_alert` */
 	bool has_alert;
+	bool unix_only; /* its calls need no token, so they must not come over TCP */
 };
 
 /* Parses argv; answers --help and --version itself. Returns -1 to go on, else the exit code (0 or 64). */
@@ -38,7 +39,7 @@ void daemon_log_problems(const struct config *config);
 
 /* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
  * socket that nobody listens on). Without any: a sentence on stderr how to be started, -EDESTADDRREQ (exit
- * code 64). */
+ * code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/http.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,19 @@ bool http_request_parameter(const struct http_request *request, const char *name
 	const char *value = find_parameter(request, name);
 
 	return value && decode_percent(value, strcspn(value, "&"), true, ret, size) == 0;
+}
+
+int http_request_switch(const struct http_request *request, const char *name, bool *ret)
+{
+	char value[4];
+
+	*ret = false;
+	if (!http_request_has_parameter(request, name))
+		return 0;
+	if (!http_request_parameter(request, name, value, sizeof(value)) || strlen(value) != 1)
+		return -EINVAL;
+	*ret = value[0] == '1';
+	return value[0] == '0' || *ret ? 0 : -EINVAL;
 }
 
 struct http_body *http_body_new(char *owned_bytes, size_t length)

@@ -65,6 +65,9 @@ const char *http_request_header(const struct http_request *request, const char *
 bool http_request_has_parameter(const struct http_request *request, const char *name);
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);
 
+/* A parameter that is absent (false), 0 or 1; -EINVAL: something else. */
+int http_request_switch(const struct http_request *request, const char *name, bool *ret);
+
 /* Immutable bytes that several responses share; counted, for the loop's thread only. */
 struct http_body {
 	unsigned references;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -62,13 +63,13 @@ static void on_linger_readable(h2o_socket_t *socket, const char *err)
 static void on_closed(void *arg)
 {
 	struct connection *connection = arg;
-	int fd = connection->linger_fd;
+	int fd = file_steal(&connection->linger_fd);
 
-	if (fd < 0) {
+	if (fd < 0 || connection->server->state == SERVER_ENDED) {
+		file_closep(&fd);
 		connection_free(connection);
 		return;
 	}
-	connection->linger_fd = -1;
 	connection_enter(connection, CONNECTION_LINGERING);
 	shutdown(fd, SHUT_WR);
 	connection->socket =
@@ -116,6 +117,14 @@ void connection_linger(struct connection *connection)
 		connection->linger_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
 }
 
+/* From the end of the last response to the end of the next request. */
+static uint64_t request_limit_ms(const struct connection *connection)
+{
+	/* The library has a timer for this, but on the wall clock; ours comes after it. */
+	bool pressed = connection->server->listeners_rest && connection->socket->input->size > 0;
+	return pressed ? SERVER_PRESSED_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000 + SERVER_SWEEP_MS;
+}
+
 static bool is_over(const struct connection *connection, uint64_t now)
 {
 	const struct server *server = connection->server;
@@ -123,9 +132,8 @@ static bool is_over(const struct connection *connection, uint64_t now)
 
 	switch (connection->phase) {
 	case CONNECTION_READING:
-		/* The library has a timer for this, but on the wall clock, and no other cap on unread
-		 * headers. */
-		return age > SERVER_REQUEST_TIMEOUT_S * 1000 + SERVER_SWEEP_MS ||
+		/* The library has no such cap on unread headers. */
+		return age > request_limit_ms(connection) ||
 		       connection->socket->input->size > SERVER_INPUT_MAX;
 	case CONNECTION_HANDLING:
 		return !server->may_wait && age > SERVER_WRITE_TIMEOUT_S * 1000;

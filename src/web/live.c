@@ -72,15 +72,12 @@ void live_freep(struct live **live_pointer)
 	free(live);
 }
 
-/* A clock that was set back must not make old data look young for ever. */
 static void note_look(struct live *live, int64_t look_ms)
 {
 	int64_t now = time_now_ms();
 	int64_t age = now > look_ms ? now - look_ms : 0;
 	uint64_t mono = time_mono_ms();
 
-	if (look_ms <= live->look_ms)
-		return;
 	live->look_ms = now - age;
 	live->look_mono_ms = mono > (uint64_t)age ? mono - (uint64_t)age : 0;
 	if (!live->options.may_ask)
@@ -101,7 +98,9 @@ static bool look_at_site(struct live *live, enum web_language language)
 
 	if (!site_look(live->options.site, language, &changed_ms))
 		return false;
-	note_look(live, changed_ms);
+	/* A file from the future, for the clock was set back, says nothing of its age. */
+	if (changed_ms > live->look_ms && changed_ms <= time_now_ms())
+		note_look(live, changed_ms);
 	return true;
 }
 

@@ -31,6 +31,7 @@ struct relay {
 	char *socket_path;
 	LIST_HEAD(, call) calls;
 	unsigned count;
+	bool stopping;
 };
 
 struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path)
@@ -143,7 +144,10 @@ static struct call *call_new(
 	call->order = *order;
 	call->order.method = call->method = mem_strdup(order->method);
 	call->order.target = call->target = mem_strdup(order->target);
-	call->order.prefer = call->prefer = order->prefer ? mem_strdup(order->prefer) : NULL;
+	const char *prefer = relay->stopping && order->is_sync ? "respond-async" : order->prefer;
+	call->order.prefer = call->prefer = prefer ? mem_strdup(prefer) : NULL;
+	if (relay->stopping)
+		call->order.timeout_ms = RELAY_STOPPING_TIMEOUT_MS;
 	call->socket_path = mem_strdup(relay->socket_path);
 	memcpy(call->request_id, request->request_id, strlen(request->request_id) + 1);
 	return call;
@@ -194,6 +198,7 @@ void relay_stop(struct relay *relay)
 {
 	struct call *call;
 
+	relay->stopping = true;
 	while ((call = LIST_FIRST(&relay->calls))) {
 		LIST_REMOVE(call, link);
 		call->relay = NULL;

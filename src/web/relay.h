@@ -17,8 +17,9 @@ struct workerclient_response;
 
 #define RELAY_CALLS_MAX 64 /* threads that wait for the worker; more callers get 503 */
 #define RELAY_RETRY_AFTER_S 5
-#define RELAY_STATUS_TIMEOUT_MS 10000 /* answered from the worker's memory */
-#define RELAY_SYNC_TIMEOUT_MS 660000  /* the longest TimeLimitSec, and time to write it all */
+#define RELAY_STATUS_TIMEOUT_MS 10000  /* answered from the worker's memory */
+#define RELAY_SYNC_TIMEOUT_MS 660000   /* the longest TimeLimitSec, and time to write it all */
+#define RELAY_STOPPING_TIMEOUT_MS 1000 /* the server drains and will not wait longer */
 
 struct relay_order {
 	const char *method, *target; /* copied */
@@ -38,7 +39,8 @@ void relay_freep(struct relay **relay);
 enum http_result relay_call(struct relay *relay, const struct http_request *request,
 	struct http_response *response, const struct relay_order *order);
 
-/* Answers all that wait: a sync with 202 and where its state is, others with 503 SHUTTING_DOWN. */
+/* Answers all that wait: a sync with 202 and where its state is, others with 503 SHUTTING_DOWN. A sync that
+ * is asked for afterwards is started, and answered with 202 as well. */
 void relay_stop(struct relay *relay);
 
 #endif

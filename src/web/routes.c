@@ -82,20 +82,6 @@ static bool may_relay(const struct web *web, const struct http_request *request,
 	return false;
 }
 
-/* A parameter that is absent, 0 or 1; -EINVAL: something else. */
-static int read_switch(const struct http_request *request, const char *name, bool *ret)
-{
-	char value[4];
-
-	*ret = false;
-	if (!http_request_has_parameter(request, name))
-		return 0;
-	if (!http_request_parameter(request, name, value, sizeof(value)) || strlen(value) != 1)
-		return -EINVAL;
-	*ret = value[0] == '1';
-	return value[0] == '0' || *ret ? 0 : -EINVAL;
-}
-
 static enum http_result handle_sync(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
@@ -104,7 +90,8 @@ static enum http_result handle_sync(
 	struct error err = { 0 };
 	bool force, dry_run;
 
-	if (read_switch(request, "force", &force) < 0 || read_switch(request, "dryRun", &dry_run) < 0) {
+	if (http_request_switch(request, "force", &force) < 0 ||
+		http_request_switch(request, "dryRun", &dry_run) < 0) {
 		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun are 0 or 1");
 		return answer_error(web, request, response, &err);
 	}

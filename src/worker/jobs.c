@@ -98,10 +98,10 @@ void worker_start_refresh(struct worker *worker)
 	refresh->worker = worker;
 	fill_options(worker, &refresh->options, &refresh->progress);
 	worker->slot = WORKER_REFRESHING;
-	atomic_store(&worker->cancelled, false);
+	atomic_store(&worker->cancelled, worker->stopping);
 	if (thread_start(worker->queue, &refresh->job, refresh_run, refresh_done, &refresh->err) < 0) {
 		refresh->result = refresh->err.errnum;
-		refresh_done(&refresh->job);
+		thread_post(worker->queue, &refresh->job, refresh_done);
 	}
 }
 
@@ -161,13 +161,13 @@ static void remember(struct worker *worker, const struct worker_sync *job)
 	history->courses = job->report.courses_published;
 }
 
-/* Who still waits came before the list was read. A dry run publishes no homepage, so it has no answer for
- * them: they get a refresh of their own. */
+/* Who still waits came before the list was read. A dry run publishes no homepage, and one that met another
+ * process's lock read nothing: they have no answer for them, so they get a refresh of their own. */
 static void end_waiting(struct worker *worker, const struct worker_sync *job)
 {
 	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
 
-	if (job->result < 0)
+	if (job->result < 0 && job->err.code != ERROR_SYNC_IN_PROGRESS)
 		answer_waiters(worker, 0, false, &job->err);
 	else if (listed_at_ms)
 		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
@@ -194,17 +194,31 @@ static void worker_sync_done(struct thread_job *thread_job)
 	worker_show_status(worker);
 }
 
+/* No thread, so sync_run() does not tell what became of it. What was before is still true. */
+static void fail_to_start(struct worker *worker, struct worker_sync *job)
+{
+	struct report *report = &job->report;
+
+	job->result = job->err.errnum;
+	report->status = REPORT_FAILED;
+	report->end_ms = time_now_ms();
+	report_add_error(report, "sync", &job->err);
+	report->last_success_ms = worker->history.last_success_ms;
+	report->courses_published = worker->history.courses;
+	report->consecutive_failures = worker->history.consecutive_failures + 1;
+	log_write(LOG_ERR, "sync failed: %s", job->err.message);
+}
+
+/* The job lives until its end comes back by the loop, even if it could not be started: the caller may still
+ * answer with it. */
 static void start_sync_now(struct worker *worker, struct worker_sync *job)
 {
 	worker->slot = WORKER_SYNCING;
 	worker->sync = job;
 	atomic_store(&worker->cancelled, worker->stopping);
 	if (thread_start(worker->queue, &job->job, worker_sync_run, worker_sync_done, &job->err) < 0) {
-		job->result = job->err.errnum;
-		job->report.status = REPORT_FAILED;
-		report_add_error(&job->report, "sync", &job->err);
-		worker_sync_done(&job->job);
-		return;
+		fail_to_start(worker, job);
+		thread_post(worker->queue, &job->job, worker_sync_done);
 	}
 	worker_show_status(worker);
 }

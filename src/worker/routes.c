@@ -27,18 +27,6 @@ static bool refuse(struct worker *worker, const struct http_request *request, st
 	return false;
 }
 
-/* ?force and ?dryRun: absent, 0 or 1. False: something else was given. */
-static bool read_switch(const struct http_request *request, const char *name, bool *ret)
-{
-	char value[8];
-
-	*ret = false;
-	if (!http_request_parameter(request, name, value, sizeof(value)))
-		return true;
-	*ret = strcmp(value, "1") == 0;
-	return *ret || strcmp(value, "0") == 0;
-}
-
 /* RFC 7240: tokens separated by commas; case-insensitive. */
 static bool prefers_async(const struct http_request *request)
 {
@@ -56,9 +44,10 @@ static enum http_result handle_sync(
 
 	if (refuse(worker, request, response))
 		return HTTP_DONE;
-	if (!read_switch(request, "force", &force) || !read_switch(request, "dryRun", &dry_run)) {
+	if (http_request_switch(request, "force", &force) < 0 ||
+		http_request_switch(request, "dryRun", &dry_run) < 0) {
 		answer_error(response, request->request_id, ERROR_BAD_REQUEST, -EINVAL,
-			"force and dryRun take 1 or 0");
+			"force and dryRun are 0 or 1");
 		return HTTP_DONE;
 	}
 	if (worker->sync || worker->next) {

@@ -114,7 +114,7 @@ void worker_stop(void *arg)
 	atomic_store(&worker->cancelled, true);
 }
 
-void worker_finish(struct worker *worker, unsigned timeout_ms)
+bool worker_finish(struct worker *worker, unsigned timeout_ms)
 {
 	uint64_t deadline = time_mono_ms() + timeout_ms, now;
 
@@ -124,4 +124,5 @@ void worker_finish(struct worker *worker, unsigned timeout_ms)
 		if (poll(&poll_fd, 1, (int)(deadline - now)) > 0)
 			thread_queue_dispatch(worker->queue);
 	}
+	return thread_queue_pending(worker->queue) == 0;
 }

@@ -39,7 +39,8 @@ void worker_set_may_leave(struct worker *worker, bool may_leave);
 /* daemon_stop: cancels the running job, so that its caller is answered within the drain time. */
 void worker_stop(void *worker);
 
-/* After the loop has ended: waits for a job that nobody waits for, at most `timeout_ms`. */
-void worker_finish(struct worker *worker, unsigned timeout_ms);
+/* After the loop has ended: waits for a job that nobody waits for, at most `timeout_ms`. False: it still runs
+ * and uses worker and configuration, so that neither may be freed any more. */
+bool worker_finish(struct worker *worker, unsigned timeout_ms);
 
 #endif

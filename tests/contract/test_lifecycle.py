@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Starting, stopping and not being configured: what a caller and an operator see."""
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -78,6 +79,14 @@ class Termination(StackTest):
         self.assertEqual(self.stack.worker.stop(signal.SIGINT), 0)
 
 
+    def test_a_signal_right_after_the_start_is_a_clean_end(self) -> None:
+        assert self.stack.worker and self.stack.web
+        self.assertEqual((self.stack.web.stop(), self.stack.worker.stop()), (0, 0))
+        for _ in range(10):
+            for daemon in (self.stack.start_worker, self.stack.start_web):
+                self.assertEqual(daemon().stop(), 0)
+
+
 class Unconfigured(unittest.TestCase):
     def setUp(self) -> None:
         self.hemera = Stub("--courses", "1")
@@ -119,6 +128,17 @@ class CommandLines(unittest.TestCase):
             done = self.run_program(program, "--config=/dev/null")
             self.assertEqual(done.returncode, 64)
             self.assertIn("--listen", done.stderr)
+
+    def test_the_worker_whose_calls_need_no_token_refuses_tcp(self) -> None:
+        done = self.run_program("aither-worker", "--config=/dev/null", "--listen=127.0.0.1:0")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("unix sockets only", done.stderr)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            shell = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$2" --config=/dev/null'
+            done = subprocess.run(["/bin/sh", "-c", shell, "sh", str(listener.fileno()), BUILD / "aither-worker"],
+                                  pass_fds=[listener.fileno()], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("unix sockets only", done.stderr)
 
     def test_check_config_lists_all_problems_at_once(self) -> None:
         stub = Stub("--courses", "1")

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "http/server.h"
 #include "loopback.h"
 
@@ -171,6 +172,28 @@ static void request_ids_are_kept_when_well_formed(void **state)
 	app_stop(&app);
 }
 
+/* Whoever sends half a request to every connection there is must not shut out the others for long. */
+static void an_unfinished_request_makes_room_for_those_who_wait(void **state)
+{
+	struct app app;
+	char answer[4096];
+
+	(void)state;
+	app_start(&app, 2);
+	int fds[2] = { client_open(&app), client_open(&app) };
+	client_send(fds[0], "GET /hello HTTP/1.1\r\nHost");
+	client_send(fds[1], "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc");
+	while (server_connections(app.server) < 2)
+		server_turn(app.server);
+	uint64_t began = time_mono_ms();
+	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
+	assert_answer(answer, "hello");
+	assert_in_range(time_mono_ms() - began, 0, SERVER_REQUEST_TIMEOUT_S * 1000 * 2 / 3);
+	close(fds[0]);
+	close(fds[1]);
+	app_stop(&app);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -179,6 +202,7 @@ int main(void)
 		cmocka_unit_test(a_client_that_sends_too_much_still_reads_its_413),
 		cmocka_unit_test(head_has_the_length_and_no_body),
 		cmocka_unit_test(request_ids_are_kept_when_well_formed),
+		cmocka_unit_test(an_unfinished_request_makes_room_for_those_who_wait),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's slot over a real socket. Syncs and threads are played by this file: a job that has been
+ * started runs when the test says so, or gets no thread at all. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "http/server.h"
+#include "sync/sync.h"
+#include "worker/internal.h"
+
+#define ASYNC "Prefer: respond-async\r\n"
+
+struct thread_queue {
+	int fd;
+	struct thread_job *first, *started; /* come back; not yet run */
+	size_t pending;
+};
+
+static struct {
+	bool no_threads;
+	enum error_code sync_code; /* 0: the sync succeeds */
+	unsigned syncs, refreshes;
+	bool was_cancelled; /* the last job, when it ran */
+} fake;
+
+/* ---- base/thread.h ---- */
+
+int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
+{
+	(void)err;
+	*ret_queue = mem_zalloc(sizeof(**ret_queue));
+	(*ret_queue)->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return 0;
+}
+
+void thread_queue_freep(struct thread_queue **queue)
+{
+	close((*queue)->fd);
+	free(STEAL(*queue));
+}
+
+int thread_queue_fd(const struct thread_queue *queue)
+{
+	return queue->fd;
+}
+
+size_t thread_queue_pending(const struct thread_queue *queue)
+{
+	return queue->pending;
+}
+
+static void come_back(struct thread_queue *queue, struct thread_job *job)
+{
+	struct thread_job **last = &queue->first;
+
+	while (*last)
+		last = &(*last)->next;
+	job->next = NULL;
+	*last = job;
+	eventfd_write(queue->fd, 1);
+}
+
+void thread_post(struct thread_queue *queue, struct thread_job *message, thread_function *done)
+{
+	*message = (struct thread_job){ .done = done, .queue = queue };
+	come_back(queue, message);
+}
+
+int thread_start(struct thread_queue *queue, struct thread_job *job, thread_function *run,
+	thread_function *done, struct error *err)
+{
+	if (fake.no_threads)
+		return error_set(err, -EAGAIN, "cannot start a thread");
+	assert_null(queue->started); /* one job at a time */
+	*job = (struct thread_job){ .run = run, .done = done, .queue = queue };
+	queue->started = job;
+	queue->pending++;
+	return 0;
+}
+
+void thread_queue_dispatch(struct thread_queue *queue)
+{
+	eventfd_t ignored;
+
+	eventfd_read(queue->fd, &ignored);
+	while (queue->first) {
+		struct thread_job *job = queue->first;
+		queue->first = job->next;
+		queue->pending -= job->run ? 1 : 0;
+		job->done(job);
+	}
+}
+
+/* ---- sync/sync.h ---- */
+
+const char *sync_phase_name(enum sync_phase phase)
+{
+	(void)phase;
+	return "list";
+}
+
+int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err)
+{
+	fake.syncs++;
+	fake.was_cancelled = atomic_load(options->cancelled);
+	if (fake.sync_code)
+		return error_fail(err, fake.sync_code, -EBUSY, "no sync now");
+	ret_report->status = REPORT_SUCCESS;
+	if (options->dry_run)
+		return 0;
+	atomic_store(&options->progress->listed_at_ms, 1000);
+	options->on_listed(options->on_listed_arg);
+	return 0;
+}
+
+int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err)
+{
+	fake.refreshes++;
+	fake.was_cancelled = atomic_load(options->cancelled);
+	if (fake.was_cancelled)
+		return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
+	*ret_refreshed = (struct sync_refreshed){ .fetched_at_ms = 2000 };
+	return 0;
+}
+
+int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err)
+{
+	(void)output_directory;
+	(void)err;
+	*ret_history =
+		(struct sync_history){ .last_success_ms = 3000, .consecutive_failures = 2, .courses = 7 };
+	return 0;
+}
+
+void sync_history_done(struct sync_history *history)
+{
+	json_free(history->last_report);
+}
+
+/* ---- a worker and its callers ---- */
+
+struct place {
+	struct config config;
+	struct worker *worker;
+	struct sockaddr_in address;
+};
+
+static int place_setup(void **state)
+{
+	struct place *place = mem_zalloc(sizeof(*place));
+	socklen_t length = sizeof(place->address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(&fake, 0, sizeof(fake));
+	assert_int_equal(
+		worker_new(&place->worker, &(struct worker_options){ .config = &place->config }, NULL), 0);
+	place->address =
+		(struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)&place->address, length), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	getsockname(fd, (struct sockaddr *)&place->address, &length);
+	server_listen(worker_server(place->worker), fd);
+	alarm(30);
+	*state = place;
+	return 0;
+}
+
+static void turn(const struct place *place)
+{
+	server_turn(worker_server(place->worker));
+}
+
+/* Lets the job that was started do its work and come back. */
+static void run_job(const struct place *place)
+{
+	struct thread_queue *queue = place->worker->queue;
+
+	while (!queue->started)
+		turn(place);
+	struct thread_job *job = STEAL(queue->started);
+	job->run(job);
+	come_back(queue, job);
+	while (queue->first)
+		turn(place);
+}
+
+static int place_teardown(void **state)
+{
+	struct place *place = *state;
+
+	while (place->worker->queue->started)
+		run_job(place);
+	worker_freep(&place->worker);
+	free(place);
+	alarm(0);
+	return 0;
+}
+
+static int ask(const struct place *place, const char *target, const char *headers)
+{
+	CLEANUP(mem_freep)
+	char *request = mem_printf(
+		"%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", target, headers ? headers : "");
+	uint64_t before = server_requests(worker_server(place->worker));
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&place->address, sizeof(place->address)), 0);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	while (server_requests(worker_server(place->worker)) == before)
+		turn(place);
+	return fd;
+}
+
+static void assert_answer(const struct place *place, int fd, const char *first, const char *second)
+{
+	CLEANUP(buf_done) struct buf answer = BUF_INIT(1 << 20);
+	struct pollfd entry = { .fd = fd, .events = POLLIN };
+	char chunk[4096];
+
+	for (ssize_t n = 1; n > 0;) {
+		while (poll(&entry, 1, 0) == 0)
+			turn(place);
+		n = recv(fd, chunk, sizeof(chunk), 0);
+		if (n > 0)
+			buf_append(&answer, chunk, (size_t)n);
+	}
+	close(fd);
+	if (!strstr(buf_text(&answer), first) || !strstr(buf_text(&answer), second))
+		fail_msg("expected \"%s\" and \"%s\", got: %s", first, second, buf_text(&answer));
+}
+
+static void a_sync_without_a_thread_is_a_failed_sync(void **state)
+{
+	struct place *place = *state;
+
+	fake.no_threads = true;
+	assert_answer(place, ask(place, "POST /api/sync", NULL), "HTTP/1.1 500 ", "cannot start a thread");
+	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"failed\"", "\"consecutiveFailures\":3");
+	/* The caller who does not wait is told that it began, and learns the rest from the status. */
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"consecutiveFailures\":4",
+		"\"lastSuccessTime\":\"1970-01-01T00:00:03.000Z\"");
+	fake.no_threads = false;
+	int sync = ask(place, "POST /api/sync", NULL);
+	run_job(place);
+	assert_answer(place, sync, "HTTP/1.1 200 ", "\"success\"");
+}
+
+static void a_switch_that_is_neither_0_nor_1_starts_nothing(void **state)
+{
+	struct place *place = *state;
+
+	assert_answer(place, ask(place, "POST /api/sync?force=yes-of-course", NULL), "HTTP/1.1 400 ",
+		"\"BAD_REQUEST\"");
+	assert_answer(place, ask(place, "POST /api/sync?dryRun=", NULL), "HTTP/1.1 400 ", "\"BAD_REQUEST\"");
+	assert_null(place->worker->sync);
+}
+
+static void a_refresh_without_a_thread_is_an_error_and_the_next_one_works(void **state)
+{
+	struct place *place = *state;
+
+	fake.no_threads = true;
+	assert_answer(place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 500 ", "cannot start");
+	fake.no_threads = false;
+	int refresh = ask(place, "POST /internal/refresh", NULL);
+	run_job(place);
+	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
+}
+
+static void a_sync_cancels_a_refresh_and_answers_its_callers(void **state)
+{
+	struct place *place = *state;
+	int refresh = ask(place, "POST /internal/refresh", NULL);
+	int sync = ask(place, "POST /api/sync", NULL);
+
+	assert_answer(place, ask(place, "POST /api/sync", NULL), "HTTP/1.1 409 ", "retry-after: 5\r\n");
+	assert_answer(place, ask(place, "GET /api/sync", NULL), "HTTP/1.1 200 ", "\"running\"");
+	run_job(place);
+	assert_true(fake.was_cancelled);
+	run_job(place);
+	assert_false(fake.was_cancelled);
+	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:01.000Z\"");
+	assert_answer(place, sync, "HTTP/1.1 200 ", "\"success\"");
+	assert_int_equal(fake.syncs, 1);
+	assert_int_equal(fake.refreshes, 1);
+}
+
+static void a_refresh_never_meets_the_lock_of_another_process(void **state)
+{
+	struct place *place = *state;
+	int sync = ask(place, "POST /api/sync", NULL), refresh = ask(place, "POST /internal/refresh", NULL);
+
+	fake.sync_code = ERROR_SYNC_IN_PROGRESS;
+	run_job(place);
+	assert_answer(place, sync, "HTTP/1.1 409 ", "\"SYNC_IN_PROGRESS\"");
+	run_job(place);
+	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
+}
+
+static void what_begins_after_the_stop_is_cancelled(void **state)
+{
+	struct place *place = *state;
+	int sync = ask(place, "POST /api/sync?dryRun=1", NULL);
+	int refresh = ask(place, "POST /internal/refresh", NULL);
+
+	worker_stop(place->worker);
+	run_job(place); /* it was done already and ends well */
+	assert_answer(place, sync, "HTTP/1.1 200 ", "\"success\"");
+	run_job(place);
+	assert_answer(place, refresh, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+	assert_answer(place, ask(place, "POST /api/sync", NULL), "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+}
+
+static void a_job_that_outlives_the_end_is_reported(void **state)
+{
+	struct place *place = *state;
+
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	assert_false(worker_finish(place->worker, 10));
+	run_job(place);
+	assert_true(worker_finish(place->worker, 10));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_sync_without_a_thread_is_a_failed_sync, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_switch_that_is_neither_0_nor_1_starts_nothing, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_refresh_without_a_thread_is_an_error_and_the_next_one_works,
+			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_sync_cancels_a_refresh_and_answers_its_callers, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_refresh_never_meets_the_lock_of_another_process, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_begins_after_the_stop_is_cancelled, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_job_that_outlives_the_end_is_reported, place_setup, place_teardown),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

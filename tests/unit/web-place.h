@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_TESTS_WEB_PLACE_H
+#define AITHER_TESTS_WEB_PLACE_H
+
+/*
+ * aither-web over a real socket, with an output directory of its own and a worker that is played here: the
+ * two functions of base/workerclient.h are this file's when the test is linked.
+ */
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/config.h"
+
+struct web;
+
+#define TOKEN "0123456789abcdef"
+
+/* The worker: every call counts itself, waits for a permit where calls are held, and says `answer`. */
+struct worker_part {
+	int permits, arrived; /* eventfds: one counts down, the other wakes the loop */
+	atomic_bool held;
+	atomic_uint calls;
+	atomic_int status;    /* 0: cannot be reached */
+	pthread_mutex_t lock; /* guards the texts of the last call */
+	char target[128], prefer[64];
+	unsigned timeout_ms;
+};
+extern struct worker_part worker;
+
+struct place {
+	char root[32];
+	char *index; /* owned */
+	struct config config;
+	struct web *web;
+	struct sockaddr_in address;
+};
+
+int place_setup(void **state);
+int place_teardown(void **state);
+void place_start(struct place *place); /* the program; until then place->config may be changed */
+
+/* The German homepage, as if written age_s ago (negative: in time to come). */
+void place_publish(const struct place *place, const char *text, int age_s);
+
+/* A connection on which the request has been sent. */
+int ask(const struct place *place, const char *request);
+int ask_home(const struct place *place);
+int ask_sync(const struct place *place, const char *target);
+
+char *answer_of(const struct place *place, int fd); /* to the end of the connection, which it closes; owned */
+void assert_answer(const struct place *place, int fd, const char *first, const char *second);
+
+void wait_for_calls(const struct place *place, unsigned calls); /* to the worker, since the start */
+void wait_for_connections(const struct place *place, size_t connections);
+void worker_release(unsigned calls); /* lets calls go that are held */
+
+#endif
