@@ -33,7 +33,7 @@ static int run(const struct command *command, const char *config_path, int argc,
 
 	config_load(&config, config_path, CONFIG_CLI);
 	if (command->needs_worker && !config_is_usable(&config)) {
-		CLEANUP(mem_freep) char *problems = config_problems_text(&config);
+		CLEANUP(mem_freep) char *problems = config_problems_text(&config, "\n");
 
 		fprintf(stderr, "%s\n", problems);
 		return COMMAND_NOT_CONFIGURED;

@@ -207,11 +207,11 @@ const char *config_shipped_templates(void)
 	return directory && *directory ? directory : AITHER_TEMPLATES_DIR;
 }
 
-char *config_problems_text(const struct config *config)
+char *config_problems_text(const struct config *config, const char *separator)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(CONFIG_PROBLEMS_MAX * (ERROR_MESSAGE_MAX + 1));
 
 	for (size_t i = 0; i < config->problems.count; i++)
-		buf_printf(&text, "%s\n", config->problems.text[i]);
+		buf_printf(&text, "%s%s", i > 0 ? separator : "", config->problems.text[i]);
 	return buf_take(&text);
 }

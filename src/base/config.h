@@ -90,8 +90,8 @@ void config_done(struct config *config);
 /* Can the program do its work? False when a required value is missing or a value given is wrong. */
 bool config_is_usable(const struct config *config);
 
-/* All problems, one a line; owned. */
-char *config_problems_text(const struct config *config);
+/* All problems with `separator` between them ("\n", "; "); owned. */
+char *config_problems_text(const struct config *config, const char *separator);
 
 /* "hemera-api-key"; config_secret_find returns -1 for an unknown name. */
 const char *config_secret_name(enum config_secret secret);

@@ -90,8 +90,10 @@ void thread_queue_dispatch(struct thread_queue *queue)
 	/* `done` may free its job, start others, and with the last job even free the queue. */
 	while (job) {
 		struct thread_job *next = job->next;
-		if (job->run)
+		if (job->run) {
+			pthread_join(job->thread, NULL);
 			queue->pending--;
+		}
 		job->done(job);
 		job = next;
 	}
@@ -112,20 +114,18 @@ static void *thread_main(void *arg)
 }
 
 /* Signals belong to the loop, which reads them from a signalfd: a thread must not take one away. */
-static int create_detached(struct thread_job *job)
+static int create_thread(struct thread_job *job)
 {
 	pthread_attr_t attributes;
 	sigset_t all, before;
-	pthread_t thread;
 
 	int result = pthread_attr_init(&attributes);
 	if (result != 0)
 		return -result;
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
-	result = pthread_create(&thread, &attributes, thread_main, job);
+	result = pthread_create(&job->thread, &attributes, thread_main, job);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return -result;
@@ -135,7 +135,7 @@ int thread_start(struct thread_queue *queue, struct thread_job *job, thread_func
 	thread_function *done, struct error *err)
 {
 	*job = (struct thread_job){ .run = run, .done = done, .queue = queue };
-	int result = create_detached(job);
+	int result = create_thread(job);
 	if (result < 0)
 		return error_set(err, -EAGAIN, "cannot start a thread: %s", strerror(-result));
 	/* Not before: the job may be back already, but only this loop can dispatch it. */

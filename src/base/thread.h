@@ -13,6 +13,7 @@
  * The loop watches thread_queue_fd() for reading and calls thread_queue_dispatch().
  */
 
+#include <pthread.h>
 #include <stddef.h>
 
 struct error;
@@ -25,6 +26,7 @@ struct thread_job { /* embedded in the caller's struct; all members private to t
 	thread_function *run, *done;
 	struct thread_queue *queue;
 	struct thread_job *next;
+	pthread_t thread;
 };
 
 int thread_queue_new(struct thread_queue **ret_queue, struct error *err); /* owned */
@@ -36,7 +38,7 @@ int thread_queue_fd(const struct thread_queue *queue);  /* an eventfd, borrowed 
 void thread_queue_dispatch(struct thread_queue *queue); /* on the loop: calls done of all that came back */
 size_t thread_queue_pending(const struct thread_queue *queue); /* `done` not yet called; loop only */
 
-/* Runs `run` on a new detached thread with all signals blocked, then `done` on the loop. -EAGAIN when
+/* Runs `run` on a new thread with all signals blocked, then `done` on the loop. -EAGAIN when
  * the system gives no thread: then neither is called. */
 int thread_start(struct thread_queue *queue, struct thread_job *job, thread_function *run,
 	thread_function *done, struct error *err);

@@ -99,7 +99,7 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 
 int daemon_check_config(const struct config *config)
 {
-	CLEANUP(mem_freep) char *problems = config_problems_text(config);
+	CLEANUP(mem_freep) char *problems = config_problems_text(config, "\n");
 
 	if (config->problems.count == 0) {
 		puts("configuration is fine");

@@ -179,7 +179,7 @@ static void note_failure(struct live *live, const struct error *err)
 {
 	live->no_refresh_until_ms = time_mono_ms() + LIVE_BACK_OFF_MS;
 	if (!live->failing)
-		log_write(LOG_WARNING, "the homepage shows older data: %s", err->message);
+		log_write(LOG_WARNING, "the homepage cannot be refreshed: %s", err->message);
 	live->failing = true;
 }
 

@@ -76,7 +76,7 @@ static bool may_relay(const struct web *web, const struct http_request *request,
 		return false;
 	if (config_is_usable(web->options.config))
 		return true;
-	CLEANUP(mem_freep) char *problems = config_problems_text(web->options.config);
+	CLEANUP(mem_freep) char *problems = config_problems_text(web->options.config, "; ");
 	error_fail(&err, ERROR_NOT_CONFIGURED, -ENOKEY, "%s", problems);
 	envelope_error(response, request->request_id, &err, NULL);
 	return false;

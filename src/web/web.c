@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "http/daemon.h"
 #include "http/server.h"
 #include "web/internal.h"
@@ -13,11 +14,30 @@
 #include "web/relay.h"
 #include "web/site.h"
 
+#define STATUS_INTERVAL_MS 60000
+
 static void on_queue(void *arg)
 {
 	struct web *web = arg;
 
 	thread_queue_dispatch(web->queue);
+}
+
+/* For `systemctl status`. What is wrong with the configuration is said there already, by the main. */
+static void show_status(void *arg)
+{
+	const struct web *web = arg;
+	int64_t look_ms = live_last_look_ms(web->live);
+	char when[TIME_TEXT_SIZE];
+
+	if (!config_is_usable(web->options.config))
+		return;
+	if (look_ms == 0) {
+		daemon_status("nothing has been published yet");
+		return;
+	}
+	time_format(look_ms, when);
+	daemon_status("serving the courses as of %s", when);
 }
 
 static void make_parts(struct web *web)
@@ -35,8 +55,6 @@ static void make_parts(struct web *web)
 		.wait_ms = config->web.live_wait_s * 1000,
 		.may_ask = config_is_usable(config),
 	});
-	if (live_last_look_ms(web->live) == 0)
-		daemon_status("nothing has been published yet");
 }
 
 int web_new(struct web **ret_web, const struct web_options *options, struct error *err)
@@ -63,6 +81,8 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 		return result;
 	server_watch(web->server, thread_queue_fd(web->queue), on_queue, web);
 	make_parts(web);
+	show_status(web);
+	server_every(web->server, STATUS_INTERVAL_MS, show_status, web);
 	*ret_web = STEAL(web);
 	return 0;
 }

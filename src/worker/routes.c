@@ -19,7 +19,7 @@ static bool refuse(struct worker *worker, const struct http_request *request, st
 		return true;
 	}
 	if (!config_is_usable(worker->options.config)) {
-		CLEANUP(mem_freep) char *problems = config_problems_text(worker->options.config);
+		CLEANUP(mem_freep) char *problems = config_problems_text(worker->options.config, "; ");
 
 		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
 		return true;

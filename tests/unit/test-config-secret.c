@@ -183,7 +183,7 @@ static void a_wrong_secret_is_reported_once_and_never_shown(void **state)
 		CLEANUP(config_done) struct config config = { 0 };
 		scratch_put("aither.hemera-api-key", rows[i].content);
 		load(&config, CONFIG_WORKER);
-		CLEANUP(mem_freep) char *problems = config_problems_text(&config);
+		CLEANUP(mem_freep) char *problems = config_problems_text(&config, "\n");
 		if (config.problems.count != 1 || strstr(problems, "swordfish") ||
 			!strstr(problems, "credential aither.hemera-api-key: "))
 			fail_msg("%s: %s", rows[i].name, problems);

@@ -396,7 +396,7 @@ static void a_file_full_of_nonsense_has_a_bounded_list(void **state)
 		"There are more problems, which are not listed.");
 	/* The last one had no room, but it counts. */
 	assert_false(config_is_usable(&config));
-	CLEANUP(mem_freep) char *all = config_problems_text(&config);
+	CLEANUP(mem_freep) char *all = config_problems_text(&config, "\n");
 	assert_non_null(strstr(all, "unknown key Colour48\n"));
 }
 
