@@ -17,8 +17,8 @@ static const struct {
 	const char *fresh, *stale, *unknown;
 } sentences[LANGUAGES] = {
 	[LANGUAGE_DE] = { "<p class=\"status\">Stand: %s Uhr</p>",
-		"<p class=\"notice\" role=\"status\">Hemera ist zurzeit nicht erreichbar. Die Angaben sind "
-		"vom Stand %s Uhr.</p>",
+		"<p class=\"notice\" role=\"status\">Hemera ist zurzeit nicht erreichbar. "
+		"Stand der Angaben: %s Uhr.</p>",
 		"<p class=\"notice\" role=\"status\">Hemera ist zurzeit nicht erreichbar. Gezeigt werden die "
 		"zuletzt bekannten Angaben.</p>" },
 	[LANGUAGE_EN] = { "<p class=\"status\">as of %s</p>",
