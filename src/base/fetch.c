@@ -50,6 +50,7 @@ struct fetch {
 	struct slot *slots;
 	size_t slot_count, active, queued;
 	struct pending *first, *last; /* not yet sent */
+	uint64_t wake_mono_ms;
 };
 
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
@@ -69,7 +70,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 }
 
 /* What is the same for every request. Left as libcurl has it: verification of certificates on, redirects,
- * cookies, .netrc and HTTP/0.9 off, and the proxy from the environment, which operators expect. */
+ * cookies, .netrc and HTTP/0.9 off. */
 static int init_slot(struct slot *slot, const struct fetch_options *options)
 {
 	CURL *easy = curl_easy_init();
@@ -105,6 +106,7 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
 	curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max);
 	curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max);
+	fetch->wake_mono_ms = UINT64_MAX;
 	fetch->slot_count = options->connections_max;
 	fetch->slots = mem_zalloc(fetch->slot_count * sizeof(*fetch->slots));
 	for (size_t i = 0; i < fetch->slot_count; i++) {
@@ -144,9 +146,11 @@ void fetch_freep(struct fetch **fetch_pointer)
 
 	if (!fetch)
 		return;
-	/* All slots are at rest: fetch_run returns only when every request that it sent is answered. */
-	for (size_t i = 0; i < fetch->slot_count; i++)
+	for (size_t i = 0; i < fetch->slot_count; i++) {
+		if (fetch->slots[i].request)
+			free(release_slot(fetch, &fetch->slots[i]));
 		curl_easy_cleanup(fetch->slots[i].easy);
+	}
 	while (fetch->first)
 		free(take_queued(fetch));
 	curl_multi_cleanup(fetch->multi);
@@ -219,14 +223,16 @@ static void set_method(struct slot *slot, const struct pending *request)
 }
 
 /* HTTP/2 by ALPN only: a server that knows no h2c closes the connection when asked for it. Waiting for a
- * connection that may carry many requests pays only where HTTP/2 is possible. */
-static void set_version(struct slot *slot, const char *url)
+ * connection that may carry many requests pays only where HTTP/2 is possible. Operators expect the proxy of
+ * the environment to be used, but a proxy would read what http carries: the API key. */
+static void set_connection(struct slot *slot, const char *url)
 {
 	bool is_https = strncasecmp(url, "https:", 6) == 0;
 
 	curl_easy_setopt(slot->easy, CURLOPT_HTTP_VERSION,
 		(long)(is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, (long)is_https);
+	curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, is_https ? NULL : "*");
 }
 
 static void start(struct fetch *fetch, struct slot *slot, struct pending *request)
@@ -239,7 +245,7 @@ static void start(struct fetch *fetch, struct slot *slot, struct pending *reques
 	for (size_t i = 0; i < request->header_count; i++, header += strlen(header) + 1)
 		add_header(slot, header);
 	set_method(slot, request);
-	set_version(slot, url);
+	set_connection(slot, url);
 	curl_easy_setopt(slot->easy, CURLOPT_URL, url);
 	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
 	curl_easy_setopt(slot->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_max);
@@ -334,28 +340,50 @@ static int slice_until(uint64_t until_ms)
 	return until_ms - now < POLL_SLICE_MS ? (int)(until_ms - now) : POLL_SLICE_MS;
 }
 
-void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled)
+void fetch_wake_at(struct fetch *fetch, uint64_t mono_ms)
+{
+	fetch->wake_mono_ms = mono_ms;
+}
+
+void fetch_cancel(struct fetch *fetch)
+{
+	answer_all(fetch, FETCH_CANCELLED, "cancelled");
+}
+
+static int poll_ms(const struct fetch *fetch, uint64_t deadline_mono_ms)
+{
+	bool is_first = deadline_mono_ms && deadline_mono_ms < fetch->wake_mono_ms;
+
+	return slice_until(is_first ? deadline_mono_ms : fetch->wake_mono_ms);
+}
+
+/* Sends, receives and answers what is possible now. */
+static void step(struct fetch *fetch)
 {
 	int running;
 
+	start_queued(fetch);
+	if (curl_multi_perform(fetch->multi, &running) != CURLM_OK)
+		abort(); /* only without memory or after misuse */
+	collect(fetch);
+}
+
+void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled)
+{
 	for (;;) {
 		if (is_cancelled(cancelled)) {
-			answer_all(fetch, FETCH_CANCELLED, "cancelled");
+			fetch_cancel(fetch);
 			return;
 		}
 		if (deadline_mono_ms && time_mono_ms() >= deadline_mono_ms) {
 			answer_all(fetch, FETCH_TIMEOUT, "the time limit has passed");
 			return;
 		}
-		start_queued(fetch);
-		if (curl_multi_perform(fetch->multi, &running) != CURLM_OK)
-			abort(); /* only without memory or after misuse */
-		collect(fetch);
-		if (fetch_pending(fetch) == 0)
+		step(fetch);
+		if (fetch_pending(fetch) == 0 || time_mono_ms() >= fetch->wake_mono_ms)
 			return;
 		if (!fetch->first || fetch->active == fetch->slot_count)
-			curl_multi_poll(fetch->multi, NULL, 0,
-				deadline_mono_ms ? slice_until(deadline_mono_ms) : POLL_SLICE_MS, NULL);
+			curl_multi_poll(fetch->multi, NULL, 0, poll_ms(fetch, deadline_mono_ms), NULL);
 	}
 }
 

@@ -8,12 +8,14 @@
  *
  *	fetch_new(&f, &options, err);
  *	fetch_add(f, &request, on_result, arg);      any number, also from on_result
- *	fetch_run(f, deadline_ms, &cancelled);       returns when none is left, at the deadline, on cancel
+ *	fetch_run(f, deadline_ms, &cancelled);       returns when none is left, at the deadline, on cancel,
+ *	                                             or when it is woken (fetch_wake_at)
  *
  * Fixed for every request: no redirects, https with verification and http (callers decide where http
  * is permitted), no other protocol, no HTTP/0.9, HTTP/2 only where ALPN offers it, gzip accepted,
  * bodies capped in the write callback after decompression, no signals (but OpenSSL may raise SIGPIPE:
- * block or ignore it, as base/thread does). The proxy variables of the environment count, see curl(1).
+ * block or ignore it, as base/thread does). The proxy variables of the environment count for https, see
+ * curl(1); an http request would show its headers to the proxy, and goes to this machine anyway.
  */
 
 #include <stdatomic.h>
@@ -74,6 +76,13 @@ size_t fetch_pending(const struct fetch *fetch);
  * every pending request, and what callbacks add then, is answered with FETCH_TIMEOUT or FETCH_CANCELLED.
  * `cancelled` may be NULL; a change is seen within 100 ms. */
 void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled);
+
+/* Makes fetch_run return at that time though requests are under way; they go on when it is called again.
+ * 0: at once, UINT64_MAX: not. Also from a callback; stays until it is changed. */
+void fetch_wake_at(struct fetch *fetch, uint64_t mono_ms);
+
+/* Answers whatever is pending with FETCH_CANCELLED. Not from a callback. */
+void fetch_cancel(struct fetch *fetch);
 
 /* Waits for some time without requests; false when cancelled meanwhile. */
 bool fetch_sleep(uint64_t until_mono_ms, const atomic_bool *cancelled);

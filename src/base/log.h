@@ -25,7 +25,7 @@ struct log_field {
 #define LOG_EVENT_MANIFEST_DAMAGED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e03"
 #define LOG_EVENT_NOT_CONFIGURED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e04"
 #define LOG_EVENT_MASS_DELETE_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e05"
-#define LOG_EVENT_AUTH_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e06"
+#define LOG_EVENT_KEY_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e06"
 #define LOG_EVENT_SCHEDULED_SYNC_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e07"
 
 /* Call first. `program` is borrowed for the life of the process. */

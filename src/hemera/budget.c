@@ -67,14 +67,20 @@ uint64_t budget_ready_at(const struct budget *budget, bool reserve, uint64_t now
 static bool budget_place(struct budget *budget, int64_t reset_s, uint64_t now_mono_ms, int64_t now_unix_ms)
 {
 	int64_t now_s = now_unix_ms / 1000, until_ms;
+	uint64_t end;
 
 	if (reset_s < now_s - BUDGET_WINDOW_MS || reset_s > now_s + BUDGET_WINDOW_MS)
 		return true;
 	until_ms = reset_s * 1000 - now_unix_ms;
 	if (until_ms <= 0)
 		return false;
-	if (until_ms <= BUDGET_WINDOW_MS + RESET_SLACK_MS)
-		budget->window_end_mono_ms = now_mono_ms + (uint64_t)until_ms;
+	if (until_ms > BUDGET_WINDOW_MS + RESET_SLACK_MS)
+		return true;
+	/* A window that is open now ends within its length, whatever the rounding: so the first answers of a
+	 * window place its end better than later ones, and each says at most too late a time. */
+	end = now_mono_ms + (uint64_t)(until_ms < BUDGET_WINDOW_MS ? until_ms : BUDGET_WINDOW_MS);
+	if (end < budget->window_end_mono_ms)
+		budget->window_end_mono_ms = end;
 	return true;
 }
 
@@ -83,6 +89,9 @@ void budget_answer(struct budget *budget, long limit, long remaining, int64_t re
 {
 	if (budget->under_way > 0)
 		budget->under_way--;
+	/* Hemera's window begins when the request arrives there, not when it was sent. */
+	if (!budget->answered)
+		budget->window_end_mono_ms = now_mono_ms + BUDGET_WINDOW_MS;
 	budget->answered = true;
 	if (limit > 0 && limit <= INT_MAX)
 		budget->limit = (unsigned)limit;
@@ -90,8 +99,6 @@ void budget_answer(struct budget *budget, long limit, long remaining, int64_t re
 		return;
 	if (reset_s >= 0 && !budget_place(budget, reset_s, now_mono_ms, now_unix_ms))
 		return;
-	if (budget->window_end_mono_ms == 0)
-		budget->window_end_mono_ms = now_mono_ms + BUDGET_WINDOW_MS;
 	/* Remaining may or may not count those still under way; the last of them brings the exact number. */
 	budget->left = (unsigned)remaining > budget->under_way ? (unsigned)remaining - budget->under_way : 0;
 }

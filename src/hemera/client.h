@@ -7,7 +7,7 @@
  *
  *	hemera_new(&client, &options, err);
  *	hemera_list(client, &list, on_problem, arg, err);
- *	hemera_details(client, ids, count, on_detail, arg, &retry_after_s);
+ *	hemera_details(client, &wanted, on_detail, arg, &retry_after_s, err);
  *
  * Polite and bounded: the key goes to the configured origin only and into no URL, log or message; no
  * redirects; requests only as the budget permits; retries with exponential backoff and jitter on
@@ -75,14 +75,22 @@ enum hemera_detail_state {
 	HEMERA_DETAIL_DEFERRED, /* budget or time ended before its turn, or the call failed as a whole */
 };
 
-/* Called once for every id, in the order in which answers come, on the calling thread. */
-typedef void hemera_detail(void *arg, size_t index, enum hemera_detail_state state,
+/* Called once for every id, in the order in which answers come, on the calling thread. A negative return
+ * value ends the call: what is under way is dropped, the rest is reported as deferred. */
+typedef int hemera_detail(void *arg, size_t index, enum hemera_detail_state state,
 	const struct json *participants, const struct error *problem);
 
+struct hemera_wanted {          /* all borrowed */
+	const char *const *ids; /* of a list: they stand in URLs as they are */
+	size_t count;
+	size_t due; /* the first so many: when the budget is spent, a new window is waited for; the others are
+		       read only as far as the present one goes */
+};
+
 /* Fetches details in the given order, in parallel. *ret_retry_after_s: seconds until the budget opens again
- * when some were deferred, else 0. Fails as a whole only on 401 and on cancel; before it returns, every id
- * has been reported. The ids are those of a list: they stand in URLs as they are. */
-int hemera_details(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+ * when due ones were deferred, else 0. Fails as a whole only on 401, on cancel and as `detail` says; before
+ * it returns, every id has been reported. */
+int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, hemera_detail *detail,
 	void *arg, unsigned *ret_retry_after_s, struct error *err);
 
 struct hemera_template {
@@ -97,8 +105,8 @@ int hemera_templates(struct hemera *client, struct hemera_template **ret_templat
 void hemera_templates_free(struct hemera_template *templates, size_t count);
 
 /* All participations in a few requests, where Hemera has that route: one call of `detail` for each id of
- * `ids` (one without rows: an empty array), then *ret_available is true. False: nothing was told, use
- * hemera_details (no such route, or rows that cannot be assigned to a course). */
+ * `ids` (one without rows: an empty array) until one is negative, then *ret_available is true. False: nothing
+ * was told, use hemera_details (no such route, or rows that cannot be assigned to a course). */
 int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
 	void *arg, bool *ret_available, struct error *err);
 

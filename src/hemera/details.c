@@ -10,10 +10,10 @@
 #include "hemera/exchange.h"
 
 struct details {
-	const char *const *ids;
+	const struct hemera_wanted *wanted;
 	hemera_detail *detail;
 	void *arg;
-	bool deferred; /* at least one */
+	bool deferred; /* at least one that is due */
 };
 
 /* `data` is the course, or {course} where Hemera is set to its older shape. */
@@ -31,26 +31,24 @@ static int detail_read(
 		inner ? "data.course.participants" : "data.participants", err);
 }
 
-static void details_on_data(struct details *details, size_t index, const struct json *data)
+static int details_on_data(struct details *details, size_t index, const struct json *data)
 {
 	CLEANUP(json_freep) struct json *participants = NULL;
 	struct error problem = { 0 };
 
-	if (detail_read(&participants, data, details->ids[index], &problem) < 0)
-		details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, &problem);
-	else
-		details->detail(details->arg, index, HEMERA_DETAIL_READ, participants, NULL);
+	if (detail_read(&participants, data, details->wanted->ids[index], &problem) < 0)
+		return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, &problem);
+	return details->detail(details->arg, index, HEMERA_DETAIL_READ, participants, NULL);
 }
 
-static void details_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+static int details_on_end(void *arg, size_t index, const struct exchange_answer *answer)
 {
 	struct details *details = arg;
 	enum hemera_detail_state state = HEMERA_DETAIL_FAILED;
 
 	switch (answer->end) {
 	case EXCHANGE_DATA:
-		details_on_data(details, index, answer->data);
-		return;
+		return details_on_data(details, index, answer->data);
 	case EXCHANGE_NOT_FOUND:
 		if (answer->is_hemera)
 			state = HEMERA_DETAIL_NOT_SEEN;
@@ -59,19 +57,26 @@ static void details_on_end(void *arg, size_t index, const struct exchange_answer
 		break;
 	case EXCHANGE_DEFERRED:
 		state = HEMERA_DETAIL_DEFERRED;
-		details->deferred = true;
+		details->deferred |= index < details->wanted->due;
 		break;
 	}
-	details->detail(
+	return details->detail(
 		details->arg, index, state, NULL, state == HEMERA_DETAIL_FAILED ? answer->problem : NULL);
 }
 
-int hemera_details(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, hemera_detail *detail,
 	void *arg, unsigned *ret_retry_after_s, struct error *err)
 {
-	struct details details = { ids, detail, arg, false };
-	struct exchange exchange = { "/api/service/courses/", ids, count, HEMERA_DETAIL_BODY_MAX,
-		details_on_end, &details };
+	struct details details = { wanted, detail, arg, false };
+	struct exchange exchange = {
+		.path = "/api/service/courses/",
+		.ids = wanted->ids,
+		.count = wanted->count,
+		.due = wanted->due,
+		.body_max = HEMERA_DETAIL_BODY_MAX,
+		.done = details_on_end,
+		.arg = &details,
+	};
 	int r = exchange_run(client, &exchange, err);
 
 	if (r < 0)

@@ -74,14 +74,21 @@ static void exchange_send(struct run *run, struct attempt *attempt)
 	fetch_add(client->fetch, &request, exchange_on_result, attempt);
 }
 
+/* When something may be sent that may not be sent now, whatever is answered meanwhile. */
+static uint64_t exchange_next_ms(const struct run *run, uint64_t now)
+{
+	const struct hemera_options *options = &run->client->options;
+	uint64_t ready = budget_ready_at(options->budget, !options->use_reserve, now);
+	uint64_t next = run_next_ms(run, now);
+
+	return next < ready ? ready : next;
+}
+
 /* Sends what may be sent now. */
-static void exchange_fill(struct run *run)
+static void exchange_send_all(struct run *run, uint64_t now)
 {
 	struct hemera *client = run->client;
-	uint64_t now = time_mono_ms();
 
-	if (exchange_is_cancelled(client) || now >= client->options.deadline_mono_ms)
-		return;
 	while (!run->ended && run->under_way < run_places(run)) {
 		struct attempt *attempt = run_take_next(run, now);
 
@@ -95,24 +102,30 @@ static void exchange_fill(struct run *run)
 	}
 }
 
+static void exchange_fill(struct run *run)
+{
+	struct hemera *client = run->client;
+	uint64_t now = time_mono_ms(), next;
+
+	if (exchange_is_cancelled(client) || now >= client->options.deadline_mono_ms)
+		return;
+	exchange_send_all(run, now);
+	next = exchange_next_ms(run, now);
+	/* What was not sent although its time has come waits for an answer. */
+	fetch_wake_at(client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
+}
+
 /* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
 static void exchange_wait(struct run *run)
 {
 	const struct hemera_options *options = &run->client->options;
-	uint64_t now = time_mono_ms(), wake = UINT64_MAX;
+	uint64_t now = time_mono_ms(), wake = exchange_next_ms(run, now);
 	uint64_t ready = budget_ready_at(options->budget, !options->use_reserve, now);
 
-	if (ready > now && ready + WINDOW_MARGIN_MS > options->deadline_mono_ms) {
+	if (ready > now && (!run_has_due(run) || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		run_end_limited(run);
 		return;
 	}
-	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
-		if (attempt->due_mono_ms < wake)
-			wake = attempt->due_mono_ms;
-	if (run->waiting_count < run_places(run) && run->begun < run->exchange->count)
-		wake = now;
-	if (wake < ready)
-		wake = ready;
 	if (wake > options->deadline_mono_ms)
 		wake = options->deadline_mono_ms;
 	if (!fetch_sleep(wake, options->cancelled))
@@ -123,7 +136,7 @@ static void exchange_drive(struct run *run)
 {
 	struct hemera *client = run->client;
 
-	while (!run->ended && (run->waiting || run->begun < run->exchange->count)) {
+	while (!run->ended && (run->under_way > 0 || run->waiting || run->begun < run->exchange->count)) {
 		exchange_fill(run);
 		if (run->under_way > 0)
 			fetch_run(client->fetch, client->options.deadline_mono_ms, client->options.cancelled);
@@ -134,6 +147,7 @@ static void exchange_drive(struct run *run)
 		else
 			exchange_wait(run);
 	}
+	fetch_cancel(client->fetch);
 }
 
 int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err)
@@ -154,25 +168,33 @@ struct exchange_single {
 	struct error *err;
 };
 
-static void exchange_single_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+static int exchange_single_on_end(void *arg, size_t index, const struct exchange_answer *answer)
 {
 	struct exchange_single *single = arg;
 
 	(void)index;
 	if (answer->end == EXCHANGE_DATA) {
 		single->result = single->on_data(single->arg, answer->data, single->err);
-		return;
+		return 0;
 	}
 	single->result = answer->problem->errnum;
 	if (single->err)
 		*single->err = *answer->problem;
+	return 0;
 }
 
 int exchange_get(struct hemera *client, const char *path, size_t body_max, exchange_data *on_data, void *arg,
 	struct error *err)
 {
 	struct exchange_single single = { on_data, arg, 0, err };
-	struct exchange exchange = { path, NULL, 1, body_max, exchange_single_on_end, &single };
+	struct exchange exchange = {
+		.path = path,
+		.count = 1,
+		.due = 1,
+		.body_max = body_max,
+		.done = exchange_single_on_end,
+		.arg = &single,
+	};
 	int r = exchange_run(client, &exchange, err);
 
 	return r < 0 ? r : single.result;

@@ -7,7 +7,7 @@
  * its retries, as the budget permits, until all are answered, the deadline comes or the job is cancelled.
  * It also decides on the origin: the second one, if the first request cannot reach the first one.
  *
- *	struct exchange exchange = { "/api/service/courses/", ids, count, body_max, on_end, arg };
+ *	struct exchange exchange = { .path = "/api/service/courses/", .ids = ids, ... };
  *	exchange_run(client, &exchange, err);
  *
  * Internal to hemera/.
@@ -36,7 +36,7 @@ enum exchange_end {
 	EXCHANGE_DATA,
 	EXCHANGE_NOT_FOUND, /* 404 */
 	EXCHANGE_FAILED,
-	EXCHANGE_DEFERRED, /* not answered: budget, deadline, cancel or a 401 came first */
+	EXCHANGE_DEFERRED, /* not answered: budget, deadline, cancel or a 401 ended the row */
 };
 
 struct exchange_answer {
@@ -46,18 +46,21 @@ struct exchange_answer {
 	const struct error *problem; /* NULL on EXCHANGE_DATA; when deferred, why */
 };
 
-/* All in *answer is borrowed for the call. */
-typedef void exchange_done(void *arg, size_t index, const struct exchange_answer *answer);
+/* All in *answer is borrowed for the call. A negative return value ends the row. */
+typedef int exchange_done(void *arg, size_t index, const struct exchange_answer *answer);
 
 struct exchange {
 	const char *path;
 	const char *const *ids; /* each appended to the path; NULL: the path as it is, count 1 */
-	size_t count, body_max;
+	size_t count;
+	size_t due; /* for these first ones a new window is waited for */
+	size_t body_max;
 	exchange_done *done; /* called once for each index */
 	void *arg;
 };
 
-/* Fails only on 401 (HEMERA_AUTH_FAILED) and on cancel (SHUTTING_DOWN), after all have been reported. */
+/* Fails only on 401 (HEMERA_AUTH_FAILED), on cancel (SHUTTING_DOWN) and as `done` says, after all have been
+ * reported. What is under way then is dropped. */
 int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err);
 
 /* Reads the data of a single request; the return value is handed on. */

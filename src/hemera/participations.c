@@ -5,18 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hemera/exchange.h"
+#include "hemera/reply.h"
 
-#define PARTICIPATIONS_MAX \
-	100000 /* rows held in memory, about 1 KB each; with more the details serve better */
+/* Rows: 80 requests, which a window of 100 has room for. They are read in one sync or not at all, so with
+ * more of them no sync would ever get them; the details come one by one. */
+#define PARTICIPATIONS_MAX 40000
+
+/* Of one course, as large as its detail may be. */
+#define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
 
 struct wanted {
-	const char *id;    /* borrowed */
-	size_t index;      /* in the caller's order */
-	struct json *rows; /* owned; an array */
+	const char *id;  /* borrowed */
+	size_t index;    /* in the caller's order */
+	struct buf rows; /* as text with a comma behind each: a tree would take four times the room */
 };
 
 struct participations {
@@ -29,7 +35,7 @@ struct participations {
 static void participations_done(struct participations *all)
 {
 	for (size_t i = 0; i < all->count; i++)
-		json_free(all->wanted[i].rows);
+		buf_done(&all->wanted[i].rows);
 	free(all->wanted);
 }
 
@@ -52,7 +58,7 @@ static void participations_prepare(struct participations *all, const char *const
 	all->wanted = mem_resize(NULL, count, sizeof(*all->wanted));
 	all->count = count;
 	for (size_t i = 0; i < count; i++)
-		all->wanted[i] = (struct wanted){ ids[i], i, json_new_array() };
+		all->wanted[i] = (struct wanted){ ids[i], i, BUF_INIT(PARTICIPATIONS_SIZE_MAX) };
 	qsort(all->wanted, count, sizeof(*all->wanted), wanted_compare);
 }
 
@@ -74,28 +80,52 @@ static int participations_on_data(void *arg, const struct json *data, struct err
 			return 0;
 		}
 		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
-		if (wanted)
-			json_append(wanted->rows, json_copy(row));
+		if (wanted) {
+			json_write(&wanted->rows, row);
+			buf_append_char(&wanted->rows, ',');
+		}
 	}
 	all->rows += all->page_rows;
 	all->usable = all->rows <= PARTICIPATIONS_MAX;
 	return 0;
 }
 
-static void participations_report(struct participations *all, hemera_detail *detail, void *arg)
+/* The rows of one course in their normal form. */
+static int participations_read(struct json **ret_participants, const struct buf *rows, struct error *err)
+{
+	const struct json_limits limits = { PARTICIPATIONS_SIZE_MAX, JSON_DEPTH_MAX, REPLY_NODES_MAX };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(PARTICIPATIONS_SIZE_MAX);
+	CLEANUP(json_freep) struct json *array = NULL;
+	int r;
+
+	buf_append_char(&text, '[');
+	buf_append(&text, buf_text(rows), rows->length > 0 ? rows->length - 1 : 0);
+	buf_append_char(&text, ']');
+	if (buf_overflowed(&text) || buf_overflowed(rows))
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG,
+			"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
+	r = json_parse(&array, buf_text(&text), text.length, &limits, err);
+	if (r < 0)
+		return r;
+	return course_participants_from_json(ret_participants, array, "participations", err);
+}
+
+static int participations_report(struct participations *all, hemera_detail *detail, void *arg)
 {
 	qsort(all->wanted, all->count, sizeof(*all->wanted), wanted_compare_index);
 	for (size_t i = 0; i < all->count; i++) {
 		CLEANUP(json_freep) struct json *participants = NULL;
 		struct error problem = { 0 };
-		int r = course_participants_from_json(
-			&participants, all->wanted[i].rows, "participations", &problem);
+		int r = participations_read(&participants, &all->wanted[i].rows, &problem);
 
 		if (r < 0)
-			detail(arg, i, HEMERA_DETAIL_FAILED, NULL, &problem);
+			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, &problem);
 		else
-			detail(arg, i, HEMERA_DETAIL_READ, participants, NULL);
+			r = detail(arg, i, HEMERA_DETAIL_READ, participants, NULL);
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
@@ -117,7 +147,6 @@ int hemera_participations(struct hemera *client, const char *const *ids, size_t 
 			return 0;
 		}
 	} while (all.page_rows >= HEMERA_PAGE_ROWS);
-	participations_report(&all, detail, arg);
 	*ret_available = true;
-	return 0;
+	return participations_report(&all, detail, arg);
 }

@@ -87,8 +87,8 @@ void retry_settle(struct attempt *attempt, const struct reply *reply, struct err
 		run_report(attempt, EXCHANGE_NOT_FOUND, reply, problem);
 		return;
 	case REPLY_NO_KEY:
-		run_end(run, problem->errnum, problem);
-		run_report(attempt, EXCHANGE_FAILED, NULL, problem);
+		run_end(run, problem->errnum, problem); /* said once, not of one course */
+		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
 		return;
 	case REPLY_LIMITED:
 		run_queue(attempt, time_mono_ms()); /* the budget knows when, and it is no retry */

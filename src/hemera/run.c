@@ -47,6 +47,28 @@ struct attempt *run_take_next(struct run *run, uint64_t now_mono_ms)
 	return attempt;
 }
 
+uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
+{
+	uint64_t next = UINT64_MAX;
+
+	if (run->under_way >= run_places(run))
+		return UINT64_MAX;
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		if (attempt->due_mono_ms < next)
+			next = attempt->due_mono_ms;
+	if (run->begun < run->exchange->count && run->under_way + run->waiting_count < run_places(run))
+		next = now_mono_ms;
+	return next;
+}
+
+bool run_has_due(const struct run *run)
+{
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		if (attempt->index < run->exchange->due)
+			return true;
+	return run->begun < run->exchange->due;
+}
+
 void run_end(struct run *run, int result, const struct error *reason)
 {
 	if (run->ended)
@@ -87,12 +109,18 @@ void run_report(struct attempt *attempt, enum exchange_end end, const struct rep
 {
 	const struct exchange *exchange = attempt->run->exchange;
 	struct exchange_answer answer = { .end = end, .problem = problem };
+	struct error reason;
+	int r;
 
 	if (reply) {
 		answer.data = reply->data;
 		answer.is_hemera = reply->is_hemera;
 	}
-	exchange->done(exchange->arg, attempt->index, &answer);
+	r = exchange->done(exchange->arg, attempt->index, &answer);
+	if (r < 0) {
+		error_fail(&reason, ERROR_INTERNAL, r, "what came could not be used");
+		run_end(attempt->run, r, &reason);
+	}
 	free(attempt);
 }
 

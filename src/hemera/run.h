@@ -48,6 +48,10 @@ unsigned run_places(const struct run *run);
 /* The next index to send: a retry that is due before one that was never tried. Owned; NULL: none now. */
 struct attempt *run_take_next(struct run *run, uint64_t now_mono_ms);
 
+/* When there will be a next index to send, if no answer comes before; UINT64_MAX: none. */
+uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms);
+bool run_has_due(const struct run *run); /* is any that is due still to be sent? */
+
 /* Keeps an attempt (ownership passes) for its next try. */
 void run_queue(struct attempt *attempt, uint64_t due_mono_ms);
 

@@ -11,7 +11,7 @@ struct details_call {
 	struct sync_job *job;
 	size_t *order;    /* owned; indices of courses */
 	const char **ids; /* owned; borrowed texts */
-	size_t count;
+	size_t count, due;
 };
 
 static void details_done(struct details_call *call)
@@ -27,8 +27,8 @@ static void details_fill_ids(struct details_call *call)
 		call->ids[i] = call->job->courses[call->order[i]].row->id;
 }
 
-/* A hemera_detail. After the first error that ends the sync the rest is not looked at any more. */
-static void details_receive(void *arg, size_t index, enum hemera_detail_state state,
+/* A hemera_detail. What makes a page impossible, such as a full disk, ends the sync. */
+static int details_receive(void *arg, size_t index, enum hemera_detail_state state,
 	const struct json *participants, const struct error *problem)
 {
 	struct details_call *call = arg;
@@ -36,19 +36,20 @@ static void details_receive(void *arg, size_t index, enum hemera_detail_state st
 	struct job_course *course = &job->courses[call->order[index]];
 
 	atomic_fetch_add(&job->options->progress->done, 1);
-	course->deferred = state == HEMERA_DETAIL_DEFERRED;
+	course->deferred = state == HEMERA_DETAIL_DEFERRED && !course->fresh;
 	if (state == HEMERA_DETAIL_FAILED)
 		job_add_course_problem(job, course, problem);
 	if (state != HEMERA_DETAIL_READ || job->result < 0)
-		return;
+		return job->result;
 	course->read = true;
 	job->report->participants_fetched += (unsigned)json_count(participants);
 	job->result = job_make_page(job, course, participants, &job->problem);
+	return job->result;
 }
 
 static void details_defer(struct details_call *call, unsigned retry_after_s)
 {
-	for (size_t i = 0; i < call->count; i++)
+	for (size_t i = 0; i < call->due; i++)
 		call->job->courses[call->order[i]].deferred = true;
 	call->job->report->retry_after_s = retry_after_s;
 }
@@ -60,8 +61,8 @@ static int details_read_all(struct details_call *call, bool *ret_done, struct er
 	int r = hemera_participations(
 		call->job->client, call->ids, call->count, details_receive, call, ret_done, &problem);
 
-	if (r == 0)
-		return 0;
+	if (r == 0 || call->job->result < 0)
+		return r;
 	switch ((int)problem.code) {
 	case ERROR_HEMERA_AUTH_FAILED:
 	case ERROR_SHUTTING_DOWN:
@@ -82,9 +83,11 @@ static int details_read_all(struct details_call *call, bool *ret_done, struct er
 
 static int details_read_each(struct details_call *call, struct error *err)
 {
+	const struct hemera_wanted wanted = { call->ids, call->count, call->due };
+
 	atomic_store(&call->job->options->progress->done, 0);
-	return hemera_details(call->job->client, call->ids, call->count, details_receive, call,
-		&call->job->report->retry_after_s, err);
+	return hemera_details(
+		call->job->client, &wanted, details_receive, call, &call->job->report->retry_after_s, err);
 }
 
 int job_read_details(struct sync_job *job, struct error *err)
@@ -93,7 +96,7 @@ int job_read_details(struct sync_job *job, struct error *err)
 	bool done = false;
 	int r;
 
-	call.order = job_order(job, &call.count);
+	call.order = job_order(job, &call.count, &call.due);
 	details_fill_ids(&call);
 	job_set_phase(job, SYNC_PHASE_FETCH, call.count);
 	if (call.count == 0)

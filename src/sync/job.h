@@ -46,6 +46,7 @@ struct job_course {
 	bool changed;                 /* the row is new or differs from the entry's */
 	bool there;                   /* its old page, at entry->name, is whole and may stay there */
 	bool read;                    /* its participants are known by this sync */
+	bool fresh;                   /* read in this round of syncs already */
 	bool deferred;
 	enum job_outcome outcome;
 	char hash[HASH_HEX_SIZE];
@@ -56,6 +57,7 @@ struct sync_job {
 	const struct sync_options *options;
 	struct report *report;
 	uint64_t start_mono_ms, deadline_mono_ms;
+	int64_t round_ms; /* wall clock: when the round began that this sync belongs to, see plan.c */
 	struct publish out;
 	struct manifest manifest;
 	struct library library;
@@ -92,8 +94,9 @@ int job_remove(struct sync_job *job, struct error *err); /* removal.c */
  * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
 void job_finish(struct sync_job *job, int result, struct error *problem);
 
-/* Courses with participants, in the order in which they are to be read; owned. */
-size_t *job_order(const struct sync_job *job, size_t *ret_count);
+/* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them, at
+ * the front, have not been read in this round. */
+size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due);
 
 /* Makes a course's page, unless it is current; participants NULL: not known. */
 int job_make_page(

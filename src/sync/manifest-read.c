@@ -182,6 +182,7 @@ static int read_head(const struct json *root, struct manifest *manifest, struct 
 		return error_set(err, -EBADMSG, "not a manifest of version %d", MANIFEST_VERSION);
 	if ((r = read_time(root, "lastSyncAt", &manifest->last_sync_ms, err)) < 0 ||
 		(r = read_time(root, "lastSuccessTime", &manifest->last_success_ms, err)) < 0 ||
+		(r = read_time(root, "roundStartedAt", &manifest->round_ms, err)) < 0 ||
 		(r = read_integer(root, "durationMs", false, INT64_MAX, &duration, err)) < 0 ||
 		(r = read_integer(root, "consecutiveFailures", false, UINT_MAX, &failures, err)) < 0 ||
 		(r = read_object(root, "lastSync", &manifest->last_sync, err)) < 0 ||

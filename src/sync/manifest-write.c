@@ -114,6 +114,10 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 	buf_printf(out, ",\n\"consecutiveFailures\":%u,\n", manifest->consecutive_failures);
 	write_json(out, "incident", manifest->incident);
 	buf_printf(out, ",\n\"hemeraTemplates\":%s,\n", manifest->hemera_templates ? "true" : "false");
+	if (manifest->round_ms) {
+		write_time(out, "roundStartedAt", manifest->round_ms);
+		buf_append_text(out, ",\n");
+	}
 	write_site(out, manifest);
 	write_orphans(out, &manifest->orphans);
 	buf_append_text(out, "\"entities\":{\"courses\":{");

@@ -6,14 +6,14 @@
  * What aither remembers from one sync to the next: output/.sync-manifest.json, mode 0600.
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
- *"consecutiveFailures", "incident", "hemeraTemplates", "site":{"index.de.html":{"hash","size"},...},
- *"orphans":["x.html"],
+ *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
+ *	 "site":{"index.de.html":{"hash","size"},...}, "orphans":["x.html"],
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
  * A course has an entry exactly while its page is published. Times are RFC 3339. Damage of any kind makes the
- *whole file worthless, because nothing in it could be trusted any more; the price is that all pages are made
- *anew and the history is forgotten, never a wrong page.
+ * whole file worthless, because nothing in it could be trusted any more; the price is that all pages are made
+ * anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
@@ -34,10 +34,10 @@ struct json;
 
 #define MANIFEST_NAME ".sync-manifest.json"
 #define MANIFEST_BAD_NAME MANIFEST_NAME ".bad"
-#define MANIFEST_VERSION 1            /* raise it when an old reader would misunderstand */
-#define MANIFEST_SIZE_MAX (256 << 20) /* 100 000 courses need 60 MB */
-#define MANIFEST_DEPTH_MAX 16         /* an entry's list row is at level 5, the report's errors at 4 */
-#define MANIFEST_NODES_MAX 20000000   /* 100 000 courses of 16 values, with room for longer rows */
+#define MANIFEST_VERSION 1           /* raise it when an old reader would misunderstand */
+#define MANIFEST_SIZE_MAX (96 << 20) /* 100 000 courses need 60 MB */
+#define MANIFEST_DEPTH_MAX 16        /* an entry's list row is at level 5, the report's errors at 4 */
+#define MANIFEST_NODES_MAX 2500000   /* 100 000 courses of 19 values, and the report */
 
 struct manifest_entry {
 	struct course course;      /* owned; the list row that the page was made from */
@@ -59,6 +59,8 @@ struct manifest_site {
 
 struct manifest {
 	int64_t last_sync_ms, last_success_ms; /* 0: never */
+	int64_t round_ms; /* when the first of the syncs began that together read every course; 0: all are
+			     read */
 	uint64_t duration_ms;
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident; /* owned; NULL: none */

@@ -64,6 +64,7 @@ static void outcome_enter(struct sync_job *job, enum error_code code)
 	if (report->status != REPORT_FAILED) {
 		manifest->last_success_ms = report->end_ms;
 		manifest->consecutive_failures = 0;
+		manifest->round_ms = report->courses_deferred > 0 ? job->round_ms : 0;
 	} else if (code != ERROR_SHUTTING_DOWN) {
 		manifest->consecutive_failures++;
 	}
@@ -105,9 +106,12 @@ static void outcome_save(struct sync_job *job, int result, struct error *problem
 	job->report->status = REPORT_FAILED;
 }
 
+/* What ended a failed sync is the last entry, and is said by the event of the sync itself. */
 static void outcome_log_errors(const struct report *report)
 {
-	for (size_t i = 0; i < report->errors_total && i < OUTCOME_WARNINGS_MAX; i++) {
+	size_t count = report->errors_total - (report->status == REPORT_FAILED);
+
+	for (size_t i = 0; i < count && i < OUTCOME_WARNINGS_MAX; i++) {
 		const struct report_error *problem = &report->errors[i];
 		const struct log_field fields[] = {
 			{ "AITHER_JOB_ID", report->job_id },
@@ -118,9 +122,8 @@ static void outcome_log_errors(const struct report *report)
 		log_event(LOG_WARNING, refused ? LOG_EVENT_MASS_DELETE_REFUSED : NULL, fields,
 			ARRAY_SIZE(fields), "%s: %s", problem->entity, problem->message);
 	}
-	if (report->errors_total > OUTCOME_WARNINGS_MAX)
-		log_write(LOG_WARNING, "%zu more problems are in the report",
-			report->errors_total - OUTCOME_WARNINGS_MAX);
+	if (count > OUTCOME_WARNINGS_MAX)
+		log_write(LOG_WARNING, "%zu more problems are in the report", count - OUTCOME_WARNINGS_MAX);
 }
 
 /* "sync done: 12 pages written, 488 unchanged, 0 removed in 1.8 s, 3 problems"; owned. */

@@ -9,6 +9,9 @@
 #include "base/time.h"
 
 #define PLAN_DAY_MS 86400000
+/* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
+ * `aither sync --until-complete` pauses for 5. */
+#define PLAN_ROUND_PAUSE_MS (20 * 60000)
 
 static bool plan_row_changed(const struct course *old, const struct course *row)
 {
@@ -88,6 +91,31 @@ static void plan_next_course(struct sync_job *job)
 		job->report->course_id = mem_strdup(next->id);
 }
 
+/* Hemera's budget may not suffice to read every course in one sync. A round is the row of syncs that together
+ * read each once: one that leaves some deferred begins it, the one that leaves none ends it. Else each of
+ * them would leave as many as the one before. After a long pause all are due again. */
+static bool plan_continues_round(const struct sync_job *job)
+{
+	const struct manifest *manifest = &job->manifest;
+	int64_t pause_ms = job->report->start_ms - manifest->last_sync_ms;
+
+	return manifest->round_ms > 0 && manifest->round_ms <= job->report->start_ms && pause_ms >= 0 &&
+	       pause_ms <= PLAN_ROUND_PAUSE_MS;
+}
+
+static void plan_round(struct sync_job *job)
+{
+	bool continues = plan_continues_round(job);
+
+	job->round_ms = continues ? job->manifest.round_ms : job->report->start_ms;
+	for (size_t i = 0; i < job->count && continues; i++) {
+		struct job_course *course = &job->courses[i];
+
+		course->fresh = course->there && !course->changed && !course->entry->deferred &&
+				course->entry->seen_ms >= job->round_ms;
+	}
+}
+
 int job_plan(struct sync_job *job, struct error *err)
 {
 	CLEANUP(nameset_done) struct nameset claimed = { 0 };
@@ -109,13 +137,14 @@ int job_plan(struct sync_job *job, struct error *err)
 	plan_names(job, &claimed);
 	for (size_t i = 0; i < job->count; i++)
 		job->courses[i].there = plan_page_is_there(job, &job->courses[i], &claimed);
+	plan_round(job);
 	plan_next_course(job);
 	return 0;
 }
 
 struct plan_turn {
 	size_t index;
-	int group; /* 0: new or changed, 1: deferred last time, 2: the rest */
+	enum { PLAN_CHANGED, PLAN_DEFERRED, PLAN_DUE, PLAN_FRESH } group;
 	int64_t seen_ms, start_ms;
 	bool past;
 };
@@ -127,7 +156,10 @@ static struct plan_turn plan_turn_of(const struct sync_job *job, size_t index)
 	struct plan_turn turn = { .index = index, .start_ms = INT64_MAX };
 	int64_t last_day_ms;
 
-	turn.group = course->changed || !course->there ? 0 : course->entry->deferred ? 1 : 2;
+	turn.group = course->changed || !course->there ? PLAN_CHANGED
+		     : course->entry->deferred         ? PLAN_DEFERRED
+		     : course->fresh                   ? PLAN_FRESH
+						       : PLAN_DUE;
 	turn.seen_ms = course->there ? course->entry->seen_ms : 0;
 	if (time_parse(row->start_date, &turn.start_ms) < 0)
 		turn.start_ms = INT64_MAX;
@@ -141,7 +173,7 @@ static int plan_compare_turns(const void *a, const void *b)
 	const struct plan_turn *left = a, *right = b;
 
 	if (left->group != right->group)
-		return left->group - right->group;
+		return left->group < right->group ? -1 : 1;
 	if (left->seen_ms != right->seen_ms)
 		return left->seen_ms < right->seen_ms ? -1 : 1;
 	if (left->past != right->past)
@@ -151,18 +183,21 @@ static int plan_compare_turns(const void *a, const void *b)
 	return left->index < right->index ? -1 : 1;
 }
 
-size_t *job_order(const struct sync_job *job, size_t *ret_count)
+size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due)
 {
 	CLEANUP(mem_freep) struct plan_turn *turns = mem_alloc((job->count + 1) * sizeof(*turns));
 	size_t *order = mem_alloc((job->count + 1) * sizeof(*order));
-	size_t count = 0;
+	size_t count = 0, due = 0;
 
 	for (size_t i = 0; i < job->count; i++)
 		if (job->courses[i].row->participant_count > 0)
 			turns[count++] = plan_turn_of(job, i);
 	qsort(turns, count, sizeof(*turns), plan_compare_turns);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		order[i] = turns[i].index;
+		due += turns[i].group != PLAN_FRESH;
+	}
 	*ret_count = count;
+	*ret_due = due;
 	return order;
 }

@@ -128,7 +128,7 @@ static const struct fake_course *fake_find(const char *id)
 	abort();
 }
 
-static void fake_answer(size_t index, const char *id, hemera_detail *detail, void *arg)
+static int fake_answer(size_t index, const char *id, hemera_detail *detail, void *arg)
 {
 	const struct error problem = {
 		.errnum = -EBADMSG, .code = ERROR_HEMERA_BAD_DATA, .message = "scripted"
@@ -138,22 +138,27 @@ static void fake_answer(size_t index, const char *id, hemera_detail *detail, voi
 
 	if (course->detail == HEMERA_DETAIL_READ)
 		participants = fake_participants(course);
-	detail(arg, index, course->detail, participants,
+	return detail(arg, index, course->detail, participants,
 		course->detail == HEMERA_DETAIL_FAILED ? &problem : NULL);
 }
 
-int hemera_details(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, hemera_detail *detail,
 	void *arg, unsigned *ret_retry_after_s, struct error *err)
 {
 	(void)client;
 	fake_hemera.asked[0] = '\0';
+	fake_hemera.due = wanted->due;
 	*ret_retry_after_s = 0;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < wanted->count; i++) {
+		const char *id = wanted->ids[i];
 		size_t length = strlen(fake_hemera.asked);
+		int r;
 
-		snprintf(fake_hemera.asked + length, FAKE_ASKED_SIZE - length, "%s ", ids[i]);
-		fake_answer(i, ids[i], detail, arg);
-		if (fake_find(ids[i])->detail == HEMERA_DETAIL_DEFERRED)
+		snprintf(fake_hemera.asked + length, FAKE_ASKED_SIZE - length, "%s ", id);
+		r = fake_answer(i, id, detail, arg);
+		if (r < 0)
+			return error_set(err, r, "ended by the caller");
+		if (fake_find(id)->detail == HEMERA_DETAIL_DEFERRED && i < wanted->due)
 			*ret_retry_after_s = fake_hemera.retry_after_s;
 		if (fake_hemera.cancel) {
 			atomic_store(fake_hemera.cancel, true);

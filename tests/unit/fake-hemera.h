@@ -38,6 +38,7 @@ struct fake_hemera {
 	unsigned retry_after_s;      /* told with deferred details */
 	unsigned calls;              /* of hemera_list */
 	char asked[FAKE_ASKED_SIZE]; /* ids of the last hemera_details in their order: "c1 c2 " */
+	size_t due;                  /* how many of them were */
 	atomic_bool *cancel;         /* raised in the middle of the details */
 };
 

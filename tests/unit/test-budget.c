@@ -91,6 +91,31 @@ static void the_servers_word_wins(void **state)
 	assert_int_equal(take_all(&budget, true, NOW + 7000), 180);
 }
 
+/* Reset is rounded up to whole seconds: a window that has just begun does not last longer for it. */
+static void a_rounded_reset_costs_no_time(void **state)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget, 100);
+	assert_true(budget_take(&budget, true, NOW));
+	budget_answer(&budget, 100, 99, WALL_S + 61, NOW + 20, WALL + 400);
+	assert_true(budget_take(&budget, true, NOW + 300));
+	budget_answer(&budget, 100, 10, WALL_S + 61, NOW + 320, WALL + 700);
+	assert_int_equal(budget_ready_at(&budget, true, NOW + 320), NOW + 20 + BUDGET_WINDOW_MS);
+}
+
+static void a_window_begins_when_the_first_request_arrives(void **state)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget, 1);
+	assert_true(budget_take(&budget, false, NOW));
+	answer_silently(&budget, NOW + 700);
+	assert_int_equal(budget_ready_at(&budget, false, NOW + 700), NOW + 700 + BUDGET_WINDOW_MS);
+}
+
 static void requests_under_way_are_taken_off(void **state)
 {
 	struct budget budget;
@@ -120,7 +145,7 @@ static void a_clock_that_differs_does_no_harm(void **state)
 		assert_true(budget_take(&budget, true, NOW));
 		budget_answer(&budget, 100, 12, resets[i], NOW + 50, WALL);
 		assert_int_equal(take_all(&budget, true, NOW + 50), 2);
-		assert_int_equal(budget_ready_at(&budget, true, NOW + 50), NOW + BUDGET_WINDOW_MS);
+		assert_int_equal(budget_ready_at(&budget, true, NOW + 50), NOW + 50 + BUDGET_WINDOW_MS);
 	}
 }
 
@@ -183,6 +208,8 @@ int main(void)
 		cmocka_unit_test(a_window_opens_again_a_minute_after_its_first_request),
 		cmocka_unit_test(the_first_request_of_a_window_goes_alone),
 		cmocka_unit_test(the_servers_word_wins),
+		cmocka_unit_test(a_rounded_reset_costs_no_time),
+		cmocka_unit_test(a_window_begins_when_the_first_request_arrives),
 		cmocka_unit_test(requests_under_way_are_taken_off),
 		cmocka_unit_test(a_clock_that_differs_does_no_harm),
 		cmocka_unit_test(an_answer_from_the_window_before_is_not_believed),

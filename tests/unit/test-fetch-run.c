@@ -222,6 +222,43 @@ static void what_a_callback_adds_after_a_cancel_is_answered_too(void **state)
 	assert_results(0, 0, 2);
 }
 
+static void it_can_be_woken_and_goes_on_later(void **state)
+{
+	uint64_t wake = time_mono_ms() + SHORT_MS;
+
+	(void)state;
+	add("/hang", on_result);
+	fetch_wake_at(fetch, wake);
+	fetch_run(fetch, wake + PATIENCE_MS, NULL);
+	assert_true(time_mono_ms() >= wake && time_mono_ms() < wake + PATIENCE_MS);
+	assert_int_equal(fetch_pending(fetch), 1);
+	add("/hello", on_result);
+	fetch_wake_at(fetch, UINT64_MAX);
+	fetch_run(fetch, time_mono_ms() + SHORT_MS, NULL);
+	assert_results(1, 1, 0);
+	assert_int_equal(peer_requests(), 2); /* the first one was sent once */
+}
+
+static void wake_now(void *arg, struct fetch_result *result)
+{
+	on_result(arg, result);
+	fetch_wake_at(fetch, 0);
+}
+
+static void what_is_under_way_can_be_dropped(void **state)
+{
+	(void)state;
+	add("/hang", on_result);
+	add("/hello", wake_now);
+	fetch_run(fetch, time_mono_ms() + PATIENCE_MS, NULL);
+	assert_int_equal(fetch_pending(fetch), 1);
+	fetch_cancel(fetch);
+	assert_results(1, 0, 1);
+	add("/hang", on_result);
+	fetch_run(fetch, 0, NULL);
+	assert_int_equal(fetch_pending(fetch), 1); /* teardown releases it */
+}
+
 static void take_the_body(void *arg, struct fetch_result *result)
 {
 	char **body = arg;
@@ -288,6 +325,8 @@ int main(void)
 		RUN_TEST(it_can_be_used_again_after_a_deadline),
 		RUN_TEST(callbacks_may_add_requests),
 		RUN_TEST(what_a_callback_adds_after_a_cancel_is_answered_too),
+		RUN_TEST(it_can_be_woken_and_goes_on_later),
+		RUN_TEST(what_is_under_way_can_be_dropped),
 		RUN_TEST(a_body_can_be_taken_or_left),
 		RUN_TEST(many_requests_wait_inside_and_may_be_dropped),
 		RUN_TEST(sleeping_ends_at_its_time_or_on_cancel),

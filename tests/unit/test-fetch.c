@@ -382,6 +382,21 @@ static void one_connection_serves_several_hosts(void **state)
 	assert_string_equal(third.body, "hello");
 }
 
+/* A proxy would read the key that an http request carries. */
+static void http_goes_past_every_proxy(void **state)
+{
+	static const char *const variables[] = { "http_proxy", "all_proxy", "ALL_PROXY" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+		setenv(variables[i], "http://127.0.0.1:1", 1);
+		CLEANUP(outcome_done) struct outcome outcome = get("/hello");
+		unsetenv(variables[i]);
+		assert_int_equal(outcome.result.failure, FETCH_OK);
+		assert_string_equal(outcome.body, "hello");
+	}
+}
+
 #define PEER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -398,6 +413,7 @@ int main(void)
 		PEER_TEST(a_request_says_what_it_should_and_no_more),
 		PEER_TEST(connections_are_kept_and_a_dead_one_is_replaced),
 		PEER_TEST(one_connection_serves_several_hosts),
+		PEER_TEST(http_goes_past_every_proxy),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */

@@ -16,6 +16,7 @@
 #include "hemera-script.h"
 
 #define COURSES_MAX 64
+#define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
 #define NOT_FOUND "{\"success\":false,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"-\"},\"meta\":{}}"
 #define UNAUTHORIZED "{\"success\":false,\"error\":{\"code\":\"UNAUTHORIZED\",\"message\":\"-\"}}"
 
@@ -26,10 +27,11 @@ static struct {
 	char message[COURSES_MAX][ERROR_MESSAGE_MAX];
 	char name[COURSES_MAX][64]; /* of the first participant */
 	unsigned retry_after_s;
+	unsigned told, enough; /* after so many the caller ends it; 0: never */
 } seen;
 
-static void on_detail(void *arg, size_t index, enum hemera_detail_state state,
-	const struct json *participants, const struct error *problem)
+static int on_detail(void *arg, size_t index, enum hemera_detail_state state, const struct json *participants,
+	const struct error *problem)
 {
 	const char *name = json_string(json_get(json_first(participants), "name"));
 
@@ -41,23 +43,33 @@ static void on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	seen.state[index] = state;
 	strncpy(seen.name[index], name ? name : "", sizeof(seen.name[index]) - 1);
 	snprintf(seen.message[index], sizeof(seen.message[index]), "%s", problem ? problem->message : "");
+	return seen.enough && ++seen.told == seen.enough ? -ENOSPC : 0;
 }
 
 /* Reads the details of c0, c1...: each must be reported once. */
-static int read_details(size_t count, struct error *err)
+static int read_details_due(size_t count, size_t due, struct error *err)
 {
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
 	const char *ids[COURSES_MAX];
+	const struct hemera_wanted wanted = { ids, count, due };
+	unsigned enough = seen.enough;
 	int r;
 
 	memset(&seen, 0, sizeof(seen));
+	seen.enough = enough;
 	for (size_t i = 0; i < count; i++)
 		ids[i] = script_printf("c%zu", i);
 	assert_int_equal(hemera_new(&client, &script_options, NULL), 0);
-	r = hemera_details(client, ids, count, on_detail, &seen, &seen.retry_after_s, err);
+	r = hemera_details(client, &wanted, on_detail, &seen, &seen.retry_after_s, err);
 	for (size_t i = 0; i < COURSES_MAX; i++)
 		assert_int_equal(seen.calls[i], i < count ? 1 : 0);
 	return r;
+}
+
+static int read_details(size_t count, struct error *err)
+{
+	seen.enough = 0;
+	return read_details_due(count, count, err);
 }
 
 static void add_detail(unsigned number)
@@ -99,6 +111,7 @@ static void as_many_as_permitted_are_under_way_together(void **state)
 {
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
 	static const char *const ids[] = { "c0", "c1", "c2", "c3" };
+	const struct hemera_wanted one = { ids, 1, 1 }, four = { ids, 4, 4 };
 	unsigned retry_after_s;
 
 	(void)state;
@@ -106,9 +119,9 @@ static void as_many_as_permitted_are_under_way_together(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		add_detail(i);
 	assert_int_equal(hemera_new(&client, &script_options, NULL), 0);
-	assert_int_equal(hemera_details(client, ids, 1, on_detail, &seen, &retry_after_s, NULL), 0);
+	assert_int_equal(hemera_details(client, &one, on_detail, &seen, &retry_after_s, NULL), 0);
 	script_gather(4); /* the server answers none of the four before it has all of them */
-	assert_int_equal(hemera_details(client, ids, 4, on_detail, &seen, &retry_after_s, NULL), 0);
+	assert_int_equal(hemera_details(client, &four, on_detail, &seen, &retry_after_s, NULL), 0);
 	assert_states("RRRR");
 	assert_int_equal(script_connections(), 4);
 }
@@ -259,7 +272,7 @@ static void a_key_that_is_not_accepted_ends_it(void **state)
 	script_add((struct script_reply){ .path = DETAIL_PATH, .status = 401, .body = UNAUTHORIZED });
 	assert_int_equal(read_details(9, &err), -EACCES);
 	assert_int_equal(err.code, ERROR_HEMERA_AUTH_FAILED);
-	assert_states("FDDDDDDDD");
+	assert_states("DDDDDDDDD");
 	assert_int_equal(script_count(""), 1);
 }
 
@@ -275,6 +288,68 @@ static void cancelling_ends_it_and_reports_all(void **state)
 	assert_int_equal(read_details(9, &err), -ECANCELED);
 	assert_int_equal(err.code, ERROR_SHUTTING_DOWN);
 	assert_states("DDDDDDDDD");
+}
+
+static void what_is_not_due_waits_for_no_window(void **state)
+{
+	uint64_t start = time_mono_ms();
+
+	(void)state;
+	budget_init(&script_budget, 10);
+	script_options.deadline_mono_ms = start + 90000; /* far beyond the end of the window */
+	for (unsigned i = 0; i < 12; i++)
+		add_detail(i);
+	seen.enough = 0;
+	assert_int_equal(read_details_due(12, 9, NULL), 0);
+	assert_states("RRRRRRRRRDDD");
+	assert_int_equal(seen.retry_after_s, 0);
+	assert_true(time_mono_ms() - start < PATIENCE_MS);
+}
+
+static void a_retry_waits_for_its_time_only(void **state)
+{
+	uint64_t start = time_mono_ms();
+
+	(void)state;
+	script_options.request_timeout_s = PATIENCE_MS / 1000;
+	add_detail(0);
+	script_add((struct script_reply){ .path = DETAIL_PATH "c1 ", .status = 500, .body = "", .count = 1 });
+	add_detail(1);
+	script_add((struct script_reply){ .path = DETAIL_PATH "c2 ", .manner = SCRIPT_HANG });
+	script_options.deadline_mono_ms = start + 3000;
+	assert_int_equal(read_details(3, NULL), 0);
+	assert_states("RRD"); /* the silent one holds up nobody */
+}
+
+static void a_key_that_is_not_accepted_drops_what_is_under_way(void **state)
+{
+	struct error err = { 0 };
+	uint64_t start = time_mono_ms();
+
+	(void)state;
+	script_options.request_timeout_s = PATIENCE_MS / 1000;
+	script_options.deadline_mono_ms = start + PATIENCE_MS;
+	add_detail(0);
+	script_add((struct script_reply){ .path = DETAIL_PATH "c3 ", .status = 401, .body = UNAUTHORIZED });
+	script_add((struct script_reply){ .path = DETAIL_PATH, .manner = SCRIPT_HANG });
+	assert_int_equal(read_details(9, &err), -EACCES);
+	assert_int_equal(err.code, ERROR_HEMERA_AUTH_FAILED);
+	assert_states("RDDDDDDDD");
+	assert_true(time_mono_ms() - start < PATIENCE_MS);
+}
+
+static void the_caller_can_end_it(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		add_detail(i);
+	seen.enough = 2;
+	assert_int_equal(read_details_due(20, 20, &err), -ENOSPC);
+	assert_states("R");
+	assert_int_equal(seen.state[19], HEMERA_DETAIL_DEFERRED);
+	assert_true(script_count("") <= 2 + 4); /* those under way */
 }
 
 int main(void)
@@ -294,6 +369,10 @@ int main(void)
 		SCRIPT_TEST(a_429_in_between_is_waited_for),
 		SCRIPT_TEST(a_key_that_is_not_accepted_ends_it),
 		SCRIPT_TEST(cancelling_ends_it_and_reports_all),
+		SCRIPT_TEST(what_is_not_due_waits_for_no_window),
+		SCRIPT_TEST(a_retry_waits_for_its_time_only),
+		SCRIPT_TEST(a_key_that_is_not_accepted_drops_what_is_under_way),
+		SCRIPT_TEST(the_caller_can_end_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,12 +103,13 @@ static void other_failures_of_templates_are_told(void **state)
 
 static struct buf told; /* "index:state:count " of each detail */
 
-static void on_detail(void *arg, size_t index, enum hemera_detail_state state,
-	const struct json *participants, const struct error *problem)
+static int on_detail(void *arg, size_t index, enum hemera_detail_state state, const struct json *participants,
+	const struct error *problem)
 {
 	assert_ptr_equal(arg, &told);
 	buf_printf(&told, "%zu:%c:%zu ", index, "RNFD"[state], json_count(participants));
 	assert_int_equal(problem != NULL, state == HEMERA_DETAIL_FAILED);
+	return 0;
 }
 
 /* Reads those of c2, c1 and c3; returns what was told. */

@@ -157,6 +157,16 @@ static void participations_that_come_too_late_are_deferred(void **state)
 	assert_int_equal(fixture_pages(), 2);
 }
 
+static void a_budget_spent_before_the_templates_is_no_fault(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.templates_error = fake_hemera.participations_error = ERROR_HEMERA_RATE_LIMITED;
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(fixture_report.courses_deferred, 2);
+	assert_int_equal(fixture_pages(), 2);
+}
+
 /* ---- the directory ---- */
 
 static void a_lock_held_by_another_process_means_in_progress(void **state)
@@ -254,6 +264,7 @@ static void pages_that_cannot_be_written_leave_the_old_ones(void **state)
 	fixture_sync(REPORT_FAILED);
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(fixture_error.code, ERROR_OUTPUT);
+	assert_string_equal(fake_hemera.asked, "c2 "); /* for the others there would be no room either */
 	assert_int_equal(failures(), 1);
 	fixture_assert_page("zweiter.html", "Zweiter");
 	fixture_sync(REPORT_SUCCESS);
@@ -271,6 +282,7 @@ int main(void)
 		SYNC_TEST(a_course_not_seen_is_no_error),
 		SYNC_TEST(participations_that_fail_are_read_one_by_one),
 		SYNC_TEST(participations_that_come_too_late_are_deferred),
+		SYNC_TEST(a_budget_spent_before_the_templates_is_no_fault),
 		SYNC_TEST(a_lock_held_by_another_process_means_in_progress),
 		SYNC_TEST(a_symlink_at_a_pages_name_is_not_followed),
 		SYNC_TEST(a_directory_at_a_pages_name_costs_that_page),
