@@ -21,6 +21,19 @@ struct check {
 	bool quotes;
 };
 
+/* JSON escapes U+0000 to U+001F; terminals obey U+007F and, in UTF-8, U+0080 to U+009F as well. */
+static void member_blank_controls(char *text)
+{
+	for (char *at = text; *at; at++) {
+		unsigned char byte = (unsigned char)at[0], next = (unsigned char)at[1];
+
+		if (byte == 0x7f)
+			*at = ' ';
+		else if (byte == 0xc2 && next >= 0x80 && next <= 0x9f)
+			at[0] = at[1] = ' ';
+	}
+}
+
 /* Appends the beginning of a text as a JSON string, so that no control character reaches a terminal. */
 static void member_quote(struct buf *out, const char *text)
 {
@@ -34,6 +47,7 @@ static void member_quote(struct buf *out, const char *text)
 			length--; /* not into the middle of a UTF-8 character */
 	}
 	beginning = mem_strndup(text, length);
+	member_blank_controls(beginning);
 	json_write_string(out, beginning);
 	if (is_cut)
 		buf_append_text(out, "...");

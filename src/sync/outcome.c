@@ -89,9 +89,12 @@ static void outcome_recall(struct sync_job *job)
 	job->report->courses_published = history.courses;
 }
 
-/* The manifest comes last: whatever it says is on disk already. */
+/* The manifest comes last: whatever it says is on disk already. When it cannot be saved the sync has failed,
+ * and the last success is the one before. */
 static void outcome_save(struct sync_job *job, int result, struct error *problem)
 {
+	int64_t last_success_ms = job->manifest.last_success_ms;
+	unsigned failures = job->manifest.consecutive_failures;
 	struct error unsaved = { 0 };
 
 	outcome_enter(job, problem->code);
@@ -101,8 +104,10 @@ static void outcome_save(struct sync_job *job, int result, struct error *problem
 	if (result == 0)
 		*problem = unsaved;
 	report_add_error(job->report, "output", &unsaved);
-	if (job->report->status != REPORT_FAILED)
-		job->report->consecutive_failures++;
+	if (job->report->status != REPORT_FAILED) {
+		job->report->last_success_ms = last_success_ms;
+		job->report->consecutive_failures = failures + 1;
+	}
 	job->report->status = REPORT_FAILED;
 }
 

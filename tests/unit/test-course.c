@@ -87,6 +87,12 @@ static const struct {
 		"data[17].title: number where a string is due" },
 	{ "level unknown", ROW("\"c1\"", "\"\"", "\"EXPERT\"", "null", "0"),
 		"data[17].level: \"EXPERT\" is not one of BEGINNER, INTERMEDIATE, ADVANCED" },
+	{ "level with what terminals obey",
+		ROW("\"c1\"", "\"\"",
+			"\"A\xc2\x9b"
+			"1mB\x7f\"",
+			"null", "0"),
+		"data[17].level: \"A  1mB \" is not one of BEGINNER, INTERMEDIATE, ADVANCED" },
 	{ "level in small letters", ROW("\"c1\"", "\"\"", "\"beginner\"", "null", "0"),
 		"data[17].level: \"beginner\" is not one of BEGINNER, INTERMEDIATE, ADVANCED" },
 	{ "level long, cut before a character",

@@ -271,6 +271,31 @@ static void pages_that_cannot_be_written_leave_the_old_ones(void **state)
 	fixture_assert_page("zweiter.html", "Neu");
 }
 
+/* After the manifest has been read, something that no file can replace takes its place. */
+static void block_manifest(void *arg)
+{
+	(void)arg;
+	unlinkat(scratch_fd, "out/.sync-manifest.json", 0);
+	mkdirat(scratch_fd, "out/.sync-manifest.json", 0750);
+	fixture_put(".sync-manifest.json/x", "");
+}
+
+static void a_manifest_that_cannot_be_saved_is_one_more_failure(void **state)
+{
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	int64_t success_ms = fixture_report.last_success_ms;
+	fake_hemera.list_error = ERROR_HEMERA_UNREACHABLE;
+	fixture_sync(REPORT_FAILED);
+	fake_hemera.list_error = ERROR_INTERNAL;
+	fixture_options.on_listed = block_manifest;
+	fixture_sync(REPORT_FAILED);
+	assert_int_equal(fixture_error.code, ERROR_OUTPUT);
+	assert_int_equal(fixture_report.consecutive_failures, 2);
+	assert_true(fixture_report.last_success_ms == success_ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +313,7 @@ int main(void)
 		SYNC_TEST(a_directory_at_a_pages_name_costs_that_page),
 		SYNC_TEST(leftovers_of_a_crash_are_cleaned),
 		SYNC_TEST(pages_that_cannot_be_written_leave_the_old_ones),
+		SYNC_TEST(a_manifest_that_cannot_be_saved_is_one_more_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
