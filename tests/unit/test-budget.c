@@ -200,6 +200,58 @@ static void a_429_blocks_for_exactly_its_retry_after(void **state)
 	}
 }
 
+#define SIMULATED_REQUESTS \
+	(500 + 6 * 4)   /* details, and for each sync two list pages and the two optional routes */
+#define SIMULATED_MS 17 /* a request; no wait for it, so that the limiter alone sets the pace */
+
+/* Hemera's fixed window: 100 requests in 60 s from the first one, Reset in whole seconds, rounded up. */
+struct limiter {
+	uint64_t window_end_ms;
+	unsigned counted, refused;
+};
+
+static void limiter_answer(struct limiter *limiter, struct budget *budget, uint64_t now)
+{
+	uint64_t reset_unix_ms;
+
+	if (now >= limiter->window_end_ms) {
+		limiter->window_end_ms = now + 60000;
+		limiter->counted = 0;
+	}
+	limiter->counted++;
+	reset_unix_ms = (uint64_t)WALL + limiter->window_end_ms - NOW;
+	if (limiter->counted > 100) {
+		limiter->refused++;
+		budget_refused(budget, (long)((limiter->window_end_ms - now + 999) / 1000), now);
+		return;
+	}
+	budget_answer(budget, 100, 100 - (long)limiter->counted, (int64_t)(reset_unix_ms + 999) / 1000, now,
+		WALL + (int64_t)(now - NOW));
+}
+
+/* The limit of 100 a minute less the homepage's tenth makes six windows of 90, so five whole ones to wait
+ * for. */
+static void five_hundred_courses_take_five_minutes(void **state)
+{
+	struct limiter limiter = { 0 };
+	struct budget budget;
+	uint64_t now = NOW;
+
+	(void)state;
+	budget_init(&budget, 100);
+	for (unsigned sent = 0; sent < SIMULATED_REQUESTS;) {
+		if (!budget_take(&budget, true, now)) {
+			now = budget_ready_at(&budget, true, now);
+			continue;
+		}
+		now += SIMULATED_MS;
+		limiter_answer(&limiter, &budget, now);
+		sent++;
+	}
+	assert_int_equal(limiter.refused, 0);
+	assert_in_range(now - NOW, 5 * 60000, 5 * 60000 * 105 / 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +267,7 @@ int main(void)
 		cmocka_unit_test(an_answer_from_the_window_before_is_not_believed),
 		cmocka_unit_test(headers_that_make_no_sense_are_ignored),
 		cmocka_unit_test(a_429_blocks_for_exactly_its_retry_after),
+		cmocka_unit_test(five_hundred_courses_take_five_minutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
