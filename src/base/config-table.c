@@ -26,7 +26,7 @@ const struct config_key config_keys[] = {
 		.meaning = "Where Hemera is: https://host[:port], or http:// to this machine only. Required." },
 	{ "Hemera", "FallbackURL", config_parse_origin, AT(hemera.fallback_url),
 		.example = "https://hemera-2.example.org", .environment = "HEMERA_API_FALLBACK_URL",
-		.meaning = "Second address, tried in a sync when the first cannot be reached." },
+		.meaning = "Second address, used when the first cannot be reached." },
 	{ "Hemera", "MaxConnections", NUMBER(1, 64), AT(hemera.connections_max), .default_text = "8",
 		.meaning = "Requests at the same time, 1 to 64." },
 	{ "Hemera", "RequestsPerMinute", NUMBER(1, 1000000), AT(hemera.requests_per_minute),
@@ -37,7 +37,7 @@ const struct config_key config_keys[] = {
 	{ "Hemera", "RequestTimeoutSec", NUMBER(1, 300), AT(hemera.request_timeout_s), .default_text = "30",
 		.unit = "seconds", .meaning = "Time for one whole request, 1 to 300 seconds." },
 	{ "Hemera", "MaxRetries", NUMBER(0, 20), AT(hemera.retries_max), .default_text = "5",
-		.meaning = "Further attempts after status 5xx, 429 or a lost connection, 0 to 20." },
+		.meaning = "Further attempts after status 500, 502, 503, 504 or a lost connection, 0 to 20." },
 
 	{ "Sync", "OutputDirectory", config_parse_path, AT(sync.output_directory),
 		.default_text = "/var/lib/aither/output", .max = PATH_MAX - 1, .environment = "HTML_OUTPUT_DIR",
@@ -78,27 +78,28 @@ const struct config_key config_keys[] = {
 
 	{ "Notify", "MailTo", config_parse_mail, AT(notify.mail_to), .example = "operator@example.org",
 		.max = 20, .environment = "NOTIFY_EMAIL_TO", .environment_other = "SMTP_TO",
-		.meaning = "Who gets mail when syncs keep failing, separated by commas. Not set: no mail." },
+		.meaning = "Who gets mail when syncs keep failing, separated by commas. No effect yet." },
 	{ "Notify", "MailFrom", config_parse_mail, AT(notify.mail_from), .example = "aither@host.example.org",
 		.max = 1, .environment = "SMTP_FROM",
-		.meaning = "Sender of these mails. Not set: aither at this machine's full name." },
+		.meaning = "Sender of the mails. Not set: aither at this machine's name. No effect yet." },
 	{ "Notify", "SMTPURL", config_parse_smtp, AT(notify.smtp_url), .default_text = "smtp://localhost",
 		.environment = "SMTP_HOST",
-		.meaning = "Mail server: smtp://host[:port] (STARTTLS unless on this machine) or smtps://." },
+		.meaning = "smtp://host[:port] (STARTTLS unless on this machine) or smtps://. No effect yet." },
 	{ "Notify", "SMTPUser", config_parse_text, AT(notify.smtp_user), .example = "aither", .max = 255,
 		.environment = "SMTP_USER",
-		.meaning = "Name at the mail server, with the secret smtp-password. Not set: no login." },
+		.meaning = "Name at the mail server, with the secret smtp-password. No effect yet." },
 	{ "Notify", "FailureThreshold", NUMBER(1, 1000), AT(notify.failure_threshold), .default_text = "3",
 		.environment = "NOTIFY_FAILURE_THRESHOLD",
-		.meaning = "Failed syncs in a row before a mail is sent, 1 to 1000." },
+		.meaning = "Failed syncs in a row before a mail is sent, 1 to 1000. No effect yet." },
 
 	{ "Rollbar", "Enabled", config_parse_flag, AT(rollbar.enabled), .default_text = "no",
 		.environment = "ROLLBAR_ENABLED",
-		.meaning = "Report failed syncs to Rollbar, with the secret rollbar-token." },
+		.meaning = "Report failed syncs to Rollbar, with the secret rollbar-token. No effect yet." },
 	{ "Rollbar", "Environment", config_parse_text, AT(rollbar.environment), .default_text = "production",
-		.max = 255, .meaning = "The environment that Rollbar shows." },
+		.max = 255, .meaning = "The environment that Rollbar shows. No effect yet." },
 	{ "Rollbar", "Endpoint", config_parse_endpoint, AT(rollbar.endpoint),
-		.default_text = "https://api.rollbar.com/api/1/item/", .meaning = "Rollbar's Items API." },
+		.default_text = "https://api.rollbar.com/api/1/item/",
+		.meaning = "Rollbar's Items API. No effect yet." },
 };
 /* clang-format on */
 
@@ -211,7 +212,7 @@ char *config_sample_text(void)
 		"# the default, or an example where there is none. A comment begins with # or ; at the\n"
 		"# start of a line, or with ; after a blank. \"Key=\" returns to the default.\n"
 		"# Files aither.conf.d/*.conf beside this one are read after it, then the environment.\n"
-		"# Check with: aither-worker --check-config\n"
+		"# Check with, as root: CREDENTIALS_DIRECTORY=/etc/credstore aither-worker --check-config\n"
 		"# Secrets are never written here but stored by: aither set-secret NAME\n"
 		"# where NAME is one of");
 	for (int i = 0; i < CONFIG_SECRETS; i++)

@@ -21,7 +21,7 @@
 #define POLL_SLICE_MS 100 /* how late a cancellation may be seen, fetch.h */
 
 /* A peer that sends nothing for a minute is gone, however long a request may take: Hemera's slowest answers
- * begin within 60 s (reference/hemera-service-api.md). */
+ * begin within 60 s. */
 #define STALLED_AFTER_S 60L
 
 /* A request that waits: one block of memory, as there may be 50 000 of them. */

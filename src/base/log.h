@@ -5,8 +5,8 @@
 /*
  * Log once, at the top: sync, worker, web and the mains log; base, render and hemera describe
  * failures in struct error. Goes to the journal with fields when stderr is connected to it
- * (JOURNAL_STREAM, systemd.exec(5)), else to stderr as "program: text" lines with a <N> priority
- * prefix left out. Never a body, a token, a key, a participant's name or text.
+ * (JOURNAL_STREAM, systemd.exec(5)), else to stderr as "program: text" lines without a priority.
+ * Never a body, a token, a key, a participant's name or text.
  */
 
 #include <stddef.h>

@@ -17,9 +17,9 @@ struct workerclient_response;
 enum command_exit {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1,       /* the sync failed */
-	COMMAND_PARTIAL = 2,      /* a part of the courses failed */
+	COMMAND_PARTIAL = 2,      /* something could not be used or removed */
 	COMMAND_USAGE = 64,       /* from here on as in sysexits.h */
-	COMMAND_BAD_DATA = 65,    /* template or data */
+	COMMAND_BAD_DATA = 65,    /* template, data or secret */
 	COMMAND_UNREACHABLE = 69, /* no worker */
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
@@ -42,8 +42,8 @@ int command_set_secret(const struct config *config, int argc, char **argv);
 
 /* ---- what they share (cli/command.c) ---- */
 
-/* Long options that are switches: finds argv[i] among `names` and sets its bit; -1 and a sentence on
- * stderr for anything else, `--help` included (then *ret_exit is 0). */
+/* Long options that are switches: finds argv[i] among `names` and sets its bit; -1 for anything
+ * else, with a sentence on stderr, or for `--help` the usage on stdout and *ret_exit 0. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
 
 /* "aither: text" on stderr. */

@@ -38,7 +38,7 @@ int daemon_check_config(const struct config *config);
 void daemon_log_problems(const struct config *config);
 
 /* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
- * socket that nobody listens on). Without any: a sentence on stderr how to be started, -EDESTADDRREQ (exit
+ * socket that nobody listens on). Without any: -EDESTADDRREQ and a sentence how to be started (exit
  * code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);

@@ -4,7 +4,7 @@
 
 /*
  * What a template gets to see: builds the JSON data of a course page and of the homepage from plain
- * views, adds labels and dates in words. DESIGN: aither-templates(7) documents every member.
+ * views, adds labels and dates in words. aither-templates(7) documents every member.
  *
  * A page's fingerprint covers exactly what it is made from: the data without generatedAt, the template
  * with its partials, the texts, and PAGE_RENDERER_VERSION.

@@ -11,9 +11,10 @@
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
- * A course has an entry exactly while its page is published. Times are RFC 3339. Damage of any kind makes the
- * whole file worthless, because nothing in it could be trusted any more; the price is that all pages are made
- * anew and the history is forgotten, never a wrong page.
+ * roundStartedAt, deferred and missing are left out while they are not set. A course has an entry exactly
+ * while its page is published. Times are RFC 3339. Damage of any kind makes the whole file worthless, because
+ * nothing in it could be trusted any more; the price is that all pages are made anew and the history is
+ * forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);

@@ -149,16 +149,20 @@ static char *outcome_sentence(const struct report *report, const struct error *p
 		report->courses_deferred ? deferred : "", seconds, report->errors_total ? problems : "");
 }
 
+/* The catalog has another remedy for a refused key than for other failures. */
 static void outcome_log_end(const struct report *report, const struct log_field *fields, size_t count,
 	const struct error *problem)
 {
 	CLEANUP(mem_freep) char *sentence = outcome_sentence(report, problem);
-	int failed_priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
+	const char *event = LOG_EVENT_SYNC_DONE;
+	int priority = LOG_INFO;
 
-	if (report->status == REPORT_FAILED)
-		log_event(failed_priority, LOG_EVENT_SYNC_FAILED, fields, count, "%s", sentence);
-	else
-		log_event(LOG_INFO, LOG_EVENT_SYNC_DONE, fields, count, "%s", sentence);
+	if (report->status == REPORT_FAILED) {
+		event = problem->code == ERROR_HEMERA_AUTH_FAILED ? LOG_EVENT_KEY_REFUSED
+								  : LOG_EVENT_SYNC_FAILED;
+		priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
+	}
+	log_event(priority, event, fields, count, "%s", sentence);
 }
 
 static void outcome_log(const struct report *report, const struct error *problem)

@@ -29,7 +29,7 @@
 struct error;
 
 #define PUBLISH_LOCK_NAME ".sync.lock"
-#define PUBLISH_PAGE_MODE 0640 /* group: aither-web */
+#define PUBLISH_PAGE_MODE 0640 /* the group is aither, which aither-web has */
 #define PUBLISH_DIRECTORY_MODE 0750
 #define PUBLISH_SYNCFS_FROM 33 /* from so many files on one syncfs is cheaper than an fdatasync for each */
 

@@ -3,7 +3,7 @@
 #define AITHER_SYNC_SYNC_H
 
 /*
- * One sync: fetch the list and what changed, hash, render, publish, remove, report (DESIGN section 6).
+ * One sync: fetch the list and what changed, hash, render, publish, remove, report.
  * Blocks; runs on a thread; one at a time per output directory (flock on .sync.lock, which dies with the
  * process).
  *

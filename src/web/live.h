@@ -6,7 +6,7 @@
  * "Live from Hemera": the homepage is never older than ttl_ms if Hemera answers, and never late if it does
  * not. A visitor who finds the data too old makes aither-web ask the worker once; all who come meanwhile
  * share that question and wait for its answer, at most wait_ms from when it was asked. What they get is the
- *new page, the last known one with a notice, or the fallback page; always 200.
+ * new page, the last known one with a notice, or the fallback page; always 200.
  *
  *	idle --too old--> asking --answer, failure--> idle
  *	            (a failure forbids asking for LIVE_BACK_OFF_MS)

@@ -277,6 +277,16 @@ class Package(Story):
         hemera.scenario(fault=None)
         run("aither", "sync")
 
+    def test_a_refused_key_has_an_event_of_its_own(self) -> None:
+        hemera.scenario(key="another-key-another-key-another-key-1")
+        self.addCleanup(hemera.scenario, key=hemera.key)
+        answer = curl("--request", "POST", f"{SITE}/api/sync")
+        self.assertEqual((answer.status, answer.json["error"]["code"]), (502, "HEMERA_AUTH_FAILED"))
+        events = journal("_SYSTEMD_UNIT=aither-worker.service", f"MESSAGE_ID={EVENT}06")
+        self.assertEqual([e["AITHER_ERROR_CODE"] for e in events], ["HEMERA_AUTH_FAILED"])
+        hemera.scenario(key=hemera.key)
+        run("aither", "sync")
+
     def test_schedule_without_a_worker_raises_an_alert(self) -> None:
         drop_in("aither-sync.service", "[Service]\nEnvironment=AITHER_WORKER_SOCKET=/run/aither/nobody.sock\n")
         self.addCleanup(revert, "aither-sync.service")
