@@ -2,11 +2,9 @@
 #include "base/json-names.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "base/json-text.h"
-#include "base/json.h"
 #include "base/mem.h"
 
 #define JSON_HASH_PRIME ((UINT64_C(1) << 61) - 1)
@@ -18,12 +16,6 @@ struct json_name { /* an empty slot has no literal */
 	uint64_t hash, object;
 	const char *literal; /* borrowed */
 	size_t length;
-};
-
-struct json_index {
-	uint64_t key;
-	size_t capacity;           /* a power of two */
-	const struct json **slots; /* owned; the members are borrowed */
 };
 
 static uint64_t json_hash_key(void)
@@ -128,51 +120,4 @@ bool json_names_add(struct json_names *names, uint64_t object, const char *liter
 	*slot = name;
 	names->count++;
 	return true;
-}
-
-static const struct json **json_index_slot(const struct json_index *index, const char *name)
-{
-	uint64_t hash = 0;
-	size_t i;
-
-	for (const unsigned char *byte = (const unsigned char *)name; *byte; byte++)
-		hash = json_hash_step(hash, index->key, *byte);
-	i = json_hash_finish(hash) & (index->capacity - 1);
-	while (index->slots[i] && strcmp(json_name(index->slots[i]), name) != 0)
-		i = (i + 1) & (index->capacity - 1);
-	return &index->slots[i];
-}
-
-struct json_index *json_index_new(const struct json *object)
-{
-	struct json_index *index = mem_zalloc(sizeof(*index));
-	size_t count = json_type(object) == JSON_OBJECT ? json_count(object) : 0;
-
-	index->key = json_hash_key();
-	index->capacity = 1;
-	while (index->capacity <= count * 2)
-		index->capacity *= 2;
-	index->slots = mem_zalloc(index->capacity * sizeof(*index->slots));
-	if (count == 0)
-		return index;
-	JSON_FOREACH (member, object) {
-		const struct json **slot = json_index_slot(index, json_name(member));
-
-		if (!*slot) /* as json_get: the first one wins */
-			*slot = member;
-	}
-	return index;
-}
-
-void json_index_freep(struct json_index **index)
-{
-	if (!*index)
-		return;
-	free((*index)->slots);
-	free(*index);
-}
-
-const struct json *json_index_get(const struct json_index *index, const char *name)
-{
-	return *json_index_slot(index, name);
 }

@@ -12,7 +12,7 @@
  * Reading is total: every accessor accepts NULL and a node of another type, so a path can be
  * followed without checks: json_string(json_get(json_get(root, "meta"), "requestId")).
  *
- * Member lookup is linear; iterate where objects are large, or build a json_index.
+ * Member lookup is linear; iterate where objects are large.
  */
 
 #include <stdbool.h>
@@ -87,12 +87,5 @@ void json_write_canonical(struct buf *out, const struct json *json);
 /* Appends a JSON string literal, quotes included; bytes that are not UTF-8 become U+FFFD. NULL appends
  * null. */
 void json_write_string(struct buf *out, const char *text);
-
-/* Hash index over the members of an object, for lookups in large ones. Borrows the object, which must
- * not change meanwhile; anything but an object counts as an empty one. */
-struct json_index;
-struct json_index *json_index_new(const struct json *object);
-void json_index_freep(struct json_index **index);
-const struct json *json_index_get(const struct json_index *index, const char *name);
 
 #endif

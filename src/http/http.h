@@ -105,7 +105,6 @@ enum http_result { HTTP_DONE, HTTP_LATER };
 struct http_pending;
 struct http_pending *http_later(const struct http_request *request); /* owned until http_complete */
 const char *http_pending_request_id(const struct http_pending *pending);
-bool http_pending_is_head(const struct http_pending *pending);
 
 /* Sends (if the client is still there) and releases both. */
 void http_complete(struct http_pending *pending, struct http_response *response);

@@ -9,7 +9,6 @@
 
 struct http_pending {
 	struct http_call *call; /* NULL: the client has gone */
-	bool is_head;
 	char request_id[HTTP_REQUEST_ID_SIZE];
 };
 
@@ -120,7 +119,6 @@ struct http_pending *http_later(const struct http_request *request)
 	struct http_pending *pending = mem_zalloc(sizeof(*pending));
 
 	pending->call = request->call;
-	pending->is_head = request->call->head;
 	memcpy(pending->request_id, request->request_id, strlen(request->request_id) + 1);
 	request->call->pending = pending;
 	return pending;
@@ -129,11 +127,6 @@ struct http_pending *http_later(const struct http_request *request)
 const char *http_pending_request_id(const struct http_pending *pending)
 {
 	return pending->request_id;
-}
-
-bool http_pending_is_head(const struct http_pending *pending)
-{
-	return pending->is_head;
 }
 
 void http_complete(struct http_pending *pending, struct http_response *response)

@@ -20,7 +20,6 @@ const char *sync_phase_name(enum sync_phase phase)
 		[SYNC_PHASE_FETCH] = "fetch",
 		[SYNC_PHASE_RENDER] = "render",
 		[SYNC_PHASE_PUBLISH] = "publish",
-		[SYNC_PHASE_WAIT] = "wait",
 	};
 
 	return names[phase];

@@ -27,7 +27,7 @@ struct config;
 struct error;
 struct json;
 
-enum sync_phase { SYNC_PHASE_LIST, SYNC_PHASE_FETCH, SYNC_PHASE_RENDER, SYNC_PHASE_PUBLISH, SYNC_PHASE_WAIT };
+enum sync_phase { SYNC_PHASE_LIST, SYNC_PHASE_FETCH, SYNC_PHASE_RENDER, SYNC_PHASE_PUBLISH };
 
 const char *sync_phase_name(enum sync_phase phase); /* "fetch" */
 
