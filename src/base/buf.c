@@ -28,14 +28,18 @@ void buf_done(struct buf *buf)
 
 void buf_clear(struct buf *buf)
 {
-	buf->length = 0;
-	buf->overflowed = false;
-	if (buf->data)
-		buf->data[0] = '\0';
+	buf_truncate(buf, 0);
 }
 
-/* Makes room for `extra` bytes and the NUL behind them. */
-static int buf_reserve(struct buf *buf, size_t extra)
+void buf_truncate(struct buf *buf, size_t length)
+{
+	buf->length = length;
+	buf->overflowed = false;
+	if (buf->data)
+		buf->data[length] = '\0';
+}
+
+int buf_reserve(struct buf *buf, size_t extra)
 {
 	size_t needed, capacity;
 
@@ -43,7 +47,7 @@ static int buf_reserve(struct buf *buf, size_t extra)
 		buf->overflowed = true;
 		return -E2BIG;
 	}
-	needed = buf->length + extra + 1;
+	needed = buf->length + extra + 1; /* with the NUL */
 	if (needed <= buf->capacity)
 		return 0;
 
@@ -57,51 +61,34 @@ static int buf_reserve(struct buf *buf, size_t extra)
 		capacity = needed;
 	buf->data = mem_resize(buf->data, capacity, 1);
 	buf->capacity = capacity;
-	return 0;
-}
-
-int buf_append(struct buf *buf, const void *bytes, size_t length)
-{
-	int r = buf_reserve(buf, length);
-
-	if (r < 0)
-		return r;
-	if (length > 0)
-		memcpy(buf->data + buf->length, bytes, length);
-	buf->length += length;
 	buf->data[buf->length] = '\0';
 	return 0;
 }
 
-int buf_append_text(struct buf *buf, const char *text)
-{
-	return buf_append(buf, text, strlen(text));
-}
-
-int buf_append_char(struct buf *buf, char byte)
-{
-	return buf_append(buf, &byte, 1);
-}
-
 int buf_printf(struct buf *buf, const char *format, ...)
 {
+	size_t room = buf->overflowed ? 0 : buf->capacity - buf->length;
 	va_list arguments;
 	int length, r;
 
 	va_start(arguments, format);
-	length = vsnprintf(NULL, 0, format, arguments);
+	length = vsnprintf(room > 0 ? buf->data + buf->length : NULL, room, format, arguments);
 	va_end(arguments);
 	if (length < 0) { /* more than INT_MAX bytes: longer than any buffer here */
+		buf_truncate(buf, buf->length);
 		buf->overflowed = true;
 		return -E2BIG;
 	}
-	r = buf_reserve(buf, (size_t)length);
-	if (r < 0)
-		return r;
-
-	va_start(arguments, format);
-	vsnprintf(buf->data + buf->length, (size_t)length + 1, format, arguments);
-	va_end(arguments);
+	if ((size_t)length >= room) {
+		if (room > 0)
+			buf->data[buf->length] = '\0';
+		r = buf_reserve(buf, (size_t)length);
+		if (r < 0)
+			return r;
+		va_start(arguments, format);
+		vsnprintf(buf->data + buf->length, (size_t)length + 1, format, arguments);
+		va_end(arguments);
+	}
 	buf->length += (size_t)length;
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
 	char *data; /* owned; NULL while empty */
@@ -31,11 +32,39 @@ void buf_init(struct buf *buf, size_t size_max);
 void buf_done(struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory, forgets content and overflow */
 
+/* Makes room for `extra` more bytes, so that appending them moves nothing. 0 or -E2BIG. */
+int buf_reserve(struct buf *buf, size_t extra);
+
 /* 0 or -E2BIG. The bytes must not be the buffer's own. */
-int buf_append(struct buf *buf, const void *bytes, size_t length);
-int buf_append_text(struct buf *buf, const char *text);
-int buf_append_char(struct buf *buf, char byte);
+static inline int buf_append(struct buf *buf, const void *bytes, size_t length)
+{
+	if (buf->overflowed || length >= buf->capacity - buf->length) {
+		int r = buf_reserve(buf, length);
+
+		if (r < 0)
+			return r;
+	}
+	if (length > 0)
+		memcpy(buf->data + buf->length, bytes, length);
+	buf->length += length;
+	buf->data[buf->length] = '\0';
+	return 0;
+}
+
+static inline int buf_append_text(struct buf *buf, const char *text)
+{
+	return buf_append(buf, text, strlen(text));
+}
+
+static inline int buf_append_char(struct buf *buf, char byte)
+{
+	return buf_append(buf, &byte, 1);
+}
+
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Forgets everything behind the first `length` bytes, and that the buffer has overflowed. */
+void buf_truncate(struct buf *buf, size_t length);
 
 /* The content as a C string, "" when empty; borrowed, valid until the next change. */
 const char *buf_text(const struct buf *buf);

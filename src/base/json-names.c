@@ -2,6 +2,7 @@
 #include "base/json-names.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/json-text.h"
@@ -9,13 +10,21 @@
 
 #define JSON_HASH_PRIME ((UINT64_C(1) << 61) - 1)
 #define JSON_NAMES_CAPACITY_MIN 64
+#define JSON_NAMES_COMPARED 24 /* names of an object from which on a table is faster; a course has 8 */
 
 __extension__ typedef unsigned __int128 uint128;
 
-struct json_name { /* an empty slot has no literal */
-	uint64_t hash, object;
+struct json_name {
 	const char *literal; /* borrowed */
 	size_t length;
+	uint64_t hash; /* only while the object has a table */
+	bool escaped;  /* has a backslash: other bytes may mean the same */
+};
+
+struct json_names_object {
+	size_t first;      /* in names */
+	size_t *slots;     /* owned; NULL, or open addressing: 1 + index in names, 0 is empty */
+	size_t slot_count; /* a power of two */
 };
 
 static uint64_t json_hash_key(void)
@@ -53,15 +62,36 @@ void json_names_init(struct json_names *names)
 
 void json_names_done(struct json_names *names)
 {
-	free(names->slots);
-	names->slots = NULL;
+	while (names->depth > 0)
+		json_names_close(names);
+	free(names->names);
+	free(names->objects);
+	*names = (struct json_names){ 0 };
 }
 
-static uint64_t json_names_hash(uint64_t key, uint64_t object, const char *literal, size_t length)
+void json_names_open(struct json_names *names)
 {
-	uint64_t hash = object % JSON_HASH_PRIME;
+	if (names->depth == names->depth_capacity) {
+		names->depth_capacity = names->depth_capacity > 0 ? names->depth_capacity * 2 : 8;
+		names->objects = mem_resize(names->objects, names->depth_capacity, sizeof(*names->objects));
+	}
+	names->objects[names->depth++] = (struct json_names_object){ .first = names->count };
+}
 
-	for (const char *at = literal, *end = literal + length; at < end;)
+void json_names_close(struct json_names *names)
+{
+	struct json_names_object *object = &names->objects[--names->depth];
+
+	names->count = object->first;
+	free(object->slots);
+}
+
+static uint64_t json_names_hash(uint64_t key, const struct json_name *name)
+{
+	const char *end = name->literal + name->length;
+	uint64_t hash = 0;
+
+	for (const char *at = name->literal; at < end;)
 		hash = json_hash_step(hash, key, (uint32_t)json_text_next(&at, end));
 	return json_hash_finish(hash);
 }
@@ -71,8 +101,8 @@ static bool json_names_equal(const struct json_name *a, const struct json_name *
 	const char *at_a = a->literal, *end_a = a->literal + a->length;
 	const char *at_b = b->literal, *end_b = b->literal + b->length;
 
-	if (a->hash != b->hash || a->object != b->object)
-		return false;
+	if (!a->escaped && !b->escaped)
+		return a->length == b->length && memcmp(at_a, at_b, a->length) == 0;
 	while (at_a < end_a && at_b < end_b) {
 		if (json_text_next(&at_a, end_a) != json_text_next(&at_b, end_b))
 			return false;
@@ -81,43 +111,67 @@ static bool json_names_equal(const struct json_name *a, const struct json_name *
 }
 
 /* The slot of an equal name, or the empty one where it belongs. */
-static struct json_name *json_names_slot(
-	struct json_name *slots, size_t capacity, const struct json_name *name)
+static size_t *json_names_slot(
+	const struct json_names *names, const struct json_names_object *object, const struct json_name *name)
 {
-	size_t i = name->hash & (capacity - 1);
+	size_t i = name->hash & (object->slot_count - 1);
 
-	while (slots[i].literal && !json_names_equal(&slots[i], name))
-		i = (i + 1) & (capacity - 1);
-	return &slots[i];
-}
+	for (; object->slots[i] > 0; i = (i + 1) & (object->slot_count - 1)) {
+		const struct json_name *other = &names->names[object->slots[i] - 1];
 
-static void json_names_grow(struct json_names *names)
-{
-	size_t capacity = names->capacity > 0 ? names->capacity * 2 : JSON_NAMES_CAPACITY_MIN;
-	struct json_name *slots = mem_zalloc(capacity * sizeof(*slots));
-
-	for (size_t i = 0; i < names->capacity; i++) {
-		if (names->slots[i].literal)
-			*json_names_slot(slots, capacity, &names->slots[i]) = names->slots[i];
+		if (other->hash == name->hash && json_names_equal(other, name))
+			break;
 	}
-	free(names->slots);
-	names->slots = slots;
-	names->capacity = capacity;
+	return &object->slots[i];
 }
 
-bool json_names_add(struct json_names *names, uint64_t object, const char *literal, size_t length)
+/* A table of twice the size, or the first one. At most half full, so that probing stays short. */
+static void json_names_index(struct json_names *names, struct json_names_object *object)
 {
-	struct json_name name = { .object = object, .literal = literal, .length = length };
-	struct json_name *slot;
+	bool first = object->slot_count == 0;
 
-	/* At most half full, so that probing stays short. */
-	if (names->count >= names->capacity / 2)
-		json_names_grow(names);
-	name.hash = json_names_hash(names->key, object, literal, length);
-	slot = json_names_slot(names->slots, names->capacity, &name);
-	if (slot->literal)
-		return false;
-	*slot = name;
-	names->count++;
+	object->slot_count = first ? JSON_NAMES_CAPACITY_MIN : 2 * object->slot_count;
+	free(object->slots);
+	object->slots = mem_zalloc(object->slot_count * sizeof(*object->slots));
+	for (size_t i = object->first; i < names->count; i++) {
+		if (first)
+			names->names[i].hash = json_names_hash(names->key, &names->names[i]);
+		*json_names_slot(names, object, &names->names[i]) = i + 1;
+	}
+}
+
+static bool json_names_among(const struct json_names *names, size_t first, const struct json_name *name)
+{
+	for (size_t i = first; i < names->count; i++) {
+		if (json_names_equal(&names->names[i], name))
+			return true;
+	}
+	return false;
+}
+
+bool json_names_add(struct json_names *names, const char *literal, size_t length)
+{
+	struct json_names_object *object = &names->objects[names->depth - 1];
+	struct json_name name = { .literal = literal, .length = length };
+	size_t count = names->count - object->first, *slot;
+
+	name.escaped = memchr(literal, '\\', length) != NULL;
+	if (names->count == names->capacity) {
+		names->capacity = names->capacity > 0 ? names->capacity * 2 : JSON_NAMES_CAPACITY_MIN;
+		names->names = mem_resize(names->names, names->capacity, sizeof(*names->names));
+	}
+	if (count < JSON_NAMES_COMPARED) {
+		if (json_names_among(names, object->first, &name))
+			return false;
+	} else {
+		if (count >= object->slot_count / 2)
+			json_names_index(names, object);
+		name.hash = json_names_hash(names->key, &name);
+		slot = json_names_slot(names, object, &name);
+		if (*slot > 0)
+			return false;
+		*slot = names->count + 1;
+	}
+	names->names[names->count++] = name;
 	return true;
 }

@@ -3,8 +3,14 @@
 #define AITHER_BASE_JSON_NAMES_H
 
 /*
- * The set of all member names that a scan has seen, to find duplicates in linear time; private to
- * json*.c. The hash is keyed at random, so that nobody can choose names that collide.
+ * The member names of the objects that a scan is in, to find duplicates; private to json*.c. Nearly all
+ *objects are small: a new name is compared with those before it. A large object gets a hash table, keyed at
+ * random, so that nobody can choose names that collide; so the time stays linear in the text. When an object
+ * ends its names are forgotten.
+ *
+ *	json_names_open(&names);
+ *	if (!json_names_add(&names, literal, length)) ...     it has this name already
+ *	json_names_close(&names);
  */
 
 #include <stdbool.h>
@@ -12,19 +18,24 @@
 #include <stdint.h>
 
 struct json_name;
+struct json_names_object;
 
 struct json_names {
 	uint64_t key;
-	struct json_name *slots; /* owned; open addressing */
-	size_t count, capacity;  /* capacity is 0 or a power of two */
+	struct json_name *names; /* owned; of all open objects, those of the innermost one last */
+	size_t count, capacity;
+	struct json_names_object *objects; /* owned; the open ones */
+	size_t depth, depth_capacity;
 };
 
 void json_names_init(struct json_names *names);
 void json_names_done(struct json_names *names);
 
-/* Adds a name to those of one object, numbered by the caller. `literal` is what stands between the
- * quotes, valid and borrowed until json_names_done; "a" and "\u0061" are the same name. False when
- * the object has it already. */
-bool json_names_add(struct json_names *names, uint64_t object, const char *literal, size_t length);
+void json_names_open(struct json_names *names);
+void json_names_close(struct json_names *names);
+
+/* Adds a name to the innermost object. `literal` is what stands between the quotes, valid and borrowed until
+ * the object is closed; "a" and "\u0061" are the same name. False when the object has it already. */
+bool json_names_add(struct json_names *names, const char *literal, size_t length);
 
 #endif

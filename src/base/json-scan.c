@@ -30,8 +30,7 @@ struct scan {
 	enum scan_state state;
 	size_t node_count;
 	unsigned depth;
-	uint64_t object_count;
-	uint64_t containers[JSON_SCAN_DEPTH_MAX]; /* open ones: the number of an object, 0 for an array */
+	bool objects[JSON_SCAN_DEPTH_MAX]; /* the open containers: objects, or arrays? */
 	struct json_names names;
 };
 
@@ -100,16 +99,12 @@ static int scan_string(struct scan *scan)
 	const char *start = scan->at++;
 	int32_t character;
 
+	scan->at += json_text_plain(scan->at, scan->end);
 	while (scan->at < scan->end && *scan->at != '"') {
-		/* Nearly all of every text: plain ASCII without a call. */
-		if ((unsigned char)*scan->at >= 0x20 && (unsigned char)*scan->at < 0x80 &&
-			*scan->at != '\\') {
-			scan->at++;
-			continue;
-		}
 		character = json_text_next(&scan->at, scan->end);
 		if (character < 0)
 			return scan_fail(scan, -EBADMSG, scan_fault_text((enum json_text_fault)character));
+		scan->at += json_text_plain(scan->at, scan->end);
 	}
 	if (scan->at == scan->end) {
 		scan->at = start;
@@ -159,7 +154,8 @@ static int scan_number(struct scan *scan)
 		return scan_fail(scan, -EBADMSG, "invalid number");
 
 	length = (size_t)(scan->at - start);
-	if (length <= JSON_SCAN_NUMBER_MAX && scan_number_is_finite(start, length))
+	if (length <= JSON_SCAN_NUMBER_MAX &&
+		(scan->limits->infinite_numbers || scan_number_is_finite(start, length)))
 		return 0;
 	scan->at = start;
 	return scan_fail(scan, -EBADMSG,
@@ -186,7 +182,9 @@ static int scan_open(struct scan *scan, bool object)
 {
 	if (scan->depth >= scan->limits->depth_max || scan->depth >= JSON_SCAN_DEPTH_MAX)
 		return scan_fail(scan, -E2BIG, "nested too deeply");
-	scan->containers[scan->depth++] = object ? ++scan->object_count : 0;
+	scan->objects[scan->depth++] = object;
+	if (object)
+		json_names_open(&scan->names);
 	scan->state = object ? SCAN_FIRST_NAME : SCAN_FIRST_ELEMENT;
 	scan->at++;
 	return 0;
@@ -194,7 +192,8 @@ static int scan_open(struct scan *scan, bool object)
 
 static void scan_close(struct scan *scan)
 {
-	scan->depth--;
+	if (scan->objects[--scan->depth])
+		json_names_close(&scan->names);
 	scan->state = SCAN_AFTER_VALUE;
 	scan->at++;
 }
@@ -228,7 +227,7 @@ static int scan_name(struct scan *scan)
 	if (r < 0)
 		return r;
 	length = (size_t)(scan->at - start) - 2; /* without the quotes */
-	if (!json_names_add(&scan->names, scan->containers[scan->depth - 1], start + 1, length)) {
+	if (!json_names_add(&scan->names, start + 1, length)) {
 		scan->at = start;
 		return scan_fail(scan, -EBADMSG, "duplicate member name");
 	}
@@ -243,7 +242,7 @@ static int scan_name(struct scan *scan)
 /* Inside a container. */
 static int scan_after_value(struct scan *scan)
 {
-	bool object = scan->containers[scan->depth - 1] != 0;
+	bool object = scan->objects[scan->depth - 1];
 	int byte = scan_peek(scan);
 
 	if (byte == (object ? '}' : ']')) {

@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json-text.h"
 
-#include <stddef.h>
+#include "base/block.h"
 
 #define CODE_POINT_MAX 0x10ffff
 
 static int32_t json_text_is_surrogate(int32_t unit, int32_t first)
 {
 	return unit >= first && unit < first + 0x400;
+}
+
+size_t json_text_plain(const char *at, const char *end)
+{
+	const char *start = at;
+
+	while ((size_t)(end - at) >= BLOCK_SIZE) {
+		block bytes = block_load(at);
+		size_t plain = block_first((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+
+		at += plain;
+		if (plain < BLOCK_SIZE)
+			return (size_t)(at - start);
+	}
+	while (at < end && (signed char)*at >= 0x20 && *at != '"' && *at != '\\')
+		at++;
+	return (size_t)(at - start);
 }
 
 int32_t json_text_utf8(const char **at, const char *end)

@@ -7,6 +7,7 @@
  * character at *at, before `end`, and move *at behind it. *at must be before `end`.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum json_text_fault {
@@ -16,6 +17,10 @@ enum json_text_fault {
 	JSON_TEXT_NUL = -4, /* \u0000: C strings end there, so it would change what follows */
 	JSON_TEXT_LONE_SURROGATE = -5,
 };
+
+/* Bytes at the beginning that stand for themselves inside of quotes: ASCII without control characters, quote
+ * and backslash. Nearly all of every text. */
+size_t json_text_plain(const char *at, const char *end);
 
 /* A character of UTF-8. Returns the code point or JSON_TEXT_BAD_UTF8, then *at moves by one byte. */
 int32_t json_text_utf8(const char **at, const char *end);

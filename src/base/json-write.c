@@ -8,12 +8,9 @@
 
 #include "base/buf.h"
 #include "base/json-text.h"
-#include "base/mem.h"
 
 /* Not an integer that double holds exactly; see json_integer. */
 #define JSON_NO_INTEGER INT64_MIN
-
-static void json_write_value(struct buf *out, const struct json *json, bool canonical);
 
 /* cJSON's own printing loses digits: 2^53 - 1 comes out as 9.00719925474099e+15. */
 static void json_write_number(struct buf *out, const struct json *json)
@@ -26,7 +23,7 @@ static void json_write_number(struct buf *out, const struct json *json)
 		buf_printf(out, "%" PRId64, integer);
 		return;
 	}
-	/* Finite: the scan admits nothing else, and we build integers only. */
+	/* Finite: what is read with infinite_numbers is never written, and we build integers only. */
 	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice (IEEE 754) */
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
@@ -35,63 +32,32 @@ static void json_write_number(struct buf *out, const struct json *json)
 	buf_append_text(out, text);
 }
 
-static int json_write_compare(const void *a, const void *b)
-{
-	const struct json *const *left = a, *const *right = b;
-
-	return strcmp(json_name(*left), json_name(*right));
-}
-
-static void json_write_member(struct buf *out, const struct json *member, bool canonical)
-{
-	json_write_string(out, json_name(member));
-	buf_append_char(out, ':');
-	json_write_value(out, member, canonical);
-}
-
-static void json_write_sorted(struct buf *out, const struct json *object)
-{
-	size_t count = json_count(object), filled = 0;
-	CLEANUP(mem_freep) const struct json **members = mem_resize(NULL, count, sizeof(*members));
-
-	JSON_FOREACH (member, object)
-		members[filled++] = member;
-	qsort(members, count, sizeof(*members), json_write_compare);
-	for (size_t i = 0; i < count; i++) {
-		if (i > 0)
-			buf_append_char(out, ',');
-		json_write_member(out, members[i], true);
-	}
-}
-
-static void json_write_object(struct buf *out, const struct json *object, bool canonical)
+static void json_write_object(struct buf *out, const struct json *object)
 {
 	buf_append_char(out, '{');
-	if (canonical) {
-		json_write_sorted(out, object);
-	} else {
-		JSON_FOREACH (member, object) {
-			if (member != json_first(object))
-				buf_append_char(out, ',');
-			json_write_member(out, member, false);
-		}
+	JSON_FOREACH (member, object) {
+		if (member != json_first(object))
+			buf_append_char(out, ',');
+		json_write_string(out, json_name(member));
+		buf_append_char(out, ':');
+		json_write(out, member);
 	}
 	buf_append_char(out, '}');
 }
 
-static void json_write_array(struct buf *out, const struct json *array, bool canonical)
+static void json_write_array(struct buf *out, const struct json *array)
 {
 	buf_append_char(out, '[');
 	JSON_FOREACH (element, array) {
 		if (element != json_first(array))
 			buf_append_char(out, ',');
-		json_write_value(out, element, canonical);
+		json_write(out, element);
 	}
 	buf_append_char(out, ']');
 }
 
 /* Recursion is bounded: no tree is deeper than the scan permits or than our own code builds it. */
-static void json_write_value(struct buf *out, const struct json *json, bool canonical)
+void json_write(struct buf *out, const struct json *json)
 {
 	switch (json_type(json)) {
 	case JSON_MISSING:
@@ -108,22 +74,12 @@ static void json_write_value(struct buf *out, const struct json *json, bool cano
 		json_write_string(out, json_string(json));
 		return;
 	case JSON_ARRAY:
-		json_write_array(out, json, canonical);
+		json_write_array(out, json);
 		return;
 	case JSON_OBJECT:
-		json_write_object(out, json, canonical);
+		json_write_object(out, json);
 		return;
 	}
-}
-
-void json_write(struct buf *out, const struct json *json)
-{
-	json_write_value(out, json, false);
-}
-
-void json_write_canonical(struct buf *out, const struct json *json)
-{
-	json_write_value(out, json, true);
 }
 
 static void json_write_escape(struct buf *out, char character)
@@ -132,33 +88,46 @@ static void json_write_escape(struct buf *out, char character)
 	const char *found = strchr(characters, character);
 
 	if (found)
-		buf_printf(out, "\\%c", letters[found - characters]);
+		buf_append(out, (const char[]){ '\\', letters[found - characters] }, 2);
 	else
 		buf_printf(out, "\\u%04x", (unsigned)(unsigned char)character);
 }
 
+/* Characters that stand as they are, to the first one that does not or to the end. */
+static const char *json_write_plain(const char *at, const char *end)
+{
+	for (;;) {
+		const char *next;
+
+		at += json_text_plain(at, end);
+		next = at;
+		if (at == end || (signed char)*at >= 0 || json_text_utf8(&next, end) < 0)
+			return at;
+		at = next;
+	}
+}
+
 void json_write_string(struct buf *out, const char *text)
 {
-	const char *end, *at, *run;
+	const char *end;
 
 	if (!text) {
 		buf_append_text(out, "null");
 		return;
 	}
+	end = text + strlen(text);
 	buf_append_char(out, '"');
-	for (at = run = text, end = text + strlen(text); at < end;) {
-		const char *start = at;
-		int32_t character = json_text_utf8(&at, end);
+	for (;;) {
+		const char *plain_end = json_write_plain(text, end);
 
-		if (character >= 0x20 && character != '"' && character != '\\')
-			continue;
-		buf_append(out, run, (size_t)(start - run));
-		run = at;
-		if (character < 0)
+		buf_append(out, text, (size_t)(plain_end - text));
+		if (plain_end == end)
+			break;
+		if ((signed char)*plain_end < 0)
 			buf_append_text(out, "\xef\xbf\xbd"); /* U+FFFD: what goes out is always valid */
 		else
-			json_write_escape(out, *start);
+			json_write_escape(out, *plain_end);
+		text = plain_end + 1;
 	}
-	buf_append(out, run, (size_t)(end - run));
 	buf_append_char(out, '"');
 }

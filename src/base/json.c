@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cjson/cJSON.h>
 
@@ -108,11 +109,27 @@ const char *json_type_name(enum json_type type)
 	return (unsigned)type < ARRAY_SIZE(names) ? names[type] : "unknown";
 }
 
+const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen)
+{
+	cJSON *member = json_type(object) == JSON_OBJECT ? json_node(object)->child : NULL;
+	size_t seen = 0;
+
+	for (; member; member = member->next) {
+		seen++;
+		/* Names of the same beginning are rare: this tells nearly all others apart without a call. */
+		if ((length == 0 || member->string[0] == name[0]) &&
+			strncmp(member->string, name, length) == 0 && member->string[length] == '\0')
+			break;
+	}
+	*ret_seen = seen;
+	return json_from_node(member);
+}
+
 const struct json *json_get(const struct json *object, const char *name)
 {
-	if (json_type(object) != JSON_OBJECT)
-		return NULL;
-	return json_from_node(cJSON_GetObjectItemCaseSensitive(json_node(object), name));
+	size_t seen;
+
+	return json_find(object, name, strlen(name), &seen);
 }
 
 const struct json *json_first(const struct json *container)

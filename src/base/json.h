@@ -7,7 +7,8 @@
  * it is a cJSON node. Input is hostile: before cJSON reads a byte, a scan refuses invalid UTF-8,
  * NUL, "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than
  * depth_max, more than node_max values, duplicate member names, numbers of more than 63 characters or
- * beyond double, and anything after the value, because cJSON accepts or silently changes each of these.
+ * beyond double (but see infinite_numbers), and anything after the value, because cJSON accepts or silently
+ * changes each of these.
  *
  * Reading is total: every accessor accepts NULL and a node of another type, so a path can be
  * followed without checks: json_string(json_get(json_get(root, "meta"), "requestId")).
@@ -37,6 +38,10 @@ struct json_limits {
 	size_t size_max;    /* bytes of text */
 	unsigned depth_max; /* of arrays and objects inside each other; cJSON itself stops at 1000 */
 	size_t node_max;    /* a node costs about 100 bytes of memory */
+
+	/* 1e400 is read as infinity, as JavaScript does it: for data with which somebody tries a template.
+	 * JSON cannot write it again, so nothing that is stored, hashed or sent is read in this way. */
+	bool infinite_numbers;
 };
 
 #define JSON_DEPTH_MAX 64 /* Hemera's deepest answer has 6 levels */
@@ -53,7 +58,9 @@ struct json *json_copy(const struct json *json); /* deep, owned; NULL of NULL */
 enum json_type json_type(const struct json *json);
 const char *json_type_name(enum json_type type);                          /* "array" */
 const struct json *json_get(const struct json *object, const char *name); /* borrowed, NULL if absent */
-const struct json *json_first(const struct json *container);              /* first element or member */
+/* The same with a name that does not end with NUL; *ret_seen says how many members were looked at. */
+const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen);
+const struct json *json_first(const struct json *container); /* first element or member */
 const struct json *json_next(const struct json *element);
 const char *json_name(const struct json *member); /* NULL for array elements */
 size_t json_count(const struct json *container);  /* walks the list */
@@ -79,10 +86,8 @@ void json_set_integer(struct json *object, const char *name, int64_t value); /* 
 void json_set_bool(struct json *object, const char *name, bool value);
 void json_append(struct json *array, struct json *owned_value);
 
-/* Appends compact text; json_write_canonical with the members of every object sorted by the bytes of
- * their names, so that equal data gives equal text. Overflow shows in the buffer. */
+/* Appends compact text. Overflow shows in the buffer. */
 void json_write(struct buf *out, const struct json *json);
-void json_write_canonical(struct buf *out, const struct json *json);
 
 /* Appends a JSON string literal, quotes included; bytes that are not UTF-8 become U+FFFD. NULL appends
  * null. */

@@ -91,6 +91,14 @@ int64_t time_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void time_put_digits(char *text, int digits, unsigned value)
+{
+	while (digits > 0) {
+		text[--digits] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
 void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 {
 	int64_t ms = time_clamp(unix_ms);
@@ -98,10 +106,14 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 	unsigned rest = (unsigned)(ms - days * DAY_MS);
 	struct date date = time_date_from_days(days);
 
-	/* The remainders change nothing; they show the compiler that the text fits. */
-	snprintf(ret_text, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)date.year % 10000,
-		(unsigned)date.month % 100, (unsigned)date.day % 100, rest / 3600000 % 100, rest / 60000 % 60,
-		rest / 1000 % 60, rest % 1000);
+	memcpy(ret_text, "0000-00-00T00:00:00.000Z", TIME_TEXT_SIZE);
+	time_put_digits(ret_text, 4, (unsigned)date.year);
+	time_put_digits(ret_text + 5, 2, (unsigned)date.month);
+	time_put_digits(ret_text + 8, 2, (unsigned)date.day);
+	time_put_digits(ret_text + 11, 2, rest / 3600000);
+	time_put_digits(ret_text + 14, 2, rest / 60000 % 60);
+	time_put_digits(ret_text + 17, 2, rest / 1000 % 60);
+	time_put_digits(ret_text + 20, 3, rest % 1000);
 }
 
 static int time_parse_digits(const char *text, int digits)

@@ -17,10 +17,9 @@
 #include "render/template.h"
 #include "render/texts.h"
 
-#define DATA_SIZE_MAX (16 << 20)
-#define OUTPUT_SIZE_MAX (64 << 20)
-#define PARTIALS_MAX 256
-#define SUFFIX ".hbs"
+#define DATA_SIZE_MAX (16 << 20)   /* a page's data have some KB; this is for trying out what is too much */
+#define OUTPUT_SIZE_MAX (64 << 20) /* what an endless loop would else write into memory */
+#define PARTIALS_MAX 256           /* a directory of templates has about ten */
 
 struct arguments {
 	const char *template, *data, *partials; /* borrowed paths; partials may be NULL */
@@ -76,8 +75,8 @@ static int is_partial(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
 
-	return entry->d_name[0] != '.' && length > strlen(SUFFIX) &&
-	       strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
+	return entry->d_name[0] != '.' && length > strlen(TEMPLATE_SUFFIX) &&
+	       strcmp(entry->d_name + length - strlen(TEMPLATE_SUFFIX), TEMPLATE_SUFFIX) == 0;
 }
 
 static int read_partial(
@@ -92,7 +91,7 @@ static int read_partial(
 		return result;
 	item->length = text.length;
 	item->text = buf_take(&text);
-	item->name = mem_strndup(name, strlen(name) - strlen(SUFFIX));
+	item->name = mem_strndup(name, strlen(name) - strlen(TEMPLATE_SUFFIX));
 	files->count++;
 	return 0;
 }
@@ -131,7 +130,10 @@ static int read_texts(const struct json *data, struct texts **ret_texts, struct 
 
 static int read_data(const char *path, struct json **ret_data, struct error *err)
 {
-	const struct json_limits limits = { DATA_SIZE_MAX, JSON_DEPTH_MAX, DATA_SIZE_MAX };
+	const struct json_limits limits = { .size_max = DATA_SIZE_MAX,
+		.depth_max = JSON_DEPTH_MAX,
+		.node_max = DATA_SIZE_MAX,
+		.infinite_numbers = true };
 	CLEANUP(buf_done) struct buf text = BUF_INIT(DATA_SIZE_MAX);
 	int result = file_read_path(path, &text, err);
 

@@ -93,7 +93,9 @@ static int exit_code_of(const char *status)
 static int show(const struct workerclient_response *response, bool as_json)
 {
 	CLEANUP(json_freep) struct json *envelope = NULL;
-	const struct json_limits limits = { WORKERCLIENT_BODY_MAX, JSON_DEPTH_MAX, WORKERCLIENT_BODY_MAX };
+	const struct json_limits limits = { .size_max = WORKERCLIENT_BODY_MAX,
+		.depth_max = JSON_DEPTH_MAX,
+		.node_max = WORKERCLIENT_BODY_MAX };
 	const struct json *report, *error;
 	struct error err = { 0 };
 

@@ -93,7 +93,9 @@ static int participations_on_data(void *arg, const struct json *data, struct err
 /* The rows of one course in their normal form. */
 static int participations_read(struct json **ret_participants, const struct buf *rows, struct error *err)
 {
-	const struct json_limits limits = { PARTICIPATIONS_SIZE_MAX, JSON_DEPTH_MAX, REPLY_NODES_MAX };
+	const struct json_limits limits = {
+		.size_max = PARTICIPATIONS_SIZE_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = REPLY_NODES_MAX
+	};
 	CLEANUP(buf_done) struct buf text = BUF_INIT(PARTICIPATIONS_SIZE_MAX);
 	CLEANUP(json_freep) struct json *array = NULL;
 	int r;

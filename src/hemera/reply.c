@@ -49,7 +49,9 @@ static int reply_describe_failure(
 /* Parses the body when it is Hemera's: else NULL, and *err says what is wrong with it. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
-	struct json_limits limits = { body_max, JSON_DEPTH_MAX, REPLY_NODES_MAX };
+	struct json_limits limits = {
+		.size_max = body_max, .depth_max = JSON_DEPTH_MAX, .node_max = REPLY_NODES_MAX
+	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	int r;
 

@@ -107,17 +107,19 @@ static const struct template_partial *compiler_find_partial(
 	return NULL;
 }
 
+/* `file` is how the unit is called in messages. */
 static int compiler_add_unit(
-	struct compiler *compiler, const char *name, struct slice text, uint32_t *ret_index)
+	struct compiler *compiler, const char *name, const char *file, struct slice text, uint32_t *ret_index)
 {
 	struct program_unit unit = {
-		.source.name = program_keep(compiler->program, slice_from_text(name)).data,
+		.name = program_keep(compiler->program, slice_from_text(name)),
+		.source.name = program_keep(compiler->program, slice_from_text(file)).data,
 		.source.text = program_keep(compiler->program, text),
 	};
 	size_t fault;
 
 	if (text.length > TEMPLATE_SIZE_MAX)
-		return error_fail(compiler->err, ERROR_TEMPLATE, -EBADMSG, "%s: larger than %d bytes", name,
+		return error_fail(compiler->err, ERROR_TEMPLATE, -EBADMSG, "%s: larger than %d bytes", file,
 			TEMPLATE_SIZE_MAX);
 	if (!slice_is_text(text, &fault))
 		return source_fail(&unit.source, fault, compiler->err, "not valid UTF-8, or a NUL");
@@ -129,11 +131,13 @@ static int compiler_add_unit(
 static int compiler_unit(
 	struct compiler *compiler, const struct template_partial *partial, uint32_t *ret_index)
 {
+	CLEANUP(mem_freep) char *file = mem_printf("%s" TEMPLATE_SUFFIX, partial->name);
+
 	*ret_index = program_find_unit(compiler->program, slice_from_text(partial->name));
 	if (*ret_index != PROGRAM_NONE)
 		return 0;
 	return compiler_add_unit(
-		compiler, partial->name, (struct slice){ partial->text, partial->length }, ret_index);
+		compiler, partial->name, file, (struct slice){ partial->text, partial->length }, ret_index);
 }
 
 static int compiler_partial_unit(
@@ -255,7 +259,7 @@ int compiler_compile(const struct source *source, const struct template_partials
 	uint32_t index;
 	int r;
 
-	r = compiler_add_unit(&compiler, source->name, source->text, &index);
+	r = compiler_add_unit(&compiler, "", source->name, source->text, &index);
 	/* Compiling a unit may add others behind it. */
 	for (index = 0; index < program->units.count && r == 0; index++)
 		r = compiler_compile_unit(&compiler, index);

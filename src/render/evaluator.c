@@ -14,6 +14,7 @@
 #include "render/template.h"
 
 #define EVALUATOR_SENTENCE_MAX 512
+#define EVALUATOR_STACK_FIRST 16 /* values; few expressions have more arguments at a time */
 
 int evaluator_fail(const struct evaluator *evaluator, size_t offset, const char *format, ...)
 {
@@ -44,7 +45,7 @@ int evaluator_explain(const struct evaluator *evaluator, size_t offset, int r, c
 static void evaluator_push(struct evaluator *evaluator, struct value value)
 {
 	if (evaluator->stack_count == evaluator->stack_capacity) {
-		evaluator->stack_capacity = evaluator->stack_capacity ? 2 * evaluator->stack_capacity : 16;
+		evaluator->stack_capacity *= 2;
 		evaluator->stack =
 			mem_resize(evaluator->stack, evaluator->stack_capacity, sizeof(*evaluator->stack));
 	}
@@ -344,9 +345,10 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 	uint32_t at = start;
 	int r = 0;
 
-	if (++evaluator->depth > EVALUATOR_DEPTH_MAX)
-		return evaluator_fail(evaluator, 0, "more than %d blocks and partials inside one another",
-			EVALUATOR_DEPTH_MAX);
+	if (++evaluator->depth > EVALUATOR_DEPTH_MAX && at < end)
+		return evaluator_fail(evaluator,
+			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at)->offset,
+			"more than %d blocks and partials inside one another", EVALUATOR_DEPTH_MAX);
 	while (at < end && r == 0) {
 		const struct instruction *instruction =
 			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at);
@@ -379,6 +381,8 @@ int evaluator_run(const struct program *program, const struct json *data, const 
 		.out = out,
 		.work = { .steps_left = TEMPLATE_STEPS_MAX, .arena = &arena },
 		.root = value_from_json(data),
+		.stack = mem_alloc(EVALUATOR_STACK_FIRST * sizeof(struct value)),
+		.stack_capacity = EVALUATOR_STACK_FIRST,
 		.err = err,
 	};
 	struct context_link contexts = { .context = evaluator.root };

@@ -80,11 +80,12 @@ static int helper_lookup(const struct value *arguments, size_t count, struct wor
 	return r;
 }
 
+/* Costs steps by its length: {{video (video (video ...))}} grows threefold each time. */
 static int helper_html(struct buf *html, struct work *work, struct value *ret_value)
 {
 	char *text = buf_overflowed(html) ? NULL : arena_text(work->arena, html->length);
 
-	if (!text)
+	if (!text || value_spend(value_text((struct slice){ html->data, html->length }), work) < 0)
 		return -ENOMEM;
 	memcpy(text, html->data, html->length);
 	*ret_value = (struct value){ .type = VALUE_HTML, .text = { text, html->length } };

@@ -64,7 +64,7 @@ static int library_check_home(
 static int library_check_course(
 	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err)
 {
-	static const struct json_limits limits = { 4096, 4, 100 };
+	static const struct json_limits limits = { .size_max = 4096, .depth_max = 4, .node_max = 100 };
 	CLEANUP(json_freep) struct json *participants = NULL;
 	CLEANUP(json_freep) struct json *full = NULL, *pending = NULL;
 	int r = json_parse(&participants, library_sample_participants, strlen(library_sample_participants),

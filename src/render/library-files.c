@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define LIBRARY_SUFFIX ".hbs"
 #define LIBRARY_FILES_MAX 1000 /* templates of one site; there are four */
 
 void library_version_done(struct library_version *version)
@@ -71,10 +70,10 @@ static int library_files_list(struct library_files *files, const char *path, str
 	if (!directory)
 		return error_fail(err, ERROR_TEMPLATE, -errno, "%s: %s", path, strerror(errno));
 	while ((entry = readdir(directory))) {
-		size_t length = strlen(entry->d_name), suffix = strlen(LIBRARY_SUFFIX);
+		size_t length = strlen(entry->d_name), suffix = strlen(TEMPLATE_SUFFIX);
 
 		if (entry->d_name[0] == '.' || !file_name_is_safe(entry->d_name) || length <= suffix ||
-			strcmp(entry->d_name + length - suffix, LIBRARY_SUFFIX) != 0)
+			strcmp(entry->d_name + length - suffix, TEMPLATE_SUFFIX) != 0)
 			continue;
 		if (files->count == LIBRARY_FILES_MAX)
 			return error_fail(err, ERROR_TEMPLATE, -E2BIG, "%s: more than %d templates", path,
@@ -87,7 +86,7 @@ static int library_files_list(struct library_files *files, const char *path, str
 static int library_file_read(struct library_file *file, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err)
 {
-	CLEANUP(mem_freep) char *name = mem_printf("%s" LIBRARY_SUFFIX, file->name);
+	CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
 	struct error own = { 0 };
 	int r = library_version_read(&file->own, directory, name, &own);

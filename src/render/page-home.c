@@ -16,8 +16,7 @@ struct page_row {
 	int64_t start_ms, end_ms;
 };
 
-/* The day in the site's zone, as a number that grows. */
-static int page_day(int64_t ms)
+int page_day(int64_t ms)
 {
 	struct time_local date = time_local(ms);
 

@@ -3,9 +3,11 @@
 #define AITHER_RENDER_PAGE_PARTS_H
 
 /*
- * What the data of a course page (page.c) and that of the homepage (page-home.c) have in common. Private to
- * page*.c.
+ * What the data of a course page (page.c), that of the homepage (page-home.c) and the fingerprint
+ * (page-fingerprint.c) have in common. Private to page*.c.
  */
+
+#include <stdint.h>
 
 struct json;
 struct page_course;
@@ -13,6 +15,9 @@ struct texts;
 
 /* The text, or "" when it is nothing but whitespace: then templates see it as missing. NULL stays. */
 const char *page_text(const char *text);
+
+/* The day in the site's zone, as a number that grows: 20260315. */
+int page_day(int64_t ms);
 
 /* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */
 void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,

@@ -4,13 +4,11 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "render/page-parts.h"
 #include "render/slice.h"
-#include "render/template.h"
 #include "render/texts.h"
 
 /* The states of a participation, in the order in which they come; NONE: booked, nothing begun. */
@@ -123,25 +121,4 @@ struct json *page_course_data(const struct page_course *course, const struct jso
 		json_set_string(data, "generatedAt", generated_at);
 	}
 	return data;
-}
-
-void page_fingerprint(const struct json *data, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE])
-{
-	CLEANUP(hash_freep) struct hash *hash = hash_new();
-	CLEANUP(buf_done)
-	struct buf text = BUF_INIT(SIZE_MAX / 2); /* as large as the data, which has its limits */
-
-	hash_update_field(hash, PAGE_RENDERER_VERSION);
-	hash_update_field(hash, template_hash(tmpl));
-	hash_update_field(hash, texts_hash(texts));
-	JSON_FOREACH (member, data) {
-		if (strcmp(json_name(member), "generatedAt") == 0)
-			continue;
-		buf_clear(&text);
-		json_write_canonical(&text, member);
-		hash_update_field(hash, json_name(member));
-		hash_update_field(hash, buf_text(&text));
-	}
-	hash_finish(hash, ret_hex);
 }

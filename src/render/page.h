@@ -7,7 +7,8 @@
  * views, adds labels and dates in words. aither-templates(7) documents every member.
  *
  * A page's fingerprint covers exactly what it is made from: the data without generatedAt, the template
- * with its partials, the texts, and PAGE_RENDERER_VERSION.
+ * with its partials, the texts, and PAGE_RENDERER_VERSION. It is taken of every page at every sync, the data
+ * are built only for the pages that changed.
  */
 
 #include <stdbool.h>
@@ -21,7 +22,7 @@ struct template;
 struct texts;
 
 /* Raise it when the same input gives other bytes than before: then every page is made again. */
-#define PAGE_RENDERER_VERSION "1"
+#define PAGE_RENDERER_VERSION "2"
 
 struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
 	const char *id, *title, *slug, *level, *start_date, *end_date;
@@ -34,9 +35,10 @@ struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
 struct json *page_course_data(const struct page_course *course, const struct json *participants,
 	const struct texts *texts, int64_t generated_at_ms);
 
-/* SHA-256 over the canonical text of the data (without generatedAt) and all that shapes the page. */
-void page_fingerprint(const struct json *data, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE]);
+/* SHA-256 over canonical JSON of all that shapes the page; the arguments are those of page_course_data. What
+ * is derived from other members (labels, participantsByStatus) stands in it by what it is derived from. */
+void page_fingerprint(const struct page_course *course, const struct json *participants,
+	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
 
 /* Data of the homepage: lang, courseCount, current[] (running and upcoming, by start), undated[], past[]
  * (latest first); each {title, titleMissing, level, levelLabel, startDate, startDateText, endDate,
@@ -44,5 +46,12 @@ void page_fingerprint(const struct json *data, const struct template *tmpl, cons
  * over in the site's zone at now_ms. Owned. */
 struct json *page_home_data(
 	const struct page_course *courses, size_t count, const struct texts *texts, int64_t now_ms);
+
+/* The same for the homepage, in two steps, because the courses are the same in every language. The order of
+ * the courses does not matter; the day of now_ms does. */
+void page_home_digest(
+	const struct page_course *courses, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
+void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE]);
 
 #endif

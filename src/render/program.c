@@ -10,6 +10,9 @@ struct program *program_new(void)
 	struct program *program = mem_zalloc(sizeof(*program));
 
 	program->arena.size_max = SIZE_MAX; /* bounded by the size of the templates */
+	/* A path without parts, as that of {{this}}, points into this table even when it is empty. */
+	program->parts.capacity = 8;
+	program->parts.items = mem_alloc(program->parts.capacity * sizeof(struct slice));
 	return program;
 }
 
@@ -61,7 +64,7 @@ uint32_t program_find_unit(const struct program *program, struct slice name)
 	for (uint32_t i = 1; i < program->units.count; i++) {
 		const struct program_unit *unit = PROGRAM_ITEM(program, units, struct program_unit, i);
 
-		if (slice_equal_text(name, unit->source.name))
+		if (slice_equal(name, unit->name))
 			return i;
 	}
 	return PROGRAM_NONE;

@@ -101,6 +101,7 @@ struct program_partial {
 };
 
 struct program_unit {         /* the template itself or one partial */
+	struct slice name;    /* by which a partial is called */
 	struct source source; /* name and text are in the program's arena */
 	uint32_t start, end;
 };

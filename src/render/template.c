@@ -89,10 +89,14 @@ int template_check_partials(const struct template *tmpl, struct error *err)
 int template_render(const struct template *tmpl, const struct json *data, const struct template_env *env,
 	struct buf *out, struct error *err)
 {
-	CLEANUP(buf_done) struct buf page = BUF_INIT(out->size_max - out->length);
-	int r = evaluator_run(tmpl->program, data, env ? env->texts : NULL, &page, err);
+	size_t length = out->length, left = out->size_max - length;
+	size_t expected =
+		tmpl->program->arena.used; /* about as much as all its texts: most pages have more */
+	int r;
 
+	buf_reserve(out, expected < left ? expected : left);
+	r = evaluator_run(tmpl->program, data, env ? env->texts : NULL, out, err);
 	if (r < 0)
-		return r;
-	return buf_append(out, buf_text(&page), page.length);
+		buf_truncate(out, length);
+	return r;
 }

@@ -28,6 +28,9 @@ struct texts;
 #define TEMPLATE_PARTIAL_DEPTH_MAX 50 /* partials in partials: ends a recursion */
 #define TEMPLATE_STEPS_MAX 20000000   /* instructions per render: ends each in each in each */
 
+/* The file of a partial; messages about the partial "row" begin with "row.hbs:3:1". */
+#define TEMPLATE_SUFFIX ".hbs"
+
 struct template_partial {
 	const char *name, *text; /* borrowed during template_compile */
 	size_t length;

@@ -3,37 +3,75 @@
 
 #include <errno.h>
 
+#include "base/block.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "render/arena.h"
 #include "render/number.h"
 
+#define ESCAPE_CHUNK 1024 /* bytes handed to the buffer together */
+
 /* Replacements of the seven characters (Handlebars 4.7, README of the conformance data, point 1). */
-static const char *const value_entities[256] = {
-	['&'] = "&amp;",
-	['<'] = "&lt;",
-	['>'] = "&gt;",
-	['"'] = "&quot;",
-	['\''] = "&#x27;",
-	['`'] = "&#x60;",
-	['='] = "&#x3D;",
+static const struct value_entity {
+	char text[8];
+	size_t length;
+} value_entities[256] = {
+	['&'] = { "&amp;", 5 },
+	['<'] = { "&lt;", 4 },
+	['>'] = { "&gt;", 4 },
+	['"'] = { "&quot;", 6 },
+	['\''] = { "&#x27;", 6 },
+	['`'] = { "&#x60;", 6 },
+	['='] = { "&#x3D;", 6 },
 };
+
+/* Bytes at the beginning of a whole block that need no replacement. */
+static size_t value_plain_length(const char *bytes)
+{
+	block loaded = block_load(bytes);
+
+	return block_first((loaded == '&') | (loaded == '<') | (loaded == '>') | (loaded == '"') |
+			   (loaded == '\'') | (loaded == '`') | (loaded == '='));
+}
+
+/* Escapes the next bytes, a block at most, up to and with the first that is replaced. Writes at most a block
+ * and an entity; returns the number of bytes read. */
+static size_t value_escape_some(const char *bytes, size_t length, char *to, size_t *used)
+{
+	const struct value_entity *entity;
+	size_t plain = 0;
+
+	if (length >= BLOCK_SIZE) {
+		memcpy(to + *used, bytes, BLOCK_SIZE);
+		plain = value_plain_length(bytes);
+	} else {
+		while (plain < length && value_entities[(unsigned char)bytes[plain]].length == 0) {
+			to[*used + plain] = bytes[plain];
+			plain++;
+		}
+	}
+	*used += plain;
+	if (plain == length || plain == BLOCK_SIZE)
+		return plain;
+	entity = &value_entities[(unsigned char)bytes[plain]];
+	memcpy(to + *used, entity->text, sizeof(entity->text));
+	*used += entity->length;
+	return plain + 1;
+}
 
 void value_escape(struct slice text, struct buf *out)
 {
-	size_t start = 0;
+	char escaped[ESCAPE_CHUNK + BLOCK_SIZE + sizeof(value_entities[0].text)];
+	size_t used = 0, at = 0;
 
-	for (size_t i = 0; i < text.length; i++) {
-		const char *entity = value_entities[(unsigned char)text.data[i]];
-
-		if (!entity)
-			continue;
-		buf_append(out, text.data + start, i - start);
-		buf_append_text(out, entity);
-		start = i + 1;
+	while (at < text.length) {
+		at += value_escape_some(text.data + at, text.length - at, escaped, &used);
+		if (used >= ESCAPE_CHUNK || at == text.length) {
+			buf_append(out, escaped, used);
+			used = 0;
+		}
 	}
-	buf_append(out, text.data + start, text.length - start);
 }
 
 /* JavaScript calls an object's toString to print it: with a member of that name, which is no function, it
@@ -120,7 +158,7 @@ int value_to_text(struct value value, struct work *work, struct slice *ret_text)
 	if (r < 0)
 		return r;
 	copy = buf_overflowed(&text) ? NULL : arena_text(work->arena, text.length);
-	if (!copy)
+	if (!copy || !work_spend(work, text.length / VALUE_BYTES_PER_STEP))
 		return -ENOMEM;
 	if (text.length > 0)
 		memcpy(copy, text.data, text.length);

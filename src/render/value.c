@@ -10,17 +10,6 @@
 #include "render/number.h"
 
 #define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
-#define VALUE_BYTES_PER_STEP 64              /* looking through text is cheap, but not free */
-
-bool work_spend(struct work *work, uint64_t steps)
-{
-	if (work->steps_left < steps) {
-		work->steps_left = 0;
-		return false;
-	}
-	work->steps_left -= steps;
-	return true;
-}
 
 struct value value_from_json(const struct json *json)
 {
@@ -108,6 +97,8 @@ bool value_equal(struct value a, struct value b, struct work *work)
 			return false;
 		*object = value_text(text);
 	}
+	if (value_spend(a, work) < 0 || value_spend(b, work) < 0)
+		return false; /* the next step says so */
 	if (a.type == VALUE_STRING && b.type == VALUE_STRING)
 		return slice_equal(a.text, b.text);
 	return value_to_number(a) == value_to_number(b);
@@ -202,15 +193,9 @@ static int value_get_of_array(
 static int value_get_of_object(
 	const struct json *object, struct slice name, struct work *work, struct value *ret_value)
 {
-	uint64_t seen = 0;
+	size_t seen = 0;
 
-	JSON_FOREACH (member, object) {
-		seen++;
-		if (slice_equal_text(name, json_name(member))) {
-			*ret_value = value_from_json(member);
-			break;
-		}
-	}
+	*ret_value = value_from_json(json_find(object, name.data, name.length, &seen));
 	return work_spend(work, seen) ? 0 : -ENOMEM;
 }
 

@@ -54,13 +54,23 @@ struct record {
 	size_t count;
 };
 
+#define VALUE_BYTES_PER_STEP 64 /* looking through text is cheap, but not free */
+
 struct work {
 	uint64_t steps_left;
 	struct arena *arena;
 };
 
 /* Takes steps off; false when none are left. */
-bool work_spend(struct work *work, uint64_t steps);
+static inline bool work_spend(struct work *work, uint64_t steps)
+{
+	if (work->steps_left < steps) {
+		work->steps_left = 0;
+		return false;
+	}
+	work->steps_left -= steps;
+	return true;
+}
 
 static inline struct value value_bool(bool boolean)
 {

@@ -23,6 +23,7 @@ struct homepage_rows {
 	struct page_course *items; /* owned */
 	char **hrefs;              /* owned */
 	size_t count;
+	int64_t now_ms; /* wall clock: what is past */
 };
 
 static void homepage_rows_done(struct homepage_rows *rows)
@@ -87,7 +88,7 @@ static int homepage_render(const struct library *library, enum library_language 
 {
 	const struct texts *texts = library->texts[language];
 	CLEANUP(json_freep)
-	struct json *data = page_home_data(rows->items, rows->count, texts, time_now_ms());
+	struct json *data = page_home_data(rows->items, rows->count, texts, rows->now_ms);
 	const struct template_env env = { .texts = texts };
 	int r;
 
@@ -108,14 +109,16 @@ static int homepage_render_all(
 	return 0;
 }
 
-/* The operator's files first, else the shipped ones: a mistake in a template never takes the site down. */
-static int homepage_render_safely(
-	const struct homepage *homepage, const struct homepage_rows *rows, struct buf *out, struct error *err)
+/* The operator's files first, else the shipped ones: a mistake in a template never takes the site down.
+ * *ret_own: no mistake. */
+static int homepage_render_safely(const struct homepage *homepage, const struct homepage_rows *rows,
+	struct buf *out, bool *ret_own, struct error *err)
 {
 	CLEANUP(library_done) struct library shipped = { 0 };
 	struct error problem = { 0 };
 	int r = homepage_render_all(homepage->library, rows, out, &problem);
 
+	*ret_own = r == 0;
 	if (r == 0)
 		return 0;
 	if (homepage->problem)
@@ -132,27 +135,58 @@ static bool homepage_is_on_disk(const struct homepage *homepage, const char *nam
 	       memcmp(buf_text(&old), buf_text(page), page->length) == 0;
 }
 
-static int homepage_write(const struct homepage *homepage, enum library_language language,
-	const struct buf *page, bool *ret_changed, struct error *err)
+static int homepage_write(const struct homepage *homepage, const char *name, const struct buf *page,
+	bool *ret_changed, struct error *err)
 {
-	struct manifest_site *site = &homepage->manifest->site[language];
-	const char *name = names_homepage[language];
-	int r;
+	int directory = homepage->out->root, r;
 
-	if (!homepage_is_on_disk(homepage, name, page)) {
-		r = file_replace(
-			homepage->out->root, name, buf_text(page), page->length, PUBLISH_PAGE_MODE, err);
-		/* A sync that begins beside a refresh may take its temporary file for a leftover. */
-		if (r == -ENOENT)
-			r = file_replace(homepage->out->root, name, buf_text(page), page->length,
-				PUBLISH_PAGE_MODE, err);
-		if (r < 0)
-			return r;
-		*ret_changed = true;
+	if (homepage_is_on_disk(homepage, name, page))
+		return 0;
+	r = file_replace(directory, name, buf_text(page), page->length, PUBLISH_PAGE_MODE, err);
+	/* A sync that begins beside a refresh may take its temporary file for a leftover. */
+	if (r == -ENOENT)
+		r = file_replace(directory, name, buf_text(page), page->length, PUBLISH_PAGE_MODE, err);
+	*ret_changed |= r == 0;
+	return r;
+}
+
+/* What the files on disk would be made from now. */
+static void homepage_fingerprints(const struct homepage *homepage, const struct homepage_rows *rows,
+	char ret_hex[static LIBRARY_LANGUAGES][HASH_HEX_SIZE])
+{
+	char digest[HASH_HEX_SIZE];
+
+	page_home_digest(rows->items, rows->count, rows->now_ms, digest);
+	for (int language = 0; language < LIBRARY_LANGUAGES; language++)
+		page_home_fingerprint(digest, homepage->library->homepage, homepage->library->texts[language],
+			ret_hex[language]);
+}
+
+static bool homepage_is_current(const struct homepage *homepage, char (*hex)[HASH_HEX_SIZE])
+{
+	for (int language = 0; language < LIBRARY_LANGUAGES; language++) {
+		const struct manifest_site *site = &homepage->manifest->site[language];
+		int64_t size, modified_us;
+
+		if (strcmp(site->hash, hex[language]) != 0 ||
+			!publish_stat(homepage->out->root, names_homepage[language], &size, &modified_us) ||
+			size != site->size || modified_us != site->modified_us)
+			return false;
 	}
-	hash_hex(buf_text(page), page->length, site->hash);
-	site->size = (int64_t)page->length;
-	return 0;
+	return true;
+}
+
+/* A page that the shipped templates had to make is made again next time, when the mistake is told again. */
+static void homepage_enter(const struct homepage *homepage, bool own, char (*hex)[HASH_HEX_SIZE])
+{
+	for (int language = 0; language < LIBRARY_LANGUAGES; language++) {
+		struct manifest_site *site = &homepage->manifest->site[language];
+
+		*site = (struct manifest_site){ 0 };
+		if (own && publish_stat(homepage->out->root, names_homepage[language], &site->size,
+				   &site->modified_us))
+			memcpy(site->hash, hex[language], sizeof(site->hash));
+	}
 }
 
 static void homepage_pages_done(struct buf (*pages)[LIBRARY_LANGUAGES])
@@ -163,15 +197,22 @@ static void homepage_pages_done(struct buf (*pages)[LIBRARY_LANGUAGES])
 
 int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err)
 {
-	CLEANUP(homepage_rows_done) struct homepage_rows rows = { 0 };
+	CLEANUP(homepage_rows_done) struct homepage_rows rows = { .now_ms = time_now_ms() };
 	CLEANUP(homepage_pages_done)
 	struct buf pages[LIBRARY_LANGUAGES] = { BUF_INIT(HOMEPAGE_SIZE_MAX), BUF_INIT(HOMEPAGE_SIZE_MAX) };
+	char hex[LIBRARY_LANGUAGES][HASH_HEX_SIZE];
+	bool own;
 	int r;
 
 	*ret_changed = false;
 	homepage_collect(homepage, &rows);
-	r = homepage_render_safely(homepage, &rows, pages, err);
+	homepage_fingerprints(homepage, &rows, hex);
+	if (homepage_is_current(homepage, hex))
+		return 0;
+	r = homepage_render_safely(homepage, &rows, pages, &own, err);
 	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++)
-		r = homepage_write(homepage, language, &pages[language], ret_changed, err);
+		r = homepage_write(homepage, names_homepage[language], &pages[language], ret_changed, err);
+	if (r == 0)
+		homepage_enter(homepage, own, hex);
 	return r;
 }

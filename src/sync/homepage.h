@@ -5,7 +5,8 @@
 /*
  * index.de.html and index.en.html from the course list. They say nothing of when they were made, so the
  * same courses give the same bytes, and a file is written only if its bytes on disk differ: then
- * aither-web keeps what it has in memory.
+ * aither-web keeps what it has in memory. They are not even rendered while the manifest says that the files
+ * on disk were made from the same.
  *
  * A row that is not valid today is shown as the manifest knows it. A course is linked only where pages are
  * public and its page is there.

@@ -145,12 +145,14 @@ static int read_site(const struct json *root, struct manifest *manifest, struct 
 		return read_bad(err, "site", "an object");
 	for (int i = 0; i < LIBRARY_LANGUAGES; i++) {
 		const struct json *file = json_get(site, names_homepage[i]);
+		struct manifest_site *entry = &manifest->site[i];
 		int r;
 
 		if (!file)
 			continue;
-		if ((r = read_hash(file, manifest->site[i].hash, err)) < 0 ||
-			(r = read_integer(file, "size", false, INT64_MAX, &manifest->site[i].size, err)) < 0)
+		if ((r = read_hash(file, entry->hash, err)) < 0 ||
+			(r = read_integer(file, "size", false, INT64_MAX, &entry->size, err)) < 0 ||
+			(r = read_integer(file, "modifiedUs", true, INT64_MAX, &entry->modified_us, err)) < 0)
 			return r;
 	}
 	return 0;
@@ -196,7 +198,9 @@ static int read_head(const struct json *root, struct manifest *manifest, struct 
 
 int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err)
 {
-	const struct json_limits limits = { MANIFEST_SIZE_MAX, MANIFEST_DEPTH_MAX, MANIFEST_NODES_MAX };
+	const struct json_limits limits = {
+		.size_max = MANIFEST_SIZE_MAX, .depth_max = MANIFEST_DEPTH_MAX, .node_max = MANIFEST_NODES_MAX
+	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
 	int r = json_parse(&root, text, length, &limits, err);

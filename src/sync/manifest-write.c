@@ -11,23 +11,31 @@
 
 /* Text straight into the buffer: a tree of JSON nodes would cost 2 KB for each of 50 000 courses. */
 
+static void write_name(struct buf *out, const char *name)
+{
+	buf_append_char(out, '"');
+	buf_append_text(out, name);
+	buf_append_text(out, "\":");
+}
+
 static void write_string(struct buf *out, const char *name, const char *text)
 {
-	buf_printf(out, "\"%s\":", name);
+	write_name(out, name);
 	json_write_string(out, text);
 }
 
 static void write_time(struct buf *out, const char *name, int64_t unix_ms)
 {
-	char text[TIME_TEXT_SIZE];
+	char text[TIME_TEXT_SIZE] = "";
 
-	time_format(unix_ms, text);
+	if (unix_ms)
+		time_format(unix_ms, text);
 	write_string(out, name, unix_ms ? text : NULL);
 }
 
 static void write_json(struct buf *out, const char *name, const struct json *json)
 {
-	buf_printf(out, "\"%s\":", name);
+	write_name(out, name);
 	if (json)
 		json_write(out, json);
 	else
@@ -86,8 +94,8 @@ static void write_site(struct buf *out, const struct manifest *manifest)
 
 		if (!site->hash[0])
 			continue;
-		buf_printf(out, "%s\"%s\":{\"hash\":\"%s\",\"size\":%" PRId64 "}", separator,
-			names_homepage[i], site->hash, site->size);
+		buf_printf(out, "%s\"%s\":{\"hash\":\"%s\",\"size\":%" PRId64 ",\"modifiedUs\":%" PRId64 "}",
+			separator, names_homepage[i], site->hash, site->size, site->modified_us);
 		separator = ",";
 	}
 	buf_append_text(out, "},\n");

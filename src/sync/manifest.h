@@ -7,7 +7,7 @@
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
- *	 "site":{"index.de.html":{"hash","size"},...}, "orphans":["x.html"],
+ *	 "site":{"index.de.html":{"hash","size","modifiedUs"},...}, "orphans":["x.html"],
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
@@ -53,9 +53,9 @@ struct manifest_entry {
 	bool listed, owner, gone;
 };
 
-struct manifest_site {
-	char hash[HASH_HEX_SIZE]; /* SHA-256 of the file; "": not known */
-	int64_t size;
+struct manifest_site {            /* as of a course's page */
+	char hash[HASH_HEX_SIZE]; /* page_home_fingerprint; "": not known */
+	int64_t size, modified_us;
 };
 
 struct manifest {

@@ -18,10 +18,9 @@ static const struct texts *pages_texts(const struct sync_job *job)
 	return job->library.texts[english ? LIBRARY_EN : LIBRARY_DE];
 }
 
-static struct json *pages_data(
-	const struct sync_job *job, const struct job_course *course, const struct json *participants)
+static struct page_course pages_view(const struct job_course *course)
 {
-	const struct page_course view = {
+	return (struct page_course){
 		.id = course->row->id,
 		.title = course->row->title,
 		.slug = course->row->slug,
@@ -30,8 +29,6 @@ static struct json *pages_data(
 		.end_date = course->row->end_date,
 		.participant_count = course->row->participant_count,
 	};
-
-	return page_course_data(&view, participants, pages_texts(job), job->report->start_ms);
 }
 
 static void pages_keep(struct sync_job *job, struct job_course *course, enum job_outcome outcome)
@@ -59,9 +56,12 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 }
 
 static int pages_render(struct sync_job *job, struct job_course *course, const struct template *tmpl,
-	const struct json *data, struct error *err)
+	const struct json *participants, struct error *err)
 {
 	const struct template_env env = { .texts = pages_texts(job) };
+	const struct page_course view = pages_view(course);
+	CLEANUP(json_freep)
+	struct json *data = page_course_data(&view, participants, env.texts, job->report->start_ms);
 	struct error problem = { 0 };
 
 	buf_clear(&job->page);
@@ -83,11 +83,11 @@ static int pages_make(
 	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
 {
 	const struct template *tmpl = templates_for(&job->templates, course->row->id);
-	CLEANUP(json_freep) struct json *data = pages_data(job, course, participants);
+	const struct page_course view = pages_view(course);
 
-	page_fingerprint(data, tmpl, pages_texts(job), course->hash);
+	page_fingerprint(&view, participants, tmpl, pages_texts(job), course->hash);
 	if (!pages_is_current(course))
-		return pages_render(job, course, tmpl, data, err);
+		return pages_render(job, course, tmpl, participants, err);
 	pages_keep(job, course, JOB_CURRENT);
 	return 0;
 }

@@ -66,7 +66,7 @@ static bool plan_page_is_there(
 
 	if (!entry || (strcmp(entry->name, course->name) != 0 && nameset_has(claimed, entry->name)))
 		return false;
-	return publish_stat(&job->out, entry->name, &size, &modified_us) && size == entry->size &&
+	return publish_stat(job->out.courses, entry->name, &size, &modified_us) && size == entry->size &&
 	       modified_us == entry->modified_us;
 }
 

@@ -135,12 +135,11 @@ int publish_sync(const struct publish *publish, struct error *err)
 	return 0;
 }
 
-bool publish_stat(
-	const struct publish *publish, const char *name, int64_t *ret_size, int64_t *ret_modified_us)
+bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us)
 {
 	struct stat status;
 
-	if (fstatat(publish->courses, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
 		return false;
 	*ret_size = status.st_size;
 	*ret_modified_us = (int64_t)status.st_mtim.tv_sec * 1000000 + status.st_mtim.tv_nsec / 1000;

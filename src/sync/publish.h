@@ -74,9 +74,8 @@ int publish_commit(struct publish *publish, struct error *err);
 int publish_remove(const struct publish *publish, const char *name, bool *ret_removed, struct error *err);
 int publish_sync(const struct publish *publish, struct error *err);
 
-/* Is there a regular file of that name in courses/? */
-bool publish_stat(
-	const struct publish *publish, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
+/* Is there a regular file of that name in `directory`, which is publish.courses or publish.root? */
+bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
 
 /* Adds the names of all pages in courses/: files and symlinks whose name a page may have. */
 int publish_list(const struct publish *publish, struct nameset *names, struct error *err);

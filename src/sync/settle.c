@@ -46,7 +46,7 @@ static void settle_written(struct sync_job *job, struct job_course *course)
 	settle_seen(job, course, course->entry);
 	if (job->options->dry_run)
 		return;
-	publish_stat(&job->out, course->name, &course->entry->size, &course->entry->modified_us);
+	publish_stat(job->out.courses, course->name, &course->entry->size, &course->entry->modified_us);
 	course->entry->updated_ms = time_now_ms();
 	job->report->files_generated++;
 }

@@ -144,7 +144,9 @@ static void on_wait_over(void *arg)
 static int read_answer(
 	const struct workerclient_response *response, int64_t *ret_fetched_at_ms, struct error *err)
 {
-	static const struct json_limits limits = { WORKERCLIENT_BODY_MAX, JSON_DEPTH_MAX, 100000 };
+	static const struct json_limits limits = {
+		.size_max = WORKERCLIENT_BODY_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = 100000
+	};
 	CLEANUP(json_freep) struct json *root = NULL;
 
 	int result = json_parse(&root, buf_text(&response->body), response->body.length, &limits, err);

@@ -193,7 +193,9 @@ static bool is_recent(int64_t unix_ms)
 static void translate_ready(
 	struct workerclient_response *worker, const char *request_id, struct http_response *response)
 {
-	static const struct json_limits limits = { WORKERCLIENT_BODY_MAX, JSON_DEPTH_MAX, 100000 };
+	static const struct json_limits limits = {
+		.size_max = WORKERCLIENT_BODY_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = 100000
+	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	int64_t last_ms = 0;
 

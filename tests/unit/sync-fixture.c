@@ -138,7 +138,7 @@ static char *fixture_read(const char *path)
 
 static void fixture_read_manifest(void)
 {
-	const struct json_limits limits = { 16 << 20, 16, 100000 };
+	const struct json_limits limits = { .size_max = 16 << 20, .depth_max = 16, .node_max = 100000 };
 	CLEANUP(mem_freep) char *text = fixture_read(".sync-manifest.json");
 
 	json_freep(&fixture_manifest);

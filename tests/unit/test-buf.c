@@ -85,11 +85,41 @@ static void a_maximum_of_zero_takes_nothing(void **state)
 static void lengths_near_the_address_space_do_not_wrap(void **state)
 {
 	CLEANUP(buf_done) struct buf buf = BUF_INIT(SIZE_MAX);
+	volatile size_t huge = SIZE_MAX - 1; /* or the compiler warns of it */
 
 	(void)state;
 	assert_int_equal(buf_append_text(&buf, "x"), 0);
-	assert_int_equal(buf_append(&buf, "y", SIZE_MAX - 1), -E2BIG);
+	assert_int_equal(buf_append(&buf, "y", huge), -E2BIG);
 	assert_string_equal(buf_text(&buf), "x");
+}
+
+static void room_that_was_reserved_is_used_without_moving(void **state)
+{
+	CLEANUP(buf_done) struct buf buf = BUF_INIT(1000);
+	const char *data;
+
+	(void)state;
+	assert_int_equal(buf_reserve(&buf, 1000), 0);
+	assert_string_equal(buf_text(&buf), "");
+	data = buf.data;
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(buf_append_char(&buf, 'x'), 0);
+	assert_ptr_equal(buf.data, data);
+	assert_int_equal(buf_reserve(&buf, 1), -E2BIG);
+	assert_true(buf_overflowed(&buf));
+}
+
+static void truncating_goes_back_to_what_was_before(void **state)
+{
+	CLEANUP(buf_done) struct buf buf = BUF_INIT(6);
+
+	(void)state;
+	assert_int_equal(buf_append_text(&buf, "before"), 0);
+	assert_int_equal(buf_append_text(&buf, "after"), -E2BIG);
+	buf_truncate(&buf, 4);
+	assert_string_equal(buf_text(&buf), "befo");
+	assert_int_equal(buf_append_text(&buf, "re"), 0);
+	assert_string_equal(buf_text(&buf), "before");
 }
 
 static void clear_forgets_content_and_overflow(void **state)
@@ -147,6 +177,8 @@ int main(void)
 		cmocka_unit_test(printf_beyond_the_maximum_overflows),
 		cmocka_unit_test(a_maximum_of_zero_takes_nothing),
 		cmocka_unit_test(lengths_near_the_address_space_do_not_wrap),
+		cmocka_unit_test(room_that_was_reserved_is_used_without_moving),
+		cmocka_unit_test(truncating_goes_back_to_what_was_before),
 		cmocka_unit_test(clear_forgets_content_and_overflow),
 		cmocka_unit_test(take_hands_over_and_leaves_an_empty_buffer),
 		cmocka_unit_test(many_appends_grow_without_losing_a_byte),

@@ -32,7 +32,7 @@
 
 static struct json *parse(const char *text, size_t length)
 {
-	struct json_limits limits = { TEXT_MAX, JSON_DEPTH_MAX, 100000 };
+	struct json_limits limits = { .size_max = TEXT_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = 100000 };
 	struct json *json = NULL;
 
 	assert_int_equal(json_parse(&json, text, length, &limits, NULL), 0);

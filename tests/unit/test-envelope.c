@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "http/envelope.h"
 
-static const struct json_limits limits = { 1 << 20, 64, 10000 };
+static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 64, .node_max = 10000 };
 
 /* Every envelope must be JSON, whatever went in. Owned. */
 static struct json *parse_body(const struct http_response *response)

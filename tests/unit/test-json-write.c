@@ -47,32 +47,6 @@ static void text_is_compact_and_keeps_the_order(void **state)
 	assert_written(NULL, "null");
 }
 
-static void canonical_text_is_sorted_by_bytes_at_every_level(void **state)
-{
-	CLEANUP(json_freep)
-	struct json *json = parse("{\"b\":[{\"z\":1,\"y\":{\"\xc3\xa4\":1,\"z\":2,\"B\":3,\"\":4}}],"
-				  "\"ab\":2,\"a\":1,\"\xf0\x9f\x98\x80\":5,\"\xef\xbf\xbd\":6}");
-	CLEANUP(buf_done) struct buf out = BUF_INIT(10000);
-
-	(void)state;
-	json_write_canonical(&out, json);
-	assert_string_equal(buf_text(&out),
-		"{\"a\":1,\"ab\":2,\"b\":[{\"y\":{\"\":4,\"B\":3,\"z\":2,\"\xc3\xa4\":1},\"z\":1}],"
-		"\"\xef\xbf\xbd\":6,\"\xf0\x9f\x98\x80\":5}");
-}
-
-static void equal_data_gives_equal_canonical_text(void **state)
-{
-	CLEANUP(json_freep) struct json *one = parse("{\"a\":1.0,\"b\":\"\\u00e4\\/\"}");
-	CLEANUP(json_freep) struct json *other = parse("{ \"b\":\"\xc3\xa4/\", \"\\u0061\":10e-1 }");
-	CLEANUP(buf_done) struct buf one_text = BUF_INIT(1000), other_text = BUF_INIT(1000);
-
-	(void)state;
-	json_write_canonical(&one_text, one);
-	json_write_canonical(&other_text, other);
-	assert_string_equal(buf_text(&one_text), buf_text(&other_text));
-}
-
 static void numbers_lose_no_digit(void **state)
 {
 	static const struct {
@@ -169,8 +143,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_compact_and_keeps_the_order),
-		cmocka_unit_test(canonical_text_is_sorted_by_bytes_at_every_level),
-		cmocka_unit_test(equal_data_gives_equal_canonical_text),
 		cmocka_unit_test(numbers_lose_no_digit),
 		cmocka_unit_test(string_literals_are_escaped_and_always_valid),
 		cmocka_unit_test(names_are_escaped_like_strings),

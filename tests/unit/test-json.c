@@ -90,6 +90,7 @@ static void a_path_is_followed_without_checks(void **state)
 {
 	CLEANUP(json_freep)
 	struct json *json = parse("{\"meta\":{\"requestId\":\"r1\"},\"list\":[7],\"text\":\"x\"}");
+	size_t seen;
 
 	(void)state;
 	assert_string_equal(json_string(json_get(json_get(json, "meta"), "requestId")), "r1");
@@ -99,6 +100,11 @@ static void a_path_is_followed_without_checks(void **state)
 	assert_null(json_get(json, "Meta")); /* names are exact */
 	assert_null(json_get(json, "met"));
 	assert_null(json_get(json, ""));
+	assert_non_null(json_find(json, "metaphor", 4, &seen)); /* only its first four bytes are the name */
+	assert_null(json_find(json, "met", 3, &seen));
+	assert_int_equal(seen, json_count(json));
+	assert_null(json_find(json_get(json, "list"), "a", 1, &seen));
+	assert_int_equal(seen, 0);
 }
 
 /* Row by row what every accessor makes of a value that is not of its type. */
@@ -275,7 +281,7 @@ static void large_values_take_linear_time(void **state)
 		json_append(list, json_new_integer(i));
 	}
 	json_set(json, "list", list);
-	json_write_canonical(&text, json);
+	json_write(&text, json);
 	assert_int_equal(json_parse(&parsed, text.data, text.length, &large, NULL), 0);
 	assert_int_equal(json_count(json_get(parsed, "list")), COUNT);
 	JSON_FOREACH (member, parsed) {

@@ -162,7 +162,7 @@ static void a_bad_file_is_reported_and_the_shipped_one_used(void **state)
 		{ "an unknown text", "course.hbs", "{{t \"typo\"}}", "names a text" },
 		{ "a mistake in a partial", "style.hbs", "{{/if}}", "style.hbs:1:1: nothing is open" },
 		{ "an unknown text in a partial", "style.hbs", "{{t \"typo\"}}",
-			"style:1:1: {{t}} names a text" },
+			"style.hbs:1:1: {{t}} names a text" },
 		{ "no mark", "homepage.hbs", "<p>hello", "with 0 times <!--aither:status-->" },
 		{ "two marks", "homepage.hbs", LIBRARY_STATUS_MARK LIBRARY_STATUS_MARK, "with 2 times" },
 		{ "texts that are no JSON", "texts.de.json", "{", "texts.de.json: line 1" },

@@ -65,7 +65,7 @@ static int tear_down(void **state)
 
 static struct json *participants(void)
 {
-	static const struct json_limits limits = { 1 << 20, 10, 1000 };
+	static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 10, .node_max = 1000 };
 	struct json *array = NULL;
 
 	assert_int_equal(json_parse(&array, participants_text, strlen(participants_text), &limits, NULL), 0);
@@ -141,35 +141,108 @@ static void participants_are_grouped_by_status_in_its_order(void **state)
 	assert_int_equal(i, ARRAY_SIZE(expected));
 }
 
-static void fingerprint(const struct page_course *of, bool with_participants, int64_t generated_at_ms,
-	const char *text, char ret_hex[static HASH_HEX_SIZE])
+static void fingerprint(const struct page_course *of, const struct json *array, const char *text,
+	char ret_hex[static HASH_HEX_SIZE])
 {
 	CLEANUP(template_freep) struct template *template = NULL;
-	CLEANUP(json_freep) struct json *array = with_participants ? participants() : NULL;
-	CLEANUP(json_freep) struct json *data = page_course_data(of, array, texts_de, generated_at_ms);
 
 	assert_int_equal(template_compile(&template, "t", text, strlen(text), NULL, NULL), 0);
-	page_fingerprint(data, template, texts_de, ret_hex);
+	page_fingerprint(of, array, template, texts_de, ret_hex);
 }
 
-static void the_fingerprint_changes_exactly_with_what_the_page_is_made_from(void **state)
+static void the_fingerprint_changes_with_every_member_of_the_course(void **state)
 {
-	struct page_course other = course;
-	char base[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+	const struct page_course base = { "c1", "A", "a", "BEGINNER", "2026-03-14T23:00:00.000Z",
+		"2026-03-15T23:00:00.000Z", 3, NULL };
+	struct page_course others[] = { base, base, base, base, base, base, base, base, base };
+	CLEANUP(json_freep) struct json *array = participants();
+	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
-	other.title = "Leitung";
-	fingerprint(&course, true, 0, "x", base);
-	fingerprint(&course, true, 0, "x", hex);
-	assert_string_equal(hex, base);
-	fingerprint(&course, true, NOON, "x", hex);
-	assert_string_equal(hex, base);
-	fingerprint(&other, true, 0, "x", hex);
-	assert_string_not_equal(hex, base);
-	fingerprint(&course, false, 0, "x", hex);
-	assert_string_not_equal(hex, base);
-	fingerprint(&course, true, 0, "y", hex);
-	assert_string_not_equal(hex, base);
+	others[0].id = "c2";
+	others[1].title = "B";
+	others[2].slug = "b";
+	others[3].level = "ADVANCED";
+	others[4].start_date = "2026-03-13T23:00:00.000Z";
+	others[5].start_date = "";
+	others[6].end_date = "2026-03-16T23:00:00.000Z";
+	others[7].participant_count = 4;
+	others[8].title = "A\",\"x\":\""; /* text that looks like the next member */
+	fingerprint(&base, array, "x", base_hex);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		fingerprint(&others[i], array, "x", hex);
+		if (strcmp(hex, base_hex) == 0)
+			fail_msg("row %zu has the same fingerprint", i);
+	}
+	fingerprint(&base, array, "x", hex);
+	assert_string_equal(hex, base_hex);
+	fingerprint(&base, array, "y", hex);
+	assert_string_not_equal(hex, base_hex);
+	fingerprint(&base, NULL, "x", hex);
+	assert_string_not_equal(hex, base_hex);
+}
+
+/* The first participant with one text in place of another. */
+static struct json *participants_with(const char *text, const char *replacement)
+{
+	static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 10, .node_max = 1000 };
+	const char *at = strstr(participants_text, text);
+	CLEANUP(buf_done) struct buf changed = BUF_INIT(1 << 20);
+	struct json *array = NULL;
+
+	assert_non_null(at);
+	buf_append(&changed, participants_text, (size_t)(at - participants_text));
+	buf_append_text(&changed, replacement);
+	buf_append_text(&changed, at + strlen(text));
+	assert_int_equal(json_parse(&array, buf_text(&changed), changed.length, &limits, NULL), 0);
+	return array;
+}
+
+static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants(void **state)
+{
+	static const struct {
+		const char *text, *replacement;
+		bool shown;
+	} rows[] = {
+		{ "\"Ada\"", "\"Eva\"", true },
+		{ "\"Ada\"", "null", true },
+		{ "COMPLETE", "SUMMARY", true },
+		{ "\"preparationIntent\":\"x\"", "\"preparationIntent\":\"y\"", true },
+		{ "\"desiredResults\":\" \\n\"", "\"desiredResults\":\"r\"", true },
+		{ "\"lineManagerProfile\":null", "\"lineManagerProfile\":\"l\"", true },
+		{ "2026-02-01T09", "2026-02-01T10", true },
+		{ "\"desiredResults\":\" \\n\"", "\"desiredResults\":\"\"",
+			false }, /* white space is nothing */
+		{ "\"p1\"", "\"p9\"", false },
+		{ "\"bookingId\":\"b1\"", "\"imageUrl\":\"u\",\"bookingId\":\"b0\"", false },
+	};
+	CLEANUP(json_freep) struct json *array = participants();
+	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+
+	(void)state;
+	fingerprint(&course, array, "x", base_hex);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *other = participants_with(rows[i].text, rows[i].replacement);
+
+		fingerprint(&course, other, "x", hex);
+		if ((strcmp(hex, base_hex) != 0) != rows[i].shown)
+			fail_msg("%s -> %s: %s", rows[i].text, rows[i].replacement,
+				rows[i].shown ? "the same fingerprint" : "another fingerprint");
+	}
+}
+
+static void the_fingerprint_changes_with_the_zone_of_dates(void **state)
+{
+	char berlin[HASH_HEX_SIZE], tokyo[HASH_HEX_SIZE];
+	struct page_course evening = course;
+
+	(void)state;
+	evening.start_date = "2026-03-14T22:00:00.000Z"; /* the 15th in Tokyo */
+	fingerprint(&evening, NULL, "x", berlin);
+	assert_int_equal(time_zone_set("Asia/Tokyo"), 0);
+	fingerprint(&evening, NULL, "x", tokyo);
+	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
+	assert_string_not_equal(berlin, tokyo);
 }
 
 static const char *group_of(const char *start, const char *end, int64_t now_ms)
@@ -266,13 +339,49 @@ static void a_homepage_without_courses_has_empty_groups(void **state)
 	assert_int_equal(json_count(json_get(data, "past")), 0);
 }
 
+static void the_homepage_has_another_fingerprint_when_it_would_look_different(void **state)
+{
+	const struct page_course a = { "1", "A", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 1, NULL };
+	const struct page_course b = { "2", "B", "b", "ADVANCED", "", "", 0, "courses/b.html" };
+	const struct page_course base[] = { a, b }, turned[] = { b, a };
+	struct page_course others[] = { a, a, a, a, a, a };
+	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+
+	(void)state;
+	others[0].title = "C";
+	others[1].level = "ADVANCED";
+	others[2].start_date = "2026-06-02T22:00:00.000Z";
+	others[3].end_date = "2026-06-02T22:00:00.000Z";
+	others[4].participant_count = 2;
+	others[5].href = "courses/a.html";
+	page_home_digest(base, 2, NOON, base_hex);
+	page_home_digest(turned, 2, NOON, hex);
+	assert_string_equal(hex, base_hex); /* Hemera's order changes from call to call */
+	page_home_digest(base, 2, NOON + 3600000, hex);
+	assert_string_equal(hex, base_hex);
+	page_home_digest(base, 2, NOON + 24 * 3600000, hex);
+	assert_string_not_equal(hex, base_hex); /* what is past changes with the day */
+	page_home_digest(base, 1, NOON, hex);
+	assert_string_not_equal(hex, base_hex);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		const struct page_course pair[] = { others[i], b };
+
+		page_home_digest(pair, 2, NOON, hex);
+		if (strcmp(hex, base_hex) == 0)
+			fail_msg("row %zu has the same digest", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_course_has_labels_and_dates_in_words),
 		cmocka_unit_test(participants_have_status_labels_and_their_texts),
 		cmocka_unit_test(participants_are_grouped_by_status_in_its_order),
-		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_the_page_is_made_from),
+		cmocka_unit_test(the_fingerprint_changes_with_every_member_of_the_course),
+		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants),
+		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),
+		cmocka_unit_test(the_homepage_has_another_fingerprint_when_it_would_look_different),
 		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
 		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),
 		cmocka_unit_test(a_homepage_without_courses_has_empty_groups),

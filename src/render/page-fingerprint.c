@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/page.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "render/page-parts.h"
+#include "render/template.h"
+#include "render/texts.h"
+
+/* As large as the data, which has its limits. */
+#define FINGERPRINT_MAX (SIZE_MAX / 2)
+#define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
+
+/* Members are written in the order of their names, which makes the text canonical. */
+static void fingerprint_member(struct buf *out, const char *name, const char *text)
+{
+	if (out->data[out->length - 1] != '{')
+		buf_append_char(out, ',');
+	buf_append_char(out, '"');
+	buf_append_text(out, name);
+	buf_append_text(out, "\":");
+	json_write_string(out, text);
+}
+
+/* The day in the site's zone: a date in words is made of this and of the language's texts. */
+static int fingerprint_day(const char *date)
+{
+	int64_t ms;
+
+	return date && time_parse(date, &ms) == 0 ? page_day(ms) : 0;
+}
+
+static void fingerprint_course(struct buf *out, const struct page_course *course)
+{
+	buf_append_char(out, '{');
+	fingerprint_member(out, "endDate", course->end_date);
+	fingerprint_member(out, "href", course->href);
+	fingerprint_member(out, "id", course->id);
+	fingerprint_member(out, "level", course->level);
+	buf_printf(out, ",\"numbers\":[%d,%u,%d]", fingerprint_day(course->end_date),
+		course->participant_count, fingerprint_day(course->start_date));
+	fingerprint_member(out, "slug", course->slug);
+	fingerprint_member(out, "startDate", course->start_date);
+	fingerprint_member(out, "title", page_text(course->title));
+	buf_append_char(out, '}');
+}
+
+static void fingerprint_participant(struct buf *out, const struct json *participant)
+{
+	static const struct {
+		const char *name;
+		bool text; /* written by people: nothing but whitespace counts as "" */
+	} members[] = { { "desiredResults", true }, { "lineManagerProfile", true }, { "name", true },
+		{ "preparationCompletedAt", false }, { "preparationIntent", true }, { "status", false } };
+
+	buf_append_char(out, '{');
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		const char *text = json_string(json_get(participant, members[i].name));
+
+		fingerprint_member(out, members[i].name, members[i].text ? page_text(text) : text);
+	}
+	buf_append_char(out, '}');
+}
+
+/* Ends the text with what else shapes a page, and takes its hash. */
+static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE])
+{
+	fingerprint_member(text, "renderer", PAGE_RENDERER_VERSION);
+	fingerprint_member(text, "template", template_hash(tmpl));
+	fingerprint_member(text, "texts", texts_hash(texts));
+	buf_append_char(text, '}');
+	hash_hex(text->data, text->length, ret_hex);
+}
+
+void page_fingerprint(const struct page_course *course, const struct json *participants,
+	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	buf_reserve(&text, FINGERPRINT_EXPECTED);
+	buf_append_text(&text, "{\"course\":");
+	fingerprint_course(&text, course);
+	buf_append_text(&text, ",\"participants\":[");
+	JSON_FOREACH (participant, participants) {
+		if (participant != json_first(participants))
+			buf_append_char(&text, ',');
+		fingerprint_participant(&text, participant);
+	}
+	buf_append_text(
+		&text, participants ? "],\"participantsPending\":false" : "],\"participantsPending\":true");
+	fingerprint_finish(&text, tmpl, texts, ret_hex);
+}
+
+static int fingerprint_compare(const void *a, const void *b)
+{
+	const struct page_course *const *left = a, *const *right = b;
+
+	return strcmp((*left)->id, (*right)->id);
+}
+
+void page_home_digest(
+	const struct page_course *courses, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(mem_freep) const struct page_course **sorted = mem_resize(NULL, count, sizeof(*sorted));
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &courses[i];
+	if (count > 0)
+		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
+	buf_append_text(&text, "{\"courses\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			buf_append_char(&text, ',');
+		fingerprint_course(&text, sorted[i]);
+	}
+	buf_printf(&text, "],\"day\":%d}", page_day(now_ms));
+	hash_hex(text.data, text.length, ret_hex);
+}
+
+void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	buf_append_char(&text, '{');
+	fingerprint_member(&text, "digest", digest);
+	fingerprint_finish(&text, tmpl, texts, ret_hex);
+}

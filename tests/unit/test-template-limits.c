@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Every limit of the template language from both sides: just below it works, above it an error names it. */
+#include "render/template.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "render/evaluator.h"
+
+/* What is rendered, and what must come of it. */
+struct trial {
+	const char *text;
+	struct template_partial partial; /* name NULL: none */
+	const struct json *data;         /* NULL: null */
+	size_t size_max;                 /* of the page; 0: 1 MB */
+	const char *expected;            /* the page */
+	const char *error;               /* else: what the message contains */
+};
+
+static void try(const struct trial *trial)
+{
+	CLEANUP(template_freep) struct template *template = NULL;
+	CLEANUP(buf_done) struct buf page = BUF_INIT(trial->size_max ? trial->size_max : 1 << 20);
+	struct template_partials partials = { &trial->partial, trial->partial.name ? 1 : 0 };
+	struct error err = { 0 };
+	int r = template_compile(&template, "page", trial->text, strlen(trial->text), &partials, &err);
+
+	if (r == 0)
+		r = template_render(template, trial->data, NULL, &page, &err);
+	if (trial->expected) {
+		if (r < 0)
+			fail_msg("instead of a page: %s", err.message);
+		assert_string_equal(buf_text(&page), trial->expected);
+		return;
+	}
+	assert_int_equal(r, -EBADMSG);
+	assert_int_equal(err.code, ERROR_TEMPLATE);
+	assert_int_equal(page.length, 0);
+	if (!strstr(err.message, trial->error))
+		fail_msg("\"%s\" does not say \"%s\"", err.message, trial->error);
+}
+
+static struct template_partial partial(const char *name, const char *text)
+{
+	return (struct template_partial){ name, text, strlen(text) };
+}
+
+static char *repeat(const char *text, size_t times)
+{
+	struct buf all = BUF_INIT(8 << 20);
+
+	for (size_t i = 0; i < times; i++)
+		buf_append_text(&all, text);
+	return buf_take(&all);
+}
+
+/* {"next":{"next":{...}}}, an object in an object, `count` of them. */
+static struct json *chain(unsigned count)
+{
+	struct json *inner = json_new_object();
+
+	for (unsigned i = 1; i < count; i++) {
+		struct json *outer = json_new_object();
+
+		json_set(outer, "next", inner);
+		inner = outer;
+	}
+	return inner;
+}
+
+/* {"l":[0,0,...]} */
+static struct json *list(unsigned count)
+{
+	struct json *object = json_new_object(), *array = json_new_array();
+
+	for (unsigned i = 0; i < count; i++)
+		json_append(array, json_new_integer(0));
+	json_set(object, "l", array);
+	return object;
+}
+
+static void templates_and_partials_have_a_largest_size(void **state)
+{
+	CLEANUP(mem_freep) char *largest = repeat("x", TEMPLATE_SIZE_MAX);
+	CLEANUP(mem_freep) char *larger = repeat("x", TEMPLATE_SIZE_MAX + 1);
+
+	(void)state;
+	try(&(struct trial){ .text = largest, .size_max = TEMPLATE_SIZE_MAX, .expected = largest });
+	try(&(struct trial){ .text = larger, .error = "page: larger than 1048576 bytes" });
+	try(&(struct trial){ .text = "{{> part}}",
+		.partial = partial("part", largest),
+		.size_max = TEMPLATE_SIZE_MAX,
+		.expected = largest });
+	try(&(struct trial){ .text = "{{> part}}",
+		.partial = partial("part", larger),
+		.error = "part.hbs: larger than 1048576 bytes" });
+}
+
+static void blocks_nest_up_to_a_limit(void **state)
+{
+	CLEANUP(mem_freep) char *open = repeat("{{#unless a}}", TEMPLATE_NESTING_MAX);
+	CLEANUP(mem_freep) char *close = repeat("{{/unless}}", TEMPLATE_NESTING_MAX);
+	CLEANUP(mem_freep) char *deep = mem_printf("%sx%s", open, close);
+	CLEANUP(mem_freep) char *deeper = mem_printf("{{#unless a}}%sx%s{{/unless}}", open, close);
+
+	(void)state;
+	try(&(struct trial){ .text = deep, .expected = "x" });
+	try(&(struct trial){ .text = deeper,
+		.error = "page:1:1301: more than 100 blocks or parentheses inside one another" });
+}
+
+static void parentheses_nest_up_to_a_limit(void **state)
+{
+	CLEANUP(mem_freep) char *open = repeat("(lookup ", TEMPLATE_NESTING_MAX);
+	CLEANUP(mem_freep) char *close = repeat(" 1)", TEMPLATE_NESTING_MAX);
+	CLEANUP(mem_freep) char *deep = mem_printf("[{{lookup %sx%s 1}}]", open, close);
+	CLEANUP(mem_freep) char *deeper = mem_printf("[{{lookup (lookup %sx%s 1) 1}}]", open, close);
+
+	(void)state;
+	try(&(struct trial){ .text = deep, .expected = "[]" });
+	try(&(struct trial){ .text = deeper, .error = "more than 100 blocks or parentheses" });
+}
+
+static void partials_call_partials_up_to_a_limit(void **state)
+{
+	CLEANUP(json_freep) struct json *deep = chain(TEMPLATE_PARTIAL_DEPTH_MAX);
+	CLEANUP(json_freep) struct json *deeper = chain(TEMPLATE_PARTIAL_DEPTH_MAX + 1);
+	CLEANUP(mem_freep) char *page = repeat("x", TEMPLATE_PARTIAL_DEPTH_MAX);
+	struct trial trial = { .text = "{{> walk}}",
+		.partial = partial("walk", "x{{#if next}}{{> walk next}}{{/if}}") };
+
+	(void)state;
+	trial.data = deep;
+	trial.expected = page;
+	try(&trial);
+	trial.data = deeper;
+	trial.expected = NULL;
+	trial.error = "walk.hbs:1:14: more than 50 partials inside one another";
+	try(&trial);
+}
+
+/* Each partial is within both limits above, but together they would use up the C stack. */
+static void blocks_and_partials_together_have_a_limit(void **state)
+{
+	CLEANUP(mem_freep) char *open = repeat("{{#if next}}", 24);
+	CLEANUP(mem_freep) char *close = repeat("{{/if}}", 24);
+	CLEANUP(mem_freep) char *walk = mem_printf("x%s{{> walk next}}%s", open, close);
+	CLEANUP(mem_freep) char *page = repeat("x", 39);
+	CLEANUP(json_freep) struct json *deep = chain(39), *deeper = chain(42);
+	struct trial trial = { .text = "{{> walk}}", .partial = partial("walk", walk) };
+
+	(void)state;
+	trial.data = deep; /* 25 for every link of the chain */
+	trial.expected = page;
+	try(&trial);
+	trial.data = deeper;
+	trial.expected = NULL;
+	trial.error = "walk.hbs:1:299: more than 1000 blocks and partials inside one another";
+	try(&trial);
+}
+
+static void work_has_a_limit(void **state)
+{
+	static const char steps[] = "rendering takes more than 20000000 steps";
+	CLEANUP(json_freep) struct json *some = list(1000), *many = list(1000000);
+	clock_t start = clock();
+
+	(void)state;
+	try(&(struct trial){
+		.text = "{{#each l}}{{#each ../l}}{{/each}}{{/each}}", .data = some, .expected = "" });
+	try(&(struct trial){ .text = "{{#each l}}{{#each ../l}}{{#each @root.l}}{{/each}}{{/each}}{{/each}}",
+		.data = some,
+		.error = steps });
+	try(&(struct trial){
+		.text = "{{#each l}}{{#each @root.l}}{{/each}}{{/each}}", .data = many, .error = steps });
+	/* Looking for something in a long list is work, too. */
+	try(&(struct trial){
+		.text = "{{#each l}}{{#if @root.l.length}}{{/if}}{{/each}}", .data = many, .error = steps });
+	/* Milliseconds; without the limit these would be hours. */
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+/* An array's text is made anew, however long, whenever it is compared or used as a name. */
+static void long_texts_are_work(void **state)
+{
+	static const char steps[] = "rendering takes more than 20000000 steps";
+	CLEANUP(mem_freep) char *text = repeat("0123456789abcdef", 65536);
+	CLEANUP(json_freep)
+	struct json *data = json_new_object(), *array = json_new_array(), *texts = json_new_array();
+	clock_t start = clock();
+
+	(void)state;
+	json_append(array, json_new_string(text));
+	json_set(data, "arr", STEAL(array));
+	for (int i = 0; i < 100000; i++)
+		json_append(texts, json_new_string("x"));
+	json_set(data, "l", STEAL(texts));
+	try(&(struct trial){
+		.text = "{{#with arr}}{{#each ../l}}{{/each}}{{/with}}", .data = data, .error = steps });
+	try(&(struct trial){
+		.text = "{{#with arr}}{{#each ../l}}{{#if (lookup @root ..)}}{{/if}}{{/each}}{{/with}}",
+		.data = data,
+		.error = steps });
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+/* Comparing a text with a number reads the number in the text. */
+static void numbers_in_long_texts_are_work(void **state)
+{
+	CLEANUP(mem_freep) char *spaces = repeat(" ", 100000);
+	CLEANUP(mem_freep) char *text = mem_printf("{{#each l}}{{#with \"%s1\"}}{{/with}}{{/each}}", spaces);
+	CLEANUP(json_freep) struct json *data = list(20000);
+
+	(void)state;
+	try(&(struct trial){
+		.text = text, .data = data, .error = "rendering takes more than 20000000 steps" });
+}
+
+/* Every partial with a pair makes a copy of its context, here of 4 MB. */
+static void memory_has_a_limit(void **state)
+{
+	CLEANUP(json_freep) struct json *data = json_new_object();
+	char name[24];
+	struct trial trial = { .data = data };
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		json_set_bool(data, name, true);
+	}
+	json_set(data, "step", chain(10));
+	json_set(data, "far", chain(40));
+	trial.partial = partial("copy", "x{{#if step}}{{> copy step=step.next}}{{/if}}");
+	trial.text = "{{> copy}}";
+	trial.expected = "xxxxxxxxxxx";
+	try(&trial);
+	trial.text = "{{> copy step=far}}";
+	trial.expected = NULL;
+	trial.error = "copy.hbs:1:14: rendering takes more than 67108864 bytes of memory";
+	assert_int_equal(EVALUATOR_MEMORY_MAX, 67108864);
+	try(&trial);
+}
+
+static void the_page_has_a_largest_size(void **state)
+{
+	CLEANUP(json_freep) struct json *data = list(10);
+	const char text[] = "{{#each l}}ab{{/each}}";
+
+	(void)state;
+	try(&(struct trial){
+		.text = text, .data = data, .size_max = 20, .expected = "abababababababababab" });
+	try(&(struct trial){ .text = text,
+		.data = data,
+		.size_max = 19,
+		.error = "the page becomes larger than 19 bytes" });
+}
+
+static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
+{
+	CLEANUP(template_freep) struct template *template = NULL;
+	CLEANUP(buf_done) struct buf out = BUF_INIT(24);
+	struct error err = { 0 };
+	const char text[] = "0123456789";
+
+	(void)state;
+	assert_int_equal(template_compile(&template, "p", text, strlen(text), NULL, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, &out, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, &out, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, &out, &err), -EBADMSG);
+	assert_string_equal(buf_text(&out), "01234567890123456789");
+	assert_non_null(strstr(err.message, "p:1:1: the page becomes larger than"));
+}
+
+/* One past the limit is the first in `more`. */
+static void check_list(
+	const char *form, size_t most, const char *item, const char *expected, const char *error)
+{
+	CLEANUP(mem_freep) char *items = repeat(item, most);
+	CLEANUP(mem_freep) char *more = mem_printf("%s%s", items, item);
+	CLEANUP(mem_freep) char *before = mem_strndup(form, (size_t)(strchr(form, '*') - form));
+	CLEANUP(mem_freep) char *good = mem_printf("%s%s%s", before, items, strchr(form, '*') + 1);
+	CLEANUP(mem_freep) char *bad = mem_printf("%s%s%s", before, more, strchr(form, '*') + 1);
+
+	try(&(struct trial){ .text = good, .partial = partial("p", "y"), .expected = expected });
+	try(&(struct trial){ .text = bad, .partial = partial("p", "y"), .error = error });
+}
+
+static void lists_in_a_tag_have_a_longest(void **state)
+{
+	(void)state;
+	check_list("{{> p *}}", 100, "a=1 ", "y", "page:1:1: more than 100 key=value pairs");
+	check_list("{{#unless x as |*|}}y{{/unless}}", 16, "a ", "y", "more than 16 block parameters");
+	check_list("{{#if *}}y{{/if}}", 400, "1", "y", "this number has more than 400 digits");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(templates_and_partials_have_a_largest_size),
+		cmocka_unit_test(blocks_nest_up_to_a_limit),
+		cmocka_unit_test(parentheses_nest_up_to_a_limit),
+		cmocka_unit_test(partials_call_partials_up_to_a_limit),
+		cmocka_unit_test(blocks_and_partials_together_have_a_limit),
+		cmocka_unit_test(work_has_a_limit),
+		cmocka_unit_test(long_texts_are_work),
+		cmocka_unit_test(numbers_in_long_texts_are_work),
+		cmocka_unit_test(memory_has_a_limit),
+		cmocka_unit_test(the_page_has_a_largest_size),
+		cmocka_unit_test(a_page_that_does_not_fit_leaves_what_was_there),
+		cmocka_unit_test(lists_in_a_tag_have_a_longest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
