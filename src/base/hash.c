@@ -2,6 +2,7 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,13 +41,30 @@ static void hash_to_hex(const unsigned char *bytes, size_t length, char *ret_hex
 	*ret_hex = '\0';
 }
 
+static const EVP_MD *hash_algorithm;
+
+static void hash_fetch(void)
+{
+	hash_algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+	hash_require(hash_algorithm != NULL);
+}
+
+/* Looked up once: libcrypto would do it again for every digest, which takes as long as a digest of 1 KB. */
+static const EVP_MD *hash_sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, hash_fetch);
+	return hash_algorithm;
+}
+
 struct hash *hash_new(void)
 {
 	struct hash *hash = mem_zalloc(sizeof(*hash));
 
 	hash->context = EVP_MD_CTX_new();
 	hash_require(hash->context != NULL);
-	hash_require(EVP_DigestInit_ex(hash->context, EVP_sha256(), NULL));
+	hash_require(EVP_DigestInit_ex(hash->context, hash_sha256(), NULL));
 	return hash;
 }
 
@@ -90,7 +108,7 @@ void hash_hex(const void *bytes, size_t length, char ret_hex[static HASH_HEX_SIZ
 {
 	unsigned char digest[HASH_SIZE];
 
-	hash_require(EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL));
+	hash_require(EVP_Digest(bytes, length, digest, NULL, hash_sha256(), NULL));
 	hash_to_hex(digest, sizeof(digest), ret_hex);
 }
 
@@ -98,7 +116,7 @@ void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BAS
 {
 	unsigned char digest[HASH_SIZE];
 
-	hash_require(EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL));
+	hash_require(EVP_Digest(bytes, length, digest, NULL, hash_sha256(), NULL));
 	EVP_EncodeBlock((unsigned char *)ret_text, digest, sizeof(digest));
 }
 

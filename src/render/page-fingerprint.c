@@ -17,7 +17,7 @@
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
 #define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-/* Members are written in the order of their names, which makes the text canonical. */
+/* Members are always written in the same order, which makes the text canonical. */
 static void fingerprint_member(struct buf *out, const char *name, const char *text)
 {
 	if (out->data[out->length - 1] != '{')
@@ -51,19 +51,27 @@ static void fingerprint_course(struct buf *out, const struct page_course *course
 	buf_append_char(out, '}');
 }
 
+/* What a page shows of a participant, in the order of course_participants_from_json: so each is found at once
+ * behind the one before. */
 static void fingerprint_participant(struct buf *out, const struct json *participant)
 {
 	static const struct {
 		const char *name;
-		bool text; /* written by people: nothing but whitespace counts as "" */
-	} members[] = { { "desiredResults", true }, { "lineManagerProfile", true }, { "name", true },
-		{ "preparationCompletedAt", false }, { "preparationIntent", true }, { "status", false } };
+		bool text; /* written by people: nothing but white space counts as "" */
+	} members[] = { { "name", true }, { "status", false }, { "preparationIntent", true },
+		{ "desiredResults", true }, { "lineManagerProfile", true },
+		{ "preparationCompletedAt", false } };
+	const struct json *member = json_get(participant, members[0].name);
 
 	buf_append_char(out, '{');
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		const char *text = json_string(json_get(participant, members[i].name));
+		const char *text;
 
+		if (!member || strcmp(json_name(member), members[i].name) != 0)
+			member = json_get(participant, members[i].name);
+		text = json_string(member);
 		fingerprint_member(out, members[i].name, members[i].text ? page_text(text) : text);
+		member = json_next(member);
 	}
 	buf_append_char(out, '}');
 }

@@ -60,6 +60,7 @@ struct sync_job {
 	int64_t round_ms; /* wall clock: when the round began that this sync belongs to, see plan.c */
 	struct publish out;
 	struct manifest manifest;
+	bool manifest_unread; /* there is one, for the next sync: it must not be replaced */
 	struct library library;
 	struct hemera *client;
 	struct hemera_list list;

@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define MANIFEST_ENTRY_EXPECTED 512 /* bytes of an entry with a title of 40 characters */
+
 static void manifest_entry_free(struct manifest_entry *entry)
 {
 	course_done(&entry->course);
@@ -104,7 +106,7 @@ int manifest_load(int directory, struct manifest *ret_manifest, struct error *er
 	CLEANUP(buf_done) struct buf text = BUF_INIT(MANIFEST_SIZE_MAX);
 	int r = file_read(directory, MANIFEST_NAME, &text, NULL, err);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
 		return r;
 	if (r < 0) {
 		if (err)
@@ -122,6 +124,7 @@ int manifest_save(int directory, struct manifest *manifest, struct error *err)
 	CLEANUP(buf_done) struct buf text = BUF_INIT(MANIFEST_SIZE_MAX);
 
 	manifest_sort(manifest);
+	buf_reserve(&text, MANIFEST_ENTRY_EXPECTED * manifest->count);
 	manifest_write(&text, manifest);
 	if (buf_overflowed(&text))
 		return error_fail(err, ERROR_OUTPUT, -EFBIG, "%s would exceed %d bytes", MANIFEST_NAME,

@@ -90,8 +90,8 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 void manifest_write(
 	struct buf *out, const struct manifest *manifest); /* appends; overflow shows in the buffer */
 
-/* 0, -ENOENT: there is none, -EBADMSG: damaged or not readable. In the last two *ret_manifest is untouched.
- */
+/* 0, -ENOENT: there is none, -EBADMSG: damaged or not readable; -EMFILE, -ENFILE, -ENOMEM: it may be good,
+ * but cannot be read now. On failure *ret_manifest is untouched. */
 int manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
 int manifest_save(
 	int directory, struct manifest *manifest, struct error *err); /* sorts; atomic and durable */

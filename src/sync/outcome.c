@@ -208,7 +208,7 @@ void job_finish(struct sync_job *job, int result, struct error *problem)
 	/* The directory is another process's, or was never ours. */
 	if (busy)
 		return;
-	if (job->out.lock < 0)
+	if (job->out.lock < 0 || job->manifest_unread)
 		outcome_recall(job);
 	else if (!job->options->dry_run)
 		outcome_save(job, result, problem);

@@ -41,27 +41,10 @@ static bool removal_has_unknown_row(const struct sync_job *job)
 	return false;
 }
 
-/* An entry whose file now holds another course's page has no page any more. */
-static bool removal_keeps_own(void *arg, const struct manifest_entry *entry)
-{
-	return entry->owner || !nameset_has(arg, entry->name);
-}
-
 static bool removal_keeps(void *arg, const struct manifest_entry *entry)
 {
 	(void)arg;
 	return !entry->gone;
-}
-
-static void removal_drop_lost(struct sync_job *job)
-{
-	CLEANUP(nameset_done) struct nameset owned = { 0 };
-
-	for (size_t i = 0; i < job->manifest.count; i++)
-		if (job->manifest.entries[i]->owner)
-			nameset_add(&owned, job->manifest.entries[i]->name);
-	nameset_sort(&owned);
-	manifest_filter(&job->manifest, removal_keeps_own, &owned);
 }
 
 static void removal_judge_entries(struct removal *removal)
@@ -180,8 +163,6 @@ int job_remove(struct sync_job *job, struct error *err)
 
 	nameset_sort(&job->present);
 	nameset_sort(&job->moved);
-	manifest_sort(&job->manifest);
-	removal_drop_lost(job);
 	removal_judge_entries(&removal);
 	removal_judge_orphans(&removal);
 	r = removal_remove_moved(&removal, err);

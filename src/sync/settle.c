@@ -63,6 +63,23 @@ static void settle_course(struct sync_job *job, struct job_course *course)
 	}
 }
 
+/* An entry whose file now holds another course's page has no page any more. */
+static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
+{
+	return entry->owner || !nameset_has(arg, entry->name);
+}
+
+static void settle_drop_lost(struct sync_job *job)
+{
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
+
+	for (size_t i = 0; i < job->manifest.count; i++)
+		if (job->manifest.entries[i]->owner)
+			nameset_add(&owned, job->manifest.entries[i]->name);
+	nameset_sort(&owned);
+	manifest_filter(&job->manifest, settle_keeps_own, &owned);
+}
+
 int job_settle(struct sync_job *job, struct error *err)
 {
 	int r;
@@ -73,5 +90,7 @@ int job_settle(struct sync_job *job, struct error *err)
 		return r;
 	for (size_t i = 0; i < job->count; i++)
 		settle_course(job, &job->courses[i]);
+	manifest_sort(&job->manifest);
+	settle_drop_lost(job);
 	return 0;
 }

@@ -2,9 +2,11 @@
 #include "sync/sync.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "base/log.h"
@@ -12,6 +14,8 @@
 #include "base/time.h"
 #include "sync/homepage.h"
 #include "sync/job.h"
+
+#define SYNC_LARGE 2000 /* courses; the manifest's JSON takes 1.5 KB for each */
 
 const char *sync_phase_name(enum sync_phase phase)
 {
@@ -54,36 +58,54 @@ bool job_is_cancelled(const struct sync_job *job)
 	return job->options->cancelled && atomic_load(job->options->cancelled);
 }
 
+/* What has the name already may be of a kind that rename does not replace by what is there now. */
+static void sync_keep_damaged(int directory)
+{
+	if (renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME) == 0)
+		return;
+	if (unlinkat(directory, MANIFEST_BAD_NAME, 0) < 0)
+		(void)unlinkat(directory, MANIFEST_BAD_NAME, AT_REMOVEDIR);
+	(void)renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME);
+}
+
 /* The damaged file stays for whoever wants to know; the sync goes on with an empty one. */
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
 
 	if (!job->options->dry_run)
-		(void)renameat(job->out.root, MANIFEST_NAME, job->out.root, MANIFEST_BAD_NAME);
+		sync_keep_damaged(job->out.root);
 	log_event(LOG_WARNING, LOG_EVENT_MANIFEST_DAMAGED, fields, ARRAY_SIZE(fields),
 		"the manifest is damaged and is made anew with all pages, the old one is kept as %s: %s",
 		MANIFEST_BAD_NAME, problem->message);
 }
 
 /* What was freed, to the system: for 50 000 courses the manifest's JSON takes 75 MB, and glibc would keep
- * most of it beside what comes later, and after the sync until the next one, a day away. */
-static void sync_give_back(void)
+ * most of it beside what comes later, and after the sync until the next one, a day away. A small manifest's
+ * memory is worth less than the time to get it again. */
+static void sync_give_back(bool large)
 {
-	malloc_trim(0);
+	if (large)
+		malloc_trim(0);
 }
 
 static int sync_prepare(struct sync_job *job, struct error *err)
 {
 	const struct config *config = job->options->config;
 	struct error problem = { 0 };
+	int r;
 
 	job_set_phase(job, SYNC_PHASE_LIST, 0);
 	if (!job->options->dry_run)
 		publish_clean(&job->out);
-	if (manifest_load(job->out.root, &job->manifest, &problem) == -EBADMSG)
+	r = manifest_load(job->out.root, &job->manifest, &problem);
+	if (r == -EBADMSG) {
 		sync_set_aside(job, &problem);
-	sync_give_back();
+	} else if (r < 0 && r != -ENOENT) {
+		job->manifest_unread = true;
+		return error_fail(err, ERROR_OUTPUT, r, "%s", problem.message);
+	}
+	sync_give_back(job->manifest.count >= SYNC_LARGE);
 	return library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
 		job_add_problem, job, err);
 }
@@ -207,16 +229,19 @@ static int sync_publish(struct sync_job *job, struct error *err)
 	uint64_t start_ms = time_mono_ms();
 	int r = job_settle(job, err);
 
-	if (r == 0)
-		r = job_remove(job, err);
+	/* Before anything leaves: no link to a page that is gone, even if the next step is the last one. */
 	if (r == 0)
 		r = sync_homepage_links(job, err);
+	if (r == 0)
+		r = job_remove(job, err);
 	job->report->publish_ms = time_mono_ms() - start_ms;
 	return r;
 }
 
 static void sync_job_done(struct sync_job *job)
 {
+	bool large = job->manifest.count >= SYNC_LARGE;
+
 	publish_close(&job->out);
 	templates_done(&job->templates);
 	library_done(&job->library);
@@ -227,7 +252,7 @@ static void sync_job_done(struct sync_job *job)
 	nameset_done(&job->present);
 	nameset_done(&job->moved);
 	buf_done(&job->page);
-	sync_give_back();
+	sync_give_back(large);
 }
 
 int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err)
