@@ -43,7 +43,7 @@ static struct json *fake_row(const struct fake_course *course)
 	json_set_string(row, "slug", course->slug);
 	json_set_string(row, "level", course->level ? course->level : "BEGINNER");
 	json_set_string(row, "startDate", course->start_date);
-	json_set_string(row, "endDate", NULL);
+	json_set_string(row, "endDate", course->end_date);
 	json_set_integer(row, "participantCount", course->participants);
 	return row;
 }
@@ -108,6 +108,7 @@ static struct json *fake_participants(const struct fake_course *course)
 		json_set_string(row, "bookingId", id);
 		json_set_string(row, "participationId", id);
 		json_set_string(row, "name", course->participant ? course->participant : "Ada");
+		json_set_string(row, "imageUrl", course->image_url);
 		json_set_string(row, "status", "PREPARATION");
 		json_set_string(row, "preparationIntent", "to learn");
 		json_set_string(row, "desiredResults", NULL);

@@ -18,10 +18,11 @@
 
 struct fake_course {
 	const char *id, *title, *slug;
-	const char *level;       /* NULL: BEGINNER */
-	const char *start_date;  /* NULL: null */
-	unsigned participants;   /* participantCount, and so many in its detail */
-	const char *participant; /* the name of each; NULL: Ada */
+	const char *level;                 /* NULL: BEGINNER */
+	const char *start_date, *end_date; /* NULL: null */
+	unsigned participants;             /* participantCount, and so many in its detail */
+	const char *participant;           /* the name of each; NULL: Ada */
+	const char *image_url;             /* of each; no page shows it */
 	enum hemera_detail_state detail;
 	bool reversed; /* participants in the other order */
 };

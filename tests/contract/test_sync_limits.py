@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""A sync that takes long: its time limit, what ends it early, and a second worker that wants the same directory."""
+import signal
+import time
+import unittest
+
+from stack import Daemon, StackTest, wait_until
+
+LIST = "/api/service/courses"
+COURSES = 800
+
+# Every level goes over the ten members of `course`: for every page a million rounds, a quarter of what ends a template.
+LEVELS = 6
+SLOW = ("{{#each @root.course}}" * LEVELS + "{{/each}}" * LEVELS + "{{course.title}}"
+        + "{{#each participants}}{{name}}{{/each}}")
+
+
+def template(markup: str) -> list[dict[str, object]]:
+    return [{"id": "t1", "courseId": None, "seminarId": None, "lessonId": None, "markup": markup, "version": 1}]
+
+
+class SlowTemplate(StackTest):
+    """Twice: pages without participants are made after all is fetched, the others while it is."""
+    participants = 0
+    hemera_arguments = ("--courses", str(COURSES), "--no-limit")
+    config = "[Sync]\nTimeLimitSec=5\n"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hemera.scenario(courses=COURSES, participants=self.participants, templates=template(SLOW))
+
+    def phase_is_under_way(self) -> bool:
+        report = self.stack.get("/api/sync/status").data
+        self.assertEqual(report["status"], "running", "the template is not slow enough")
+        return report["progress"]["done"] > 3
+
+    def test_the_time_limit_bounds_it_and_the_rest_is_deferred(self) -> None:
+        before = time.monotonic()
+        report = self.sync()
+        self.assertLess(time.monotonic() - before, 5 + 5)
+        self.assertGreater(report["coursesDeferred"], 0, "the template is not slow enough")
+        self.assertGreater(report["filesGenerated"], 0)
+        self.assertEqual(report["filesGenerated"], len(self.stack.pages()))
+        # A deferred course may have a page, made from its row.
+        self.assertGreaterEqual(report["filesGenerated"] + report["coursesDeferred"], COURSES)
+        self.assertEqual(self.stack.manifest["consecutiveFailures"], 0)
+
+    def test_sigterm_ends_it_within_two_seconds(self) -> None:
+        self.hemera.scenario(templates=template("old {{course.title}}"))
+        self.assertEqual(self.sync()["filesGenerated"], COURSES)
+        before = self.stack.stamps()
+        self.hemera.scenario(templates=template(SLOW))
+        self.stack.post("/api/sync", Prefer="respond-async")
+        wait_until(self.phase_is_under_way, "pages are made")
+        assert self.stack.worker
+        begin = time.monotonic()
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.assertLess(time.monotonic() - begin, 4)  # two, and what a busy machine adds
+        self.assertEqual(self.stack.stamps(), before)
+        manifest = self.stack.manifest
+        self.assertEqual(manifest["lastSync"]["status"], "failed")
+        self.assertEqual(manifest["lastSync"]["errors"][-1]["code"], "SHUTTING_DOWN")
+        self.assertEqual(manifest["consecutiveFailures"], 0)
+        self.assertEqual([p.name for p in self.stack.output.rglob(".tmp-*")], [])
+
+
+class SlowTemplateWithParticipants(SlowTemplate):
+    participants = 1
+
+
+class TwoWorkers(StackTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.second_socket = self.stack.directory / "second.sock"
+        self.second = Daemon("aither-worker", [f"--config={self.stack.config}", f"--listen={self.second_socket}"],
+                             self.stack.environment)
+        self.addCleanup(lambda: self.assertEqual(self.second.stop(), 0))
+        self.second.wait_for_line(r"listening on /")
+        self.hemera.scenario(fault={"path": LIST, "kind": "hang", "count": 1})
+        self.stack.post("/api/sync", Prefer="respond-async")
+        wait_until(lambda: self.hemera.requests(LIST), "the first worker's sync is under way")
+
+    def sync_by_second(self) -> tuple[int, str]:
+        first, self.stack.socket = self.stack.socket, self.second_socket
+        try:
+            reply = self.stack.request("POST", "/api/sync", over_unix_socket=True)
+        finally:
+            self.stack.socket = first
+        return reply.status, "" if reply.status == 200 else reply.code
+
+    def test_the_second_is_told_so_and_touches_nothing(self) -> None:
+        (self.stack.output / ".tmp-of-the-first").write_text("under way")
+        self.assertEqual(self.sync_by_second(), (409, "SYNC_IN_PROGRESS"))
+        self.assertEqual(self.stack.pages(), {})
+        self.assertTrue((self.stack.output / ".tmp-of-the-first").exists())
+
+    def test_a_holder_that_is_killed_leaves_no_lock(self) -> None:
+        self.assertEqual(self.sync_by_second(), (409, "SYNC_IN_PROGRESS"))
+        assert self.stack.worker
+        self.stack.worker.stop(signal.SIGKILL)
+        self.assertEqual(self.sync_by_second(), (200, ""))
+        self.assertEqual(len(self.stack.pages()), 3)
+        self.stack.socket.unlink()
+        self.stack.start_worker()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""An output directory at one moment, and what may differ between two that are the same."""
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MANIFEST = ".sync-manifest.json"
+BAD = MANIFEST + ".bad"
+LOCK = ".sync.lock"
+TEMPORARY = ".tmp-"
+
+GENERATED = re.compile(rb'<footer class="end">.*?</footer>', re.S)  # all that a page says of when it was made
+OF_THE_SYNC = ("lastSyncAt", "durationMs", "lastSync", "lastSuccessTime")
+OF_THE_ENTRY = ("updatedAt", "seenAt")
+
+
+class File(NamedTuple):
+    """`shown` is the content without what differs from sync to sync."""
+
+    mode: int
+    raw: bytes
+    shown: Any
+
+    def is_same(self, other: "File") -> bool:
+        return self.mode == other.mode and (self.raw == other.raw or self.shown == other.shown)
+
+
+def shown_manifest(raw: bytes, directory: Path) -> Any:
+    """Of a page's time only whether it is the right one is shown. A damaged manifest is shown as it is."""
+    try:
+        manifest = json.loads(raw)
+    except ValueError:
+        return raw
+    for member in OF_THE_SYNC:
+        manifest.pop(member, None)
+    courses = manifest["entities"]["courses"].values()
+    for entry in courses:
+        for member in OF_THE_ENTRY:
+            entry.pop(member, None)
+    for name, entry in [*manifest["site"].items(), *((entry["outputPath"], entry) for entry in courses)]:
+        page = directory / name
+        entry["modifiedUs"] = page.exists() and entry["modifiedUs"] == page.stat().st_mtime_ns // 1000
+    return manifest
+
+
+@functools.lru_cache(200)
+def shown_page(raw: bytes) -> bytes:
+    return GENERATED.sub(b"", raw)
+
+
+def read_file(path: Path) -> File:
+    raw = path.read_bytes()
+    shown = shown_manifest(raw, path.parent) if path.name == MANIFEST else shown_page(raw)
+    return File(path.stat().st_mode & 0o7777, raw, shown)
+
+
+def read_files(directory: Path) -> dict[str, File]:
+    """Every file below the directory by its path in it."""
+    return {str(p.relative_to(directory)): read_file(p) for p in directory.rglob("*") if p.is_file()}
+
+
+def is_temporary(name: str) -> bool:
+    return Path(name).name.startswith(TEMPORARY)
+
+
+def shown_tree(directory: Path) -> dict[str, Any]:
+    """What two directories in the same state have in common: names, modes, contents."""
+    folders = [p for p in directory.rglob("*") if p.is_dir()]
+    return {f"{p.relative_to(directory)}/": p.stat().st_mode & 0o7777 for p in folders} | \
+           {name: (file.mode, file.shown) for name, file in read_files(directory).items()}

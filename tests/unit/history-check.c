@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* What has to be true after every sync, and at the end. */
+#include "history.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "scratch.h"
+#include "sync/manifest.h"
+
+#define BY_HAND_BEFORE_S 1100000000 /* files of history-hand.c are older than that */
+
+static bool is_by_hand(const struct tree_item *item)
+{
+	return item->status.st_mtim.tv_sec < BY_HAND_BEFORE_S;
+}
+
+static bool is_temporary(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return strncmp(name ? name + 1 : path, ".tmp-", 5) == 0;
+}
+
+static bool is_whole(const struct tree_item *item)
+{
+	const char *end = item->text + strlen(item->text);
+
+	while (end > item->text && end[-1] == '\n')
+		end--;
+	return (size_t)(end - item->text) >= strlen(HISTORY_TEXT_END) &&
+	       strncmp(end - strlen(HISTORY_TEXT_END), HISTORY_TEXT_END, strlen(HISTORY_TEXT_END)) == 0;
+}
+
+static bool is_bad_row(const struct fake_course *course)
+{
+	return !course->id || (course->level && strcmp(course->level, HISTORY_BROKEN_LEVEL) == 0);
+}
+
+static bool has_error(enum error_code code)
+{
+	for (size_t i = 0; i < fixture_report.errors_total && i < REPORT_ERRORS_MAX; i++)
+		if (fixture_report.errors[i].code == code)
+			return true;
+	return false;
+}
+
+void history_check_untouched(const struct tree *before, const struct tree *after, bool manifest_too)
+{
+	for (size_t i = 0; i < after->count; i++) {
+		const struct tree_item *now = &after->items[i], *old = tree_find(before, now->path);
+
+		if (!manifest_too && strcmp(now->path, MANIFEST_NAME) == 0)
+			continue;
+		if (!old)
+			history_complain("%s was made for nothing", now->path);
+		else if (!tree_is_untouched(old, now))
+			history_complain("%s was written for nothing", now->path);
+	}
+	for (size_t i = 0; i < before->count; i++)
+		if (!tree_find(after, before->items[i].path))
+			history_complain("%s was removed for nothing", before->items[i].path);
+}
+
+/* Whatever happened: pages are whole, and nothing else on the machine was touched. */
+static void check_always(const struct tree *out, const struct tree *beside_before)
+{
+	CLEANUP(tree_done) struct tree beside = { 0 };
+	const struct tree_item *item;
+	size_t index = 0;
+
+	tree_read(&beside, history_path("beside"));
+	history_check_untouched(beside_before, &beside, true);
+	while ((item = tree_next_page(out, &index)) != NULL)
+		if (S_ISREG(item->status.st_mode) && !is_by_hand(item) && !is_whole(item))
+			history_complain("%s is not whole", item->path);
+	if (scratch_count() > 4)
+		history_complain("there is something new beside the output directory");
+}
+
+static void check_no_temporary_file(const struct tree *out)
+{
+	for (size_t i = 0; i < out->count; i++)
+		if (is_temporary(out->items[i].path))
+			history_complain("%s is left", out->items[i].path);
+}
+
+static bool is_in_list(const char *id)
+{
+	for (size_t i = 0; i < fake_hemera.count; i++)
+		if (fake_hemera.courses[i].id && strcmp(fake_hemera.courses[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* Every course that can be shown is shown, by a page that a sync made. */
+static void check_listed(const struct manifest *manifest, const struct tree *out)
+{
+	for (size_t i = 0; i < fake_hemera.count; i++) {
+		const struct fake_course *course = &fake_hemera.courses[i];
+		const struct manifest_entry *entry = course->id ? manifest_find(manifest, course->id) : NULL;
+		CLEANUP(mem_freep) char *path = entry ? mem_printf("courses/%s", entry->name) : NULL;
+		const struct tree_item *page = path ? tree_find(out, path) : NULL;
+		CLEANUP(mem_freep) char *entity = mem_printf("course %s", course->id ? course->id : "");
+
+		if (is_bad_row(course) || fixture_has_error(ERROR_OUTPUT, entity))
+			continue;
+		if (!page)
+			history_complain("%s has no page", entity);
+		else if (!S_ISREG(page->status.st_mode) || is_by_hand(page))
+			history_complain("the page of %s is not a sync's", entity);
+	}
+}
+
+/* Is the last list a reason to remove pages at once? */
+static bool is_certain(void)
+{
+	for (size_t i = 0; i < fake_hemera.count; i++)
+		if (is_bad_row(&fake_hemera.courses[i]))
+			return false;
+	return fake_hemera.pages == 1 && fake_hemera.count > 0;
+}
+
+/* What no entry knows is remembered as an orphan; after a certain list there is none, and nothing of a course
+ * that is gone. */
+static void check_owners(const struct manifest *manifest, const struct tree *out)
+{
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
+	const struct tree_item *item;
+	bool certain = is_certain();
+	size_t index = 0;
+
+	for (size_t i = 0; i < manifest->count; i++) {
+		nameset_add(&owned, manifest->entries[i]->name);
+		if (certain && !is_in_list(manifest->entries[i]->course.id))
+			history_complain("course %s is gone but known", manifest->entries[i]->course.id);
+	}
+	nameset_sort(&owned);
+	for (size_t i = 0; i + 1 < owned.count; i++)
+		if (strcmp(owned.items[i], owned.items[i + 1]) == 0)
+			history_complain("%s belongs to two courses", owned.items[i]);
+	while ((item = tree_next_page(out, &index)) != NULL) {
+		const char *name = strchr(item->path, '/') + 1;
+
+		if (S_ISDIR(item->status.st_mode) || nameset_has(&owned, name))
+			continue;
+		if (certain || (fake_hemera.pages > 1 && !nameset_has(&manifest->orphans, name)))
+			history_complain("%s is nobody's", item->path);
+	}
+}
+
+static bool has_unknown_rows(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < fake_hemera.count; i++) {
+		const struct fake_course *course = &fake_hemera.courses[i];
+
+		if (!course->id || (is_bad_row(course) && !manifest_find(manifest, course->id)))
+			return true;
+	}
+	return false;
+}
+
+static void load_manifest(const char *output, struct manifest *manifest)
+{
+	int directory = open(history_path(output), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error problem = { 0 };
+
+	if (manifest_load(directory, manifest, &problem) < 0)
+		history_complain("the manifest of %s: %s", output, problem.message);
+	close(directory);
+}
+
+static void check_success(const struct tree *out)
+{
+	CLEANUP(manifest_done) struct manifest manifest = { 0 };
+
+	load_manifest("out", &manifest);
+	check_listed(&manifest, out);
+	if (!has_unknown_rows(&manifest) && !has_error(ERROR_MASS_DELETE_REFUSED))
+		check_owners(&manifest, out);
+}
+
+void history_check_step(
+	const struct history_outcome *outcome, const struct tree *beside, const struct tree *before)
+{
+	CLEANUP(tree_done) struct tree out = { 0 };
+	const struct tree_item *courses;
+
+	tree_read(&out, history_path("out"));
+	courses = tree_find(&out, "courses");
+	check_always(&out, beside);
+	if (outcome->died)
+		return;
+	if (outcome->dry_run) {
+		if (tree_find(before, ".sync.lock") && tree_find(before, "courses"))
+			history_check_untouched(before, &out, true);
+		return;
+	}
+	if (!outcome->bad_disk && courses && S_ISDIR(courses->status.st_mode))
+		check_no_temporary_file(&out);
+	if (fixture_report.status != REPORT_FAILED)
+		check_success(&out);
+}
+
+/* Blanks what says when the page was made. */
+static void forget_time(char *text)
+{
+	char *footer = strstr(text, "<footer class=\"end\">");
+	char *from = footer ? strstr(footer, "<time datetime=\"") : NULL;
+	char *to = from ? strstr(from, "</time>") : NULL;
+
+	if (to)
+		memset(from, ' ', (size_t)(to - from));
+}
+
+static void compare_files(const char *where, const struct tree *left, const struct tree *right)
+{
+	for (size_t i = 0; i < left->count; i++) {
+		const struct tree_item *one = &left->items[i], *other = tree_find(right, one->path);
+
+		if (strncmp(one->path, MANIFEST_NAME, strlen(MANIFEST_NAME)) == 0)
+			continue;
+		if (!other) {
+			history_complain("%s has %s in addition", where, one->path);
+			continue;
+		}
+		if (one->status.st_mode != other->status.st_mode)
+			history_complain(
+				"%s: modes %o and %o", one->path, one->status.st_mode, other->status.st_mode);
+		forget_time(one->text);
+		forget_time(other->text);
+		if (strcmp(one->text, other->text) != 0)
+			history_complain(
+				"%s differs:\n%.700s\n----\n%.700s", one->path, one->text, other->text);
+	}
+}
+
+static bool is_same_course(const struct course *left, const struct course *right)
+{
+	return strcmp(left->id, right->id) == 0 && strcmp(left->title, right->title) == 0 &&
+	       strcmp(left->slug, right->slug) == 0 && strcmp(left->level, right->level) == 0 &&
+	       strcmp(left->start_date, right->start_date) == 0 &&
+	       strcmp(left->end_date, right->end_date) == 0 &&
+	       left->participant_count == right->participant_count;
+}
+
+static void compare_entries(const struct manifest_entry *left, const struct manifest_entry *right)
+{
+	if (!is_same_course(&left->course, &right->course) || strcmp(left->name, right->name) != 0 ||
+		strcmp(left->hash, right->hash) != 0 || left->size != right->size ||
+		(left->seen_ms == 0) != (right->seen_ms == 0) || left->deferred || left->missing > 0)
+		history_complain("the manifest's entry of course %s differs", left->course.id);
+}
+
+static void compare_manifests(const struct manifest *left, const struct manifest *right)
+{
+	for (int i = 0; i < LIBRARY_LANGUAGES; i++)
+		if (strcmp(left->site[i].hash, right->site[i].hash) != 0 ||
+			left->site[i].size != right->site[i].size)
+			history_complain("the manifests differ in what they know of the homepage");
+	if (left->count != right->count || left->orphans.count > 0 || left->round_ms != 0 ||
+		left->consecutive_failures != 0 || left->hemera_templates != right->hemera_templates) {
+		history_complain("the manifests differ, %zu and %zu entries", left->count, right->count);
+		return;
+	}
+	for (size_t i = 0; i < left->count; i++)
+		compare_entries(left->entries[i], right->entries[i]);
+}
+
+void history_check_same(const char *left, const char *right)
+{
+	CLEANUP(tree_done) struct tree one = { 0 }, other = { 0 };
+	CLEANUP(manifest_done) struct manifest known = { 0 }, wanted = { 0 };
+
+	tree_read(&one, history_path(left));
+	tree_read(&other, history_path(right));
+	compare_files(left, &one, &other);
+	compare_files(right, &other, &one);
+	load_manifest(left, &known);
+	load_manifest(right, &wanted);
+	compare_manifests(&known, &wanted);
+}
