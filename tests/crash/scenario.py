@@ -18,7 +18,7 @@ from crash.tree import LOCK, MANIFEST, File, is_temporary, read_files, shown_tre
 from stack import BUILD, TOP, Reply, Stack
 from stub.client import Stub
 
-LIBRARY = BUILD / "tests/crash/crashpoint.so"
+LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 WORKER = BUILD / "aither-worker"
 
 

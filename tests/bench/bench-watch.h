@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_TESTS_BENCH_WATCH_H
+#define AITHER_TESTS_BENCH_WATCH_H
+
+/*
+ * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) leads the sync's calls of hemera/client.h
+ * and of fsync, fdatasync and syncfs through bench-watch.c, which tells whose time it is:
+ *
+ *	watch_start();
+ *	sync_run(...);
+ *	watch_stop(times, &flushes);
+ *
+ * What Hemera's client calls back is the sync's own time again. A look at the clocks takes about 1 us, there are
+ * two for each course, and half of that is counted as the sync's.
+ */
+
+#include <stdint.h>
+
+enum watch_kind {
+	WATCH_OWN,   /* the sync: plan, hash, render, publish, manifest, report */
+	WATCH_FETCH, /* Hemera's client: requests, parsing and checking the answers */
+	WATCH_FLUSH, /* fsync, fdatasync, syncfs */
+	WATCH_KINDS
+};
+
+/* Of all threads. The sum of user and system is exact, the kernel divides it by samples. */
+struct watch_time {
+	int64_t user_us, system_us, wall_us;
+};
+
+void watch_start(void);
+void watch_stop(struct watch_time ret_times[static WATCH_KINDS], unsigned *ret_flushes);
+
+#endif
