@@ -8,17 +8,20 @@
 #include <cjson/cJSON.h>
 
 #include "base/error.h"
+#include "base/json-arena.h"
 #include "base/json-scan.h"
 #include "base/mem.h"
 
 _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
 
+/* In the type of a root that json_parse has made: cJSON leaves these bits alone. */
+#define JSON_PARSED (1 << 16)
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
 
 /* Before main, so that no thread and no order of calls matters. */
 __attribute__((constructor)) static void json_install_allocator(void)
 {
-	cJSON_Hooks hooks = { .malloc_fn = mem_alloc, .free_fn = free };
+	cJSON_Hooks hooks = { .malloc_fn = json_arena_malloc, .free_fn = json_arena_free };
 
 	cJSON_InitHooks(&hooks);
 }
@@ -36,23 +39,34 @@ static struct json *json_from_node(cJSON *node)
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err)
 {
+	struct json_block *blocks;
 	cJSON *node;
 	int r;
 
 	r = json_scan(text, length, limits, err);
 	if (r < 0)
 		return r;
+	json_arena_begin(length);
 	/* Nothing follows the value and there is no NUL: the scan has seen to it. */
 	node = cJSON_ParseWithLengthOpts(text, length, NULL, 0);
-	if (!node)
+	blocks = json_arena_end();
+	if (!node || json_arena_of(node) != blocks) {
+		json_arena_release(blocks);
 		return error_set(err, -EBADMSG, "not understood by cJSON");
+	}
+	node->type |= JSON_PARSED;
 	*ret_json = json_from_node(node);
 	return 0;
 }
 
 void json_free(struct json *json)
 {
-	cJSON_Delete((cJSON *)json);
+	cJSON *node = (cJSON *)json;
+
+	if (node && (node->type & JSON_PARSED))
+		json_arena_release(json_arena_of(node));
+	else
+		cJSON_Delete(node);
 }
 
 void json_freep(struct json **json)
@@ -67,6 +81,7 @@ struct json *json_copy(const struct json *json)
 	if (!json)
 		return NULL;
 	copy = cJSON_Duplicate(json_node(json), 1);
+	copy->type &= ~JSON_PARSED;
 	/* The copy is no member of anything, whatever its original was. */
 	free(copy->string);
 	copy->string = NULL;

@@ -47,7 +47,8 @@ struct json_limits {
 #define JSON_DEPTH_MAX 64 /* Hemera's deepest answer has 6 levels */
 
 /* Parses text[0..length). The message of an error gives the position: "line 1, column 17: ...".
- * -EBADMSG: not acceptable JSON; -E2BIG: over a limit. *ret_json is owned. */
+ * -EBADMSG: not acceptable JSON; -E2BIG: over a limit. *ret_json is owned, and only to be read: what is to be
+ * changed, or to become a part of another value, is a json_copy. */
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err);
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_JSON_ARENA_H
+#define AITHER_BASE_JSON_ARENA_H
+
+/*
+ * Memory for what cJSON parses, private to json*.c. A text gives thousands of nodes and strings that live and
+ *die together; taking each from the heap and giving each back takes longer than reading the text. So while
+ * cJSON parses, its allocations come from blocks, which belong to the root.
+ *
+ *	json_arena_begin(length);
+ *	node = cJSON_ParseWithLengthOpts(...);         its malloc and free are json_arena_malloc and
+ *json_arena_free blocks = json_arena_end();
+ *	...
+ *	json_arena_release(blocks);
+ *
+ * Outside of begin and end, and in other threads, the two are malloc and free.
+ */
+
+#include <stddef.h>
+
+struct json_block;
+
+void *json_arena_malloc(size_t size);
+void json_arena_free(void *memory);
+
+/* `length`: of the text, in bytes; decides how large the blocks are. */
+void json_arena_begin(size_t length);
+struct json_block *json_arena_end(void);            /* owned; NULL: nothing was allocated */
+void json_arena_release(struct json_block *blocks); /* NULL: nothing */
+
+/* The blocks that begin with this: the first allocation after json_arena_begin. */
+struct json_block *json_arena_of(void *first);
+
+#endif
