@@ -96,8 +96,10 @@ int job_make_page(
 	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
 {
 	uint64_t start_ms = time_mono_ms();
-	int r;
+	int r = job_check_cancelled(job, err); /* a page of a slow template takes most of a second */
 
+	if (r < 0)
+		return r;
 	if (start_ms > job->deadline_mono_ms + JOB_RENDER_GRACE_MS) {
 		course->deferred = true;
 		pages_keep(job, course, JOB_KEPT);
@@ -132,8 +134,6 @@ int job_make_rest(struct sync_job *job, struct error *err)
 		struct job_course *course = &job->courses[i];
 
 		atomic_store(&job->options->progress->done, (unsigned)i);
-		if (job_is_cancelled(job))
-			break; /* the caller says so */
 		if (course->outcome != JOB_OPEN)
 			continue;
 		course->read = course->row->participant_count == 0;

@@ -53,9 +53,11 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-bool job_is_cancelled(const struct sync_job *job)
+int job_check_cancelled(const struct sync_job *job, struct error *err)
 {
-	return job->options->cancelled && atomic_load(job->options->cancelled);
+	if (!job->options->cancelled || !atomic_load(job->options->cancelled))
+		return 0;
+	return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
 }
 
 /* What has the name already may be of a kind that rename does not replace by what is there now. */
@@ -214,11 +216,10 @@ static int sync_gather(struct sync_job *job, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i](job, err);
 
+		if (r == 0)
+			r = job_check_cancelled(job, err);
 		if (r < 0)
 			return r;
-		if (job_is_cancelled(job))
-			return error_fail(
-				err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
 	}
 	return 0;
 }
