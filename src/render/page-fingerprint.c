@@ -17,14 +17,11 @@
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
 #define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-/* Members are always written in the same order, which makes the text canonical. */
-static void fingerprint_member(struct buf *out, const char *name, const char *text)
+/* Arrays of values, always in the same order, without the names: canonical, and short. */
+static void fingerprint_text(struct buf *out, const char *text)
 {
-	if (out->data[out->length - 1] != '{')
+	if (out->data[out->length - 1] != '[')
 		buf_append_char(out, ',');
-	buf_append_char(out, '"');
-	buf_append_text(out, name);
-	buf_append_text(out, "\":");
 	json_write_string(out, text);
 }
 
@@ -38,17 +35,16 @@ static int fingerprint_day(const char *date)
 
 static void fingerprint_course(struct buf *out, const struct page_course *course)
 {
-	buf_append_char(out, '{');
-	fingerprint_member(out, "endDate", course->end_date);
-	fingerprint_member(out, "href", course->href);
-	fingerprint_member(out, "id", course->id);
-	fingerprint_member(out, "level", course->level);
-	buf_printf(out, ",\"numbers\":[%d,%u,%d]", fingerprint_day(course->end_date),
-		course->participant_count, fingerprint_day(course->start_date));
-	fingerprint_member(out, "slug", course->slug);
-	fingerprint_member(out, "startDate", course->start_date);
-	fingerprint_member(out, "title", page_text(course->title));
-	buf_append_char(out, '}');
+	buf_printf(out, "[%u,%d,%d", course->participant_count, fingerprint_day(course->start_date),
+		fingerprint_day(course->end_date));
+	fingerprint_text(out, course->start_date);
+	fingerprint_text(out, course->end_date);
+	fingerprint_text(out, course->id);
+	fingerprint_text(out, course->slug);
+	fingerprint_text(out, course->level);
+	fingerprint_text(out, page_text(course->title));
+	fingerprint_text(out, course->href);
+	buf_append_char(out, ']');
 }
 
 /* What a page shows of a participant, in the order of course_participants_from_json: so each is found at once
@@ -63,27 +59,27 @@ static void fingerprint_participant(struct buf *out, const struct json *particip
 		{ "preparationCompletedAt", false } };
 	const struct json *member = json_get(participant, members[0].name);
 
-	buf_append_char(out, '{');
+	buf_append_char(out, '[');
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const char *text;
 
 		if (!member || strcmp(json_name(member), members[i].name) != 0)
 			member = json_get(participant, members[i].name);
 		text = json_string(member);
-		fingerprint_member(out, members[i].name, members[i].text ? page_text(text) : text);
+		fingerprint_text(out, members[i].text ? page_text(text) : text);
 		member = json_next(member);
 	}
-	buf_append_char(out, '}');
+	buf_append_char(out, ']');
 }
 
 /* Ends the text with what else shapes a page, and takes its hash. */
 static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
 	char ret_hex[static HASH_HEX_SIZE])
 {
-	fingerprint_member(text, "renderer", PAGE_RENDERER_VERSION);
-	fingerprint_member(text, "template", template_hash(tmpl));
-	fingerprint_member(text, "texts", texts_hash(texts));
-	buf_append_char(text, '}');
+	fingerprint_text(text, PAGE_RENDERER_VERSION);
+	fingerprint_text(text, template_hash(tmpl));
+	fingerprint_text(text, texts_hash(texts));
+	buf_append_char(text, ']');
 	hash_hex(text->data, text->length, ret_hex);
 }
 
@@ -93,16 +89,16 @@ void page_fingerprint(const struct page_course *course, const struct json *parti
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
 	buf_reserve(&text, FINGERPRINT_EXPECTED);
-	buf_append_text(&text, "{\"course\":");
+	buf_append_char(&text, '[');
 	fingerprint_course(&text, course);
-	buf_append_text(&text, ",\"participants\":[");
+	buf_append_text(&text, participants ? ",[" : ",null");
 	JSON_FOREACH (participant, participants) {
 		if (participant != json_first(participants))
 			buf_append_char(&text, ',');
 		fingerprint_participant(&text, participant);
 	}
-	buf_append_text(
-		&text, participants ? "],\"participantsPending\":false" : "],\"participantsPending\":true");
+	if (participants)
+		buf_append_char(&text, ']');
 	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }
 
@@ -123,13 +119,12 @@ void page_home_digest(
 		sorted[i] = &courses[i];
 	if (count > 0)
 		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
-	buf_append_text(&text, "{\"courses\":[");
+	buf_printf(&text, "[%d", page_day(now_ms));
 	for (size_t i = 0; i < count; i++) {
-		if (i > 0)
-			buf_append_char(&text, ',');
+		buf_append_char(&text, ',');
 		fingerprint_course(&text, sorted[i]);
 	}
-	buf_printf(&text, "],\"day\":%d}", page_day(now_ms));
+	buf_append_char(&text, ']');
 	hash_hex(text.data, text.length, ret_hex);
 }
 
@@ -138,7 +133,7 @@ void page_home_fingerprint(const char *digest, const struct template *tmpl, cons
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
-	buf_append_char(&text, '{');
-	fingerprint_member(&text, "digest", digest);
+	buf_append_char(&text, '[');
+	fingerprint_text(&text, digest);
 	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }

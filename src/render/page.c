@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/page.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -17,7 +18,12 @@ static const char *const page_statuses[] = { "PREPARATION", "SUMMARY", "DEBRIEFI
 
 const char *page_text(const char *text)
 {
-	return text && slice_space_end(slice_from_text(text)) == strlen(text) ? "" : text;
+	struct slice all;
+
+	if (!text || isalnum((unsigned char)text[0]))
+		return text;
+	all = slice_from_text(text);
+	return slice_space_end(all) == all.length ? "" : text;
 }
 
 void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,

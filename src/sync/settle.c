@@ -12,7 +12,8 @@
 static void settle_seen(
 	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
 {
-	manifest_entry_set_course(entry, course->row);
+	if (course->changed)
+		manifest_entry_set_course(entry, course->row);
 	memcpy(entry->hash, course->hash, sizeof(entry->hash));
 	entry->seen_ms = course->read ? job->report->start_ms : 0;
 	entry->deferred = course->deferred;
