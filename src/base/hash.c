@@ -7,14 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include "base/mem.h"
 
 #define HASH_SIZE 32 /* bytes of a SHA-256 digest */
+#define UUID_BYTES 16
 
 struct hash {
 	EVP_MD_CTX *context; /* owned */
@@ -120,17 +121,37 @@ void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BAS
 	EVP_EncodeBlock((unsigned char *)ret_text, digest, sizeof(digest));
 }
 
+/* From the kernel: libcrypto's generator takes 200 KB. Every request gets a UUID, and the kernel gives many
+ * bytes in the time of a few. */
+static void hash_random(unsigned char ret_bytes[static UUID_BYTES])
+{
+	static _Thread_local unsigned char stock[UUID_BYTES * 16]; /* as much as one getentropy gives */
+	static _Thread_local size_t left;
+
+	if (left == 0 && getentropy(stock, sizeof(stock)) < 0) {
+		fputs("the kernel has no random bytes\n", stderr);
+		abort();
+	}
+	left = (left == 0 ? sizeof(stock) : left) - UUID_BYTES;
+	memcpy(ret_bytes, stock + left, UUID_BYTES);
+}
+
 void hash_uuid(char ret_uuid[static HASH_UUID_SIZE])
 {
-	unsigned char random[16];
+	static const unsigned char group_ends[] = { 8, 12, 16, 20, 32 };
+	unsigned char random[UUID_BYTES];
 	char hex[sizeof(random) * 2 + 1];
+	size_t from = 0;
 
-	hash_require(RAND_bytes(random, sizeof(random)));
+	hash_random(random);
 	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */
 	random[8] = (unsigned char)((random[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
 	hash_to_hex(random, sizeof(random), hex);
-	snprintf(ret_uuid, HASH_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-		hex + 20);
+	for (size_t i = 0; i < ARRAY_SIZE(group_ends); from = group_ends[i++]) {
+		memcpy(ret_uuid + from + i, hex + from, group_ends[i] - from);
+		ret_uuid[group_ends[i] + i] = '-';
+	}
+	ret_uuid[HASH_UUID_SIZE - 1] = '\0';
 }
 
 bool hash_secret_equal(const char *given, size_t given_length, const char *secret)

@@ -57,7 +57,7 @@ static uint64_t json_hash_finish(uint64_t hash)
 
 void json_names_init(struct json_names *names)
 {
-	*names = (struct json_names){ .key = json_hash_key() };
+	*names = (struct json_names){ 0 };
 }
 
 void json_names_done(struct json_names *names)
@@ -130,6 +130,8 @@ static void json_names_index(struct json_names *names, struct json_names_object 
 {
 	bool first = object->slot_count == 0;
 
+	if (names->key == 0)
+		names->key = json_hash_key();
 	object->slot_count = first ? JSON_NAMES_CAPACITY_MIN : 2 * object->slot_count;
 	free(object->slots);
 	object->slots = mem_zalloc(object->slot_count * sizeof(*object->slots));

@@ -29,6 +29,7 @@
 struct budget;
 struct error;
 struct hemera;
+struct hemera_figures;
 struct json;
 
 #define HEMERA_PAGE_ROWS 500             /* the API's maximum; smaller pages lose rows */
@@ -41,9 +42,10 @@ struct hemera_options {                      /* all borrowed for the life of the
 	const char *key;
 	unsigned connections_max, connect_timeout_s, request_timeout_s, retries_max;
 	struct budget *budget;
-	bool use_reserve;             /* true for the homepage's refresh: may use all of the budget */
-	uint64_t deadline_mono_ms;    /* never 0 */
-	const atomic_bool *cancelled; /* may be NULL */
+	bool use_reserve;               /* true for the homepage's refresh: may use all of the budget */
+	uint64_t deadline_mono_ms;      /* never 0 */
+	const atomic_bool *cancelled;   /* may be NULL */
+	struct hemera_figures *figures; /* counts the requests; may be NULL */
 };
 
 int hemera_new(

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/budget.h"
+#include "hemera/figures.h"
 #include "hemera/reply.h"
 #include "hemera/retry.h"
 #include "hemera/run.h"
@@ -41,6 +42,8 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	bool was_sent = result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED;
 
 	run->under_way--;
+	hemera_figures_add(client->options.figures, result->failure, result->status,
+		time_mono_ms() - attempt->sent_mono_ms);
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
 		time_mono_ms(), time_now_ms());
 	reply_read(result, run->exchange->body_max, &reply, &problem);
@@ -71,6 +74,7 @@ static void exchange_send(struct run *run, struct attempt *attempt)
 	if (client->tried_at_mono_ms == 0)
 		client->tried_at_mono_ms = time_mono_ms();
 	run->under_way++;
+	attempt->sent_mono_ms = time_mono_ms();
 	fetch_add(client->fetch, &request, exchange_on_result, attempt);
 }
 

@@ -26,7 +26,8 @@ struct attempt {
 	size_t index;
 	unsigned retries;
 	uint64_t due_mono_ms;
-	struct attempt *next; /* in run->waiting */
+	uint64_t sent_mono_ms; /* the latest try */
+	struct attempt *next;  /* in run->waiting */
 };
 
 struct run {

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "http/decode.h"
 
@@ -60,7 +63,7 @@ struct http_body *http_body_new(char *owned_bytes, size_t length)
 {
 	struct http_body *body = mem_alloc(sizeof(*body));
 
-	*body = (struct http_body){ .references = 1, .length = length, .bytes = owned_bytes };
+	*body = (struct http_body){ .references = 1, .length = length, .bytes = owned_bytes, .file = -1 };
 	return body;
 }
 
@@ -70,11 +73,42 @@ struct http_body *http_body_ref(struct http_body *body)
 	return body;
 }
 
+static int write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, bytes, length);
+		if (n <= 0)
+			return -EIO;
+		bytes += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+void http_body_to_file(struct http_body *body)
+{
+	if (body->length < HTTP_FILE_MIN || body->file >= 0)
+		return;
+	CLEANUP(file_closep) int fd = memfd_create("http-body", MFD_CLOEXEC);
+	if (fd < 0 || write_all(fd, body->bytes, body->length) < 0)
+		return;
+	char *mapped = mmap(NULL, body->length, PROT_READ, MAP_SHARED, fd, 0);
+	if (mapped == MAP_FAILED)
+		return;
+	free(body->bytes);
+	body->bytes = mapped;
+	body->file = file_steal(&fd);
+}
+
 void http_body_unref(struct http_body *body)
 {
 	if (!body || --body->references > 0)
 		return;
-	free(body->bytes);
+	if (body->file >= 0)
+		munmap(body->bytes, body->length);
+	else
+		free(body->bytes);
+	file_closep(&body->file);
 	free(body);
 }
 

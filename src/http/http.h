@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #define HTTP_REQUEST_ID_SIZE 129 /* one from the client is accepted up to 128 visible characters */
+#define HTTP_FILE_MIN 65536      /* bytes; below, copying them takes less time than more system calls */
 #define HTTP_HEADERS_MAX 16      /* of a response, beside those that the server adds */
 
 enum http_method {
@@ -73,10 +74,15 @@ struct http_body {
 	unsigned references;
 	size_t length;
 	char *bytes; /* owned */
+	int file;    /* -1, or what `bytes` are mapped from */
 };
 
 struct http_body *http_body_new(char *owned_bytes, size_t length); /* one reference */
 struct http_body *http_body_ref(struct http_body *body);
+
+/* For a body that many responses will share: moves large ones into a file in memory, from which the kernel
+ * sends without copying. Small ones, and those for which there is no room, stay where they are. */
+void http_body_to_file(struct http_body *body);
 void http_body_unref(struct http_body *body); /* NULL is accepted */
 
 struct http_header {

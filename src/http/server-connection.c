@@ -79,6 +79,13 @@ static void on_closed(void *arg)
 	h2o_socket_read_start(connection->socket, on_linger_readable);
 }
 
+static void give_room(h2o_socket_t *socket)
+{
+	int size = SERVER_SEND_BUFFER_FEW;
+
+	setsockopt(h2o_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 void connection_open(struct listener *listener, h2o_socket_t *socket)
 {
 	struct server *server = listener->server;
@@ -90,7 +97,8 @@ void connection_open(struct listener *listener, h2o_socket_t *socket)
 	connection->peer = find_peer(listener, socket);
 	connection_enter(connection, CONNECTION_READING);
 	LIST_INSERT_HEAD(&server->connections, connection, link);
-	server->connection_count++;
+	if (server->connection_count++ < SERVER_FEW)
+		give_room(socket);
 	connections_want_sweep(server, SERVER_SWEEP_MS);
 	/* The one place of the socket that the library leaves to us. */
 	socket->on_close.cb = on_closed;
@@ -125,6 +133,12 @@ static uint64_t request_limit_ms(const struct connection *connection)
 	return pressed ? SERVER_PRESSED_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000 + SERVER_SWEEP_MS;
 }
 
+/* Whoever asks for much and takes nothing must not hold every place for long. */
+static uint64_t write_limit_ms(const struct connection *connection)
+{
+	return connection->server->listeners_rest ? SERVER_PRESSED_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
+}
+
 static bool is_over(const struct connection *connection, uint64_t now)
 {
 	const struct server *server = connection->server;
@@ -132,13 +146,11 @@ static bool is_over(const struct connection *connection, uint64_t now)
 
 	switch (connection->phase) {
 	case CONNECTION_READING:
-		/* The library has no such cap on unread headers. */
-		return age > request_limit_ms(connection) ||
-		       connection->socket->input->size > SERVER_INPUT_MAX;
+		return age > request_limit_ms(connection);
 	case CONNECTION_HANDLING:
 		return !server->may_wait && age > SERVER_WRITE_TIMEOUT_S * 1000;
 	case CONNECTION_WRITING:
-		return age > SERVER_WRITE_TIMEOUT_S * 1000;
+		return age > write_limit_ms(connection);
 	case CONNECTION_LINGERING:
 		return age > SERVER_LINGER_MS;
 	}
@@ -172,13 +184,13 @@ static void connection_check(struct connection *connection, uint64_t now)
 }
 
 static void for_each_connection(
-	struct server *server, void (*action)(struct connection *, uint64_t), uint64_t now)
+	struct server *server, void (*action)(struct connection *, uint64_t), uint64_t argument)
 {
 	struct connection *connection = LIST_FIRST(&server->connections);
 
 	while (connection) {
 		struct connection *next = LIST_NEXT(connection, link);
-		action(connection, now);
+		action(connection, argument);
 		connection = next;
 	}
 }
@@ -193,8 +205,47 @@ void connections_sweep(void *arg)
 		listeners_resume(server);
 	if (server->state == SERVER_DRAINING && now >= server->drain_ends_ms)
 		server->state = SERVER_ENDED;
-	if (server->connection_count == 0 && !server->listeners_rest && server->state == SERVER_RUNNING)
+	if (server->listeners_rest || server->state != SERVER_RUNNING)
+		return;
+	if (server->connection_count == 0)
 		watch_repeat(server->sweep, server->sweep_ms = 0);
+	else if (server->sweep_ms < SERVER_SWEEP_MS)
+		watch_repeat(server->sweep, server->sweep_ms = SERVER_SWEEP_MS);
+}
+
+static size_t unread_input(const struct connection *connection)
+{
+	return connection->phase == CONNECTION_READING ? connection->socket->input->size : 0;
+}
+
+static void connection_limit_input(struct connection *connection, uint64_t size_max)
+{
+	h2o_socket_t *socket = connection->socket;
+
+	if (unread_input(connection) <= size_max)
+		return;
+	/* Shutting it down would not keep the library from reading what the kernel has; a failure does. */
+	if (socket->_cb.read)
+		socket->_cb.read(socket, "too much input");
+	else
+		shutdown(h2o_socket_get_fd(socket), SHUT_RDWR);
+}
+
+/* The library lets every connection fill 400 KiB with headers that do not end: a thousand of them would take
+ * more memory than the unit may have, within a second. */
+void connections_check_input(struct server *server)
+{
+	struct connection *connection;
+	uint64_t now = time_mono_ms();
+	size_t total = 0;
+
+	if (now - server->input_checked_ms < SERVER_INPUT_CHECK_MS)
+		return;
+	server->input_checked_ms = now;
+	LIST_FOREACH(connection, &server->connections, link)
+	total += unread_input(connection);
+	for_each_connection(server, connection_limit_input,
+		total > SERVER_INPUT_TOTAL_MAX ? SERVER_INPUT_FAIR : SERVER_INPUT_MAX);
 }
 
 /* Nobody there, nothing to sweep: an idle daemon does not wake up. */

@@ -10,6 +10,7 @@
  *	server-connection.c  one client's connection: phases, deadlines, lingering close
  *	server-request.c     from the library's request to ours
  *	server-response.c    from our response to the library's; pending requests
+ *	server-file.c        large bodies, past the library
  *
  * Who owns whom: the server its listeners, watches and connections (each a socket of the library); the
  * library's request owns its http_call (in the request's memory pool), so a call dies with the request, for
@@ -20,21 +21,38 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include <h2o.h>
 
 #include "http/http.h"
 #include "http/server.h"
 
-#define SERVER_RESERVED_FDS 64 /* journal, event loop, files, the worker's socket: not for connections */
-#define SERVER_SWEEP_MS 1000   /* how exactly deadlines are kept */
+#define SERVER_RESERVED_FDS 128 /* 64 calls to the worker, journal, event loop, files */
+#define SERVER_SWEEP_MS 1000    /* how exactly deadlines are kept */
 #define SERVER_DRAIN_SWEEP_MS 100
 #define SERVER_DRAIN_GRACE_MS 1000  /* for clients that are about to use their idle connection */
 #define SERVER_DRAIN_IDLE_MS 500    /* shorter idle ones are left alone even then */
 #define SERVER_PRESSED_IDLE_MS 1000 /* while others wait for a free connection, an idle one lives so long */
-#define SERVER_PRESSED_REQUEST_MS 3000 /* and an unfinished request */
-#define SERVER_LINGER_MS 2000          /* so long a client may go on sending what was refused */
-#define SERVER_INPUT_MAX (128u << 10)  /* a request within all limits needs 84 KiB */
+#define SERVER_PRESSED_REQUEST_MS 2000 /* and an unfinished request; a lost packet comes again by then */
+#define SERVER_PRESSED_WRITE_MS 3000   /* and a response that is not taken */
+#define SERVER_PRESSED_SWEEP_MS 250
+#define SERVER_LINGER_MS 2000 /* so long a client may go on sending what was refused */
+/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours. Of the first few each may
+ * have a page of 500 courses there, which saves a tenth of the processor time of sending it; a crowd may not.
+ */
+#define SERVER_SEND_BUFFER (64 << 10) /* with less, loopback and its segments of 64 KiB stall */
+#define SERVER_SEND_BUFFER_FEW (256 << 10)
+#define SERVER_FEW 32                 /* connections */
+#define SERVER_INPUT_MAX (128u << 10) /* a request within all limits needs 84 KiB */
+/* All unfinished requests together. Beyond, each may have as much as headers and URL within their limits. */
+#define SERVER_INPUT_TOTAL_MAX (32u << 20)
+#define SERVER_INPUT_FAIR (20u << 10)
+#define SERVER_INPUT_CHECK_MS 20 /* in which a fast network delivers a few MiB */
+
+#define SERVER_METHODS 4 /* as enum http_method has */
+#define SERVER_STATUS_MIN 100
+#define SERVER_STATUSES 500
 
 enum server_state { SERVER_RUNNING, SERVER_DRAINING, SERVER_ENDED };
 
@@ -78,7 +96,8 @@ struct http_call { /* lives in the request's pool */
 	struct http_pending *pending; /* NULL: none */
 	struct http_body *body;       /* keeps the bytes until they are sent */
 	char request_id[HTTP_REQUEST_ID_SIZE];
-	bool head;
+	enum http_method method;
+	off_t sent; /* of a body with a file */
 };
 
 struct server {
@@ -101,8 +120,13 @@ struct server {
 
 	enum server_state state;
 	uint64_t drain_began_ms, drain_ends_ms;
+	uint64_t input_checked_ms;
 	uint64_t requests;
+	uint64_t answers[SERVER_METHODS][SERVER_STATUSES];
 };
+
+/* server.c */
+void server_count(struct server *server, enum http_method method, int status);
 
 /* server-watch.c */
 void watch_repeat(struct server_watch *timer, unsigned interval_ms); /* 0: stop */
@@ -120,6 +144,7 @@ struct connection *connection_of(h2o_req_t *req);
 void connection_enter(struct connection *connection, enum connection_phase phase);
 void connection_linger(struct connection *connection); /* before its last response */
 void connections_sweep(void *server);
+void connections_check_input(struct server *server);
 void connections_abort(struct server *server);
 void connections_want_sweep(struct server *server, unsigned interval_ms);
 
@@ -133,5 +158,8 @@ void call_respond(struct http_call *call, struct http_response *response);
 void call_abort(struct http_call *call);
 void call_detach(struct http_call *call);
 void call_on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot);
+
+/* server-file.c */
+void call_send_file(struct http_call *call); /* the response, whose body has a file */
 
 #endif

@@ -33,18 +33,27 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
 		listeners_rest(server);
 }
 
+/* Accepted sockets inherit both: the kernel drops a client that acknowledges nothing any more, and keeps
+ * little for one that reads nothing. */
+static void limit_readers(int fd)
+{
+	unsigned give_up_ms = SERVER_WRITE_TIMEOUT_S * 1000;
+	int send_buffer = SERVER_SEND_BUFFER;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up_ms, sizeof(give_up_ms));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+}
+
 void server_listen(struct server *server, int owned_fd)
 {
 	struct listener *listener = mem_zalloc(sizeof(*listener));
-	unsigned give_up_ms = SERVER_WRITE_TIMEOUT_S * 1000;
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t length = sizeof(address);
 
 	getsockname(owned_fd, (struct sockaddr *)&address, &length);
 	listener->is_unix = address.ss_family == AF_UNIX;
-	/* Accepted sockets inherit it: the kernel drops a client that acknowledges nothing any more. */
 	if (!listener->is_unix)
-		setsockopt(owned_fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up_ms, sizeof(give_up_ms));
+		limit_readers(owned_fd);
 	listener->server = server;
 	listener->socket = h2o_evloop_socket_create(server->loop, owned_fd, H2O_SOCKET_FLAG_DONT_READ);
 	listener->socket->data = listener;
@@ -71,7 +80,7 @@ void listeners_rest(struct server *server)
 	server->listeners_rest = true;
 	LIST_FOREACH(listener, &server->listeners, link)
 	h2o_socket_read_stop(listener->socket);
-	connections_want_sweep(server, SERVER_SWEEP_MS);
+	connections_want_sweep(server, SERVER_PRESSED_SWEEP_MS);
 }
 
 void listeners_resume(struct server *server)

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "http/decode.h"
+#include "http/head.h"
 #include "http/router.h"
 
 static bool is_request_id(h2o_iovec_t text)
@@ -46,12 +47,21 @@ static void call_dispose(void *arg)
 	connection_enter(call->connection, CONNECTION_READING);
 }
 
+static enum http_method method_of(h2o_iovec_t name)
+{
+	if (h2o_memis(name.base, name.len, H2O_STRLIT("GET")))
+		return HTTP_GET;
+	if (h2o_memis(name.base, name.len, H2O_STRLIT("HEAD")))
+		return HTTP_HEAD;
+	return h2o_memis(name.base, name.len, H2O_STRLIT("POST")) ? HTTP_POST : HTTP_OTHER;
+}
+
 struct http_call *call_new(h2o_req_t *req)
 {
 	struct http_call *call = h2o_mem_alloc_shared(&req->pool, sizeof(*call), call_dispose);
 
 	*call = (struct http_call){ .req = req, .connection = connection_of(req) };
-	call->head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+	call->method = method_of(req->input.method);
 	call_choose_id(call);
 	call->connection->call = call;
 	call->connection->server->requests++;
@@ -65,15 +75,6 @@ static char *pool_copy(h2o_req_t *req, h2o_iovec_t text)
 	memcpy(copy, text.base, text.len);
 	copy[text.len] = '\0';
 	return copy;
-}
-
-static enum http_method method_of(h2o_iovec_t name)
-{
-	if (h2o_memis(name.base, name.len, H2O_STRLIT("GET")))
-		return HTTP_GET;
-	if (h2o_memis(name.base, name.len, H2O_STRLIT("HEAD")))
-		return HTTP_HEAD;
-	return h2o_memis(name.base, name.len, H2O_STRLIT("POST")) ? HTTP_POST : HTTP_OTHER;
 }
 
 /* Splits "http://host/path" (RFC 9112 section 3.2.2), which takes precedence over Host. */
@@ -143,7 +144,7 @@ int call_fill_request(struct http_call *call, struct http_request *ret_request)
 	h2o_iovec_t authority = req->input.authority;
 
 	*ret_request = (struct http_request){
-		.method = method_of(req->input.method),
+		.method = call->method,
 		.method_name = pool_copy(req, req->input.method),
 		.path = "/", /* until it is known to be good */
 		.query = "",
@@ -161,6 +162,14 @@ int call_fill_request(struct http_call *call, struct http_request *ret_request)
 	return status ? status : fill_target(req, target, ret_request);
 }
 
+/* The head still stands in the library's buffer, with what it has taken out of its list of headers. */
+static bool has_one_reading(const struct http_call *call)
+{
+	const h2o_buffer_t *input = call->connection->socket->input;
+
+	return head_has_one_reading(input->bytes, input->size, call->req->version < 0x101);
+}
+
 int call_on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct http_call *call = call_new(req);
@@ -172,6 +181,9 @@ int call_on_request(h2o_handler_t *handler, h2o_req_t *req)
 	(void)handler;
 	connection_enter(call->connection, CONNECTION_HANDLING);
 	int status = call_fill_request(call, &request);
+	if (status == 0 && !has_one_reading(call))
+		status = 400;
+	response.close = status != 0; /* who knows where the next request would begin */
 	if (status)
 		router_fail(router, &request, &response, status);
 	else

@@ -65,6 +65,7 @@ static void fill_response(struct http_call *call, struct http_response *response
 	call->body = STEAL(response->body);
 	req->res.status = response->status;
 	req->res.reason = reason_of(response->status);
+	server_count(call->connection->server, call->method, response->status);
 	/* Without a length the library would send chunks or close; these two have none by definition. */
 	if (response->status != 304 && response->status != 204)
 		req->res.content_length = call->body ? call->body->length : 0;
@@ -80,7 +81,7 @@ static void fill_response(struct http_call *call, struct http_response *response
 
 static h2o_iovec_t body_to_send(const struct http_call *call)
 {
-	if (call->head || !call->body || call->req->res.content_length == SIZE_MAX)
+	if (call->method == HTTP_HEAD || !call->body || call->req->res.content_length == SIZE_MAX)
 		return (h2o_iovec_t){ NULL, 0 };
 	return h2o_iovec_init(call->body->bytes, call->body->length);
 }
@@ -93,6 +94,10 @@ void call_respond(struct http_call *call, struct http_response *response)
 	fill_response(call, response);
 	connection_enter(call->connection, CONNECTION_WRITING);
 	h2o_iovec_t body = body_to_send(call);
+	if (body.len > 0 && call->body->file >= 0) {
+		call_send_file(call);
+		return;
+	}
 	h2o_start_response(req, &generator);
 	/* The request, and with it the call, may be gone when this returns. */
 	h2o_send(req, &body, body.len > 0 ? 1 : 0, H2O_SEND_STATE_FINAL);

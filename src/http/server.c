@@ -21,17 +21,16 @@ static unsigned limit_connections(unsigned wanted)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return wanted;
-	rlim_t needed = (rlim_t)wanted + SERVER_RESERVED_FDS;
-	if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
-		struct rlimit higher = { .rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max,
+	/* One that lingers has two for a moment. */
+	rlim_t wished = 2 * (rlim_t)wanted + SERVER_RESERVED_FDS;
+	if (limit.rlim_cur < wished && limit.rlim_cur < limit.rlim_max) {
+		struct rlimit higher = { .rlim_cur = wished < limit.rlim_max ? wished : limit.rlim_max,
 			.rlim_max = limit.rlim_max };
 		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
 			limit = higher;
 	}
-	if (limit.rlim_cur >= needed)
-		return wanted;
-	return limit.rlim_cur > 2 * SERVER_RESERVED_FDS ? (unsigned)limit.rlim_cur - SERVER_RESERVED_FDS
-							: SERVER_RESERVED_FDS;
+	rlim_t reserved = limit.rlim_cur > 2 * SERVER_RESERVED_FDS ? SERVER_RESERVED_FDS : limit.rlim_cur / 2;
+	return limit.rlim_cur - reserved < wanted ? (unsigned)(limit.rlim_cur - reserved) : wanted;
 }
 
 static void configure(struct server *server)
@@ -103,6 +102,7 @@ bool server_is_running(const struct server *server)
 void server_turn(struct server *server)
 {
 	h2o_evloop_run(server->loop, INT32_MAX); /* -1 is EINTR: the caller turns on */
+	connections_check_input(server);
 }
 
 size_t server_connections(const struct server *server)
@@ -113,6 +113,17 @@ size_t server_connections(const struct server *server)
 uint64_t server_requests(const struct server *server)
 {
 	return server->requests;
+}
+
+void server_count(struct server *server, enum http_method method, int status)
+{
+	if (status >= SERVER_STATUS_MIN && status < SERVER_STATUS_MIN + SERVER_STATUSES)
+		server->answers[__builtin_ctz(method)][status - SERVER_STATUS_MIN]++;
+}
+
+uint64_t server_answers(const struct server *server, enum http_method method, int status)
+{
+	return server->answers[__builtin_ctz(method)][status - SERVER_STATUS_MIN];
 }
 
 void server_drain(struct server *server, unsigned deadline_ms)

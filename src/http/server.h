@@ -63,6 +63,10 @@ void server_turn(struct server *server); /* one turn of the loop; blocks until s
 size_t server_connections(const struct server *server);
 uint64_t server_requests(const struct server *server); /* total */
 
+/* Answers since the start, by method and status (100 to 599); what the library refuses before it knows of a
+ * request is not among them. */
+uint64_t server_answers(const struct server *server, enum http_method method, int status);
+
 /* Stops accepting at once (sockets that systemd gave stay open there, so clients queue), lets running
  * requests end, closes idle connections after a grace second, then server_is_running turns false; at
  * the latest after deadline_ms. */

@@ -37,6 +37,7 @@ static int refresh_list(const struct sync_options *options, struct hemera_list *
 		.use_reserve = true,
 		.deadline_mono_ms = time_mono_ms() + REFRESH_TIME_LIMIT_MS,
 		.cancelled = options->cancelled,
+		.figures = options->figures,
 	};
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
 	int r = hemera_new(&client, &client_options, err);

@@ -126,6 +126,7 @@ static int sync_connect(struct sync_job *job, struct error *err)
 		.budget = job->options->budget,
 		.deadline_mono_ms = job->deadline_mono_ms,
 		.cancelled = job->options->cancelled,
+		.figures = job->options->figures,
 	};
 
 	return hemera_new(&job->client, &options, err);

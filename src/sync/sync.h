@@ -25,6 +25,7 @@
 struct budget;
 struct config;
 struct error;
+struct hemera_figures;
 struct json;
 
 enum sync_phase { SYNC_PHASE_LIST, SYNC_PHASE_FETCH, SYNC_PHASE_RENDER, SYNC_PHASE_PUBLISH };
@@ -47,7 +48,8 @@ struct sync_options {                  /* all borrowed */
 	struct budget *budget;
 	struct sync_progress *progress;
 	const atomic_bool *cancelled;
-	void (*on_listed)(void *arg); /* may be NULL; on the job's thread when listed_at_ms has been set */
+	struct hemera_figures *figures; /* may be NULL */
+	void (*on_listed)(void *arg);   /* may be NULL; on the job's thread when listed_at_ms has been set */
 	void *on_listed_arg;
 };
 

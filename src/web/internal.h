@@ -4,6 +4,7 @@
 
 #include "http/router.h"
 #include "web/auth.h"
+#include "web/openapi.h"
 #include "web/web.h"
 
 struct web {
@@ -15,6 +16,8 @@ struct web {
 	struct site *site;
 	struct relay *relay;
 	struct live *live;
+	struct metrics *metrics;
+	struct openapi openapi;
 };
 
 /* routes.c */

@@ -36,17 +36,25 @@ struct refresh {
 	int result;
 };
 
+struct status {     /* what the homepage says of its data */
+	char *html; /* owned; made from: */
+	bool is_good;
+	int64_t look_ms, minute;
+};
+
 struct live {
 	struct live_options options;
 	struct server_watch *timer; /* ends the wait */
 	STAILQ_HEAD(visitor_list, visitor) visitors;
 	struct refresh *refresh; /* NULL: not asking */
-	bool failing;            /* logged already */
+	struct live_figures figures;
+	bool failing; /* logged already */
 	bool stopping, first_wait_used;
 	uint64_t wait_ends_ms; /* of the visitors who share the refresh */
 	uint64_t no_refresh_until_ms;
 	int64_t look_ms;       /* wall clock, for people */
 	uint64_t look_mono_ms; /* the same moment, for ages */
+	struct status status[LANGUAGES];
 };
 
 static void on_wait_over(void *arg);
@@ -69,6 +77,8 @@ void live_freep(struct live **live_pointer)
 		return;
 	if (live->refresh)
 		live->refresh->live = NULL;
+	for (int i = 0; i < LANGUAGES; i++)
+		free(live->status[i].html);
 	free(live);
 }
 
@@ -104,20 +114,31 @@ static bool look_at_site(struct live *live, enum web_language language)
 	return true;
 }
 
-static void answer(struct live *live, enum web_language language, const struct page_wish *wish, bool fresh,
-	struct http_response *response)
+/* Made once a minute: the text holds the date, which changes at a full minute in every time zone. */
+static const char *status_of(struct live *live, enum web_language language, bool is_good)
 {
-	struct page *page;
+	struct status *status = &live->status[language];
+	int64_t now = time_now_ms();
+	int64_t minute = now / 60000;
 
-	if (look_at_site(live, language)) {
-		bool is_good = fresh || is_fresh(live); /* a sync may have published meanwhile */
-		CLEANUP(mem_freep)
-		char *status = notice_html(language, is_good, live->look_ms, time_now_ms());
-		page = site_home(live->options.site, language, status);
-	} else {
-		page = site_fallback(live->options.site);
-	}
-	page_answer(page, wish, "no-cache", response);
+	if (status->html && status->minute == minute && status->is_good == is_good &&
+		status->look_ms == live->look_ms)
+		return status->html;
+	free(status->html);
+	*status = (struct status){ .html = notice_html(language, is_good, live->look_ms, now),
+		.is_good = is_good,
+		.look_ms = live->look_ms,
+		.minute = minute };
+	return status->html;
+}
+
+/* After look_at_site, which said whether there is a homepage. Borrowed until the next look. */
+static struct page *choose_page(struct live *live, enum web_language language, bool is_published, bool fresh)
+{
+	if (!is_published)
+		return site_fallback(live->options.site);
+	bool is_good = fresh || is_fresh(live); /* a sync may have published meanwhile */
+	return site_home(live->options.site, language, status_of(live, language, is_good));
 }
 
 static void answer_visitors(struct live *live, bool fresh)
@@ -128,7 +149,9 @@ static void answer_visitors(struct live *live, bool fresh)
 	while ((visitor = STAILQ_FIRST(&live->visitors))) {
 		struct http_response response = { 0 };
 		STAILQ_REMOVE_HEAD(&live->visitors, link);
-		answer(live, visitor->language, &visitor->wish, fresh, &response);
+		bool is_published = look_at_site(live, visitor->language);
+		page_answer(choose_page(live, visitor->language, is_published, fresh), &visitor->wish,
+			"no-cache", &response);
 		http_complete(visitor->pending, &response);
 		page_wish_done(&visitor->wish);
 		free(visitor);
@@ -179,6 +202,7 @@ static void refresh_run(struct thread_job *job)
 
 static void note_failure(struct live *live, const struct error *err)
 {
+	live->figures.failed++;
 	live->no_refresh_until_ms = time_mono_ms() + LIVE_BACK_OFF_MS;
 	if (!live->failing)
 		log_write(LOG_WARNING, "the homepage cannot be refreshed: %s", err->message);
@@ -193,6 +217,7 @@ static void refresh_done(struct thread_job *job)
 	if (live) {
 		live->refresh = NULL;
 		if (refresh->result == 0) {
+			live->figures.refreshed++;
 			if (live->failing)
 				log_write(LOG_NOTICE, "the homepage is live again");
 			live->failing = false;
@@ -256,7 +281,7 @@ enum http_result live_home(struct live *live, const struct http_request *request
 
 	page_wish_read(&wish, request);
 	if (fresh || !should_wait(live, is_published)) {
-		answer(live, language, &wish, fresh, response);
+		page_answer(choose_page(live, language, is_published, fresh), &wish, "no-cache", response);
 		page_wish_done(&wish);
 		return HTTP_DONE;
 	}
@@ -272,6 +297,11 @@ int64_t live_last_look_ms(struct live *live)
 {
 	look_at_site(live, LANGUAGE_DE);
 	return live->look_ms;
+}
+
+struct live_figures live_figures(const struct live *live)
+{
+	return live->figures;
 }
 
 void live_stop(struct live *live)

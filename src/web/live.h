@@ -48,6 +48,12 @@ enum http_result live_home(struct live *live, const struct http_request *request
 /* Wall-clock time of the last successful look at Hemera that is known; 0: none. */
 int64_t live_last_look_ms(struct live *live);
 
+struct live_figures { /* since the start */
+	uint64_t refreshed, failed;
+};
+
+struct live_figures live_figures(const struct live *live);
+
 /* Answers all who wait with what there is. */
 void live_stop(struct live *live);
 

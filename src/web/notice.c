@@ -21,7 +21,7 @@ static const struct {
 		"Stand der Angaben: %s Uhr.</p>",
 		"<p class=\"notice\" role=\"status\">Hemera ist zurzeit nicht erreichbar. Gezeigt werden die "
 		"zuletzt bekannten Angaben.</p>" },
-	[LANGUAGE_EN] = { "<p class=\"status\">as of %s</p>",
+	[LANGUAGE_EN] = { "<p class=\"status\">As of %s</p>",
 		"<p class=\"notice\" role=\"status\">Hemera cannot be reached at the moment. This is what "
 		"was known as of %s.</p>",
 		"<p class=\"notice\" role=\"status\">Hemera cannot be reached at the moment. This is what "
@@ -87,6 +87,19 @@ static const struct {
 			"The server could not answer the request." } },
 };
 
+/* The look of templates/style.hbs, as far as a few lines need it. */
+static const char error_style[] =
+	":root{--paper:#f6f5f1;--ink:#20272b;--accent:#0a5a5c}"
+	"@media (prefers-color-scheme:dark){:root{--paper:#14191b;--ink:#e8ebe9;--accent:#86cfca}}"
+	"body{max-width:62rem;margin:0 auto;padding:1.75rem 1.5rem;background:var(--paper);color:var(--ink);"
+	"font:1rem/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto "
+	"Sans\",Ubuntu,Cantarell,sans-serif}"
+	".brand{margin:0;font-weight:600;letter-spacing:.02em;color:var(--accent)}"
+	"h1{margin:2.25rem 0 .5rem;line-height:1.2}"
+	"main p{max-width:44rem}"
+	"a{color:var(--accent);text-underline-offset:.2em}"
+	":focus-visible{outline:3px solid var(--accent);outline-offset:3px}";
+
 void notice_error_page(struct http_response *response, enum web_language language, int status)
 {
 	static const char *const home[LANGUAGES] = { "Zur Startseite", "To the homepage" };
@@ -95,15 +108,19 @@ void notice_error_page(struct http_response *response, enum web_language languag
 	while (errors[row].status != 0 && errors[row].status != status)
 		row++;
 	CLEANUP(mem_freep)
-	char *html = mem_printf("<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
-				"<meta name=\"viewport\" content=\"width=device-width\">\n"
-				"<meta name=\"color-scheme\" content=\"light dark\">\n"
-				"<title>%s</title>\n</head>\n<body>\n<h1>%s</h1>\n<p>%s</p>\n"
-				"<p><a href=\"/\">%s</a></p>\n</body>\n</html>\n",
-		language_name(language), errors[row].title[language], errors[row].title[language],
-		errors[row].text[language], home[language]);
+	char *html =
+		mem_printf("<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
+			   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+			   "<meta name=\"color-scheme\" content=\"light dark\">\n"
+			   "<title>%s · Hemera Academy</title>\n<link rel=\"icon\" href=\"data:,\">\n"
+			   "<style>%s</style>\n</head>\n"
+			   "<body>\n<header><p class=\"brand\">Hemera Academy</p></header>\n<main>\n"
+			   "<h1>%s</h1>\n<p>%s</p>\n<p><a href=\"/\">%s</a></p>\n</main>\n</body>\n</html>\n",
+			language_name(language), errors[row].title[language], error_style,
+			errors[row].title[language], errors[row].text[language], home[language]);
+	CLEANUP(mem_freep) char *policy = page_policy(html);
 	http_response_text(response, status, "text/html; charset=utf-8", html);
 	http_response_header(response, "cache-control", "no-store");
 	http_response_header(response, "content-language", language_name(language));
-	page_security_headers(response, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+	page_security_headers(response, policy);
 }

@@ -4,8 +4,8 @@
 
 /*
  * An HTML page ready to be sent: its bytes, their gzip form, a strong entity tag for each, and the content
- * security policy that permits its inline styles and nothing else. All are made once (the gzip form when the
- * first client wants it); then a request costs a lookup.
+ * security policy that permits its inline styles and the one script of ours, nothing else. All are made once
+ * (the gzip form when the first client wants it); then a request costs a lookup.
  */
 
 #include <stdbool.h>
@@ -42,6 +42,9 @@ void page_wish_done(struct page_wish *wish);
 /* 200, or 304 when the client has it. */
 void page_answer(struct page *page, const struct page_wish *wish, const char *cache_control,
 	struct http_response *response);
+
+/* Content-Security-Policy for a page with this text. Owned. */
+char *page_policy(const char *text);
 
 /* The headers that every HTML answer has beside its own; page_answer includes them. */
 void page_security_headers(struct http_response *response, const char *policy);

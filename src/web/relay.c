@@ -31,6 +31,7 @@ struct relay {
 	char *socket_path;
 	LIST_HEAD(, call) calls;
 	unsigned count;
+	uint64_t answers;
 	bool stopping;
 };
 
@@ -64,6 +65,22 @@ static void call_free(struct call *call)
 	free(call);
 }
 
+/* A worker that hangs would let the caller of a sync wait until its limit; but its state it tells at once. */
+static int find_out_whether_it_lives(struct call *call)
+{
+	CLEANUP(workerclient_response_done) struct workerclient_response ignored = { 0 };
+	unsigned timeout_ms = call->order.timeout_ms;
+	struct workerclient_request request = {
+		.socket_path = call->socket_path,
+		.method = "GET",
+		.target = "/api/sync/status",
+		.request_id = call->request_id,
+		.timeout_ms = timeout_ms < RELAY_LIFE_TIMEOUT_MS ? timeout_ms : RELAY_LIFE_TIMEOUT_MS,
+	};
+
+	return workerclient_call(&request, &ignored, &call->err);
+}
+
 static void call_run(struct thread_job *job)
 {
 	struct call *call = (struct call *)job;
@@ -76,7 +93,9 @@ static void call_run(struct thread_job *job)
 		.timeout_ms = call->order.timeout_ms,
 	};
 
-	call->result = workerclient_call(&request, &call->response, &call->err);
+	call->result = call->order.is_sync ? find_out_whether_it_lives(call) : 0;
+	if (call->result == 0)
+		call->result = workerclient_call(&request, &call->response, &call->err);
 }
 
 static void pass_on(struct workerclient_response *worker, struct http_response *response)
@@ -118,6 +137,7 @@ static void call_done(struct thread_job *job)
 	if (call->relay) {
 		LIST_REMOVE(call, link);
 		call->relay->count--;
+		call->relay->answers += call->result == 0;
 	}
 	if (call->pending) {
 		call_answer(call, &response);
@@ -173,6 +193,11 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 	LIST_INSERT_HEAD(&relay->calls, call, link);
 	relay->count++;
 	return HTTP_LATER;
+}
+
+uint64_t relay_answers(const struct relay *relay)
+{
+	return relay->answers;
 }
 
 static void answer_early(struct call *call)

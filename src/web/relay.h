@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "http/http.h"
 
@@ -18,7 +19,8 @@ struct workerclient_response;
 #define RELAY_CALLS_MAX 64 /* threads that wait for the worker; more callers get 503 */
 #define RELAY_RETRY_AFTER_S 5
 #define RELAY_STATUS_TIMEOUT_MS 10000  /* answered from the worker's memory */
-#define RELAY_SYNC_TIMEOUT_MS 660000   /* the longest TimeLimitSec, and time to write it all */
+#define RELAY_SYNC_EXTRA_MS 60000      /* beside TimeLimitSec: to render and write 50 000 pages */
+#define RELAY_LIFE_TIMEOUT_MS 5000     /* a worker that does not tell its state by then hangs */
 #define RELAY_STOPPING_TIMEOUT_MS 1000 /* the server drains and will not wait longer */
 
 struct relay_order {
@@ -38,6 +40,8 @@ void relay_freep(struct relay **relay);
 /* HTTP_LATER, or at once 503 when too many wait. */
 enum http_result relay_call(struct relay *relay, const struct http_request *request,
 	struct http_response *response, const struct relay_order *order);
+
+uint64_t relay_answers(const struct relay *relay); /* that the worker has given since the start */
 
 /* Answers all that wait: a sync with 202 and where its state is, others with 503 SHUTTING_DOWN. A sync that
  * is asked for afterwards is started, and answered with 202 as well. */

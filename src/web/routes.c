@@ -12,6 +12,7 @@
 #include "base/workerclient.h"
 #include "http/envelope.h"
 #include "web/live.h"
+#include "web/metrics.h"
 #include "web/negotiate.h"
 #include "web/notice.h"
 #include "web/page.h"
@@ -107,7 +108,7 @@ static enum http_result handle_sync(
 			.method = "POST",
 			.target = target,
 			.prefer = prefer && strcasestr(prefer, "respond-async") ? "respond-async" : NULL,
-			.timeout_ms = RELAY_SYNC_TIMEOUT_MS,
+			.timeout_ms = web->options.config->sync.time_limit_s * 1000 + RELAY_SYNC_EXTRA_MS,
 			.is_sync = true,
 		});
 }
@@ -146,8 +147,8 @@ static enum http_result handle_course(
 	struct web *web = arg;
 	bool is_public =
 		web->options.config->site.course_pages_public && config_is_usable(web->options.config);
-	CLEANUP(page_done) struct page page = { 0 };
 	struct page_wish wish;
+	struct page *page;
 	struct error err = { 0 };
 
 	/* Before the file is looked for: who has no token does not learn which pages exist. */
@@ -158,7 +159,7 @@ static enum http_result handle_course(
 		return HTTP_DONE;
 	}
 	page_wish_read(&wish, request);
-	page_answer(&page, &wish, is_public ? "no-cache" : "private, no-store", response);
+	page_answer(page, &wish, is_public ? "no-cache" : "private, no-store", response);
 	page_wish_done(&wish);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");
@@ -225,13 +226,34 @@ static enum http_result handle_ready(
 		});
 }
 
+static enum http_result handle_metrics(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	if (!is_permitted(web, request, AUTH_TOKEN, response))
+		return HTTP_DONE;
+	return metrics_answer(web->metrics, request, response);
+}
+
+static enum http_result handle_openapi(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	openapi_answer(&web->openapi, request, response);
+	return HTTP_DONE;
+}
+
 const struct http_route web_routes[] = {
 	{ "/", false, HTTP_GET, handle_home },
 	{ "/courses/", true, HTTP_GET, handle_course },
+	{ "/api/openapi.json", false, HTTP_GET, handle_openapi },
 	{ "/api/sync", false, HTTP_GET, handle_status },
 	{ "/api/sync", false, HTTP_POST, handle_sync },
 	{ "/api/sync/status", false, HTTP_GET, handle_status },
 	{ "/healthz", false, HTTP_GET, handle_health },
+	{ "/metrics", false, HTTP_GET, handle_metrics },
 	{ "/readyz", false, HTTP_GET, handle_ready },
 };
 

@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "http/http.h"
 #include "web/notice.h"
 #include "web/page.h"
+#include "web/shelf.h"
 
 #define COURSE_NAME_MAX 128 /* of the publisher's names, without .html */
 
@@ -34,6 +36,7 @@ struct site {
 	bool failed;             /* logged already */
 	struct index index[LANGUAGES];
 	struct page fallback;
+	struct shelf *courses;
 };
 
 static const char *const index_names[LANGUAGES] = { "index.de.html", "index.en.html" };
@@ -70,6 +73,7 @@ struct site *site_new(const char *output_directory, const char *shipped_template
 	for (int i = 0; i < LANGUAGES; i++)
 		buf_init(&site->index[i].text, SITE_INDEX_MAX);
 	load_fallback(site, shipped_templates);
+	site->courses = shelf_new();
 	return site;
 }
 
@@ -85,6 +89,7 @@ void site_freep(struct site **site_pointer)
 		page_done(&site->index[i].page);
 	}
 	page_done(&site->fallback);
+	shelf_freep(&site->courses);
 	file_closep(&site->output);
 	mem_freep(&site->path);
 	mem_freep(&site);
@@ -113,17 +118,16 @@ static void follow_output(struct site *site)
 		open_output(site);
 }
 
-static bool is_same_file(const struct stat *a, const struct stat *b)
+static void forget_page(struct index *index)
 {
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-static void forget_index(struct index *index)
-{
-	buf_clear(&index->text);
 	free(STEAL(index->status));
 	page_done(&index->page);
+}
+
+/* That we cannot open it now says nothing of the file: what we know of it stays. */
+static bool is_shortage(int result)
+{
+	return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
 }
 
 /* Brings one index up to date; false: there is none. */
@@ -135,17 +139,18 @@ static bool refresh_index(struct site *site, enum web_language language)
 
 	int result =
 		fstatat(site->output, index_names[language], &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-	if (result == 0 && index->text.length > 0 && is_same_file(&stat_now, &index->stat))
+	if (result == 0 && index->text.length > 0 && shelf_is_same_file(&stat_now, &index->stat))
 		return true;
-	forget_index(index);
 	if (result == 0)
 		result = file_read(site->output, index_names[language], &index->text, &index->stat, &err);
+	if (result < 0 && !is_shortage(result))
+		buf_clear(&index->text);
+	if (!is_shortage(result))
+		forget_page(index);
 	if (result < 0 && result != -ENOENT && !site->failed)
 		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
 			err.message[0] ? err.message : strerror(-result));
 	site->failed = result < 0 && result != -ENOENT;
-	if (result < 0)
-		buf_clear(&index->text);
 	return index->text.length > 0;
 }
 
@@ -198,6 +203,7 @@ struct page *site_home(struct site *site, enum web_language language, const char
 	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status_html : "", after);
 	page_set(&index->page, whole, strlen(whole), language_name(language),
 		"Accept-Language, Accept-Encoding");
+	http_body_to_file(index->page.plain);
 	return &index->page;
 }
 
@@ -217,21 +223,27 @@ static bool is_course_name(const char *name)
 	       strspn(name, permitted) == length;
 }
 
-static int read_course(
-	int courses, const char *file, const char *language, struct page *ret_page, struct error *err)
+static int read_course(struct shelf *shelf, int courses, const char *file, const char *language,
+	struct page **ret_page, struct error *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_COURSE_MAX);
-	struct stat ignored;
+	struct stat stat_now;
 
-	int result = file_read(courses, file, &text, &ignored, err);
+	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set(err, -errno, "courses/%s: %s", file, strerror(errno));
+	if ((*ret_page = shelf_find(shelf, file, &stat_now)))
+		return 0;
+	int result = file_read(courses, file, &text, &stat_now, err);
 	if (result < 0)
 		return result;
+	struct page *page = shelf_add(shelf, file, &stat_now);
 	size_t length = text.length;
-	page_set(ret_page, buf_take(&text), length, language, "Accept-Encoding");
+	page_set(page, buf_take(&text), length, language, "Accept-Encoding");
+	*ret_page = page;
 	return 0;
 }
 
-int site_course(struct site *site, const char *name, const char *static_language, struct page *ret_page,
+int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
 	struct error *err)
 {
 	CLEANUP(file_closep) int courses = -1;
@@ -246,11 +258,11 @@ int site_course(struct site *site, const char *name, const char *static_language
 	if (result < 0)
 		return result;
 	if (length > 5 && strcmp(name + length - 5, ".html") == 0) {
-		result = read_course(courses, name, static_language, ret_page, err);
+		result = read_course(site->courses, courses, name, static_language, ret_page, err);
 		if (result != -ENOENT)
 			return result;
 	}
 	/* A course may be called "x.html": its page is x.html.html. */
 	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s.html", name);
-	return read_course(courses, with_suffix, static_language, ret_page, err);
+	return read_course(site->courses, courses, with_suffix, static_language, ret_page, err);
 }

@@ -42,9 +42,8 @@ struct page *site_home(struct site *site, enum web_language language, const char
 struct page *site_fallback(struct site *site);
 
 /* courses/NAME.html, for NAME with or without .html. -ENOENT: not there, or not the name of a page; -ELOOP,
- * -EINVAL...: there is something, but no regular file. *ret_page, which must be empty, is owned: page_done.
- */
-int site_course(struct site *site, const char *name, const char *static_language, struct page *ret_page,
+ * -EINVAL...: there is something, but no regular file. *ret_page is borrowed until the next call. */
+int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
 	struct error *err);
 
 #endif

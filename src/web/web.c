@@ -11,6 +11,7 @@
 #include "http/server.h"
 #include "web/internal.h"
 #include "web/live.h"
+#include "web/metrics.h"
 #include "web/relay.h"
 #include "web/site.h"
 
@@ -55,6 +56,14 @@ static void make_parts(struct web *web)
 		.wait_ms = config->web.live_wait_s * 1000,
 		.may_ask = config_is_usable(config),
 	});
+	web->metrics = metrics_new(&(struct metrics_options){
+		.server = web->server,
+		.queue = web->queue,
+		.live = web->live,
+		.relay = web->relay,
+		.socket_path = config->worker.socket,
+		.output_directory = config->sync.output_directory,
+	});
 }
 
 int web_new(struct web **ret_web, const struct web_options *options, struct error *err)
@@ -94,6 +103,8 @@ void web_freep(struct web **web_pointer)
 	if (!web)
 		return;
 	server_freep(&web->server);
+	metrics_freep(&web->metrics);
+	openapi_done(&web->openapi);
 	live_freep(&web->live);
 	relay_freep(&web->relay);
 	site_freep(&web->site);
@@ -112,4 +123,5 @@ void web_stop(void *arg)
 
 	relay_stop(web->relay);
 	live_stop(web->live);
+	metrics_stop(web->metrics);
 }

@@ -19,9 +19,12 @@
 #include "base/hash.h"
 #include "base/thread.h"
 #include "hemera/budget.h"
+#include "hemera/figures.h"
 #include "http/http.h"
 #include "sync/sync.h"
 #include "worker/worker.h"
+
+struct buf;
 
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
 
@@ -51,6 +54,16 @@ struct worker_refresh {
 	int result;
 };
 
+enum worker_result { WORKER_SUCCESS, WORKER_PARTIAL, WORKER_FAILED, WORKER_CANCELLED, WORKER_RESULTS };
+
+struct worker_figures { /* since this process started */
+	int64_t start_ms;
+	uint64_t runs[WORKER_RESULTS];
+	uint64_t generated, skipped, deleted; /* course pages */
+	struct metric_histogram durations;
+	struct hemera_figures hemera; /* the running job adds to it */
+};
+
 struct worker {
 	struct worker_options options;
 	struct server *server;      /* owned */
@@ -63,7 +76,9 @@ struct worker {
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
 	struct sync_history history;
-	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
+	uint64_t active_mono_ms, requests_seen; /* for the idle exit, */
+	uint64_t scrapes;                       /* which requests for figures do not put off */
+	struct worker_figures figures;
 };
 
 /* jobs.c */
@@ -81,6 +96,11 @@ void answer_refreshed(
 	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
 void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
 	const char *message);
+
+/* figures.c: what GET /metrics says */
+void figures_init(struct worker_figures *figures);
+void figures_add_sync(struct worker_figures *figures, const struct worker_sync *job); /* it has ended */
+void figures_write(struct buf *out, const struct worker *worker);
 
 /* routes.c */
 extern const struct http_router worker_router_template;

@@ -89,6 +89,7 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 	options->budget = &worker->budget;
 	options->progress = progress;
 	options->cancelled = &worker->cancelled;
+	options->figures = &worker->figures.hemera;
 }
 
 void worker_start_refresh(struct worker *worker)
@@ -159,6 +160,7 @@ static void remember(struct worker *worker, const struct worker_sync *job)
 	history->last_success_ms = job->report.last_success_ms;
 	history->consecutive_failures = job->report.consecutive_failures;
 	history->courses = job->report.courses_published;
+	figures_add_sync(&worker->figures, job);
 }
 
 /* Who still waits came before the list was read. A dry run publishes no homepage, and one that met another

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/config.h"
 #include "base/mem.h"
 #include "http/envelope.h"
@@ -110,6 +111,20 @@ static enum http_result handle_health(
 	return HTTP_DONE;
 }
 
+static enum http_result handle_metrics(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(METRIC_SIZE_MAX);
+	struct worker *worker = app;
+
+	(void)request;
+	worker->scrapes++;
+	figures_write(&out, worker);
+	http_response_text(response, 200, METRIC_CONTENT_TYPE, buf_text(&out));
+	http_response_header(response, "cache-control", "no-store");
+	return HTTP_DONE;
+}
+
 static void fail(const struct http_request *request, struct http_response *response, int status, void *app)
 {
 	(void)app;
@@ -122,6 +137,7 @@ static const struct http_route ROUTES[] = {
 	{ "/api/sync/status", false, HTTP_GET, handle_status },
 	{ "/internal/refresh", false, HTTP_POST, handle_refresh },
 	{ "/healthz", false, HTTP_GET, handle_health },
+	{ "/metrics", false, HTTP_GET, handle_metrics },
 };
 
 const struct http_router worker_router_template = {

@@ -34,7 +34,7 @@ static void on_idle_check(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned limit_s = worker->options.config->worker.idle_exit_s;
-	uint64_t now = time_mono_ms(), requests = server_requests(worker->server);
+	uint64_t now = time_mono_ms(), requests = server_requests(worker->server) - worker->scrapes;
 
 	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
 		server_connections(worker->server)) {
@@ -65,6 +65,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	worker = &state->worker;
 	worker->options = *options;
 	worker->active_mono_ms = time_mono_ms();
+	figures_init(&worker->figures);
 	state->router = worker_router_template;
 	state->router.app = worker;
 	budget_init(&worker->budget, options->config->hemera.requests_per_minute);

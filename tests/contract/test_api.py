@@ -2,11 +2,13 @@
 """The HTTP API over TCP: who may call it, what it answers to wrong calls, the homepage's headers."""
 import base64
 import gzip
+import hashlib
 import html
 import json
+import re
 import unittest
 
-from stack import StackTest
+from stack import Reply, StackTest
 
 TOKEN = "a-sync-token-of-good-length"
 
@@ -33,6 +35,40 @@ class WithoutToken(StackTest):
         self.assertEqual(self.stack.post("/api/sync?force=1").code, "SYNC_TOKEN_NOT_SET")
         name = next(iter(self.stack.pages()))
         self.assertIn(self.stack.get(f"/courses/{name}").status, (401, 403))
+
+
+class Policy(StackTest):
+    config = "[Site]\nCoursePages=public\n"
+
+    def hashes(self, text: str, element: str) -> list[str]:
+        contents = re.findall(f"<{element}>(.*?)</{element}>", text, re.S)
+        return [f"'sha256-{base64.b64encode(hashlib.sha256(c.encode()).digest()).decode()}'" for c in contents]
+
+    def directives(self, reply: Reply) -> dict[str, list[str]]:
+        parts = [part.split() for part in reply.headers["Content-Security-Policy"].split(";")]
+        return {name: sources for name, *sources in parts}
+
+    def test_a_page_may_use_its_styles_and_the_shipped_script_only(self) -> None:
+        self.sync()
+        home = self.stack.get("/")
+        self.assertEqual(self.directives(home)["default-src"], ["'none'"])
+        self.assertEqual(self.directives(home)["style-src"], self.hashes(home.text, "style"))
+        self.assertEqual(self.directives(home)["script-src"], self.hashes(home.text, "script"),
+                         "SCRIPT_HASH in src/web/page.c is not that of templates/filter-script.hbs")
+        pages = [self.stack.get(f"/courses/{next(iter(self.stack.pages()))}"),
+                 self.stack.get("/nothing", Accept="text/html")]
+        for page in pages:
+            self.assertEqual(self.directives(page)["style-src"], self.hashes(page.text, "style"))
+            self.assertNotIn("script-src", self.directives(page))
+
+    def test_a_script_from_elsewhere_is_not_permitted(self) -> None:
+        script = "<script>alert(1)</script>"
+        self.hemera.scenario(templates=[{"id": "t1", "courseId": None, "lessonId": None, "version": 1,
+                                         "markup": f"<!DOCTYPE html><title>x</title>{script}"}])
+        self.sync()
+        page = self.stack.get(f"/courses/{next(iter(self.stack.pages()))}")
+        self.assertIn(script, page.text)
+        self.assertNotIn(self.hashes(script, "script")[0], page.headers["Content-Security-Policy"])
 
 
 class LocalAccessOff(StackTest):

@@ -94,18 +94,19 @@ static void a_field_has_a_fixed_form(void **state)
 
 static void uuids_are_of_version_4_and_differ(void **state)
 {
-	char first[HASH_UUID_SIZE], second[HASH_UUID_SIZE];
+	char uuids[100][HASH_UUID_SIZE];
 
 	(void)state;
-	for (int i = 0; i < 100; i++) {
-		hash_uuid(first);
-		hash_uuid(second);
-		assert_string_not_equal(first, second);
-		assert_int_equal(strlen(first), HASH_UUID_SIZE - 1);
-		assert_int_equal(strspn(first, "0123456789abcdef-"), HASH_UUID_SIZE - 1);
-		assert_true(first[8] == '-' && first[13] == '-' && first[18] == '-' && first[23] == '-');
-		assert_int_equal(first[14], '4');
-		assert_non_null(strchr("89ab", first[19]));
+	for (size_t i = 0; i < ARRAY_SIZE(uuids); i++) {
+		const char *uuid = uuids[i];
+		hash_uuid(uuids[i]);
+		for (size_t earlier = 0; earlier < i; earlier++)
+			assert_string_not_equal(uuid, uuids[earlier]);
+		assert_int_equal(strlen(uuid), HASH_UUID_SIZE - 1);
+		assert_int_equal(strspn(uuid, "0123456789abcdef-"), HASH_UUID_SIZE - 1);
+		assert_true(uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-');
+		assert_int_equal(uuid[14], '4');
+		assert_non_null(strchr("89ab", uuid[19]));
 	}
 }
 

@@ -6,12 +6,38 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "base/time.h"
 #include "web-place.h"
+
+static unsigned looks; /* at a published index */
+
+int __real_fstatat(int directory, const char *name, struct stat *ret, int flags);
+int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags);
+
+int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags)
+{
+	looks += strncmp(name, "index.", 6) == 0;
+	return __real_fstatat(directory, name, ret, flags);
+}
+
+static void a_visitor_costs_one_look_at_the_disk(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "page <!--aither:status-->", 5);
+	place_start(place);
+	for (int i = 0; i < 3; i++) {
+		looks = 0;
+		assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
+		assert_int_equal(looks, 1);
+	}
+}
 
 static void fresh_data_asks_nobody(void **state)
 {
@@ -104,6 +130,8 @@ static void a_page_from_the_future_is_not_taken_for_fresh(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_visitor_costs_one_look_at_the_disk, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(fresh_data_asks_nobody, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			many_visitors_of_old_data_share_one_question, place_setup, place_teardown),

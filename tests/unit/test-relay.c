@@ -30,7 +30,29 @@ static void the_workers_answer_is_passed_on(void **state)
 	assert_string_equal(worker.target, "/api/sync?dryRun=1");
 	assert_answer(place, ask_sync(place, "/api/sync?dryRun=yes"), "HTTP/1.1 400 ", "BAD_REQUEST");
 	assert_answer(place, ask_sync(place, "/internal/refresh"), "HTTP/1.1 404 ", "NOT_FOUND");
-	assert_int_equal(atomic_load(&worker.calls), 2);
+	assert_int_equal(atomic_load(&worker.calls), 4); /* before each, whether it lives */
+}
+
+static void a_worker_that_does_not_tell_its_state_is_not_asked_for_a_sync(void **state)
+{
+	struct place *place = *state;
+
+	place_start(place);
+	atomic_store(&worker.status, 0);
+	assert_answer(place, ask_sync(place, "/api/sync"), "HTTP/1.1 503 ", "retry-after: 5\r\n");
+	assert_string_equal(worker.target, "/api/sync/status");
+	assert_in_range(worker.timeout_ms, 1, RELAY_LIFE_TIMEOUT_MS);
+	assert_int_equal(atomic_load(&worker.calls), 1);
+}
+
+static void a_sync_is_not_waited_for_longer_than_its_limit_permits(void **state)
+{
+	struct place *place = *state;
+
+	place->config.sync.time_limit_s = 50;
+	place_start(place);
+	assert_answer(place, ask_sync(place, "/api/sync"), "HTTP/1.1 200 ", "\"success\":true");
+	assert_int_equal(worker.timeout_ms, 50000 + RELAY_SYNC_EXTRA_MS);
 }
 
 static void an_unreachable_worker_is_503_with_retry_after(void **state)
@@ -104,6 +126,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_workers_answer_is_passed_on, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_worker_that_does_not_tell_its_state_is_not_asked_for_a_sync,
+			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_sync_is_not_waited_for_longer_than_its_limit_permits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_unreachable_worker_is_503_with_retry_after, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

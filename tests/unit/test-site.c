@@ -256,17 +256,17 @@ static void only_published_course_pages_are_found(void **state)
 	fill_courses(place);
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(page_done) struct page page = { 0 };
+		struct page *page = NULL;
 		struct error err = { 0 };
 		int result = site_course(site, rows[i].name, "de", &page, &err);
-		if (rows[i].text && (result != 0 || strcmp(page.plain->bytes, rows[i].text) != 0))
+		if (rows[i].text && (result != 0 || strcmp(page->plain->bytes, rows[i].text) != 0))
 			fail_msg("%s: %d %s", rows[i].name, result, err.message);
-		if (!rows[i].text && (result == 0 || page.plain))
+		if (!rows[i].text && (result == 0 || page))
 			fail_msg("%s was found", rows[i].name);
 	}
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
-	CLEANUP(page_done) struct page page = { 0 };
+	struct page *page = NULL;
 	assert_int_equal(site_course(site, long_name, "de", &page, NULL), -ENOENT);
 }
 
@@ -284,7 +284,7 @@ static void the_notice_names_the_day_only_when_it_is_another(void **state)
 	CLEANUP(mem_freep) char *de = notice_html(LANGUAGE_DE, true, noon, later);
 	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
 	CLEANUP(mem_freep) char *en = notice_html(LANGUAGE_EN, true, noon, later);
-	assert_string_equal(en, "<p class=\"status\">as of 13:05</p>");
+	assert_string_equal(en, "<p class=\"status\">As of 13:05</p>");
 	CLEANUP(mem_freep) char *stale_de = notice_html(LANGUAGE_DE, false, noon, next_day);
 	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
 	assert_non_null(strstr(stale_de, "14.3.2026, 13:05 Uhr"));

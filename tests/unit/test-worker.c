@@ -340,6 +340,52 @@ static void a_job_that_outlives_the_end_is_reported(void **state)
 	assert_true(worker_finish(place->worker, 10));
 }
 
+static void on_tick(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* A monitor asks ten times while the worker is idle for a second. */
+static void being_asked_for_figures_does_not_keep_an_idle_worker(void **state)
+{
+	struct place *place = *state;
+	struct server *server = worker_server(place->worker);
+	bool tick = false;
+
+	place->config.worker.idle_exit_s = 1;
+	worker_set_may_leave(place->worker, true);
+	server_every(server, 100, on_tick, &tick);
+	while (server_is_running(server)) {
+		if (tick)
+			assert_answer(place, ask(place, "GET /metrics", ""), "HTTP/1.1 200 ",
+				"aither_sync_runs_total{result=\"success\"} 0");
+		tick = false;
+		turn(place);
+	}
+	assert_in_range(place->worker->scrapes, 5, 1000);
+}
+
+static void an_ended_sync_is_counted_and_a_dry_run_is_not(void **state)
+{
+	struct place *place = *state;
+
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	assert_answer(place, ask(place, "GET /metrics", ""), "HTTP/1.1 200 ", "aither_sync_in_progress 1\n");
+	run_job(place);
+	assert_answer(place, ask(place, "GET /metrics", ""), "aither_sync_in_progress 0\n",
+		"aither_sync_runs_total{result=\"success\"} 1\n");
+	assert_answer(place, ask(place, "POST /api/sync?dryRun=1", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	run_job(place);
+	fake.sync_code = ERROR_HEMERA_UNREACHABLE;
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	run_job(place);
+	fake.sync_code = ERROR_SHUTTING_DOWN;
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	run_job(place);
+	assert_answer(place, ask(place, "GET /metrics", ""), "aither_sync_runs_total{result=\"success\"} 1\n",
+		"{result=\"failed\"} 1\naither_sync_runs_total{result=\"cancelled\"} 1\n");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -357,6 +403,10 @@ int main(void)
 			what_begins_after_the_stop_is_cancelled, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_job_that_outlives_the_end_is_reported, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			being_asked_for_figures_does_not_keep_an_idle_worker, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_ended_sync_is_counted_and_a_dry_run_is_not, place_setup, place_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
@@ -50,6 +51,13 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	*ret_response = (struct workerclient_response){ .status = atomic_load(&worker.status) };
 	buf_init(&ret_response->body, 65536);
 	time_format(time_now_ms(), now);
+	if (strcmp(request->target, "/metrics") == 0) {
+		atomic_fetch_add(&worker.scrapes, 1);
+		snprintf(ret_response->content_type, sizeof(ret_response->content_type), "%s",
+			METRIC_CONTENT_TYPE);
+		buf_printf(&ret_response->body, "aither_sync_in_progress %d\n", atomic_load(&worker.syncing));
+		return 0;
+	}
 	if (ret_response->status == 200)
 		buf_printf(&ret_response->body, "{\"success\":true,\"data\":{\"fetchedAt\":\"%s\"}}", now);
 	else
@@ -121,7 +129,9 @@ int place_setup(void **state)
 	worker.arrived = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	atomic_store(&worker.held, false);
 	atomic_store(&worker.calls, 0);
+	atomic_store(&worker.scrapes, 0);
 	atomic_store(&worker.status, 200);
+	atomic_store(&worker.syncing, 0);
 	alarm(30);
 	*state = place;
 	return 0;

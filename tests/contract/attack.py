@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Clients that do not behave, one that does, and what the attacked process spends meanwhile.
+
+    class SomeAttack(WebTest):
+        def test_something(self):
+            with self.bystander() as visitor:
+                crowd = [self.raw(b"GET / HTT") for _ in range(1000)]
+                ...
+            self.assertLess(visitor.slowest_s, 5)
+
+A WebTest runs aither-web alone, without worker and Hemera; the pages are written by the test.
+"""
+import http.client
+import os
+import resource
+import socket
+import struct
+import threading
+import time
+import unittest
+from pathlib import Path
+from types import SimpleNamespace
+
+from stack import BUILD, PATIENCE_S, Daemon, Stack, wait_until
+
+SANITIZED = b"__asan_init" in (BUILD / "aither-web").read_bytes()
+PAGE = "<!DOCTYPE html>\n<html lang=\"de\"><title>x</title><!--aither:status-->{}</html>\n"
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def allow_descriptors(count: int) -> None:
+    """For this process; the system decides about the rest, a test may skip itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+
+
+class Raw:
+    """A connection on which anything can be sent."""
+
+    def __init__(self, port: int, data: bytes = b"", receive_buffer: int = 0):
+        self.socket = socket.socket()
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(("127.0.0.1", port))
+        self._rest = b""
+        if data:
+            self.send(data)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def try_send(self, data: bytes) -> None:
+        """The server may have closed already."""
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            pass
+
+    def receive(self) -> bytes:
+        """What comes next; b"" at the end, however it came about."""
+        try:
+            return self.socket.recv(65536)
+        except ConnectionError:
+            return b""
+
+    def read_all(self) -> bytes:
+        """To the end of the connection."""
+        data, self._rest = self._rest, b""
+        while more := self.receive():
+            data += more
+        return data
+
+    def reply(self, head: bool = False) -> SimpleNamespace:
+        """One response, with `status`, `headers` (lower-case names) and `body`; status 0: the end came first."""
+        while b"\r\n\r\n" not in self._rest:
+            if not (more := self.receive()):
+                return SimpleNamespace(status=0, headers={}, body=self._rest)
+            self._rest += more
+        top, _, self._rest = self._rest.partition(b"\r\n\r\n")
+        lines = top.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        status = int(lines[0].split()[1])
+        length = 0 if head or status in (100, 304) else int(headers.get("content-length", "0"))
+        while len(self._rest) < length and (more := self.receive()):
+            self._rest += more
+        body, self._rest = self._rest[:length], self._rest[length:]
+        return SimpleNamespace(status=status, headers=headers, body=body)
+
+    def reset(self) -> None:
+        """Ends with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Bystander(threading.Thread):
+    """A visitor who does nothing wrong: asks for / and /healthz again and again, on a connection that it keeps and on
+    new ones. `slowest_s` is the longest that it waited, connecting included; `kept_slowest_s` the same for those on
+    the kept connection; `failures` says what went wrong."""
+
+    def __init__(self, port: int, new_connections: bool = True):
+        super().__init__(daemon=True)
+        self.port = port
+        self.new_connections = new_connections
+        self.slowest_s = self.kept_slowest_s = 0.0
+        self.asked = 0
+        self.failures: list[str] = []
+        self._end = threading.Event()
+
+    def _ask(self, connection: http.client.HTTPConnection, target: str) -> float:
+        before = time.monotonic()
+        try:
+            connection.request("GET", target)
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                self.failures.append(f"{target}: {response.status}")
+        except OSError as problem:
+            self.failures.append(f"{target}: {problem!r} after {time.monotonic() - before:.2f} s")
+            connection.close()
+        except http.client.HTTPException as problem:
+            self.failures.append(f"{target}: {problem!r}")
+            connection.close()
+        self.asked += 1
+        return time.monotonic() - before
+
+    def run(self) -> None:
+        kept = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        while not self._end.is_set():
+            for target in ("/", "/healthz"):
+                self.kept_slowest_s = max(self.kept_slowest_s, self._ask(kept, target))
+                if self.new_connections:
+                    new = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+                    self.slowest_s = max(self.slowest_s, self._ask(new, target))
+                    new.close()
+            self._end.wait(0.02)
+        kept.close()
+
+    def __enter__(self) -> "Bystander":
+        self.start()
+        wait_until(lambda: self.asked, "the bystander is served")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self.join()
+
+
+class Spending:
+    """What a process uses: processor time since this was made, memory, descriptors, threads."""
+
+    def __init__(self, daemon: Daemon):
+        self.directory = Path(f"/proc/{daemon.process.pid}")
+        self._began_s = self._processor_s()
+
+    def _processor_s(self) -> float:
+        fields = (self.directory / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+    @property
+    def processor_s(self) -> float:
+        return self._processor_s() - self._began_s
+
+    @property
+    def memory_kib(self) -> int:
+        status = (self.directory / "status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+
+    @property
+    def descriptors(self) -> int:
+        return len(os.listdir(self.directory / "fd"))
+
+
+class WebTest(unittest.TestCase):
+    """aither-web alone. Subclasses set the configuration and the environment, as in a StackTest."""
+
+    config = "[Web]\nLiveTTLSec=3600\nLiveWaitSec=1\n"
+    environment: dict[str, str] = {}
+    page_size = 20000
+
+    def setUp(self) -> None:
+        nowhere = SimpleNamespace(url="http://127.0.0.1:9", key="k" * 32)
+        self.stack = Stack(nowhere, self.config, self.environment)
+        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
+        self.publish("x" * self.page_size)
+        self.web = self.stack.start_web()
+        self.assertEqual(self.stack.get("/").status, 200)
+        self.spending = Spending(self.web)
+
+    def publish(self, text: str) -> None:
+        """The homepage, as the worker does it: by renaming."""
+        (self.stack.output / "courses").mkdir(parents=True, exist_ok=True)
+        for name in ("index.de.html", "index.en.html"):
+            new = self.stack.output / ".new"
+            new.write_text(PAGE.format(text))
+            new.rename(self.stack.output / name)
+
+    def raw(self, data: bytes = b"", receive_buffer: int = 0) -> Raw:
+        connection = Raw(self.stack.port, data, receive_buffer)
+        self.addCleanup(connection.close)
+        return connection
+
+    def bystander(self, new_connections: bool = True) -> Bystander:
+        return Bystander(self.stack.port, new_connections)
+
+    def wait_for_descriptors(self, count: int) -> None:
+        wait_until(lambda: self.spending.descriptors <= count,
+                   f"at most {count} descriptors, not {self.spending.descriptors}")

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""Attacks on aither-web with connections: too many, too slow, too large. A well-behaved visitor is served meanwhile,
+the processor rests, and nothing is left behind."""
+import resource
+import socket
+import time
+import unittest
+from pathlib import Path
+
+from attack import GET, PATIENCE_S, SANITIZED, Raw, WebTest, allow_descriptors
+from stack import wait_until
+
+CROWD = 5000
+CONNECTIONS_MAX = 1024
+
+
+class SlowClients(WebTest):
+    """All kinds at once, for each has to be waited for. The limits are those of http/server.h."""
+
+    page_size = 3_000_000
+    UNFINISHED = (b"", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\nX-A",
+                  b"POST /api/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+                  b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+                  b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+
+    def test_slow_clients_are_let_go_and_delay_nobody(self) -> None:
+        before = self.spending.descriptors
+        with self.bystander() as visitor:
+            began = time.monotonic()
+            quiet = [self.raw(start) for start in self.UNFINISHED for _ in range(10)]
+            dripping = [self.raw(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ") for _ in range(10)]
+            readers = [self.raw(GET * 20, receive_buffer=4096) for _ in range(10)]
+            while time.monotonic() < began + 9:
+                for connection in dripping:
+                    connection.try_send(b"a")
+                time.sleep(0.5)
+            for connection in quiet + dripping:
+                connection.try_send(b"a")
+                connection.read_all()
+            self.assertLess(time.monotonic() - began, 16, "headers and bodies: 10 s, and a sweep")
+            self.assertGreaterEqual(self.spending.descriptors, before + len(readers) - 1)
+            # A response that is not taken: 30 s. What the kernel holds of it the client could still read.
+            wait_until(lambda: self.spending.descriptors <= before + 3, "slow readers are let go")
+            self.assertGreater(time.monotonic() - began, 25)
+            self.assertLess(time.monotonic() - began, 45)
+            for connection in readers:
+                connection.close()
+        self.assertEqual(visitor.failures, [])
+        self.assertLess(visitor.slowest_s, 2)
+        self.wait_for_descriptors(before)
+
+
+class Crowd(WebTest):
+    """Five thousand connections on 1024 places. The crowd does not come again: a bound on the wait for those who stand
+    in line behind it is what is promised, and those inside who use their connection notice nothing."""
+
+    page_size = 300_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        allow_descriptors(CROWD + 1000)
+        if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < CROWD + 500:
+            self.skipTest("too few descriptors are permitted")
+
+    def crowd_in(self, data: bytes, receive_buffer: int = 0) -> list[socket.socket]:
+        """Connections that are all begun at once; those that the kernel does not take are left trying."""
+        crowd = []
+        for _ in range(CROWD):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            if receive_buffer:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", self.stack.port))
+            try:
+                client.send(data)
+            except OSError:
+                pass
+            crowd.append(client)
+        return crowd
+
+    def survive(self, data: bytes, wait_max_s: float, processor_max_s: float, receive_buffer: int = 0) -> None:
+        before = self.spending.descriptors
+        with self.bystander(new_connections=False) as visitor:
+            crowd = self.crowd_in(data, receive_buffer)
+            began = time.monotonic()
+            self.assertEqual(Raw(self.stack.port, b"GET /healthz HTTP/1.0\r\n\r\n").reply().status, 200)
+            waited_s = time.monotonic() - began
+            self.assertLessEqual(self.spending.descriptors, CONNECTIONS_MAX + 64)
+        print(f"# {len(crowd)} connections: a newcomer waits {waited_s:.1f} s, who is inside "
+              f"{visitor.kept_slowest_s:.2f} s, {self.spending.processor_s:.2f} s of processor time, "
+              f"{self.spending.memory_kib} KiB")
+        self.assertEqual(visitor.failures, [])
+        self.assertLess(visitor.kept_slowest_s, 3)
+        self.assertLess(waited_s, wait_max_s)
+        if not SANITIZED:
+            self.assertLess(self.spending.processor_s, processor_max_s)
+        for client in crowd:
+            client.close()
+        self.wait_for_descriptors(before)
+
+    def test_idle_connections(self) -> None:
+        self.survive(b"", 15, processor_max_s=1.5)
+
+    def test_unfinished_requests(self) -> None:
+        self.survive(b"GET / HTTP/1.1\r\nHost", 25, processor_max_s=3)
+
+    def test_readers_who_take_nothing(self) -> None:
+        # More than the kernel takes for them; what it does take has to be copied.
+        self.survive(GET * 40, PATIENCE_S, processor_max_s=25, receive_buffer=4096)
+
+
+class FewDescriptors(WebTest):
+    def test_the_processor_rests_while_descriptors_are_used_up(self) -> None:
+        limit = self.spending.descriptors + 20
+        kept = self.raw(GET)
+        self.assertEqual(kept.reply().status, 200)
+        resource.prlimit(self.web.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        crowd = [self.raw(GET) for _ in range(100)]
+        wait_until(lambda: self.spending.descriptors == limit, "all descriptors are used")
+        began_s = self.spending.processor_s
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            kept.send(GET)  # keeps its place
+            self.assertEqual(kept.reply().status, 200)
+            time.sleep(0.1)
+        self.assertLess(self.spending.processor_s - began_s, 0.6)
+        # Those who wait get their turn when others leave.
+        for connection in crowd:
+            self.assertEqual(connection.reply().status, 200)
+            connection.close()
+
+    def test_a_homepage_that_cannot_be_opened_now_is_not_forgotten(self) -> None:
+        kept = self.raw(GET)
+        self.assertIn(b"xxx", kept.reply().body)
+        resource.prlimit(self.web.process.pid, resource.RLIMIT_NOFILE, (3, 4096))
+        self.publish("y" * 1000)
+        kept.send(GET)
+        self.assertIn(b"xxx", kept.reply().body)
+        resource.prlimit(self.web.process.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+        kept.send(GET)
+        self.assertIn(b"yyy", kept.reply().body)
+
+    def test_the_limit_of_the_process_bounds_the_connections(self) -> None:
+        self.assertEqual(self.web.stop(), 0)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+            self.web = self.stack.start_web()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        limit = resource.prlimit(self.web.process.pid, resource.RLIMIT_NOFILE)[0]
+        self.assertGreaterEqual(limit, 2 * CONNECTIONS_MAX, "it takes as many as it may have")
+
+
+class Memory(WebTest):
+    """aither.service has MemoryMax=256M."""
+
+    def test_headers_without_end_take_no_memory_to_speak_of(self) -> None:
+        block = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 120_000
+        largest = 0
+        with self.bystander(new_connections=False) as visitor:
+            for _ in range(4):
+                crowd = []
+                for _ in range(900):
+                    client = self.raw()
+                    client.socket.setblocking(False)
+                    for _ in range(3):
+                        try:
+                            client.socket.send(block)
+                        except OSError:
+                            break
+                    crowd.append(client)
+                    largest = max(largest, self.spending.memory_kib)
+                for client in crowd:
+                    client.close()
+        print(f"# largest {largest} KiB")
+        self.assertEqual(visitor.failures, [])
+        if not SANITIZED:
+            self.assertLess(largest, 100_000)
+
+    def send_queues(self) -> list[int]:
+        """Bytes that the kernel holds of the server's connections, from its table of sockets."""
+        port = f":{self.stack.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return [int(row[4].split(":")[0], 16) for row in rows if row[1].endswith(port)]
+
+    def test_the_kernel_holds_little_for_readers_who_stop(self) -> None:
+        self.publish("x" * 300_000)
+        few, crowd = 32, [self.raw(GET * 40) for _ in range(60)]  # few: SERVER_FEW of http/server-internal.h
+        for connection in crowd:  # who begins fast is trusted with much
+            received = 0
+            while received < 2_000_000:
+                received += len(connection.receive())
+        wait_until(lambda: sum(queue > 0 for queue in self.send_queues()) >= len(crowd), "all have stopped reading")
+        queues = sorted(self.send_queues())
+        at_most = queues[-1] * few + queues[-1 - few] * CONNECTIONS_MAX
+        print(f"# largest send queues {queues[-1]} and {queues[-1 - few]} bytes, {at_most >> 20} MiB for a full house")
+        self.assertLess(at_most, 230 << 20)
+
+    def test_beside_a_crowd_a_page_is_still_sent_without_a_pause(self) -> None:
+        self.publish("x" * 300_000)
+        crowd = [self.raw() for _ in range(60)]
+        times = []
+        for _ in range(21):
+            before = time.monotonic()
+            connection = self.raw(GET)
+            self.assertGreater(len(connection.reply().body), 300_000)
+            times.append(time.monotonic() - before)
+            connection.close()
+        self.assertEqual(len(crowd), 60)
+        self.assertLess(sorted(times)[len(times) // 2], 0.04, "the kernel's timers are at work")
+
+    def attack(self) -> None:
+        """A bit of everything, ended in every way."""
+        clients = []
+        for start in (b"", b"GET", GET, GET * 100, b"\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 50_000,
+                      b"POST /api/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n" + b"a" * 50_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + b"a" * 70_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"a" * 90_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+                      b"GET /courses/%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+            for ending in ("close", "reset", "half"):
+                for _ in range(5):
+                    client = self.raw()
+                    client.try_send(start)
+                    clients.append((client, ending))
+        for client, ending in clients:
+            if ending == "half":
+                try:
+                    client.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+            elif ending == "reset":
+                client.reset()
+            client.close()
+
+    def test_nothing_is_left_after_attacks(self) -> None:
+        before = self.spending.descriptors
+        for _ in range(6):
+            self.attack()
+        self.wait_for_descriptors(before)
+        first_kib = self.spending.memory_kib
+        for _ in range(12):
+            self.attack()
+        self.wait_for_descriptors(before)
+        last_kib = self.spending.memory_kib
+        print(f"# {first_kib} KiB, then {last_kib} KiB")
+        if not SANITIZED:
+            self.assertLess(last_kib, first_kib + 2048)
+
+
+if __name__ == "__main__":
+    unittest.main()
