@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What the tests share: the stub Hemera and the sites that ./run has started, and a browser that notices every complaint.
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import axe from "axe-core";
+import { HtmlValidate } from "html-validate";
+import { chromium } from "playwright-core";
+import { SCENES } from "./scenes.mjs";
+
+export const world = JSON.parse(process.env.AITHER_WORLD);
+
+const CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	"--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+export const PHONE = { width: 360, height: 740 };
+export const DESK = { width: 1280, height: 800 };
+export const LOCALE = { de: "de-DE", en: "en-GB" };
+export const HEMERA_IS_AWAY = { path: "/api/service", kind: "close", count: -1 }; // a fault of the stub's
+
+const browser = await chromium.launch({ executablePath: world.chromium, args: CHROMIUM_OPTIONS });
+after(() => browser.close());
+
+async function post(url, body) {
+	const answer = await fetch(url, { method: "POST", body, headers: { authorization: `Bearer ${world.token}` } });
+	assert.equal(answer.status, 200, `${url}: ${answer.status} ${await answer.text()}`);
+}
+
+// Members of a scenario as tests/stub/hemera_stub.py documents them.
+export async function hemera(scenario) {
+	await post(`${world.hemera}/_stub/scenario`, JSON.stringify(scenario));
+}
+
+export async function sync(site) {
+	await post(`${world.sites[site]}/api/sync?force=1`);
+}
+
+// A site that shows a scene and nothing else.
+export async function show(site, scene) {
+	await hemera({ courses: SCENES[scene], fault: null });
+	await sync(site);
+}
+
+// Who gives no password sees the page of the 401, but a browser without a window cannot ask for one.
+async function withoutDialogue(route) {
+	const response = await route.fetch();
+	const headers = response.headers();
+
+	delete headers["www-authenticate"];
+	await route.fulfill({ response, headers });
+}
+
+// A page on a site; `use` gets it. Fails when the browser complained about anything or went elsewhere.
+// options: Playwright's of a context, and status: the HTTP status that the first page has to have.
+export async function visit(site, path, options, use) {
+	const { status = 200, ...rest } = options;
+	const context = await browser.newContext({ viewport: DESK, locale: LOCALE.de, ...rest });
+	const page = await context.newPage();
+	const complaints = [];
+
+	page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+	page.on("console", (message) => {
+		if (["error", "warning"].includes(message.type()) && !(status >= 400 && /status of 4\d\d/.test(message.text())))
+			complaints.push(`console: ${message.text()}`);
+	});
+	page.on("request", (request) => {
+		if (!request.url().startsWith(`${world.sites[site]}/`) && !request.url().startsWith("data:"))
+			complaints.push(`request: ${request.url()}`);
+	});
+	page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`));
+	await page.addInitScript(() => {
+		addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective}`));
+	});
+	if (status === 401)
+		await page.route("**/*", withoutDialogue);
+	try {
+		const answer = await page.goto(world.sites[site] + path);
+		assert.equal(answer.status(), status);
+		await use(page, answer);
+		assert.deepEqual(complaints, []);
+	} finally {
+		await context.close();
+	}
+}
+
+// With the sync token as its password, as a person types it into the browser's dialogue.
+export const password = { httpCredentials: { username: "anybody", password: world.token } };
+
+// Everything that axe-core knows of WCAG 2.2 AA and of good practice.
+export async function assertAccessible(page, what) {
+	await page.evaluate(axe.source);
+	const { violations } = await page.evaluate((tags) => axe.run({ runOnly: tags }), AXE_TAGS);
+	const found = violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html).join(" ")}`);
+	assert.deepEqual(found, [], what);
+}
+
+export async function assertNoSidewaysScrolling(page, what) {
+	const { content, window } = await page.evaluate(() => (
+		{ content: document.documentElement.scrollWidth, window: document.documentElement.clientWidth }));
+	assert.ok(content <= window, `${what}: ${content} px wide in a window of ${window}`);
+}
+
+// Runs offline. Roles are repeated in tables because narrow windows take the tables' own away (display: block).
+const validator = new HtmlValidate({
+	extends: ["html-validate:standard"],
+	rules: { "no-redundant-role": "off", "doctype-style": "off" },
+});
+
+export async function assertValid(html, what) {
+	const report = await validator.validateString(html);
+	const found = report.results.flatMap((r) => r.messages.map((m) => `${m.line}:${m.column} ${m.ruleId}: ${m.message}`));
+	assert.deepEqual(found, [], what);
+}
