@@ -10,8 +10,8 @@
  *	sync_run(...);
  *	watch_stop(times, &flushes);
  *
- * What Hemera's client calls back is the sync's own time again. A look at the clocks takes about 1 us, there are
- * two for each course, and half of that is counted as the sync's.
+ * What Hemera's client calls back is the sync's own time again. A look at the clocks takes about 1 us, there
+ * are two for each course, and half of that is counted as the sync's.
  */
 
 #include <stdint.h>
