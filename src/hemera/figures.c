@@ -52,7 +52,7 @@ void hemera_figures_write(struct buf *out, const struct hemera_figures *figures)
 		[FETCH_CANCELLED] = "cancelled",
 		[FETCH_REFUSED] = "refused",
 	};
-	char code[8];
+	char code[12]; /* any int */
 
 	metric_family(out, REQUESTS, METRIC_COUNTER,
 		"Requests to Hemera that have ended, by HTTP status, or by what came instead of an answer.");
