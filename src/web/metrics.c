@@ -92,7 +92,7 @@ static void write_requests(struct buf *out, const struct server *server)
 		{ HTTP_OTHER, "other" },
 	};
 	const char *name = "aither_http_requests_total";
-	char code[8];
+	char code[12]; /* any int */
 
 	metric_family(out, name, METRIC_COUNTER, "Requests answered, by status and method.");
 	for (int status = 100; status < 600; status++) {
