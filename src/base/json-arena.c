@@ -7,10 +7,7 @@
 #include "base/mem.h"
 
 #define JSON_ARENA_ALIGNMENT _Alignof(max_align_t)
-/* A node of 64 bytes, its name and its text: Hemera's answers take six times their length. */
-#define JSON_ARENA_FACTOR 6
 #define JSON_ARENA_BLOCK_MIN 512
-#define JSON_ARENA_BLOCK_MAX (256 << 10) /* the last block of a large text is half empty */
 
 struct json_block {
 	struct json_block *older; /* owned by the newer one; NULL: this is the oldest, which stands for all */
@@ -59,13 +56,14 @@ void json_arena_free(void *memory)
 		free(memory);
 }
 
-void json_arena_begin(size_t length)
+void json_arena_begin(size_t block_size)
 {
-	size_t size = length > JSON_ARENA_BLOCK_MAX / JSON_ARENA_FACTOR ? JSON_ARENA_BLOCK_MAX
-									: length * JSON_ARENA_FACTOR;
-
+	if (json_arena.active) /* a programming error */
+		abort();
 	json_arena.active = true;
-	json_arena.block_size = size < JSON_ARENA_BLOCK_MIN ? JSON_ARENA_BLOCK_MIN : size;
+	json_arena.block_size = block_size < JSON_ARENA_BLOCK_MIN   ? JSON_ARENA_BLOCK_MIN
+				: block_size > JSON_ARENA_BLOCK_MAX ? JSON_ARENA_BLOCK_MAX
+								    : block_size;
 	json_arena.newest = json_arena.oldest = NULL;
 }
 

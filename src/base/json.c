@@ -14,8 +14,10 @@
 
 _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
 
-/* In the type of a root that json_parse has made: cJSON leaves these bits alone. */
-#define JSON_PARSED (1 << 16)
+/* In the type of a root whose memory is in blocks: cJSON leaves these bits alone. */
+#define JSON_IN_BLOCKS (1 << 16)
+#define JSON_BLOCK_FACTOR \
+	6 /* a node of 64 bytes, its name and its text: Hemera's answers take six times their length */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
 
 /* Before main, so that no thread and no order of calls matters. */
@@ -46,7 +48,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 	r = json_scan(text, length, limits, err);
 	if (r < 0)
 		return r;
-	json_arena_begin(length);
+	json_arena_begin(length > JSON_ARENA_BLOCK_MAX ? JSON_ARENA_BLOCK_MAX : length * JSON_BLOCK_FACTOR);
 	/* Nothing follows the value and there is no NUL: the scan has seen to it. */
 	node = cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	blocks = json_arena_end();
@@ -54,16 +56,31 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 		json_arena_release(blocks);
 		return error_set(err, -EBADMSG, "not understood by cJSON");
 	}
-	node->type |= JSON_PARSED;
+	node->type |= JSON_IN_BLOCKS;
 	*ret_json = json_from_node(node);
 	return 0;
+}
+
+void json_build_begin(size_t size)
+{
+	json_arena_begin(size);
+}
+
+struct json *json_build_end(struct json *root)
+{
+	struct json_block *blocks = json_arena_end();
+
+	if (json_arena_of(root) != blocks) /* a programming error: the root is to be built first */
+		abort();
+	((cJSON *)root)->type |= JSON_IN_BLOCKS;
+	return root;
 }
 
 void json_free(struct json *json)
 {
 	cJSON *node = (cJSON *)json;
 
-	if (node && (node->type & JSON_PARSED))
+	if (node && (node->type & JSON_IN_BLOCKS))
 		json_arena_release(json_arena_of(node));
 	else
 		cJSON_Delete(node);
@@ -81,9 +98,9 @@ struct json *json_copy(const struct json *json)
 	if (!json)
 		return NULL;
 	copy = cJSON_Duplicate(json_node(json), 1);
-	copy->type &= ~JSON_PARSED;
+	copy->type &= ~JSON_IN_BLOCKS;
 	/* The copy is no member of anything, whatever its original was. */
-	free(copy->string);
+	cJSON_free(copy->string);
 	copy->string = NULL;
 	return json_from_node(copy);
 }
@@ -245,4 +262,9 @@ void json_append(struct json *array, struct json *owned_value)
 	cJSON *value = owned_value ? (cJSON *)owned_value : cJSON_CreateNull();
 
 	cJSON_AddItemToArray((cJSON *)array, value);
+}
+
+void json_append_shared(struct json *array, const struct json *value)
+{
+	cJSON_AddItemReferenceToArray((cJSON *)array, (cJSON *)value);
 }

@@ -87,6 +87,22 @@ void json_set_integer(struct json *object, const char *name, int64_t value); /* 
 void json_set_bool(struct json *object, const char *name, bool value);
 void json_append(struct json *array, struct json *owned_value);
 
+/* The same with a value that stays where it is, outlives the array, and is an array or an object. */
+void json_append_shared(struct json *array, const struct json *value);
+
+/* What this thread builds between the two, beginning with the root, comes from a few blocks of `size` bytes
+ *that belong to the root; like a parsed value it is only to be read then. For large values that live briefly:
+ *taking each node from the heap and giving it back takes longer than filling it, and leaves the heap full of
+ *holes.
+ *
+ *	json_build_begin(32768);
+ *	root = json_new_object();
+ *	...
+ *	return json_build_end(root);         nothing is parsed or freed in between; owned
+ */
+void json_build_begin(size_t size);
+struct json *json_build_end(struct json *root);
+
 /* Appends compact text. Overflow shows in the buffer. */
 void json_write(struct buf *out, const struct json *json);
 

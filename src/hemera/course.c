@@ -12,6 +12,7 @@
 #include "hemera/member.h"
 
 #define PARTICIPANT_PATH_SIZE 160 /* a path of ours and "[9999]" */
+#define PARTICIPANT_SIZE 1536     /* bytes of one as JSON nodes, with short texts */
 
 static const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
 
@@ -155,6 +156,7 @@ int course_participants_from_json(
 	r = booking_collect(&bookings, count, array, path, err);
 	if (r < 0)
 		return r;
+	json_build_begin(count * PARTICIPANT_SIZE);
 	participants = json_new_array();
 	for (size_t i = 0; i < count; i++) {
 		const char *id = json_string(json_get(bookings[i].row, "bookingId"));
@@ -164,6 +166,6 @@ int course_participants_from_json(
 		json_append(participants, booking_normal_form(&bookings[i]));
 		last_id = id;
 	}
-	*ret_participants = STEAL(participants);
+	*ret_participants = json_build_end(STEAL(participants));
 	return 0;
 }

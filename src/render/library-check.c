@@ -107,7 +107,7 @@ int library_check_alone(struct library_files *files, library_problem *problem, v
 
 int library_check(const char *name, const struct library_version *version,
 	const struct template_partials *partials, struct texts *const texts[static LIBRARY_LANGUAGES],
-	struct error *err)
+	struct template **ret_template, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = NULL;
 	int r = template_compile(
@@ -121,5 +121,7 @@ int library_check(const char *name, const struct library_version *version,
 		else if (strcmp(name, "course") == 0)
 			r = library_check_course(tmpl, version->path, texts[i], err);
 	}
+	if (r == 0)
+		*ret_template = STEAL(tmpl);
 	return r;
 }

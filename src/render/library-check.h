@@ -13,15 +13,16 @@
 struct error;
 struct library_files;
 struct library_version;
+struct template;
 struct template_partials;
 
 /* The form of every file by itself, so that a mistake is found in the file that has it: bad ones of the
  * operator's are reported and given up. */
 int library_check_alone(struct library_files *files, library_problem *problem, void *arg, struct error *err);
 
-/* One file together with all partials. */
+/* One file together with all partials; the compiled template, owned, points into the version's text. */
 int library_check(const char *name, const struct library_version *version,
 	const struct template_partials *partials, struct texts *const texts[static LIBRARY_LANGUAGES],
-	struct error *err);
+	struct template **ret_template, struct error *err);
 
 #endif

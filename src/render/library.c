@@ -99,30 +99,48 @@ static struct library_file *library_culprit(
 	return file->own.path ? file : other;
 }
 
-/* The first file that is not good together with all others, NULL if there is none. */
+/* Where the library keeps the compiled file, NULL: nowhere, it is a partial. */
+static struct template **library_place(struct library *library, const char *name)
+{
+	if (strcmp(name, "homepage") == 0)
+		return &library->homepage;
+	return strcmp(name, "course") == 0 ? &library->course : NULL;
+}
+
+/* The first file that is not good together with all others; NULL if there is none: then the library has them
+ * compiled. */
 static struct library_file *library_find_bad(
-	struct library_files *files, struct texts *const texts[static LIBRARY_LANGUAGES], struct error *err)
+	struct library *library, struct library_files *files, struct error *err)
 {
 	CLEANUP(mem_freep) struct template_partial *items = NULL;
 	struct template_partials partials = library_files_partials(files, &items);
 
 	for (size_t i = 0; i < files->count; i++) {
-		const struct library_version *version = library_file_version(&files->items[i]);
+		CLEANUP(template_freep) struct template *tmpl = NULL;
+		struct library_file *file = &files->items[i];
+		const struct library_version *version = library_file_version(file);
+		struct template **place = library_place(library, file->name);
 
-		if (version && library_check(files->items[i].name, version, &partials, texts, err) < 0)
-			return &files->items[i];
+		if (!version)
+			continue;
+		if (library_check(file->name, version, &partials, library->texts, &tmpl, err) < 0)
+			return file;
+		if (!place)
+			continue;
+		template_free(*place);
+		*place = STEAL(tmpl);
 	}
 	return NULL;
 }
 
 /* Gives bad files of the operator's up, one after the other, until the rest is good together: each can make
  * others bad or good. What is bad with shipped files only is an error. */
-static int library_settle(struct library_files *files, struct texts *const texts[static LIBRARY_LANGUAGES],
-	library_problem *problem, void *arg, struct error *err)
+static int library_settle(struct library *library, struct library_files *files, library_problem *problem,
+	void *arg, struct error *err)
 {
 	for (;;) {
 		struct error found = { 0 };
-		struct library_file *bad = library_find_bad(files, texts, &found);
+		struct library_file *bad = library_find_bad(library, files, &found);
 		struct library_file *culprit = bad ? library_culprit(files, bad, found.message) : NULL;
 
 		if (!bad)
@@ -138,35 +156,33 @@ static int library_settle(struct library_files *files, struct texts *const texts
 	}
 }
 
-static int library_compile_file(const struct library_partials *partials, const char *name,
-	struct template **ret_template, struct error *err)
+static int library_check_files(struct library *library, struct library_files *files, library_problem *problem,
+	void *arg, struct error *err)
 {
-	for (size_t i = 0; i < partials->files.count; i++) {
-		const struct library_file *file = &partials->files.items[i];
-		const struct library_version *version = library_file_version(file);
+	int r;
 
-		if (version && strcmp(file->name, name) == 0)
-			return template_compile(ret_template, version->path, buf_text(&version->text),
-				version->text.length, &partials->partials, err);
-	}
-	return error_fail(err, ERROR_TEMPLATE, -ENOENT, "there is no template %s.hbs", name);
+	if (!library_find_bad(library, files, NULL)) /* as nearly always */
+		return 0;
+	r = library_check_alone(files, problem, arg, err);
+	return r < 0 ? r : library_settle(library, files, problem, arg, err);
 }
 
 static int library_load_templates(struct library *library, const char *directory,
 	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
 {
 	struct library_partials *partials = library->partials = mem_zalloc(sizeof(*partials));
-	int r = library_files_read(&partials->files, directory, shipped_directory, problem, arg, err);
+	struct library_files *files = &partials->files;
+	int r = library_files_read(files, directory, shipped_directory, problem, arg, err);
 
 	if (r == 0)
-		r = library_check_alone(&partials->files, problem, arg, err);
-	if (r == 0)
-		r = library_settle(&partials->files, library->texts, problem, arg, err);
+		r = library_check_files(library, files, problem, arg, err);
 	if (r < 0)
 		return r;
-	partials->partials = library_files_partials(&partials->files, &partials->items);
-	r = library_compile_file(partials, "homepage", &library->homepage, err);
-	return r < 0 ? r : library_compile_file(partials, "course", &library->course, err);
+	partials->partials = library_files_partials(files, &partials->items);
+	if (!library->homepage || !library->course)
+		return error_fail(err, ERROR_TEMPLATE, -ENOENT, "there is no template %s" TEMPLATE_SUFFIX,
+			library->homepage ? "course" : "homepage");
+	return 0;
 }
 
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,

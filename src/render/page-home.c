@@ -10,6 +10,8 @@
 #include "render/page-parts.h"
 #include "render/texts.h"
 
+#define PAGE_ROW_SIZE 1536 /* bytes of a course as JSON nodes */
+
 struct page_row {
 	const struct page_course *course;
 	bool started, ended; /* is there such a date? */
@@ -95,8 +97,10 @@ struct json *page_home_data(
 {
 	static const char *const members[] = { "current", "undated", "past" };
 	CLEANUP(mem_freep) struct page_row *rows = mem_resize(NULL, count, sizeof(*rows));
-	struct json *data = json_new_object();
+	struct json *data;
 
+	json_build_begin(count * PAGE_ROW_SIZE + PAGE_ROW_SIZE);
+	data = json_new_object();
 	json_set_string(data, "lang", texts_language(texts));
 	json_set_integer(data, "courseCount", (int64_t)count);
 	for (size_t group = 0; group < PAGE_GROUPS; group++) {
@@ -114,5 +118,5 @@ struct json *page_home_data(
 			json_append(array, page_home_row(rows[i].course, texts));
 		json_set(data, members[group], array);
 	}
-	return data;
+	return json_build_end(data);
 }

@@ -12,6 +12,8 @@
 #include "render/slice.h"
 #include "render/texts.h"
 
+#define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts */
+
 /* The states of a participation, in the order in which they come; NONE: booked, nothing begun. */
 static const char *const page_statuses[] = { "PREPARATION", "SUMMARY", "DEBRIEFING", "RESULT", "COMPLETE",
 	"NONE" };
@@ -101,7 +103,7 @@ static struct json *page_by_status(const struct json *participants)
 				continue;
 			if (!array)
 				array = json_new_array();
-			json_append(array, json_copy(participant));
+			json_append_shared(array, participant);
 		}
 		if (array)
 			json_set(object, page_statuses[i], array);
@@ -112,8 +114,12 @@ static struct json *page_by_status(const struct json *participants)
 struct json *page_course_data(const struct page_course *course, const struct json *participants,
 	const struct texts *texts, int64_t generated_at_ms)
 {
-	struct json *data = json_new_object(), *array = json_new_array();
+	struct json *data, *array;
 	char generated_at[TIME_TEXT_SIZE];
+
+	json_build_begin(PAGE_BLOCK_SIZE);
+	data = json_new_object();
+	array = json_new_array();
 
 	JSON_FOREACH (participant, participants)
 		json_append(array, page_participant(participant, texts));
@@ -126,5 +132,5 @@ struct json *page_course_data(const struct page_course *course, const struct jso
 		time_format(generated_at_ms, generated_at);
 		json_set_string(data, "generatedAt", generated_at);
 	}
-	return data;
+	return json_build_end(data);
 }

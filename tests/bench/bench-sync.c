@@ -172,9 +172,11 @@ static void bench_measure(struct bench *bench, void (*work)(struct bench *))
 
 static void bench_print(const struct round *round)
 {
-	static const char *const names[] = {
-		[WATCH_OWN] = "own", [WATCH_FETCH] = "fetch", [WATCH_FLUSH] = "flush"
-	};
+	static const char *const names[] = { [WATCH_OWN] = "own",
+		[WATCH_MANIFEST] = "manifest",
+		[WATCH_SITE] = "site",
+		[WATCH_FETCH] = "fetch",
+		[WATCH_FLUSH] = "flush" };
 
 	fputc('{', stdout);
 	for (size_t i = 0; i < WATCH_KINDS; i++) {

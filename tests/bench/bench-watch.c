@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include "hemera/client.h"
+#include "render/library.h"
+#include "sync/homepage.h"
+#include "sync/manifest.h"
 
 static struct watch_time watch_times[WATCH_KINDS];
 static struct watch_time watch_begin; /* when the present kind began */
@@ -84,6 +87,56 @@ int __wrap_fdatasync(int fd)
 int __wrap_syncfs(int fd)
 {
 	return watch_flush(__real_syncfs, fd);
+}
+
+/* --- what is beside the pages --- */
+
+int __real_manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
+int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
+int __real_manifest_save(int directory, struct manifest *manifest, struct error *err);
+int __wrap_manifest_save(int directory, struct manifest *manifest, struct error *err);
+int __real_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+	library_problem *problem, void *arg, struct error *err);
+int __wrap_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+	library_problem *problem, void *arg, struct error *err);
+int __real_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
+int __wrap_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
+
+int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err)
+{
+	enum watch_kind before = watch_switch(WATCH_MANIFEST);
+	int r = __real_manifest_load(directory, ret_manifest, err);
+
+	watch_switch(before);
+	return r;
+}
+
+int __wrap_manifest_save(int directory, struct manifest *manifest, struct error *err)
+{
+	enum watch_kind before = watch_switch(WATCH_MANIFEST);
+	int r = __real_manifest_save(directory, manifest, err);
+
+	watch_switch(before);
+	return r;
+}
+
+int __wrap_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+	library_problem *problem, void *arg, struct error *err)
+{
+	enum watch_kind before = watch_switch(WATCH_SITE);
+	int r = __real_library_load(ret_library, directory, shipped_directory, problem, arg, err);
+
+	watch_switch(before);
+	return r;
+}
+
+int __wrap_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err)
+{
+	enum watch_kind before = watch_switch(WATCH_SITE);
+	int r = __real_homepage_publish(homepage, ret_changed, err);
+
+	watch_switch(before);
+	return r;
 }
 
 /* --- the sync's way to Hemera --- */

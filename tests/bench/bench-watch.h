@@ -3,8 +3,9 @@
 #define AITHER_TESTS_BENCH_WATCH_H
 
 /*
- * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) leads the sync's calls of hemera/client.h
- * and of fsync, fdatasync and syncfs through bench-watch.c, which tells whose time it is:
+ * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) leads the sync's calls of
+ *hemera/client.h, of the manifest, templates and homepage, and of fsync, fdatasync and syncfs through
+ *bench-watch.c, which tells whose time it is:
  *
  *	watch_start();
  *	sync_run(...);
@@ -17,9 +18,11 @@
 #include <stdint.h>
 
 enum watch_kind {
-	WATCH_OWN,   /* the sync: plan, hash, render, publish, manifest, report */
-	WATCH_FETCH, /* Hemera's client: requests, parsing and checking the answers */
-	WATCH_FLUSH, /* fsync, fdatasync, syncfs */
+	WATCH_OWN,      /* the pages: plan, hash, render, publish, remove; the report */
+	WATCH_MANIFEST, /* reading and writing it */
+	WATCH_SITE,     /* reading the templates, the homepage */
+	WATCH_FETCH,    /* Hemera's client: requests, parsing and checking the answers */
+	WATCH_FLUSH,    /* fsync, fdatasync, syncfs */
 	WATCH_KINDS
 };
 

@@ -263,6 +263,44 @@ static void a_copy_is_deep_and_belongs_to_nobody(void **state)
 }
 
 /* A quadratic step anywhere would take minutes. */
+static void a_value_built_in_blocks_reads_like_any_other(void **state)
+{
+	struct json *root, *copy;
+
+	(void)state;
+	json_build_begin(1); /* too few bytes: more blocks are taken */
+	root = json_new_object();
+	for (int i = 0; i < 100; i++) {
+		CLEANUP(mem_freep) char *name = mem_printf("member %d", i);
+		struct json *array = json_new_array();
+
+		json_append(array, json_new_string("text"));
+		json_set(root, name, array);
+	}
+	root = json_build_end(root);
+	copy = json_copy(json_get(root, "member 99"));
+	assert_int_equal(json_count(root), 100);
+	json_free(root);
+	assert_written(copy, "[\"text\"]");
+	json_append(copy, json_new_integer(1)); /* a copy may be changed */
+	assert_written(copy, "[\"text\",1]");
+	json_free(copy);
+}
+
+static void a_shared_value_stays_with_its_owner(void **state)
+{
+	struct json *owner = json_new_array(), *other = json_new_array();
+
+	(void)state;
+	json_append(owner, json_new_object());
+	json_set_string((struct json *)json_first(owner), "name", "A");
+	json_append_shared(other, json_first(owner));
+	assert_written(other, "[{\"name\":\"A\"}]");
+	json_free(other);
+	assert_written(owner, "[{\"name\":\"A\"}]");
+	json_free(owner);
+}
+
 static void large_values_take_linear_time(void **state)
 {
 	enum { COUNT = 200000 };
@@ -309,6 +347,8 @@ int main(void)
 		cmocka_unit_test(values_are_built_in_order),
 		cmocka_unit_test(names_are_copied),
 		cmocka_unit_test(a_copy_is_deep_and_belongs_to_nobody),
+		cmocka_unit_test(a_value_built_in_blocks_reads_like_any_other),
+		cmocka_unit_test(a_shared_value_stays_with_its_owner),
 		cmocka_unit_test(large_values_take_linear_time),
 	};
 
