@@ -58,14 +58,15 @@ int main(int argc, char **argv)
 	if (exit_code >= 0)
 		return exit_code;
 	log_open(options.program);
-	if (options.alert)
-		return alert_scheduled_sync();
 	config_load(&config, options.config_path, CONFIG_WORKER);
 	if (options.check_config)
 		return daemon_check_config(&config);
-	daemon_log_problems(&config);
+	if (!options.alert)
+		daemon_log_problems(&config);
 	if (time_zone_set(config.site.time_zone) < 0)
 		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
 			config.site.time_zone);
+	if (options.alert)
+		return alert_scheduled_sync(&config);
 	return serve(&config, &options);
 }

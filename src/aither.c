@@ -2,10 +2,12 @@
 
 /* aither(1): the command line. Finds the command and reads the configuration; the verbs are in cli/. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/config.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -14,7 +16,7 @@ static void print_help(FILE *out)
 {
 	fputs("usage: aither [--config=FILE] COMMAND [OPTIONS]\n\n", out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-11s %s\n              %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
+		fprintf(out, "  %-12s %s\n               %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
 			COMMANDS[i].purpose);
 	fputs("\naither --version prints the version. Manual: aither(1)\n", out);
 }
@@ -27,17 +29,26 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static int complain_of_config(const struct config *config, bool as_json)
+{
+	CLEANUP(mem_freep) char *problems = config_problems_text(config, as_json ? "; " : "\n");
+	struct error err;
+
+	if (as_json) {
+		error_fail(&err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
+		return command_fail(true, &err);
+	}
+	fprintf(stderr, "%s\n", problems);
+	return COMMAND_NOT_CONFIGURED;
+}
+
 static int run(const struct command *command, const char *config_path, int argc, char **argv)
 {
 	CLEANUP(config_done) struct config config = { 0 };
 
 	config_load(&config, config_path, CONFIG_CLI);
-	if (command->needs_worker && !config_is_usable(&config)) {
-		CLEANUP(mem_freep) char *problems = config_problems_text(&config, "\n");
-
-		fprintf(stderr, "%s\n", problems);
-		return COMMAND_NOT_CONFIGURED;
-	}
+	if (command->needs_worker && !config_is_usable(&config))
+		return complain_of_config(&config, command_wants_json(argc, argv));
 	return command->run(&config, argc, argv);
 }
 

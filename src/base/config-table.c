@@ -14,6 +14,7 @@
 #define SOCKET_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
 
 static const char *const language_words[] = { "auto", "de", "en", NULL };
+static const char *const level_words[] = { "info", "warning", "error", NULL };
 static const char *const course_pages_words[] = { "private", "public", NULL };
 
 #define AT(member) .offset = offsetof(struct config, member)
@@ -77,29 +78,32 @@ const struct config_key config_keys[] = {
 		.meaning = "aither-worker leaves after so long without work, up to 86400 seconds; 0: never." },
 
 	{ "Notify", "MailTo", config_parse_mail, AT(notify.mail_to), .example = "operator@example.org",
-		.max = 20, .environment = "NOTIFY_EMAIL_TO", .environment_other = "SMTP_TO",
-		.meaning = "Who gets mail when syncs keep failing, separated by commas. No effect yet." },
+		.max = 20, .environment = "SMTP_TO", .environment_other = "NOTIFY_EMAIL_TO",
+		.meaning = "Who gets mail when syncs keep failing, separated by commas. Not set: no mail." },
 	{ "Notify", "MailFrom", config_parse_mail, AT(notify.mail_from), .example = "aither@host.example.org",
 		.max = 1, .environment = "SMTP_FROM",
-		.meaning = "Sender of the mails. Not set: aither at this machine's name. No effect yet." },
+		.meaning = "Sender of the mails. Not set: aither at this machine's name." },
 	{ "Notify", "SMTPURL", config_parse_smtp, AT(notify.smtp_url), .default_text = "smtp://localhost",
 		.environment = "SMTP_HOST",
-		.meaning = "smtp://host[:port] (STARTTLS unless on this machine) or smtps://. No effect yet." },
+		.meaning = "smtp://host[:port] (STARTTLS unless on this machine) or smtps://host[:port]." },
 	{ "Notify", "SMTPUser", config_parse_text, AT(notify.smtp_user), .example = "aither", .max = 255,
 		.environment = "SMTP_USER",
-		.meaning = "Name at the mail server, with the secret smtp-password. No effect yet." },
+		.meaning = "Name at the mail server, with the secret smtp-password. Not set: no login." },
 	{ "Notify", "FailureThreshold", NUMBER(1, 1000), AT(notify.failure_threshold), .default_text = "3",
 		.environment = "NOTIFY_FAILURE_THRESHOLD",
-		.meaning = "Failed syncs in a row before a mail is sent, 1 to 1000. No effect yet." },
+		.meaning = "Failed syncs in a row before a mail is sent, 1 to 1000." },
 
 	{ "Rollbar", "Enabled", config_parse_flag, AT(rollbar.enabled), .default_text = "no",
 		.environment = "ROLLBAR_ENABLED",
-		.meaning = "Report failed syncs to Rollbar, with the secret rollbar-token. No effect yet." },
+		.meaning = "Report syncs to Rollbar, with the secret rollbar-token." },
+	{ "Rollbar", "Level", config_parse_choice, AT(rollbar.level), .default_text = "warning",
+		.words = level_words,
+		.meaning = "error: failed syncs. warning: partial ones, a damaged manifest, too. info: all." },
 	{ "Rollbar", "Environment", config_parse_text, AT(rollbar.environment), .default_text = "production",
-		.max = 255, .meaning = "The environment that Rollbar shows. No effect yet." },
+		.max = 255, .meaning = "The environment that Rollbar shows." },
 	{ "Rollbar", "Endpoint", config_parse_endpoint, AT(rollbar.endpoint),
 		.default_text = "https://api.rollbar.com/api/1/item/",
-		.meaning = "Rollbar's Items API. No effect yet." },
+		.meaning = "Rollbar's Items API." },
 };
 /* clang-format on */
 

@@ -178,3 +178,11 @@ int config_parse_smtp(const struct config_key *key, const char *text, void *targ
 		return fail_path(&url, err);
 	return store_url(&url, "", target);
 }
+
+bool config_url_is_local(const char *url)
+{
+	static const char *const schemes[] = { "https", "http", "smtps", "smtp", NULL };
+	struct url parts = { 0 };
+
+	return split_url(url, schemes, &parts, NULL) == 0 && is_loopback(parts.host);
+}

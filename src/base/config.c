@@ -17,6 +17,8 @@
 
 #define SHOWN_SIZE 81 /* for what is repeated of a wrong value, "=" and NUL included */
 #define SMTP_PORT_MAX 65535
+#define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
+#define SMTP_PORT_TLS 465        /* RFC 8314 */
 
 static bool is_string(const struct config_key *key)
 {
@@ -102,8 +104,9 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* The Node implementation has three variables where we have one URL. Without SMTP_HOST it sends no mail and
- * the other two mean nothing. */
+/* The Node implementation has three variables where we have one URL. Without SMTP_HOST the other two mean
+ * nothing; SMTP_PORT is 587 where it is not set, and TLS from the start is spoken where SMTP_SECURE says so
+ * or, when it says nothing, on port 465. */
 static void set_smtp_url(
 	struct config_loader *loader, const struct config_key *key, const char *where, const char *host)
 {
@@ -114,16 +117,19 @@ static void set_smtp_url(
 	const char *port_text = environment("SMTP_PORT"), *secure_text = environment("SMTP_SECURE");
 	bool is_secure = false, is_literal = strchr(host, ':') && host[0] != '[';
 	struct error err = { 0 };
-	unsigned port = 0;
+	unsigned port = SMTP_PORT_SUBMISSION;
 
 	if (port_text && config_parse_number(&port_key, port_text, &port, &err) < 0)
 		report_value(loader, &port_key, "environment SMTP_PORT", port_text, &err);
 	if (secure_text && config_parse_flag(&secure_key, secure_text, &is_secure, &err) < 0)
 		report_value(loader, &secure_key, "environment SMTP_SECURE", secure_text, &err);
-	CLEANUP(mem_freep) char *port_part = port ? mem_printf(":%u", port) : mem_strdup("");
+	if (!secure_text && port == SMTP_PORT_TLS)
+		is_secure = true;
+	if (!port_text && is_secure)
+		port = SMTP_PORT_TLS;
 	CLEANUP(mem_freep)
-	char *url = mem_printf("%s://%s%s%s%s", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
-		is_literal ? "]" : "", port_part);
+	char *url = mem_printf("%s://%s%s%s:%u", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
+		is_literal ? "]" : "", port);
 	if (key->parse(key, url, target_of(loader->config, key), &err) < 0)
 		report_value(loader, key, where, host, &err);
 }
@@ -144,22 +150,41 @@ static void load_environment(struct config_loader *loader)
 	}
 }
 
-/* The file that the operator is sent to: the one that was read. */
-static void check_missing(struct config_loader *loader, const char *path)
+static bool is_missing(const struct config_loader *loader, enum config_secret secret)
 {
-	const struct config *config = loader->config;
-	const char *token = config_secret_name(CONFIG_SECRET_ROLLBAR_TOKEN);
+	return !loader->config->secrets[secret] && !loader->secret_wrong[secret];
+}
+
+/* `path`: the file that the operator is sent to, the one that was read. */
+static void check_hemera(struct config_loader *loader, const char *path)
+{
 	const char *key = config_secret_name(CONFIG_SECRET_HEMERA_API_KEY);
 
-	if (!config->hemera.base_url && !loader->base_url_wrong)
+	if (!loader->config->hemera.base_url && !loader->base_url_wrong)
 		config_problem(loader->config, true,
 			"Hemera BaseURL is not set: write BaseURL=https://... below [Hemera] in %s", path);
-	if (!config->secrets[CONFIG_SECRET_HEMERA_API_KEY] &&
-		!loader->secret_wrong[CONFIG_SECRET_HEMERA_API_KEY])
+	if (is_missing(loader, CONFIG_SECRET_HEMERA_API_KEY))
 		config_problem(loader->config, true, "%s is not set: run `aither set-secret %s`", key, key);
-	if (config->rollbar.enabled && !config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN] &&
-		!loader->secret_wrong[CONFIG_SECRET_ROLLBAR_TOKEN])
-		config_problem(loader->config, false,
+}
+
+/* What is not complete is not used, but syncs go on without. */
+static void check_notices(struct config_loader *loader, const char *path)
+{
+	const char *token = config_secret_name(CONFIG_SECRET_ROLLBAR_TOKEN);
+	const char *password = config_secret_name(CONFIG_SECRET_SMTP_PASSWORD);
+	struct config *config = loader->config;
+
+	if (config->notify.smtp_user && is_missing(loader, CONFIG_SECRET_SMTP_PASSWORD))
+		config_problem(config, false,
+			"%s is not set, so mails are sent without SMTPUser: run `aither set-secret %s`",
+			password, password);
+	if (!config->notify.smtp_user && config->secrets[CONFIG_SECRET_SMTP_PASSWORD])
+		config_problem(config, false,
+			"Notify SMTPUser is not set, so %s is not used: write SMTPUser=... below [Notify] in "
+			"%s",
+			password, path);
+	if (config->rollbar.enabled && is_missing(loader, CONFIG_SECRET_ROLLBAR_TOKEN))
+		config_problem(config, false,
 			"%s is not set, so nothing is reported to Rollbar: run `aither set-secret %s`", token,
 			token);
 }
@@ -176,8 +201,10 @@ void config_load(struct config *config, const char *path, enum config_program pr
 	config_directory_load(&loader, directory);
 	load_environment(&loader);
 	config_secrets_load(&loader);
-	if (program == CONFIG_WORKER)
-		check_missing(&loader, file);
+	if (program != CONFIG_WORKER)
+		return;
+	check_hemera(&loader, file);
+	check_notices(&loader, file);
 }
 
 void config_done(struct config *config)

@@ -38,6 +38,9 @@ enum config_secret {
 
 enum config_language { CONFIG_LANGUAGE_AUTO, CONFIG_LANGUAGE_DE, CONFIG_LANGUAGE_EN };
 
+/* Of what Rollbar gets, from the least important on. */
+enum config_level { CONFIG_LEVEL_INFO, CONFIG_LEVEL_WARNING, CONFIG_LEVEL_ERROR };
+
 /* Which program reads: what is required, and which secrets are loaded, depends on it. */
 enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
 
@@ -76,6 +79,7 @@ struct config { /* all strings owned, NULL when not set */
 	} notify;
 	struct {
 		bool enabled;
+		enum config_level level; /* the lowest that is reported */
 		char *environment, *endpoint;
 	} rollbar;
 	char *secrets[CONFIG_SECRETS];
@@ -92,6 +96,9 @@ bool config_is_usable(const struct config *config);
 
 /* All problems with `separator` between them ("\n", "; "); owned. */
 char *config_problems_text(const struct config *config, const char *separator);
+
+/* Is the host of a configured URL this machine: localhost, 127.0.0.0/8 or [::1]? */
+bool config_url_is_local(const char *url);
 
 /* "hemera-api-key"; config_secret_find returns -1 for an unknown name. */
 const char *config_secret_name(enum config_secret secret);

@@ -31,6 +31,7 @@ enum error_code {
 	ERROR_HEMERA_AUTH_FAILED,  /* 502 */
 	ERROR_HEMERA_FAILED,       /* HEMERA_ERROR 502 */
 	ERROR_HEMERA_BAD_DATA,     /* 502 */
+	ERROR_NOTIFY_FAILED,       /* 502; the mail server or Rollbar did not take a notice */
 	ERROR_NOT_CONFIGURED,      /* 503 */
 	ERROR_SHUTTING_DOWN,       /* 503 */
 	ERROR_WORKER_UNAVAILABLE,  /* 503 */

@@ -55,6 +55,49 @@ enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
 	return FETCH_LOST;
 }
 
+static bool code_is_among(CURLcode code, const CURLcode *codes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+/* One code for all time limits: what has taken its time is over. */
+static enum fetch_step step_of_timeout(CURL *easy)
+{
+	curl_off_t named_us = 0;
+	long sent = 0, local_port = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
+	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (named_us == 0)
+		return FETCH_STEP_NAME;
+	if (local_port == 0) /* CONNECT_TIME would count TLS as well */
+		return FETCH_STEP_CONNECT;
+	return sent == 0 ? FETCH_STEP_TLS : FETCH_STEP_ANSWER;
+}
+
+enum fetch_step fetch_answer_step(CURL *easy, CURLcode code)
+{
+	static const CURLcode names[] = { CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST };
+	static const CURLcode connects[] = { CURLE_COULDNT_CONNECT, CURLE_PROXY };
+	static const CURLcode tls[] = { CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+		CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
+		CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH };
+
+	if (code == CURLE_OK)
+		return FETCH_STEP_UNKNOWN;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return step_of_timeout(easy);
+	if (code_is_among(code, names, ARRAY_SIZE(names)))
+		return FETCH_STEP_NAME;
+	if (code_is_among(code, connects, ARRAY_SIZE(connects)))
+		return FETCH_STEP_CONNECT;
+	return code_is_among(code, tls, ARRAY_SIZE(tls)) ? FETCH_STEP_TLS : FETCH_STEP_ANSWER;
+}
+
 void fetch_answer_fail(
 	struct fetch_result *result, enum fetch_failure failure, const char *url, const char *reason)
 {
@@ -102,6 +145,15 @@ static void read_content_type(CURL *easy, char *ret_type, size_t size)
 	ret_type[length] = '\0';
 }
 
+/* 0: absent, or none of the forms of RFC 9110. */
+static int64_t get_date(CURL *easy)
+{
+	const char *value = get_header(easy, "Date");
+	time_t date = value ? curl_getdate(value, NULL) : -1;
+
+	return date > 0 ? date : 0;
+}
+
 void fetch_answer_read(struct fetch_result *result, CURL *easy)
 {
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
@@ -110,4 +162,7 @@ void fetch_answer_read(struct fetch_result *result, CURL *easy)
 	result->rate_limit = (long)get_number(easy, "X-RateLimit-Limit");
 	result->rate_remaining = (long)get_number(easy, "X-RateLimit-Remaining");
 	result->rate_reset_s = get_number(easy, "X-RateLimit-Reset");
+	result->item_remaining = (long)get_number(easy, "X-Rate-Limit-Remaining");
+	result->item_wait_s = (long)get_number(easy, "X-Rate-Limit-Remaining-Seconds");
+	result->date_s = get_date(easy);
 }

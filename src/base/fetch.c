@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fetch.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/curl-common.h"
 #include "base/error.h"
 #include "base/fetch-answer.h"
 #include "base/mem.h"
@@ -53,14 +52,6 @@ struct fetch {
 	uint64_t wake_mono_ms;
 };
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_result;
-
-static void init_global(void)
-{
-	global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* After decompression; libcurl itself only looks at an announced length. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -73,7 +64,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
  * cookies, .netrc and HTTP/0.9 off. */
 static int init_slot(struct slot *slot, const struct fetch_options *options)
 {
-	CURL *easy = curl_easy_init();
+	CURL *easy = curl_common_easy();
 
 	slot->easy = easy;
 	if (!easy)
@@ -81,8 +72,6 @@ static int init_slot(struct slot *slot, const struct fetch_options *options)
 	int failed = curl_easy_setopt(easy, CURLOPT_PRIVATE, slot) ||
 		     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") ||
 		     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) ||
-		     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
-		     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
 		     curl_easy_setopt(easy, CURLOPT_USERAGENT, "aither/" PACKAGE_VERSION) ||
 		     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ||
 		     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms) ||
@@ -100,8 +89,7 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 	CLEANUP(fetch_freep) struct fetch *fetch = mem_zalloc(sizeof(*fetch));
 	long connections_max = (long)options->connections_max;
 
-	pthread_once(&global_once, init_global);
-	fetch->multi = global_result == CURLE_OK ? curl_multi_init() : NULL;
+	fetch->multi = curl_common_multi();
 	if (!fetch->multi)
 		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
 	curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max);
@@ -265,7 +253,12 @@ static void start_queued(struct fetch *fetch)
 static struct fetch_result empty_result(void)
 {
 	return (struct fetch_result){
-		.retry_after_s = -1, .rate_limit = -1, .rate_remaining = -1, .rate_reset_s = -1
+		.retry_after_s = -1,
+		.rate_limit = -1,
+		.rate_remaining = -1,
+		.rate_reset_s = -1,
+		.item_remaining = -1,
+		.item_wait_s = -1,
 	};
 }
 
@@ -293,6 +286,7 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 	} else {
 		fetch_answer_fail(&result, failure, slot->request->url, reason);
 	}
+	result.step = fetch_answer_step(slot->easy, code);
 	answer(release_slot(fetch, slot), &result);
 }
 

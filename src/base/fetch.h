@@ -3,7 +3,7 @@
 #define AITHER_BASE_FETCH_H
 
 /*
- * HTTP requests by libcurl, many at a time over kept-alive connections; the only place that knows it.
+ * HTTP requests by libcurl, many at a time over kept-alive connections.
  * Used by hemera/ and notify/. One `struct fetch` belongs to one thread:
  *
  *	fetch_new(&f, &options, err);
@@ -14,7 +14,8 @@
  * Fixed for every request: no redirects, https with verification and http (callers decide where http
  * is permitted), no other protocol, no HTTP/0.9, HTTP/2 only where ALPN offers it, gzip accepted,
  * bodies capped in the write callback after decompression, no signals (but OpenSSL may raise SIGPIPE:
- * block or ignore it, as base/thread does). The proxy variables of the environment count for https, see
+ * block or ignore it, as base/thread does). Trusted are the system's CAs and those in the PEM file that
+ * SSL_CERT_FILE names. The proxy variables of the environment count for https, see
  * curl(1); an http request would show its headers to the proxy, and goes to this machine anyway.
  */
 
@@ -52,15 +53,27 @@ enum fetch_failure {
 	FETCH_REFUSED, /* TLS verification, protocol or URL: trying again is useless */
 };
 
+/* How far a request came that failed: where to look for the cause. */
+enum fetch_step {
+	FETCH_STEP_UNKNOWN, /* also of one that did not fail */
+	FETCH_STEP_NAME,    /* the host's name has no address */
+	FETCH_STEP_CONNECT, /* nobody answers at the address */
+	FETCH_STEP_TLS,     /* no TLS, or a certificate that is not trusted */
+	FETCH_STEP_ANSWER,  /* connected, but no complete answer */
+};
+
 struct fetch_result {
 	enum fetch_failure failure;
-	char message[256];               /* for people, about the failure; "" on FETCH_OK */
-	long status;                     /* HTTP status, 0 without answer */
-	char content_type[128];          /* lower case, without parameters; "" when absent */
-	long retry_after_s;              /* delta-seconds of Retry-After, -1 when absent */
-	long rate_limit, rate_remaining; /* X-RateLimit-Limit, -Remaining; -1 when absent */
-	int64_t rate_reset_s;            /* X-RateLimit-Reset, Unix seconds; -1 when absent */
-	struct buf body;                 /* borrowed: the callback may take it with buf_take */
+	enum fetch_step step;
+	char message[256];                /* for people, about the failure; "" on FETCH_OK */
+	long status;                      /* HTTP status, 0 without answer */
+	char content_type[128];           /* lower case, without parameters; "" when absent */
+	long retry_after_s;               /* delta-seconds of Retry-After, -1 when absent */
+	long rate_limit, rate_remaining;  /* X-RateLimit-Limit, -Remaining; -1 when absent */
+	int64_t rate_reset_s;             /* X-RateLimit-Reset, Unix seconds; -1 when absent */
+	long item_remaining, item_wait_s; /* X-Rate-Limit-Remaining, -Remaining-Seconds (Rollbar); or -1 */
+	int64_t date_s;                   /* Date, Unix seconds; 0 when absent */
+	struct buf body;                  /* borrowed: the callback may take it with buf_take */
 };
 
 /* Called from fetch_run, once for every request added. */

@@ -3,8 +3,9 @@
 #define AITHER_BASE_JSON_TEXT_H
 
 /*
- * Characters inside JSON strings, decoded strictly; private to json*.c. Both functions read one
- * character at *at, before `end`, and move *at behind it. *at must be before `end`.
+ * Characters inside JSON strings, decoded strictly; for json*.c, and for whatever else must know that
+ * a text is UTF-8. Both functions read one character at *at, before `end`, and move *at behind it. *at must
+ * be before `end`.
  */
 
 #include <stddef.h>

@@ -13,7 +13,8 @@
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
 
 /* Fields of an event, beside MESSAGE, PRIORITY and SYSLOG_IDENTIFIER. Names as in the journal:
- * capital letters, digits, underscore, beginning with AITHER_ unless the journal defines them. */
+ * capital letters, digits, underscore, beginning with AITHER_, but for REQUEST_ID, the HTTP request's
+ * X-Request-Id. */
 struct log_field {
 	const char *name;
 	const char *value; /* NULL: the field is left out */
@@ -27,6 +28,9 @@ struct log_field {
 #define LOG_EVENT_MASS_DELETE_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e05"
 #define LOG_EVENT_KEY_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e06"
 #define LOG_EVENT_SCHEDULED_SYNC_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e07"
+#define LOG_EVENT_ALERT_SENT "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e08"
+#define LOG_EVENT_NOTIFY_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e09"
+#define LOG_EVENT_AUTH_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e0a"
 
 /* Call first. `program` is borrowed for the life of the process. */
 void log_open(const char *program);

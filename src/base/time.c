@@ -187,13 +187,20 @@ int time_zone_set(const char *iana_name)
 	return 0;
 }
 
-struct time_local time_local(int64_t unix_ms)
+static struct tm time_break_down(int64_t unix_ms)
 {
 	int64_t ms = time_clamp(unix_ms);
 	time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
 	struct tm tm = { 0 };
 
 	localtime_r(&seconds, &tm);
+	return tm;
+}
+
+struct time_local time_local(int64_t unix_ms)
+{
+	struct tm tm = time_break_down(unix_ms);
+
 	return (struct time_local){
 		.year = tm.tm_year + 1900,
 		.month = tm.tm_mon + 1,
@@ -202,4 +209,18 @@ struct time_local time_local(int64_t unix_ms)
 		.minute = tm.tm_min,
 		.weekday = tm.tm_wday,
 	};
+}
+
+/* Not by strftime: its names depend on the locale. */
+void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE])
+{
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+		"Oct", "Nov", "Dec" };
+	struct tm tm = time_break_down(unix_ms);
+	unsigned offset_min = (unsigned)labs(tm.tm_gmtoff / 60) % 6000; /* 14 hours at most, in fact */
+
+	snprintf(ret_text, TIME_MAIL_SIZE, "%s, %02d %s %04d %02d:%02d:%02d %c%02u%02u", days[tm.tm_wday],
+		tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		tm.tm_gmtoff < 0 ? '-' : '+', offset_min / 60, offset_min % 60);
 }

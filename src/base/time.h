@@ -35,4 +35,9 @@ struct time_local {
 
 struct time_local time_local(int64_t unix_ms);
 
+#define TIME_MAIL_SIZE 40 /* 31 characters, and room for a year that RFC 5322 does not know */
+
+/* As in the headers of mails (RFC 5322, 3.3), in the zone set: "Sat, 14 Mar 2026 23:00:00 +0100". */
+void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE]);
+
 #endif

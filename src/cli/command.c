@@ -7,29 +7,38 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "cli/answer.h"
+#include "cli/words.h"
 
 const struct command COMMANDS[] = {
 	{ "sync", "[--no-wait] [--until-complete] [--force] [--dry-run] [--json]",
 		"have the worker fetch from Hemera and publish what changed", command_sync, true },
-	{ "status", "[--json]", "show the running or the last sync", command_status, true },
+	{ "status", "[--json]", "show whether all is well, the last sync and the next one", command_status,
+		true },
+	{ "doctor", "[--json]", "look for what keeps aither from working, and print what mends it",
+		command_doctor, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },
 	{ "set-secret", "NAME", "store a secret, read from the terminal or standard input",
 		command_set_secret, false },
+	{ "test-mail", "[--json]", "have the worker send a mail to MailTo", command_test_mail, true },
+	{ "test-rollbar", "[--json]", "have the worker send an item to Rollbar", command_test_rollbar, true },
 };
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
 
 void command_complain(const char *format, ...)
 {
+	char text[2 * ERROR_MESSAGE_MAX];
 	va_list arguments;
 
-	fputs("aither: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	CLEANUP(mem_freep) char *harmless = words_harmless(text);
+	fprintf(stderr, "aither: %s\n", harmless);
 }
 
 static void print_usage(FILE *out, const char *name)
@@ -65,8 +74,45 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 	return 0;
 }
 
+bool command_wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+struct json *command_error_to_json(const struct error *problem)
+{
+	struct json *error = json_new_object();
+
+	json_set_string(error, "code", error_code_name(problem->code));
+	json_set_string(error, "message", problem->message);
+	return error;
+}
+
+static void print_failure_json(const struct error *problem)
+{
+	CLEANUP(json_freep) struct json *envelope = json_new_object();
+
+	json_set_bool(envelope, "success", false);
+	json_set(envelope, "error", command_error_to_json(problem));
+	answer_print_json(envelope);
+}
+
+int command_fail(bool as_json, const struct error *error)
+{
+	if (as_json)
+		print_failure_json(error);
+	else
+		command_complain("%s", error->message);
+	return command_exit_of_failure(error);
+}
+
 int command_exit_of_failure(const struct error *error)
 {
+	if (error->code == ERROR_NOT_CONFIGURED)
+		return COMMAND_NOT_CONFIGURED;
 	return error->errnum == -EACCES || error->errnum == -EPERM ? COMMAND_NOT_PERMITTED
 								   : COMMAND_UNREACHABLE;
 }

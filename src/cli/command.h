@@ -4,7 +4,12 @@
 
 /*
  * The verbs of aither(1), one file each. A command gets its own argv (argv[0] is the verb) and returns the
- * exit code of the program:
+ * exit code of the program.
+ *
+ * What a command was asked for goes to stdout; progress, complaints and remedies go to stderr. With --json
+ * stdout has one JSON object in a line for each answer and nothing else: the envelope of the HTTP API
+ * (cli/answer.h), also for what failed before the worker could answer. A wrong command line is told on stderr
+ * only.
  */
 
 #include <stdbool.h>
@@ -12,7 +17,7 @@
 
 struct config;
 struct error;
-struct workerclient_response;
+struct json;
 
 enum command_exit {
 	COMMAND_DONE = 0,
@@ -24,6 +29,7 @@ enum command_exit {
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
 	COMMAND_NOT_CONFIGURED = 78,
+	COMMAND_INTERRUPTED = 130, /* Ctrl-C, as a shell counts it: 128 and SIGINT */
 };
 
 struct command {
@@ -37,8 +43,11 @@ extern const size_t COMMAND_COUNT;
 
 int command_sync(const struct config *config, int argc, char **argv);
 int command_status(const struct config *config, int argc, char **argv);
+int command_doctor(const struct config *config, int argc, char **argv);
 int command_render(const struct config *config, int argc, char **argv);
 int command_set_secret(const struct config *config, int argc, char **argv);
+int command_test_mail(const struct config *config, int argc, char **argv);
+int command_test_rollbar(const struct config *config, int argc, char **argv);
 
 /* ---- what they share (cli/command.c) ---- */
 
@@ -46,10 +55,18 @@ int command_set_secret(const struct config *config, int argc, char **argv);
  * else, with a sentence on stderr, or for `--help` the usage on stdout and *ret_exit 0. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
 
-/* "aither: text" on stderr. */
+/* Is --json among the arguments? For what fails before a command has read them. */
+bool command_wants_json(int argc, char **argv);
+
+/* "aither: text" on stderr, made harmless for a terminal. */
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The exit code for a call that failed before any answer. */
+/* For a call that failed before any answer, or without one: the sentence on stderr, or as_json
+ * {"success":false,"error":{"code":...,"message":...}} on stdout. Returns the exit code. */
+int command_fail(bool as_json, const struct error *error);
+
+/* The exit code for such a failure, and its {"code":...,"message":...}; owned. */
 int command_exit_of_failure(const struct error *error);
+struct json *command_error_to_json(const struct error *error);
 
 #endif

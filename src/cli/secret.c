@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -15,9 +14,16 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/interrupt.h"
+#include "cli/words.h"
 
 #define CREDSTORE "/etc/credstore" /* where LoadCredential=NAME looks, systemd.exec(5) */
-#define SECRET_SIZE_MAX 4096
+#define SECRET_SIZE_MAX 4096       /* what a terminal passes on in one line; no secret is longer than 256 */
+
+struct line {
+	char text[SECRET_SIZE_MAX];
+	size_t length;
+};
 
 /* Which unit loads it: that one has to be restarted to see the new value. */
 static const char *unit_of(int secret)
@@ -25,32 +31,75 @@ static const char *unit_of(int secret)
 	return secret == CONFIG_SECRET_SYNC_TOKEN ? "aither.service" : "aither-worker.service";
 }
 
-static void wipe(char (*secret)[SECRET_SIZE_MAX])
+static void wipe(struct line *line)
 {
-	explicit_bzero(*secret, sizeof(*secret));
+	explicit_bzero(line, sizeof(*line));
 }
 
-/* One line, without echo on a terminal. */
-static int read_secret(char secret[static SECRET_SIZE_MAX], const char *name, struct error *err)
+/* By read(2), for stdio would keep a copy. Returns 0, or the number of the signal that came first; what is
+ * longer than a line may be is cut, and too long for every secret. */
+static int read_line(struct line *line, const struct interrupt *interrupt)
 {
-	struct termios before, silent;
-	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
-	char *line;
+	const size_t room = sizeof(line->text) - 1;
 
-	if (terminal) {
-		silent = before;
-		silent.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-		fprintf(stderr, "%s: ", name);
+	for (;;) {
+		int signal_number = interrupt_wait(interrupt, STDIN_FILENO, -1);
+		ssize_t n;
+
+		if (signal_number > 0 && signal_number != SIGWINCH)
+			return signal_number;
+		if (signal_number == SIGWINCH)
+			continue;
+		n = read(STDIN_FILENO, line->text + line->length, room - line->length);
+		if (n <= 0)
+			return 0;
+		line->length += (size_t)n;
+		if (line->length == room || memchr(line->text, '\n', line->length))
+			return 0;
 	}
-	line = fgets(secret, SECRET_SIZE_MAX, stdin);
-	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		fputc('\n', stderr);
+}
+
+/* The same at a terminal, which shows nothing of it and is left as it was found, whatever ends the reading.
+ */
+static int read_line_silently(struct line *line, const char *name)
+{
+	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
+	struct termios before, silent;
+	int signal_number;
+
+	interrupt_open(&interrupt, INTERRUPT_OF_TERMINAL | INTERRUPT_NO_STOP);
+	tcgetattr(STDIN_FILENO, &before);
+	silent = before;
+	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fprintf(stderr, "%s (it is not shown): ", name);
+	signal_number = read_line(line, &interrupt);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+	fputc('\n', stderr);
+	return signal_number ? interrupt_leave(&interrupt, signal_number) : 0;
+}
+
+/* Returns 0, or the exit code of the program. */
+static int read_secret(struct line *line, const char *name)
+{
+	const struct interrupt none = INTERRUPT_INIT;
+	int exit_code = 0;
+
+	if (isatty(STDIN_FILENO))
+		exit_code = read_line_silently(line, name);
+	else
+		read_line(line, &none);
+	if (exit_code)
+		return exit_code;
+	if (line->length == 0) {
+		command_complain("set-secret: nothing was given on standard input");
+		return COMMAND_BAD_DATA;
 	}
-	if (!line)
-		return error_set(err, -ENODATA, "nothing was given on standard input");
-	secret[strcspn(secret, "\r\n")] = '\0';
+	if (memchr(line->text, '\0', line->length)) {
+		command_complain("set-secret: %s must not have NUL characters", name);
+		return COMMAND_BAD_DATA;
+	}
+	line->text[strcspn(line->text, "\r\n")] = '\0';
 	return 0;
 }
 
@@ -79,40 +128,52 @@ static void restart(const char *unit)
 		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
-static void print_names(void)
+static void print_names(FILE *out)
 {
-	fputs("usage: aither set-secret NAME, where NAME is one of:\n", stderr);
+	fputs("usage: aither set-secret NAME, where NAME is one of:\n", out);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
-		fprintf(stderr, "  %s\n", config_secret_name((enum config_secret)i));
+		fprintf(out, "  %s\n", config_secret_name((enum config_secret)i));
+}
+
+static int check_and_store(enum config_secret which, const char *secret)
+{
+	const char *name = config_secret_name(which);
+	struct error err = { 0 };
+
+	if (config_secret_check(which, secret, &err) < 0) {
+		command_complain("set-secret: %s", err.message);
+		return COMMAND_BAD_DATA;
+	}
+	if (store(name, secret, &err) < 0) {
+		command_complain("set-secret: %s", err.message);
+		return COMMAND_FAILED;
+	}
+	/* The length shows a paste that went wrong. */
+	CLEANUP(mem_freep) char *length = words_count((int64_t)strlen(secret), "character", "characters");
+	printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);
+	fflush(stdout);
+	restart(unit_of(which));
+	return COMMAND_DONE;
 }
 
 int command_set_secret(const struct config *config, int argc, char **argv)
 {
-	CLEANUP(wipe) char secret[SECRET_SIZE_MAX] = "";
-	int which = argc == 2 ? config_secret_find(argv[1]) : -1;
-	struct error err = { 0 };
-	int result;
+	CLEANUP(wipe) struct line line = { .length = 0 };
+	int which = argc == 2 ? config_secret_find(argv[1]) : -1, exit_code;
 
 	(void)config;
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		print_names(stdout);
+		return COMMAND_DONE;
+	}
 	if (which < 0) {
-		print_names();
-		return argc == 2 && strcmp(argv[1], "--help") == 0 ? COMMAND_DONE : COMMAND_USAGE;
+		print_names(stderr);
+		return COMMAND_USAGE;
 	}
 	if (geteuid() != 0) {
 		command_complain("set-secret writes to " CREDSTORE ": run it as root");
 		return COMMAND_NOT_PERMITTED;
 	}
-	result = read_secret(secret, argv[1], &err);
-	if (result == 0)
-		result = config_secret_check((enum config_secret)which, secret, &err);
-	if (result < 0) {
-		command_complain("set-secret: %s", err.message);
-		return COMMAND_BAD_DATA;
-	}
-	if (store(argv[1], secret, &err) < 0) {
-		command_complain("set-secret: %s", err.message);
-		return COMMAND_FAILED;
-	}
-	restart(unit_of(which));
-	return COMMAND_DONE;
+	exit_code = read_secret(&line, argv[1]);
+	return exit_code ? exit_code : check_and_store((enum config_secret)which, line.text);
 }

@@ -5,21 +5,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/workerclient.h"
+#include "cli/answer.h"
+#include "cli/doctor.h"
+#include "cli/progress.h"
+#include "cli/status-json.h"
+#include "cli/summary.h"
+#include "cli/verdict.h"
+#include "cli/words.h"
 
 #define CALL_TIMEOUT_MS 10000
+#define STATE_MAX 256 /* of a unit, in words */
 
 enum { JSON = 1 };
 static const char *const SWITCHES[] = { "--json", NULL };
 
-static const char *text_of(const struct json *object, const char *name, const char *otherwise)
+static void print_line(const char *label, const char *text)
 {
-	return json_string(json_get(object, name)) ?: otherwise;
+	CLEANUP(mem_freep) char *harmless = words_harmless(text);
+
+	printf("%-22s %s\n", label, harmless);
 }
 
 static int64_t count_of(const struct json *object, const char *name)
@@ -27,114 +38,178 @@ static int64_t count_of(const struct json *object, const char *name)
 	return json_integer(json_get(object, name), 0);
 }
 
-/* "2026-11-23T10:00:00.000Z (12 min ago)" */
-static void print_time(const char *label, const char *text)
+/* "2026-11-23T10:00:00.000Z (12 min ago)", or "(in 12 min)"; owned. */
+static char *time_text(int64_t then_ms, int64_t now_ms)
 {
-	int64_t then, age_s;
+	char text[TIME_TEXT_SIZE];
+	bool is_past = then_ms <= now_ms;
+	CLEANUP(mem_freep) char *span = words_span((is_past ? now_ms - then_ms : then_ms - now_ms) / 1000);
 
-	if (!text || time_parse(text, &then) < 0) {
-		printf("%-22s never\n", label);
-		return;
+	time_format(then_ms, text);
+	return is_past ? mem_printf("%s (%s ago)", text, span) : mem_printf("%s (in %s)", text, span);
+}
+
+static void print_time(const char *label, const struct json *report, const char *name, int64_t now_ms)
+{
+	const char *text = json_string(json_get(report, name));
+	int64_t then_ms;
+
+	if (text && time_parse(text, &then_ms) == 0) {
+		CLEANUP(mem_freep) char *shown = time_text(then_ms, now_ms);
+
+		print_line(label, shown);
+	} else {
+		print_line(label, "never");
 	}
-	age_s = (time_now_ms() - then) / 1000;
-	if (age_s < 120)
-		printf("%-22s %s (%" PRId64 " s ago)\n", label, text, age_s);
-	else if (age_s < 7200)
-		printf("%-22s %s (%" PRId64 " min ago)\n", label, text, age_s / 60);
-	else
-		printf("%-22s %s (%" PRId64 " h ago)\n", label, text, age_s / 3600);
 }
 
 static void print_running(const struct json *report)
 {
 	const struct json *progress = json_get(report, "progress");
+	int64_t total = count_of(progress, "total"), wait_s = count_of(progress, "waitSec");
+	CLEANUP(mem_freep)
+	char *done = total ? mem_printf(", %" PRId64 " of %" PRId64, count_of(progress, "done"), total)
+			   : mem_strdup("");
+	CLEANUP(mem_freep)
+	char *wait = wait_s ? mem_printf(", Hemera's rate limit permits more in %" PRId64 " s", wait_s)
+			    : mem_strdup("");
+	CLEANUP(mem_freep) char *span = words_span(count_of(report, "durationMs") / 1000);
+	CLEANUP(mem_freep)
+	char *text = mem_printf(
+		"%s%s, for %s so far%s", json_string(json_get(progress, "phase")) ?: "?", done, span, wait);
 
-	printf("a sync is running: %s, %" PRId64 " of %" PRId64 "\n", text_of(progress, "phase", "?"),
-		count_of(progress, "done"), count_of(progress, "total"));
+	print_line("a sync is running", text);
 }
 
-static void print_report(const struct json *report)
+static void print_ended(const struct json *report, int64_t now_ms)
 {
-	const char *status = text_of(report, "status", "?");
-	int64_t failures = count_of(report, "consecutiveFailures");
-
-	if (strcmp(status, "running") == 0)
-		print_running(report);
-	else if (strcmp(status, "success") == 0)
-		printf("healthy: the last sync succeeded\n");
-	else
-		printf("not healthy: the last sync %s\n",
-			strcmp(status, "partial") == 0 ? "succeeded in part" : "failed");
-	print_time("last success", json_string(json_get(report, "lastSuccessTime")));
-	print_time("last sync began", json_string(json_get(report, "startTime")));
-	printf("%-22s %.1f s\n", "it took", json_number(json_get(report, "durationMs"), 0) / 1000);
-	printf("%-22s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
-	printf("%-22s %" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed\n", "pages",
+	CLEANUP(mem_freep)
+	char *took = mem_printf("%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
+	CLEANUP(mem_freep)
+	char *pages = mem_printf("%" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed",
 		count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
 		count_of(report, "filesDeleted"));
-	if (count_of(report, "coursesDeferred"))
-		printf("%-22s %" PRId64 "\n", "courses deferred", count_of(report, "coursesDeferred"));
-	if (failures)
-		printf("%-22s %" PRId64 "\n", "failures in a row", failures);
-	JSON_FOREACH (problem, json_get(report, "errors"))
-		printf("  %s: %s: %s\n", text_of(problem, "entity", "?"), text_of(problem, "code", "?"),
-			text_of(problem, "message", "?"));
-	if (strcmp(status, "failed") == 0 || strcmp(status, "partial") == 0)
-		printf("details: journalctl AITHER_JOB_ID=%s\n", text_of(report, "jobId", "?"));
+
+	print_time("last sync began", report, "startTime", now_ms);
+	print_line("it took", took);
+	if (strcmp(json_string(json_get(report, "status")) ?: "", "failed") == 0)
+		return; /* it published nothing, and what it had read by then says little */
+	printf("%-22s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
+	print_line("pages", pages);
+	if (count_of(report, "coursesDeferred")) {
+		CLEANUP(mem_freep)
+		char *courses =
+			words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
+		CLEANUP(mem_freep) char *text = mem_printf("%s for the next sync", courses);
+
+		print_line("deferred", text);
+	}
 }
 
-static int exit_code_of(const char *status)
+static void print_report(const struct json *report, int64_t now_ms)
 {
-	if (strcmp(status, "failed") == 0)
-		return COMMAND_FAILED;
-	return strcmp(status, "partial") == 0 ? COMMAND_PARTIAL : COMMAND_DONE;
+	const char *status = json_string(json_get(report, "status")) ?: "";
+
+	print_time("last success", report, "lastSuccessTime", now_ms);
+	if (strcmp(status, "running") == 0)
+		print_running(report);
+	else
+		print_ended(report, now_ms);
+	printf("%-22s %" PRId64 "\n", "failures in a row", count_of(report, "consecutiveFailures"));
 }
 
-static int show(const struct workerclient_response *response, bool as_json)
+static void print_unit(const struct unit *unit)
 {
-	CLEANUP(json_freep) struct json *envelope = NULL;
-	const struct json_limits limits = { .size_max = WORKERCLIENT_BODY_MAX,
-		.depth_max = JSON_DEPTH_MAX,
-		.node_max = WORKERCLIENT_BODY_MAX };
-	const struct json *report, *error;
-	struct error err = { 0 };
+	CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
 
-	if (json_parse(&envelope, buf_text(&response->body), response->body.length, &limits, &err) < 0) {
-		command_complain("the worker's answer is not JSON: %s", err.message);
-		return COMMAND_UNREACHABLE;
+	unit_describe(&state, unit);
+	if (verdict_has_failed(unit))
+		buf_printf(&state, "; see: systemctl status %s", unit->name);
+	else if (unit_is_installed(unit) && !unit_is_active(unit))
+		buf_printf(&state, "; start it: systemctl enable --now aither.socket");
+	print_line(unit->name, buf_text(&state));
+}
+
+static void print_next(const struct doctor_units *units, int64_t now_ms)
+{
+	const struct unit *timer = verdict_next_timer(units);
+
+	if (!timer) {
+		print_line("next sync",
+			"none is planned; plan one a day: systemctl enable --now aither-sync.timer");
+		return;
 	}
-	report = json_get(envelope, "data");
-	error = json_get(envelope, "error");
-	if (as_json)
-		printf("%s\n", buf_text(&response->body));
-	if (response->status == 200) {
-		if (!as_json)
-			print_report(report);
-		return exit_code_of(text_of(report, "status", ""));
+	CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
+	CLEANUP(mem_freep) char *text = mem_printf("%s by %s", when, timer->name);
+	print_line("next sync", text);
+}
+
+static void print_system(const struct doctor_units *units, int64_t now_ms)
+{
+	const struct unit *services[] = { &units->web, &units->worker, &units->sync };
+
+	if (!units->managed) {
+		print_line("next sync", "unknown");
+		print_line("sockets", "unknown: systemd does not answer, or has no units for this worker");
+		return;
 	}
-	if (!as_json)
-		printf("%s\n", text_of(error, "message", "no status"));
-	return response->status == 404 ? COMMAND_DONE : COMMAND_FAILED;
+	print_next(units, now_ms);
+	print_unit(&units->web_socket);
+	print_unit(&units->worker_socket);
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+		if (verdict_has_failed(services[i]))
+			print_unit(services[i]);
+}
+
+static void print_verdict(const struct verdict *verdict)
+{
+	bool is_healthy = verdict->exit_code == COMMAND_DONE, has_color = progress_has_color(stdout);
+	CLEANUP(mem_freep) char *sentence = words_harmless(verdict->sentence);
+
+	printf("%s%s%s: %s\n", has_color ? (is_healthy ? "\033[32m" : "\033[31m") : "",
+		is_healthy ? "healthy" : "not healthy", has_color ? "\033[0m" : "", sentence);
+}
+
+static void print_problems(const struct json *report)
+{
+	if (count_of(report, "errorsTotal") == 0)
+		return;
+	puts("errors of the last sync:");
+	summary_print_errors(
+		stdout, &(struct summary_errors){ .report = report, .all = "aither status --json" });
+	summary_print_details(stdout, report);
 }
 
 int command_status(const struct config *config, int argc, char **argv)
 {
-	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
-	struct workerclient_request request = {
-		.socket_path = config->worker.socket,
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	CLEANUP(verdict_done) struct verdict verdict = { 0 };
+	struct doctor_units units;
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
 		.method = "GET",
 		.target = "/api/sync/status",
-		.timeout_ms = CALL_TIMEOUT_MS,
-	};
+		.timeout_ms = CALL_TIMEOUT_MS };
+	int64_t now_ms = time_now_ms();
 	struct error err = { 0 };
 	unsigned switches;
-	int exit_code;
+	int exit_code, result;
 
 	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
 		return exit_code;
-	if (workerclient_call(&request, &response, &err) < 0) {
-		command_complain("%s", err.message);
-		return command_exit_of_failure(&err);
+	result = answer_call(&request, &answer, &err);
+	doctor_units_read(&units, config);
+	verdict_judge(&verdict, result < 0 ? NULL : &answer, &err, &units, now_ms);
+	if (switches & JSON) {
+		CLEANUP(json_freep)
+		struct json *envelope = status_to_json(result < 0 ? NULL : &answer, &err, &verdict, &units);
+
+		answer_print_json(envelope);
+		return verdict.exit_code;
 	}
-	return show(&response, switches & JSON);
+	print_verdict(&verdict);
+	if (answer.data)
+		print_report(answer.data, now_ms);
+	print_system(&units, now_ms);
+	print_problems(answer.data);
+	return verdict.exit_code;
 }

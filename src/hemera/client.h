@@ -42,10 +42,11 @@ struct hemera_options {                      /* all borrowed for the life of the
 	const char *key;
 	unsigned connections_max, connect_timeout_s, request_timeout_s, retries_max;
 	struct budget *budget;
-	bool use_reserve;               /* true for the homepage's refresh: may use all of the budget */
-	uint64_t deadline_mono_ms;      /* never 0 */
-	const atomic_bool *cancelled;   /* may be NULL */
-	struct hemera_figures *figures; /* counts the requests; may be NULL */
+	bool use_reserve;                     /* true for the homepage's refresh: may use all of the budget */
+	uint64_t deadline_mono_ms;            /* never 0 */
+	const atomic_bool *cancelled;         /* may be NULL */
+	struct hemera_figures *figures;       /* counts the requests; may be NULL */
+	atomic_ullong *limited_until_mono_ms; /* set while the budget is waited for, else 0; may be NULL */
 };
 
 int hemera_new(

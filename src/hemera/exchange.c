@@ -119,6 +119,12 @@ static void exchange_fill(struct run *run)
 	fetch_wake_at(client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
 }
 
+static void exchange_show_wait(const struct hemera_options *options, uint64_t until_mono_ms)
+{
+	if (options->limited_until_mono_ms)
+		atomic_store(options->limited_until_mono_ms, until_mono_ms);
+}
+
 /* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
 static void exchange_wait(struct run *run)
 {
@@ -132,8 +138,10 @@ static void exchange_wait(struct run *run)
 	}
 	if (wake > options->deadline_mono_ms)
 		wake = options->deadline_mono_ms;
+	exchange_show_wait(options, ready > now ? ready : 0);
 	if (!fetch_sleep(wake, options->cancelled))
 		run_end_cancelled(run);
+	exchange_show_wait(options, 0);
 }
 
 static void exchange_drive(struct run *run)

@@ -42,7 +42,7 @@ static void print_help(const struct daemon_options *options)
 	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
 		stdout);
 	if (options->has_alert)
-		fputs("  --alert               write an alert to the journal (run by "
+		fputs("  --alert               write an alert to the journal and mail it (run by "
 		      "aither-alert@.service)\n",
 			stdout);
 	fputs("  --version             print the version and exit\n"

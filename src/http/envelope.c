@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 
+#define RESTART_S \
+	1 /* who is told that we are shutting down finds the next one soon: systemd keeps the socket */
 #define ENVELOPE_SIZE_MAX (8u << 20) /* twice the largest report: 100 errors and the list of a dry run */
 
 static void append_meta(struct buf *out, const char *request_id)
@@ -61,12 +63,23 @@ static void append_error(struct buf *out, const char *code, const char *message)
 	buf_append_char(out, '}');
 }
 
+static void add_retry_after(struct http_response *response, enum error_code code, unsigned seconds)
+{
+	char text[16];
+
+	if (seconds == 0 && code == ERROR_SHUTTING_DOWN)
+		seconds = RESTART_S;
+	if (seconds == 0)
+		return;
+	snprintf(text, sizeof(text), "%u", seconds);
+	http_response_header(response, "retry-after", text);
+}
+
 void envelope_error(struct http_response *response, const char *request_id, const struct error *error,
 	struct json *owned_data)
 {
 	CLEANUP(json_freep) struct json *data = owned_data;
 	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
-	char seconds[16];
 
 	append_error(&out, error_code_name(error->code), error->message);
 	if (data) {
@@ -80,10 +93,7 @@ void envelope_error(struct http_response *response, const char *request_id, cons
 		append_meta(&out, request_id);
 	}
 	envelope_finish(response, error_http_status(error), &out);
-	if (error->retry_after_s > 0) {
-		snprintf(seconds, sizeof(seconds), "%u", error->retry_after_s);
-		http_response_header(response, "retry-after", seconds);
-	}
+	add_retry_after(response, error->code, error->retry_after_s);
 }
 
 void envelope_status(struct http_response *response, const char *request_id, int status, const char *path)
@@ -117,4 +127,5 @@ void envelope_status(struct http_response *response, const char *request_id, int
 	append_error(&out, error_code_name(code), message);
 	append_meta(&out, request_id);
 	envelope_finish(response, status, &out);
+	add_retry_after(response, code, 0);
 }

@@ -100,6 +100,12 @@ void http_body_to_file(struct http_body *body)
 	body->file = file_steal(&fd);
 }
 
+void http_body_rest(struct http_body *body)
+{
+	if (body->file >= 0)
+		madvise(body->bytes, body->length, MADV_DONTNEED); /* the file keeps them */
+}
+
 void http_body_unref(struct http_body *body)
 {
 	if (!body || --body->references > 0)

@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #define HTTP_REQUEST_ID_SIZE 129 /* one from the client is accepted up to 128 visible characters */
+#define HTTP_ADDRESS_SIZE 46     /* the longest IPv6 address as text, INET6_ADDRSTRLEN */
 #define HTTP_FILE_MIN 65536      /* bytes; below, copying them takes less time than more system calls */
 #define HTTP_HEADERS_MAX 16      /* of a response, beside those that the server adds */
 
@@ -66,6 +67,10 @@ const char *http_request_header(const struct http_request *request, const char *
 bool http_request_has_parameter(const struct http_request *request, const char *name);
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);
 
+/* Who sent it, without the port: "192.0.2.7", "2001:db8::1"; over a unix socket "". An IPv4 address is
+ * written as one also when the socket is IPv6. */
+void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE]);
+
 /* A parameter that is absent (false), 0 or 1; -EINVAL: something else. */
 int http_request_switch(const struct http_request *request, const char *name, bool *ret);
 
@@ -83,6 +88,10 @@ struct http_body *http_body_ref(struct http_body *body);
 /* For a body that many responses will share: moves large ones into a file in memory, from which the kernel
  * sends without copying. Small ones, and those for which there is no room, stay where they are. */
 void http_body_to_file(struct http_body *body);
+
+/* We shall not look at the bytes of a body with a file for a while: they need no memory of ours until then.
+ */
+void http_body_rest(struct http_body *body);
 void http_body_unref(struct http_body *body); /* NULL is accepted */
 
 struct http_header {

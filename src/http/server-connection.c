@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/server-internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/file.h"
@@ -37,6 +41,31 @@ static enum http_peer find_peer(const struct listener *listener, h2o_socket_t *s
 	return is_loopback(&here) && is_loopback(&there) ? HTTP_PEER_LOOPBACK : HTTP_PEER_REMOTE;
 }
 
+/* An IPv4 client of an IPv6 socket (::ffff:192.0.2.7) is known elsewhere by its IPv4 address. */
+static void print_address(const struct sockaddr_storage *address, char ret_address[static HTTP_ADDRESS_SIZE])
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, ret_address, HTTP_ADDRESS_SIZE);
+	else if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], ret_address, HTTP_ADDRESS_SIZE);
+	else if (address->ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &v6->sin6_addr, ret_address, HTTP_ADDRESS_SIZE);
+}
+
+void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
+{
+	struct sockaddr_storage there = { .ss_family = AF_UNSPEC };
+
+	ret_address[0] = '\0';
+	if (!request->call || request->peer == HTTP_PEER_UNIX)
+		return;
+	h2o_socket_getpeername(request->call->connection->socket, (struct sockaddr *)&there);
+	print_address(&there, ret_address);
+}
+
 static void connection_free(struct connection *connection)
 {
 	struct server *server = connection->server;
@@ -50,22 +79,47 @@ static void connection_free(struct connection *connection)
 		server->state = SERVER_ENDED;
 }
 
+/* Has the client not acknowledged everything yet, and might it still? An end alone (FIN) needs no memory. */
+static bool has_unsent(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+	int size = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &size) < 0 || size <= 1)
+		return false;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state != TCP_CLOSE;
+}
+
 static void on_linger_readable(h2o_socket_t *socket, const char *err)
 {
 	char trash[16384];
 
 	(void)err;
 	ssize_t n = recv(h2o_socket_get_fd(socket), trash, sizeof(trash), MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (n == 0 && has_unsent(h2o_socket_get_fd(socket)))
+		h2o_socket_read_stop(socket); /* it sends no more, but may still read */
+	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		h2o_socket_close(socket);
 }
 
+static bool should_linger(const struct connection *connection, int fd)
+{
+	if (fd < 0 || connection->given_up || connection->server->state == SERVER_ENDED)
+		return false;
+	/* While the server drains, the kernel may deliver the rest alone: there will not be more of it. */
+	return connection->refused || (connection->server->state == SERVER_RUNNING && has_unsent(fd));
+}
+
+/* The library has closed its descriptor; the connection ends with the spare one. This keeps its place until
+ * the client has what we sent: else clients that ask, close and read nothing could leave any amount of it
+ * behind in the kernel, which counts it as our memory. */
 static void on_closed(void *arg)
 {
 	struct connection *connection = arg;
-	int fd = file_steal(&connection->linger_fd);
+	int fd = file_steal(&connection->spare_fd);
 
-	if (fd < 0 || connection->server->state == SERVER_ENDED) {
+	if (!should_linger(connection, fd)) {
 		file_closep(&fd);
 		connection_free(connection);
 		return;
@@ -79,11 +133,12 @@ static void on_closed(void *arg)
 	h2o_socket_read_start(connection->socket, on_linger_readable);
 }
 
-static void give_room(h2o_socket_t *socket)
+static void choose_room(const struct connection *connection, size_t others)
 {
-	int size = SERVER_SEND_BUFFER_FEW;
+	int size = others < SERVER_FEW ? SERVER_SEND_BUFFER_FEW : SERVER_SEND_BUFFER_MANY;
 
-	setsockopt(h2o_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (others < SERVER_FEW || others >= SERVER_MANY)
+		setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
 void connection_open(struct listener *listener, h2o_socket_t *socket)
@@ -93,12 +148,11 @@ void connection_open(struct listener *listener, h2o_socket_t *socket)
 
 	connection->server = server;
 	connection->socket = socket;
-	connection->linger_fd = -1;
+	connection->spare_fd = listener->is_unix ? -1 : fcntl(h2o_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
 	connection->peer = find_peer(listener, socket);
 	connection_enter(connection, CONNECTION_READING);
 	LIST_INSERT_HEAD(&server->connections, connection, link);
-	if (server->connection_count++ < SERVER_FEW)
-		give_room(socket);
+	choose_room(connection, server->connection_count++);
 	connections_want_sweep(server, SERVER_SWEEP_MS);
 	/* The one place of the socket that the library leaves to us. */
 	socket->on_close.cb = on_closed;
@@ -118,19 +172,19 @@ void connection_enter(struct connection *connection, enum connection_phase phase
 }
 
 /* Closing a socket with unread bytes resets the connection, and the reset may overtake the answer: a client
- * that sends a large body would never see its 413. So a copy of the descriptor reads on for a while. */
+ * that sends a large body would never see its 413. So the spare descriptor reads on for a while. */
 void connection_linger(struct connection *connection)
 {
-	if (connection->linger_fd < 0)
-		connection->linger_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
+	connection->refused = true;
+	if (connection->spare_fd < 0)
+		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
 }
 
 /* From the end of the last response to the end of the next request. */
 static uint64_t request_limit_ms(const struct connection *connection)
 {
-	/* The library has a timer for this, but on the wall clock; ours comes after it. */
 	bool pressed = connection->server->listeners_rest && connection->socket->input->size > 0;
-	return pressed ? SERVER_PRESSED_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000 + SERVER_SWEEP_MS;
+	return pressed ? SERVER_PRESSED_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000;
 }
 
 /* Whoever asks for much and takes nothing must not hold every place for long. */
@@ -152,6 +206,8 @@ static bool is_over(const struct connection *connection, uint64_t now)
 	case CONNECTION_WRITING:
 		return age > write_limit_ms(connection);
 	case CONNECTION_LINGERING:
+		if (has_unsent(h2o_socket_get_fd(connection->socket)))
+			return age > write_limit_ms(connection);
 		return age > SERVER_LINGER_MS;
 	}
 	return true;
@@ -167,18 +223,35 @@ static bool may_go_home(const struct connection *connection, uint64_t now)
 	if (connection->phase != CONNECTION_READING || connection->socket->input->size > 0)
 		return false;
 	if (server->state == SERVER_DRAINING)
-		return now - server->drain_began_ms >= SERVER_DRAIN_GRACE_MS && age >= SERVER_DRAIN_IDLE_MS;
+		return now - server->drain_began_ms >= SERVER_DRAIN_GRACE_MS;
 	return server->listeners_rest && age >= SERVER_PRESSED_IDLE_MS;
+}
+
+/* What the client did not take, the kernel throws away with a reset; else it would go on trying. */
+static void give_up(struct connection *connection)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	int fd = h2o_socket_get_fd(connection->socket);
+
+	connection->given_up = true;
+	if (has_unsent(fd))
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	if (connection->phase == CONNECTION_LINGERING)
+		h2o_socket_close(connection->socket);
+	else
+		shutdown(fd, SHUT_RDWR);
 }
 
 static void connection_check(struct connection *connection, uint64_t now)
 {
 	int fd = h2o_socket_get_fd(connection->socket);
 
-	if (connection->phase == CONNECTION_LINGERING && is_over(connection, now))
+	if (connection->phase == CONNECTION_LINGERING && !should_linger(connection, fd))
 		h2o_socket_close(connection->socket);
-	else if (is_over(connection, now))
+	else if (is_over(connection, now) && connection->phase == CONNECTION_READING)
 		shutdown(fd, SHUT_RDWR);
+	else if (is_over(connection, now))
+		give_up(connection);
 	else if (may_go_home(connection, now))
 		shutdown(fd, SHUT_RD);
 }

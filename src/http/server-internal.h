@@ -29,22 +29,28 @@
 #include "http/server.h"
 
 #define SERVER_RESERVED_FDS 128 /* 64 calls to the worker, journal, event loop, files */
-#define SERVER_SWEEP_MS 1000    /* how exactly deadlines are kept */
+/* The library's own timer runs on the wall clock, which may jump. So it is set beyond any jump, and
+ * connections are ended by the sweep. */
+#define SERVER_LIBRARY_TIMEOUT_MS (366ull * 24 * 3600 * 1000)
+#define SERVER_SWEEP_MS 1000 /* how exactly deadlines are kept */
 #define SERVER_DRAIN_SWEEP_MS 100
 #define SERVER_DRAIN_GRACE_MS 1000  /* for clients that are about to use their idle connection */
-#define SERVER_DRAIN_IDLE_MS 500    /* shorter idle ones are left alone even then */
 #define SERVER_PRESSED_IDLE_MS 1000 /* while others wait for a free connection, an idle one lives so long */
 #define SERVER_PRESSED_REQUEST_MS 2000 /* and an unfinished request; a lost packet comes again by then */
 #define SERVER_PRESSED_WRITE_MS 3000   /* and a response that is not taken */
 #define SERVER_PRESSED_SWEEP_MS 250
 #define SERVER_LINGER_MS 2000 /* so long a client may go on sending what was refused */
-/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours. Of the first few each may
- * have a page of 500 courses there, which saves a tenth of the processor time of sending it; a crowd may not.
- */
+/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice what is
+ * set here, and a segment). Of the first few each may have a page of 500 courses there, which saves a tenth
+ * of the processor time of sending it; a crowd may not. A thousand who read nothing and send what they can
+ * take 110 MiB there, 32 MiB for their requests, and 60 MiB of our own; aither.service has 256. */
 #define SERVER_SEND_BUFFER (64 << 10) /* with less, loopback and its segments of 64 KiB stall */
 #define SERVER_SEND_BUFFER_FEW (256 << 10)
-#define SERVER_FEW 32                 /* connections */
-#define SERVER_INPUT_MAX (128u << 10) /* a request within all limits needs 84 KiB */
+#define SERVER_FEW 32 /* connections */
+#define SERVER_SEND_BUFFER_MANY (16 << 10)
+#define SERVER_MANY 256 /* more connections than that come from a network, not from a proxy beside us */
+#define SERVER_RECEIVE_BUFFER (16 << 10) /* and up to 6 MiB of what we do not read yet */
+#define SERVER_INPUT_MAX (128u << 10)    /* a request within all limits needs 84 KiB */
 /* All unfinished requests together. Beyond, each may have as much as headers and URL within their limits. */
 #define SERVER_INPUT_TOTAL_MAX (32u << 20)
 #define SERVER_INPUT_FAIR (20u << 10)
@@ -75,8 +81,7 @@ enum connection_phase {
 	CONNECTION_READING,  /* idle, or a request is arriving */
 	CONNECTION_HANDLING, /* the handler has not answered yet */
 	CONNECTION_WRITING,
-	CONNECTION_LINGERING, /* answered and closed; what still arrives is thrown away, see connection_linger
-			       */
+	CONNECTION_LINGERING, /* closed, but for the kernel's part of it; see on_closed */
 };
 
 struct connection {
@@ -87,7 +92,9 @@ struct connection {
 	enum http_peer peer;
 	enum connection_phase phase;
 	uint64_t since_ms; /* when the phase began */
-	int linger_fd;     /* -1: close at once */
+	int spare_fd;      /* of the same socket, and outlives the library's; -1: none */
+	bool refused;      /* the client may go on sending */
+	bool given_up;     /* nothing more is sent */
 };
 
 struct http_call { /* lives in the request's pool */
@@ -142,7 +149,7 @@ void listeners_close(struct server *server);
 void connection_open(struct listener *listener, h2o_socket_t *socket);
 struct connection *connection_of(h2o_req_t *req);
 void connection_enter(struct connection *connection, enum connection_phase phase);
-void connection_linger(struct connection *connection); /* before its last response */
+void connection_linger(struct connection *connection); /* before its last response, a refusal */
 void connections_sweep(void *server);
 void connections_check_input(struct server *server);
 void connections_abort(struct server *server);

@@ -33,15 +33,17 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
 		listeners_rest(server);
 }
 
-/* Accepted sockets inherit both: the kernel drops a client that acknowledges nothing any more, and keeps
- * little for one that reads nothing. */
-static void limit_readers(int fd)
+/* Accepted sockets inherit these: the kernel drops a client that acknowledges nothing any more, and keeps
+ * little for one that reads nothing, or sends more than we read. */
+static void limit_clients(int fd)
 {
 	unsigned give_up_ms = SERVER_WRITE_TIMEOUT_S * 1000;
 	int send_buffer = SERVER_SEND_BUFFER;
+	int receive_buffer = SERVER_RECEIVE_BUFFER;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up_ms, sizeof(give_up_ms));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
 }
 
 void server_listen(struct server *server, int owned_fd)
@@ -53,7 +55,7 @@ void server_listen(struct server *server, int owned_fd)
 	getsockname(owned_fd, (struct sockaddr *)&address, &length);
 	listener->is_unix = address.ss_family == AF_UNIX;
 	if (!listener->is_unix)
-		limit_readers(owned_fd);
+		limit_clients(owned_fd);
 	listener->server = server;
 	listener->socket = h2o_evloop_socket_create(server->loop, owned_fd, H2O_SOCKET_FLAG_DONT_READ);
 	listener->socket->data = listener;

@@ -21,7 +21,7 @@ static unsigned limit_connections(unsigned wanted)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return wanted;
-	/* One that lingers has two for a moment. */
+	/* Each has two, see connection_open. */
 	rlim_t wished = 2 * (rlim_t)wanted + SERVER_RESERVED_FDS;
 	if (limit.rlim_cur < wished && limit.rlim_cur < limit.rlim_max) {
 		struct rlimit higher = { .rlim_cur = wished < limit.rlim_max ? wished : limit.rlim_max,
@@ -30,7 +30,8 @@ static unsigned limit_connections(unsigned wanted)
 			limit = higher;
 	}
 	rlim_t reserved = limit.rlim_cur > 2 * SERVER_RESERVED_FDS ? SERVER_RESERVED_FDS : limit.rlim_cur / 2;
-	return limit.rlim_cur - reserved < wanted ? (unsigned)(limit.rlim_cur - reserved) : wanted;
+	rlim_t possible = (limit.rlim_cur - reserved) / 2;
+	return possible < wanted ? (unsigned)possible : wanted;
 }
 
 static void configure(struct server *server)
@@ -38,7 +39,7 @@ static void configure(struct server *server)
 	h2o_config_init(&server->config);
 	server->config.server_name = h2o_iovec_init(H2O_STRLIT("aither"));
 	server->config.max_request_entity_size = SERVER_BODY_MAX;
-	server->config.http1.req_timeout = SERVER_REQUEST_TIMEOUT_S * 1000;
+	server->config.http1.req_timeout = SERVER_LIBRARY_TIMEOUT_MS;
 	server->config.http1.upgrade_to_http2 = 0; /* neither by prior knowledge nor by Upgrade: h2c */
 
 	/* Without any path of its own, this host sends everything to its fallback. */

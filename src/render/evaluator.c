@@ -286,6 +286,9 @@ static int evaluator_partial(struct evaluator *evaluator, const struct program_p
 			evaluator, offset, r, "the name or the context of this partial cannot be used");
 	if (partial->dynamic)
 		index = program_find_unit(evaluator->program, name);
+	/* A name that was computed may come from the data: of a participant, for example. */
+	if (index == PROGRAM_NONE && partial->dynamic)
+		return evaluator_fail(evaluator, offset, "there is no partial of the name that was computed");
 	if (index == PROGRAM_NONE)
 		return evaluator_fail(
 			evaluator, offset, "there is no partial \"%.*s\"", (int)name.length, name.data);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "hemera/member.h"
 #include "sync/names.h"
 
 static int read_bad(struct error *err, const char *name, const char *wanted)
@@ -129,7 +130,11 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 		int r = read_entry(object, manifest, err);
 
 		if (r < 0) {
-			error_prefix(err, "course %.128s: ", json_name(object));
+			const char *id = json_name(object);
+
+			/* What is no id may be anything: it does not go into a message. */
+			error_prefix(
+				err, "course %s: ", member_is_id(id, COURSE_ID_MAX) ? id : "without an id");
 			return r;
 		}
 	}

@@ -4,14 +4,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/config.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "notify/incident.h"
 
 #define OUTCOME_WARNINGS_MAX 20 /* lines in the journal; the report has more */
 #define OUTCOME_NUMBER_SIZE 21
+#define OUTCOME_CODE_SIZE 32 /* the longest has 22 characters */
 
 static void outcome_count_deferred(struct sync_job *job)
 {
@@ -40,7 +44,7 @@ static void outcome_end(struct sync_job *job, int result, const struct error *pr
 	uint64_t made_ms;
 
 	if (result < 0)
-		report_add_error(report, outcome_entity(problem), problem);
+		report_add_end(report, outcome_entity(problem), problem);
 	if (result < 0 && problem->retry_after_s)
 		report->retry_after_s = problem->retry_after_s;
 	report->status = result < 0                 ? REPORT_FAILED
@@ -70,11 +74,30 @@ static void outcome_enter(struct sync_job *job, enum error_code code)
 	}
 }
 
+/* Which mail is due goes into the same write as what it is about. */
+static void outcome_advance_incident(struct sync_job *job, enum error_code code)
+{
+	struct manifest *manifest = &job->manifest;
+	const struct incident_sync sync = {
+		.report = manifest->last_sync,
+		.consecutive_failures = manifest->consecutive_failures,
+		.threshold = job->options->config->notify.failure_threshold,
+		.cancelled = job->report->status == REPORT_FAILED && code == ERROR_SHUTTING_DOWN,
+		.host = host_name(),
+		.now_ms = job->report->end_ms,
+	};
+	struct json *incident = incident_advance(manifest->incident, &sync);
+
+	json_free(manifest->incident);
+	manifest->incident = incident;
+}
+
 static void outcome_tell_history(struct sync_job *job)
 {
 	job->report->last_success_ms = job->manifest.last_success_ms;
 	job->report->consecutive_failures = job->manifest.consecutive_failures;
 	job->report->courses_published = (unsigned)job->manifest.count;
+	job->report->incident = json_copy(job->manifest.incident);
 }
 
 /* Nothing may be written, but what was before is still true if it can be read. */
@@ -82,6 +105,7 @@ static void outcome_recall(struct sync_job *job)
 {
 	CLEANUP(sync_history_done) struct sync_history history = { 0 };
 
+	job->report->manifest_unsaved = !job->options->dry_run;
 	if (sync_history_load(job->options->config->sync.output_directory, &history, NULL) < 0)
 		return;
 	job->report->last_success_ms = history.last_success_ms;
@@ -98,12 +122,14 @@ static void outcome_save(struct sync_job *job, int result, struct error *problem
 	struct error unsaved = { 0 };
 
 	outcome_enter(job, problem->code);
+	outcome_advance_incident(job, problem->code);
 	outcome_tell_history(job);
 	if (manifest_save(job->out.root, &job->manifest, &unsaved) == 0)
 		return;
+	job->report->manifest_unsaved = true;
 	if (result == 0)
 		*problem = unsaved;
-	report_add_error(job->report, "output", &unsaved);
+	report_add_end(job->report, "output", &unsaved);
 	if (job->report->status != REPORT_FAILED) {
 		job->report->last_success_ms = last_success_ms;
 		job->report->consecutive_failures = failures + 1;
@@ -136,17 +162,21 @@ static char *outcome_sentence(const struct report *report, const struct error *p
 {
 	double seconds = (double)report->duration_ms / 1000;
 	CLEANUP(mem_freep) char *deferred = mem_printf(", %u deferred", report->courses_deferred);
-	CLEANUP(mem_freep) char *problems = mem_printf(", %zu problems", report->errors_total);
+	CLEANUP(mem_freep)
+	char *problems =
+		mem_printf(", %zu problem%s", report->errors_total, report->errors_total == 1 ? "" : "s");
 
 	if (report->status == REPORT_FAILED)
 		return mem_printf("%s failed after %.1f s: %s", report->dry_run ? "dry run" : "sync", seconds,
 			problem->message);
 	if (report->dry_run)
-		return mem_printf("dry run done: %zu pages would change, in %.1f s%s",
-			report->would_change_count, seconds, report->errors_total ? problems : "");
-	return mem_printf("sync done: %u pages written, %u unchanged, %u removed%s in %.1f s%s",
-		report->files_generated, report->files_skipped, report->files_deleted,
-		report->courses_deferred ? deferred : "", seconds, report->errors_total ? problems : "");
+		return mem_printf("dry run done: %zu page%s would change, in %.1f s%s",
+			report->would_change_count, report->would_change_count == 1 ? "" : "s", seconds,
+			report->errors_total ? problems : "");
+	return mem_printf("sync done: %u page%s written, %u unchanged, %u removed%s in %.1f s%s",
+		report->files_generated, report->files_generated == 1 ? "" : "s", report->files_skipped,
+		report->files_deleted, report->courses_deferred ? deferred : "", seconds,
+		report->errors_total ? problems : "");
 }
 
 /* The catalog has another remedy for a refused key than for other failures. */
@@ -165,14 +195,33 @@ static void outcome_log_end(const struct report *report, const struct log_field 
 	log_event(priority, event, fields, count, "%s", sentence);
 }
 
-static void outcome_log(const struct report *report, const struct error *problem)
+/* Every code of the report once, "HEMERA_BAD_DATA TEMPLATE_ERROR"; owned. */
+static char *outcome_codes(const struct report *report)
 {
+	struct buf codes = BUF_INIT(ERROR_CODES * OUTCOME_CODE_SIZE);
+	bool seen[ERROR_CODES] = { false };
+
+	for (size_t i = 0; i < report->errors_total && i < REPORT_ERRORS_MAX; i++) {
+		enum error_code code = report->errors[i].code;
+		if (!seen[code])
+			buf_printf(&codes, "%s%s", codes.length ? " " : "", error_code_name(code));
+		seen[code] = true;
+	}
+	return buf_take(&codes);
+}
+
+static void outcome_log(const struct sync_job *job, const struct error *problem)
+{
+	const struct report *report = job->report;
+	CLEANUP(mem_freep) char *codes = outcome_codes(report);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} numbers[] = {
 		{ "AITHER_DURATION_MS", report->duration_ms },
 		{ "AITHER_COURSES_FETCHED", report->courses_fetched },
+		{ "AITHER_PARTICIPANTS_FETCHED", report->participants_fetched },
+		{ "AITHER_TEMPLATES_FETCHED", report->templates_fetched },
 		{ "AITHER_FILES_GENERATED", report->files_generated },
 		{ "AITHER_FILES_SKIPPED", report->files_skipped },
 		{ "AITHER_FILES_DELETED", report->files_deleted },
@@ -180,11 +229,12 @@ static void outcome_log(const struct report *report, const struct error *problem
 		{ "AITHER_ERRORS", report->errors_total },
 	};
 	char texts[ARRAY_SIZE(numbers)][OUTCOME_NUMBER_SIZE];
-	struct log_field fields[ARRAY_SIZE(numbers) + 3];
+	struct log_field fields[ARRAY_SIZE(numbers) + 5];
 	bool failed = report->status == REPORT_FAILED;
 	size_t count = 0;
 
 	fields[count++] = (struct log_field){ "AITHER_JOB_ID", report->job_id };
+	fields[count++] = (struct log_field){ "REQUEST_ID", job->options->request_id };
 	fields[count++] = (struct log_field){ "AITHER_STATUS", report_status_name(report->status) };
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, numbers[i].value);
@@ -192,6 +242,7 @@ static void outcome_log(const struct report *report, const struct error *problem
 	}
 	fields[count++] =
 		(struct log_field){ "AITHER_ERROR_CODE", failed ? error_code_name(problem->code) : NULL };
+	fields[count++] = (struct log_field){ "AITHER_ERROR_CODES", report->errors_total > 0 ? codes : NULL };
 	outcome_log_end(report, fields, count, problem);
 }
 
@@ -213,5 +264,5 @@ void job_finish(struct sync_job *job, int result, struct error *problem)
 	else if (!job->options->dry_run)
 		outcome_save(job, result, problem);
 	outcome_log_errors(job->report);
-	outcome_log(job->report, problem);
+	outcome_log(job, problem);
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -12,6 +13,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+
+/* Held while a lock of publish_open_briefly is. */
+static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
 
 /* In the unit's sandbox a directory is read only unless the unit names it; nobody can guess that. */
 static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
@@ -78,24 +82,57 @@ static int publish_open_lock(const struct publish *publish, int *ret_fd, struct 
 	return 0;
 }
 
-int publish_open(struct publish *publish, const char *path, struct error *err)
+static int publish_take_lock(struct publish *publish, const char *path, struct error *err)
 {
 	CLEANUP(file_closep) int fd = -1;
 	struct error problem = { 0 };
-	int r = publish_open_unlocked(publish, path, err);
+	int r = publish_open_lock(publish, &fd, &problem);
 
-	if (r < 0)
-		return r;
-	r = publish_open_lock(publish, &fd, &problem);
 	if (r < 0)
 		return publish_fail(err, r, path, &problem);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return error_fail(err, ERROR_SYNC_IN_PROGRESS, -EBUSY,
+		return error_fail(err, ERROR_SYNC_IN_PROGRESS, -EWOULDBLOCK,
 			"another process is running a sync into this output directory");
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot lock: %m", PUBLISH_LOCK_NAME);
 	publish->lock = file_steal(&fd);
 	return 0;
+}
+
+int publish_open(struct publish *publish, const char *path, struct error *err)
+{
+	int r = publish_open_unlocked(publish, path, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&publish_brief);
+	r = publish_take_lock(publish, path, err);
+	pthread_mutex_unlock(&publish_brief);
+	return r;
+}
+
+int publish_open_briefly(struct publish *publish, const char *path, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = file_open_directory(AT_FDCWD, path, &publish->root, &problem);
+
+	if (r < 0)
+		return publish_fail(err, r, path, &problem);
+	pthread_mutex_lock(&publish_brief);
+	publish->brief = true;
+	return publish_take_lock(publish, path, err);
+}
+
+void publish_close(struct publish *publish)
+{
+	publish_drop(publish);
+	file_closep(&publish->courses);
+	file_closep(&publish->root);
+	file_closep(&publish->lock); /* last: the lock ends here */
+	publish->courses = publish->root = publish->lock = -1;
+	if (publish->brief)
+		pthread_mutex_unlock(&publish_brief);
+	publish->brief = false;
 }
 
 static void publish_closedirp(DIR **stream)

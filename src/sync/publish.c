@@ -34,15 +34,6 @@ void publish_drop(struct publish *publish)
 	publish->count = publish->capacity = 0;
 }
 
-void publish_close(struct publish *publish)
-{
-	publish_drop(publish);
-	file_closep(&publish->courses);
-	file_closep(&publish->root);
-	file_closep(&publish->lock); /* last: the lock ends here */
-	publish->courses = publish->root = publish->lock = -1;
-}
-
 int publish_add(struct publish *publish, const char *name, const void *bytes, size_t length,
 	size_t *ret_index, struct error *err)
 {

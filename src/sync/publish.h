@@ -41,6 +41,7 @@ struct publish_page {
 
 struct publish {
 	int root, courses, lock;    /* descriptors, -1: not open, not held */
+	bool brief;                 /* publish_open waits for us, see publish_open_briefly */
 	struct publish_page *pages; /* owned */
 	size_t count, capacity;
 };
@@ -54,8 +55,13 @@ struct publish {
  * OUTPUT_ERROR, with the unit's drop-in to create when this process may not write there. */
 int publish_open_unlocked(struct publish *publish, const char *path, struct error *err);
 
-/* The same and the lock. SYNC_IN_PROGRESS: another process holds it. */
+/* The same and the lock. -EWOULDBLOCK with SYNC_IN_PROGRESS: a sync, of another process in most cases, holds
+ * it. */
 int publish_open(struct publish *publish, const char *path, struct error *err);
+
+/* The lock alone, for a moment, of a directory that must exist: only `root` is opened. publish_open in
+ * another thread waits until this one is closed, so that no sync is refused because a mail is noted. */
+int publish_open_briefly(struct publish *publish, const char *path, struct error *err);
 void publish_close(struct publish *publish);
 
 void publish_clean(const struct publish *publish);

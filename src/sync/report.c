@@ -42,6 +42,7 @@ void report_done(struct report *report)
 		free(report->would_change[i]);
 	free(report->would_change);
 	free(report->course_id);
+	json_free(report->incident);
 	*report = (struct report){ .status = report->status };
 }
 
@@ -56,6 +57,20 @@ void report_add_error(struct report *report, const char *entity, const struct er
 		};
 	}
 	report->errors_total++;
+}
+
+void report_add_end(struct report *report, const char *entity, const struct error *problem)
+{
+	struct report_error *last = &report->errors[REPORT_ERRORS_MAX - 1];
+	size_t total = report->errors_total;
+
+	if (total >= REPORT_ERRORS_MAX) {
+		free(last->entity);
+		free(last->message);
+		report->errors_total = REPORT_ERRORS_MAX - 1;
+	}
+	report_add_error(report, entity, problem);
+	report->errors_total = total + 1;
 }
 
 void report_add_change(struct report *report, const char *path)

@@ -16,7 +16,7 @@
 
 struct json;
 
-#define REPORT_ERRORS_MAX 100 /* the first ones; errors_total counts all */
+#define REPORT_ERRORS_MAX 100 /* the first ones, and what ended the sync; errors_total counts all */
 
 enum report_status { REPORT_RUNNING, REPORT_SUCCESS, REPORT_PARTIAL, REPORT_FAILED };
 
@@ -39,7 +39,11 @@ struct report {
 	/* What the manifest says after this sync; for the worker's memory, not in the JSON. */
 	unsigned courses_published, consecutive_failures;
 	int64_t last_success_ms; /* wall clock, 0: never */
-	char *course_id;         /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
+	/* For notices, not in the JSON: the sync's end could not be written into the manifest, so that the
+	 * next one will not know of it; the manifest was damaged and has been made anew. */
+	bool manifest_unsaved, manifest_damaged;
+	struct json *incident; /* owned; as it was saved with the manifest (notify/incident.h), NULL: none */
+	char *course_id;       /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
 	struct report_error errors[REPORT_ERRORS_MAX];
 	size_t errors_total;
 	char **would_change; /* owned; dry run only: pages that would be written or removed */
@@ -49,6 +53,9 @@ struct report {
 void report_init(struct report *report, const char *job_id); /* running, from now */
 void report_done(struct report *report);
 void report_add_error(struct report *report, const char *entity, const struct error *problem);
+
+/* What has ended a failed sync: always kept, as the last one. */
+void report_add_end(struct report *report, const char *entity, const struct error *problem);
 void report_add_change(struct report *report, const char *path); /* dry run: "courses/x.html" would change */
 const char *report_status_name(enum report_status status);       /* "success" */
 struct json *report_to_json(const struct report *report);        /* owned */

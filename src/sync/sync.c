@@ -102,6 +102,7 @@ static int sync_prepare(struct sync_job *job, struct error *err)
 		publish_clean(&job->out);
 	r = manifest_load(job->out.root, &job->manifest, &problem);
 	if (r == -EBADMSG) {
+		job->report->manifest_damaged = true;
 		sync_set_aside(job, &problem);
 	} else if (r < 0 && r != -ENOENT) {
 		job->manifest_unread = true;
@@ -127,6 +128,7 @@ static int sync_connect(struct sync_job *job, struct error *err)
 		.deadline_mono_ms = job->deadline_mono_ms,
 		.cancelled = job->options->cancelled,
 		.figures = job->options->figures,
+		.limited_until_mono_ms = &job->options->progress->limited_until_mono_ms,
 	};
 
 	return hemera_new(&job->client, &options, err);

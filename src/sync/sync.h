@@ -35,7 +35,8 @@ const char *sync_phase_name(enum sync_phase phase); /* "fetch" */
 /* Written by the job's thread, read by the loop. */
 struct sync_progress {
 	atomic_int phase;
-	atomic_uint done, total;    /* courses of the phase */
+	atomic_uint done, total;             /* courses of the phase */
+	atomic_ullong limited_until_mono_ms; /* Hemera's rate limit is waited for; 0: it is not */
 	atomic_llong listed_at_ms;  /* wall clock; not 0 once the list is read and the homepage published */
 	atomic_bool listed_changed; /* the homepage's bytes changed */
 };
@@ -44,6 +45,7 @@ struct sync_options {                  /* all borrowed */
 	const struct config *config;   /* usable */
 	const char *shipped_templates; /* directory of the templates that aither ships */
 	const char *job_id;
+	const char *request_id; /* of the HTTP request that asked for it, for the log; may be NULL */
 	bool force, dry_run;
 	struct budget *budget;
 	struct sync_progress *progress;
@@ -69,6 +71,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 /* What the manifest says of the past. */
 struct sync_history {
 	struct json *last_report; /* owned; NULL: none */
+	struct json *incident;    /* owned; notify/incident.h; NULL: none */
 	int64_t last_success_ms;  /* 0: never */
 	unsigned consecutive_failures;
 	unsigned courses; /* published */
@@ -77,5 +80,12 @@ struct sync_history {
 /* Missing or damaged manifest: an empty history, no error. */
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
+
+/* Notes in the manifest that the mail with that id was sent (incident_sent). -EWOULDBLOCK with
+ * SYNC_IN_PROGRESS: a sync holds the lock, try again when it has ended; else OUTPUT_ERROR: there is no
+ * manifest that can be read and written, nothing was changed. A sync of this process that begins meanwhile
+ * waits for it. */
+int sync_incident_sent(
+	const char *output_directory, const char *message_id, int64_t now_ms, struct error *err);
 
 #endif

@@ -102,6 +102,11 @@ int auth_check(
 			  "sync-token)");
 }
 
+bool auth_has_credentials(const struct http_request *request, enum auth_need need)
+{
+	return credentials(request, "Bearer") || (need == AUTH_PAGE && credentials(request, "Basic"));
+}
+
 void auth_challenge(struct http_response *response, enum auth_need need)
 {
 	http_response_header(response, "www-authenticate", "Bearer realm=\"aither\"");

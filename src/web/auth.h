@@ -32,6 +32,9 @@ enum auth_need {
 int auth_check(
 	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err);
 
+/* Does the request try a token, right or wrong, in a way that the call accepts? */
+bool auth_has_credentials(const struct http_request *request, enum auth_need need);
+
 /* Adds WWW-Authenticate to the answer of an UNAUTHORIZED. */
 void auth_challenge(struct http_response *response, enum auth_need need);
 

@@ -5,17 +5,21 @@
 #include "http/router.h"
 #include "web/auth.h"
 #include "web/openapi.h"
+#include "web/refusals.h"
 #include "web/web.h"
 
 struct web {
 	struct web_options options;
 	struct auth auth;
+	struct refusals refusals;
 	struct http_router router;
 	struct server *server; /* owned, as all below */
 	struct thread_queue *queue;
 	struct site *site;
+	struct phrases *phrases;
 	struct relay *relay;
 	struct live *live;
+	struct health *health;
 	struct metrics *metrics;
 	struct openapi openapi;
 };

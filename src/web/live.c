@@ -125,7 +125,10 @@ static const char *status_of(struct live *live, enum web_language language, bool
 		status->look_ms == live->look_ms)
 		return status->html;
 	free(status->html);
-	*status = (struct status){ .html = notice_html(language, is_good, live->look_ms, now),
+	*status = (struct status){ .html = notice_html(live->options.phrases, language,
+					   &(struct notice_state){ .is_fresh = is_good,
+						   .data_ms = live->look_ms,
+						   .now_ms = now }),
 		.is_good = is_good,
 		.look_ms = live->look_ms,
 		.minute = minute };

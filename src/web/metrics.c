@@ -199,7 +199,8 @@ static bool should_ask(const struct metrics *metrics, const struct sign *sign)
 	if (metrics->stopping)
 		return false;
 	return !metrics->worker_is_up || !is_same_sign(sign, &metrics->sign) ||
-	       workerfigures_value(metrics->worker, "aither_sync_in_progress", 0) > 0;
+	       workerfigures_value(metrics->worker, "aither_sync_in_progress", 0) > 0 ||
+	       workerfigures_value(metrics->worker, "aither_notifications_pending", 0) > 0;
 }
 
 static void question_run(struct thread_job *job)

@@ -12,7 +12,7 @@
  *	nothing is known of it yet, or it did not answer last time
  *	a call of ours (a sync, its status, a refresh of the homepage) has come back since it was asked
  *	something was written into the output directory since: a sync that others have started has ended
- *	it said that a sync is running
+ *	it said that a sync is running, or a mail or an item for Rollbar under way
  *
  * Else what it said last is repeated, which is still true. It has METRICS_WAIT_MS to answer; all who come
  * meanwhile share its answer. Without one the rest is told nevertheless, and aither_worker_up is 0.

@@ -4,7 +4,7 @@
 
 /*
  * The sentence that replaces the mark in the homepage: as of when the data is, or, calmly, that Hemera does
- * not answer and from when the data shown is. Also the sentences of error pages.
+ * not answer and from when the data shown is. Also error pages. The words are those of web/phrases.h.
  */
 
 #include <stdbool.h>
@@ -13,13 +13,22 @@
 #include "web/negotiate.h"
 
 struct http_response;
+struct phrases;
 
 #define NOTICE_MARK "<!--aither:status-->"
 
-/* HTML, owned. The date is added when it is not that of now_ms. data_ms 0: not known. */
-char *notice_html(enum web_language language, bool is_fresh, int64_t data_ms, int64_t now_ms);
+struct notice_state {
+	bool is_fresh;
+	int64_t data_ms; /* 0: not known */
+	int64_t now_ms;  /* the date is added when it is another day */
+};
+
+/* HTML, owned. */
+char *notice_html(
+	const struct phrases *phrases, enum web_language language, const struct notice_state *state);
 
 /* An error as a small HTML page for browsers. */
-void notice_error_page(struct http_response *response, enum web_language language, int status);
+void notice_error_page(struct http_response *response, const struct phrases *phrases,
+	enum web_language language, int status);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "web/page.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
 /* Of templates/filter-script.hbs, the only script there is. Not of what the page has: then whatever got into
  * a page would run. */
-#define SCRIPT_HASH "nOzFUojAZS4mghQneHCqRNcXcTWiqxgOgJ1q++Sk1O8="
+#define SCRIPT_HASH "LzQMiJxwpvyMzU7qdJQGR7EzZZdn29QRd6leN0ua1SQ="
 
 /* The content of the next <style> element; NULL: no more. */
 static const char *next_style(const char *text, size_t *ret_length, const char **ret_next)
@@ -79,7 +80,7 @@ void page_done(struct page *page)
 }
 
 /* NULL: not worth it, or zlib has no memory. */
-static struct http_body *compress_body(const struct http_body *plain)
+static struct http_body *compress_body(struct http_body *plain)
 {
 	z_stream stream = { 0 };
 
@@ -94,8 +95,10 @@ static struct http_body *compress_body(const struct http_body *plain)
 	stream.next_out = (Bytef *)bytes;
 	stream.avail_out = (uInt)room;
 	int result = deflate(&stream, Z_FINISH);
+	http_body_rest(plain);
 	size_t length = stream.total_out;
 	deflateEnd(&stream);
+	malloc_trim(0); /* half a megabyte, not needed again before the page changes */
 	if (result != Z_STREAM_END || length >= plain->length)
 		return NULL;
 	return http_body_new(mem_resize(STEAL(bytes), length, 1), length);

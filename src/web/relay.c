@@ -120,8 +120,6 @@ static void call_answer(struct call *call, struct http_response *response)
 		call->err.code = ERROR_WORKER_UNAVAILABLE;
 		call->err.retry_after_s = RELAY_RETRY_AFTER_S;
 		envelope_error(response, call->request_id, &call->err, NULL);
-	} else if (call->order.translate) {
-		call->order.translate(&call->response, call->request_id, response);
 	} else {
 		pass_on(&call->response, response);
 		if (call->order.prefer && call->response.status == 202)

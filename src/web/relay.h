@@ -14,7 +14,6 @@
 
 struct relay;
 struct thread_queue;
-struct workerclient_response;
 
 #define RELAY_CALLS_MAX 64 /* threads that wait for the worker; more callers get 503 */
 #define RELAY_RETRY_AFTER_S 5
@@ -28,10 +27,6 @@ struct relay_order {
 	const char *prefer;          /* copied; NULL: none */
 	unsigned timeout_ms;
 	bool is_sync; /* goes on in the worker when this process is told to end */
-
-	/* Makes the answer out of the worker's; NULL: as it is. */
-	void (*translate)(
-		struct workerclient_response *worker, const char *request_id, struct http_response *response);
 };
 
 struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path); /* owned */

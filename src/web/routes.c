@@ -6,11 +6,9 @@
 
 #include "base/config.h"
 #include "base/error.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "base/time.h"
-#include "base/workerclient.h"
 #include "http/envelope.h"
+#include "web/health.h"
 #include "web/live.h"
 #include "web/metrics.h"
 #include "web/negotiate.h"
@@ -18,9 +16,6 @@
 #include "web/page.h"
 #include "web/relay.h"
 #include "web/site.h"
-
-#define READY_AGE_MAX_MS (2 * 24 * 3600 * 1000LL) /* two days: the daily sync has failed twice */
-#define HEALTH_TYPE "application/health+json"
 
 static enum web_language language_of(const struct web *web, const struct http_request *request)
 {
@@ -38,7 +33,8 @@ static bool wants_html(const struct http_request *request)
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
 {
 	if (wants_html(request))
-		notice_error_page(response, language_of(arg, request), status);
+		notice_error_page(
+			response, ((const struct web *)arg)->phrases, language_of(arg, request), status);
 	else
 		envelope_status(response, request->request_id, status, request->path);
 }
@@ -47,14 +43,14 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	struct http_response *response, const struct error *err)
 {
 	if (wants_html(request))
-		notice_error_page(response, language_of(web, request), error_http_status(err));
+		notice_error_page(response, web->phrases, language_of(web, request), error_http_status(err));
 	else
 		envelope_error(response, request->request_id, err, NULL);
 	return HTTP_DONE;
 }
 
 /* True when the request may go on; else the response says why not. */
-static bool is_permitted(const struct web *web, const struct http_request *request, enum auth_need need,
+static bool is_permitted(struct web *web, const struct http_request *request, enum auth_need need,
 	struct http_response *response)
 {
 	struct error err = { 0 };
@@ -62,13 +58,15 @@ static bool is_permitted(const struct web *web, const struct http_request *reque
 	if (auth_check(&web->auth, request, need, &err) == 0)
 		return true;
 	answer_error(web, request, response, &err);
-	if (err.code == ERROR_UNAUTHORIZED)
+	if (err.code == ERROR_UNAUTHORIZED) {
 		auth_challenge(response, need);
+		refusals_tell(&web->refusals, request, need);
+	}
 	return false;
 }
 
 /* An API call is permitted only if our own configuration is in order: a damaged token is no token. */
-static bool may_relay(const struct web *web, const struct http_request *request, enum auth_need need,
+static bool may_relay(struct web *web, const struct http_request *request, enum auth_need need,
 	struct http_response *response)
 {
 	struct error err = { 0 };
@@ -166,64 +164,21 @@ static enum http_result handle_course(
 	return HTTP_DONE;
 }
 
-static enum http_result answer_health(struct http_response *response, bool passes, const char *output)
-{
-	CLEANUP(mem_freep)
-	char *text = passes ? mem_strdup("{\"status\":\"pass\"}\n")
-			    : mem_printf("{\"status\":\"fail\",\"output\":\"%s\"}\n", output);
-
-	http_response_text(response, passes ? 200 : 503, HEALTH_TYPE, text);
-	http_response_header(response, "cache-control", "no-store");
-	return HTTP_DONE;
-}
-
 static enum http_result handle_health(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	(void)request;
 	(void)arg;
-	return answer_health(response, true, NULL);
-}
-
-static bool is_recent(int64_t unix_ms)
-{
-	return time_now_ms() - unix_ms < READY_AGE_MAX_MS;
-}
-
-/* The worker's status: a sync that changed nothing leaves no trace that we could see ourselves. */
-static void translate_ready(
-	struct workerclient_response *worker, const char *request_id, struct http_response *response)
-{
-	static const struct json_limits limits = {
-		.size_max = WORKERCLIENT_BODY_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = 100000
-	};
-	CLEANUP(json_freep) struct json *root = NULL;
-	int64_t last_ms = 0;
-
-	(void)request_id;
-	json_parse(&root, buf_text(&worker->body), worker->body.length, &limits, NULL);
-	const char *last = json_string(json_get(json_get(root, "data"), "lastSuccessTime"));
-	bool recent = last && time_parse(last, &last_ms) == 0 && is_recent(last_ms);
-	answer_health(response, recent, "the last successful sync is older than two days");
+	health_answer_alive(response);
+	return HTTP_DONE;
 }
 
 static enum http_result handle_ready(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
-	int64_t changed_ms;
 
-	if (!site_look(web->site, LANGUAGE_DE, &changed_ms))
-		return answer_health(response, false, "nothing has been published yet");
-	if (is_recent(live_last_look_ms(web->live)))
-		return answer_health(response, true, NULL);
-	return relay_call(web->relay, request, response,
-		&(struct relay_order){
-			.method = "GET",
-			.target = "/api/sync/status",
-			.timeout_ms = RELAY_STATUS_TIMEOUT_MS,
-			.translate = translate_ready,
-		});
+	return health_answer_ready(web->health, request, response);
 }
 
 static enum http_result handle_metrics(

@@ -9,13 +9,15 @@
 #include "base/time.h"
 #include "http/daemon.h"
 #include "http/server.h"
+#include "web/health.h"
 #include "web/internal.h"
 #include "web/live.h"
 #include "web/metrics.h"
 #include "web/relay.h"
 #include "web/site.h"
+#include "web/phrases.h"
 
-#define STATUS_INTERVAL_MS 60000
+#define MINUTE_MS 60000
 
 static void on_queue(void *arg)
 {
@@ -25,9 +27,8 @@ static void on_queue(void *arg)
 }
 
 /* For `systemctl status`. What is wrong with the configuration is said there already, by the main. */
-static void show_status(void *arg)
+static void show_status(const struct web *web)
 {
-	const struct web *web = arg;
 	int64_t look_ms = live_last_look_ms(web->live);
 	char when[TIME_TEXT_SIZE];
 
@@ -41,20 +42,36 @@ static void show_status(void *arg)
 	daemon_status("serving the courses as of %s", when);
 }
 
+static void on_minute(void *arg)
+{
+	struct web *web = arg;
+
+	show_status(web);
+	refusals_next_minute(&web->refusals);
+}
+
 static void make_parts(struct web *web)
 {
 	const struct config *config = web->options.config;
 
+	web->phrases = phrases_new(config->site.template_directory);
 	web->site = site_new(config->sync.output_directory, web->options.shipped_templates);
 	web->relay = relay_new(web->queue, config->worker.socket);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,
 		.site = web->site,
+		.phrases = web->phrases,
 		.socket_path = config->worker.socket,
 		.ttl_ms = config->web.live_ttl_s * 1000,
 		.wait_ms = config->web.live_wait_s * 1000,
 		.may_ask = config_is_usable(config),
+	});
+	web->health = health_new(&(struct health_options){
+		.queue = web->queue,
+		.live = web->live,
+		.site = web->site,
+		.socket_path = config->worker.socket,
 	});
 	web->metrics = metrics_new(&(struct metrics_options){
 		.server = web->server,
@@ -91,7 +108,7 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 	server_watch(web->server, thread_queue_fd(web->queue), on_queue, web);
 	make_parts(web);
 	show_status(web);
-	server_every(web->server, STATUS_INTERVAL_MS, show_status, web);
+	server_every(web->server, MINUTE_MS, on_minute, web);
 	*ret_web = STEAL(web);
 	return 0;
 }
@@ -104,10 +121,12 @@ void web_freep(struct web **web_pointer)
 		return;
 	server_freep(&web->server);
 	metrics_freep(&web->metrics);
+	health_freep(&web->health);
 	openapi_done(&web->openapi);
 	live_freep(&web->live);
 	relay_freep(&web->relay);
 	site_freep(&web->site);
+	phrases_freep(&web->phrases);
 	thread_queue_freep(&web->queue);
 	free(web);
 }
@@ -124,4 +143,5 @@ void web_stop(void *arg)
 	relay_stop(web->relay);
 	live_stop(web->live);
 	metrics_stop(web->metrics);
+	health_stop(web->health);
 }

@@ -1,36 +1,103 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/alert.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
+#include "base/error.h"
+#include "base/host.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
+#include "notify/message.h"
+#include "worker/notices-internal.h"
 
-#define EXIT_STATUS_UNREACHABLE "69" /* EX_UNAVAILABLE of `aither sync` */
+/* Of `aither sync`, src/cli/command.h. */
+#define EXIT_STATUS_FAILED "1"
+#define EXIT_STATUS_NOT_CONFIGURED "78"
 
-static const char *monitor(const char *name)
+struct alert {
+	const char *unit, *result, *status;
+	bool has_exited; /* by itself, so that the status says why */
+};
+
+static const char *alert_variable(const char *name)
 {
 	const char *value = getenv(name);
 
 	return value ? value : "unknown";
 }
 
-int alert_scheduled_sync(void)
+static struct alert alert_read(void)
 {
-	const char *unit = monitor("MONITOR_UNIT"), *result = monitor("MONITOR_SERVICE_RESULT"),
-		   *status = monitor("MONITOR_EXIT_STATUS");
-	const struct log_field fields[] = {
-		{ "AITHER_UNIT", unit },
-		{ "AITHER_RESULT", result },
-		{ "AITHER_EXIT_STATUS", status },
+	struct alert alert = {
+		.unit = alert_variable("MONITOR_UNIT"),
+		.result = alert_variable("MONITOR_SERVICE_RESULT"),
+		.status = alert_variable("MONITOR_EXIT_STATUS"),
 	};
 
-	if (strcmp(result, "exit-code") == 0 && strcmp(status, EXIT_STATUS_UNREACHABLE) != 0)
+	alert.has_exited = strcmp(alert.result, "exit-code") == 0;
+	return alert;
+}
+
+static bool alert_is(const struct alert *alert, const char *status)
+{
+	return alert->has_exited && strcmp(alert->status, status) == 0;
+}
+
+static struct json *alert_report(const struct alert *alert)
+{
+	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
+	CLEANUP(mem_freep)
+	char *message = mem_printf("could not have a sync run (%s, status %s)", alert->result, alert->status);
+	bool is_not_configured = alert_is(alert, EXIT_STATUS_NOT_CONFIGURED);
+
+	json_set_string(problem, "entity", alert->unit);
+	json_set_string(problem, "code",
+		error_code_name(is_not_configured ? ERROR_NOT_CONFIGURED : ERROR_WORKER_UNAVAILABLE));
+	json_set_string(problem, "message", message);
+	json_append(errors, problem);
+	json_set(report, "errors", errors);
+	return report;
+}
+
+static int alert_mail(const struct config *config, const struct alert *alert)
+{
+	CLEANUP(json_freep) struct json *report = alert_report(alert);
+	struct incident_notice notice = { .kind = INCIDENT_SCHEDULE };
+	const struct message message = { .notice = &notice, .report = report };
+	struct notices_stamp stamp = { 0 };
+	struct error problem = { 0 };
+
+	notices_stamp_read(&stamp);
+	if (!config->notify.mail_to || notices_stamp_is_recent(&stamp, time_now_ms()))
+		return EXIT_SUCCESS;
+	incident_message_id(host_name(), notice.message_id);
+	if (notices_deliver(config, &message, NULL, &problem) < 0)
+		return EXIT_FAILURE;
+	memcpy(stamp.message_id, notice.message_id, sizeof(stamp.message_id));
+	stamp.mailed_ms = time_now_ms();
+	notices_stamp_write(&stamp);
+	return EXIT_SUCCESS;
+}
+
+int alert_scheduled_sync(const struct config *config)
+{
+	const struct alert alert = alert_read();
+	const struct log_field fields[] = {
+		{ "AITHER_UNIT", alert.unit },
+		{ "AITHER_RESULT", alert.result },
+		{ "AITHER_EXIT_STATUS", alert.status },
+	};
+
+	if (alert_is(&alert, EXIT_STATUS_FAILED))
 		return EXIT_SUCCESS; /* the worker ran that sync and has reported its failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
 		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket "
 		"aither-worker.service",
-		unit, result, status);
-	return EXIT_SUCCESS;
+		alert.unit, alert.result, alert.status);
+	return alert_mail(config, &alert);
 }

@@ -20,6 +20,14 @@ static void set_time(struct json *object, const char *name, int64_t unix_ms)
 	json_set_string(object, name, unix_ms ? text : NULL);
 }
 
+/* Whole seconds, rounded up; 0: nothing is waited for. */
+static int64_t wait_s(const struct sync_progress *progress)
+{
+	uint64_t until_ms = atomic_load(&progress->limited_until_mono_ms), now_ms = time_mono_ms();
+
+	return until_ms > now_ms ? (int64_t)((until_ms - now_ms + 999) / 1000) : 0;
+}
+
 /* The report of a sync that is still under way: counts are zero until it ends, progress is live. */
 static struct json *running_report(const struct worker_sync *job)
 {
@@ -34,6 +42,7 @@ static struct json *running_report(const struct worker_sync *job)
 	json_set_string(progress, "phase", sync_phase_name(atomic_load(&job->progress.phase)));
 	json_set_integer(progress, "done", atomic_load(&job->progress.done));
 	json_set_integer(progress, "total", atomic_load(&job->progress.total));
+	json_set_integer(progress, "waitSec", wait_s(&job->progress));
 	json_set(json, "progress", progress);
 	report_done(&report);
 	return json;

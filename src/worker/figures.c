@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/server.h"
+#include "worker/notices.h"
 
 static const char *const result_names[WORKER_RESULTS] = {
 	[WORKER_SUCCESS] = "success",
@@ -75,6 +76,42 @@ static double seconds_of(const struct json *time_text)
 	return (double)unix_ms / 1000.0;
 }
 
+static void write_notice_counts(struct buf *out, const struct notices *notices)
+{
+	static const char *const channels[NOTICES_CHANNELS] = {
+		[NOTICES_BY_MAIL] = "mail",
+		[NOTICES_BY_ROLLBAR] = "rollbar",
+	};
+	static const char *const results[NOTICES_RESULTS] = {
+		[NOTICES_SENT] = "sent",
+		[NOTICES_FAILED] = "failed",
+		[NOTICES_DROPPED] = "dropped",
+	};
+	const char *name = "aither_notifications_total";
+
+	metric_family(out, name, METRIC_COUNTER,
+		"Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up "
+		"untried.");
+	for (int i = 0; i < NOTICES_CHANNELS * NOTICES_RESULTS; i++) {
+		int channel = i / NOTICES_RESULTS, result = i % NOTICES_RESULTS;
+		const struct metric_label labels[] = {
+			{ "channel", channels[channel] },
+			{ "result", results[result] },
+		};
+		uint64_t count =
+			notices_count(notices, (enum notices_channel)channel, (enum notices_result)result);
+
+		metric_sample(out, name, labels, ARRAY_SIZE(labels), (double)count);
+	}
+}
+
+static void write_notices(struct buf *out, const struct notices *notices)
+{
+	metric_gauge(out, "aither_notifications_pending", "Mails and items that are under way or wait.",
+		(double)notices_pending(notices));
+	write_notice_counts(out, notices);
+}
+
 /* From the manifest, so that they are right from the start on. */
 static void write_state(struct buf *out, const struct worker *worker)
 {
@@ -106,6 +143,7 @@ void figures_write(struct buf *out, const struct worker *worker)
 {
 	write_state(out, worker);
 	write_counters(out, &worker->figures);
+	write_notices(out, worker->notices);
 	hemera_figures_write(out, &worker->figures.hemera);
 	metric_gauge(out, "aither_worker_configured", "1 when the worker's configuration is usable, else 0.",
 		config_is_usable(worker->options.config) ? 1 : 0);

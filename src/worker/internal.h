@@ -25,6 +25,9 @@
 #include "worker/worker.h"
 
 struct buf;
+struct doctor;
+struct notices;
+struct server_watch;
 
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
 
@@ -36,6 +39,7 @@ struct worker_sync {
 	struct sync_options options;
 	struct sync_progress progress;
 	char job_id[HASH_UUID_SIZE];
+	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that asked for it */
 	int64_t start_ms;
 	uint64_t start_mono_ms;
 	struct http_pending *pending; /* who waits for the end; NULL: nobody */
@@ -68,6 +72,7 @@ struct worker {
 	struct worker_options options;
 	struct server *server;      /* owned */
 	struct thread_queue *queue; /* owned */
+	struct notices *notices;    /* owned */
 	struct budget budget;       /* lent to the one running job */
 	atomic_bool cancelled;      /* asks the running job to end */
 	bool stopping;
@@ -79,6 +84,9 @@ struct worker {
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit, */
 	uint64_t scrapes;                       /* which requests for figures do not put off */
 	struct worker_figures figures;
+	struct doctor *doctor; /* whose callers wait; NULL: none */
+	unsigned doctors;      /* all, also those that wait for a thread that hangs */
+	struct server_watch *doctor_timer;
 };
 
 /* jobs.c */

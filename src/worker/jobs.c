@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "http/daemon.h"
 #include "http/envelope.h"
+#include "worker/notices.h"
 
 static void start_sync_now(struct worker *worker, struct worker_sync *job);
 
@@ -193,6 +194,7 @@ static void worker_sync_done(struct thread_job *thread_job)
 		http_complete(STEAL(job->pending), &response);
 	}
 	end_waiting(worker, job);
+	notices_sync_ended(worker->notices, job);
 	worker_show_status(worker);
 }
 
@@ -200,6 +202,13 @@ static void worker_sync_done(struct thread_job *thread_job)
 static void fail_to_start(struct worker *worker, struct worker_sync *job)
 {
 	struct report *report = &job->report;
+	const struct log_field fields[] = {
+		{ "AITHER_JOB_ID", job->job_id },
+		{ "REQUEST_ID", job->request_id },
+		{ "AITHER_STATUS", report_status_name(REPORT_FAILED) },
+		{ "AITHER_DURATION_MS", "0" },
+		{ "AITHER_ERROR_CODE", error_code_name(job->err.code) },
+	};
 
 	job->result = job->err.errnum;
 	report->status = REPORT_FAILED;
@@ -208,7 +217,8 @@ static void fail_to_start(struct worker *worker, struct worker_sync *job)
 	report->last_success_ms = worker->history.last_success_ms;
 	report->courses_published = worker->history.courses;
 	report->consecutive_failures = worker->history.consecutive_failures + 1;
-	log_write(LOG_ERR, "sync failed: %s", job->err.message);
+	log_event(LOG_ERR, LOG_EVENT_SYNC_FAILED, fields, ARRAY_SIZE(fields), "sync failed: %s",
+		job->err.message);
 }
 
 /* The job lives until its end comes back by the loop, even if it could not be started: the caller may still
@@ -234,6 +244,7 @@ void worker_start_sync(struct worker *worker, struct worker_sync *owned_job)
 	owned_job->report.dry_run = owned_job->options.dry_run;
 	fill_options(worker, &owned_job->options, &owned_job->progress);
 	owned_job->options.job_id = owned_job->job_id;
+	owned_job->options.request_id = owned_job->request_id;
 	owned_job->options.on_listed = on_listed;
 	owned_job->options.on_listed_arg = owned_job;
 	if (worker->slot == WORKER_REFRESHING) {

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "http/envelope.h"
 #include "http/router.h"
+#include "worker/doctor.h"
+#include "worker/notices.h"
 
 /* The reasons why no job can run now; true when the response has been filled with one. */
 static bool refuse(struct worker *worker, const struct http_request *request, struct http_response *response)
@@ -58,6 +60,7 @@ static enum http_result handle_sync(
 	}
 	job = mem_zalloc(sizeof(*job));
 	hash_uuid(job->job_id);
+	memcpy(job->request_id, request->request_id, strlen(request->request_id) + 1);
 	job->options.force = force;
 	job->options.dry_run = dry_run;
 	if (prefers_async(request)) {
@@ -136,6 +139,9 @@ static const struct http_route ROUTES[] = {
 	{ "/api/sync", false, HTTP_POST, handle_sync },
 	{ "/api/sync/status", false, HTTP_GET, handle_status },
 	{ "/internal/refresh", false, HTTP_POST, handle_refresh },
+	{ "/internal/doctor", false, HTTP_GET, doctor_handle },
+	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail },
+	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item },
 	{ "/healthz", false, HTTP_GET, handle_health },
 	{ "/metrics", false, HTTP_GET, handle_metrics },
 };

@@ -11,7 +11,9 @@
 #include "http/daemon.h"
 #include "http/router.h"
 #include "http/server.h"
+#include "worker/doctor.h"
 #include "worker/internal.h"
+#include "worker/notices.h"
 
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
 #define IDLE_CHECK_MS 1000
@@ -37,7 +39,7 @@ static void on_idle_check(void *arg)
 	uint64_t now = time_mono_ms(), requests = server_requests(worker->server) - worker->scrapes;
 
 	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
-		server_connections(worker->server)) {
+		notices_pending(worker->notices) || server_connections(worker->server)) {
 		worker->requests_seen = requests;
 		worker->active_mono_ms = now;
 		return;
@@ -78,6 +80,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 		err);
 	if (result < 0)
 		return result;
+	worker->notices = notices_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
 	server_every(worker->server, IDLE_CHECK_MS, on_idle_check, worker);
 	load_history(worker);
@@ -91,6 +94,7 @@ void worker_freep(struct worker **worker)
 	if (!*worker)
 		return;
 	server_freep(&(*worker)->server);
+	notices_freep(&(*worker)->notices);
 	thread_queue_freep(&(*worker)->queue);
 	sync_history_done(&(*worker)->history);
 	free(*worker);
@@ -113,6 +117,8 @@ void worker_stop(void *arg)
 
 	worker->stopping = true;
 	atomic_store(&worker->cancelled, true);
+	doctor_stop(worker);
+	notices_stop(worker->notices);
 }
 
 bool worker_finish(struct worker *worker, unsigned timeout_ms)

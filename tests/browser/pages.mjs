@@ -280,3 +280,30 @@ test("on paper: a table in black on white, without the navigation", async () => 
 		assert.equal((await page.pdf({ format: "A4" })).subarray(0, 5).toString(), "%PDF-");
 	});
 });
+
+async function sheets(page) {
+	return (await page.pdf({ format: "A4" })).toString("latin1").match(/\/Type\s*\/Page\b/g).length;
+}
+
+test("on paper past courses are not folded, with and without JavaScript", async () => {
+	await show("private", "many");
+	for (const javaScriptEnabled of [true, false]) {
+		await visit("private", "/", { javaScriptEnabled }, async (page) => {
+			const details = page.locator("details");
+			const folded = await sheets(page);
+			assert.equal(await details.getAttribute("open"), null, "on the screen it is as it was");
+			await page.locator("summary").click();
+			assert.equal(folded, await sheets(page));
+			assert.equal(await details.getAttribute("open"), "");
+			assert.ok(folded > 8, `${folded} sheets`);
+		});
+	}
+	// Browsers without ::details-content are told by the script.
+	await visit("private", "/", {}, async (page) => {
+		const states = await page.evaluate(() => ["beforeprint", "beforeprint", "afterprint"].map((name) => {
+			dispatchEvent(new Event(name));
+			return document.querySelector("details").open;
+		}));
+		assert.deepEqual(states, [true, true, false]);
+	});
+});

@@ -6,13 +6,19 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { DESK, hemera, HEMERA_IS_AWAY, password, PHONE, show, visit, world } from "./world.mjs";
 
+// Name, site, scene, path, options; of some only what is seen without scrolling.
 const PICTURES = [
-	["home", "open", "/", {}],
-	["course", "private", "/courses/gehalt", password],
-	["notice", "open", "/", {}],
-	["fallback", "empty", "/", {}],
-	["error", "private", "/nothing", { status: 404 }],
+	["home", "open", "academy", "/", {}],
+	["none", "open", "none", "/", {}],
+	["many", "open", "many", "/", {}],
+	["course", "private", "academy", "/courses/gehalt", password],
+	["arabic", "private", "academy", "/courses/arabisch", password],
+	["endless", "private", "academy", "/courses/endlos", password],
+	["notice", "open", "academy", "/", {}],
+	["fallback", "empty", null, "/", {}],
+	["error", "private", null, "/nothing", { status: 404 }],
 ];
+const TOP_ONLY = ["many", "notice"];
 const HEIGHT_TOLERANCE = 0.25; // fonts differ between machines, and lines break elsewhere
 
 const directory = world.writeReferences ? world.references : world.screenshots;
@@ -34,11 +40,11 @@ async function compare(name, picture) {
 		`${name}: ${height} px high, the reference ${reference.height}`);
 }
 
-for (const [name, site, path, options] of PICTURES) {
+for (const [name, site, scene, path, options] of PICTURES) {
 	test(`screenshots of ${name} have the size of the references`, async () => {
 		await mkdir(directory, { recursive: true });
-		if (site !== "empty")
-			await show(site, "academy");
+		if (scene)
+			await show(site, scene);
 		if (name === "notice")
 			await hemera({ fault: HEMERA_IS_AWAY });
 		for (const viewport of [PHONE, DESK]) {
@@ -46,7 +52,7 @@ for (const [name, site, path, options] of PICTURES) {
 				const file = `${name}-${viewport.width}-${colorScheme}.png`;
 				await visit(site, path, { ...options, viewport, colorScheme }, async (page) => {
 					await stopClock(page);
-					const picture = await page.screenshot({ fullPage: name !== "notice" });
+					const picture = await page.screenshot({ fullPage: !TOP_ONLY.includes(name) });
 					await writeFile(`${directory}/${file}`, picture);
 					if (!world.writeReferences)
 						await compare(file, picture);

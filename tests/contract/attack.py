@@ -26,6 +26,7 @@ from stack import BUILD, PATIENCE_S, Daemon, Stack, wait_until
 SANITIZED = b"__asan_init" in (BUILD / "aither-web").read_bytes()
 PAGE = "<!DOCTYPE html>\n<html lang=\"de\"><title>x</title><!--aither:status-->{}</html>\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+FIN = 1  # in a send queue: the end counts as a byte that is not acknowledged
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -211,3 +212,18 @@ class WebTest(unittest.TestCase):
     def wait_for_descriptors(self, count: int) -> None:
         wait_until(lambda: self.spending.descriptors <= count,
                    f"at most {count} descriptors, not {self.spending.descriptors}")
+
+    def sockets(self) -> list[SimpleNamespace]:
+        """The server's connections in the kernel's table: bytes to send and to read, the client's port, inode (0: the
+        server has closed it, or not yet accepted)."""
+        port = f":{self.stack.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return [SimpleNamespace(to_send=int(row[4][:8], 16), to_read=int(row[4][9:], 16), client=int(row[2][9:], 16),
+                                inode=int(row[9])) for row in rows if row[1].endswith(port)]
+
+    def send_queues(self) -> list[int]:
+        return [s.to_send for s in self.sockets()]
+
+    def orphans(self) -> list[SimpleNamespace]:
+        """Connections that only the kernel knows, with something to send."""
+        return [s for s in self.sockets() if s.to_send > FIN and s.inode == 0]

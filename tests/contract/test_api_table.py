@@ -162,9 +162,13 @@ class Calls(TableTest):
             os.utime(index, (days_ago, days_ago))
         self.stack.start_web()
         self.assertEqual(self.stack.get("/readyz").status, 200, "the worker knows of a success that changed nothing")
-        assert self.stack.worker
+        assert self.stack.worker and self.stack.web
         self.assertEqual(self.stack.worker.stop(), 0)
-        self.assertEqual(self.stack.get("/readyz").status, 503)
+        self.assertEqual(self.stack.get("/readyz").status, 200, "it has told so")
+        self.assertEqual(self.stack.web.stop(), 0)
+        self.stack.start_web()
+        unknown = self.stack.get("/readyz")
+        self.assertEqual((unknown.status, unknown.code, unknown.headers["Retry-After"]), (503, "WORKER_UNAVAILABLE", "5"))
         self.assertEqual(self.stack.get("/healthz").status, 200)
 
     def test_every_path_says_which_methods_it_has(self) -> None:

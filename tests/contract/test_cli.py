@@ -1,191 +1,139 @@
 # SPDX-License-Identifier: MIT
 """The command line on a real stack: what it prints and its exit codes."""
-import json
-import os
-import re
-import shutil
+import socket
 import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 
-from stack import BUILD, TOP, StackTest
+from stack import BUILD, StackTest
+
+RUNNING = {"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1}
 
 
 class Sync(StackTest):
     def test_a_sync_is_summed_up_in_a_sentence(self) -> None:
         first = self.stack.cli("sync")
         self.assertEqual(first.returncode, 0, first.stderr)
-        self.assertRegex(first.stdout, r"^3 pages written, 0 unchanged, 0 removed in \d+\.\d s\n$")
-        self.assertRegex(self.stack.cli("sync").stdout, r"^0 pages written, 3 unchanged, 0 removed in ")
-
-    def test_json_prints_the_envelope(self) -> None:
-        done = self.stack.cli("sync", "--json")
-        self.assertEqual(json.loads(done.stdout)["data"]["status"], "success")
+        self.assertRegex(first.stdout, r"\A3 pages written, 0 unchanged, 0 removed in \d+\.\d s\n\Z")
+        self.assertRegex(self.stack.cli("sync").stdout, r"\A0 pages written, 3 unchanged, 0 removed in ")
+        self.hemera.scenario(course={"id": "cgen000000000000000000001", "title": "Neu"})
+        self.assertRegex(self.stack.cli("sync").stdout, r"\A1 page written, 2 unchanged, 0 removed in ")
 
     def test_a_dry_run_lists_the_pages_and_writes_none(self) -> None:
         done = self.stack.cli("sync", "--dry-run")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("3 pages would change", done.stdout)
-        self.assertEqual(done.stdout.count("courses/"), 3)
+        self.assertTrue(done.stdout.startswith("3 pages would change\n"), done.stdout)
+        self.assertEqual(done.stdout.count("  courses/"), 3)
         self.assertEqual(self.stack.stamps(), {})
-        self.assertIn("no sync has run yet", self.stack.cli("status").stdout)
+        self.stack.cli("sync")
+        self.hemera.scenario(course={"id": "cgen000000000000000000001", "title": "Neu"})
+        self.assertTrue(self.stack.cli("sync", "--dry-run").stdout.startswith("1 page would change\n"))
 
     def test_no_wait_returns_at_once(self) -> None:
-        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1})
+        self.hemera.scenario(fault=RUNNING)
         done = self.stack.cli("sync", "--no-wait")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("sync started", done.stdout)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"\Async started, job [0-9a-f-]{36}; see: aither status\n\Z")
         self.assertIn("a sync is running", self.stack.cli("status").stdout)
-        self.assertEqual(self.stack.cli("sync").returncode, 75)
+        busy = self.stack.cli("sync")
+        self.assertEqual((busy.returncode, busy.stdout), (75, ""))
+        self.assertIn("SYNC_IN_PROGRESS", busy.stderr)
         complete = self.stack.cli("sync", "--until-complete")
         self.assertEqual(complete.returncode, 0, complete.stderr)
-        self.assertIn("another sync is running", complete.stderr)
+        self.assertEqual(complete.stderr.count("another sync is running"), 1)
+        self.assertNotIn("SYNC_IN_PROGRESS", complete.stderr)
 
-    def test_exit_codes_of_failures(self) -> None:
+    def test_a_failure_says_why_and_what_to_do_and_ends_with_the_journal(self) -> None:
         self.hemera.scenario(raw_list={"body": "[]", "content_type": "application/json"})
         failed = self.stack.cli("sync")
-        self.assertEqual(failed.returncode, 1)
-        self.assertIn("HEMERA_BAD_DATA", failed.stderr)
-        self.assertRegex(failed.stderr, r"journalctl AITHER_JOB_ID=[0-9a-f-]{36}")
-        self.assertEqual(self.stack.cli("status").returncode, 1)
-        self.hemera.scenario(raw_list=None, fault={"path": "^/api/service/courses/cgen0*1$", "kind": "status",
-                                                   "status": 403, "count": -1})
-        self.assertEqual(self.stack.cli("sync").returncode, 2)
-        self.assertEqual(self.stack.cli("sync", "--wrong").returncode, 64)
-        self.assertEqual(self.stack.cli("wrong").returncode, 64)
-        self.assertEqual(self.stack.cli("sync", "--until-complete", "--no-wait").returncode, 64)
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        self.assertRegex(failed.stderr, r"(?m)^aither: HEMERA_BAD_DATA: .*\n"
+                                        r"what to do about HEMERA_BAD_DATA: .*\n"
+                                        r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
+
+    def test_a_partial_sync_names_what_failed(self) -> None:
+        self.hemera.scenario(fault={"path": "^/api/service/courses/cgen0*1$", "kind": "status", "status": 403,
+                                    "count": -1})
+        partial = self.stack.cli("sync")
+        self.assertEqual(partial.returncode, 2)
+        self.assertIn("3 pages written", partial.stdout)
+        self.assertRegex(partial.stderr, r"(?m)^aither: 1 problem, the rest is published:\n"
+                                         r"  course cgen0+1: HEMERA_ERROR: .*\n"
+                                         r"what to do about HEMERA_ERROR: .*\n"
+                                         r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
+
+    def test_what_hemera_writes_is_no_command_for_the_terminal(self) -> None:
+        self.hemera.scenario(replace_list=[{"id": "c1", "title": "x", "slug": "x", "level": "\x1b[2J\u009b2J"}])
+        shown = self.stack.cli("sync")
+        self.assertIn("level", shown.stderr)
+        self.assertNotRegex(shown.stdout + shown.stderr + self.stack.cli("status").stdout, "[\x1b\u009b]")
+
+    def test_usage(self) -> None:
+        for arguments in (["sync", "--wrong"], ["sync", "more"], ["wrong"], [], ["status", "--wrong"],
+                          ["test-mail", "--wrong"], ["sync", "--until-complete", "--no-wait"],
+                          ["sync", "--until-complete", "--dry-run"]):
+            with self.subTest(arguments):
+                done = self.stack.cli(*arguments)
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertIn("aither", done.stderr)
+
+    def test_every_command_has_a_usage(self) -> None:
+        names = [line.split()[0] for line in self.stack.cli("--help").stdout.splitlines() if line.startswith("  ")
+                 and not line.startswith("   ")]
+        self.assertIn("sync", names)
+        for name in names:
+            with self.subTest(name):
+                done = self.stack.cli(name, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertTrue(done.stdout.startswith(f"usage: aither {name} "), done.stdout)
 
     def test_without_a_worker(self) -> None:
         assert self.stack.worker
         self.stack.worker.stop()
-        for command in ("sync", "status"):
+        for command in ("sync", "test-mail", "test-rollbar"):
+            with self.subTest(command):
+                done = self.stack.cli(command)
+                self.assertEqual((done.returncode, done.stdout), (69, ""))
+                self.assertIn("systemctl start aither-worker.socket", done.stderr)
+
+    def test_a_worker_that_says_nothing_sensible(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.stack.socket))
+            listener.listen()
+            process = subprocess.Popen([BUILD / "aither", f"--config={self.stack.config}", "sync"], text=True,
+                                       env=self.stack.environment, stderr=subprocess.PIPE)
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+            self.assertIn("not JSON", process.communicate(timeout=30)[1])
+            self.assertEqual(process.returncode, 69)
+
+    def test_a_configuration_that_is_wrong(self) -> None:
+        with self.stack.config.open("a") as file:
+            file.write("[Worker]\nSocket=relative\n")
+        done = self.stack.cli("sync")
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("Socket", done.stderr)
+
+
+class Unconfigured(StackTest):
+    environment = {"HEMERA_API_KEY": ""}
+
+    def test_a_worker_without_a_key(self) -> None:
+        done = self.stack.cli("sync")
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("aither set-secret hemera-api-key", done.stderr)
+
+
+class Notices(StackTest):
+    def test_nothing_is_set(self) -> None:
+        for command, key in (("test-mail", "MailTo"), ("test-rollbar", "Enabled")):
             done = self.stack.cli(command)
-            self.assertEqual(done.returncode, 69)
-            self.assertIn("systemctl", done.stderr)
-
-
-class Status(StackTest):
-    def test_health_stands_in_the_first_line(self) -> None:
-        self.stack.cli("sync")
-        good = self.stack.cli("status")
-        self.assertEqual(good.returncode, 0)
-        self.assertTrue(good.stdout.startswith("healthy"), good.stdout)
-        self.assertRegex(good.stdout, r"last success +\S+ \(\d+ s ago\)")
-        self.hemera.scenario(key="another-key-another-key-another-key-1")
-        self.stack.cli("sync")
-        bad = self.stack.cli("status")
-        self.assertEqual(bad.returncode, 1)
-        self.assertTrue(bad.stdout.startswith("not healthy"), bad.stdout)
-        self.assertIn("HEMERA_AUTH_FAILED", bad.stdout)
-        self.assertEqual(json.loads(self.stack.cli("status", "--json").stdout)["data"]["status"], "failed")
-
-
-class Render(unittest.TestCase):
-    """Needs no daemon and no configuration but the time zone."""
-
-    def setUp(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
-        self.addCleanup(shutil.rmtree, self.directory)
-        self.write("aither.conf", "[Site]\nTimeZone=Europe/Berlin\n")
-
-    def write(self, name: str, content: str | bytes) -> None:
-        path = self.directory / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-    def run_render(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
-        return subprocess.run([BUILD / "aither", "--config=aither.conf", "render", *arguments], text=True,
-                              cwd=self.directory, env=environment, capture_output=True, timeout=60)
-
-    def render(self, template: str | bytes, data: str | bytes, *more: str) -> subprocess.CompletedProcess[str]:
-        self.write("a.hbs", template)
-        self.write("data.json", data)
-        return self.run_render("--template", "a.hbs", "--data", "data.json", *more)
-
-    def assert_refused(self, done: subprocess.CompletedProcess[str], sentence: str) -> None:
-        self.assertEqual((done.returncode, done.stdout), (65, ""))
-        self.assertRegex(done.stderr, rf"\Aaither: {sentence}[^\n]*\n\Z")
-
-    def test_a_template_is_filled(self) -> None:
-        self.write("parts/rest.hbs", ", {{#each list}}{{this}}{{/each}}")
-        done = self.render("Hallo {{name}}{{> rest}}\n", '{"name":"<Welt>","list":[1,2]}', "--partials=parts")
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo &lt;Welt&gt;, 12\n", ""))
-
-    def test_data_may_be_any_value_and_have_infinite_numbers(self) -> None:
-        for data, expected in (("[1,-1e400]", "1,-Infinity"), ('"x"', "x"), ("null", "")):
-            self.assertEqual(self.render("{{this}}", data).stdout, expected)
-
-    def test_texts_and_dates_are_in_the_language_of_the_data(self) -> None:
-        template = '{{t "home.title"}}, {{date day}}'
-        for data, expected in (('{"day":"2026-03-14T23:00:00.000Z"}', "Kurse, 15. März 2026"),
-                               ('{"day":"2026-03-14T23:00:00.000Z","lang":"en"}', "Courses, 15 March 2026")):
-            self.assertEqual(self.render(template, data).stdout, expected)
-
-    def test_an_error_in_the_template_has_its_position(self) -> None:
-        for template, sentence in (("a\n{{#if x}}\n {{/each}}", r"a\.hbs:3:2: \{\{/each\}\} closes .* opened at 2:1"),
-                                   ("out {{> rest}}", r'a\.hbs:1:5: there is no partial "rest"'),
-                                   ("out {{shout 1}}", r'a\.hbs:1:5: there is no helper "shout"'),
-                                   ("ä\n{{{{raw}}}}", r"a\.hbs:2:1: raw blocks .* are not supported"),
-                                   (b"a\n \xff", r"a\.hbs:2:2: not valid UTF-8"),
-                                   ('{{t "nope"}}', r"a\.hbs:1:1: \{\{t\}\} names a text")):
-            with self.subTest(template):
-                self.assert_refused(self.render(template, "{}"), sentence)
-
-    def test_an_error_in_a_partial_names_its_file(self) -> None:
-        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: nothing is open here"),
-                                  ("{{shout 1}}", r"rest\.hbs:1:1: there is no helper"),
-                                  (b"\xff", r"rest\.hbs:1:1: not valid UTF-8")):
-            with self.subTest(partial):
-                self.write("parts/rest.hbs", partial)
-                self.assert_refused(self.render("out {{> rest}}", "{}", "--partials", "parts"), sentence)
-
-    def test_an_error_in_the_data_has_its_position(self) -> None:
-        for data, sentence in (("{", "line 1, column 2: "), ('{"x":1}\ngarbage', "line 2, column 1: "),
-                               ("", "line 1, column 1: "), (b'{"x":"\xff"}', "line 1, column 7: invalid UTF-8"),
-                               ('{"x":1,"x":2}', "line 1, column 8: duplicate"),
-                               ("[" * 65 + "]" * 65, "line 1, column 65: nested too deeply")):
-            with self.subTest(data):
-                self.assert_refused(self.render("out", data), rf"data\.json: {sentence}")
-
-    def test_files_that_cannot_be_read(self) -> None:
-        self.render("out", "{}")
-        good = {"--template": "a.hbs", "--data": "data.json", "--partials": "."}
-        for option, path in (("--template", "no"), ("--template", "."), ("--data", "no"), ("--data", "."),
-                             ("--partials", "no"), ("--partials", "a.hbs")):
-            with self.subTest(f"{option} {path}"):
-                arguments = [word for pair in (good | {option: path}).items() for word in pair]
-                self.assert_refused(self.run_render(*arguments), rf"{re.escape(path)}: ")
-
-    def test_files_that_are_too_large(self) -> None:
-        self.assertEqual(self.render("x" * 2**20, "{}").returncode, 0)
-        self.assert_refused(self.render("x" * 2**20 + "x", "{}"), r"a\.hbs: .*1048576 bytes")
-        self.assertEqual(self.render("x", "{}" + " " * (2**24 - 2)).returncode, 0)
-        self.assert_refused(self.render("x", "{}" + " " * (2**24 - 1)), r"data\.json: .*16777216 bytes")
-
-    def test_a_loop_in_a_loop_over_a_large_array_ends(self) -> None:
-        data = '{"l":[0' + ",0" * 999_999 + "]}"
-        for inside in ("", "{{this}}"):
-            template = f"{{{{#each l}}}}{{{{#each ../l}}}}{inside}{{{{/each}}}}{{{{/each}}}}"
-            self.assert_refused(self.render(template, data), r"a\.hbs:1:12: rendering takes more than 20000000 steps")
-
-    def test_usage(self) -> None:
-        for arguments in ((), ("--template", "a.hbs"), ("--data", "data.json"), ("--template",),
-                          ("--template", "a.hbs", "--data", "data.json", "--wrong")):
-            done = self.run_render(*arguments)
-            self.assertEqual((done.returncode, done.stdout), (64, ""))
-            self.assertTrue(done.stderr.startswith("usage: aither render --template FILE"), done.stderr)
-
-
-class SetSecret(unittest.TestCase):
-    def test_wrong_names_and_values_are_refused_before_anything_is_written(self) -> None:
-        for arguments, value, expected in ((["nonsense"], "x", 64), ([], "", 64),
-                                           (["hemera-api-key"], "short", 65 if os.geteuid() == 0 else 77)):
-            done = subprocess.run([BUILD / "aither", "set-secret", *arguments], input=value, text=True,
-                                  capture_output=True, timeout=30)
-            self.assertEqual(done.returncode, expected, done.stderr)
-            self.assertNotIn("short\n", done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (78, ""))
+            self.assertRegex(done.stderr, rf"\Aaither: NOT_CONFIGURED: .*{key}.*\nwhat to do: .*\n\Z")
 
 
 if __name__ == "__main__":

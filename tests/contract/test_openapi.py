@@ -10,6 +10,7 @@ from typing import Any, Iterator
 
 from schema import Schema
 from stack import TOP, Reply, StackTest, wait_until
+from stub.rollbar_stub import RollbarStub
 
 TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -200,6 +201,28 @@ class Syncs(Answers):
 
     def test_the_homepages_refresh(self) -> None:
         self.ask(200, "refresh", "POST", "/internal/refresh", {}, True)
+
+    def test_what_the_other_programs_ask_the_worker(self) -> None:
+        self.ask(200, "doctor", "GET", "/internal/doctor", {}, True)
+        for name, target in (("testMail", "/internal/test-mail"), ("testRollbar", "/internal/test-rollbar")):
+            self.ask(503, name, "POST", target, {}, True)
+            self.ask(405, name, "GET", target, {}, True)
+            self.assertEqual(self.stack.request("POST", target, BEARER).status, 404, "never over TCP")
+
+
+class Receivers(Answers):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN, "ROLLBAR_SERVER_TOKEN": "rollbar-token-0123456789abcdef"}
+
+    def setUp(self) -> None:
+        rollbar = RollbarStub(None, self.environment["ROLLBAR_SERVER_TOKEN"])
+        self.addCleanup(rollbar.close)
+        self.config = (f"[Rollbar]\nEnabled=yes\nEndpoint={rollbar.url}\n"
+                       "[Notify]\nMailTo=operator@example.org\nSMTPURL=smtp://127.0.0.1:1\n")
+        super().setUp()
+
+    def test_what_is_sent_on_purpose(self) -> None:
+        self.ask(200, "testRollbar", "POST", "/internal/test-rollbar", {}, True)
+        self.ask(502, "testMail", "POST", "/internal/test-mail", {}, True)
 
 
 class SlowHemera(Answers):

@@ -15,7 +15,7 @@ BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 LAYERS = {
     "mains": {"web", "worker", "cli", "http", "base"},
     "web": {"http", "base"},
-    "worker": {"sync", "hemera", "http", "base"},
+    "worker": {"sync", "hemera", "notify", "http", "base"},
     "cli": {"render", "base"},
     "sync": {"render", "hemera", "notify", "base"},
     "render": {"base"},
@@ -28,9 +28,10 @@ LAYERS = {
 # Where a third-party header may be included.
 HOMES = {
     r"h2o(\.h|/)": r"http/server[a-z-]*\.[ch]",
-    r"curl/": r"base/fetch[a-z-]*\.[ch]",
+    r"curl/": r"base/(curl-common|fetch[a-z-]*|smtp[a-z-]*)\.[ch]",
     r"openssl/": r"base/hash\.c",
     r"systemd/sd-journal": r"base/log\.c",
+    r"systemd/sd-bus": r"cli/units\.c",
     r"systemd/sd-daemon": r"http/daemon[a-z-]*\.c",
     r"cjson/": r"base/json[a-z-]*\.[ch]",
     r"ini\.h": r"base/config[a-z-]*\.c",

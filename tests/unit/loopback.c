@@ -25,9 +25,12 @@ static enum http_result on_hello(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct app *app = arg;
+	char address[HTTP_ADDRESS_SIZE];
 
 	app->handled++;
 	http_response_text(response, 200, "text/plain", "hello\n");
+	http_request_address(request, address);
+	http_response_header(response, "x-address", address);
 	http_response_header(response, "x-peer", peer_names[request->peer]);
 	http_response_header(response, "x-tail", request->tail);
 	http_response_header(response, "x-host",

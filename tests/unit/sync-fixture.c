@@ -44,6 +44,7 @@ int fixture_setup(void **state)
 	fixture_config.sync.output_directory = fixture_output;
 	fixture_config.sync.time_limit_s = 50;
 	fixture_config.sync.delete_percent_max = 50;
+	fixture_config.notify.failure_threshold = 3;
 	fixture_config.secrets[CONFIG_SECRET_HEMERA_API_KEY] = (char *)"0123456789abcdef0123456789abcdef";
 	fixture_options = (struct sync_options){
 		.config = &fixture_config,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* `aither sync` and a worker that is played by this file. */
+/* `aither sync` and a worker that is played by this file: exit codes, and when --until-complete goes on. */
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,49 +11,80 @@
 #include <cmocka.h>
 
 #include "base/config.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "base/workerclient.h"
+#include "cli/answer.h"
 #include "cli/command.h"
+#include "cli/watch.h"
+
+#define ANSWERS_MAX 8
+
+struct scripted {
+	int status;
+	const char *body, *retry_after;
+};
 
 static struct {
-	int status;
-	const char *body;
+	const struct scripted *answers;
+	size_t count, calls;
 	unsigned timeout_ms; /* of the call */
 	char target[64];
+	unsigned waited_s[ANSWERS_MAX];
+	size_t waits;
+	int signal_at_wait; /* what ends the first wait; 0: its time */
 } worker;
 
-int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
-	struct error *err)
+int watch_call(const struct watch *watch, const struct workerclient_request *request,
+	struct answer *ret_answer, int *ret_signal, struct error *err)
 {
-	(void)err;
+	const struct scripted *scripted = &worker.answers[worker.calls];
+	struct workerclient_response response = { .status = scripted->status };
+
+	(void)watch;
+	assert_true(worker.calls++ < worker.count);
 	worker.timeout_ms = request->timeout_ms;
 	strncpy(worker.target, request->target, sizeof(worker.target) - 1);
-	*ret_response = (struct workerclient_response){ .status = worker.status };
-	buf_init(&ret_response->body, 4096);
-	buf_append_text(&ret_response->body, worker.body);
-	return 0;
+	*ret_signal = 0;
+	if (scripted->status == 0)
+		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "there is no worker");
+	if (scripted->retry_after)
+		strncpy(response.retry_after, scripted->retry_after, sizeof(response.retry_after) - 1);
+	buf_init(&response.body, 4096);
+	buf_append_text(&response.body, scripted->body);
+	int result = answer_read(&response, ret_answer, err);
+	buf_done(&response.body);
+	return result;
 }
 
-void workerclient_response_done(struct workerclient_response *response)
+int watch_wait(const struct watch *watch, unsigned seconds, const char *why)
 {
-	buf_done(&response->body);
+	(void)watch;
+	assert_non_null(why);
+	assert_true(worker.waits < ANSWERS_MAX);
+	worker.waited_s[worker.waits++] = seconds;
+	return worker.signal_at_wait;
 }
 
-static int sync_with(unsigned time_limit_s)
+static int sync_with(unsigned time_limit_s, const char *option, const struct scripted *answers, size_t count)
 {
 	struct config config = { .sync.time_limit_s = time_limit_s };
-	char *arguments[] = { (char *)"sync", (char *)"--force", (char *)"--dry-run", NULL };
+	char *arguments[] = { (char *)"sync", (char *)"--force", (char *)option, NULL };
 
+	memset(&worker, 0, sizeof(worker));
+	worker.answers = answers;
+	worker.count = count;
 	return command_sync(&config, 3, arguments);
 }
 
 static void it_waits_longer_than_a_sync_may_take(void **state)
 {
+	static const struct scripted answer = { 200,
+		"{\"success\":true,\"data\":{\"status\":\"success\",\"dryRun\":true}}", NULL };
+
 	(void)state;
-	worker.status = 200;
-	worker.body = "{\"success\":true,\"data\":{\"status\":\"success\",\"dryRun\":true}}";
 	for (unsigned time_limit_s = 5; time_limit_s <= 600; time_limit_s += 119) {
-		assert_int_equal(sync_with(time_limit_s), COMMAND_DONE);
+		assert_int_equal(sync_with(time_limit_s, "--dry-run", &answer, 1), COMMAND_DONE);
 		assert_in_range(worker.timeout_ms, time_limit_s * 1000 + 10000, UINT32_MAX);
 	}
 	assert_string_equal(worker.target, "/api/sync?force=1&dryRun=1");
@@ -60,26 +93,113 @@ static void it_waits_longer_than_a_sync_may_take(void **state)
 static void answers_become_exit_codes(void **state)
 {
 	static const struct {
-		const char *name, *body;
-		int status, exit_code;
+		const char *name;
+		struct scripted answer;
+		int exit_code;
 	} rows[] = {
-		{ "partial", "{\"data\":{\"status\":\"partial\"}}", 200, COMMAND_PARTIAL },
-		{ "running already", "{\"error\":{\"code\":\"SYNC_IN_PROGRESS\"}}", 409,
+		{ "success", { 200, "{\"data\":{\"status\":\"success\"}}", NULL }, COMMAND_DONE },
+		{ "partial", { 200, "{\"data\":{\"status\":\"partial\"}}", NULL }, COMMAND_PARTIAL },
+		{ "running already", { 409, "{\"error\":{\"code\":\"SYNC_IN_PROGRESS\"}}", "5" },
 			COMMAND_RUNNING_ALREADY },
-		{ "failed", "{\"error\":{\"code\":\"HEMERA_ERROR\"},\"data\":{}}", 502, COMMAND_FAILED },
-		{ "not configured", "{\"error\":{\"code\":\"NOT_CONFIGURED\"}}", 503,
+		{ "failed", { 502, "{\"error\":{\"code\":\"HEMERA_ERROR\"},\"data\":{}}", NULL },
+			COMMAND_FAILED },
+		{ "not permitted", { 403, "{\"error\":{\"code\":\"SYNC_TOKEN_NOT_SET\"}}", NULL },
+			COMMAND_NOT_PERMITTED },
+		{ "not configured", { 503, "{\"error\":{\"code\":\"NOT_CONFIGURED\"}}", NULL },
 			COMMAND_NOT_CONFIGURED },
-		{ "not JSON", "<html>", 500, COMMAND_FAILED },
+		{ "not JSON", { 500, "<html>", NULL }, COMMAND_UNREACHABLE },
+		{ "an error without a code", { 500, "{}", NULL }, COMMAND_UNREACHABLE },
+		{ "no worker", { 0, NULL, NULL }, COMMAND_UNREACHABLE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		worker.status = rows[i].status;
-		worker.body = rows[i].body;
-		int exit_code = sync_with(50);
+		int exit_code = sync_with(50, "--json", &rows[i].answer, 1);
+
 		if (exit_code != rows[i].exit_code)
 			fail_msg("%s: %d", rows[i].name, exit_code);
 	}
+}
+
+#define DEFERRED                                                                                            \
+	{                                                                                                   \
+		200, "{\"data\":{\"status\":\"success\",\"coursesDeferred\":3,\"retryAfterSec\":31}}", NULL \
+	}
+#define DONE                                                                           \
+	{                                                                              \
+		200, "{\"data\":{\"status\":\"success\",\"coursesDeferred\":0}}", NULL \
+	}
+#define PARTIAL                                                                        \
+	{                                                                              \
+		200, "{\"data\":{\"status\":\"partial\",\"coursesDeferred\":0}}", NULL \
+	}
+#define BUSY                                                            \
+	{                                                               \
+		409, "{\"error\":{\"code\":\"SYNC_IN_PROGRESS\"}}", "7" \
+	}
+#define UNREACHABLE                                                        \
+	{                                                                  \
+		502, "{\"error\":{\"code\":\"HEMERA_UNREACHABLE\"}}", NULL \
+	}
+#define LIMITED                                                             \
+	{                                                                   \
+		503, "{\"error\":{\"code\":\"HEMERA_RATE_LIMITED\"}}", "90" \
+	}
+#define FULL                                                         \
+	{                                                            \
+		507, "{\"error\":{\"code\":\"OUTPUT_ERROR\"}}", NULL \
+	}
+#define UNCONFIGURED                                                   \
+	{                                                              \
+		503, "{\"error\":{\"code\":\"NOT_CONFIGURED\"}}", NULL \
+	}
+
+static const struct {
+	const char *name;
+	struct scripted answers[ANSWERS_MAX];
+	size_t calls;
+	unsigned waited_s[ANSWERS_MAX];
+	int exit_code;
+} STORIES[] = {
+	{ "nothing to do", { DONE }, 1, { 0 }, COMMAND_DONE },
+	{ "deferred twice", { DEFERRED, DEFERRED, DONE }, 3, { 31, 31 }, COMMAND_DONE },
+	{ "the last one counts", { DEFERRED, PARTIAL }, 2, { 31 }, COMMAND_PARTIAL },
+	{ "another runs", { BUSY, BUSY, DONE }, 3, { 7, 7 }, COMMAND_DONE },
+	{ "it recovers", { UNREACHABLE, UNREACHABLE, DONE }, 3, { 60, 300 }, COMMAND_DONE },
+	{ "it fails for good", { UNREACHABLE, UNREACHABLE, UNREACHABLE }, 3, { 60, 300 }, COMMAND_FAILED },
+	{ "failures that count again", { UNREACHABLE, UNREACHABLE, DEFERRED, UNREACHABLE, DONE }, 5,
+		{ 60, 300, 31, 60 }, COMMAND_DONE },
+	{ "Hemera says when", { LIMITED, DONE }, 2, { 90 }, COMMAND_DONE },
+	{ "a full disk", { FULL }, 1, { 0 }, COMMAND_FAILED },
+	{ "not configured", { UNCONFIGURED }, 1, { 0 }, COMMAND_NOT_CONFIGURED },
+	{ "no worker", { { 0, NULL, NULL } }, 1, { 0 }, COMMAND_UNREACHABLE },
+};
+
+static void until_complete_goes_on_while_it_is_of_use(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(STORIES); i++) {
+		int exit_code = sync_with(50, "--until-complete", STORIES[i].answers, STORIES[i].calls);
+
+		if (exit_code != STORIES[i].exit_code || worker.calls != STORIES[i].calls ||
+			memcmp(worker.waited_s, STORIES[i].waited_s, sizeof(worker.waited_s)) != 0)
+			fail_msg("%s: %d after %zu calls", STORIES[i].name, exit_code, worker.calls);
+	}
+}
+
+static void a_wait_that_is_interrupted_ends_it(void **state)
+{
+	static const struct scripted answers[] = { DEFERRED, DONE };
+	struct config config = { .sync.time_limit_s = 50 };
+	char *arguments[] = { (char *)"sync", (char *)"--until-complete", NULL };
+
+	(void)state;
+	memset(&worker, 0, sizeof(worker));
+	worker.answers = answers;
+	worker.count = ARRAY_SIZE(answers);
+	worker.signal_at_wait = SIGINT;
+	assert_int_equal(command_sync(&config, 2, arguments), COMMAND_INTERRUPTED);
+	assert_int_equal(worker.calls, 1);
 }
 
 int main(void)
@@ -87,6 +207,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_longer_than_a_sync_may_take),
 		cmocka_unit_test(answers_become_exit_codes),
+		cmocka_unit_test(until_complete_goes_on_while_it_is_of_use),
+		cmocka_unit_test(a_wait_that_is_interrupted_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

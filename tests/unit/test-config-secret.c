@@ -107,6 +107,7 @@ static void a_credential_comes_before_the_environment(void **state)
 	(void)state;
 	setenv("HEMERA_API_KEY", "from-the-environment-" SIXTEEN, 1);
 	setenv("SMTP_PASS", "only in the environment", 1);
+	scratch_put("aither.conf", "[Hemera]\nBaseURL=https://a\n[Notify]\nSMTPUser=aither\n");
 	scratch_put("aither.hemera-api-key", KEY "\r\n");
 	load(&config, CONFIG_WORKER);
 	assert_string_equal(config.secrets[CONFIG_SECRET_HEMERA_API_KEY], KEY);
@@ -217,6 +218,42 @@ static void rollbar_without_its_token_is_a_warning(void **state)
 	assert_true(config_is_usable(&config));
 }
 
+static void a_mail_login_needs_user_and_password(void **state)
+{
+	static const struct {
+		const char *name, *config, *password;
+		enum config_program program;
+		const char *problem; /* NULL: none */
+	} rows[] = {
+		{ "both", "[Notify]\nSMTPUser=aither\n", "swordfish", CONFIG_WORKER, NULL },
+		{ "neither", "", "", CONFIG_WORKER, NULL },
+		{ "user only", "[Notify]\nSMTPUser=aither\n", "", CONFIG_WORKER,
+			"smtp-password is not set, so mails are sent without SMTPUser: run "
+			"`aither set-secret smtp-password`" },
+		{ "password only", "", "swordfish", CONFIG_WORKER,
+			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below "
+			"[Notify] in " },
+		{ "a wrong password", "[Notify]\nSMTPUser=aither\n", "sword\nfish", CONFIG_WORKER,
+			"environment SMTP_PASS: smtp-password must not have control characters" },
+		{ "not the worker", "[Notify]\nSMTPUser=aither\n", "", CONFIG_WEB, NULL },
+	};
+
+	(void)state;
+	setenv("HEMERA_API_KEY", KEY, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep) char *text = mem_printf("[Hemera]\nBaseURL=https://a\n%s", rows[i].config);
+		setenv("SMTP_PASS", rows[i].password, 1);
+		scratch_put("aither.conf", text);
+		load(&config, rows[i].program);
+		CLEANUP(mem_freep) char *problems = config_problems_text(&config, "\n");
+		if (config.problems.count != (rows[i].problem != NULL) ||
+			(rows[i].problem && strncmp(problems, rows[i].problem, strlen(rows[i].problem)) != 0))
+			fail_msg("%s: %s", rows[i].name, problems);
+		assert_int_equal(config_is_usable(&config), !strchr(rows[i].password, '\n'));
+	}
+}
+
 #define SECRET_TEST(function) cmocka_unit_test_setup_teardown(function, setup, scratch_teardown)
 
 int main(void)
@@ -231,6 +268,7 @@ int main(void)
 		SECRET_TEST(a_wrong_secret_is_reported_once_and_never_shown),
 		SECRET_TEST(a_wrong_token_does_not_look_like_none_to_the_web),
 		SECRET_TEST(rollbar_without_its_token_is_a_warning),
+		SECRET_TEST(a_mail_login_needs_user_and_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

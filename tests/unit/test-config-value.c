@@ -134,6 +134,31 @@ static void mail_servers_have_smtp_urls(void **state)
 	check_rows(&key, rows, ARRAY_SIZE(rows));
 }
 
+static void this_machine_is_known_by_its_loopback_addresses(void **state)
+{
+	static const struct {
+		const char *url;
+		bool local;
+	} rows[] = {
+		{ "smtp://localhost", true },
+		{ "smtps://localhost:465", true },
+		{ "smtp://127.0.0.1:25", true },
+		{ "https://127.9.9.9/api/1/item/", true },
+		{ "http://[::1]:3000", true },
+		{ "smtp://0.0.0.0:25", false },
+		{ "smtp://mail.example.org", false },
+		{ "smtp://localhost.example.org", false },
+		{ "smtp://128.0.0.1", false },
+		{ "smtp://[fe80::1]", false },
+		{ "localhost", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (config_url_is_local(rows[i].url) != rows[i].local)
+			fail_msg("%s", rows[i].url);
+}
+
 static void paths_are_absolute(void **state)
 {
 	static const struct config_key key = { .parse = config_parse_path, .max = 10 };
@@ -319,6 +344,7 @@ int main(void)
 		cmocka_unit_test(origins_are_https_or_loopback_and_stored_plainly),
 		cmocka_unit_test(endpoints_may_have_a_path),
 		cmocka_unit_test(mail_servers_have_smtp_urls),
+		cmocka_unit_test(this_machine_is_known_by_its_loopback_addresses),
 		cmocka_unit_test(paths_are_absolute),
 		cmocka_unit_test(time_zones_must_exist),
 		cmocka_unit_test(mail_addresses_are_a_plain_list),

@@ -92,6 +92,7 @@ static void assert_is_default(const struct config *config)
 	assert_null(config->notify.smtp_user);
 	assert_int_equal(config->notify.failure_threshold, 3);
 	assert_false(config->rollbar.enabled);
+	assert_int_equal(config->rollbar.level, CONFIG_LEVEL_WARNING);
 	assert_string_equal(config->rollbar.environment, "production");
 	assert_string_equal(config->rollbar.endpoint, "https://api.rollbar.com/api/1/item/");
 }
@@ -292,8 +293,8 @@ static void the_environment_sets_what_the_table_says(void **state)
 			"https://b" },
 		{ "HTML_OUTPUT_DIR", "/o", offsetof(struct config, sync.output_directory), "/o" },
 		{ "AITHER_WORKER_SOCKET", "/s", offsetof(struct config, worker.socket), "/s" },
-		{ "NOTIFY_EMAIL_TO", "a@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
-		{ "SMTP_TO", "not.used@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
+		{ "SMTP_TO", "a@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
+		{ "NOTIFY_EMAIL_TO", "not.used@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
 		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from), "b@x.org" },
 		{ "SMTP_USER", "u", offsetof(struct config, notify.smtp_user), "u" },
 	};
@@ -303,6 +304,7 @@ static void the_environment_sets_what_the_table_says(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		setenv(rows[i].variable, rows[i].value, 1);
 	setenv("NOTIFY_FAILURE_THRESHOLD", "4", 1);
+	setenv("SMTP_PASS", "swordfish", 1);
 	setenv("ROLLBAR_ENABLED", "true", 1);
 	setenv("ROLLBAR_SERVER_TOKEN", KEY, 1);
 	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
@@ -323,7 +325,7 @@ static void an_empty_variable_is_one_that_is_not_set(void **state)
 			setenv(config_keys[i].environment, "", 1);
 	setenv("SMTP_PORT", "587", 1);
 	setenv("SMTP_SECURE", "false", 1);
-	setenv("SMTP_TO", "second@x.org", 1);
+	setenv("NOTIFY_EMAIL_TO", "second@x.org", 1);
 	CLEANUP(mem_freep)
 	char *problems = problems_of(&config, CONFIG_WORKER, "[Hemera]\nBaseURL=https://a");
 	assert_string_equal(problems, "");
@@ -337,13 +339,18 @@ static void the_mail_server_is_made_of_three_variables(void **state)
 	static const struct {
 		const char *host, *port, *secure, *url, *problem;
 	} rows[] = {
-		{ "mail.x.org", "", "", "smtp://mail.x.org", "" },
-		{ "mail.x.org", "587", "false", "smtp://mail.x.org:587", "" },
+		{ "mail.x.org", "", "", "smtp://mail.x.org:587", "" },
+		{ "mail.x.org", "", "false", "smtp://mail.x.org:587", "" },
+		{ "mail.x.org", "", "true", "smtps://mail.x.org:465", "" },
+		{ "mail.x.org", "25", "", "smtp://mail.x.org:25", "" },
+		{ "mail.x.org", "465", "", "smtps://mail.x.org:465", "" },
+		{ "mail.x.org", "465", "0", "smtp://mail.x.org:465", "" },
 		{ "mail.x.org", "465", "true", "smtps://mail.x.org:465", "" },
+		{ "mail.x.org", "2525", "1", "smtps://mail.x.org:2525", "" },
 		{ "::1", "25", "", "smtp://[::1]:25", "" },
-		{ "mail.x.org", "0", "", "smtp://mail.x.org",
+		{ "mail.x.org", "0", "", "smtp://mail.x.org:587",
 			"environment SMTP_PORT=0: not a number from 1 to 65535\n" },
-		{ "mail.x.org", "", "maybe", "smtp://mail.x.org",
+		{ "mail.x.org", "", "maybe", "smtp://mail.x.org:587",
 			"environment SMTP_SECURE=maybe: neither yes nor no\n" },
 		{ "mail server", "", "", "smtp://file",
 			"environment SMTP_HOST=mail server: only a port from 1 to 65535 may follow the host "

@@ -98,6 +98,26 @@ static void errors_have_code_message_and_retry_after(void **state)
 	http_response_done(&response);
 }
 
+static void who_is_told_of_a_shutdown_is_told_when_to_come_again(void **state)
+{
+	struct http_response response = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	error_fail(&err, ERROR_SHUTTING_DOWN, -ECANCELED, "it is shutting down");
+	envelope_error(&response, "id", &err, NULL);
+	assert_int_equal(response.status, 503);
+	assert_string_equal(header_of(&response, "retry-after"), "1");
+	http_response_done(&response);
+	envelope_status(&response, "id", 503, "/");
+	assert_string_equal(header_of(&response, "retry-after"), "1");
+	http_response_done(&response);
+	error_fail(&err, ERROR_NOT_CONFIGURED, -ENOKEY, "nobody knows when");
+	envelope_error(&response, "id", &err, NULL);
+	assert_null(header_of(&response, "retry-after"));
+	http_response_done(&response);
+}
+
 static void a_failed_sync_has_its_report_too(void **state)
 {
 	struct http_response response = { 0 };
@@ -150,6 +170,7 @@ int main(void)
 		cmocka_unit_test(success_carries_its_data),
 		cmocka_unit_test(success_without_data_says_null),
 		cmocka_unit_test(errors_have_code_message_and_retry_after),
+		cmocka_unit_test(who_is_told_of_a_shutdown_is_told_when_to_come_again),
 		cmocka_unit_test(a_failed_sync_has_its_report_too),
 		cmocka_unit_test(statuses_have_their_codes),
 	};

@@ -103,13 +103,14 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 		{ "/limited",
 			"HTTP/1.1 429 Too Many Requests\r\nCONTENT-TYPE: Application/JSON; charset=utf-8\r\n"
 			"retry-after: 42\r\nX-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 0\r\n"
-			"X-RateLimit-Reset: 1773532800\r\nContent-Length: 2\r\n\r\n{}",
+			"X-RateLimit-Reset: 1773532800\r\nDate: Sun, 15 Mar 2026 00:00:00 GMT\r\n"
+			"Content-Length: 2\r\n\r\n{}",
 			true },
 		{ "/odd",
 			"HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 "
 			"GMT\r\nX-RateLimit-Limit: -1\r\n"
 			"X-RateLimit-Remaining: 1e3\r\nX-RateLimit-Reset: 99999999999999999999\r\n"
-			"Content-Length: 0\r\n\r\n",
+			"Date: soon\r\nContent-Length: 0\r\n\r\n",
 			true },
 		{ "/redirect", "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n", true },
 		{ "/partial", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", false },
@@ -213,6 +214,8 @@ static void an_answer_has_status_headers_and_body(void **state)
 	assert_int_equal(outcome.result.rate_limit, 100);
 	assert_int_equal(outcome.result.rate_remaining, 0);
 	assert_int_equal(outcome.result.rate_reset_s, 1773532800);
+	assert_int_equal(outcome.result.date_s, 1773532800);
+	assert_int_equal(outcome.result.step, FETCH_STEP_UNKNOWN);
 	assert_string_equal(outcome.body, "{}");
 }
 
@@ -229,6 +232,7 @@ static void absent_and_odd_headers_count_as_absent(void **state)
 		assert_int_equal(outcome.result.rate_limit, -1);
 		assert_int_equal(outcome.result.rate_remaining, -1);
 		assert_int_equal(outcome.result.rate_reset_s, -1);
+		assert_int_equal(outcome.result.date_s, 0);
 	}
 }
 
@@ -274,6 +278,7 @@ static void every_failure_has_its_kind(void **state)
 			fail_msg("%s: %d, %s", path, (int)outcome.result.failure, outcome.result.message);
 		if (outcome.result.failure == FETCH_OK)
 			continue;
+		assert_int_equal(outcome.result.step, FETCH_STEP_ANSWER);
 		assert_int_equal(outcome.result.status, 0);
 		assert_string_equal(outcome.body, "");
 		assert_non_null(strstr(outcome.result.message, rows[i].path));
@@ -289,7 +294,9 @@ static void nobody_listening_is_unreachable(void **state)
 
 	(void)state;
 	assert_int_equal(outcome.result.failure, FETCH_UNREACHABLE);
+	assert_int_equal(outcome.result.step, FETCH_STEP_CONNECT);
 	assert_int_equal(without_tls.result.failure, FETCH_UNREACHABLE);
+	assert_int_equal(without_tls.result.step, FETCH_STEP_TLS);
 }
 
 static void a_certificate_that_nobody_trusts_is_refused(void **state)
@@ -300,6 +307,7 @@ static void a_certificate_that_nobody_trusts_is_refused(void **state)
 	CLEANUP(outcome_done) struct outcome outcome = get_url(url);
 	peer_stop();
 	assert_int_equal(outcome.result.failure, FETCH_REFUSED);
+	assert_int_equal(outcome.result.step, FETCH_STEP_TLS);
 	assert_non_null(strstr(outcome.result.message, "certificate"));
 	assert_int_equal(peer_requests(), 0);
 }

@@ -226,6 +226,17 @@ static void every_kind_of_damage_is_noticed(void **state)
 	}
 }
 
+static void a_name_that_is_no_id_stays_out_of_the_message(void **state)
+{
+	static const char text[] = HEAD TAIL COURSES("\"\\u001b[2J\\u0085\\u007f\":{}");
+	struct manifest loaded = { 0 };
+	struct error problem = { 0 };
+
+	(void)state;
+	assert_int_equal(manifest_parse(&loaded, text, strlen(text), &problem), -EBADMSG);
+	assert_string_equal(problem.message, "course without an id: course: missing where an object is due");
+}
+
 static void nesting_without_end_is_damage(void **state)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(2000000);
@@ -288,6 +299,7 @@ int main(void)
 		SCRATCH_TEST(an_empty_manifest_is_a_good_one),
 		cmocka_unit_test(a_manifest_cut_at_any_byte_is_damaged),
 		cmocka_unit_test(every_kind_of_damage_is_noticed),
+		cmocka_unit_test(a_name_that_is_no_id_stays_out_of_the_message),
 		cmocka_unit_test(nesting_without_end_is_damage),
 		SCRATCH_TEST(a_missing_file_is_not_damage),
 		SCRATCH_TEST(what_is_no_file_is_damage),

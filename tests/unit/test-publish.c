@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -130,11 +132,55 @@ static void a_second_one_is_told_that_a_sync_is_running(void **state)
 
 	(void)state;
 	assert_int_equal(publish_open(&first, output, NULL), 0);
-	assert_int_equal(publish_open(&second, output, &problem), -EBUSY);
+	assert_int_equal(publish_open(&second, output, &problem), -EWOULDBLOCK);
 	assert_int_equal(problem.code, ERROR_SYNC_IN_PROGRESS);
 	publish_close(&second);
 	publish_close(&first);
 	assert_int_equal(publish_open(&third, output, NULL), 0);
+}
+
+static void who_holds_the_lock_for_a_moment_creates_nothing(void **state)
+{
+	struct publish brief = PUBLISH_INIT;
+	CLEANUP(publish_close) struct publish first = PUBLISH_INIT;
+	struct error problem = { 0 };
+
+	(void)state;
+	assert_int_equal(publish_open_briefly(&brief, output, &problem), -ENOENT);
+	assert_int_equal(problem.code, ERROR_OUTPUT);
+	publish_close(&brief);
+	assert_int_equal(scratch_count(), 0);
+	assert_int_equal(publish_open(&first, output, NULL), 0);
+	assert_int_equal(publish_open_briefly(&brief, output, &problem), -EWOULDBLOCK);
+	assert_int_equal(problem.code, ERROR_SYNC_IN_PROGRESS);
+	publish_close(&brief);
+}
+
+static void *open_in_thread(void *ret_result)
+{
+	CLEANUP(publish_close) struct publish publish = PUBLISH_INIT;
+
+	*(int *)ret_result = publish_open(&publish, output, NULL);
+	return NULL;
+}
+
+static void a_sync_waits_for_who_holds_the_lock_for_a_moment(void **state)
+{
+	struct publish brief = PUBLISH_INIT;
+	pthread_t thread;
+	int result = -1;
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "out", 0750), 0);
+	assert_int_equal(publish_open_briefly(&brief, output, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, open_in_thread, &result), 0);
+	while (faccessat(scratch_fd, "out/courses", F_OK, 0) < 0)
+		sched_yield();
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	publish_close(&brief);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(result, 0);
 }
 
 static void a_symlink_is_replaced_and_not_followed(void **state)
@@ -290,6 +336,8 @@ int main(void)
 		OUTPUT_TEST(what_is_not_committed_leaves_no_trace),
 		OUTPUT_TEST(leftovers_are_cleaned_and_nothing_else),
 		OUTPUT_TEST(a_second_one_is_told_that_a_sync_is_running),
+		OUTPUT_TEST(who_holds_the_lock_for_a_moment_creates_nothing),
+		OUTPUT_TEST(a_sync_waits_for_who_holds_the_lock_for_a_moment),
 		OUTPUT_TEST(a_symlink_is_replaced_and_not_followed),
 		OUTPUT_TEST(symlinks_for_our_own_files_are_refused),
 		OUTPUT_TEST(a_directory_in_the_way_costs_its_page_alone),

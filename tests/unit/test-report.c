@@ -93,6 +93,29 @@ static void the_first_hundred_errors_are_kept_and_all_are_counted(void **state)
 	assert_int_equal(strlen(json_string(json_get(first, "timestamp"))), TIME_TEXT_SIZE - 1);
 }
 
+static void what_ended_the_sync_is_kept_as_the_last_error(void **state)
+{
+	(void)state;
+	for (int before = 98; before <= 250; before++) {
+		CLEANUP(report_done) struct report report;
+		CLEANUP(json_freep) struct json *json = NULL;
+		const struct json *last = NULL;
+		struct error problem = { .code = ERROR_HEMERA_BAD_DATA, .message = "one of many" };
+
+		report_init(&report, JOB_ID);
+		for (int i = 0; i < before; i++)
+			report_add_error(&report, "course c", &problem);
+		problem = (struct error){ .code = ERROR_OUTPUT, .message = "the end" };
+		report_add_end(&report, "output", &problem);
+		json = report_to_json(&report);
+		JSON_FOREACH (item, json_get(json, "errors"))
+			last = item;
+		assert_string_equal(json_string(json_get(last, "message")), "the end");
+		assert_int_equal(json_count(json_get(json, "errors")), before < 100 ? before + 1 : 100);
+		assert_int_equal(json_integer(json_get(json, "errorsTotal"), 0), before + 1);
+	}
+}
+
 static void a_dry_run_lists_what_would_change(void **state)
 {
 	CLEANUP(report_done) struct report report;
@@ -132,6 +155,7 @@ int main(void)
 		cmocka_unit_test(a_running_report_has_begun_and_not_ended),
 		cmocka_unit_test(every_figure_has_its_member),
 		cmocka_unit_test(the_first_hundred_errors_are_kept_and_all_are_counted),
+		cmocka_unit_test(what_ended_the_sync_is_kept_as_the_last_error),
 		cmocka_unit_test(a_dry_run_lists_what_would_change),
 		cmocka_unit_test(a_report_can_be_released_twice),
 	};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -194,6 +196,43 @@ static void an_unfinished_request_makes_room_for_those_who_wait(void **state)
 	app_stop(&app);
 }
 
+/* One socket for both families, as ListenStream=3500 makes it. */
+static void an_address_is_that_of_its_own_family(void **state)
+{
+	struct sockaddr_in6 *v6;
+	struct sockaddr_in *v4;
+	struct app app;
+	char answer[4096];
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), both = 0;
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+
+	(void)state;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0) {
+		close(fd);
+		skip(); /* no IPv6 here */
+	}
+	app_start(&app, 8);
+	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
+	assert_answer(answer, "x-address: 127.0.0.1\r\n");
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
+	assert_int_equal(listen(fd, 8), 0);
+	app.address_length = sizeof(app.address);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&app.address, &app.address_length), 0);
+	server_listen(app.server, fd);
+	v6 = (struct sockaddr_in6 *)&app.address;
+	v6->sin6_addr = in6addr_loopback;
+	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
+	assert_answer(answer, "x-address: ::1\r\n");
+	v4 = (struct sockaddr_in *)&app.address;
+	*v4 = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = v6->sin6_port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	app.address_length = sizeof(*v4);
+	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
+	assert_answer(answer, "x-address: 127.0.0.1\r\n");
+	app_stop(&app);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -203,6 +242,7 @@ int main(void)
 		cmocka_unit_test(head_has_the_length_and_no_body),
 		cmocka_unit_test(request_ids_are_kept_when_well_formed),
 		cmocka_unit_test(an_unfinished_request_makes_room_for_those_who_wait),
+		cmocka_unit_test(an_address_is_that_of_its_own_family),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

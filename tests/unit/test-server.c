@@ -300,6 +300,7 @@ static void peers_are_told_apart(void **state)
 	app.address_length = sizeof(*address);
 	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
 	assert_answer(answer, "x-peer: unix\r\n");
+	assert_answer(answer, "x-address: \r\n");
 	unlink(path);
 	rmdir(directory);
 	app_stop(&app);

@@ -20,6 +20,7 @@
 #include "web/notice.h"
 #include "web/page.h"
 #include "web/site.h"
+#include "web/phrases.h"
 
 struct place {
 	char root[32];            /* removed in the end */
@@ -272,6 +273,7 @@ static void only_published_course_pages_are_found(void **state)
 
 static void the_notice_names_the_day_only_when_it_is_another(void **state)
 {
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
 	int64_t noon = 0, later = 0, next_day = 0;
 
 	(void)state;
@@ -281,16 +283,21 @@ static void the_notice_names_the_day_only_when_it_is_another(void **state)
 	assert_int_equal(
 		time_parse("2026-03-14T23:30:00.000Z", &next_day), 0); /* half past midnight in Berlin */
 
-	CLEANUP(mem_freep) char *de = notice_html(LANGUAGE_DE, true, noon, later);
+	CLEANUP(mem_freep)
+	char *de = notice_html(phrases, LANGUAGE_DE, &(struct notice_state){ true, noon, later });
 	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
-	CLEANUP(mem_freep) char *en = notice_html(LANGUAGE_EN, true, noon, later);
+	CLEANUP(mem_freep)
+	char *en = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ true, noon, later });
 	assert_string_equal(en, "<p class=\"status\">As of 13:05</p>");
-	CLEANUP(mem_freep) char *stale_de = notice_html(LANGUAGE_DE, false, noon, next_day);
+	CLEANUP(mem_freep)
+	char *stale_de = notice_html(phrases, LANGUAGE_DE, &(struct notice_state){ false, noon, next_day });
 	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
-	assert_non_null(strstr(stale_de, "14.3.2026, 13:05 Uhr"));
-	CLEANUP(mem_freep) char *stale_en = notice_html(LANGUAGE_EN, false, noon, next_day);
+	assert_non_null(strstr(stale_de, "14. März 2026, 13:05 Uhr"));
+	CLEANUP(mem_freep)
+	char *stale_en = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ false, noon, next_day });
 	assert_non_null(strstr(stale_en, "14 March 2026, 13:05"));
-	CLEANUP(mem_freep) char *unknown = notice_html(LANGUAGE_EN, false, 0, noon);
+	CLEANUP(mem_freep)
+	char *unknown = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ false, 0, noon });
 	assert_non_null(strstr(unknown, "known last"));
 }
 

@@ -293,6 +293,7 @@ static void a_manifest_that_cannot_be_saved_is_one_more_failure(void **state)
 	fixture_sync(REPORT_FAILED);
 	assert_int_equal(fixture_error.code, ERROR_OUTPUT);
 	assert_int_equal(fixture_report.consecutive_failures, 2);
+	assert_true(fixture_report.manifest_unsaved);
 	assert_true(fixture_report.last_success_ms == success_ms);
 }
 

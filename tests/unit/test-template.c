@@ -208,6 +208,9 @@ static void partials_get_a_context(void **state)
 		{ "a missing one in a branch not taken", "{{#if no}}{{> nope}}{{/if}}ok", NULL, "ok", NULL },
 		{ "a missing one", "\n {{> nope}}", NULL, NULL,
 			"page.hbs:2:2: there is no partial \"nope\"" },
+		{ "a computed name that is none is not told: it is data", "{{> (lookup . \"name\")}}",
+			"{\"name\":\"Ada\"}", NULL,
+			"page.hbs:1:1: there is no partial of the name that was computed" },
 		{ "endless recursion", "{{> self}}", NULL, NULL, "self.hbs:1:2: more than 50 partials" },
 		{ "two contexts", "{{> row a b}}", NULL, NULL, "page.hbs:1:1: a partial takes one context" },
 	};

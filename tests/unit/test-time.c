@@ -201,6 +201,31 @@ static void zones_that_do_not_exist_change_nothing(void **state)
 	assert_local(0, "1970-01-01 09:00 4");
 }
 
+static void mails_have_times_of_their_own_form(void **state)
+{
+	static const struct {
+		const char *zone, *instant, *text;
+	} rows[] = {
+		{ "Europe/Berlin", "2026-03-14T23:00:09.999Z", "Sun, 15 Mar 2026 00:00:09 +0100" },
+		{ "Europe/Berlin", "2026-07-01T10:00:00.000Z", "Wed, 01 Jul 2026 12:00:00 +0200" },
+		{ "America/St_Johns", "2026-01-02T02:00:00.000Z", "Thu, 01 Jan 2026 22:30:00 -0330" },
+		{ "Asia/Kathmandu", "2026-12-31T18:15:00.000Z", "Fri, 01 Jan 2027 00:00:00 +0545" },
+		{ "UTC", "1969-12-31T23:59:59.500Z", "Wed, 31 Dec 1969 23:59:59 +0000" },
+		{ "UTC", "9999-12-31T23:59:59.999Z", "Fri, 31 Dec 9999 23:59:59 +0000" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[TIME_MAIL_SIZE];
+		int64_t unix_ms;
+
+		assert_int_equal(time_zone_set(rows[i].zone), 0);
+		assert_int_equal(time_parse(rows[i].instant, &unix_ms), 0);
+		time_format_mail(unix_ms, text);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +235,7 @@ int main(void)
 		cmocka_unit_test(anything_else_is_refused),
 		cmocka_unit_test(clocks_tell_the_time),
 		cmocka_unit_test(local_times_follow_the_zone_and_its_summer_time),
+		cmocka_unit_test(mails_have_times_of_their_own_form),
 		cmocka_unit_test(zones_that_do_not_exist_change_nothing),
 	};
 

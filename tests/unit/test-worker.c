@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/smtp.h"
 #include "base/thread.h"
 #include "http/server.h"
 #include "sync/sync.h"
@@ -38,6 +39,8 @@ static struct {
 	bool no_threads;
 	enum error_code sync_code; /* 0: the sync succeeds */
 	unsigned syncs, refreshes;
+	unsigned mails;
+	bool is_unsaved;    /* what the sync did */
 	bool was_cancelled; /* the last job, when it ran */
 } fake;
 
@@ -124,6 +127,7 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 	if (fake.sync_code)
 		return error_fail(err, fake.sync_code, -EBUSY, "no sync now");
 	ret_report->status = REPORT_SUCCESS;
+	ret_report->manifest_unsaved = fake.is_unsaved;
 	if (options->dry_run)
 		return 0;
 	atomic_store(&options->progress->listed_at_ms, 1000);
@@ -153,6 +157,23 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 void sync_history_done(struct sync_history *history)
 {
 	json_free(history->last_report);
+}
+
+/* ---- base/smtp.h ---- */
+
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct error *err)
+{
+	(void)mail;
+	fake.mails++;
+	fake.was_cancelled = atomic_load(server->cancelled);
+	return fake.was_cancelled ? error_fail(err, ERROR_NOTIFY_FAILED, -ECANCELED, "cancelled") : 0;
+}
+
+int smtp_probe(const struct smtp_server *server, struct error *err)
+{
+	(void)server;
+	(void)err;
+	return 0;
 }
 
 /* ---- a worker and its callers ---- */
@@ -386,6 +407,69 @@ static void an_ended_sync_is_counted_and_a_dry_run_is_not(void **state)
 		"{result=\"failed\"} 1\naither_sync_runs_total{result=\"cancelled\"} 1\n");
 }
 
+static char operator_address[] = "operator@example.org", mail_server[] = "smtp://localhost";
+
+/* A sync whose end cannot be saved, which is to be mailed. */
+static void start_mail(struct place *place)
+{
+	place->config.notify.mail_to = operator_address;
+	place->config.notify.smtp_url = mail_server;
+	fake.is_unsaved = true;
+	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
+	run_job(place);
+	assert_non_null(place->worker->queue->started);
+}
+
+static void a_worker_does_not_leave_while_a_mail_is_under_way(void **state)
+{
+	struct place *place = *state;
+	struct server *server = worker_server(place->worker);
+	bool tick = false;
+
+	place->config.worker.idle_exit_s = 1;
+	worker_set_may_leave(place->worker, true);
+	server_every(server, 100, on_tick, &tick);
+	start_mail(place);
+	for (int ticks = 0; ticks < 25; ticks += tick) {
+		tick = false;
+		turn(place);
+		assert_true(server_is_running(server));
+	}
+	run_job(place);
+	assert_int_equal(fake.mails, 1);
+	while (server_is_running(server))
+		turn(place);
+}
+
+static void the_stop_cancels_a_mail_and_answers_those_that_wait(void **state)
+{
+	struct place *place = *state;
+
+	start_mail(place);
+	int second = ask(place, "POST /internal/test-mail", NULL);
+	worker_stop(place->worker);
+	assert_answer(place, second, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+	run_job(place);
+	assert_true(fake.was_cancelled);
+	assert_int_equal(fake.mails, 1);
+	assert_answer(
+		place, ask(place, "POST /internal/test-mail", NULL), "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+}
+
+static void a_mail_without_a_thread_is_an_error_and_the_next_one_is_sent(void **state)
+{
+	struct place *place = *state;
+
+	place->config.notify.mail_to = operator_address;
+	place->config.notify.smtp_url = mail_server;
+	fake.no_threads = true;
+	assert_answer(place, ask(place, "POST /internal/test-mail", NULL), "HTTP/1.1 500 ", "cannot start");
+	fake.no_threads = false;
+	int second = ask(place, "POST /internal/test-mail", NULL);
+	run_job(place);
+	assert_answer(place, second, "HTTP/1.1 200 ", "\"to\":\"operator@example.org\"");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -407,6 +491,12 @@ int main(void)
 			being_asked_for_figures_does_not_keep_an_idle_worker, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_ended_sync_is_counted_and_a_dry_run_is_not, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_worker_does_not_leave_while_a_mail_is_under_way, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_stop_cancels_a_mail_and_answers_those_that_wait, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_mail_without_a_thread_is_an_error_and_the_next_one_is_sent,
+			place_setup, place_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -34,7 +34,7 @@ struct worker_part worker = { .lock = PTHREAD_MUTEX_INITIALIZER };
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err)
 {
-	char now[TIME_TEXT_SIZE];
+	char now[TIME_TEXT_SIZE], success[TIME_TEXT_SIZE];
 	eventfd_t permit;
 
 	pthread_mutex_lock(&worker.lock);
@@ -51,6 +51,7 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	*ret_response = (struct workerclient_response){ .status = atomic_load(&worker.status) };
 	buf_init(&ret_response->body, 65536);
 	time_format(time_now_ms(), now);
+	time_format(time_now_ms() - atomic_load(&worker.success_age_s) * 1000LL, success);
 	if (strcmp(request->target, "/metrics") == 0) {
 		atomic_fetch_add(&worker.scrapes, 1);
 		snprintf(ret_response->content_type, sizeof(ret_response->content_type), "%s",
@@ -59,7 +60,9 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 		return 0;
 	}
 	if (ret_response->status == 200)
-		buf_printf(&ret_response->body, "{\"success\":true,\"data\":{\"fetchedAt\":\"%s\"}}", now);
+		buf_printf(&ret_response->body,
+			"{\"success\":true,\"data\":{\"fetchedAt\":\"%s\",\"lastSuccessTime\":\"%s\"}}", now,
+			success);
 	else
 		buf_append_text(
 			&ret_response->body, "{\"success\":false,\"error\":{\"message\":\"no Hemera\"}}");
@@ -131,6 +134,7 @@ int place_setup(void **state)
 	atomic_store(&worker.calls, 0);
 	atomic_store(&worker.scrapes, 0);
 	atomic_store(&worker.status, 200);
+	atomic_store(&worker.success_age_s, 0);
 	atomic_store(&worker.syncing, 0);
 	alarm(30);
 	*state = place;

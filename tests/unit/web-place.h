@@ -24,10 +24,11 @@ struct worker_part {
 	int permits, arrived; /* eventfds: one counts down, the other wakes the loop */
 	atomic_bool held;
 	atomic_uint calls;
-	atomic_uint scrapes;  /* of the calls, those for figures */
-	atomic_int status;    /* 0: cannot be reached */
-	atomic_int syncing;   /* what its figures say of aither_sync_in_progress */
-	pthread_mutex_t lock; /* guards the texts of the last call */
+	atomic_uint scrapes;      /* of the calls, those for figures */
+	atomic_int status;        /* 0: cannot be reached */
+	atomic_int success_age_s; /* how long ago it says that a sync has succeeded */
+	atomic_int syncing;       /* what its figures say of aither_sync_in_progress */
+	pthread_mutex_t lock;     /* guards the texts of the last call */
 	char target[128], prefer[64];
 	unsigned timeout_ms;
 };

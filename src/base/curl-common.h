@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_CURL_COMMON_H
+#define AITHER_BASE_CURL_COMMON_H
+
+/*
+ * Private to base/fetch.c and base/smtp.c: what every use of libcurl shares.
+ *
+ * Which certificates are trusted: those of the system (Debian: ca-certificates and
+ * /usr/local/share/ca-certificates), and those of the PEM file that SSL_CERT_FILE names, as with other
+ * programs on OpenSSL; for an operator with a private CA whose certificate is not to be trusted by the whole
+ * machine. A file that cannot be read fails every TLS connection with a sentence that names it.
+ */
+
+#include <curl/curl.h>
+
+/* A handle: TLS 1.2 or later with verification, no signals (but OpenSSL may raise SIGPIPE: block or ignore
+ * it, as base/thread does). NULL without memory or where libcurl lacks what is needed; curl_easy_cleanup
+ * frees it. */
+CURL *curl_common_easy(void);
+
+/* The multi handle; NULL without memory. curl_multi_cleanup frees it. */
+CURLM *curl_common_multi(void);
+
+#endif

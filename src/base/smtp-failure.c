@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/smtp-failure.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/smtp-dialog.h"
+#include "base/smtp.h"
+
+#define TEMPORARY_MAX 499 /* RFC 5321, 4.2.1: 4yz may succeed later, 5yz will not */
+
+/* What is not listed is a connection that broke, or a refusal if the server has said so. */
+static const struct {
+	CURLcode code;
+	int errnum;
+} kinds[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, -EHOSTUNREACH },
+	{ CURLE_COULDNT_CONNECT, -EHOSTUNREACH },
+	{ CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT },
+	{ CURLE_ABORTED_BY_CALLBACK, -ECANCELED },
+	{ CURLE_LOGIN_DENIED, -EACCES },
+	{ CURLE_USE_SSL_FAILED, -EPROTO },
+	{ CURLE_SSL_CONNECT_ERROR, -EPROTO },
+	{ CURLE_PEER_FAILED_VERIFICATION, -EPROTO },
+	{ CURLE_SSL_CERTPROBLEM, -EPROTO },
+	{ CURLE_SSL_CIPHER, -EPROTO },
+	{ CURLE_SSL_CACERT_BADFILE, -EPROTO },
+	{ CURLE_SSL_ISSUER_ERROR, -EPROTO },
+	{ CURLE_SSL_CRL_BADFILE, -EPROTO },
+	{ CURLE_SSL_INVALIDCERTSTATUS, -EPROTO },
+};
+
+static int kind_of(const struct smtp_failure *failure)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].code == failure->code)
+			return kinds[i].errnum;
+	return failure->dialog->refused_code ? -EREMOTEIO : -EHOSTUNREACH;
+}
+
+static int fail_connection(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	if (failure->connected)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EHOSTUNREACH,
+			"mail server %s closed the connection unexpectedly: %s; look into its log",
+			server->url, failure->reason);
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EHOSTUNREACH,
+		"mail server %s cannot be reached: %s; check [Notify] SMTPURL, and that the server runs",
+		server->url, failure->reason);
+}
+
+static int fail_timeout(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	unsigned seconds = (server->timeout_ms + 999) / 1000;
+	bool is_plain = strncmp(server->url, "smtp:", 5) == 0;
+
+	/* A server that expects TLS at once waits for us, as we wait for its greeting. */
+	if (failure->connected && failure->dialog->stage == SMTP_GREETING && is_plain)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
+			"mail server %s sent no greeting within %u s; if its port is one for TLS from the "
+			"start (465), write smtps:// in [Notify] SMTPURL",
+			server->url, seconds);
+	return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
+		"mail server %s did not %s within %u s; check [Notify] SMTPURL, a firewall, and the server's "
+		"log",
+		server->url, failure->connected ? "complete the mail" : "answer", seconds);
+}
+
+static int fail_encryption(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	bool is_plain = strncmp(server->url, "smtp:", 5) == 0;
+
+	if (failure->code == CURLE_USE_SSL_FAILED)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EPROTO,
+			"mail server %s offers no encryption (STARTTLS)%s%s, and nothing is sent over a "
+			"network without; "
+			"let it offer STARTTLS, or write smtps://host:465 in [Notify] SMTPURL if it has that",
+			server->url, failure->dialog->refused_code ? ": " : "",
+			failure->dialog->refused_code ? failure->dialog->reply : "");
+	if (failure->code == CURLE_SSL_CONNECT_ERROR)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EPROTO,
+			"mail server %s and this machine agree on no encryption: %s%s", server->url,
+			failure->reason,
+			is_plain ? "; look into its log"
+				 : "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] "
+				   "SMTPURL");
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EKEYREJECTED,
+		"mail server %s has a certificate that is not trusted: %s; let it have a valid one for the "
+		"name in [Notify] SMTPURL, or make a CA of your own known: update-ca-certificates(8)",
+		server->url, failure->reason);
+}
+
+static int fail_login(const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	const struct smtp_dialog *dialog = failure->dialog;
+
+	if (!dialog->refused_code)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
+			"mail server %s offers no login that aither has (AUTH PLAIN or LOGIN); ask its "
+			"operator, or "
+			"leave out [Notify] SMTPUser if it needs none",
+			server->url);
+	if (dialog->refused_code <= TEMPORARY_MAX)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
+			"mail server %s cannot check user and password at present: %s; try again later",
+			server->url, dialog->reply);
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
+		"mail server %s does not accept the user or the password: %s; check [Notify] SMTPUser, and "
+		"run "
+		"`aither set-secret smtp-password`",
+		server->url, dialog->reply);
+}
+
+/* What was refused, and what the operator can do about it. */
+static const struct {
+	const char *what, *remedy;
+} refusals[] = {
+	[SMTP_GREETING] = { "serves nobody at present", "look into its log" },
+	[SMTP_HELLO] = { "refuses this machine", "look into its log" },
+	[SMTP_STARTTLS] = { "refuses to encrypt", "look into its log" },
+	[SMTP_LOGIN] = { "refuses the login", "look into its log" },
+	[SMTP_SENDER] = { "refuses the sender",
+		"set [Notify] MailFrom to an address it accepts, and SMTPUser if it wants a login" },
+	[SMTP_RECIPIENT] = { "refuses every recipient", "correct [Notify] MailTo" },
+	[SMTP_MESSAGE] = { "refuses the mail", "look into its log" },
+	[SMTP_OTHER] = { "is not ready", "look into its log" },
+	[SMTP_GOODBYE] = { "is not ready", "look into its log" },
+};
+
+static int fail_refused(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	const struct smtp_dialog *dialog = failure->dialog;
+	bool is_temporary = dialog->refused_code <= TEMPORARY_MAX;
+	bool is_recipient = dialog->refused_stage == SMTP_RECIPIENT && dialog->refused[0];
+
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EREMOTEIO, "mail server %s %s: %s; %s", server->url,
+		refusals[dialog->refused_stage].what, is_recipient ? dialog->refused : dialog->reply,
+		is_temporary ? "it may take it later" : refusals[dialog->refused_stage].remedy);
+}
+
+int smtp_failure_describe(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
+{
+	switch (kind_of(failure)) {
+	case -ECANCELED:
+		return error_fail(
+			err, ERROR_NOTIFY_FAILED, -ECANCELED, "mail server %s: cancelled", server->url);
+	case -ETIMEDOUT:
+		return fail_timeout(failure, server, err);
+	case -EPROTO:
+		return fail_encryption(failure, server, err);
+	case -EACCES:
+		return fail_login(failure, server, err);
+	case -EREMOTEIO:
+		return fail_refused(failure, server, err);
+	default:
+		return fail_connection(failure, server, err);
+	}
+}
+
+void smtp_failure_refused(
+	const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err)
+{
+	if (dialog->refused[0])
+		error_fail(err, ERROR_NOTIFY_FAILED, 0,
+			"mail server %s refused some of the recipients: %s; correct [Notify] MailTo",
+			server->url, dialog->refused);
+	else
+		error_set(err, 0, "%s", "");
+}

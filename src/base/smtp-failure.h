@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_SMTP_FAILURE_H
+#define AITHER_BASE_SMTP_FAILURE_H
+
+/*
+ * Private to base/smtp.c: why a mail could not be sent, as a sentence that says what to do. The server's own
+ * words are in it where it has said something, the password never.
+ */
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct error;
+struct smtp_dialog;
+struct smtp_server;
+
+struct smtp_failure {
+	CURLcode code;      /* not CURLE_OK */
+	bool connected;     /* somebody has answered at the address */
+	const char *reason; /* libcurl's */
+	const struct smtp_dialog *dialog;
+};
+
+/* The errno as smtp.h has it. */
+int smtp_failure_describe(
+	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err);
+
+/* After success: leaves in err who of several recipients was refused, or nothing. */
+void smtp_failure_refused(
+	const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_SMTP_H
+#define AITHER_BASE_SMTP_H
+
+/*
+ * One mail, by libcurl to the operator's own mail server; blocks. smtps:// is TLS from the start, smtp://
+ * needs STARTTLS, certificates are verified (which CAs: see fetch.h), and user and password are sent inside
+ * TLS only; unless the host is this machine (localhost, 127.0.0.0/8, [::1]): there TLS is used if it is
+ * offered, and any certificate will do. A mail server that Debian installs has a self-signed one for another
+ * name; what does not leave the machine needs none, and a mail that says what is broken must not stay away
+ * because of it.
+ *
+ * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without. EHLO says base/host.h's name.
+ * A cancellation is seen within 100 ms, and within 2 s while the mail waits for its answer. Certificate, name
+ * and port are the operator's business: every sentence says which of them to mend.
+ */
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+struct error;
+
+struct smtp_server {
+	const char *url;              /* smtp://host[:port] or smtps://host[:port] */
+	const char *user, *password;  /* NULL: no AUTH */
+	unsigned timeout_ms;          /* whole call */
+	const atomic_bool *cancelled; /* may be NULL */
+};
+
+struct smtp_mail {
+	const char *from; /* bare address: the envelope's sender */
+	const char *to;   /* bare addresses, separated by commas */
+	const char *text; /* the whole message, CRLF; dots are stuffed here */
+	size_t length;
+};
+
+/* 0: the server has taken it for at least one recipient; err->message is then "", or a warning that names
+ * those it has refused. -EHOSTUNREACH: no connection, or it broke; -EPROTO: TLS, -EKEYREJECTED: the
+ * certificate, -EACCES: AUTH refused, -EREMOTEIO: the server refused it (its reply is in the sentence),
+ * -ETIMEDOUT, -ECANCELED; all with code ERROR_NOTIFY_FAILED and a sentence without the password. */
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct error *err);
+
+/* The same up to and with AUTH, then NOOP and QUIT: would a mail be taken? */
+int smtp_probe(const struct smtp_server *server, struct error *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_DOCTOR_H
+#define AITHER_CLI_DOCTOR_H
+
+/*
+ * The checks that `aither doctor` makes itself, for the worker's sandbox shows neither systemd nor other
+ * processes. All add to `checks` (base/check.h), change nothing, and need no privilege; what only root can
+ * see is skipped for others.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/units.h"
+
+struct config;
+struct json;
+
+/* What systemd says. `managed`: the daemon that is asked is that of the units; else (--listen, another
+ * Socket, no systemd) nothing about units applies. */
+struct doctor_units {
+	struct unit web_socket, worker_socket, timer, web, worker, sync;
+	struct unit others[8]; /* instances of aither-sync@.timer */
+	size_t other_count;
+	bool known, managed;
+};
+
+void doctor_units_read(struct doctor_units *ret_units, const struct config *config);
+
+/* aither.socket, aither-worker.socket, timer, services. */
+void doctor_units_check(const struct doctor_units *units, const struct config *config, struct json *checks);
+
+/* port: who holds an address that aither.socket should have. */
+void doctor_port_check(const struct doctor_units *units, struct json *checks);
+
+/* credentials, sync-token: what is stored in one of `directories` (NULL-terminated; doctor_credstores), what
+ * `loaded` (an array of names) says that the worker has of it, and what came after its unit was started. */
+extern const char *const doctor_credstores[];
+void doctor_stored_check(const struct doctor_units *units, const char *const *directories,
+	const struct json *loaded, struct json *checks);
+
+/* restart: daemons that were started before a file of theirs was changed. */
+void doctor_changed_check(const struct doctor_units *units, struct json *checks);
+
+#endif

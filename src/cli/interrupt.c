@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/interrupt.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/command.h"
+
+static void add(sigset_t *signals, int signal_number)
+{
+	struct sigaction action;
+
+	if (sigaction(signal_number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+		sigaddset(signals, signal_number);
+}
+
+void interrupt_open(struct interrupt *interrupt, unsigned sets)
+{
+	static const int of_terminal[] = { SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	add(&signals, SIGINT);
+	for (size_t i = 0; i < ARRAY_SIZE(of_terminal) && (sets & INTERRUPT_OF_TERMINAL); i++)
+		add(&signals, of_terminal[i]);
+	interrupt->fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (interrupt->fd < 0)
+		return;
+	if (sets & INTERRUPT_NO_STOP)
+		sigaddset(&signals, SIGTSTP);
+	sigprocmask(SIG_BLOCK, &signals, &interrupt->before);
+}
+
+void interrupt_close(struct interrupt *interrupt)
+{
+	if (interrupt->fd < 0)
+		return;
+	sigprocmask(SIG_SETMASK, &interrupt->before, NULL);
+	file_closep(&interrupt->fd);
+	interrupt->fd = -1;
+}
+
+int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms)
+{
+	struct pollfd waits[] = { { .fd = interrupt->fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+	struct signalfd_siginfo info;
+	int count;
+
+	do
+		count = poll(waits, ARRAY_SIZE(waits), timeout_ms);
+	while (count < 0 && errno == EINTR); /* stopped and continued */
+	if (count <= 0 || !waits[0].revents)
+		return 0;
+	return read(interrupt->fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+int interrupt_leave(struct interrupt *interrupt, int signal_number)
+{
+	if (signal_number != SIGINT) {
+		interrupt_close(interrupt);
+		raise(signal_number);
+	}
+	return COMMAND_INTERRUPTED;
+}

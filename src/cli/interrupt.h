@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_INTERRUPT_H
+#define AITHER_CLI_INTERRUPT_H
+
+/*
+ * Ctrl-C and its like as something that a command waits for, so that it can leave the terminal as it found
+ *it:
+ *
+ *	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
+ *
+ *	interrupt_open(&interrupt, INTERRUPT_OF_TERMINAL);
+ *	while (...)
+ *		if ((signal_number = interrupt_wait(&interrupt, fd, timeout_ms)) > 0) ...
+ *	return interrupt_leave(&interrupt, signal_number);
+ *
+ * The signals are blocked meanwhile. One that was ignored stays so, as nohup(1) wants it.
+ */
+
+#include <signal.h>
+
+enum interrupt_set {               /* beside SIGINT, to be added up: */
+	INTERRUPT_OF_TERMINAL = 1, /* SIGTERM, SIGHUP, SIGQUIT, and SIGWINCH, which ends nothing */
+	INTERRUPT_NO_STOP = 2,     /* Ctrl-Z has to wait until the end */
+};
+
+struct interrupt {
+	int fd; /* owned; -1: not open */
+	sigset_t before;
+};
+
+#define INTERRUPT_INIT    \
+	{                 \
+		.fd = -1, \
+	}
+
+/* `sets`: of enum interrupt_set, 0 for SIGINT alone. Where it fails (no descriptor left) the signals do what
+ * they do without. */
+void interrupt_open(struct interrupt *interrupt, unsigned sets);
+void interrupt_close(struct interrupt *interrupt); /* for CLEANUP; the signals do again what they did */
+
+/* Waits until `fd` (-1: none) can be read, a signal comes or the time is over (-1: never). Returns the
+ * signal's number; 0: no signal. */
+int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms);
+
+/* What the program returns after SIGINT: COMMAND_INTERRUPTED. Another signal ends it here, as it would have.
+ */
+int interrupt_leave(struct interrupt *interrupt, int signal_number);
+
+#endif

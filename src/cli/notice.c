@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/command.h"
+
+#include <stdio.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/workerclient.h"
+#include "cli/answer.h"
+#include "cli/words.h"
+
+#define CALL_TIMEOUT_MS 120000 /* a mail server may take its time; the worker gives up before */
+
+enum { JSON = 1 };
+static const char *const SWITCHES[] = { "--json", NULL };
+
+typedef void trial_print(const struct json *data);
+
+/* Owned, harmless. */
+static char *text_of(const struct json *data, const char *name)
+{
+	return words_harmless(json_string(json_get(data, name)) ?: "?");
+}
+
+static void print_mail(const struct json *data)
+{
+	CLEANUP(mem_freep) char *to = text_of(data, "to");
+	CLEANUP(mem_freep) char *server = text_of(data, "server");
+	CLEANUP(mem_freep) char *id = text_of(data, "messageId");
+
+	printf("%s has taken a mail to %s, Message-ID %s\n", server, to, id);
+	puts("if it does not arrive, look into that server's log");
+	fflush(stdout);
+	if (json_get(data, "warning")) { /* some of several recipients were refused */
+		CLEANUP(mem_freep) char *warning = text_of(data, "warning");
+
+		command_complain("%s", warning);
+	}
+}
+
+static void print_item(const struct json *data)
+{
+	CLEANUP(mem_freep) char *endpoint = text_of(data, "endpoint");
+	CLEANUP(mem_freep) char *uuid = text_of(data, "uuid");
+
+	printf("%s has taken an item, uuid %s\n", endpoint, uuid);
+}
+
+/* Has the worker try out a notice in its own sandbox, with the credentials that it has. */
+static int try_out(const struct workerclient_request *request, int argc, char **argv, trial_print *print)
+{
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	struct error err = { 0 };
+	unsigned switches;
+	int exit_code;
+
+	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
+		return exit_code;
+	if (answer_call(request, &answer, &err) < 0)
+		return command_fail(switches & JSON, &err);
+	if (switches & JSON)
+		answer_print_json(answer.envelope);
+	else if (answer.code)
+		answer_complain(&answer);
+	else
+		print(answer.data);
+	return answer_exit_code(&answer);
+}
+
+int command_test_mail(const struct config *config, int argc, char **argv)
+{
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "POST",
+		.target = "/internal/test-mail",
+		.timeout_ms = CALL_TIMEOUT_MS };
+
+	return try_out(&request, argc, argv, print_mail);
+}
+
+int command_test_rollbar(const struct config *config, int argc, char **argv)
+{
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "POST",
+		.target = "/internal/test-rollbar",
+		.timeout_ms = CALL_TIMEOUT_MS };
+
+	return try_out(&request, argc, argv, print_item);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/port.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define TABLE_SIZE_MAX (16 << 20) /* 150 bytes for each socket: 100 000 of them */
+#define STATE_LISTEN 0x0a         /* TCP_LISTEN of the kernel's tcp_states.h */
+#define V4_SIZE 4
+#define V6_SIZE 16
+
+/* ---- addresses ---- */
+
+static bool port_parse_number(const char *text, uint16_t *ret_port)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long port = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
+
+	if (text[digits] != '\0' || port == 0 || port > UINT16_MAX)
+		return false;
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+int port_parse(const char *text, struct port_address *ret_address)
+{
+	struct port_address address = { .v6 = *text == '[' };
+	const char *colon = strrchr(text, ':');
+	size_t brackets = address.v6 ? 1 : 0;
+
+	if (!colon) {
+		address.v6 = true; /* [::], which takes IPv4 as well */
+		if (!port_parse_number(text, &address.port))
+			return -EINVAL;
+		*ret_address = address;
+		return 0;
+	}
+	if (colon - text < 2 || (address.v6 && colon[-1] != ']'))
+		return -EINVAL;
+	CLEANUP(mem_freep)
+	char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
+	if (inet_pton(address.v6 ? AF_INET6 : AF_INET, host, address.bytes) != 1 ||
+		!port_parse_number(colon + 1, &address.port))
+		return -EINVAL;
+	*ret_address = address;
+	return 0;
+}
+
+bool port_is_loopback(const struct port_address *address)
+{
+	static const unsigned char one[V6_SIZE] = { [V6_SIZE - 1] = 1 };
+
+	return address->v6 ? memcmp(address->bytes, one, V6_SIZE) == 0 : address->bytes[0] == 127;
+}
+
+static bool port_is_any(const struct port_address *address)
+{
+	static const unsigned char zero[V6_SIZE];
+
+	return memcmp(address->bytes, zero, address->v6 ? V6_SIZE : V4_SIZE) == 0;
+}
+
+/* A socket on all IPv6 addresses takes the IPv4 ones as well, unless it is told not to; that does not stand
+ * in the table. */
+static bool port_collides(const struct port_address *held, const struct port_address *wanted)
+{
+	if (held->port != wanted->port)
+		return false;
+	if (held->v6 != wanted->v6)
+		return port_is_any(held->v6 ? held : wanted);
+	return port_is_any(held) || port_is_any(wanted) ||
+	       memcmp(held->bytes, wanted->bytes, held->v6 ? V6_SIZE : V4_SIZE) == 0;
+}
+
+/* ---- the kernel's table ---- */
+
+/* Groups of eight hexadecimal digits, each a word in this machine's order: "0100007F" is 127.0.0.1 on a
+ * little-endian one. */
+static bool port_read_words(const char *digits, size_t words, unsigned char *ret_bytes)
+{
+	for (size_t i = 0; i < words; i++) {
+		char group[9];
+		uint32_t word;
+
+		memcpy(group, digits + 8 * i, 8);
+		group[8] = '\0';
+		if (strspn(group, "0123456789ABCDEF") != 8)
+			return false;
+		word = (uint32_t)strtoul(group, NULL, 16);
+		memcpy(ret_bytes + 4 * i, &word, 4);
+	}
+	return true;
+}
+
+struct row {
+	struct port_address local;
+	unsigned state;
+	uid_t uid;
+	uint64_t inode;
+};
+
+/* "   0: 0100007F:0DAC 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0   0 12345 1 ..." */
+static bool port_read_row(const char *line, bool v6, struct row *ret_row)
+{
+	struct row row = { .local.v6 = v6 };
+	char address[33];
+	unsigned port, uid;
+
+	if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %2x %*x:%*x %*x:%*x %*x %u %*u %" SCNu64,
+		    address, &port, &row.state, &uid, &row.inode) != 5 ||
+		strlen(address) != (v6 ? 32 : 8))
+		return false;
+	row.local.port = (uint16_t)port;
+	row.uid = uid;
+	if (!port_read_words(address, v6 ? 4 : 1, row.local.bytes))
+		return false;
+	*ret_row = row;
+	return true;
+}
+
+bool port_search(
+	const char *text, bool v6, const struct port_address *wanted, uint64_t *ret_inode, uid_t *ret_uid)
+{
+	while (text && *text) {
+		const char *end = strchr(text, '\n');
+		struct row row;
+
+		if (port_read_row(text, v6, &row) && row.state == STATE_LISTEN &&
+			port_collides(&row.local, wanted)) {
+			*ret_inode = row.inode;
+			*ret_uid = row.uid;
+			return true;
+		}
+		text = end ? end + 1 : NULL;
+	}
+	return false;
+}
+
+/* ---- its process ---- */
+
+static void port_closedirp(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+/* Does /proc/PID/fd have the socket? No for a process that we may not look into. */
+static bool port_process_has(const char *pid, const char *wanted)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
+	CLEANUP(port_closedirp) DIR *stream = opendir(path);
+	const struct dirent *item;
+
+	while (stream && (item = readdir(stream)) != NULL) {
+		char target[64];
+		ssize_t length = readlinkat(dirfd(stream), item->d_name, target, sizeof(target) - 1);
+
+		if (length <= 0)
+			continue;
+		target[length] = '\0';
+		if (strcmp(target, wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void port_read_name(const char *pid, char ret_name[static PORT_NAME_SIZE])
+{
+	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
+	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, ret_name, PORT_NAME_SIZE - 1);
+
+	ret_name[length > 0 ? length : 0] = '\0';
+	ret_name[strcspn(ret_name, "\n")] = '\0';
+}
+
+/* The first of those that share it: usually the one that made it, which has the smallest number. */
+static void port_find_process(uint64_t inode, struct port_holder *holder)
+{
+	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
+	CLEANUP(port_closedirp) DIR *stream = opendir("/proc");
+	const struct dirent *item;
+
+	while (stream && (item = readdir(stream)) != NULL) {
+		if (!isdigit((unsigned char)item->d_name[0]) || !port_process_has(item->d_name, wanted))
+			continue;
+		holder->pid = (pid_t)strtol(item->d_name, NULL, 10);
+		port_read_name(item->d_name, holder->name);
+		return;
+	}
+}
+
+/* The files of proc have no size that fstat would tell. */
+static void port_read_table(const char *path, struct buf *content)
+{
+	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char chunk[16384];
+	ssize_t length;
+
+	while (fd >= 0 && (length = read(fd, chunk, sizeof(chunk))) > 0)
+		if (buf_append(content, chunk, (size_t)length) < 0)
+			return;
+}
+
+bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder)
+{
+	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
+	struct port_holder holder = { 0 };
+	uint64_t inode;
+
+	for (int v6 = 0; v6 <= 1; v6++) {
+		CLEANUP(buf_done) struct buf content = BUF_INIT(TABLE_SIZE_MAX);
+
+		port_read_table(tables[v6], &content);
+		if (!port_search(buf_text(&content), v6, wanted, &inode, &holder.uid))
+			continue;
+		port_find_process(inode, &holder);
+		*ret_holder = holder;
+		return true;
+	}
+	return false;
+}

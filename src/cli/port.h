@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_PORT_H
+#define AITHER_CLI_PORT_H
+
+/*
+ * Who listens on a TCP address of this machine? From /proc/net/tcp and tcp6 (proc_pid_net(5)), and the
+ * descriptors of all processes, which only root can see.
+ *
+ *	if (port_parse("127.0.0.1:3500", &wanted) == 0 && port_find_holder(&wanted, &holder)) ...
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PORT_NAME_SIZE 64 /* /proc/PID/comm has at most 15 characters, but some kernel threads */
+
+struct port_address {
+	bool v6;
+	unsigned char bytes[16]; /* network order; IPv4: the first four */
+	uint16_t port;
+};
+
+struct port_holder {
+	uid_t uid;
+	pid_t pid;                 /* 0: nobody whom we may see */
+	char name[PORT_NAME_SIZE]; /* of the program, when there is a pid */
+};
+
+/* "127.0.0.1:3500", "[::1]:3500" or "3500" (then all addresses), as systemd.socket(5) has them. -EINVAL: not
+ * an address of TCP. */
+int port_parse(const char *text, struct port_address *ret_address);
+bool port_is_loopback(const struct port_address *address);
+
+/* The socket in the text of /proc/net/tcp or tcp6 (`v6`) that keeps `wanted` from being bound: the same
+ * address and port, or the same port where one of both is all addresses. False: none. */
+bool port_search(
+	const char *text, bool v6, const struct port_address *wanted, uint64_t *ret_inode, uid_t *ret_uid);
+
+bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_UNITS_H
+#define AITHER_CLI_UNITS_H
+
+/*
+ * What systemd says about units, asked over the system bus (org.freedesktop.systemd1(5)); nothing is changed,
+ * and no privilege is needed. The only place that knows sd-bus.
+ *
+ *	CLEANUP(units_freep) struct units *units = units_open();     NULL: no systemd or no bus
+ *	struct unit socket;
+ *	units_read(units, "aither.socket", &socket);                 NULL is accepted: all "unknown"
+ *	if (unit_is_known(&socket)) ...
+ *
+ * All that is asked over one connection takes at most UNITS_TIMEOUT_MS together: who looks for what is wrong
+ * must not hang with it. What was not answered by then is unknown.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct units;
+
+#define UNITS_TIMEOUT_MS 2000
+#define UNITS_NAME_SIZE 256 /* systemd's own limit, NUL included */
+#define UNITS_WORD_SIZE 24  /* the longest, "start-limit-hit" and "enabled-runtime", have 15 */
+#define UNITS_LISTEN_MAX 16 /* addresses of a socket unit; aither.socket has two */
+#define UNITS_ADDRESS_SIZE 128
+
+struct unit {
+	char name[UNITS_NAME_SIZE];
+	char load[UNITS_WORD_SIZE];   /* loaded, not-found, bad-setting, error, masked; "unknown" */
+	char active[UNITS_WORD_SIZE]; /* active, inactive, failed, activating, deactivating...; "unknown" */
+	char sub[UNITS_WORD_SIZE];    /* listening, running, waiting, dead...; "unknown" */
+	char file[UNITS_WORD_SIZE];   /* enabled, disabled, static, masked...; "": no file; "unknown" */
+	char result[UNITS_WORD_SIZE]; /* success, exit-code, signal, resources...; "": has none */
+	int64_t active_since_ms;      /* wall clock; when it last became active; 0: never, or not known */
+	int64_t started_ms;           /* services: when the main process was last started; 0 likewise */
+	int64_t next_ms;              /* timers: next run, the random delay included; 0: none is planned */
+	int64_t last_ms;              /* timers: last run; 0: none */
+	int64_t delay_max_ms;         /* timers: RandomizedDelaySec; 0: none */
+	uint32_t main_pid;            /* services; 0: not running */
+	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
+	size_t listen_count;
+};
+
+struct units *units_open(void); /* owned */
+void units_freep(struct units **units);
+
+/* Fills all of *ret_unit, also for a unit that does not exist (load "not-found"). */
+void units_read(struct units *units, const char *name, struct unit *ret_unit);
+
+/* Units in memory (active, failed or needed) whose names match the shell pattern, "aither-sync@*.timer"; at
+ * most `max`. Returns how many. */
+size_t units_find(struct units *units, const char *pattern, struct unit *ret_units, size_t max);
+
+/* Has systemd answered? */
+bool unit_is_known(const struct unit *unit);
+bool unit_is_installed(const struct unit *unit); /* known, and there is such a unit */
+bool unit_is_active(const struct unit *unit);
+bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at least until it is restarted */
+
+/* Appends what a person wants to know in a few words: "listening, enabled", "failed (exit-code), disabled",
+ * "not installed", "unknown". */
+void unit_describe(struct buf *out, const struct unit *unit);
+
+#endif

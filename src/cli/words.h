@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_WORDS_H
+#define AITHER_CLI_WORDS_H
+
+/*
+ * Numbers, ages and foreign text as words for a person. All strings returned are owned.
+ */
+
+#include <stdint.h>
+#include <stdio.h>
+
+char *words_count(int64_t count, const char *one, const char *many); /* "1 page", "12 pages" */
+
+/* A span in its largest fitting unit, rounded down: "90 s", "12 min", "5 h", "3 days". */
+char *words_span(int64_t seconds);
+
+/* What others wrote (Hemera, a mail server, a file's name) is no command for the terminal: control
+ * characters, those of C1 in UTF-8 included, become '?'. */
+char *words_harmless(const char *text);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "hemera/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/fetch.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "hemera/client.h"
+#include "hemera/reply.h"
+
+#define PROBE_PATH "/api/service/courses?limit=1&offset=0"
+
+struct probe {
+	const char *url;
+	struct hemera_probe *found;
+	struct error *err;
+};
+
+static void probe_wipe(char **header)
+{
+	if (*header)
+		explicit_bzero(*header, strlen(*header));
+	free(*header);
+}
+
+static enum hemera_probe_end probe_end_of_failure(enum fetch_step step)
+{
+	switch (step) {
+	case FETCH_STEP_NAME:
+		return HEMERA_PROBE_NO_ADDRESS;
+	case FETCH_STEP_CONNECT:
+		return HEMERA_PROBE_NO_CONNECTION;
+	case FETCH_STEP_TLS:
+		return HEMERA_PROBE_NO_TLS;
+	case FETCH_STEP_UNKNOWN:
+	case FETCH_STEP_ANSWER:
+		break;
+	}
+	return HEMERA_PROBE_NO_ANSWER;
+}
+
+/* A 403 in HTML is a proxy's or a portal's, which never looked at the key. */
+static enum hemera_probe_end probe_end_of_answer(const struct fetch_result *result, const struct reply *reply)
+{
+	if (reply->verdict == REPLY_DATA)
+		return HEMERA_PROBE_OK;
+	if (result->status == 401 || (result->status == 403 && reply->is_hemera))
+		return HEMERA_PROBE_KEY_REFUSED;
+	if (result->status == 429)
+		return HEMERA_PROBE_LIMITED;
+	if (result->status >= 500 || reply->is_hemera)
+		return HEMERA_PROBE_BROKEN;
+	return HEMERA_PROBE_NOT_HEMERA;
+}
+
+/* fetch says "URL without query: reason"; whoever asked knows the URL. */
+static const char *probe_reason(const char *url, const char *message)
+{
+	size_t length = strcspn(url, "?");
+
+	return strncmp(message, url, length) == 0 && strncmp(message + length, ": ", 2) == 0
+		       ? message + length + 2
+		       : message;
+}
+
+static void probe_on_result(void *arg, struct fetch_result *result)
+{
+	struct probe *probe = arg;
+	CLEANUP(reply_done) struct reply reply = { 0 };
+
+	reply_read(result, HEMERA_LIST_BODY_MAX, &reply, probe->err);
+	if (result->failure != FETCH_OK && probe->err)
+		error_fail(probe->err, probe->err->code, probe->err->errnum, "%s",
+			probe_reason(probe->url, result->message));
+	probe->found->end = result->failure == FETCH_OK ? probe_end_of_answer(result, &reply)
+							: probe_end_of_failure(result->step);
+	if (result->date_s) {
+		probe->found->has_clock = true;
+		probe->found->clock_ahead_s = time_now_ms() / 1000 - result->date_s;
+	}
+}
+
+void hemera_probe(
+	const struct hemera_probe_options *options, struct hemera_probe *ret_probe, struct error *err)
+{
+	const struct fetch_options fetch_options = {
+		.connections_max = 1,
+		.connect_timeout_ms = options->connect_timeout_ms,
+		.request_timeout_ms = options->timeout_ms,
+	};
+	CLEANUP(fetch_freep) struct fetch *fetch = NULL;
+	CLEANUP(probe_wipe)
+	char *key_header = options->key ? mem_printf("X-API-Key: %s", options->key) : NULL;
+	CLEANUP(mem_freep) char *url = mem_printf("%s%s", options->origin, PROBE_PATH);
+	const char *const headers[] = { "Accept: application/json", key_header, NULL };
+	const struct fetch_request request = {
+		.url = url, .headers = headers, .body_max = HEMERA_LIST_BODY_MAX
+	};
+	struct hemera_probe found = { .end = HEMERA_PROBE_NO_ANSWER };
+	struct probe probe = { url, &found, err };
+	uint64_t began_ms = time_mono_ms();
+
+	if (fetch_new(&fetch, &fetch_options, err) == 0) {
+		fetch_add(fetch, &request, probe_on_result, &probe);
+		fetch_run(fetch, began_ms + options->timeout_ms, options->cancelled);
+	}
+	found.took_ms = (unsigned)(time_mono_ms() - began_ms);
+	*ret_probe = found;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_NOTIFY_INCIDENT_H
+#define AITHER_NOTIFY_INCIDENT_H
+
+/*
+ * When the operator gets a mail, and which. Pure: state and report in, state out; nothing is sent here.
+ *
+ * The state is a JSON object that the manifest keeps as "incident" (NULL: nothing is wrong and nothing is
+ * waiting), so it survives restarts:
+ *
+ *	{"openedAt", "messageId", "mailedAt", "mails":2,              the failures in a row
+ *	 "due":{"kind":"failure","messageId"},                        the mail about them that waits
+ *	 "withdrawn":{"kind","messageId","openedAt"},                 one that the last sync made untrue
+ *	 "courses":[{"entity":"course c1","partials":3,"told":true}], what keeps syncs partial, and the
+ *	 "coursesMessageId"}                                          mail that waits ("told" is false)
+ *
+ *	state = incident_advance(state, &sync);     at the end of every sync, saved with the manifest
+ *	incident_due(state, &notice), send it;      whenever there is time, also after a restart
+ *	state = incident_sent(state, id, now_ms);   the mail server has taken it
+ *
+ * Two mails may be due at once, about failures and about courses; incident_due gives one after the other.
+ *
+ * A mail that could not be sent stays due, and is dropped when what it says is no longer true: a failure or a
+ * reminder when a sync succeeds (then a recovery takes the reminder's place), a recovery when the next sync
+ * fails, for which the old incident goes on. Between sending and storing that, the process may die: then the
+ * mail is sent again with the same Message-ID, which mail programs show once. Or a sync may end: a mail that
+ * it has dropped can be noted as sent until the next one ends, and what follows from it becomes due.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json;
+
+/* Between two mails about the same failures, half an hour less than a day: a daily timer's syncs do not end a
+ * day apart to the second, and a mail every other day would be too few. */
+#define INCIDENT_PAUSE_MS INT64_C(84600000)
+#define INCIDENT_COURSES_MAX 100     /* as many as a report names */
+#define INCIDENT_MESSAGE_ID_SIZE 320 /* "<uuid@host>", host of at most 253 bytes */
+
+enum incident_kind {
+	INCIDENT_FAILURE,  /* FailureThreshold failed syncs in a row */
+	INCIDENT_REMINDER, /* it still lasts, INCIDENT_PAUSE_MS after the last mail */
+	INCIDENT_RECOVERY, /* a sync succeeded after a mail about failures */
+	INCIDENT_COURSES,  /* FailureThreshold partial syncs in a row name the same course */
+	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/notices.h */
+	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by worker/alert.h */
+	INCIDENT_TEST,     /* aither test-mail */
+	INCIDENT_KINDS
+};
+
+struct incident_sync {             /* a sync that has ended; all borrowed */
+	const struct json *report; /* sync/report.h, as in the API */
+	unsigned consecutive_failures, threshold;
+	bool cancelled;   /* SHUTTING_DOWN: says nothing about health */
+	const char *host; /* for Message-IDs */
+	int64_t now_ms;
+};
+
+struct incident_notice {
+	enum incident_kind kind;
+	char message_id[INCIDENT_MESSAGE_ID_SIZE];
+	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the incident's first mail, "" for the first itself */
+};
+
+/* The state after that sync; owned, NULL: none. `state` stays the caller's. State that makes no sense (an
+ * editor was at it) counts as none. */
+struct json *incident_advance(const struct json *state, const struct incident_sync *sync);
+
+bool incident_due(const struct json *state, struct incident_notice *ret_notice);
+
+/* The state when the mail with that id has been sent; as before when no such mail was due. Owned. */
+struct json *incident_sent(const struct json *state, const char *message_id, int64_t now_ms);
+
+const char *incident_kind_name(enum incident_kind kind); /* "failure" */
+
+/* A new "<uuid@host>". */
+void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_ID_SIZE]);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_NOTIFY_MESSAGE_H
+#define AITHER_NOTIFY_MESSAGE_H
+
+/*
+ * The text of a mail to the operator, ready for SMTP (RFC 5322, CRLF, lines of at most 998 bytes): From, To,
+ * Date, Message-ID, In-Reply-To and References, Subject (RFC 2047 where it is not ASCII), Auto-Submitted,
+ * MIME headers, X-Aither-Job, and a text/plain UTF-8 body (quoted-printable) that says what happened, since
+ * when, the last errors with a remedy for each code, and the commands that tell more. No header can be
+ * injected by anything that comes from Hemera: control characters become spaces. No secret and nothing of a
+ * participant is in it: errors name entities and codes, and their messages are made so.
+ */
+
+#include <stdint.h>
+
+#include "notify/incident.h"
+
+struct buf;
+struct json;
+
+#define MESSAGE_SIZE_MAX (256 << 10) /* 100 errors of 1 KiB, and the rest */
+#define MESSAGE_ERRORS_MAX 10        /* in the body; the report has more */
+
+struct message {
+	const struct incident_notice *notice;
+	const char *from, *to; /* bare addresses; `to`: several, separated by commas */
+	const char *host;      /* where aither runs */
+	const struct json
+		*report; /* of the last sync; NULL for a test mail; of INCIDENT_SCHEDULE: its errors */
+	const struct json *state; /* of the incident; NULL where there is none */
+	unsigned consecutive_failures;
+	int64_t last_success_ms, now_ms; /* last_success_ms 0: never */
+};
+
+void message_write(
+	struct buf *out, const struct message *message); /* appends; overflow shows in the buffer */
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "notify/mime.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/json-text.h"
+#include "base/mem.h"
+
+#define LINE_MAX_FOLDED 78   /* RFC 5322, 2.1.1: should */
+#define LINE_MAX_ENCODED 76  /* RFC 2047, 2, and RFC 2045, 6.7: must */
+#define WORD_MAX 900         /* RFC 5322: a line has 998 bytes at most, and only spaces can break it */
+#define TEXT_MAX (256 << 10) /* of one header; the line of an error has 2 KiB */
+
+static const char ENCODED_BEGIN[] = "=?UTF-8?Q?", ENCODED_END[] = "?=";
+
+/* Also what some programs take for the end of a line: U+0085, U+2028, U+2029. */
+static bool mime_is_control(int32_t character)
+{
+	return character < ' ' || (character >= 0x7f && character < 0xa0) || character == 0x2028 ||
+	       character == 0x2029;
+}
+
+void mime_clean(struct buf *out, const char *text)
+{
+	const char *at = text, *end = text + strlen(text);
+
+	while (at < end) {
+		const char *begin = at;
+		int32_t character = json_text_utf8(&at, end);
+
+		if (character < 0)
+			buf_append_text(out, "\xef\xbf\xbd");
+		else if (mime_is_control(character))
+			buf_append_char(out, ' ');
+		else
+			buf_append(out, begin, (size_t)(at - begin));
+	}
+}
+
+static void mime_fold(struct buf *out, const char *name, const char *text)
+{
+	size_t column = strlen(name) + 1;
+	bool first = true;
+
+	buf_printf(out, "%s:", name);
+	for (const char *word = text + strspn(text, " "); *word; word += strspn(word, " ")) {
+		size_t length = strcspn(word, " ");
+
+		if (!first && column + 1 + length > LINE_MAX_FOLDED) {
+			buf_append_text(out, "\r\n");
+			column = 0;
+		}
+		buf_append_char(out, ' ');
+		buf_append(out, word, length);
+		column += 1 + length;
+		word += length;
+		first = false;
+	}
+	buf_append_text(out, "\r\n");
+}
+
+void mime_header(struct buf *out, const char *name, const char *text)
+{
+	CLEANUP(buf_done) struct buf clean = BUF_INIT(TEXT_MAX);
+
+	mime_clean(&clean, text);
+	mime_fold(out, name, buf_text(&clean));
+}
+
+static bool mime_is_plain(const char *text)
+{
+	size_t word = 0;
+
+	for (const char *at = text; *at; at++) {
+		word = *at == ' ' ? 0 : word + 1;
+		if ((unsigned char)*at >= 0x80 || word > WORD_MAX)
+			return false;
+	}
+	return !strstr(text, "=?");
+}
+
+/* RFC 2047, 5 (3): what stands for itself even inside of a phrase. */
+static bool mime_is_literal(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+	       (byte && strchr("!*+-/", byte));
+}
+
+/* One character of the text, which is never divided among two encoded words. */
+static void mime_encode_character(struct buf *ret_code, const char *text, size_t length)
+{
+	buf_clear(ret_code);
+	for (size_t i = 0; i < length; i++) {
+		if (mime_is_literal(text[i]))
+			buf_append_char(ret_code, text[i]);
+		else if (text[i] == ' ')
+			buf_append_char(ret_code, '_');
+		else
+			buf_printf(ret_code, "=%02X", (unsigned char)text[i]);
+	}
+}
+
+static void mime_encode(struct buf *out, const char *name, const char *text)
+{
+	CLEANUP(buf_done) struct buf code = BUF_INIT(64);
+	const char *at = text, *end = text + strlen(text);
+	size_t column = strlen(name) + 2 + strlen(ENCODED_BEGIN);
+
+	buf_printf(out, "%s: %s", name, ENCODED_BEGIN);
+	while (at < end) {
+		const char *begin = at;
+
+		(void)json_text_utf8(&at, end);
+		mime_encode_character(&code, begin, (size_t)(at - begin));
+		if (column + code.length + strlen(ENCODED_END) > LINE_MAX_ENCODED) {
+			buf_printf(out, "%s\r\n %s", ENCODED_END, ENCODED_BEGIN);
+			column = 1 + strlen(ENCODED_BEGIN);
+		}
+		buf_append(out, buf_text(&code), code.length);
+		column += code.length;
+	}
+	buf_printf(out, "%s\r\n", ENCODED_END);
+}
+
+void mime_header_text(struct buf *out, const char *name, const char *text)
+{
+	CLEANUP(buf_done) struct buf clean = BUF_INIT(TEXT_MAX);
+
+	mime_clean(&clean, text);
+	if (mime_is_plain(buf_text(&clean)))
+		mime_fold(out, name, buf_text(&clean));
+	else
+		mime_encode(out, name, buf_text(&clean));
+}
+
+/* A space at the end of a line would be lost on the way. */
+static bool mime_stands_in_body(const char *at)
+{
+	return (*at > ' ' && *at <= '~' && *at != '=') || (*at == ' ' && at[1] && at[1] != '\n');
+}
+
+void mime_body(struct buf *out, const char *text)
+{
+	size_t column = 0;
+
+	for (const char *at = text; *at; at++) {
+		bool literal = mime_stands_in_body(at);
+		size_t width = literal ? 1 : strlen("=XX");
+
+		if (*at == '\n') {
+			buf_append_text(out, "\r\n");
+			column = 0;
+			continue;
+		}
+		if (column + width + strlen("=") > LINE_MAX_ENCODED) {
+			buf_append_text(out, "=\r\n");
+			column = 0;
+		}
+		if (literal)
+			buf_append_char(out, *at);
+		else
+			buf_printf(out, "=%02X", (unsigned char)*at);
+		column += width;
+	}
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "render/library.h"
+#include "sync/manifest.h"
+#include "sync/names.h"
+
+#define OUTPUT "output-directory"
+#define EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\nsystemctl try-restart aither-worker.service"
+#define PROBE_NAME FILE_TEMPORARY_PREFIX "doctor" /* if it stays, the next sync removes it */
+#define PROBE_SIZE 16384
+#define SPACE_LOW (UINT64_C(50) << 20) /* 500 pages of 12 KB, twice, and as much again */
+#define INODES_LOW 2000                /* pages, twice, as they are replaced */
+
+/* ---- output directory ---- */
+
+/* A path as systemd.syntax(7) reads it: in quotes, for it may have blanks, and "%" is no specifier. Owned. */
+static char *inspect_unit_word(const char *path)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(2 * strlen(path) + 3);
+
+	buf_append_char(&out, '"');
+	for (; *path; path++) {
+		if (*path == '%')
+			buf_append_char(&out, '%');
+		else if (*path == '"' || *path == '\\')
+			buf_append_char(&out, '\\');
+		buf_append_char(&out, *path);
+	}
+	buf_append_char(&out, '"');
+	return buf_take(&out);
+}
+
+/* In the unit's sandbox a directory is read only unless the unit names it. Lines for a shell, so that they
+ * can be copied as they are. */
+static char *inspect_sandbox_remedy(const char *path)
+{
+	CLEANUP(mem_freep) char *word = check_quote(path), *unit_word = inspect_unit_word(path);
+	CLEANUP(mem_freep) char *line = mem_printf("ReadWritePaths=%s", unit_word);
+	CLEANUP(mem_freep) char *line_word = check_quote(line);
+
+	return mem_printf("install -d -o aither -g aither -m 0750 %s\n"
+			  "mkdir -p /etc/systemd/system/aither-worker.service.d\n"
+			  "printf '%%s\\n' '[Service]' %s "
+			  ">/etc/systemd/system/aither-worker.service.d/output.conf\n"
+			  "systemctl daemon-reload\n"
+			  "systemctl restart aither-worker.service",
+		word, line_word);
+}
+
+/* What ProtectHome= hides from both daemons. */
+static bool inspect_is_hidden(const char *path)
+{
+	static const char *const hidden[] = { "/home/", "/root/", "/run/user/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+		if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
+			return true;
+	return false;
+}
+
+static void inspect_add_unwritable(struct json *checks, const char *path, const char *reason, int errnum)
+{
+	bool is_forbidden = errnum == -EROFS || errnum == -EACCES || errnum == -EPERM || errnum == -ENOENT;
+	CLEANUP(mem_freep) char *remedy = NULL, *word = check_quote(path);
+
+	if (is_forbidden && inspect_is_hidden(path)) {
+		check_add(checks, OUTPUT, CHECK_FAILED, EDIT_CONFIG,
+			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, "
+			"so choose another OutputDirectory",
+			reason);
+		return;
+	}
+	if (errnum == -ENOSPC || errnum == -EDQUOT)
+		remedy = mem_printf("df -h %s; df -i %s", word, word);
+	else if (is_forbidden)
+		remedy = inspect_sandbox_remedy(path);
+	check_add(checks, OUTPUT, CHECK_FAILED, remedy, "no page can be written: %s", reason);
+}
+
+/* The first sync makes the directory: may it? */
+static void inspect_missing_output(const char *path, struct json *checks)
+{
+	const char *slash = strrchr(path, '/');
+	CLEANUP(mem_freep)
+	char *parent = slash && slash > path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup("/");
+
+	if (access(parent, W_OK | X_OK) == 0) {
+		check_add(checks, OUTPUT, CHECK_OK, NULL, "%s is made by the first sync", path);
+		return;
+	}
+	CLEANUP(mem_freep)
+	char *reason = mem_printf("%s is missing, and %s: %s", path, parent, strerror(errno));
+	inspect_add_unwritable(checks, path, reason, -errno);
+}
+
+static void inspect_space(int directory, const char *path, struct json *checks)
+{
+	struct statvfs space;
+
+	if (fstatvfs(directory, &space) < 0) {
+		check_add(checks, OUTPUT, CHECK_WARNING, NULL, "%s: free space is not known: %s", path,
+			strerror(errno));
+		return;
+	}
+	uint64_t free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+	bool has_inodes = space.f_files > 0; /* btrfs does not count them */
+	CLEANUP(mem_freep) char *word = check_quote(path);
+	CLEANUP(mem_freep) char *remedy = mem_printf("df -h %s; df -i %s", word, word);
+
+	if (free_bytes < SPACE_LOW || (has_inodes && space.f_favail < INODES_LOW))
+		check_add(checks, OUTPUT, CHECK_WARNING, remedy,
+			"%s is writable, but its file system is nearly full: %" PRIu64 " MiB and %" PRIu64
+			" files are free",
+			path, free_bytes >> 20, (uint64_t)space.f_favail);
+	else
+		check_add(checks, OUTPUT, CHECK_OK, NULL, "%s is writable, %" PRIu64 " MiB are free", path,
+			free_bytes >> 20);
+}
+
+/* By a file that is removed again. It has a page's size: an empty one can be made on a full disk. */
+static int inspect_write(int directory, struct error *err)
+{
+	static const char page[PROBE_SIZE];
+	int r = file_write(directory, PROBE_NAME, page, sizeof(page), 0600, true, err);
+
+	if (r == 0)
+		unlinkat(directory, PROBE_NAME, 0);
+	return r;
+}
+
+/* It may have an owner of its own, when somebody copied pages into it as root. False: that has been said. */
+static bool inspect_courses(int directory, const char *path, struct json *checks)
+{
+	CLEANUP(file_closep) int courses = -1;
+	CLEANUP(mem_freep) char *full = mem_printf("%s/" NAMES_DIRECTORY, path);
+	CLEANUP(mem_freep) char *word = check_quote(full);
+	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
+	struct error err = { 0 };
+	int r = file_open_directory(directory, NAMES_DIRECTORY, &courses, &err);
+
+	if (r == 0)
+		r = inspect_write(courses, &err);
+	if (r == 0 || r == -ENOENT)
+		return true;
+	check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
+		"no page can be written: %s: %s", full, err.message);
+	return false;
+}
+
+void inspect_output(const struct config *config, struct json *checks)
+{
+	const char *path = config->sync.output_directory;
+	CLEANUP(file_closep) int directory = -1;
+	struct error err = { 0 };
+	int r = file_open_directory(AT_FDCWD, path, &directory, &err);
+
+	if (r == -ENOENT) {
+		inspect_missing_output(path, checks);
+		return;
+	}
+	if (r == 0) {
+		r = inspect_write(directory, &err);
+		if (r < 0)
+			error_prefix(&err, "%s: ", path);
+	}
+	if (r < 0)
+		inspect_add_unwritable(checks, path, err.message, r);
+	else if (inspect_courses(directory, path, checks))
+		inspect_space(directory, path, checks);
+}
+
+/* ---- manifest ---- */
+
+void inspect_manifest(const struct config *config, struct json *checks)
+{
+	CLEANUP(manifest_done) struct manifest manifest = { 0 };
+	CLEANUP(file_closep) int directory = -1;
+	char when[TIME_TEXT_SIZE] = "never";
+	struct error err = { 0 };
+	int r = file_open_directory(AT_FDCWD, config->sync.output_directory, &directory, &err);
+
+	if (r < 0 && r != -ENOENT) {
+		check_add(checks, "manifest", CHECK_SKIPPED, NULL, "the output directory cannot be read");
+		return;
+	}
+	if (r == 0)
+		r = manifest_load(directory, &manifest, &err);
+	if (manifest.last_success_ms)
+		time_format(manifest.last_success_ms, when);
+	if (r == 0)
+		check_add(checks, "manifest", CHECK_OK, NULL, "%zu courses are published, last success: %s",
+			manifest.count, when);
+	else if (r == -ENOENT)
+		check_add(checks, "manifest", CHECK_OK, NULL, "none yet: no sync has succeeded so far");
+	else
+		check_add(checks, "manifest", CHECK_WARNING, "aither sync",
+			MANIFEST_NAME " cannot be used, so the next sync makes all pages anew: %s",
+			err.message);
+}
+
+/* ---- templates ---- */
+
+struct inspect_found {
+	struct json *checks;
+	unsigned problems;
+};
+
+static void inspect_on_problem(void *arg, const char *entity, const struct error *problem)
+{
+	struct inspect_found *found = arg;
+	CLEANUP(mem_freep) char *word = check_quote(entity);
+	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+	bool is_named = strncmp(problem->message, entity, strlen(entity)) == 0;
+
+	found->problems++;
+	check_add(found->checks, "templates", CHECK_FAILED, remedy, "%s%s%s", is_named ? "" : entity,
+		is_named ? "" : ": ", problem->message);
+}
+
+void inspect_templates(const struct config *config, const char *shipped_directory, struct json *checks)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+	struct inspect_found found = { .checks = checks };
+	const char *own = config->site.template_directory;
+	struct error err = { 0 };
+
+	if (library_load(&library, own, shipped_directory, inspect_on_problem, &found, &err) < 0)
+		check_add(checks, "templates", CHECK_FAILED, "apt-get install --reinstall aither",
+			"the templates that aither ships cannot be used: %s", err.message);
+	else if (found.problems == 0)
+		check_add(checks, "templates", CHECK_OK, NULL, "those in %s and in %s compile", own,
+			shipped_directory);
+}

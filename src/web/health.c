@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/health.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "base/workerclient.h"
+#include "http/envelope.h"
+#include "web/live.h"
+#include "web/site.h"
+
+#define HEALTH_TYPE "application/health+json"
+
+struct monitor {
+	STAILQ_ENTRY(monitor) link;
+	struct http_pending *pending;
+};
+
+struct question {
+	struct thread_job job; /* first: the thread's side casts back */
+	struct health *health; /* NULL: health_freep came first */
+	char *socket_path;     /* owned */
+	char request_id[HASH_UUID_SIZE];
+	int64_t last_success_ms; /* output, with `result` and `err`; 0: there was none */
+	struct error err;
+	int result;
+};
+
+struct health {
+	struct health_options options;
+	STAILQ_HEAD(, monitor) monitors;
+	struct question *question; /* NULL: not asking */
+	int64_t last_success_ms;   /* as the worker has told; 0: it has not */
+	bool stopping;
+};
+
+struct health *health_new(const struct health_options *options)
+{
+	struct health *health = mem_zalloc(sizeof(*health));
+
+	health->options = *options;
+	STAILQ_INIT(&health->monitors);
+	return health;
+}
+
+void health_freep(struct health **health_pointer)
+{
+	struct health *health = STEAL(*health_pointer);
+
+	if (!health)
+		return;
+	if (health->question)
+		health->question->health = NULL;
+	free(health);
+}
+
+static void answer(struct http_response *response, bool passes, const char *output)
+{
+	CLEANUP(mem_freep)
+	char *text = passes ? mem_strdup("{\"status\":\"pass\"}\n")
+			    : mem_printf("{\"status\":\"fail\",\"output\":\"%s\"}\n", output);
+
+	http_response_text(response, passes ? 200 : 503, HEALTH_TYPE, text);
+	http_response_header(response, "cache-control", "no-store");
+}
+
+void health_answer_alive(struct http_response *response)
+{
+	answer(response, true, NULL);
+}
+
+static bool is_recent(int64_t unix_ms)
+{
+	return time_now_ms() - unix_ms < HEALTH_AGE_MAX_MS;
+}
+
+static void answer_monitors(struct health *health, struct error *err)
+{
+	struct monitor *monitor;
+
+	while ((monitor = STAILQ_FIRST(&health->monitors))) {
+		struct http_response response = { 0 };
+		STAILQ_REMOVE_HEAD(&health->monitors, link);
+		if (err)
+			envelope_error(&response, http_pending_request_id(monitor->pending), err, NULL);
+		else
+			answer(&response, is_recent(health->last_success_ms),
+				"the last successful sync is older than two days");
+		http_complete(monitor->pending, &response);
+		free(monitor);
+	}
+}
+
+/* {"data":{"lastSuccessTime":"..."}}; before the first sync there is no data. */
+static int64_t read_last_success(const struct workerclient_response *response)
+{
+	static const struct json_limits limits = {
+		.size_max = WORKERCLIENT_BODY_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = 100000
+	};
+	CLEANUP(json_freep) struct json *root = NULL;
+	int64_t last_ms = 0;
+
+	json_parse(&root, buf_text(&response->body), response->body.length, &limits, NULL);
+	const char *last = json_string(json_get(json_get(root, "data"), "lastSuccessTime"));
+	return last && time_parse(last, &last_ms) == 0 ? last_ms : 0;
+}
+
+static void question_run(struct thread_job *job)
+{
+	struct question *question = (struct question *)job;
+	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
+	struct workerclient_request request = {
+		.socket_path = question->socket_path,
+		.method = "GET",
+		.target = "/api/sync/status",
+		.request_id = question->request_id,
+		.timeout_ms = HEALTH_WAIT_MS,
+	};
+
+	question->result = workerclient_call(&request, &response, &question->err);
+	if (question->result == 0)
+		question->last_success_ms = read_last_success(&response);
+}
+
+static void question_done(struct thread_job *job)
+{
+	struct question *question = (struct question *)job;
+	struct health *health = question->health;
+
+	question->err.retry_after_s = HEALTH_RETRY_AFTER_S;
+	if (health) {
+		health->question = NULL;
+		if (question->result == 0)
+			health->last_success_ms = question->last_success_ms;
+		answer_monitors(health, question->result < 0 ? &question->err : NULL);
+	}
+	mem_freep(&question->socket_path);
+	free(question);
+}
+
+static int ask(struct health *health, struct error *err)
+{
+	struct question *question = mem_zalloc(sizeof(*question));
+
+	question->health = health;
+	question->socket_path = mem_strdup(health->options.socket_path);
+	hash_uuid(question->request_id);
+	int result = thread_start(health->options.queue, &question->job, question_run, question_done, err);
+	if (result < 0) {
+		mem_freep(&question->socket_path);
+		free(question);
+		return result;
+	}
+	health->question = question;
+	return 0;
+}
+
+static void fail_stopping(struct error *err)
+{
+	error_fail(err, ERROR_SHUTTING_DOWN, -ESHUTDOWN, "aither-web is restarting; try again in a moment");
+}
+
+/* True when somebody will tell; else *err says why not. */
+static bool may_wait(struct health *health, struct error *err)
+{
+	if (health->question)
+		return true;
+	if (health->stopping) {
+		fail_stopping(err);
+		return false;
+	}
+	if (ask(health, err) == 0)
+		return true;
+	err->code = ERROR_WORKER_UNAVAILABLE;
+	err->retry_after_s = HEALTH_RETRY_AFTER_S;
+	return false;
+}
+
+enum http_result health_answer_ready(
+	struct health *health, const struct http_request *request, struct http_response *response)
+{
+	struct error err = { 0 };
+	int64_t changed_ms;
+
+	if (!site_look(health->options.site, LANGUAGE_DE, &changed_ms)) {
+		answer(response, false, "nothing has been published yet");
+	} else if (is_recent(live_last_look_ms(health->options.live)) || is_recent(health->last_success_ms)) {
+		answer(response, true, NULL);
+	} else if (!may_wait(health, &err)) {
+		envelope_error(response, request->request_id, &err, NULL);
+	} else {
+		struct monitor *monitor = mem_zalloc(sizeof(*monitor));
+		monitor->pending = http_later(request);
+		STAILQ_INSERT_TAIL(&health->monitors, monitor, link);
+		return HTTP_LATER;
+	}
+	return HTTP_DONE;
+}
+
+void health_stop(struct health *health)
+{
+	struct error err = { 0 };
+
+	health->stopping = true;
+	fail_stopping(&err);
+	answer_monitors(health, &err);
+}

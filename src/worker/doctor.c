@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/doctor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "http/envelope.h"
+#include "http/server.h"
+#include "worker/internal.h"
+
+struct part {
+	struct thread_job job; /* first: the thread's side casts back */
+	struct doctor *doctor;
+	struct json *checks; /* owned; the thread's until is_back */
+	bool is_back;
+	enum doctor_part which;
+};
+
+struct doctor {
+	struct worker *worker;
+	struct doctor_case about;
+	struct json *configuration; /* owned; checks made at once */
+	struct part parts[DOCTOR_PARTS];
+	unsigned under_way;
+	atomic_bool cancelled;
+	struct http_pending *waiters[DOCTOR_WAITERS_MAX];
+	size_t waiter_count;
+};
+
+static const struct {
+	void (*check)(const struct doctor_case *about, struct json *checks);
+	const char *name, *hangs, *remedy; /* when it does not come back */
+} PARTS[DOCTOR_PARTS] = {
+	[DOCTOR_LOCAL] = { doctor_check_local, "output-directory",
+		"the file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
+	[DOCTOR_HEMERA] = { doctor_check_hemera, "hemera",
+		"no answer; most likely the name servers are not reachable", "resolvectl status" },
+	[DOCTOR_FALLBACK] = { doctor_check_fallback, "hemera-fallback",
+		"no answer; most likely the name servers are not reachable", "resolvectl status" },
+	[DOCTOR_MAIL] = { doctor_check_mail, "mail",
+		"no answer; most likely the name servers are not reachable", "resolvectl status" },
+};
+
+static void doctor_free(struct doctor *doctor)
+{
+	for (int i = 0; i < DOCTOR_PARTS; i++)
+		json_free(doctor->parts[i].checks);
+	json_free(doctor->configuration);
+	doctor->worker->doctors--;
+	free(doctor);
+}
+
+static void append_all(struct json *to, const struct json *from)
+{
+	JSON_FOREACH (check, from)
+		json_append(to, json_copy(check));
+}
+
+static struct json *loaded_secrets(const struct config *config)
+{
+	struct json *names = json_new_array();
+
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		if (config->secrets[i])
+			json_append(names, json_new_string(config_secret_name((enum config_secret)i)));
+	return names;
+}
+
+static struct json *doctor_report(const struct doctor *doctor)
+{
+	struct json *data = json_new_object(), *checks = json_new_array();
+
+	append_all(checks, doctor->configuration);
+	for (int i = 0; i < DOCTOR_PARTS; i++)
+		if (doctor->parts[i].is_back)
+			append_all(checks, doctor->parts[i].checks);
+		else
+			check_add(checks, PARTS[i].name, CHECK_FAILED, PARTS[i].remedy, "within %d s: %s",
+				DOCTOR_TIMEOUT_MS / 1000, PARTS[i].hangs);
+	json_set(data, "checks", checks);
+	json_set(data, "secrets", loaded_secrets(doctor->about.config));
+	return data;
+}
+
+/* Answers everybody, and lets go of the doctor: the threads that are still under way keep it. */
+static void doctor_end(struct worker *worker, const struct error *problem)
+{
+	struct doctor *doctor = STEAL(worker->doctor);
+
+	atomic_store(&doctor->cancelled, true);
+	server_timer_set(worker->doctor_timer, 0);
+	while (doctor->waiter_count > 0) {
+		struct http_pending *pending = doctor->waiters[--doctor->waiter_count];
+		const char *request_id = http_pending_request_id(pending);
+		struct http_response response = { 0 };
+
+		if (problem)
+			envelope_error(&response, request_id, problem, NULL);
+		else
+			envelope_success(&response, request_id, 200, doctor_report(doctor));
+		http_complete(pending, &response);
+	}
+	if (doctor->under_way == 0)
+		doctor_free(doctor);
+}
+
+static void on_timeout(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->doctor)
+		doctor_end(worker, NULL);
+}
+
+static void part_run(struct thread_job *job)
+{
+	struct part *part = (struct part *)job;
+
+	PARTS[part->which].check(&part->doctor->about, part->checks);
+}
+
+static void part_done(struct thread_job *job)
+{
+	struct part *part = (struct part *)job;
+	struct doctor *doctor = part->doctor;
+
+	part->is_back = true;
+	if (--doctor->under_way > 0)
+		return;
+	if (doctor->worker->doctor == doctor)
+		doctor_end(doctor->worker, NULL);
+	else
+		doctor_free(doctor);
+}
+
+static void part_start(struct part *part)
+{
+	struct doctor *doctor = part->doctor;
+	struct error err = { 0 };
+
+	doctor->under_way++;
+	if (thread_start(doctor->worker->queue, &part->job, part_run, part_done, &err) < 0) {
+		check_add(part->checks, PARTS[part->which].name, CHECK_FAILED, NULL, "%s", err.message);
+		thread_post(doctor->worker->queue, &part->job, part_done);
+	}
+}
+
+static void doctor_start(struct worker *worker)
+{
+	struct doctor *doctor = worker->doctor = mem_zalloc(sizeof(*doctor));
+
+	worker->doctors++;
+	doctor->worker = worker;
+	doctor->about = (struct doctor_case){
+		.config = worker->options.config,
+		.shipped_templates = worker->options.shipped_templates,
+		.sync_running = worker->slot == WORKER_SYNCING,
+		.cancelled = &doctor->cancelled,
+	};
+	doctor->configuration = json_new_array();
+	doctor_check_configuration(&doctor->about, doctor->configuration);
+	if (!worker->doctor_timer)
+		worker->doctor_timer = server_timer(worker->server, on_timeout, worker);
+	server_timer_set(worker->doctor_timer, DOCTOR_TIMEOUT_MS);
+	for (int i = 0; i < DOCTOR_PARTS; i++) {
+		doctor->parts[i] = (struct part){
+			.doctor = doctor, .checks = json_new_array(), .which = (enum doctor_part)i
+		};
+		part_start(&doctor->parts[i]);
+	}
+}
+
+enum http_result doctor_handle(const struct http_request *request, struct http_response *response, void *app)
+{
+	struct worker *worker = app;
+
+	if (worker->stopping) {
+		answer_error(response, request->request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+			"aither-worker is shutting down; try again in a moment");
+		return HTTP_DONE;
+	}
+	if ((worker->doctor && worker->doctor->waiter_count == DOCTOR_WAITERS_MAX) ||
+		(!worker->doctor && worker->doctors >= DOCTOR_HANGING_MAX)) {
+		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
+			"too many checks are under way, or hang; try: systemctl restart "
+			"aither-worker.service");
+		return HTTP_DONE;
+	}
+	if (!worker->doctor)
+		doctor_start(worker);
+	worker->doctor->waiters[worker->doctor->waiter_count++] = http_later(request);
+	return HTTP_LATER;
+}
+
+void doctor_stop(struct worker *worker)
+{
+	struct error problem = { 0 };
+
+	if (!worker->doctor)
+		return;
+	error_fail(&problem, ERROR_SHUTTING_DOWN, -ESHUTDOWN, "aither-worker is shutting down");
+	doctor_end(worker, &problem);
+}

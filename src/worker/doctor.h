@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WORKER_DOCTOR_H
+#define AITHER_WORKER_DOCTOR_H
+
+/*
+ * GET /internal/doctor: the checks that only this process can make, with its rights, its secrets and its
+ * network, also when it is not configured. The answer's data are
+ *
+ *	{"checks":[{"name","status","message","remedy"},...],        see base/check.h
+ *	 "secrets":["hemera-api-key",...]}                           names of those that are loaded
+ *
+ * Whatever may hang (a name server, a mail server, a file system of the network) runs on a thread of its own;
+ * after DOCTOR_TIMEOUT_MS the answer goes out with what is known, and what is not is failed. A thread that
+ * comes back later is thrown away. Calls that come meanwhile share the answer.
+ *
+ *	doctor_handle()            calls the parts on threads, each part fills its own array
+ *	doctor_stop()              the worker ends: answers at once
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "http/http.h"
+
+struct config;
+struct json;
+struct worker;
+
+#define DOCTOR_TIMEOUT_MS 12000 /* the answer within 15 s, also on a busy machine */
+#define DOCTOR_NET_TIMEOUT_MS 10000
+#define DOCTOR_WAITERS_MAX 8
+#define DOCTOR_HANGING_MAX 4 /* calls of which some thread has not come back; no new one then */
+
+/* The parts in the order of the answer. */
+enum doctor_part { DOCTOR_LOCAL, DOCTOR_HEMERA, DOCTOR_FALLBACK, DOCTOR_MAIL, DOCTOR_PARTS };
+
+struct doctor_case { /* what the checks may look at, on any thread; borrowed */
+	const struct config *config;
+	const char *shipped_templates;
+	bool sync_running;            /* Hemera is busy with it */
+	const atomic_bool *cancelled; /* the answer has gone out */
+};
+
+enum http_result doctor_handle(const struct http_request *request, struct http_response *response, void *app);
+void doctor_stop(struct worker *worker);
+
+/* doctor-checks.c, doctor-hemera.c: each adds to `checks`. */
+void doctor_check_configuration(const struct doctor_case *about, struct json *checks); /* does not block */
+void doctor_check_local(const struct doctor_case *about, struct json *checks);
+void doctor_check_mail(const struct doctor_case *about, struct json *checks);
+void doctor_check_hemera(const struct doctor_case *about, struct json *checks);
+void doctor_check_fallback(const struct doctor_case *about, struct json *checks);
+
+#endif

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""The journal of a test: what the programs give to it, with all fields. The other half is journal.c.
+
+    class SomeTest(JournalTest):
+        def test_something(self):
+            self.sync()
+            self.assertEqual(self.event("SYNC_DONE")["AITHER_STATUS"], "success")
+"""
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from stack import BUILD, TOP, StackTest, wait_until
+
+LIBRARY = BUILD / "tests" / "contract" / "libjournal.so"
+EVENTS = dict(re.findall(r'#define LOG_EVENT_(\w+) "([0-9a-f]{32})"', (TOP / "src/base/log.h").read_text()))
+
+
+class JournalTest(StackTest):
+    def setUp(self) -> None:
+        handle, name = tempfile.mkstemp(prefix="aither-journal-")
+        os.close(handle)
+        self.journal = Path(name)
+        self.addCleanup(self.journal.unlink)
+        self.environment = self.environment | {
+            "LD_PRELOAD": str(LIBRARY), "AITHER_JOURNAL": name,
+            # The library comes before that of ASan, which does not mind.
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        super().setUp()
+
+    def entries(self) -> list[dict[str, str]]:
+        """All so far, oldest first."""
+        text = self.journal.read_text()
+        return [dict(line.split("=", 1) for line in entry.split("\n")) for entry in text.split("\n\n") if entry]
+
+    def events(self, name: str) -> list[dict[str, str]]:
+        """Those of one kind, named as in log.h without its LOG_EVENT_."""
+        return [entry for entry in self.entries() if entry.get("MESSAGE_ID") == EVENTS[name]]
+
+    def event(self, name: str) -> dict[str, str]:
+        """The latest of its kind, which may still be on its way."""
+        return wait_until(lambda: self.events(name), f"event {name}")[-1]

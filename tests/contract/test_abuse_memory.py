@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Attacks on aither-web's memory, and on what the kernel keeps for it: much that is sent, little that is read, and
+everything left behind."""
+import socket
+import time
+import unittest
+
+from attack import FIN, GET, SANITIZED, WebTest, allow_descriptors
+from stack import wait_until
+
+CONNECTIONS_MAX = 1024
+
+
+class Memory(WebTest):
+    """aither.service has MemoryMax=256M, which counts what the kernel holds for its connections, too."""
+
+    def test_headers_without_end_take_no_memory_to_speak_of(self) -> None:
+        block = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 120_000
+        largest = 0
+        with self.bystander(new_connections=False) as visitor:
+            for _ in range(4):
+                crowd = []
+                for _ in range(900):
+                    client = self.raw()
+                    client.socket.setblocking(False)
+                    for _ in range(3):
+                        try:
+                            client.socket.send(block)
+                        except OSError:
+                            break
+                    crowd.append(client)
+                    largest = max(largest, self.spending.memory_kib)
+                for client in crowd:
+                    client.close()
+        print(f"# largest {largest} KiB")
+        self.assertEqual(visitor.failures, [])
+        if not SANITIZED:
+            self.assertLess(largest, 100_000)
+
+    def test_requests_of_those_who_read_nothing_take_no_memory_to_speak_of(self) -> None:
+        allow_descriptors(2 * CONNECTIONS_MAX)
+        self.publish("x" * 300_000)
+        largest = largest_queues = 0
+        with self.bystander(new_connections=False) as visitor:
+            crowd = [self.raw(receive_buffer=4096) for _ in range(CONNECTIONS_MAX - 50)]
+            for _ in range(5):
+                for client in crowd:
+                    client.socket.setblocking(False)
+                    client.try_send(GET * 6000)
+                largest = max(largest, self.spending.memory_kib)
+                largest_queues = max(largest_queues, sum(s.to_send + s.to_read for s in self.sockets()))
+                time.sleep(0.2)
+        print(f"# largest {largest} KiB, and {largest_queues >> 10} KiB in the kernel")
+        self.assertEqual(visitor.failures, [])
+        self.assertLess(largest_queues, 150 << 20)  # MemoryMax= of the unit leaves room for both
+        if not SANITIZED:
+            self.assertLess(largest, 100_000)
+
+    def test_what_nobody_reads_is_not_left_to_the_kernel(self) -> None:
+        """Clients that are answered and let go, or have said that they are done, but take nothing."""
+        crowd_size = 400
+        self.publish("x" * 15_000)
+        for line, is_half in ((b"HTTP/1.0", False), (b"HTTP/1.1\r\nConnection: close", False), (b"HTTP/1.1", True)):
+            with self.subTest(line=line, is_half=is_half):
+                crowd = [self.raw(b"GET / " + line + b"\r\nHost: x\r\n\r\n", receive_buffer=1024)
+                         for _ in range(crowd_size)]
+                for client in crowd:
+                    if is_half:
+                        client.socket.shutdown(socket.SHUT_WR)
+                wait_until(lambda: sum(queue > FIN for queue in self.send_queues()) >= crowd_size, "all are answered")
+                self.assertEqual(self.orphans(), [])
+                for client in crowd:
+                    client.close()
+                wait_until(lambda: not any(self.send_queues()), "nothing is left when the clients have gone")
+
+    def test_who_is_slow_to_read_gets_everything_though_it_was_the_last_answer(self) -> None:
+        slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
+        wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")
+        time.sleep(3)  # longer than those may linger who were refused
+        self.assertTrue(slow.read_all().endswith(b"</html>\n"))
+
+    def test_a_restart_does_not_wait_for_who_reads_slowly_but_takes_nothing_away(self) -> None:
+        slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
+        wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")
+        began = time.monotonic()
+        self.assertEqual(self.web.stop(), 0)
+        self.assertLess(time.monotonic() - began, 2, "the drain ends after 3 s")
+        self.assertTrue(slow.read_all().endswith(b"</html>\n"))
+
+    def test_the_kernel_holds_little_for_readers_who_stop(self) -> None:
+        self.publish("x" * 300_000)
+        few, many = 32, 256  # SERVER_FEW and SERVER_MANY of http/server-internal.h
+        crowd = [self.raw(GET * 40) for _ in range(many + 40)]
+        for connection in crowd:  # who begins fast is trusted with much
+            received = 0
+            while received < 1_000_000:
+                received += len(connection.receive())
+        wait_until(lambda: sum(queue > 0 for queue in self.send_queues()) >= len(crowd), "all have stopped reading")
+        of_client = {s.client: s.to_send for s in self.sockets()}
+        queues = [of_client[connection.socket.getsockname()[1]] for connection in crowd]
+        first, more, most = max(queues[:few]), max(queues[few:many]), max(queues[many:])
+        at_most = first * few + more * (many - few) + most * (CONNECTIONS_MAX - many)
+        print(f"# largest send queues {first}, {more} and {most} bytes, {at_most >> 20} MiB for a full house")
+        self.assertLess(at_most, 140 << 20)
+
+    def test_beside_a_crowd_a_page_is_still_sent_without_a_pause(self) -> None:
+        self.publish("x" * 300_000)
+        crowd = [self.raw() for _ in range(60)]
+        times = []
+        for _ in range(21):
+            before = time.monotonic()
+            connection = self.raw(GET)
+            self.assertGreater(len(connection.reply().body), 300_000)
+            times.append(time.monotonic() - before)
+            connection.close()
+        self.assertEqual(len(crowd), 60)
+        self.assertLess(sorted(times)[len(times) // 2], 0.04, "the kernel's timers are at work")
+
+    def attack(self) -> None:
+        """A bit of everything, ended in every way."""
+        clients = []
+        for start in (b"", b"GET", GET, GET * 100, b"\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 50_000,
+                      b"POST /api/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n" + b"a" * 50_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + b"a" * 70_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + b"a" * 90_000,
+                      b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+                      b"GET /courses/%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+            for ending in ("close", "reset", "half"):
+                for _ in range(5):
+                    client = self.raw()
+                    client.try_send(start)
+                    clients.append((client, ending))
+        for client, ending in clients:
+            if ending == "half":
+                try:
+                    client.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+            elif ending == "reset":
+                client.reset()
+            client.close()
+
+    def test_nothing_is_left_after_attacks(self) -> None:
+        before = self.spending.descriptors
+        for _ in range(6):
+            self.attack()
+        self.wait_for_descriptors(before)
+        first_kib = self.spending.memory_kib
+        for _ in range(12):
+            self.attack()
+        self.wait_for_descriptors(before)
+        last_kib = self.spending.memory_kib
+        print(f"# {first_kib} KiB, then {last_kib} KiB")
+        if not SANITIZED:
+            self.assertLess(last_kib, first_kib + 2048)
+
+
+if __name__ == "__main__":
+    unittest.main()

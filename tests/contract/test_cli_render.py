@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""`aither render`: what it prints, and where it says that a mistake is."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from stack import BUILD, TOP
+
+
+class Render(unittest.TestCase):
+    """Needs no daemon and no configuration but the time zone."""
+
+    def setUp(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.write("aither.conf", "[Site]\nTimeZone=Europe/Berlin\n")
+
+    def write(self, name: str, content: str | bytes) -> None:
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def run_render(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+        return subprocess.run([BUILD / "aither", "--config=aither.conf", "render", *arguments], text=True,
+                              cwd=self.directory, env=environment, capture_output=True, timeout=60)
+
+    def render(self, template: str | bytes, data: str | bytes, *more: str) -> subprocess.CompletedProcess[str]:
+        self.write("a.hbs", template)
+        self.write("data.json", data)
+        return self.run_render("--template", "a.hbs", "--data", "data.json", *more)
+
+    def assert_refused(self, done: subprocess.CompletedProcess[str], sentence: str) -> None:
+        self.assertEqual((done.returncode, done.stdout), (65, ""))
+        self.assertRegex(done.stderr, rf"\Aaither: {sentence}[^\n]*\n\Z")
+
+    def test_a_template_is_filled(self) -> None:
+        self.write("parts/rest.hbs", ", {{#each list}}{{this}}{{/each}}")
+        done = self.render("Hallo {{name}}{{> rest}}\n", '{"name":"<Welt>","list":[1,2]}', "--partials=parts")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo &lt;Welt&gt;, 12\n", ""))
+
+    def test_data_may_be_any_value_and_have_infinite_numbers(self) -> None:
+        for data, expected in (("[1,-1e400]", "1,-Infinity"), ('"x"', "x"), ("null", "")):
+            self.assertEqual(self.render("{{this}}", data).stdout, expected)
+
+    def test_texts_and_dates_are_in_the_language_of_the_data(self) -> None:
+        template = '{{t "home.title"}}, {{date day}}'
+        for data, expected in (('{"day":"2026-03-14T23:00:00.000Z"}', "Kurse, 15. März 2026"),
+                               ('{"day":"2026-03-14T23:00:00.000Z","lang":"en"}', "Courses, 15 March 2026")):
+            self.assertEqual(self.render(template, data).stdout, expected)
+
+    def test_an_error_in_the_template_has_its_position(self) -> None:
+        for template, sentence in (("a\n{{#if x}}\n {{/each}}", r"a\.hbs:3:2: \{\{/each\}\} closes .* opened at 2:1"),
+                                   ("out {{> rest}}", r'a\.hbs:1:5: there is no partial "rest"'),
+                                   ("out {{shout 1}}", r'a\.hbs:1:5: there is no helper "shout"'),
+                                   ("ä\n{{{{raw}}}}", r"a\.hbs:2:1: raw blocks .* are not supported"),
+                                   (b"a\n \xff", r"a\.hbs:2:2: not valid UTF-8"),
+                                   ('{{t "nope"}}', r"a\.hbs:1:1: \{\{t\}\} names a text")):
+            with self.subTest(template):
+                self.assert_refused(self.render(template, "{}"), sentence)
+
+    def test_an_error_in_a_partial_names_its_file(self) -> None:
+        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: nothing is open here"),
+                                  ("{{shout 1}}", r"rest\.hbs:1:1: there is no helper"),
+                                  (b"\xff", r"rest\.hbs:1:1: not valid UTF-8")):
+            with self.subTest(partial):
+                self.write("parts/rest.hbs", partial)
+                self.assert_refused(self.render("out {{> rest}}", "{}", "--partials", "parts"), sentence)
+
+    def test_an_error_in_the_data_has_its_position(self) -> None:
+        for data, sentence in (("{", "line 1, column 2: "), ('{"x":1}\ngarbage', "line 2, column 1: "),
+                               ("", "line 1, column 1: "), (b'{"x":"\xff"}', "line 1, column 7: invalid UTF-8"),
+                               ('{"x":1,"x":2}', "line 1, column 8: duplicate"),
+                               ("[" * 65 + "]" * 65, "line 1, column 65: nested too deeply")):
+            with self.subTest(data):
+                self.assert_refused(self.render("out", data), rf"data\.json: {sentence}")
+
+    def test_files_that_cannot_be_read(self) -> None:
+        self.render("out", "{}")
+        good = {"--template": "a.hbs", "--data": "data.json", "--partials": "."}
+        for option, path in (("--template", "no"), ("--template", "."), ("--data", "no"), ("--data", "."),
+                             ("--partials", "no"), ("--partials", "a.hbs")):
+            with self.subTest(f"{option} {path}"):
+                arguments = [word for pair in (good | {option: path}).items() for word in pair]
+                self.assert_refused(self.run_render(*arguments), rf"{re.escape(path)}: ")
+
+    def test_files_that_are_too_large(self) -> None:
+        self.assertEqual(self.render("x" * 2**20, "{}").returncode, 0)
+        self.assert_refused(self.render("x" * 2**20 + "x", "{}"), r"a\.hbs: .*1048576 bytes")
+        self.assertEqual(self.render("x", "{}" + " " * (2**24 - 2)).returncode, 0)
+        self.assert_refused(self.render("x", "{}" + " " * (2**24 - 1)), r"data\.json: .*16777216 bytes")
+
+    def test_a_loop_in_a_loop_over_a_large_array_ends(self) -> None:
+        data = '{"l":[0' + ",0" * 999_999 + "]}"
+        for inside in ("", "{{this}}"):
+            template = f"{{{{#each l}}}}{{{{#each ../l}}}}{inside}{{{{/each}}}}{{{{/each}}}}"
+            self.assert_refused(self.render(template, data), r"a\.hbs:1:12: rendering takes more than 20000000 steps")
+
+    def test_usage(self) -> None:
+        for arguments in ((), ("--template", "a.hbs"), ("--data", "data.json"), ("--template",),
+                          ("--template", "a.hbs", "--data", "data.json", "--wrong")):
+            done = self.run_render(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (64, ""))
+            self.assertTrue(done.stderr.startswith("usage: aither render --template FILE"), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""`aither set-secret`: what is stored and how, and that a terminal neither shows it nor stays silent afterwards."""
+import os
+import signal
+import subprocess
+import unittest
+
+from stack import BUILD, TOP
+from terminal import Terminal
+
+KEY = "hemera-key-0123456789-0123456789-abcdef"
+ENVIRONMENT = {"PATH": os.environ["PATH"]} | {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+
+# Root in a world of its own, where /etc and /run are empty: the system's own store is not touched.
+WORLD = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
+         'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
+STORED = 'stat -c "%a %u %n" /etc/credstore /etc/credstore/* && cat /etc/credstore/*'
+
+
+def world_works() -> bool:
+    return subprocess.run([*WORLD, "true"], capture_output=True, check=False).returncode == 0
+
+
+class Arguments(unittest.TestCase):
+    def test_wrong_names_and_values_are_refused_before_anything_is_written(self) -> None:
+        for arguments, value, expected in ((["nonsense"], "x", 64), ([], "", 64), (["sync-token", "x"], "", 64),
+                                           (["hemera-api-key"], "short", 65 if os.geteuid() == 0 else 77)):
+            done = subprocess.run([BUILD / "aither", "set-secret", *arguments], input=value, text=True,
+                                  capture_output=True, timeout=30)
+            self.assertEqual((done.returncode, done.stdout), (expected, ""), done.stderr)
+            self.assertNotIn("short\n", done.stderr)
+
+
+@unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
+class Stored(unittest.TestCase):
+    def run_in_world(self, script: str, value: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*WORLD, "sh", "-c", script, "sh", BUILD / "aither"], input=value, text=True,
+                              env=ENVIRONMENT, cwd=TOP, capture_output=True, timeout=30)
+
+    def test_it_is_stored_for_root_alone(self) -> None:
+        for value in (f"{KEY}\n", KEY, f"{KEY}\r\n", f"{KEY}\nmore\n"):
+            done = self.run_in_world(f'"$1" set-secret hemera-api-key && {STORED}', value)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(done.stdout, f"stored {len(KEY)} characters as /etc/credstore/aither.hemera-api-key\n"
+                                          "700 0 /etc/credstore\n600 0 /etc/credstore/aither.hemera-api-key\n" + KEY)
+
+    def test_a_new_one_replaces_the_old_one(self) -> None:
+        script = f'"$1" set-secret smtp-password && echo other | "$1" set-secret smtp-password && {STORED}'
+        done = self.run_in_world(script, "first\n")
+        self.assertTrue(done.stdout.endswith("\n600 0 /etc/credstore/aither.smtp-password\nother"), done.stdout)
+
+    def test_a_wrong_value_changes_nothing(self) -> None:
+        for value in ("short\n", "", "\n", "x" * 5000, "a\0" + "b" * 40, f"{KEY} with blanks\n"):
+            with self.subTest(value[:40]):
+                done = self.run_in_world('"$1" set-secret hemera-api-key; code=$?; ls /etc; exit $code', value)
+                self.assertEqual((done.returncode, done.stdout), (65, ""))
+                self.assertTrue(done.stderr.startswith("aither: set-secret: "), done.stderr)
+                self.assertNotIn("xxx", done.stderr)
+
+
+@unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
+class AtATerminal(unittest.TestCase):
+    def terminal(self, name: str) -> Terminal:
+        terminal = Terminal([*WORLD, BUILD / "aither", "set-secret", name], ENVIRONMENT)
+        self.addCleanup(terminal.__exit__)
+        terminal.wait_for(rf"{name} \(it is not shown\): ")
+        self.assertFalse(terminal.echoes())
+        return terminal
+
+    def test_nothing_of_it_is_shown(self) -> None:
+        terminal = self.terminal("hemera-api-key")
+        terminal.type(f"{KEY}\n")
+        self.assertEqual(terminal.end(), 0)
+        self.assertEqual(terminal.output, "hemera-api-key (it is not shown): \r\n")
+        self.assertEqual(terminal.stdout, f"stored {len(KEY)} characters as /etc/credstore/aither.hemera-api-key\n")
+        self.assertTrue(terminal.echoes())
+
+    def test_nor_of_one_that_is_refused(self) -> None:
+        terminal = self.terminal("sync-token")
+        terminal.type("too-short\n")
+        self.assertEqual(terminal.end(), 65)
+        self.assertNotIn("too-short", terminal.output)
+        self.assertIn("16 to 256 characters", terminal.output)
+        self.assertTrue(terminal.echoes())
+
+    def test_ctrl_d_gives_nothing(self) -> None:
+        terminal = self.terminal("sync-token")
+        terminal.type("\x04")
+        self.assertEqual(terminal.end(), 65)
+        self.assertTrue(terminal.echoes())
+
+    def test_ctrl_c_leaves_the_terminal_as_it_was(self) -> None:
+        terminal = self.terminal("sync-token")
+        terminal.type("half-a-tok\x03")
+        self.assertEqual(terminal.end(), 130)
+        self.assertNotIn("half", terminal.output)
+        self.assertTrue(terminal.echoes())
+
+    def test_and_so_do_other_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            with self.subTest(number):
+                terminal = self.terminal("sync-token")
+                terminal.process.send_signal(number)
+                self.assertEqual(terminal.end(), -number)
+                self.assertTrue(terminal.echoes())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""`aither status` on a real stack: the first line, the exit code, and what systemd says (stub/systemd_stub.py)."""
+import time
+import unittest
+from typing import Any
+
+from stack import StackTest
+from stub.systemd_stub import SystemdStub
+
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
+DETAILS = r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z"
+OTHER_KEY = "another-key-another-key-another-key-1"
+
+
+class Status(StackTest):
+    environment = NO_BUS
+
+    def test_health_stands_in_the_first_line(self) -> None:
+        self.stack.cli("sync")
+        good = self.stack.cli("status")
+        self.assertEqual((good.returncode, good.stderr), (0, ""))
+        self.assertRegex(good.stdout, r"\Ahealthy: the last sync succeeded \d+ s ago\n")
+        self.assertRegex(good.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(good.stdout, r"(?m)^courses +3$")
+        self.assertRegex(good.stdout, r"(?m)^pages +3 written, 0 unchanged, 0 removed$")
+        self.assertRegex(good.stdout, r"(?m)^failures in a row +0$")
+        self.assertRegex(good.stdout, r"(?m)^next sync +unknown$")
+
+    def test_before_the_first_sync(self) -> None:
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: no sync has run yet; run the first one: aither sync\n"))
+
+    def test_after_a_failure(self) -> None:
+        self.stack.cli("sync")
+        self.hemera.scenario(key=OTHER_KEY)
+        self.stack.cli("sync")
+        self.stack.cli("sync")
+        bad = self.stack.cli("status")
+        self.assertEqual((bad.returncode, bad.stderr), (1, ""))
+        self.assertRegex(bad.stdout, r"\Anot healthy: the last sync failed \d+ s ago\n")
+        self.assertRegex(bad.stdout, r"(?m)^failures in a row +2$")
+        self.assertRegex(bad.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(bad.stdout, r"(?m)^errors of the last sync:\n  hemera: HEMERA_AUTH_FAILED: .*\n"
+                                     r"what to do about HEMERA_AUTH_FAILED: .*\n" + DETAILS)
+
+    def test_many_errors_leave_room_on_the_screen(self) -> None:
+        self.hemera.scenario(courses=13, participants=1, fault={
+            "path": "^/api/service/courses/", "kind": "status", "status": 403, "count": -1})
+        self.stack.cli("sync")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stdout, r"\Anot healthy: the last sync succeeded \d+ s ago, but with 13 problems\n")
+        self.assertEqual(done.stdout.count("  course cgen"), 10)
+        self.assertRegex(done.stdout, r"(?m)^  and 3 more: aither status --json\nwhat to do about .*\n" + DETAILS)
+        self.assertLessEqual(len(done.stdout.splitlines()), 24)
+
+    def test_while_a_sync_runs(self) -> None:
+        self.stack.cli("sync")
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
+        self.stack.cli("sync", "--no-wait")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(done.stdout.startswith("healthy: the last sync did not fail, one is running now\n"))
+        self.assertRegex(done.stdout, r"(?m)^a sync is running +list, for \d s so far$")
+
+    def test_without_a_worker(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        done = self.stack.cli("status")
+        self.assertEqual((done.returncode, done.stderr), (69, ""))
+        self.assertRegex(done.stdout, r"\Anot healthy: cannot reach aither-worker at .*; "
+                                      r"try: systemctl start aither-worker\.socket\n")
+        self.assertIn("sockets                unknown", done.stdout)
+
+
+def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
+    return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
+
+
+class Systemd(StackTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.systemd = SystemdStub({
+            "aither.socket": unit("active", "listening", Listen=[("Stream", "127.0.0.1:3500")]),
+            "aither-worker.socket": unit("active", "listening", "static",
+                                         Listen=[("Stream", str(self.stack.socket))]),
+            "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(5 * 3600)),
+            "aither-sync@hourly.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(1860)),
+            "aither.service": unit("active", "running", "static"),
+            "aither-worker.service": unit("active", "running", "static"),
+            "aither-sync.service": unit("inactive", "dead", "static"),
+        })
+        self.addCleanup(self.systemd.stop)
+        self.stack.environment["DBUS_SYSTEM_BUS_ADDRESS"] = self.systemd.address
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+
+    @staticmethod
+    def microseconds(seconds: int) -> int:
+        return int((time.time() + seconds) * 1_000_000)
+
+    def set(self, name: str, **properties: Any) -> None:
+        self.systemd.units[name] |= properties
+
+    def test_sockets_and_the_next_run(self) -> None:
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^next sync +\S+Z \(in 3[01] min\) by aither-sync@hourly\.timer$")
+        self.assertRegex(done.stdout, r"(?m)^aither\.socket +listening, enabled$")
+        self.assertRegex(done.stdout, r"(?m)^aither-worker\.socket +listening, static$")
+        self.assertNotIn("aither.service", done.stdout)
+        self.assertLessEqual(len(done.stdout.splitlines()), 24)
+
+    def test_no_timer(self) -> None:
+        for name in ("aither-sync.timer", "aither-sync@hourly.timer"):
+            self.set(name, ActiveState="inactive", SubState="dead", UnitFileState="disabled",
+                     NextElapseUSecRealtime=0)
+        done = self.stack.cli("status")
+        self.assertRegex(done.stdout, r"(?m)^next sync +none is planned; .*: systemctl enable --now aither-sync\.timer$")
+
+    def test_switched_off(self) -> None:
+        self.set("aither.socket", ActiveState="inactive", SubState="dead", UnitFileState="disabled")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: aither.socket is inactive, "), done.stdout)
+        self.assertIn("systemctl enable --now aither.socket", done.stdout)
+
+    def test_what_has_failed_is_shown(self) -> None:
+        self.set("aither.service", ActiveState="failed", SubState="failed", Result="exit-code")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: aither.service has failed; "), done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^aither\.service +failed \(exit-code\), static; "
+                                      r"see: systemctl status aither\.service$")
+
+    def test_without_a_worker_systemd_still_tells(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.set("aither-worker.socket", ActiveState="inactive", SubState="dead")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 69)
+        self.assertRegex(done.stdout, r"(?m)^aither-worker\.socket +inactive, static; "
+                                      r"start it: systemctl enable --now aither\.socket$")
+        self.assertIn("by aither-sync@hourly.timer", done.stdout)
+
+    def test_the_units_of_another_worker_are_not_looked_at(self) -> None:
+        self.set("aither-worker.socket", Listen=[("Stream", "/run/other.sock")])
+        self.set("aither.socket", ActiveState="failed")
+        self.assertEqual(self.stack.cli("status").returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

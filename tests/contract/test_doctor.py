@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: MIT
+"""`aither doctor` on a real stack: each thing an operator gets wrong, what it finds, what it says mends it."""
+import http.server
+import json
+import os
+import pty
+import shlex
+import ssl
+import subprocess
+import threading
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from stack import BUILD, Daemon, StackTest, wait_until
+from stub.certificates import Authority
+from stub.smtp_stub import HANG, SmtpStub
+
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
+
+
+class Result:
+    """What a run of doctor found, by the checks' names."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]):
+        self.exit = done.returncode
+        self.text = done.stdout
+        self.envelope: dict[str, Any] = json.loads(done.stdout)
+        self.found: dict[str, Any] = self.envelope["data"]
+        self.checks: list[dict[str, Any]] = self.found["checks"]
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [c for c in self.checks if c["name"] == name]
+
+    def the(self, name: str) -> dict[str, Any]:
+        found = self.named(name)
+        assert len(found) == 1, f"{name}: {self.checks}"
+        return found[0]
+
+    def with_status(self, status: str) -> list[str]:
+        return [c["name"] for c in self.checks if c["status"] == status]
+
+
+class DoctorTest(StackTest):
+    environment = NO_BUS
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.mail = SmtpStub()
+        self.addCleanup(self.mail.stop)
+
+    def doctor(self) -> Result:
+        return Result(self.stack.cli("doctor", "--json"))
+
+    def configure(self, base_url: str = "", mail: str = "", more: str = "", **environment: str) -> None:
+        """Starts the worker again with another configuration; what is not said is as it should be."""
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        mail = mail or f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\n"
+        self.stack.write_config(
+            f"[Hemera]\nBaseURL={base_url or self.hemera.url}\n[Notify]\n{mail}\n{more}\n")
+        self.stack.environment |= environment
+        self.stack.start_worker()
+
+    def assert_check(self, name: str, status: str, message: str, remedy: str | None = None) -> Result:
+        """One run, in which the one check of that name is as expected."""
+        found = self.doctor()
+        check = found.the(name)
+        self.assertEqual(check["status"], status, check)
+        self.assertRegex(check["message"], message)
+        if remedy is None:
+            self.assertIsNone(check["remedy"], check)
+        else:
+            self.assertIn(remedy, check["remedy"])
+        self.assertNotIn(self.hemera.key, found.text)
+        return found
+
+
+class Healthy(DoctorTest):
+    def test_all_is_well(self) -> None:
+        self.configure()
+        self.sync()
+        found = self.doctor()
+        self.assertEqual((found.exit, found.found["healthy"]), (0, True), found.checks)
+        self.assertEqual(found.with_status("failed") + found.with_status("warning"), [])
+        self.assertEqual(set(found.with_status("ok")),
+                         {"worker", "configuration", "hemera-api-key", "secrets", "output-directory", "manifest",
+                          "templates", "time-zone", "hemera", "clock", "mail"})
+        self.assertEqual(set(found.with_status("skipped")), {"units", "port", "rollbar", "credentials"})
+
+    def test_nothing_is_changed_and_one_request_is_made(self) -> None:
+        self.configure()
+        self.sync()
+        before = sorted((str(p), p.stat().st_mtime_ns) for p in self.stack.output.rglob("*") if p.is_file())
+        self.hemera.clear_requests()
+        self.doctor()
+        after = sorted((str(p), p.stat().st_mtime_ns) for p in self.stack.output.rglob("*") if p.is_file())
+        self.assertEqual(after, before)
+        self.assertEqual([r["query"] for r in self.hemera.requests("/api/")], ["limit=1&offset=0"])
+        self.assertEqual(self.mail.mails, [])
+
+    def test_the_answer_for_a_person(self) -> None:
+        self.configure(mail="MailTo=")
+        done = self.stack.cli("doctor")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, in \d+ ms$")
+        self.assertRegex(done.stdout, r"(?m)^WARN  mail: .*\n        printf .*\n        systemctl try-restart ")
+        self.assertRegex(done.stdout, r"\n\nhealthy: \d+ checks, 1 warning\n\Z")
+        self.assertNotIn("\033", done.stdout)
+        self.configure("http://127.0.0.1:9", mail="MailTo=")
+        self.assertRegex(self.stack.cli("doctor").stdout, r"\n\nnot healthy: 1 of \d+ checks failed, 1 warning; ")
+
+    def test_colours_on_a_terminal_only(self) -> None:
+        self.configure()
+        for more, coloured in (({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+                               ({"TERM": "dumb"}, False)):
+            with self.subTest(more):
+                master, slave = pty.openpty()
+                subprocess.run([BUILD / "aither", f"--config={self.stack.config}", "doctor"], stdout=slave,
+                               env=self.stack.environment | more, timeout=60, check=True)
+                text = os.read(master, 65536).decode()
+                os.close(slave)
+                os.close(master)
+                self.assertEqual("\033[32mok   \033[0m worker: " in text, coloured, text)
+
+    def test_the_form_of_json(self) -> None:
+        found = self.doctor()
+        self.assertEqual(found.text.count("\n"), 1)
+        self.assertEqual((set(found.envelope), found.envelope["success"]), ({"success", "data"}, True))
+        self.assertEqual(set(found.found), {"healthy", "checks"})
+        for check in found.checks:
+            self.assertEqual(list(check), ["name", "status", "message", "remedy"])
+            self.assertIn(check["status"], ("ok", "warning", "failed", "skipped"))
+
+    def test_usage(self) -> None:
+        self.assertEqual(self.stack.cli("doctor", "--wrong").returncode, 64)
+        self.assertIn("usage: aither doctor [--json]", self.stack.cli("doctor", "--help").stdout)
+
+
+class Configuration(DoctorTest):
+    def test_a_missing_key(self) -> None:
+        self.stack.environment.pop("HEMERA_API_KEY")
+        self.configure()
+        found = self.assert_check("hemera-api-key", "failed", "not set", "aither set-secret hemera-api-key")
+        self.assertEqual(found.exit, 78)
+        self.assertEqual(found.the("configuration")["status"], "ok")
+        self.assertEqual(found.the("hemera")["status"], "skipped")
+        self.assertIn("is there", found.the("hemera")["message"])
+
+    def test_a_key_of_the_wrong_form_is_not_repeated(self) -> None:
+        self.configure(HEMERA_API_KEY="too-short-secret")
+        found = self.doctor()
+        self.assertEqual(found.exit, 78)
+        self.assertIn("32 to 256 characters", found.the("configuration")["message"])
+        self.assertNotIn("too-short-secret", found.text)
+
+    def test_mistakes_in_the_file_have_their_lines(self) -> None:
+        self.configure(more="[Sync]\nTimeLimitSec=soon\nNonsense=1")
+        lines = self.stack.config.read_text().splitlines()
+        found = self.doctor()
+        self.assertEqual(found.exit, 78)
+        checks = found.named("configuration")
+        for line in ("TimeLimitSec=soon", "Nonsense=1"):
+            where = f"{self.stack.config}:{lines.index(line) + 1}: "
+            check = next(c for c in checks if c["message"].startswith(where))
+            self.assertEqual(check["status"], "failed")
+            self.assertIn(f"sensible-editor {self.stack.config}\nsystemctl try-restart aither-worker.service",
+                          check["remedy"])
+
+    def test_a_missing_base_url(self) -> None:
+        self.configure(base_url=" ")
+        found = self.assert_check("configuration", "failed", "BaseURL is not set",
+                                  f"sensible-editor {self.stack.config}")
+        self.assertEqual(found.exit, 78)
+        self.assertEqual(found.the("hemera")["status"], "skipped")
+
+    def test_rollbar_without_a_token(self) -> None:
+        self.configure(more="[Rollbar]\nEnabled=yes")
+        found = self.assert_check("rollbar", "failed", "token", "aither set-secret rollbar-token")
+        self.assertEqual(found.exit, 1)
+        self.configure(more="[Rollbar]\nEnabled=yes", ROLLBAR_SERVER_TOKEN="rollbar-token-0123456789")
+        found = self.assert_check("rollbar", "ok", "enabled")
+        self.assertEqual(found.the("secrets")["message"],
+                         "loaded by aither-worker: hemera-api-key, rollbar-token")
+        self.assertNotIn("rollbar-token-0123456789", found.text)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Something that is not Hemera, or a Hemera with another clock."""
+
+    status, body, type, date = 200, b'{"success":true,"data":[]}', "application/json", ""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Type", self.type)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ssl.SSLError:
+            pass  # the client does not trust the certificate
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.date or super().date_time_string(timestamp)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Hemera(DoctorTest):
+    def serve(self, tls: ssl.SSLContext | None = None, **members: Any) -> int:
+        """A server on a free port of this machine."""
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Other", (Server,), members))
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_address[1]
+
+    def test_a_wrong_key(self) -> None:
+        self.configure(HEMERA_API_KEY="another-key-another-key-another-key-1")
+        found = self.assert_check("hemera", "failed", r": the key is refused: .*401 \w+",
+                                  "aither set-secret hemera-api-key")
+        self.assertEqual((found.exit, found.found["healthy"]), (1, False))
+        self.assertNotIn("another-key", found.text)
+
+    def test_nobody_listens(self) -> None:
+        self.configure("http://127.0.0.1:9")
+        found = self.assert_check("hemera", "failed", r"127\.0\.0\.1:9: no connection: ",
+                                  "curl -sS --head http://127.0.0.1:9\n")
+        self.assertEqual(found.exit, 1)
+
+    def test_an_unknown_name(self) -> None:
+        self.configure("https://no-such-host.invalid")
+        self.assert_check("hemera", "failed", r"no-such-host\.invalid: (the host's name has no address|no answer)", "resolvectl ")
+
+    def test_a_certificate_of_nobody(self) -> None:
+        ca = Authority(self.stack.directory)
+        port = self.serve(ca.context())
+        self.configure(f"https://localhost:{port}")
+        self.assert_check("hemera", "failed", "no trusted TLS connection: .*certificate", "update-ca-certificates")
+        self.configure(f"https://localhost:{port}", SSL_CERT_FILE=str(ca.file))
+        self.assert_check("hemera", "ok", "accepts the key")
+
+    def test_no_tls_at_all(self) -> None:
+        self.configure(f"https://127.0.0.1:{self.serve()}")
+        self.assert_check("hemera", "failed", "no trusted TLS connection", "curl -sS --head")
+
+    def test_another_server(self) -> None:
+        for members in ({"body": b"<html>", "type": "text/html"}, {"status": 302}, {"status": 404},
+                        {"status": 403, "type": "text/html"}, {"body": b"{}"}):
+            with self.subTest(members):
+                self.configure(f"http://127.0.0.1:{self.serve(**members)}")
+                self.assert_check("hemera", "failed", "something answers, but not Hemera", "aither.conf")
+
+    def test_hemera_refuses_or_fails(self) -> None:
+        self.configure()
+        fault = {"path": "/api/service/courses", "kind": "status", "count": -1}
+        self.hemera.scenario(fault=fault | {"status": 503})
+        self.assert_check("hemera", "failed", "Hemera itself fails: answered 503")
+        self.hemera.scenario(fault=None, limit=1, used=1)
+        found = self.assert_check("hemera", "warning", "the rate limit is spent")
+        self.assertEqual(found.exit, 0)
+
+    def test_the_clock(self) -> None:
+        for seconds, status, message in ((0, "ok", "agrees"), (45, "ok", "agrees"),
+                                         (-3600, "warning", r"36\d\d s ahead of Hemera's"),
+                                         (3600, "warning", r"3[56]\d\d s behind Hemera's")):
+            with self.subTest(seconds):
+                date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + seconds))
+                self.configure(f"http://127.0.0.1:{self.serve(date=date)}")
+                found = self.assert_check("clock", status, message, "timedatectl" if status == "warning" else None)
+                self.assertEqual(found.exit, 0)
+
+    def test_the_fallback_is_asked_too_but_only_a_help_in_need(self) -> None:
+        self.configure(more="[Hemera]\nFallbackURL=http://127.0.0.1:9")
+        found = self.assert_check("hemera-fallback", "warning", "no connection", "curl")
+        self.assertEqual((found.exit, found.the("hemera")["status"]), (0, "ok"))
+
+    def test_during_a_sync_hemera_is_left_alone(self) -> None:
+        self.configure()
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1})
+        self.assertEqual(self.stack.cli("sync", "--no-wait").returncode, 0)
+        self.assert_check("hemera", "skipped", "a sync is running")
+        wait_until(lambda: self.stack.get("/api/sync/status").data["status"] == "success", "the sync ends")
+
+    def test_an_answer_comes_though_everything_hangs(self) -> None:
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "hang", "seconds": 60, "count": -1})
+        self.mail.fail("GREETING", HANG)
+        self.configure()
+        began = time.monotonic()
+        found = self.assert_check("hemera", "failed", "connected, but no answer", "curl")
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual((found.the("mail")["status"], found.exit), ("failed", 1))
+
+    def test_a_worker_that_is_stopped_answers_first(self) -> None:
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "hang", "seconds": 60, "count": -1})
+        self.configure()
+        assert self.stack.worker
+        done: list[subprocess.CompletedProcess[str]] = []
+        waiting = threading.Thread(target=lambda: done.append(self.stack.cli("doctor", "--json")))
+        waiting.start()
+        wait_until(lambda: self.hemera.requests("/api/"), "the worker asks Hemera")
+        self.assertEqual(self.stack.worker.stop(), 0)
+        waiting.join()
+        self.assertEqual(done[0].returncode, 69)
+        self.assertIn("shutting down", Result(done[0]).the("worker")["message"])
+
+
+class Machine(DoctorTest):
+    def test_before_the_first_sync(self) -> None:
+        self.configure()
+        found = self.assert_check("output-directory", "ok", "made by the first sync")
+        self.assertIn("none yet", found.the("manifest")["message"])
+        self.assertFalse(self.stack.output.exists())
+
+    def test_an_output_directory_that_is_a_file(self) -> None:
+        self.stack.output.write_text("")
+        self.configure()
+        found = self.assert_check("output-directory", "failed", "Not a directory")
+        self.assertEqual(found.exit, 1)
+
+    def test_an_output_directory_of_nobody(self) -> None:
+        self.stack.output = Path("/nonexistent/aither/output")
+        self.configure()
+        self.assert_check("output-directory", "failed", "No such file", "install -d -o aither -g aither")
+
+    def test_an_output_directory_that_the_sandbox_does_not_permit(self) -> None:
+        """As with ProtectSystem=strict: a mount that is read only for the worker alone."""
+        shell = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount --bind "$0" "$0" && '
+                 'mount -o remount,ro,bind "$0" && exec "$@"', str(self.stack.output)]
+        self.stack.output.mkdir()
+        if subprocess.run([*shell, "true"], capture_output=True).returncode != 0:
+            self.skipTest("no mount namespaces here")
+        self.configure()
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.worker = Daemon("/usr/bin/env", [*shell, str(BUILD / "aither-worker"),
+                                                    f"--config={self.stack.config}",
+                                                    f"--listen={self.stack.socket}"], self.stack.environment)
+        self.stack.worker.wait_for_line("listening on /")
+        found = self.assert_check("output-directory", "failed", "Read-only file system",
+                                  f"""'[Service]' 'ReadWritePaths="{self.stack.output}"' >""")
+        self.assertEqual(found.exit, 1)
+
+    def test_an_output_directory_in_a_home_directory(self) -> None:
+        self.stack.output = Path("/home/nobody/pages")
+        self.configure()
+        self.assert_check("output-directory", "failed", "choose another OutputDirectory", "sensible-editor")
+
+    def test_a_word_for_systemd_and_the_shell(self) -> None:
+        self.stack.output = Path("/nonexistent/100% \"my\" pages")
+        self.configure()
+        remedy = self.doctor().the("output-directory")["remedy"].splitlines()
+        self.assertEqual(shlex.split(remedy[0])[-1], str(self.stack.output))
+        self.assertEqual(shlex.split(remedy[2])[3], 'ReadWritePaths="/nonexistent/100%% \\"my\\" pages"')
+
+    def test_a_damaged_manifest(self) -> None:
+        self.configure()
+        self.sync()
+        (self.stack.output / ".sync-manifest.json").write_text("{")
+        found = self.assert_check("manifest", "warning", "makes all pages anew", "aither sync")
+        self.assertEqual(found.exit, 0)
+
+    def test_mistakes_in_templates_have_their_positions(self) -> None:
+        templates = self.stack.directory / "templates"
+        templates.mkdir()
+        (templates / "course.hbs").write_text("fine\n  {{#if course.title}}\n")
+        (templates / "texts.de.json").write_text("{]")
+        self.configure()
+        found = self.doctor()
+        self.assertEqual(found.exit, 1)
+        for name, position in (("course.hbs", "2:3"), ("texts.de.json", "line 1, column 2")):
+            check = next(c for c in found.named("templates") if name in c["message"])
+            self.assertEqual(check["status"], "failed")
+            self.assertIn(position, check["message"])
+            self.assertEqual(check["message"].count(str(templates)), 1, check["message"])
+            self.assertEqual(check["remedy"], f"sensible-editor {templates / name}")
+
+
+class Mail(DoctorTest):
+    def test_nobody_to_write_to(self) -> None:
+        self.configure(mail="MailTo=")
+        found = self.assert_check("mail", "warning", "MailTo is not set", "MailTo=")
+        self.assertEqual(found.exit, 0)
+
+    def test_a_mail_server_across_the_network_without_encryption(self) -> None:
+        self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://0.0.0.0:{self.mail.port}")
+        found = self.assert_check("mail", "failed", r"offers no encryption \(STARTTLS\)", "SMTPURL=")
+        self.assertNotIn("ca-certificates", found.the("mail")["remedy"])
+
+    def test_a_mail_server_that_is_down(self) -> None:
+        self.configure(mail="MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:9")
+        found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent", "aither test-mail")
+        self.assertEqual(found.exit, 1)
+
+    def test_a_password_that_is_refused_is_not_repeated(self) -> None:
+        server = SmtpStub(users={"aither": "right-password"}, plain_auth=True)
+        self.addCleanup(server.stop)
+        self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{server.port}\nSMTPUser=aither",
+                       SMTP_PASS="wrong-password")
+        found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent: ",
+                                  "aither set-secret smtp-password")
+        self.assertNotIn("wrong-password", found.text)
+
+
+class Worker(DoctorTest):
+    def test_no_worker(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        found = self.assert_check("worker", "failed", "cannot reach aither-worker", "systemctl ")
+        self.assertEqual((found.exit, found.found["healthy"]), (69, False))
+
+    def test_no_worker_and_a_mistake_in_the_configuration(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.write_config("Nonsense=1\n[Web]\nLiveTTLSec=soon\n")
+        found = self.doctor()
+        self.assertEqual(found.exit, 78)
+        self.assertIn("failed", [c["status"] for c in found.named("configuration")])
+
+    def test_somebody_who_may_not(self) -> None:
+        """Root may everything, so this is then played by nobody."""
+        other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        if subprocess.run([*other, BUILD / "aither", "--version"], capture_output=True).returncode != 0:
+            self.skipTest("nobody may run the program")
+        self.stack.socket.chmod(0)
+        self.stack.config.chmod(0)
+        environment = self.stack.environment | {"AITHER_WORKER_SOCKET": str(self.stack.socket)}
+        for arguments in ([], [f"--config={self.stack.config}"]):  # the second may not be read either
+            found = Result(subprocess.run([*other, BUILD / "aither", *arguments, "doctor", "--json"],
+                                          env=environment, capture_output=True, text=True, timeout=60))
+            self.assertEqual(found.exit, 77)
+            self.assertEqual(found.the("worker")["remedy"], "sudo aither doctor")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""data/examples and data/alerts do what they say: with systemd's own checker, a real nginx, fail2ban's expression on
+real lines of the log, and the figures that the programs really give."""
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import exposition
+from stack import BUILD, TOP, StackTest, wait_until
+
+EXAMPLES = TOP / "data" / "examples"
+RULES = TOP / "data" / "alerts" / "aither.rules.yml"
+TOKEN = "a-sync-token-of-good-length"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def place(example: Path) -> Path:
+    """Where the example belongs, as its first line says."""
+    found = re.match(r"# To: (/\S+)\n# Then: \S", example.read_text())
+    assert found, example
+    return Path(found[1])
+
+
+def temporary(test: unittest.TestCase) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="aither-"))
+    test.addCleanup(shutil.rmtree, directory)
+    return directory
+
+
+class Files(unittest.TestCase):
+    def test_every_example_says_where_it_belongs_and_is_listed(self) -> None:
+        listed = re.findall(r"^(\S+\.\w+)  +\S", (EXAMPLES / "README").read_text(), re.M)
+        present = sorted(f.name for f in EXAMPLES.iterdir() if f.name != "README")
+        self.assertEqual(sorted(listed), sorted([*present, RULES.name]))
+        places = [place(EXAMPLES / name) for name in present]
+        self.assertEqual(len(set(places)), len(places))
+
+
+@unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+class Units(unittest.TestCase):
+    def verify(self, examples: list[Path], spoil: str = "") -> str:
+        """What systemd says about the units with the examples as drop-ins."""
+        directory = temporary(self)
+        services = [BUILD / "units" / s.name.removesuffix(".in") for s in (TOP / "units").glob("*.service.in")]
+        for unit in [*services, *(TOP / "units").glob("*.socket"), *(TOP / "units").glob("*.timer")]:
+            text = re.sub(r"^ExecStart=\S*/", f"ExecStart={BUILD}/", unit.read_text(), flags=re.M)
+            (directory / unit.name).write_text(text)
+        for example in examples:
+            drop_in = directory / place(example).relative_to("/etc/systemd/system")
+            drop_in.parent.mkdir(exist_ok=True)
+            drop_in.write_text(example.read_text() + spoil)
+        units = [f.name for f in directory.iterdir() if f.is_file() and "@" not in f.name]
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
+                              env=os.environ | {"SYSTEMD_UNIT_PATH": f"{directory}:"})
+        # Others' units that ours pull in are not our business.
+        return "\n".join(line for line in done.stderr.splitlines() if str(directory) in line or "aither" in line)
+
+    def drop_ins(self) -> list[Path]:
+        found = [f for f in sorted(EXAMPLES.glob("*.conf")) if str(place(f)).startswith("/etc/systemd/system/")]
+        self.assertGreater(len(found), 3)
+        return found
+
+    def test_the_units_alone_are_right(self) -> None:
+        self.assertEqual(self.verify([]), "")
+
+    def test_the_units_with_every_drop_in_are_right(self) -> None:
+        self.assertEqual(self.verify(self.drop_ins()), "")
+
+    def test_a_mistake_in_a_drop_in_would_be_seen(self) -> None:
+        for example in self.drop_ins():
+            self.assertIn(place(example).name, self.verify([example], "NoSuchKey=1\n"), example)
+
+    def test_encrypted_credentials_have_the_names_of_the_plain_ones(self) -> None:
+        for example in self.drop_ins():
+            unit = TOP / "units" / (place(example).parent.name.removesuffix(".d") + ".in")
+            for name in re.findall(r"^#?LoadCredentialEncrypted=(.*)$", example.read_text(), re.M):
+                self.assertIn(f"\nLoadCredential={name}\n", unit.read_text())
+
+
+class Fail2ban(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def read(self, key: str) -> str:
+        found = re.search(rf"^{key} *= *(.*)$", (EXAMPLES / "fail2ban-filter.conf").read_text(), re.M)
+        assert found, key
+        return found[1]
+
+    def attack(self) -> list[str]:
+        """The lines of a run with wrong tokens, without any, and with the right one."""
+        self.stack.request("POST", "/api/sync", {"Authorization": "Bearer wrong"})
+        self.stack.request("HEAD", "/metrics", {"Authorization": "Bearer wrong"})
+        self.stack.request("GET", "/courses/x from 192.0.2.1: y".replace(" ", "%20"),
+                           {"Authorization": "Basic Ondyb25n"})
+        for target in ("/courses/x", "/api/sync", "/metrics"):
+            self.assertEqual(self.stack.get(target).status, 401)
+        self.assertEqual(self.stack.request("POST", "/api/sync", BEARER).status, 200)
+        assert self.stack.web and self.stack.worker
+        self.stack.web.stop()
+        self.stack.worker.stop()
+        lines = self.stack.web.log + self.stack.worker.log
+        self.assertGreater(len(lines), 5)
+        # As fail2ban puts together an entry of the journal.
+        return [re.sub(r"^(aither-\w+): ", r"Nov 23 04:00:00 host \1[77]: ", line) for line in lines]
+
+    def test_the_expression_finds_wrong_tokens_and_nothing_else(self) -> None:
+        lines = self.attack()
+        prefix, address = rf"\S+ {self.read('_daemon')}\[\d+\]: ", r"(?P<ip>[0-9a-f.:]+)"
+        expression = self.read("failregex").replace("%(__prefix_line)s", prefix).replace("<ADDR>", address)
+        found = [match for line in lines if (match := re.search(expression, line[len("Nov 23 04:00:00 "):]))]
+        self.assertEqual([match["ip"] for match in found], ["127.0.0.1"] * 3)
+        self.assertEqual([line for line in lines if "wrong token" in line and TOKEN in line], [])
+        self.check_with_fail2ban(lines)
+
+    def check_with_fail2ban(self, lines: list[str]) -> None:
+        program = shutil.which("fail2ban-regex")
+        common = Path("/etc/fail2ban/filter.d/common.conf")
+        if not program or not common.exists():
+            return
+        directory = temporary(self)
+        shutil.copy(common, directory)
+        shutil.copy(EXAMPLES / "fail2ban-filter.conf", directory / "aither.conf")
+        log = directory / "log"
+        log.write_text("\n".join(lines) + "\n")
+        done = subprocess.run([program, log, directory / "aither.conf"], capture_output=True, text=True)
+        self.assertIn(f"Lines: {len(lines)} lines, 0 ignored, 3 matched, {len(lines) - 3} missed", done.stdout)
+
+    def test_the_event_is_that_of_the_log(self) -> None:
+        event = re.search(r'LOG_EVENT_AUTH_REFUSED "(\w+)"', (TOP / "src/base/log.h").read_text())
+        assert event
+        self.assertEqual(self.read("journalmatch"), f"_SYSTEMD_UNIT=aither.service MESSAGE_ID={event[1]}")
+
+    def test_a_jail_names_the_filter(self) -> None:
+        jail = (EXAMPLES / "fail2ban-jail.conf").read_text()
+        self.assertIn(f"\nfilter = {place(EXAMPLES / 'fail2ban-filter.conf').stem}\n", jail)
+
+
+@unittest.skipUnless(shutil.which("nginx") and shutil.which("openssl"), "nginx or openssl is not installed")
+class Nginx(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sync(**BEARER)
+        self.directory = temporary(self)
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            self.port = chosen.getsockname()[1]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out",
+                        "certificate.pem", "-subj", "/CN=courses.example.org", "-days", "1"], cwd=self.directory,
+                       check=True, capture_output=True)
+        self.write_configuration()
+        self.start()
+
+    def write_configuration(self) -> None:
+        site = (EXAMPLES / "nginx.conf").read_text()
+        for example, here in (("/etc/ssl/certs/courses.example.org.pem", f"{self.directory}/certificate.pem"),
+                              ("/etc/ssl/private/courses.example.org.key", f"{self.directory}/key.pem"),
+                              ("/var/cache/nginx/aither", f"{self.directory}/cache"),
+                              ("127.0.0.1:3500", f"127.0.0.1:{self.stack.port}"),
+                              ("\tlisten 443 ", f"\tlisten 127.0.0.1:{self.port} "),
+                              ("\tlisten [::]:443 ssl http2;\n", ""), ("\tlisten [::]:80;\n", ""),
+                              ("\tlisten 80;\n", f"\tlisten unix:{self.directory}/plain;\n")):
+            self.assertIn(example, site)
+            site = site.replace(example, here)
+        (self.directory / "site").write_text(site)
+        paths = "".join(f"{kind}_temp_path {self.directory}/{kind};\n" for kind in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (self.directory / "nginx.conf").write_text(
+            f"{user}pid {self.directory}/pid;\nerror_log stderr warn;\ndaemon off;\nworker_processes 1;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{paths}include {self.directory}/site;\n}}\n")
+
+    def start(self) -> None:
+        command = ["nginx", "-e", "stderr", "-c", str(self.directory / "nginx.conf")]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertNotIn("[warn]", checked.stderr)
+        nginx = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.addCleanup(nginx.wait, 30)
+        self.addCleanup(nginx.terminate)
+        wait_until(lambda: nginx.poll() is not None or self.answers(), "nginx listens")
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def ask(self, method: str, target: str, headers: dict[str, str] | None = None) -> Any:
+        context = ssl.create_default_context(cafile=str(self.directory / "certificate.pem"))
+        context.check_hostname = False
+        request = urllib.request.Request(f"https://127.0.0.1:{self.port}{target}", method=method,
+                                         headers={"Host": "courses.example.org"} | (headers or {}))
+        try:
+            return urllib.request.urlopen(request, context=context, timeout=60)
+        except urllib.error.HTTPError as error:
+            self.addCleanup(error.close)
+            return error
+
+    def test_the_homepage_comes_out_of_the_cache_in_both_languages(self) -> None:
+        states = []
+        for language in ("de", "de", "en", "en"):
+            with self.ask("GET", "/", {"Accept-Language": language}) as answer:
+                self.assertIn(f'<html lang="{language}"', answer.read().decode())
+                states.append(answer.headers["X-Cache"])
+                self.assertIn("max-age", answer.headers["Strict-Transport-Security"])
+        self.assertEqual(states, ["MISS", "HIT"] * 2)
+
+    def test_the_api_needs_the_token_and_its_answers_are_not_kept(self) -> None:
+        self.assertEqual(self.ask("POST", "/api/sync").status, 401)
+        with self.ask("POST", "/api/sync", BEARER) as answer:
+            self.assertEqual((answer.status, answer.headers["X-Cache"]), (200, None))
+        page = "/courses/" + sorted(self.stack.pages())[0]
+        with self.ask("GET", page, BEARER) as answer:
+            self.assertEqual((answer.status, answer.headers["X-Cache"]), (200, None))
+        self.assertEqual(self.ask("GET", page).status, 401)
+
+    def test_the_figures_are_not_shown_to_the_world(self) -> None:
+        self.assertEqual(self.ask("GET", "/metrics", BEARER).status, 404)
+        with self.ask("GET", "/readyz") as answer:
+            self.assertEqual(answer.status, 200)
+
+
+class LocalAccessBehindNginx(StackTest):
+    def test_without_a_token_the_headers_of_the_example_close_the_api(self) -> None:
+        names = re.findall(r"proxy_set_header (X-Forwarded-\w+) ", (EXAMPLES / "nginx.conf").read_text())
+        self.assertEqual(len(names), 2)
+        self.assertEqual(self.stack.get("/api/sync", Host="localhost").code, "NO_SYNC_JOB")
+        for name in names:
+            self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": "localhost", name: "x"}).code,
+                             "SYNC_TOKEN_NOT_SET")
+
+
+class AlertRules(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def rules(self) -> list[dict[str, str]]:
+        """Each rule's keys with their text, as far as this file uses YAML."""
+        text = re.sub(r": >-\n((?: {10}.*\n)+)", lambda m: ": " + " ".join(m[1].split()) + "\n", RULES.read_text())
+        parts = re.split(r"^ +- (?=alert: )", text, flags=re.M)[1:]
+        return [dict(re.findall(r"^ *(\w+): (\S.*)$", part, re.M)) for part in parts]
+
+    def test_every_rule_is_complete_and_has_a_name_of_its_own(self) -> None:
+        rules = self.rules()
+        self.assertGreater(len(rules), 8)
+        self.assertEqual(len({rule["alert"] for rule in rules}), len(rules))
+        for rule in rules:
+            self.assertLessEqual({"alert", "expr", "severity", "summary", "description"}, rule.keys())
+            self.assertIn(rule["severity"], ("critical", "warning", "info"))
+
+    def test_the_file_is_yaml(self) -> None:
+        try:
+            import yaml
+        except ImportError:
+            self.skipTest("python3-yaml is not installed")
+        groups = yaml.safe_load(RULES.read_text())["groups"]
+        self.assertEqual([[rule["alert"] for rule in group["rules"]] for group in groups],
+                         [[rule["alert"] for rule in self.rules()]])
+        self.assertEqual([rule["expr"] for rule in groups[0]["rules"]], [rule["expr"] for rule in self.rules()])
+
+    def test_every_figure_and_label_of_the_rules_is_one_that_the_programs_give(self) -> None:
+        self.sync(**BEARER)
+        text = self.stack.request("GET", "/metrics", BEARER).text
+        samples, families = exposition.read(text), set(re.findall(r"^# TYPE (\w+) ", text, re.M))
+        used: set[tuple[str, str]] = set()
+        for rule in self.rules():
+            used |= set(re.findall(r"\b(aither_\w+)(?:\{(\w+)(?:=|!=|=~))?", rule["expr"]))
+        self.assertGreater(len(used), 8)
+        for name, label in used:
+            self.assertIn(name, families)
+            if label:
+                self.assertTrue([s for s in samples if re.match(rf'{name}\{{(.*,)?{label}="', s)], f"{name} {label}")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,482 @@
+# SPDX-License-Identifier: MIT
+"""Mails on the real stack: which syncs the operator hears of, once each, over restarts, full disks and mail servers
+that are down; and that no sync fails or waits because of it."""
+import email.utils
+import errno
+import json
+import re
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import exposition
+from crash.crashpoint import Action, Crashpoint
+from crash.tree import MANIFEST
+from stack import BUILD, PATIENCE_S, Stack, StackTest, wait_until
+from stub.certificates import Authority
+from stub.client import Stub
+from stub.smtp_stub import DROP, HANG, HOLD, Mail, SmtpStub
+from test_restart import Activated
+
+USER, PASSWORD = "aither", "sword-fish-1234"
+SENDER, RECIPIENTS = "aither@host.example.org", ("operator@example.org", "deputy@example.org")
+OTHER_KEY = "another-key-another-key-another-key-1"
+FIRST_COURSE = "^/api/service/courses/cgen0*1$"
+STAMP = "mailed.json"
+STOP_S = 3
+
+
+def day_earlier(stamp: str) -> str:
+    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00")) - timedelta(hours=25)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+class MailTest(StackTest):
+    """A stack that mails to a server across the network, as far as aither knows, with TLS and a login."""
+
+    threshold = 1
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = tempfile.TemporaryDirectory(prefix="aither-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.ca = Authority(Path(directory.name))
+        cls.tls = cls.ca.context()
+
+    def setUp(self) -> None:
+        self.server = SmtpStub(tls=self.tls, users={USER: PASSWORD})
+        self.addCleanup(self.server.close)
+        self.hemera = Stub(*self.hemera_arguments)
+        self.addCleanup(self.hemera.stop)
+        runtime = tempfile.TemporaryDirectory(prefix="aither-")
+        self.addCleanup(runtime.cleanup)
+        self.runtime = Path(runtime.name)
+        self.stack = Stack(self.hemera, self.configuration(), {
+            "SMTP_PASS": PASSWORD, "SSL_CERT_FILE": str(self.ca.file), "RUNTIME_DIRECTORY": runtime.name,
+            **self.environment})
+        self.addCleanup(self._stop_stack)
+        self.prepare()
+        self.stack.start()
+
+    def prepare(self) -> None:
+        """Before the programs start."""
+
+    def configuration(self) -> str:
+        return (f"MaxRetries=0\n[Notify]\nMailTo={', '.join(RECIPIENTS)}\nMailFrom={SENDER}\n"
+                f"SMTPURL=smtp://0.0.0.0:{self.server.port}\nSMTPUser={USER}\nFailureThreshold={self.threshold}\n")
+
+    # ---- syncs ----
+
+    def failing_sync(self) -> Any:
+        self.hemera.scenario(key=OTHER_KEY)
+        reply = self.stack.post("/api/sync")
+        self.assertEqual((reply.status, reply.code), (502, "HEMERA_AUTH_FAILED"), reply.text)
+        return reply.data
+
+    def good_sync(self) -> Any:
+        self.hemera.reset()
+        report = self.sync()
+        self.assertEqual(report["status"], "success")
+        return report
+
+    def partial_sync(self) -> Any:
+        self.hemera.reset()
+        self.hemera.scenario(fault={"path": FIRST_COURSE, "kind": "status", "status": 500, "count": -1})
+        report = self.sync()
+        self.assertEqual(report["status"], "partial")
+        return report
+
+    def restart_worker(self) -> None:
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.stack.start_worker()
+
+    # ---- mails ----
+
+    def ask_for_test_mail(self) -> Any:
+        return self.stack.request("POST", "/internal/test-mail", over_unix_socket=True)
+
+    def mails(self) -> list[Mail]:
+        """All that have come, but for test mails. One of these is sent after what is due: it comes last."""
+        before = len(self.server.mails)
+        reply = self.ask_for_test_mail()
+        self.assertEqual(reply.status, 200, reply.text)
+        self.server.wait_for(before + 1)
+        return [m for m in self.server.mails if "test mail" not in str(m.header("Subject"))]
+
+    def new_mails(self) -> list[Mail]:
+        mails = self.mails()
+        self.server.mails.clear()
+        return mails
+
+    def settle(self) -> None:
+        """Waits until nothing is under way, whatever became of it."""
+        self.ask_for_test_mail()
+
+    @property
+    def incident(self) -> Any:
+        return self.stack.manifest.get("incident") or {}
+
+    def edit_manifest(self, change: Any) -> None:
+        """Between restarts."""
+        manifest = self.stack.manifest
+        change(manifest)
+        (self.stack.output / MANIFEST).write_text(json.dumps(manifest))
+
+    def counted(self, result: str) -> int:
+        figures = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
+        return int(figures[f'aither_notifications_total{{channel="mail",result="{result}"}}'])
+
+    def wait_for_line(self, pattern: str) -> None:
+        """In the worker's log, which is read by a thread and so may come after an answer that was sent later."""
+        assert self.stack.worker
+        self.stack.worker.wait_for_line(pattern)
+
+    def log(self) -> str:
+        assert self.stack.worker
+        return "\n".join(self.stack.worker.log)
+
+
+class History(MailTest):
+    threshold = 3
+
+    def assert_mail(self, mail: Mail, subject: str, report: Any, thread: Mail | None) -> None:
+        self.assertRegex(str(mail.header("Subject")), rf"^aither on \S+: {subject}$")
+        self.assertEqual((mail.sender, mail.recipients, mail.user, mail.encrypted), (SENDER, RECIPIENTS, USER, True))
+        self.assertEqual((mail.header("From"), mail.header("To")), (SENDER, ", ".join(RECIPIENTS)))
+        self.assertEqual((mail.header("Auto-Submitted"), mail.header("X-Aither-Job")),
+                         ("auto-generated", report["jobId"]))
+        self.assertLess(abs(email.utils.parsedate_to_datetime(str(mail.header("Date"))).timestamp() - time.time()), 300)
+        self.assertRegex(str(mail.header("Message-ID")), r"^<[0-9a-f-]{36}@[A-Za-z0-9.-]+>$")
+        expected = thread.header("Message-ID") if thread else None
+        self.assertEqual((mail.header("In-Reply-To"), mail.header("References")), (expected, expected))
+        self.assertIn(f"journalctl AITHER_JOB_ID={report['jobId']}\n", mail.text.replace("\r\n", "\n"))
+        for problem in report["errors"]:
+            self.assertIn(problem["code"], mail.text)
+        for secret in (self.hemera.key, OTHER_KEY, PASSWORD, "Teilnehmerin"):
+            self.assertNotIn(secret.encode(), mail.content)
+            self.assertNotIn(secret, mail.text)
+
+    def test_twelve_syncs_with_two_restarts_give_four_mails(self) -> None:
+        mails: list[list[Mail]] = []
+        reports = []
+
+        def run(sync: Any) -> None:
+            reports.append(sync())
+            mails.append(self.new_mails())
+
+        run(self.good_sync)
+        self.assertIn("Teilnehmerin", "".join(self.stack.pages().values()))
+        run(self.failing_sync)
+        run(self.failing_sync)
+        self.restart_worker()
+        run(self.failing_sync)
+        run(self.failing_sync)
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.edit_manifest(lambda m: m["incident"].update(mailedAt=day_earlier(m["incident"]["mailedAt"])))
+        self.stack.start_worker()
+        run(self.failing_sync)
+        run(self.failing_sync)
+        run(self.good_sync)
+        for _ in range(4):
+            run(self.partial_sync)
+
+        self.assertEqual([len(m) for m in mails], [0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0])
+        first = mails[3][0]
+        self.assert_mail(first, r"3 syncs have failed in a row \(HEMERA_AUTH_FAILED\)", reports[3], None)
+        self.assert_mail(mails[5][0], r"syncs still fail, 5 in a row \(HEMERA_AUTH_FAILED\)", reports[5], first)
+        self.assert_mail(mails[7][0], "syncs succeed again", reports[7], first)
+        entity = reports[10]["errors"][0]["entity"]
+        self.assertRegex(entity, r"^course cgen0*1$")
+        self.assert_mail(mails[10][0], f"{entity} cannot be brought up to date", reports[10], None)
+        self.assertIn(f"{entity}: 3 syncs in a row", mails[10][0].text)
+        ids = [m.header("Message-ID") for sent in mails for m in sent]
+        self.assertEqual(len(set(ids)), 4)
+        for secret in (self.hemera.key, OTHER_KEY, PASSWORD, "Teilnehmerin"):
+            self.assertNotIn(secret, self.log())
+
+    def test_other_courses_in_turn_are_no_reason_to_write(self) -> None:
+        self.good_sync()
+        for number in (1, 2, 1, 2, 1):
+            self.hemera.reset()
+            self.hemera.scenario(fault={"path": f"^/api/service/courses/cgen0*{number}$", "kind": "status",
+                                        "status": 500, "count": -1})
+            self.assertEqual(self.sync()["status"], "partial")
+        self.assertEqual(self.mails(), [])
+
+    def test_a_dry_run_and_a_success_in_between_are_not_counted(self) -> None:
+        self.failing_sync()
+        self.failing_sync()
+        self.assertNotEqual(self.stack.post("/api/sync?dryRun=1").status, 200)
+        self.assertEqual(self.mails(), [])
+        self.good_sync()
+        self.failing_sync()
+        self.failing_sync()
+        self.assertEqual(self.mails(), [])
+
+
+class ServerDown(MailTest):
+    def due_id(self) -> str:
+        return str(self.incident["due"]["messageId"])
+
+    def test_what_could_not_be_sent_is_sent_once_after_the_next_sync(self) -> None:
+        self.server.stop()
+        self.failing_sync()
+        self.settle()
+        due = self.due_id()
+        self.wait_for_line("tried again after the next sync")
+        self.failing_sync()
+        self.settle()
+        self.assertEqual(self.due_id(), due, "it is the same mail")
+        self.server.start()
+        self.failing_sync()
+        self.assertEqual([m.header("Message-ID") for m in self.new_mails()], [due])
+        self.assertNotIn("due", self.incident)
+        self.failing_sync()
+        self.restart_worker()
+        self.failing_sync()
+        self.assertEqual(self.new_mails(), [])
+
+    def test_every_way_to_refuse_leaves_it_due(self) -> None:
+        refusals = [("GREETING", "421 4.3.2 busy"), ("STARTTLS", "454 4.7.0 not now"), ("LOGIN", "535 5.7.8 {secret}"),
+                    ("MAIL", "550 5.7.1 not you"), ("RCPT", "450 4.2.0 greylisted"), ("RCPT", DROP),
+                    ("MESSAGE", "554 5.6.0 spam"), ("MESSAGE", DROP)]
+        for step, kind in refusals:
+            self.server.fail(step, kind)
+            self.failing_sync()
+            self.settle()
+            self.server.mend()
+        self.assertEqual((self.counted("sent"), self.server.mails), (0, []))
+        due = self.due_id()
+        self.failing_sync()
+        self.assertEqual([m.header("Message-ID") for m in self.new_mails()], [due])
+        for _, kind in refusals:
+            if kind != DROP and "{secret}" not in kind:
+                self.wait_for_line(re.escape(kind))
+        self.assertNotIn(PASSWORD, self.log())
+
+    def test_one_recipient_that_is_refused_does_not_hold_up_the_other(self) -> None:
+        self.server.fail("RCPT", "550 5.1.1 no such user", only=RECIPIENTS[1])
+        self.failing_sync()
+        self.failing_sync()
+        mails = self.new_mails()
+        self.assertEqual([m.recipients for m in mails], [RECIPIENTS[:1]])
+        self.wait_for_line(rf"mail \(failure\) sent to .*{RECIPIENTS[1]} \(550 5\.1\.1 no such user\)")
+
+    def test_a_failure_nobody_heard_of_needs_no_recovery(self) -> None:
+        self.server.stop()
+        self.failing_sync()
+        self.settle()
+        self.good_sync()
+        self.settle()
+        self.server.start()
+        self.good_sync()
+        self.assertEqual(self.new_mails(), [])
+
+    def test_a_recovery_is_not_lost_either(self) -> None:
+        self.failing_sync()
+        first, = self.new_mails()
+        self.server.stop()
+        self.good_sync()
+        self.settle()
+        self.restart_worker()
+        self.server.start()
+        self.good_sync()
+        recovery, = self.new_mails()
+        self.assertEqual(recovery.header("In-Reply-To"), first.header("Message-ID"))
+        self.assertIn("syncs succeed again", str(recovery.header("Subject")))
+        self.good_sync()
+        self.assertEqual(self.new_mails(), [])
+
+
+class SlowServer(MailTest):
+    def timed_failing_sync(self) -> float:
+        before = time.monotonic()
+        self.failing_sync()
+        return time.monotonic() - before
+
+    def test_no_sync_waits_for_the_mail(self) -> None:
+        self.failing_sync()
+        self.new_mails()
+        alone = [self.timed_failing_sync() for _ in range(7)]
+        self.good_sync()
+        self.new_mails()
+        self.server.fail("GREETING", HANG)
+        beside = [self.timed_failing_sync() for _ in range(7)]
+        self.assertEqual(self.server.mails, [])
+        print(f"# median of a failing sync: {median(alone) * 1000:.1f} ms, while a mail hangs "
+              f"{median(beside) * 1000:.1f} ms, longest {max(beside) * 1000:.1f} ms")
+        self.assertLess(median(beside), median(alone) + 1)  # the mail hangs for half a minute
+
+    def test_sigterm_ends_a_hanging_mail_and_it_stays_due(self) -> None:
+        for step in ("GREETING", "STARTTLS", "RCPT", "MESSAGE"):
+            with self.subTest(step):
+                self.server.clear()
+                self.server.fail(step, HANG)
+                self.failing_sync()
+                self.server.wait_for_step(step)
+                due = self.incident["due"]["messageId"]
+                before = time.monotonic()
+                assert self.stack.worker
+                self.assertEqual(self.stack.worker.stop(), 0)
+                took_s = time.monotonic() - before
+                print(f"# ended {took_s:.2f} s after SIGTERM, the server hanging at {step}")
+                self.assertLess(took_s, STOP_S)
+                if step != "MESSAGE":  # there it may take longer than the worker waits
+                    self.assertIn(": cancelled", self.log())
+                self.assertEqual(self.incident["due"]["messageId"], due)
+                self.server.mend()
+                self.stack.start_worker()
+                self.failing_sync()
+                self.assertEqual([m.header("Message-ID") for m in self.new_mails()], [due])
+                self.good_sync()
+                self.new_mails()
+
+    def test_a_mail_that_arrives_during_the_next_sync_is_not_sent_again(self) -> None:
+        self.server.fail("MESSAGE", HOLD)
+        self.failing_sync()
+        self.server.wait_for_step("MESSAGE")
+        self.failing_sync()
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
+        self.assertEqual(self.stack.post("/api/sync", Prefer="respond-async").status, 202)
+        self.server.release()
+        self.server.wait_for(1)
+        wait_until(lambda: self.stack.get("/api/sync/status").data["status"] != "running", "the end of the sync")
+        self.assertEqual(len(self.new_mails()), 1)
+        wait_until(lambda: self.incident.get("mails") == 1 and "due" not in self.incident, "that it is stored")
+        self.restart_worker()
+        self.failing_sync()
+        self.assertEqual(self.new_mails(), [])
+
+    def test_a_worker_with_a_mail_under_way_does_not_leave(self) -> None:
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
+        self.stack.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.stack.socket))
+            listener.listen()
+            process = Activated("aither-worker", self.stack, listener).process
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.server.fail("MESSAGE", HOLD)
+            self.failing_sync()
+            self.server.wait_for_step("MESSAGE")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(5)  # without the mail it leaves in less than 4 s
+            self.server.release()
+            self.server.wait_for(1)
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertEqual(self.incident["mails"], 1)
+
+
+@unittest.skipUnless((BUILD / "tests/crash/libcrashpoint.so").exists(), "the preload library is not built")
+class DiskFull(MailTest):
+    def prepare(self) -> None:
+        self.crash = Crashpoint(BUILD / "tests/crash/libcrashpoint.so", self.stack.directory / "crashpoint",
+                                self.stack.output)
+        self.addCleanup(self.crash.close)
+        self.stack.environment |= self.crash.environment
+
+    def full_disk_sync(self) -> Any:
+        """The manifest is the last file that a sync writes; the others are as they were."""
+        self.settle()
+        self.crash.arm(self.rename, Action.FAIL, errno.ENOSPC)
+        reply = self.stack.post("/api/sync")
+        self.crash.arm()
+        self.assertEqual((reply.status, reply.code), (507, "OUTPUT_ERROR"), reply.text)
+        return reply.data
+
+    def test_it_mails_at_once_daily_and_when_it_is_over(self) -> None:
+        self.good_sync()
+        self.settle()
+        self.crash.arm()
+        self.good_sync()
+        self.rename = 1 + next(n for n, call in enumerate(self.crash.calls) if call.endswith(f" {MANIFEST}"))
+        report = self.full_disk_sync()
+        first, = self.new_mails()
+        self.assertRegex(str(first.header("Subject")), r": syncs cannot save their results \(OUTPUT_ERROR\)$")
+        self.assertEqual((first.header("X-Aither-Job"), first.header("In-Reply-To")), (report["jobId"], None))
+        self.full_disk_sync()
+        self.assertEqual(self.new_mails(), [])
+        self.restart_worker()
+        self.full_disk_sync()
+        self.assertEqual(self.new_mails(), [], "a restart does not forget")
+
+        stamp = json.loads((self.runtime / STAMP).read_text())
+        (self.runtime / STAMP).write_text(json.dumps(stamp | {"mailedAt": day_earlier(stamp["mailedAt"])}))
+        self.full_disk_sync()
+        second, = self.new_mails()
+        self.assertEqual(second.header("In-Reply-To"), first.header("Message-ID"))
+        self.good_sync()
+        third, = self.new_mails()
+        self.assertEqual(third.header("In-Reply-To"), first.header("Message-ID"))
+        self.assertIn("succeed again", str(third.header("Subject")))
+        self.assertFalse((self.runtime / STAMP).exists())
+        self.good_sync()
+        self.assertEqual(self.new_mails(), [])
+
+
+class TestMail(MailTest):
+    def test_the_command_says_who_has_taken_it(self) -> None:
+        done = self.stack.cli("test-mail")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        mail, = self.server.wait_for(1)
+        for part in (f"smtp://0.0.0.0:{self.server.port}", *RECIPIENTS, mail.header("Message-ID")):
+            self.assertIn(str(part), done.stdout)
+        self.assertEqual((mail.user, mail.encrypted), (USER, True))
+        answer = json.loads(self.stack.cli("test-mail", "--json").stdout)
+        self.assertEqual(answer["data"]["server"], f"smtp://0.0.0.0:{self.server.port}")
+
+    def test_the_command_tells_what_is_wrong(self) -> None:
+        self.server.users = {USER: "another"}
+        done = self.stack.cli("test-mail")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("535 5.7.8", done.stderr)
+        self.assertIn("aither set-secret smtp-password", done.stderr)
+        self.assertNotIn(PASSWORD, done.stderr)
+        answer = json.loads(self.stack.cli("test-mail", "--json").stdout)
+        self.assertEqual(answer["error"]["code"], "NOTIFY_FAILED")
+
+
+class ThisMachine(MailTest):
+    """What an operator has who sets MailTo and nothing else: the MTA of this machine, with a certificate of nobody."""
+
+    def configuration(self) -> str:
+        self.server.close()
+        self.server = SmtpStub(tls=self.ca.context(name="DNS:debian", days=-1))
+        self.addCleanup(self.server.close)
+        return f"[Notify]\nMailTo={RECIPIENTS[0]}\nSMTPURL=smtp://localhost:{self.server.port}\nFailureThreshold=1\n"
+
+    environment = {"SMTP_PASS": ""}
+
+    def test_a_mail_arrives_with_a_sender_of_this_machine(self) -> None:
+        self.failing_sync()
+        mail, = self.new_mails()
+        self.assertRegex(mail.sender, r"^aither@[A-Za-z0-9.-]+$")
+        self.assertEqual((mail.recipients, mail.encrypted), (RECIPIENTS[:1], True))
+
+
+class Nobody(MailTest):
+    def configuration(self) -> str:
+        return f"[Notify]\nFailureThreshold=1\nSMTPURL=smtp://0.0.0.0:{self.server.port}\nSMTPUser={USER}\n"
+
+    def test_without_recipients_nothing_is_sent(self) -> None:
+        self.failing_sync()
+        self.failing_sync()
+        reply = self.ask_for_test_mail()
+        self.assertEqual((reply.status, reply.code), (503, "NOT_CONFIGURED"))
+        self.assertIn("MailTo", reply.json["error"]["message"])
+        self.assertEqual(self.stack.cli("test-mail").returncode, 78)
+        self.assertEqual((self.server.connections, self.server.mails), (0, []))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any answers of Hemera, without a network: what hemera/exchange.c does, this file does when the program is
+ * linked, with answers from the input. Its first byte chooses the call (bits 0 and 1) and the HTTP status
+ * (bits 2 to 4); then come the bodies with one byte 0x1e between them. When they are used up, answers are
+ * empty.
+ *
+ * This has to hold:
+ *  - every problem is one line of plain text, and has a code of Hemera's;
+ *  - what is handed on fits the model: ids, limits, levels, dates; no id twice, none both good and bad;
+ *  - participants are in their normal form: checked again they stay the same;
+ *  - each id that was asked for is reported once, or by hemera_participations none of them.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/fetch.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "hemera/client.h"
+#include "hemera/exchange.h"
+#include "hemera/member.h"
+#include "hemera/reply.h"
+#include "http/decode.h"
+
+#define BODY_SEPARATOR 0x1e
+#define NORMAL_SIZE_MAX (32 << 20)
+
+enum call { CALL_LIST, CALL_DETAILS, CALL_PARTICIPATIONS, CALL_TEMPLATES };
+
+const char fuzz_corpus[] = "hemera";
+
+static const char *const ids[] = { "c2", "c1", "c3" };
+
+static struct {
+	const uint8_t *at; /* of the input */
+	size_t left;
+	long status;
+	unsigned reported[ARRAY_SIZE(ids)];
+} input;
+
+static void check_line(const char *text)
+{
+	FUZZ_CHECK(text[0] && decode_is_text(text, strlen(text)), "\"%s\"", text);
+}
+
+static void check_problem(const struct error *problem)
+{
+	check_line(problem->message);
+	FUZZ_CHECK(problem->errnum < 0 && problem->code >= ERROR_HEMERA_UNREACHABLE &&
+			   problem->code <= ERROR_HEMERA_TIMEOUT,
+		"%d, %s: %s", problem->errnum, error_code_name(problem->code), problem->message);
+}
+
+static void take_body(struct buf *body)
+{
+	const uint8_t *end = input.left > 0 ? memchr(input.at, BODY_SEPARATOR, input.left) : NULL;
+	size_t length = end ? (size_t)(end - input.at) : input.left, skip = end ? length + 1 : length;
+
+	if (input.left == 0)
+		buf_append_text(body, "{\"success\":true,\"data\":[]}");
+	buf_append(body, input.at, length);
+	input.at += skip;
+	input.left -= skip;
+}
+
+static void read_answer(size_t body_max, struct reply *ret_reply, struct error *err)
+{
+	struct fetch_result result = { .failure = FETCH_OK,
+		.status = input.status,
+		.content_type = "application/json",
+		.retry_after_s = -1 };
+
+	buf_init(&result.body, body_max);
+	take_body(&result.body);
+	reply_read(&result, body_max, ret_reply, err);
+	buf_done(&result.body);
+	if (ret_reply->verdict == REPLY_DATA)
+		FUZZ_CHECK(ret_reply->root && ret_reply->data, "no data");
+	else
+		check_problem(err);
+}
+
+int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err)
+{
+	(void)client;
+	(void)err;
+	for (size_t i = 0; i < exchange->count; i++) {
+		CLEANUP(reply_done) struct reply reply = { 0 };
+		struct error problem = { 0 };
+		struct exchange_answer answer = { .end = EXCHANGE_FAILED, .problem = &problem };
+
+		read_answer(exchange->body_max, &reply, &problem);
+		if (reply.verdict == REPLY_DATA)
+			answer = (struct exchange_answer){ .end = EXCHANGE_DATA, .data = reply.data };
+		else if (reply.verdict == REPLY_NOT_FOUND)
+			answer.end = EXCHANGE_NOT_FOUND;
+		answer.is_hemera = reply.is_hemera;
+		FUZZ_CHECK(exchange->done(exchange->arg, i, &answer) == 0, "no more of it is wanted");
+	}
+	return 0;
+}
+
+int exchange_get(struct hemera *client, const char *path, size_t body_max, exchange_data *on_data, void *arg,
+	struct error *err)
+{
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	struct error problem = { 0 };
+
+	(void)client;
+	check_line(path);
+	read_answer(body_max, &reply, &problem);
+	if (reply.verdict == REPLY_DATA)
+		return on_data(arg, reply.data, err);
+	*err = problem;
+	return problem.errnum;
+}
+
+unsigned exchange_retry_after_s(const struct hemera *client)
+{
+	(void)client;
+	return 0;
+}
+
+static void on_problem(void *arg, const char *entity, const struct error *problem)
+{
+	(void)arg;
+	check_line(entity);
+	check_problem(problem);
+}
+
+static void check_date(const char *date)
+{
+	int64_t unix_ms;
+
+	FUZZ_CHECK(!date[0] || time_parse(date, &unix_ms) == 0, "%s", date);
+}
+
+static void check_course(const struct course *course)
+{
+	static const char *const levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
+
+	FUZZ_CHECK(member_is_id(course->id, COURSE_ID_MAX), "%s", course->id);
+	FUZZ_CHECK(strlen(course->title) <= COURSE_TITLE_MAX && strlen(course->slug) <= COURSE_SLUG_MAX, "%s",
+		course->id);
+	FUZZ_CHECK(member_choice(levels, course->level), "%s", course->level);
+	FUZZ_CHECK(course->participant_count <= COURSE_COUNT_MAX, "%u", course->participant_count);
+	check_date(course->start_date);
+	check_date(course->end_date);
+}
+
+static bool is_bad(const struct hemera_list *list, const char *id, size_t from)
+{
+	for (size_t i = from; i < list->bad_count; i++)
+		if (strcmp(list->bad_ids[i], id) == 0)
+			return true;
+	return false;
+}
+
+static void check_list(void)
+{
+	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
+	struct error err = { 0 };
+
+	if (hemera_list(NULL, &list, on_problem, NULL, &err) < 0) {
+		check_problem(&err);
+		FUZZ_CHECK(!list.courses && list.count == 0, "courses of a failure");
+		return;
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		check_course(&list.courses[i]);
+		FUZZ_CHECK(!is_bad(&list, list.courses[i].id, 0), "%s is good and bad", list.courses[i].id);
+		for (size_t j = 0; j < i; j++)
+			FUZZ_CHECK(strcmp(list.courses[i].id, list.courses[j].id) != 0, "%s twice",
+				list.courses[i].id);
+	}
+	for (size_t i = 0; i < list.bad_count; i++)
+		FUZZ_CHECK(!is_bad(&list, list.bad_ids[i], i + 1), "%s is bad twice", list.bad_ids[i]);
+}
+
+static void check_normal_form(const struct json *participants)
+{
+	CLEANUP(buf_done) struct buf first = BUF_INIT(NORMAL_SIZE_MAX);
+	CLEANUP(buf_done) struct buf second = BUF_INIT(NORMAL_SIZE_MAX);
+	CLEANUP(json_freep) struct json *again = NULL;
+	const char *last = "";
+	struct error err = { 0 };
+
+	FUZZ_CHECK(json_type(participants) == JSON_ARRAY, "not an array");
+	JSON_FOREACH (participant, participants) {
+		const char *id = json_string(json_get(participant, "bookingId"));
+
+		FUZZ_CHECK(member_is_id(id, COURSE_ID_MAX) && strcmp(last, id) < 0, "%s after %s", id, last);
+		last = id;
+	}
+	FUZZ_CHECK(
+		course_participants_from_json(&again, participants, "again", &err) == 0, "%s", err.message);
+	json_write(&first, participants);
+	json_write(&second, again);
+	FUZZ_CHECK(strcmp(buf_text(&first), buf_text(&second)) == 0, "%s, then %s", buf_text(&first),
+		buf_text(&second));
+}
+
+static int on_detail(void *arg, size_t index, enum hemera_detail_state state, const struct json *participants,
+	const struct error *problem)
+{
+	(void)arg;
+	FUZZ_CHECK(index < ARRAY_SIZE(ids) && input.reported[index]++ == 0, "%zu", index);
+	FUZZ_CHECK(!participants == (state != HEMERA_DETAIL_READ), "%d", (int)state);
+	FUZZ_CHECK(!problem == (state != HEMERA_DETAIL_FAILED), "%d", (int)state);
+	if (participants)
+		check_normal_form(participants);
+	if (problem)
+		check_problem(problem);
+	return 0;
+}
+
+static void check_reported(unsigned times)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		FUZZ_CHECK(input.reported[i] == times, "%s: %u times", ids[i], input.reported[i]);
+}
+
+static void check_details(void)
+{
+	const struct hemera_wanted wanted = { ids, ARRAY_SIZE(ids), ARRAY_SIZE(ids) };
+	unsigned retry_after_s = 1;
+	struct error err = { 0 };
+
+	FUZZ_CHECK(
+		hemera_details(NULL, &wanted, on_detail, NULL, &retry_after_s, &err) == 0, "%s", err.message);
+	FUZZ_CHECK(retry_after_s == 0, "%u", retry_after_s);
+	check_reported(1);
+}
+
+static void check_participations(void)
+{
+	bool available = false;
+	struct error err = { 0 };
+	int r = hemera_participations(NULL, ids, ARRAY_SIZE(ids), on_detail, NULL, &available, &err);
+
+	if (r < 0)
+		check_problem(&err);
+	check_reported(r == 0 && available ? 1 : 0);
+}
+
+static void check_templates(void)
+{
+	struct hemera_template *templates = NULL;
+	struct error err = { 0 };
+	size_t count = 0;
+
+	if (hemera_templates(NULL, &templates, &count, on_problem, NULL, &err) < 0) {
+		check_problem(&err);
+		FUZZ_CHECK(!templates && count == 0, "templates of a failure");
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		FUZZ_CHECK(member_is_id(templates[i].id, COURSE_ID_MAX), "%s", templates[i].id);
+		FUZZ_CHECK(templates[i].markup && templates[i].version >= 0, "%s", templates[i].id);
+	}
+	hemera_templates_free(templates, count);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static const long statuses[] = { 200, 200, 200, 401, 404, 429, 500, 302 };
+
+	if (size == 0)
+		return 0;
+	memset(&input, 0, sizeof(input));
+	input.at = bytes + 1;
+	input.left = size - 1;
+	input.status = statuses[bytes[0] >> 2 & 7];
+	switch ((enum call)(bytes[0] & 3)) {
+	case CALL_LIST:
+		check_list();
+		break;
+	case CALL_DETAILS:
+		check_details();
+		break;
+	case CALL_PARTICIPATIONS:
+		check_participations();
+		break;
+	case CALL_TEMPLATES:
+		check_templates();
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any head of a request, without a socket: read here in the simplest way, judged by http/head.c, then routed
+ * to the handlers of aither-web, in four worlds: with a token or without, with public pages or without, and
+ * with a configuration that is not usable. What would ask the worker or wait is played here when the program
+ * is linked.
+ *
+ * This has to hold:
+ *  - a head with one reading has that of this file, too;
+ *  - nothing but the published pages is ever shown, and nothing at all of a token;
+ *  - whoever gets to the worker was permitted to, with a target that is one of ours;
+ *  - an answer has a status that its call may have, headers without control characters, and a body that is
+ * what its type says.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "http/decode.h"
+#include "http/head.h"
+#include "http/router.h"
+#include "render/slice.h"
+#include "tests/fuzz/request-head.h"
+#include "web/health.h"
+#include "web/internal.h"
+#include "web/live.h"
+#include "web/metrics.h"
+#include "web/page.h"
+#include "web/relay.h"
+#include "web/site.h"
+#include "web/phrases.h"
+
+#define TOKEN "0123456789abcdef"
+#define PUBLISHED "<p>published</p>"
+#define HIDDEN "<p>hidden</p>"
+#define REQUEST_ID "fuzz-request"
+
+const char fuzz_corpus[] = "http";
+
+/* The world of a request, and what became of it. */
+struct world {
+	struct web web;
+	struct config config;
+	bool relayed;
+};
+
+static struct site *site;
+static struct phrases *phrases;
+static char root[] = "/tmp/aither-fuzz-XXXXXX";
+static const char *const published[] = { "a", "Course-1_b.html", "x.html" };
+static const char *const hidden[] = { "hidden.html", "courses/.hidden.html", "courses/hidden.txt" };
+
+static char *path_of(const char *name)
+{
+	return mem_printf("%s/%s", root, name);
+}
+
+static void remove_tree(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/courses/%s.html", root, published[i]);
+
+		unlink(path);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+		CLEANUP(mem_freep) char *path = path_of(hidden[i]);
+
+		unlink(path);
+	}
+	CLEANUP(mem_freep) char *link = path_of("courses/link.html");
+	CLEANUP(mem_freep) char *courses = path_of("courses");
+	unlink(link);
+	rmdir(courses);
+	rmdir(root);
+}
+
+static void write_page(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	FUZZ_CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0, "%s", path);
+}
+
+static void make_tree(void)
+{
+	FUZZ_CHECK(mkdtemp(root), "%s", root);
+	atexit(remove_tree);
+	CLEANUP(mem_freep) char *courses = path_of("courses");
+	CLEANUP(mem_freep) char *link = path_of("courses/link.html");
+	FUZZ_CHECK(mkdir(courses, 0755) == 0 && symlink("../hidden.html", link) == 0, "%s", courses);
+	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/courses/%s.html", root, published[i]);
+
+		write_page(path, PUBLISHED);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+		CLEANUP(mem_freep) char *path = path_of(hidden[i]);
+
+		write_page(path, HIDDEN);
+	}
+	site = site_new(root, "/nonexistent");
+	phrases = phrases_new(NULL);
+}
+
+/* ---- what would need a socket ---- */
+
+void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
+{
+	(void)request;
+	snprintf(ret_address, HTTP_ADDRESS_SIZE, "%s", "192.0.2.7");
+}
+
+enum http_result live_home(struct live *live, const struct http_request *request,
+	struct http_response *response, enum web_language language)
+{
+	struct page_wish wish;
+
+	(void)live;
+	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%d", (int)language);
+	page_wish_read(&wish, request);
+	page_answer(site_fallback(site), &wish, "no-cache", response);
+	page_wish_done(&wish);
+	return HTTP_DONE;
+}
+
+/* RELAY is the world itself here. */
+enum http_result relay_call(struct relay *relay, const struct http_request *request,
+	struct http_response *response, const struct relay_order *order)
+{
+	static const char *const targets[] = { "/api/sync", "/api/sync?force=1", "/api/sync?dryRun=1",
+		"/api/sync?force=1&dryRun=1", "/api/sync/status" };
+	const char *authorization = http_request_header(request, "authorization");
+	struct world *world = (struct world *)(void *)relay;
+	bool is_known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		is_known |= strcmp(order->target, targets[i]) == 0;
+	FUZZ_CHECK(is_known, "%s", order->target);
+	FUZZ_CHECK(strcmp(order->method, order->is_sync ? "POST" : "GET") == 0, "%s", order->method);
+	FUZZ_CHECK((request->method == HTTP_POST) == order->is_sync, "%s", request->method_name);
+	FUZZ_CHECK(!order->prefer || strcmp(order->prefer, "respond-async") == 0, "%s", order->prefer);
+	FUZZ_CHECK(config_is_usable(&world->config), "not configured");
+	if (world->web.auth.token)
+		FUZZ_CHECK(authorization && strncasecmp(authorization, "bearer ", 7) == 0 &&
+				   strcmp(strrchr(authorization, ' ') + 1, TOKEN) == 0,
+			"%s", authorization ? authorization : "none");
+	else
+		FUZZ_CHECK(!strstr(order->target, "force"), "without a token: %s", order->target);
+	world->relayed = true;
+	http_response_text(response, 202, "application/json",
+		"{\"success\":true,\"meta\":{\"requestId\":\"" REQUEST_ID "\"}}");
+	return HTTP_DONE;
+}
+
+void health_answer_alive(struct http_response *response)
+{
+	http_response_text(response, 200, "text/plain; charset=utf-8", "ok\n");
+}
+
+enum http_result health_answer_ready(
+	struct health *health, const struct http_request *request, struct http_response *response)
+{
+	(void)health;
+	(void)request;
+	health_answer_alive(response);
+	return HTTP_DONE;
+}
+
+enum http_result metrics_answer(
+	struct metrics *metrics, const struct http_request *request, struct http_response *response)
+{
+	(void)metrics;
+	FUZZ_CHECK(http_request_header(request, "authorization"), "figures without a token");
+	health_answer_alive(response);
+	return HTTP_DONE;
+}
+
+/* ---- the answer ---- */
+
+static void check_headers(const struct http_response *response)
+{
+	FUZZ_CHECK(response->header_count < HTTP_HEADERS_MAX, "no room for one more");
+	for (size_t i = 0; i < response->header_count; i++) {
+		const char *value = response->headers[i].value;
+
+		FUZZ_CHECK(decode_is_text(value, strlen(value)), "%s: %s", response->headers[i].name, value);
+	}
+}
+
+static const char *header_of(const struct http_response *response, const char *name)
+{
+	for (size_t i = 0; i < response->header_count; i++)
+		if (strcmp(response->headers[i].name, name) == 0)
+			return response->headers[i].value;
+	return NULL;
+}
+
+static void check_json(const struct http_response *response)
+{
+	const struct json_limits limits = {
+		.size_max = 1 << 20, .depth_max = JSON_DEPTH_MAX, .node_max = 1 << 16
+	};
+	CLEANUP(json_freep) struct json *json = NULL;
+	struct error err = { 0 };
+	const char *id;
+
+	FUZZ_CHECK(json_parse(&json, response->body->bytes, response->body->length, &limits, &err) == 0,
+		"%s: %.*s", err.message, (int)response->body->length, response->body->bytes);
+	if (json_get(json, "openapi"))
+		return;
+	id = json_string(json_get(json_get(json, "meta"), "requestId"));
+	FUZZ_CHECK(id && strcmp(id, REQUEST_ID) == 0, "%s", id ? id : "no request id");
+	FUZZ_CHECK(json_bool(json_get(json, "success"), false) == (response->status < 400), "%d",
+		response->status);
+	FUZZ_CHECK(response->status < 400 || json_string(json_get(json_get(json, "error"), "message")), "%d",
+		response->status);
+}
+
+static void check_html(const struct http_response *response)
+{
+	struct slice text = { response->body->bytes, response->body->length };
+	size_t fault;
+
+	FUZZ_CHECK(header_of(response, "content-security-policy"), "a page without a policy");
+	if (header_of(response, "content-encoding"))
+		return;
+	FUZZ_CHECK(slice_is_text(text, &fault), "not UTF-8 at %zu", fault);
+	FUZZ_CHECK(!memmem(text.data, text.length, HIDDEN, strlen(HIDDEN)), "a hidden page");
+}
+
+static void check_body(const struct http_response *response)
+{
+	if (response->status == 304 || !response->content_type) {
+		FUZZ_CHECK(!response->body, "a body without a type");
+		return;
+	}
+	FUZZ_CHECK(response->body, "%s without a body", response->content_type);
+	if (strcmp(response->content_type, "application/json") == 0)
+		check_json(response);
+	else if (strncmp(response->content_type, "text/html", 9) == 0)
+		check_html(response);
+}
+
+/* But for a caller who has written it into the path. */
+static void check_token(const struct http_request *request, const struct http_response *response)
+{
+	if (strstr(request->path, TOKEN))
+		return;
+	for (size_t i = 0; i < response->header_count; i++)
+		FUZZ_CHECK(!strstr(response->headers[i].value, TOKEN), "%s", response->headers[i].name);
+	FUZZ_CHECK(!response->body ||
+			   !memmem(response->body->bytes, response->body->length, TOKEN, strlen(TOKEN)),
+		"the token is in the body");
+}
+
+static void check_status(
+	const struct world *world, const struct http_request *request, const struct http_response *response)
+{
+	static const int statuses[] = { 200, 202, 304, 400, 401, 403, 404, 405, 503 };
+	bool is_known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		is_known |= response->status == statuses[i];
+	FUZZ_CHECK(is_known, "%d", response->status);
+	FUZZ_CHECK((response->status == 202) == world->relayed, "%d", response->status);
+	FUZZ_CHECK((response->status == 401) == !!header_of(response, "www-authenticate"), "%d",
+		response->status);
+	FUZZ_CHECK((response->status == 405) == !!header_of(response, "allow"), "%d", response->status);
+	FUZZ_CHECK(response->status != 401 || world->web.auth.token, "401 without a token");
+	if (strncmp(request->path, "/courses/", 9) == 0 && response->status < 400 &&
+		!(world->config.site.course_pages_public && config_is_usable(&world->config)))
+		FUZZ_CHECK(world->web.auth.token && http_request_header(request, "authorization"),
+			"a private page for everybody");
+}
+
+static void ask(struct world *world, const struct http_request *given)
+{
+	struct http_request request = *given;
+	struct http_response response = { 0 };
+
+	world->config.problems.required_count = world->config.problems.count;
+	world->web.options.config = &world->config;
+	world->web.router = (struct http_router){
+		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = &world->web
+	};
+	world->web.refusals.told = REFUSALS_PER_MINUTE; /* no lines in a journal */
+	world->web.site = site;
+	world->web.phrases = phrases;
+	world->web.relay = (struct relay *)(void *)world;
+	FUZZ_CHECK(router_dispatch(&world->web.router, &request, &response) == HTTP_DONE, "it waits");
+	check_status(world, &request, &response);
+	check_headers(&response);
+	check_body(&response);
+	check_token(&request, &response);
+	http_response_done(&response);
+	openapi_done(&world->web.openapi);
+}
+
+static void ask_all(const struct http_request *request)
+{
+	static char *problems[] = { (char *)"BaseURL is not set" };
+	struct world open = { .web.auth.local_access = true, .config.site.course_pages_public = true };
+	struct world closed = { .web.auth = { TOKEN, true } };
+	struct world german = { .web.auth.token = TOKEN, .config.site.language = CONFIG_LANGUAGE_DE };
+	struct world broken = { .config = { .site.course_pages_public = true, .problems.count = 1 } };
+
+	broken.config.problems.text[0] = problems[0];
+	ask(&open, request);
+	ask(&closed, request);
+	ask(&german, request);
+	ask(&broken, request);
+}
+
+/* ---- the request ---- */
+
+static enum http_method method_of(const char *name)
+{
+	if (strcmp(name, "GET") == 0)
+		return HTTP_GET;
+	if (strcmp(name, "HEAD") == 0)
+		return HTTP_HEAD;
+	return strcmp(name, "POST") == 0 ? HTTP_POST : HTTP_OTHER;
+}
+
+/* As http/server-request.c does it. */
+static void ask_target(const struct request_head *head)
+{
+	const char *target = head->target;
+	size_t length = strcspn(target, "?");
+	CLEANUP(mem_freep) char *path = mem_alloc(length + 1);
+	struct http_request request = { .method = method_of(head->method),
+		.method_name = head->method,
+		.path = path,
+		.query = target[length] ? target + length + 1 : "",
+		.tail = "",
+		.body = "",
+		.fields = head->fields,
+		.field_count = head->count,
+		.request_id = REQUEST_ID,
+		.peer = HTTP_PEER_LOOPBACK };
+
+	if (target[0] != '/' || decode_percent(target, length, false, path, length + 1) < 0)
+		return;
+	FUZZ_CHECK(
+		path[0] == '/' && strlen(path) <= length && decode_is_text(path, strlen(path)), "%s", path);
+	ask_all(&request);
+}
+
+/* Every line of a head with one reading ends in CR LF. */
+static void check_lines(const char *bytes, size_t size)
+{
+	const char *end = memmem(bytes, size, "\r\n\r\n", 4);
+
+	FUZZ_CHECK(end, "no end");
+	for (const char *c = bytes; c < end; c++)
+		FUZZ_CHECK(*c != '\n' || (c > bytes && c[-1] == '\r'), "a bare line feed at %zu",
+			(size_t)(c - bytes));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	CLEANUP(mem_freep) char *exact = mem_alloc(size); /* the sanitizer sees a byte read beyond it */
+	CLEANUP(request_head_done) struct request_head head;
+	bool is_good = request_head_read(&head, bytes, size), is_one;
+
+	if (!site)
+		make_tree();
+	if (size > 0)
+		memcpy(exact, bytes, size);
+	is_one = head_has_one_reading(exact, size, is_good && head.is_http_1_0);
+	FUZZ_CHECK(!is_good || is_one == request_head_has_one_reading(&head), "%d", is_one);
+	if (is_one)
+		check_lines(exact, size);
+	if (is_good && is_one)
+		ask_target(&head);
+	return 0;
+}

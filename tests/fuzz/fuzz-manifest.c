@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any text as output/.sync-manifest.json.
+ *
+ * This has to hold:
+ *  - damage is told in one line of plain text, and nothing is kept of it;
+ *  - what is read has only names, ids and hashes that can be used as they are, in order, each once;
+ *  - what is written of it is read again, and written then it is the same text.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "http/decode.h"
+#include "sync/manifest.h"
+#include "sync/names.h"
+
+#define TEXT_SIZE_MAX (8 << 20)
+
+const char fuzz_corpus[] = "manifest";
+
+static void check_damage(int r, const struct manifest *manifest, const struct error *err)
+{
+	static const struct manifest empty;
+
+	FUZZ_CHECK(r == -EBADMSG && err->message[0], "%d: %s", r, err->message);
+	FUZZ_CHECK(decode_is_text(err->message, strlen(err->message)), "%s", err->message);
+	FUZZ_CHECK(memcmp(manifest, &empty, sizeof(empty)) == 0, "something is kept: %s", err->message);
+}
+
+static void check_hash(const char *hash)
+{
+	FUZZ_CHECK(strlen(hash) == HASH_HEX_SIZE - 1 && strspn(hash, "0123456789abcdef") == HASH_HEX_SIZE - 1,
+		"%s", hash);
+}
+
+static void check_entries(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->count; i++) {
+		const struct manifest_entry *entry = manifest->entries[i];
+		const char *id = entry->course.id;
+
+		FUZZ_CHECK(names_is_page(entry->name) && file_name_is_safe(entry->name), "%s", entry->name);
+		FUZZ_CHECK(manifest_find(manifest, id) == entry, "%s is not found", id);
+		FUZZ_CHECK(i == 0 || strcmp(manifest->entries[i - 1]->course.id, id) < 0, "%s", id);
+		FUZZ_CHECK(entry->size >= 0 && entry->modified_us >= 0, "%s", id);
+		FUZZ_CHECK(!entry->listed && !entry->owner && !entry->gone, "%s", id);
+		check_hash(entry->hash);
+	}
+}
+
+static void check_rest(const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->orphans.count; i++) {
+		const char *name = manifest->orphans.items[i];
+
+		FUZZ_CHECK(file_name_is_safe(name) && nameset_has(&manifest->orphans, name), "%s", name);
+	}
+	for (int i = 0; i < LIBRARY_LANGUAGES; i++)
+		if (manifest->site[i].hash[0])
+			check_hash(manifest->site[i].hash);
+	FUZZ_CHECK(!manifest->last_sync || json_type(manifest->last_sync) == JSON_OBJECT, "lastSync");
+	FUZZ_CHECK(!manifest->incident || json_type(manifest->incident) == JSON_OBJECT, "incident");
+}
+
+static void check_written(const struct manifest *manifest)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_SIZE_MAX);
+	CLEANUP(buf_done) struct buf second = BUF_INIT(TEXT_SIZE_MAX);
+	CLEANUP(manifest_done) struct manifest again = { 0 };
+	struct error err = { 0 };
+
+	manifest_write(&text, manifest);
+	FUZZ_CHECK(!buf_overflowed(&text), "%zu bytes", text.length);
+	FUZZ_CHECK(manifest_parse(&again, buf_text(&text), text.length, &err) == 0, "%s: %s", err.message,
+		buf_text(&text));
+	FUZZ_CHECK(again.count == manifest->count && again.orphans.count == manifest->orphans.count,
+		"something is lost: %s", buf_text(&text));
+	manifest_write(&second, &again);
+	FUZZ_CHECK(strcmp(buf_text(&text), buf_text(&second)) == 0, "%s\n--- then ---\n%s", buf_text(&text),
+		buf_text(&second));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	CLEANUP(manifest_done) struct manifest manifest = { 0 };
+	CLEANUP(mem_freep) char *text = mem_alloc(size);
+	struct error err = { 0 };
+	int r;
+
+	if (size > TEXT_SIZE_MAX / 8)
+		return 0; /* what is written must fit its buffer */
+	if (size > 0)
+		memcpy(text, bytes, size);
+	r = manifest_parse(&manifest, text, size, &err);
+	if (r < 0) {
+		check_damage(r, &manifest, &err);
+		return 0;
+	}
+	check_entries(&manifest);
+	check_rest(&manifest);
+	check_written(&manifest);
+	return 0;
+}

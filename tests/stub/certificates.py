@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Certificates for servers of tests, made by openssl(1) in a directory of the test.
+
+    ca = Authority(directory)                       a CA; programs trust it by SSL_CERT_FILE=ca.file
+    context = ca.context()                          for a server at localhost, 127.0.0.1 and 0.0.0.0
+    ca.context(name="DNS:other.example.org")        of another name
+    ca.context(days=-1)                             expired yesterday
+
+0.0.0.0 leads to this machine as 127.0.0.1 does, but is not one of the addresses that aither knows as this
+machine: a server there is treated as one across the network.
+"""
+import ssl
+import subprocess
+from pathlib import Path
+
+NAMES = "DNS:localhost,IP:127.0.0.1,IP:0.0.0.0"
+
+
+class Authority:
+    """A CA; `file` is its certificate."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.file = directory / "ca.pem"
+        self._made = 0
+        self._openssl("req", "-x509", *self._new_key("ca"), "-subj", "/CN=test CA", "-days", "1", "-out", "ca.pem")
+
+    def context(self, name: str = NAMES, days: int = 1) -> ssl.SSLContext:
+        """What a server needs to show a new certificate."""
+        self._made += 1
+        stem = f"server-{self._made}"
+        (self.directory / f"{stem}.ext").write_text(f"subjectAltName={name}\n")
+        self._openssl("req", *self._new_key(stem), "-subj", f"/CN={stem}", "-out", f"{stem}.csr")
+        self._openssl("x509", "-req", "-in", f"{stem}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                      "-days", str(days), "-extfile", f"{stem}.ext", "-out", f"{stem}.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.directory / f"{stem}.pem", self.directory / f"{stem}.key")
+        return context
+
+    @staticmethod
+    def _new_key(stem: str) -> tuple[str, ...]:
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", f"{stem}.key")
+
+    def _openssl(self, *arguments: str) -> None:
+        done = subprocess.run(["openssl", *arguments], cwd=self.directory, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"openssl {arguments[0]}: {done.stderr}")

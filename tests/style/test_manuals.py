@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Every program, unit, file and call has its page, the pages are well formed and refer to each other rightly, and the
+keys of the configuration are the same in the program, the sample file and the manual."""
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+MANUALS = TOP / "man"
+MAKEFILE = (TOP / "Makefile.am").read_text()
+
+
+def pages() -> list[Path]:
+    """Without the links, which are there when the build is in the source tree."""
+    made = links()
+    return sorted(f for f in MANUALS.iterdir() if re.fullmatch(r"[\w.@-]+\.[1-8]", f.name) and f.name not in made)
+
+
+def links() -> dict[str, str]:
+    """Pages that the Makefile makes: the name of each, and of the one that it leads to."""
+    found = {}
+    for variable, names in re.findall(r"^(\w+_PAGES) = (.*)$", MAKEFILE, re.M):
+        target = re.search(rf"^\$\({variable}\): Makefile\n.*'\.so man8/(\S+)'", MAKEFILE, re.M)
+        assert target, variable
+        found |= {name.removeprefix("man/"): target[1] for name in names.split()}
+    return found
+
+
+def name_section(page: str) -> str:
+    found = re.search(r"^\.SH NAME\n(.*?)^\.SH ", (MANUALS / page).read_text(), re.M | re.S)
+    assert found, page
+    return found[1].replace("\\-", "-").replace("\n", " ")
+
+
+def spoken(text: str) -> str:
+    """roff without what separates names from their sections: "aither (1)" becomes "aither(1)"."""
+    return re.sub(r" \(|\" \(", "(", text.replace("\\-", "-"))
+
+
+class Manuals(unittest.TestCase):
+    def test_every_page_is_installed(self) -> None:
+        listed = re.findall(r"^\tman/(\S+)", MAKEFILE, re.M)
+        self.assertEqual(sorted(listed), [page.name for page in pages()])
+
+    def test_every_unit_has_a_page_that_names_it(self) -> None:
+        units = sorted(f.name.removesuffix(".in") for f in (TOP / "units").iterdir()
+                       if re.search(r"\.(service|socket|timer)(\.in)?$", f.name))
+        self.assertGreater(len(units), 7)
+        made = links()
+        for unit in units:
+            with self.subTest(unit):
+                page = made.get(f"{unit}.8", f"{unit}.8")
+                self.assertRegex(name_section(page), rf"(^|[ ,]){re.escape(unit)}[ ,]")
+        self.assertLessEqual(set(made), {f"{unit}.8" for unit in units})
+
+    def test_every_units_documentation_exists(self) -> None:
+        installed = {page.name for page in pages()} | set(links())
+        for unit in (TOP / "units").iterdir():
+            for name, number in re.findall(r"man:([\w.@-]+)\((\d)\)", unit.read_text()):
+                self.assertIn(f"{name}.{number}", installed, unit.name)
+
+    def test_references_lead_to_pages_and_are_in_order(self) -> None:
+        installed = {page.name for page in pages()} | set(links())
+        for page in pages():
+            text = spoken(page.read_text())
+            for name, number in re.findall(r"\b(aither[\w.@-]*)\((\d)\)", text):
+                self.assertIn(f"{name}.{number}", installed, page.name)
+            also = re.findall(r"^\.BR (\S+)\((\d)\)", text.partition(".SH SEE ALSO\n")[2], re.M)
+            self.assertTrue(also, page.name)
+            self.assertEqual(also, sorted(also, key=lambda entry: (entry[1], entry[0])), page.name)
+            own = re.match(r"(.*)\.(\d)", page.name)
+            assert own
+            self.assertNotIn((own[1], own[2]), also, page.name)
+
+    @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+    def test_mandoc_has_nothing_to_complain_about(self) -> None:
+        done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", *pages()], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    @unittest.skipUnless(shutil.which("man") and shutil.which("groff"), "man or groff is not installed")
+    def test_man_shows_every_page_without_a_warning(self) -> None:
+        for page in pages():
+            done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", page], capture_output=True, text=True,
+                                  env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+            self.assertEqual((done.returncode, done.stderr), (0, ""), page.name)
+            self.assertGreater(len(done.stdout.splitlines()), 20, page.name)
+
+
+class Configuration(unittest.TestCase):
+    """That the sample file is what the program prints is shown by tests/unit/test-config-table.c."""
+
+    def keys(self, text: str, pattern: str) -> list[str]:
+        """"Section.Key=default" of each key, in the order of the text."""
+        found, section = [], ""
+        for line in text.splitlines():
+            if header := re.fullmatch(r"(?:\.SS )?\[(\w+)\]", line):
+                section = header[1]
+            elif key := re.fullmatch(pattern, line):
+                found.append(f"{section}.{key[1]}")
+        return found
+
+    def test_the_manual_has_the_keys_and_defaults_of_the_sample_file(self) -> None:
+        sample = self.keys((TOP / "data/aither.conf").read_text(), r"#([A-Za-z]+=.*)")
+        text = (MANUALS / "aither.conf.5").read_text().replace("\\-", "-").replace("\\e", "\\")
+        manual = self.keys(text, r"\.I ([A-Za-z]+=.+)")
+        self.assertGreater(len(sample), 20)
+        self.assertEqual(manual, sample)
+
+    def test_the_sample_file_has_the_keys_of_the_programs_table(self) -> None:
+        sample = self.keys((TOP / "data/aither.conf").read_text(), r"#([A-Za-z]+)=.*")
+        table = (TOP / "src/base/config-table.c").read_text()
+        rows = re.findall(r'\{\s*"([A-Z][a-z]+)",\s*"([A-Z]\w+)",', table)
+        self.assertEqual([f"{section}.{key}" for section, key in rows], sample)
+
+    def test_the_manuals_keys_are_made_from_the_sample_file(self) -> None:
+        done = subprocess.run([MANUALS / "update-keys", "--check"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

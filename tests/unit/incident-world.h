@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_TESTS_INCIDENT_WORLD_H
+#define AITHER_TESTS_INCIDENT_WORLD_H
+
+/*
+ * A manifest, a clock and a mail server for notify/incident.h: syncs end one after the other, what is due is
+ * sent. The state goes by way of its text each time, as through a restart.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "notify/incident.h"
+
+struct buf;
+struct json;
+
+#define WORLD_START_MS INT64_C(1773529200000) /* 2026-03-14T23:00:00Z */
+#define HOUR_MS INT64_C(3600000)
+
+struct world {
+	char *text; /* owned; the state as the manifest keeps it, NULL: none */
+	unsigned consecutive_failures, threshold;
+	int64_t now_ms;
+};
+
+void world_done(struct world *world);
+
+/* "F" failed, "C" cancelled, "S" success, "P:course a,course b" partial. */
+void world_sync(struct world *world, const char *sync);
+
+bool world_due(const struct world *world, struct incident_notice *ret_notice);
+void world_note_sent(struct world *world, const char *id);
+
+/* Sends all that is due: appends "failure", "courses a b"... separated by commas. */
+void world_mail(struct world *world, struct buf *out);
+
+struct json *world_parse(const char *text); /* owned; NULL of NULL */
+
+#endif

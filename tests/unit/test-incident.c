@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "incident-world.h"
+
+struct step {
+	int hours;                /* since the step before */
+	const char *sync, *mails; /* mails NULL: the mail server is down */
+};
+
+struct script {
+	const char *name;
+	unsigned threshold;
+	bool ends_with_state;
+	struct step steps[14];
+};
+
+static const struct script scripts[] = {
+	{ "twelve syncs", 3, false,
+		{ { 1, "F", "" }, { 1, "F", "" }, { 1, "F", "failure" }, { 1, "F", "" },
+			{ 23, "F", "reminder" }, { 1, "C", "" }, { 1, "F", "" }, { 1, "S", "recovery" },
+			{ 1, "P:course a", "" }, { 1, "P:course a,course b", "" },
+			{ 1, "P:course a,course b", "courses a" }, { 1, "S", "" } } },
+	{ "two failures are no news", 3, true,
+		{ { 1, "F", "" }, { 1, "F", "" }, { 1, "S", "" }, { 1, "F", "" } } },
+	{ "every incident begins anew", 2, false,
+		{ { 1, "F", "" }, { 1, "F", "failure" }, { 1, "S", "recovery" }, { 1, "F", "" },
+			{ 1, "F", "failure" }, { 1, "P:course a", "recovery" }, { 1, "S", "" } } },
+	{ "one failure is enough where the threshold is one", 1, true,
+		{ { 1, "F", "failure" }, { 1, "F", "" }, { 1, "S", "recovery" }, { 1, "F", "failure" } } },
+	{ "reminders a day apart", 1, false,
+		{ { 1, "F", "failure" }, { 23, "F", "" }, { 1, "F", "reminder" }, { 23, "F", "" },
+			{ 2, "F", "reminder" }, { 100, "F", "reminder" }, { 1, "S", "recovery" } } },
+	{ "what could not be sent is sent later, once", 2, false,
+		{ { 1, "F", "" }, { 1, "F", NULL }, { 30, "F", NULL }, { 30, "F", "failure" },
+			{ 23, "F", "" }, { 1, "F", "reminder" }, { 1, "S", NULL }, { 1, "S", NULL },
+			{ 1, "P:course a", "recovery" }, { 1, "S", "" } } },
+	{ "an incident that ends before anyone was told", 1, false,
+		{ { 1, "F", NULL }, { 1, "S", "" }, { 1, "F", "failure" }, { 1, "S", "recovery" } } },
+	{ "a reminder that could not be sent gives way to the recovery", 1, false,
+		{ { 1, "F", "failure" }, { 24, "F", NULL }, { 1, "S", "recovery" } } },
+	{ "a recovery that could not be sent, and it fails again", 2, false,
+		{ { 1, "F", "" }, { 1, "F", "failure" }, { 1, "S", NULL }, { 1, "F", "" }, { 1, "F", "" },
+			{ 23, "F", "reminder" }, { 1, "S", "recovery" } } },
+	{ "cancelled syncs say nothing", 2, false,
+		{ { 1, "F", "" }, { 1, "C", "" }, { 1, "C", "" }, { 1, "F", NULL }, { 1, "C", "failure" },
+			{ 90, "C", "" }, { 1, "S", NULL }, { 1, "C", "recovery" } } },
+	{ "a clock that is set back delays a reminder by a day at most", 1, true,
+		{ { 1, "F", "failure" }, { -1000, "F", "" }, { 23, "F", "" }, { 1, "F", "reminder" },
+			{ -5, "F", "" }, { -5, "F", "" }, { 24, "F", "reminder" } } },
+	{ "courses that reach it together share a mail", 2, false,
+		{ { 1, "P:course a,course b", "" }, { 1, "P:course b,course a", "courses b a" },
+			{ 1, "P:course a,course b,course c", "" }, { 1, "P:course c", "courses c" },
+			{ 1, "S", "" } } },
+	{ "a course is told once until a sync does not name it", 2, false,
+		{ { 1, "P:course a", "" }, { 1, "P:course a", "courses a" }, { 30, "P:course a", "" },
+			{ 30, "P:course b", "" }, { 1, "P:course a", "" }, { 1, "P:course a", "courses a" },
+			{ 1, "S", "" }, { 1, "P:course a", "" }, { 1, "P:course a", "courses a" },
+			{ 1, "S", "" } } },
+	{ "a failure in between leaves the courses' counts", 3, false,
+		{ { 1, "P:course a", "" }, { 1, "P:course a", "" }, { 1, "F", "" }, { 1, "C", "" },
+			{ 1, "P:course a", "courses a" }, { 1, "F", "" }, { 1, "P:course a", "" },
+			{ 1, "S", "" } } },
+	{ "only courses count, and each once in a sync", 2, false,
+		{ { 1, "P:course a,course a,template t", "" },
+			{ 1, "P:course a,course a,template t", "courses a" },
+			{ 1, "P:template t,course ,course", "" }, { 1, "P:template t,output", "" } } },
+	{ "a mail about courses that waits is brought up to date", 2, false,
+		{ { 1, "P:course a,course b", "" }, { 1, "P:course a,course b", NULL },
+			{ 1, "P:course a,course c", NULL }, { 1, "P:course a,course c", "courses a c" },
+			{ 1, "S", "" } } },
+	{ "a mail about courses that are well again is not sent", 2, false,
+		{ { 1, "P:course a", "" }, { 1, "P:course a", NULL }, { 1, "F", NULL }, { 1, "S", "" } } },
+	{ "recovery and courses at once", 1, false,
+		{ { 1, "F", "failure" }, { 1, "P:course a", "recovery,courses a" }, { 1, "S", "" } } },
+};
+
+static void scripted_histories_give_exactly_these_mails(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+		const struct script *script = &scripts[i];
+		CLEANUP(world_done)
+		struct world world = { .threshold = script->threshold, .now_ms = WORLD_START_MS };
+
+		for (size_t j = 0; j < ARRAY_SIZE(script->steps) && script->steps[j].sync; j++) {
+			const struct step *step = &script->steps[j];
+			CLEANUP(buf_done) struct buf mails = BUF_INIT(1000);
+
+			world.now_ms += step->hours * HOUR_MS;
+			world_sync(&world, step->sync);
+			if (!step->mails)
+				continue;
+			world_mail(&world, &mails);
+			if (strcmp(buf_text(&mails), step->mails) != 0)
+				fail_msg("%s, sync %zu: mails \"%s\" instead of \"%s\", state %s",
+					script->name, j + 1, buf_text(&mails), step->mails, world.text);
+		}
+		if (!script->ends_with_state && world.text)
+			fail_msg("%s: left %s", script->name, world.text);
+	}
+}
+
+static void a_mail_keeps_its_id_until_it_is_sent(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice first, again;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &first));
+	assert_string_equal(first.thread_id, "");
+	world.now_ms += 30 * HOUR_MS;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &again));
+	assert_int_equal(again.kind, INCIDENT_FAILURE);
+	assert_string_equal(again.message_id, first.message_id);
+}
+
+static void a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice first, again;
+
+	(void)state;
+	world_sync(&world, "P:course a");
+	assert_true(world_due(&world, &first));
+	world_sync(&world, "P:course a");
+	assert_true(world_due(&world, &again));
+	assert_int_equal(again.kind, INCIDENT_COURSES);
+	assert_string_equal(again.message_id, first.message_id);
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &first));
+	world_note_sent(&world, first.message_id);
+	world_sync(&world, "S");
+	assert_true(world_due(&world, &first));
+	world_sync(&world, "S");
+	assert_true(world_due(&world, &again));
+	assert_int_equal(again.kind, INCIDENT_RECOVERY);
+	assert_string_equal(again.message_id, first.message_id);
+}
+
+static void a_daily_sync_that_ends_minutes_earlier_still_reminds(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice notice;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &notice));
+	world_note_sent(&world, notice.message_id);
+	world.now_ms += 24 * HOUR_MS - 5 * HOUR_MS / 60;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &notice));
+	assert_int_equal(notice.kind, INCIDENT_REMINDER);
+}
+
+static void later_mails_belong_to_the_thread_of_the_first(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice first, reminder, recovery;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &first));
+	world_note_sent(&world, first.message_id);
+	assert_false(world_due(&world, &reminder));
+	world.now_ms += 24 * HOUR_MS;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &reminder));
+	assert_int_equal(reminder.kind, INCIDENT_REMINDER);
+	assert_string_equal(reminder.thread_id, first.message_id);
+	assert_string_not_equal(reminder.message_id, first.message_id);
+	world_note_sent(&world, reminder.message_id);
+	world_sync(&world, "S");
+	assert_true(world_due(&world, &recovery));
+	assert_string_equal(recovery.thread_id, first.message_id);
+	assert_string_not_equal(recovery.message_id, reminder.message_id);
+	world_note_sent(&world, recovery.message_id);
+	assert_null(world.text);
+}
+
+static void an_unknown_mail_changes_nothing(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	CLEANUP(mem_freep) char *before = NULL;
+
+	(void)state;
+	world_note_sent(&world, "<x@y>");
+	assert_null(world.text);
+	world_sync(&world, "F");
+	before = mem_strdup(world.text);
+	world_note_sent(&world, "<x@y>");
+	world_note_sent(&world, "");
+	assert_string_equal(world.text, before);
+}
+
+/* The mail server is slow: a sync ends before its answer. */
+static void a_recovery_follows_a_failure_that_arrived_late(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice failure, recovery;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &failure));
+	world_sync(&world, "S");
+	assert_false(world_due(&world, &recovery));
+	world_note_sent(&world, failure.message_id);
+	assert_true(world_due(&world, &recovery));
+	assert_int_equal(recovery.kind, INCIDENT_RECOVERY);
+	assert_string_equal(recovery.thread_id, failure.message_id);
+	assert_non_null(strstr(recovery.message_id, "@h.example.org>"));
+	assert_string_not_equal(recovery.message_id, failure.message_id);
+	world_note_sent(&world, recovery.message_id);
+	assert_null(world.text);
+}
+
+static void a_failure_after_a_recovery_that_arrived_late_is_a_new_incident(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice notice, recovery;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &notice));
+	world_note_sent(&world, notice.message_id);
+	world_sync(&world, "S");
+	assert_true(world_due(&world, &recovery));
+	world_sync(&world, "F");
+	world_note_sent(&world, recovery.message_id);
+	assert_false(world_due(&world, &notice));
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &notice));
+	assert_int_equal(notice.kind, INCIDENT_FAILURE);
+	assert_string_equal(notice.thread_id, "");
+}
+
+static void a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	CLEANUP(buf_done) struct buf mails = BUF_INIT(100);
+	struct incident_notice first;
+
+	(void)state;
+	world_sync(&world, "P:course a");
+	assert_true(world_due(&world, &first));
+	world_sync(&world, "P:course a,course b");
+	world_note_sent(&world, first.message_id);
+	world_mail(&world, &mails);
+	assert_string_equal(buf_text(&mails), "courses a b");
+}
+
+static void more_courses_than_fit_are_cut(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	CLEANUP(buf_done) struct buf sync = BUF_INIT(10000);
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	(void)state;
+	buf_append_text(&sync, "P:course 0");
+	for (int i = 1; i < INCIDENT_COURSES_MAX + 20; i++)
+		buf_printf(&sync, ",course %d", i);
+	world_sync(&world, buf_text(&sync));
+	world_sync(&world, buf_text(&sync));
+	json = world_parse(world.text);
+	assert_int_equal(json_count(json_get(json, "courses")), INCIDENT_COURSES_MAX);
+}
+
+static uint32_t random_state;
+
+static unsigned random_below(unsigned bound)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return (random_state >> 8) % bound;
+}
+
+/* What the operator has read, and must not have read. */
+struct reader {
+	bool told; /* of a failure, and not yet of its end */
+	int64_t elapsed_ms, last_mail_ms, set_back_ms;
+};
+
+static void reader_gets(struct reader *reader, const struct world *world, enum incident_kind kind)
+{
+	int64_t since_ms = reader->elapsed_ms - reader->last_mail_ms;
+
+	switch ((int)kind) {
+	case INCIDENT_FAILURE:
+		assert_false(reader->told);
+		assert_true(world->consecutive_failures >= world->threshold);
+		reader->told = true;
+		break;
+	case INCIDENT_REMINDER:
+		assert_true(reader->told);
+		assert_true(world->consecutive_failures >= world->threshold);
+		assert_true(since_ms >= INCIDENT_PAUSE_MS);
+		break;
+	case INCIDENT_RECOVERY:
+		assert_true(reader->told);
+		assert_int_equal(world->consecutive_failures, 0);
+		reader->told = false;
+		break;
+	default:
+		return;
+	}
+	reader->last_mail_ms = reader->elapsed_ms;
+}
+
+static void random_pass_of_time(struct world *world, struct reader *reader)
+{
+	int64_t ms = (int64_t)random_below(30 * 3600) * 1000;
+
+	reader->elapsed_ms += ms;
+	world->now_ms += ms;
+	if (random_below(50) == 0) {
+		world->now_ms -= (int64_t)random_below(1000) * HOUR_MS;
+		reader->set_back_ms = reader->elapsed_ms;
+	}
+}
+
+static const char *random_sync(unsigned failing)
+{
+	static const char *const others[] = { "S", "S", "P:course a", "P:course a,course b", "P:template t" };
+
+	if (random_below(10) == 0)
+		return "C";
+	return random_below(10) < failing ? "F" : others[random_below(ARRAY_SIZE(others))];
+}
+
+static void random_step(struct world *world, struct reader *reader, unsigned failing)
+{
+	const char *sync = random_sync(failing);
+	struct incident_notice notice;
+	bool overdue;
+
+	random_pass_of_time(world, reader);
+	world_sync(world, sync);
+	if (random_below(3) == 0)
+		return; /* the mail server is down */
+	overdue = reader->told && *sync == 'F' && world->consecutive_failures >= world->threshold &&
+		  reader->set_back_ms <= reader->last_mail_ms &&
+		  reader->elapsed_ms - reader->last_mail_ms >= INCIDENT_PAUSE_MS;
+	while (world_due(world, &notice)) {
+		reader_gets(reader, world, notice.kind);
+		world_note_sent(world, notice.message_id);
+	}
+	if (*sync == 'F' && world->consecutive_failures >= world->threshold)
+		assert_true(reader->told);
+	if (*sync == 'S' || *sync == 'P')
+		assert_false(reader->told);
+	if (overdue)
+		assert_true(reader->last_mail_ms == reader->elapsed_ms);
+}
+
+static void random_histories_never_flood_and_never_forget(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 400; seed++) {
+		CLEANUP(world_done)
+		struct world world = { .threshold = 1 + seed % 4, .now_ms = WORLD_START_MS };
+		struct reader reader = { 0 };
+
+		random_state = seed;
+		for (int i = 0; i < 150; i++)
+			random_step(&world, &reader, 2 + seed % 8);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scripted_histories_give_exactly_these_mails),
+		cmocka_unit_test(a_mail_keeps_its_id_until_it_is_sent),
+		cmocka_unit_test(a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told),
+		cmocka_unit_test(a_daily_sync_that_ends_minutes_earlier_still_reminds),
+		cmocka_unit_test(later_mails_belong_to_the_thread_of_the_first),
+		cmocka_unit_test(an_unknown_mail_changes_nothing),
+		cmocka_unit_test(a_recovery_follows_a_failure_that_arrived_late),
+		cmocka_unit_test(a_failure_after_a_recovery_that_arrived_late_is_a_new_incident),
+		cmocka_unit_test(a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same),
+		cmocka_unit_test(more_courses_than_fit_are_cut),
+		cmocka_unit_test(random_histories_never_flood_and_never_forget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* When somebody sets the clock: connections end by the monotonic one, at their time and not before. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "http/server.h"
+#include "loopback.h"
+
+#define HOUR_S 3600
+
+static int64_t wall_offset_s, mono_offset_s;
+
+/* Instead of the C library's, also for the library of the server. */
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+	struct timespec real;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &real);
+	now->tv_sec = real.tv_sec + wall_offset_s;
+	now->tv_usec = real.tv_nsec / 1000;
+	return 0;
+}
+
+uint64_t __real_time_mono_ms(void);
+uint64_t __wrap_time_mono_ms(void);
+
+uint64_t __wrap_time_mono_ms(void)
+{
+	return __real_time_mono_ms() + (uint64_t)mono_offset_s * 1000;
+}
+
+/* Until the connections have been looked after at least once more. */
+static void let_time_pass(const struct app *app)
+{
+	uint64_t until = __real_time_mono_ms() + 1200;
+
+	while (__real_time_mono_ms() < until && server_connections(app->server) > 0)
+		server_turn(app->server); /* the sweep wakes it every second */
+}
+
+static void a_clock_that_is_put_forward_ends_no_request(void **state)
+{
+	struct app app;
+	char answer[4096];
+
+	(void)state;
+	wall_offset_s = mono_offset_s = 0;
+	app_start(&app, 8);
+	int unfinished = client_open(&app);
+	client_send(unfinished, "GET /hello HTTP/1.1\r\nHo");
+	while (server_connections(app.server) < 1)
+		server_turn(app.server);
+	wall_offset_s = HOUR_S;
+	let_time_pass(&app);
+	client_send(unfinished, "st: x\r\n\r\n");
+	client_read(&app, unfinished, false, answer, sizeof(answer));
+	assert_answer(answer, "hello");
+	close(unfinished);
+	app_stop(&app);
+}
+
+static void a_clock_that_is_put_back_keeps_no_connection(void **state)
+{
+	struct app app;
+
+	(void)state;
+	wall_offset_s = mono_offset_s = 0;
+	app_start(&app, 8);
+	int unfinished = client_open(&app);
+	client_send(unfinished, "GET /hello HTTP/1.1\r\nHo");
+	while (server_connections(app.server) < 1)
+		server_turn(app.server);
+	wall_offset_s = -HOUR_S;
+	mono_offset_s = SERVER_REQUEST_TIMEOUT_S + 1;
+	assert_true(client_is_closed(&app, unfinished));
+	close(unfinished);
+	app_stop(&app);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clock_that_is_put_forward_ends_no_request),
+		cmocka_unit_test(a_clock_that_is_put_back_keeps_no_connection),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
