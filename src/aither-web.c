@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/noexec.h"
 #include "base/time.h"
 #include "http/daemon.h"
 #include "web/web.h"
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
 		.program = "aither-web",
 		.purpose = "Shows the homepage and course pages, and takes API calls for aither-worker.",
 	};
+	struct error err = { 0 };
 	int exit_code = daemon_options_parse(&options, argc, argv);
 
 	if (exit_code >= 0)
@@ -59,5 +61,7 @@ int main(int argc, char **argv)
 	if (time_zone_set(config.site.time_zone) < 0)
 		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
 			config.site.time_zone);
+	if (noexec_enter(&err) < 0)
+		log_write(LOG_WARNING, "%s", err.message);
 	return serve(&config, &options);
 }

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from stack import BUILD, Stack, StackTest, wait_until
 from stub.client import Stub
@@ -39,6 +40,15 @@ class Restart(StackTest):
         self.stack.worker.stop()
         self.assertIn("<table", self.stack.get("/").text)
         self.assertEqual(self.stack.post("/api/sync").code, "WORKER_UNAVAILABLE")
+
+
+class Confinement(StackTest):
+    def test_aither_web_forbids_itself_other_programs(self) -> None:
+        """Also those out of memory; what that filter does: tests/unit/test-noexec.c."""
+        assert self.stack.web
+        status = Path(f"/proc/{self.stack.web.process.pid}/status").read_text()
+        self.assertRegex(status, r"(?m)^NoNewPrivs:\t1$")
+        self.assertRegex(status, r"(?m)^Seccomp:\t2$")
 
 
 class Termination(StackTest):

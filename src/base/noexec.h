@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_NOEXEC_H
+#define AITHER_BASE_NOEXEC_H
+
+/*
+ * From here on this process, and every thread it starts, runs no other program: execve and execveat fail with
+ * EPERM, for good. systemd's NoExecPaths= does the same for files, but not for memory that memfd_create(2)
+ * gives, which aither-web needs for sending.
+ *
+ * Call it before the first thread. 0, or -errno with a sentence: the kernel has no seccomp(2) filters; then
+ * the program is as safe as its unit makes it.
+ */
+
+struct error;
+
+int noexec_enter(struct error *err);
+
+#endif
