@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The booted container, as the system tests use it.
+"""The booted machine, as the system tests use it.
 
-tests/system/run boots it and starts the tests inside its network (so that localhost is the
-machine's), with the process id of its systemd in $AITHER_MACHINE.
+tests/system/run boots a container and starts the tests inside its network (so that localhost is the
+machine's); $AITHER_MACHINE names the file with systemd-nspawn's process id. Without it the machine is this
+one: so debian/tests runs some of them, on a machine that was made for it.
 """
 import functools
 import html
@@ -14,21 +15,41 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
 COMMAND_TIMEOUT_S = 120  # nothing that the tests start takes so long
 POLL_S = 0.1
 
+REBOOT_TIMEOUT_S = 60
+
 SITE = "http://localhost:3500"
 OUTPUT = "/var/lib/aither/output"
+
+
+def is_container() -> bool:
+    return "AITHER_MACHINE" in os.environ
+
+
+def first_process() -> str:
+    """systemd's process id, another one after each boot; "" between two of them."""
+    nspawn = Path(os.environ["AITHER_MACHINE"]).read_text()
+    try:
+        children = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split()
+    except FileNotFoundError:
+        return ""
+    return children[0] if children else ""
+
+
+def enter() -> list[str]:
+    return ["nsenter", "-t", first_process(), *NAMESPACES, "--"] if is_container() else []
 
 
 def run(*command: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
     """A command inside the machine, as root. Unless check is off, it must exit with 0."""
     done = subprocess.run(
-        ["nsenter", "-t", os.environ["AITHER_MACHINE"], *NAMESPACES, "--",
-         "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
+        [*enter(), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
          "DEBIAN_FRONTEND=noninteractive", *command],
         input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
     if check and done.returncode != 0:
@@ -79,6 +100,14 @@ def journal(*matches: str) -> list[dict[str, Any]]:
     run("journalctl", "--sync")
     lines = run("journalctl", "--output=json", *matches).stdout.splitlines()
     return [json.loads(line) for line in lines]
+
+
+def reboot() -> None:
+    before = first_process()
+    run("systemctl", "reboot", check=False)
+    wait_until(lambda: first_process() not in (before, ""), REBOOT_TIMEOUT_S, "the machine starts again")
+    wait_until(lambda: run("systemctl", "is-system-running", "--wait", check=False).stdout.strip() == "running",
+               REBOOT_TIMEOUT_S, "the machine has booted without a failed unit")
 
 
 class Answer(NamedTuple):

@@ -1,27 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The package on a booted Debian, from its installation to its purge. One machine, one story."""
+"""The installed package at work: four commands, then syncs, the timer, the journal and failures of Hemera."""
 import json
 import os
 import re
-import threading
 import unittest
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from client import Stub
-from machine import (OUTPUT, SITE, Story, curl, drop_in, essential, get_status, journal, output,
-                     revert, run, show, text_of, wait_until, write)
+from installation import DEB, EVENT, KEY, KEY_FILE, SWITCHES, UNITS, active_units, configure, is_enabled, listeners
+from machine import (OUTPUT, SITE, Story, curl, drop_in, essential, journal, output, revert, run, show, text_of,
+                     wait_until)
 
 TREE = Path(__file__).resolve().parents[2]
-DEB = "/root/aither.deb"
-CONFIG = "/etc/aither/aither.conf.d/test.conf"
-KEY = "system-test-key-0123456789-abcdefghij"
-UNITS = ("aither.socket", "aither.service", "aither-worker.socket", "aither-worker.service", "aither-sync.service",
-         "aither-sync.timer")
-EVENT = "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e"  # and two digits, src/base/log.h
-EXPOSURE_MAX = {"aither.service": 0.3, "aither-sync.service": 0.3, "aither-worker.service": 1.1,
-                "aither-alert@test.service": 0.3}
-REQUESTS_MIN = 100  # during a restart or an upgrade
 
 hemera: Stub
 
@@ -36,14 +27,6 @@ def load_tests(*_: Any) -> unittest.TestSuite:
     return Package.in_order()
 
 
-def configure(**worker: object) -> None:
-    """BaseURL and few retries, so that a failure is told soon; the daemons read it at their start."""
-    lines = ["[Hemera]", f"BaseURL={hemera.url}", "MaxRetries=1", "[Worker]",
-             *(f"{key}={value}" for key, value in worker.items())]
-    write(CONFIG, "\n".join(lines) + "\n")
-    run("systemctl", "try-restart", "aither-worker.service", "aither.service")
-
-
 def titles() -> list[str]:
     """Of all courses that Hemera lists."""
     answer = curl("--header", f"X-API-Key: {KEY}", f"{hemera.url}/api/service/courses?limit=500")
@@ -56,66 +39,15 @@ def pages() -> dict[str, str]:
     return dict(line.split(" ", 1) for line in found.splitlines())
 
 
-def active_units() -> list[str]:
-    return output("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,failed",
-                  "aither*").splitlines()
-
-
-def listeners() -> str:
-    return "\n".join(line for line in output("ss", "-Hltnx").splitlines()
-                     if ":3500" in line or "aither" in line)
-
-
-def requests_during(action: Callable[[], Any]) -> list[object]:
-    """What visitors get, one request after the other, from before an action until after it."""
-    results: list[object] = []
-    ended = threading.Event()
-
-    def visit() -> None:
-        while not ended.is_set() or len(results) < REQUESTS_MIN:
-            try:
-                results.append(get_status(f"{SITE}/"))
-            except OSError as error:
-                results.append(error)
-
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    try:
-        action()
-    finally:
-        ended.set()
-        visitor.join()
-    return results
-
-
-def probe_like(unit: str, *attempts: str) -> dict[str, Any]:
-    """Run probe.py with all properties of a unit: its user, its namespaces, its filters."""
-    text = output("systemctl", "cat", unit)
-    text = re.sub(r"^(ExecStart|Type|Restart|RestartSec|WatchdogSec|NotifyAccess|OnFailure|StateDirectory.*)=.*$", "",
-                  text, flags=re.M)
-    python = output("readlink", "-f", "/usr/bin/python3")
-    write("/opt/probe.py", (Path(__file__).parent / "probe.py").read_text())
-    run("chmod", "755", "/opt")
-    write("/run/systemd/system/aither-probe.service", f"{text}\n[Service]\nType=oneshot\nExecPaths={python}\n"
-          f"StandardOutput=truncate:/run/probe.json\nExecStart={python} /opt/probe.py {' '.join(attempts)}\n")
-    run("systemctl", "daemon-reload")
-    try:
-        run("systemctl", "start", "aither-probe.service")
-        return json.loads(output("cat", "/run/probe.json"))
-    finally:
-        run("rm", "/run/systemd/system/aither-probe.service", "/opt/probe.py", "/run/probe.json", check=False)
-        run("systemctl", "daemon-reload")
-
-
 class Package(Story):
     @essential
-    def test_install_starts_nothing(self) -> None:
+    def test_install_leaves_everything_disabled_and_nothing_listening(self) -> None:
         run("apt-get", "install", "--yes", DEB)
         self.assertEqual(active_units(), [])
         self.assertEqual(listeners(), "")
         for unit in UNITS:
             with self.subTest(unit):
-                self.assertIn(run("systemctl", "is-enabled", unit, check=False).stdout.strip(), ("disabled", "static"))
+                self.assertIn(is_enabled(unit), ("disabled", "static"))
         self.assertEqual(output("stat", "-c", "%U:%G %a", "/run/aither"), "root:root 755")
         self.assertEqual(output("stat", "-c", "%U:%G %a", "/etc/credstore"), "root:root 700")
 
@@ -124,30 +56,12 @@ class Package(Story):
         done = run("systemd-analyze", "verify", "--man=no", *paths)
         self.assertEqual(done.stdout + done.stderr, "")
 
-    def test_unconfigured_start_says_what_to_do(self) -> None:
-        run("systemctl", "enable", "--now", "aither.socket", "aither-sync.timer")
-        page = curl(f"{SITE}/")
-        self.assertEqual(page.status, 200)
-        self.assertIn("<html", page.text.lower())
-        sync = curl("--request", "POST", f"{SITE}/api/sync")
-        self.assertEqual((sync.status, sync.json["error"]["code"]), (503, "NOT_CONFIGURED"))
-        self.assertIn("aither set-secret hemera-api-key", sync.json["error"]["message"])
-        self.assertTrue(sync.json["meta"]["requestId"])
-        self.assertEqual(show("aither-worker.service", "ActiveState"), "active")
-        self.assertIn("not configured", show("aither-worker.service", "StatusText"))
-        events = journal("_SYSTEMD_UNIT=aither-worker.service", f"MESSAGE_ID={EVENT}04")
-        said = "\n".join(event["MESSAGE"] for event in events)
-        self.assertIn("aither set-secret hemera-api-key", said)
-        self.assertIn("BaseURL", said)
-        done = run("aither", "sync", check=False)
-        self.assertEqual(done.returncode, 78, done.stderr)
-
     @essential
     def test_four_commands_are_all_an_operator_types(self) -> None:
-        configure()
+        configure(hemera)
         run("aither", "set-secret", "hemera-api-key", stdin=KEY)
-        self.assertEqual(output("stat", "-c", "%U:%G %a", "/etc/credstore/aither.hemera-api-key"), "root:root 600")
-        run("systemctl", "enable", "--now", "aither.socket", "aither-sync.timer")
+        self.assertEqual(output("stat", "-c", "%U:%G %a", KEY_FILE), "root:root 600")
+        run("systemctl", "enable", "--now", *SWITCHES)
         done = run("aither", "sync")
         self.assertNotIn(KEY, done.stdout + done.stderr)
 
@@ -160,6 +74,19 @@ class Package(Story):
                 self.assertEqual(page.status, 200)
                 shown = text_of(page.text)
                 self.assertEqual([title for title in wanted if title not in shown], [])
+
+    def test_a_large_homepage_is_sent_from_a_file_in_memory(self) -> None:
+        """The unit's sandbox permits memfd_create(2) and sendfile(2): without the first there would be no such file,
+        without the second only a part of the page would arrive."""
+        page, size = f"{OUTPUT}/index.de.html", 300_000
+        run("sh", "-c", f"{{ cat {page}; head -c {size} /dev/zero | tr '\\0' ' '; }} >{page}.new; "
+            f"chown aither:aither {page}.new; chmod 640 {page}.new; mv {page}.new {page}")
+        self.assertGreater(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size)
+        web = show("aither.service", "MainPID")
+        self.assertIn("/memfd:http-body", output("ls", "-l", f"/proc/{web}/fd"))
+        self.assertIn("\nSeccomp:\t2\n", output("cat", f"/proc/{web}/status"))
+        run("aither", "sync")
+        self.assertLess(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size, "a sync mends it")
 
     def test_pages_on_disk(self) -> None:
         found = pages()
@@ -217,21 +144,6 @@ class Package(Story):
         self.assertIn("A sync has ended", output("journalctl", "--catalog", f"AITHER_JOB_ID={job}"))
         self.assertNotIn(KEY, output("journalctl", "--all", "--output=json"))
 
-    def test_web_is_not_the_workers_user(self) -> None:
-        manifest = f"{OUTPUT}/.sync-manifest.json"
-        self.assertEqual(curl(f"{SITE}/").status, 200)
-        web = show("aither.service", "MainPID")
-        uid = int(output("stat", "-c", "%u", f"/proc/{web}"))
-        self.assertNotEqual(uid, int(output("id", "-u", "aither")))
-        self.assertNotEqual(uid, 0)
-        found = probe_like(
-            "aither.service", f"manifest=read:{manifest}", f"page=read:{OUTPUT}/index.de.html",
-            "worker=unix:/run/aither/worker.sock", "key=read:/etc/credstore/aither.hemera-api-key",
-            f"write=create:{OUTPUT}/x", "execute=execute:/bin/true", f"hemera=tcp:127.0.0.1:{hemera.port}")
-        self.assertEqual(found.pop("uid"), uid)
-        self.assertEqual(found, {"manifest": "EACCES", "page": "ok", "worker": "ok", "key": "EACCES", "write": "EROFS",
-                                 "execute": "EACCES", "hemera": "EAFNOSUPPORT"})
-
     def test_each_daemon_gets_its_own_secrets_only(self) -> None:
         token = "system-test-token-0123456789"
         run("aither", "set-secret", "sync-token", stdin=token)
@@ -252,14 +164,6 @@ class Package(Story):
             for word in ("Subject:", "Cause:", "Remedy:", "Command:"):
                 with self.subTest(event=event, word=word):
                     self.assertIn(word, entry)
-
-    def test_exposure_is_within_its_limits(self) -> None:
-        for unit, most in EXPOSURE_MAX.items():
-            with self.subTest(unit):
-                last = output("systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
-                score = float(re.search(r": ([0-9.]+) ", last)[1])
-                print(f"# exposure {unit:26} {score} (at most {most})", flush=True)
-                self.assertLessEqual(score, most)
 
     def test_hemera_down_gives_502_and_keeps_pages(self) -> None:
         before, worker = pages(), show("aither-worker.service", "MainPID")
@@ -300,68 +204,6 @@ class Package(Story):
         before = curl(f"{SITE}/api/sync/status").json["data"]
         run("systemctl", "restart", "aither-worker.service", "aither.service")
         self.assertEqual(curl(f"{SITE}/api/sync/status").json["data"], before)
-
-    def test_worker_leaves_when_idle_and_returns(self) -> None:
-        configure(IdleExitSec=1)
-        self.addCleanup(configure)
-        run("aither", "status")
-        wait_until(lambda: show("aither-worker.service", "ActiveState") == "inactive", 30, "the worker leaves")
-        self.assertEqual(show("aither-worker.service", "Result"), "success")
-        self.assertEqual(show("aither-worker.socket", "ActiveState"), "active")
-        run("aither", "status")
-
-    def test_port_stays_on_restart(self) -> None:
-        results = requests_during(lambda: [run("systemctl", "restart", "aither.service") for _ in range(8)])
-        self.assertEqual(set(results), {200}, results)
-
-    def test_upgrade_loses_no_request_and_restarts_what_runs(self) -> None:
-        before = {unit: show(unit, "MainPID") for unit in ("aither.service", "aither-worker.service")}
-        hemera.clear_requests()
-        results = requests_during(lambda: run("dpkg", "--install", DEB))
-        self.assertEqual(set(results), {200}, results)
-        for unit, process in before.items():
-            self.assertNotEqual(show(unit, "MainPID"), process, unit)
-        self.assertEqual(show("aither-sync.timer", "ActiveState"), "active")
-
-    def test_crash_is_mended_and_loses_no_socket(self) -> None:
-        for unit in ("aither.service", "aither-worker.service"):
-            with self.subTest(unit):
-                run("systemctl", "kill", "--signal=KILL", unit)
-                self.assertEqual(curl(f"{SITE}/api/sync/status").status, 200)
-        self.assertEqual(show("aither.socket", "ActiveState"), "active")
-        self.assertEqual(show("aither-worker.socket", "ActiveState"), "active")
-
-    def test_the_socket_is_the_master_switch(self) -> None:
-        run("systemctl", "stop", "aither.socket")
-        self.assertEqual(active_units(), [])
-        self.assertEqual(listeners(), "")
-        run("systemctl", "start", "aither.socket", "aither-sync.timer")
-        self.assertEqual(curl(f"{SITE}/").status, 200)
-
-    def test_remove_keeps_configuration_and_pages(self) -> None:
-        run("apt-get", "remove", "--yes", "aither")
-        self.assertEqual(active_units(), [])
-        self.assertEqual(listeners(), "")
-        for path in ("/etc/aither/aither.conf", CONFIG, "/etc/credstore/aither.hemera-api-key",
-                     f"{OUTPUT}/.sync-manifest.json"):
-            run("test", "-f", path)
-
-    def test_purge_deletes_everything(self) -> None:
-        run("apt-get", "purge", "--yes", "aither")
-        left = output("find", "/etc", "/run", "/usr", "/var", "-xdev", "-name", "*aither*",
-                      "-not", "-path", "/run/systemd/propagate/*", "-not", "-path", "/var/lib/dpkg/*")
-        self.assertEqual(left, "")
-        self.assertEqual(output("systemctl", "--failed", "--plain", "--no-legend"), "")
-        run("test", "!", "-e", "/etc/credstore")
-
-    def test_the_packages_own_smoke_test(self) -> None:
-        run("apt-get", "install", "--yes", DEB)
-        for path in ("debian/tests/smoke", *(f"tests/stub/{file.name}" for file in TREE.glob("tests/stub/*.py"))):
-            write(f"/root/source/{path}", (TREE / path).read_text())
-        done = run("sh", "-c", "cd /root/source && sh debian/tests/smoke")
-        self.assertEqual(done.stderr, "", "an autopkgtest fails when something is on stderr")
-        run("apt-get", "purge", "--yes", "aither")
-        self.assertEqual(active_units(), [])
 
 
 assert os.environ.get("AITHER_MACHINE"), "start it by tests/system/run"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""What aither-sync.timer(8) says happens when."""
+import socketserver
+import threading
+import unittest
+
+from client import Stub
+from installation import EVENT, KEY_FILE, configure, failed_units, first_run, leave
+from machine import journal, output, run, show, wait_until
+
+SERVICE, TIMER = "aither-sync.service", "aither-sync.timer"
+ALERT = "aither-alert@aither-sync.service.service"
+LIST = "/api/service/courses"
+
+hemera: Stub
+
+
+def setUpModule() -> None:
+    global hemera
+    hemera = Stub("--no-limit")
+    unittest.addModuleCleanup(hemera.stop)
+    unittest.addModuleCleanup(leave)
+    first_run(hemera)
+
+
+def state(unit: str) -> str:
+    return show(unit, "ActiveState")
+
+
+class MailServer(socketserver.TCPServer):
+    """As much of SMTP as one mail at a time needs."""
+
+    def __init__(self) -> None:
+        self.mails: list[str] = []
+        super().__init__(("127.0.0.1", 0), MailSession)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *what: object) -> None:
+        self.shutdown()
+        super().__exit__(*what)
+
+
+class MailSession(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, MailServer)
+        self.wfile.write(b"220 test\r\n")
+        while (line := self.rfile.readline().decode()) and not line.startswith("QUIT"):
+            if line.startswith("DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                self.server.mails.append("".join(iter(lambda: self.rfile.readline().decode(), ".\r\n")))
+            self.wfile.write(b"250 well\r\n")
+        self.wfile.write(b"221 bye\r\n")
+
+
+class Timers(unittest.TestCase):
+    def setUp(self) -> None:
+        hemera.reset()
+        run("systemctl", "start", "aither.socket", TIMER)
+        run("systemctl", "reset-failed")
+
+    def begin(self) -> None:
+        """A run that takes its time."""
+        hemera.clear_requests()
+        hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 5, "count": 1})
+        run("systemctl", "start", "--no-block", SERVICE)
+        wait_until(lambda: hemera.requests(LIST), 30, "the run asks Hemera")
+
+    def test_an_expression_is_escaped_into_the_units_name_and_several_go_together(self) -> None:
+        units = [output("systemd-escape", "--template=aither-sync@.timer", text) for text in ("*:0/30", "Mon..Fri 05:00")]
+        run("systemctl", "enable", "--now", *units)
+        self.addCleanup(run, "systemctl", "disable", "--now", *units)
+        for unit in (*units, TIMER):
+            self.assertEqual((state(unit), show(unit, "Unit")), ("active", SERVICE))
+            self.assertTrue(show(unit, "NextElapseUSecRealtime"))
+        self.assertIn(":00", show(units[0], "NextElapseUSecRealtime"))
+
+    def test_a_run_that_is_under_way_is_not_started_twice(self) -> None:
+        self.begin()
+        process = show(SERVICE, "MainPID")
+        run("systemctl", "start", "--no-block", SERVICE)
+        self.assertEqual(show(SERVICE, "MainPID"), process)
+        run("systemctl", "start", SERVICE)  # joins it
+        self.assertEqual((state(SERVICE), failed_units()), ("inactive", ""))
+        lists = [seen for seen in hemera.requests(LIST) if seen["path"].partition("?")[0] == LIST]
+        self.assertEqual(len(lists), 1)
+
+    def test_somebody_elses_sync_is_waited_for(self) -> None:
+        hemera.clear_requests()
+        hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 3, "count": 1})
+        run("aither", "sync", "--no-wait")
+        run("systemctl", "start", SERVICE)
+        self.assertEqual((show(SERVICE, "Result"), failed_units()), ("success", ""))
+
+    def test_a_partial_run_is_no_failure(self) -> None:
+        hemera.scenario(add={"id": "cbad", "title": "Ohne Stufe", "level": "EXPERT"})
+        run("systemctl", "start", SERVICE)
+        self.assertEqual((show(SERVICE, "ExecMainStatus"), show(SERVICE, "Result")), ("2", "success"))
+
+    def test_a_run_that_fails_is_seen_until_one_succeeds(self) -> None:
+        run("rm", KEY_FILE)
+        run("systemctl", "try-restart", "aither-worker.service")
+        self.assertNotEqual(run("systemctl", "start", SERVICE, check=False).returncode, 0)
+        self.assertIn(SERVICE, failed_units())
+        self.assertEqual(show(SERVICE, "ExecMainStatus"), "78")
+        self.assertEqual(state(TIMER), "active")
+        alert = wait_until(lambda: journal(f"MESSAGE_ID={EVENT}07"), 30, "the alert")[-1]
+        self.assertEqual(alert["AITHER_EXIT_STATUS"], "78", "there was no sync that the worker could count")
+        run("aither", "set-secret", "hemera-api-key", stdin=hemera.key)
+        run("systemctl", "start", SERVICE)
+        self.assertEqual(failed_units(), "")
+
+    def test_stopping_a_run_is_no_failure_and_the_sync_goes_on(self) -> None:
+        self.begin()
+        run("systemctl", "stop", SERVICE)
+        self.assertEqual(failed_units(), "")
+        self.assertIn('"status":"running"', run("aither", "status", "--json", check=False).stdout)
+
+    def test_stopping_the_socket_stops_a_run_and_the_timer(self) -> None:
+        self.begin()
+        run("systemctl", "stop", "aither.socket")
+        units = (SERVICE, TIMER, "aither.service", "aither-worker.service", "aither-worker.socket")
+        self.assertEqual([state(unit) for unit in units], ["inactive"] * len(units))
+        self.assertEqual(failed_units(), "")
+        run("systemctl", "start", "aither.socket")
+        self.assertEqual((state("aither-worker.socket"), state(TIMER)), ("active", "inactive"))
+
+    def test_a_run_needs_the_workers_socket_only(self) -> None:
+        run("systemctl", "stop", "aither.socket")
+        run("systemctl", "start", SERVICE)
+        self.assertEqual((state("aither.socket"), state("aither-worker.socket")), ("inactive", "active"))
+
+    def test_a_worker_that_cannot_be_reached_is_an_alert(self) -> None:
+        configure(hemera, "[Worker]", "Socket=/run/aither/none.sock")
+        self.addCleanup(configure, hemera)
+        self.assertNotEqual(run("systemctl", "start", SERVICE, check=False).returncode, 0)
+        self.assertEqual(show(SERVICE, "ExecMainStatus"), "69")
+        alert = wait_until(lambda: journal(f"MESSAGE_ID={EVENT}07"), 30, "the alert")[-1]
+        self.assertEqual((alert["PRIORITY"], alert["AITHER_UNIT"]), ("1", SERVICE))
+
+    def test_that_alert_is_mailed_out_of_its_sandbox_once(self) -> None:
+        with MailServer() as server:
+            configure(hemera, "[Worker]", "Socket=/run/aither/none.sock", "[Notify]", "MailTo=operator@example.org",
+                      f"SMTPURL=smtp://127.0.0.1:{server.port}")
+            self.addCleanup(configure, hemera)
+            for _ in range(2):
+                before = len(journal(f"MESSAGE_ID={EVENT}07"))
+                run("systemctl", "start", SERVICE, check=False)
+                wait_until(lambda: len(journal(f"MESSAGE_ID={EVENT}07")) > before, 30, "the alert")
+                wait_until(lambda: state(ALERT) == "inactive", 30, "its end")
+        self.assertEqual(len(server.mails), 1)
+        self.assertIn("the scheduled sync could not be run", server.mails[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
