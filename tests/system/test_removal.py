@@ -9,10 +9,11 @@ from machine import OUTPUT, SITE, Story, curl, essential, is_container, output, 
 
 ANOTHER_SCHEDULE = r"aither-sync@*:0-30.timer"
 # What is not the package's: logs, apt's and dpkg's own, what systemd keeps of any unit, and the user, who stays.
-NOT_OURS = ("/dev", "/proc", "/sys", "/run/systemd", "/run/log", "/run/credentials", "/var/log", "/var/cache",
-            "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/catalog", "/var/lib/systemd/random-seed",
-            "/var/lib/private", "/tmp", "/var/tmp", "/root", "/etc/passwd", "/etc/passwd-", "/etc/group",
-            "/etc/group-", "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/.pwd.lock")
+NOT_OURS = ("/dev", "/proc", "/sys", "/run/systemd", "/run/log", "/run/credentials", "/run/private", "/var/log",
+            "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/catalog",
+            "/var/lib/systemd/random-seed", "/var/lib/private", "/tmp", "/var/tmp", "/root", "/etc/passwd",
+            "/etc/passwd-", "/etc/group", "/etc/group-", "/etc/shadow", "/etc/shadow-", "/etc/gshadow",
+            "/etc/gshadow-", "/etc/.pwd.lock")
 
 hemera: Stub
 
@@ -47,6 +48,8 @@ class Removal(Story):
         schedule = output("systemd-escape", "--template=aither-sync@.timer", "*:0/30")
         run("systemctl", "enable", "--now", schedule)
         run("systemctl", "start", "aither-sync.service")
+        run("systemctl", "start", "aither-alert@aither-sync.service.service")
+        run("test", "-d", "/run/aither-alert/")
         write("/etc/aither/templates/style.hbs", output("cat", "/usr/share/aither/templates/style.hbs"))
         write("/etc/systemd/system/aither-worker.service.d/own.conf", "[Service]\nMemoryMax=256M\n")
         run("systemctl", "daemon-reload")
