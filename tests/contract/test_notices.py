@@ -251,7 +251,7 @@ class TheOutput(NoticesTest):
             self.failing_sync(500)
             first = self.wait_for_mails(1)[0]
             self.restart()
-        self.assertIn("cannot be saved", str(first.header("Subject")))
+        self.assertIn("cannot save their results", str(first.header("Subject")))
         self.assertIn("OUTPUT_ERROR", first.text)
         self.assertEqual(self.stamp.stat().st_mode & 0o777, 0o600)
         self.make_older(2)
