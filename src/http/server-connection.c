@@ -315,8 +315,8 @@ void connections_check_input(struct server *server)
 	if (now - server->input_checked_ms < SERVER_INPUT_CHECK_MS)
 		return;
 	server->input_checked_ms = now;
-	LIST_FOREACH(connection, &server->connections, link)
-	total += unread_input(connection);
+	LIST_FOREACH (connection, &server->connections, link)
+		total += unread_input(connection);
 	for_each_connection(server, connection_limit_input,
 		total > SERVER_INPUT_TOTAL_MAX ? SERVER_INPUT_FAIR : SERVER_INPUT_MAX);
 }

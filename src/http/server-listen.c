@@ -69,8 +69,8 @@ size_t server_listener_count(const struct server *server)
 	const struct listener *listener;
 	size_t count = 0;
 
-	LIST_FOREACH(listener, &server->listeners, link)
-	count++;
+	LIST_FOREACH (listener, &server->listeners, link)
+		count++;
 	return count;
 }
 
@@ -80,8 +80,8 @@ void listeners_rest(struct server *server)
 	struct listener *listener;
 
 	server->listeners_rest = true;
-	LIST_FOREACH(listener, &server->listeners, link)
-	h2o_socket_read_stop(listener->socket);
+	LIST_FOREACH (listener, &server->listeners, link)
+		h2o_socket_read_stop(listener->socket);
 	connections_want_sweep(server, SERVER_PRESSED_SWEEP_MS);
 }
 
@@ -90,16 +90,15 @@ void listeners_resume(struct server *server)
 	struct listener *listener;
 
 	server->listeners_rest = false;
-	LIST_FOREACH(listener, &server->listeners, link)
-	h2o_socket_read_start(listener->socket, on_acceptable);
+	LIST_FOREACH (listener, &server->listeners, link)
+		h2o_socket_read_start(listener->socket, on_acceptable);
 }
 
 bool listeners_have_waiting(const struct server *server)
 {
 	const struct listener *listener;
 
-	LIST_FOREACH(listener, &server->listeners, link)
-	{
+	LIST_FOREACH (listener, &server->listeners, link) {
 		struct pollfd entry = { .fd = h2o_socket_get_fd(listener->socket), .events = POLLIN };
 		if (poll(&entry, 1, 0) != 0)
 			return true;
