@@ -4,8 +4,8 @@
 
 /*
  * Looking through text sixteen bytes at a time. A block is a vector in the sense of GCC and clang: an
- *operator works on all its bytes at once, and a comparison gives a byte of ones where it holds. On every
- *machine that has vector instructions this becomes a few of them.
+ * operator works on all its bytes at once, and a comparison gives a byte of ones where it holds. On every
+ * machine that has vector instructions this becomes a few of them.
  *
  *	block bytes = block_load(text);
  *	size_t plain = block_first((bytes == '<') | (bytes == '&'));    before the first of these

@@ -5,7 +5,7 @@
 /*
  * Memory for JSON values that live and die together, private to json*.c: a text gives thousands of nodes and
  * strings, and taking each from the heap and giving each back takes longer than reading the text. So while
- *cJSON parses or builds, its allocations come from blocks, which belong to the root.
+ * cJSON parses or builds, its allocations come from blocks, which belong to the root.
  *
  *	json_arena_begin(block_size);
  *	node = cJSON_...;                 its malloc and free are json_arena_malloc and json_arena_free

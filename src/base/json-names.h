@@ -4,7 +4,7 @@
 
 /*
  * The member names of the objects that a scan is in, to find duplicates; private to json*.c. Nearly all
- *objects are small: a new name is compared with those before it. A large object gets a hash table, keyed at
+ * objects are small: a new name is compared with those before it. A large object gets a hash table, keyed at
  * random, so that nobody can choose names that collide; so the time stays linear in the text. When an object
  * ends its names are forgotten.
  *

@@ -91,9 +91,9 @@ void json_append(struct json *array, struct json *owned_value);
 void json_append_shared(struct json *array, const struct json *value);
 
 /* What this thread builds between the two, beginning with the root, comes from a few blocks of `size` bytes
- *that belong to the root; like a parsed value it is only to be read then. For large values that live briefly:
- *taking each node from the heap and giving it back takes longer than filling it, and leaves the heap full of
- *holes.
+ * that belong to the root; like a parsed value it is only to be read then. For large values that live
+ * briefly: taking each node from the heap and giving it back takes longer than filling it, and leaves the
+ * heap full of holes.
  *
  *	json_build_begin(32768);
  *	root = json_new_object();

@@ -8,8 +8,7 @@
  *
  *	metric_gauge(out, "aither_http_connections", "Open connections.", 3);
  *	metric_family(out, "aither_sync_runs_total", METRIC_COUNTER, "Syncs that have ended, by result.");
- *	metric_sample(out, "aither_sync_runs_total", (struct metric_label[]){ { "result", "success" } }, 1,
- *7);
+ *	metric_sample(out, "aither_sync_runs_total", &(struct metric_label){ "result", "success" }, 1, 7);
  *
  * Names and units follow Prometheus' conventions: seconds and bytes, _total for counters. A family is written
  * once, all its samples behind it. Labels have few values, all of them ours: never an id, a path or a name of

@@ -4,14 +4,14 @@
 
 /*
  * Private to base/smtp.c: what client and server have said (RFC 5321), line by line. libcurl tells no more of
- *a refusal than its number; here are the server's own words, and who was refused of several recipients.
+ * a refusal than its number; here are the server's own words, and who was refused of several recipients.
  *
  *	struct smtp_dialog dialog = {0};
  *	smtp_dialog_sent(&dialog, line, length);         from libcurl's debug callback
  *	smtp_dialog_received(&dialog, line, length);
  *
  * What was sent as password is remembered to keep it out of sentences: there are servers that repeat a line
- *they dislike. smtp_dialog_done wipes it.
+ * they dislike. smtp_dialog_done wipes it.
  */
 
 #include <stddef.h>

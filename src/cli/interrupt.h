@@ -3,8 +3,7 @@
 #define AITHER_CLI_INTERRUPT_H
 
 /*
- * Ctrl-C and its like as something that a command waits for, so that it can leave the terminal as it found
- *it:
+ * Ctrl-C and its like as something that a command waits for, so that the terminal is left as it was found:
  *
  *	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
  *

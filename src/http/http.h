@@ -6,8 +6,7 @@
  * Requests and responses as plain data. Handlers are functions from request to response and never see
  * the HTTP library:
  *
- *	enum http_result handle_status(const struct http_request *request, struct http_response *response,
- *void *app)
+ *	enum http_result handle(const struct http_request *request, struct http_response *response, void *app)
  *	{
  *		...fill *response...
  *		return HTTP_DONE;

@@ -18,8 +18,8 @@
  * address, and who wants many addresses has them. Instead nobody keeps a place for long while others wait:
  * then an idle connection lives 1 s, an unfinished request 2 s, an answer that is not taken 3 s (tests: with
  * 5000 connections of one client at once a newcomer waits up to 13 s, and who is inside notices nothing). A
- * place is free again only when the kernel holds nothing for it any more, so the places bound its memory,
- *too.
+ * place is free again only when the kernel holds nothing for it any more: so the places bound its
+ * memory, too.
  */
 
 #include <stdbool.h>

@@ -4,8 +4,8 @@
 
 /*
  * What aither-web says itself, in the words of templates/texts.de.json and texts.en.json, as they were when
- *the program was built. A file of the same name in TemplateDirectory wins, key by key; it is read at the
- *start.
+ * the program was built. A file of the same name in TemplateDirectory wins, key by key; it is read at the
+ * start.
  *
  *	phrases = phrases_new(config->site.template_directory);
  *	phrases_append(&html, phrases, LANGUAGE_DE, "error.404.title");

@@ -3,8 +3,7 @@
 #define AITHER_WEB_REFUSALS_H
 
 /*
- * Tells the journal of wrong tokens, in a form that fail2ban understands
- *(data/examples/fail2ban-filter.conf):
+ * Tells the journal of wrong tokens, in the form that data/examples/fail2ban-filter.conf understands:
  *
  *	a wrong token from 192.0.2.7: POST /api/sync
  *

@@ -4,8 +4,8 @@
 
 /*
  * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) leads the sync's calls of
- *hemera/client.h, of the manifest, templates and homepage, and of fsync, fdatasync and syncfs through
- *bench-watch.c, which tells whose time it is:
+ * hemera/client.h, of the manifest, templates and homepage, and of fsync, fdatasync and syncfs through
+ * bench-watch.c, which tells whose time it is:
  *
  *	watch_start();
  *	sync_run(...);

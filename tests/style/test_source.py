@@ -116,6 +116,13 @@ class Source(unittest.TestCase):
         folders = [d.name for d in SOURCE.iterdir() if d.is_dir() and any(d.glob("*.c"))]
         self.assertEqual([f for f in folders if f"`{f}/`" not in code_map], [])
 
+    def test_comments_keep_the_space_behind_their_star(self) -> None:
+        """clang-format drops it where it breaks a line that is too long."""
+        files = [*sources(), *(TOP / "tests").rglob("*.[ch]")]
+        wrong = [f"{file.relative_to(TOP)}: {line}" for file in files
+                 for line in re.findall(r"^\t* \*[^\s/*].*", file.read_text(), re.M)]
+        self.assertEqual(wrong, [])
+
     @unittest.skipUnless(shutil.which("clang-format"), "clang-format is not installed")
     def test_the_format_is_that_of_clang_format(self) -> None:
         done = subprocess.run(["clang-format", "--dry-run", "--Werror", *map(str, sources())], cwd=TOP,

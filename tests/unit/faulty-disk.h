@@ -4,7 +4,7 @@
 
 /*
  * Takes the place of the C library's calls that change a disk, at link time: write, renameat, unlinkat,
- *fsync, fdatasync and syncfs. Each is a point at which the disk may fail or the process may die.
+ * fsync, fdatasync and syncfs. Each is a point at which the disk may fail or the process may die.
  *
  *	faulty_disk_arm(FAULTY_DISK_FULL, 7);	from the seventh such call on
  *	...

@@ -4,8 +4,8 @@
 
 /*
  * A history: steps drawn at random, each an action (something changes in Hemera, on disk or in the
- *configuration) and then a sync, which may be cancelled, meet a bad disk or be killed. What comes out must
- *not depend on what happened on the way:
+ * configuration) and then a sync, which may be cancelled, meet a bad disk or be killed. What comes out must
+ * not depend on what happened on the way:
  *
  *	history_begin();
  *	for each step: history_take(&step);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random histories of data changes, faults and restarts: at their end a clean sync leaves what one from
- *scratch would have made, byte for byte but for generatedAt.
+ * scratch would have made, byte for byte but for generatedAt.
  *
  *	HISTORY_FIRST=1 HISTORY_COUNT=100000 HISTORY_STEPS=60 tests/unit/test-sync-histories
  *
