@@ -22,7 +22,7 @@ struct units {
 	uint64_t deadline_mono_ms;
 };
 
-enum kind { WORD, TIME, SPAN, COUNT, ADDRESSES };
+enum kind { WORD, TIME, COUNT, ADDRESSES };
 
 /* The properties that matter, among the two hundred of a unit. */
 static const struct {
@@ -35,11 +35,8 @@ static const struct {
 	{ "SubState", WORD, offsetof(struct unit, sub) },
 	{ "UnitFileState", WORD, offsetof(struct unit, file) },
 	{ "Result", WORD, offsetof(struct unit, result) },
-	{ "ActiveEnterTimestamp", TIME, offsetof(struct unit, active_since_ms) },
 	{ "ExecMainStartTimestamp", TIME, offsetof(struct unit, started_ms) },
 	{ "NextElapseUSecRealtime", TIME, offsetof(struct unit, next_ms) },
-	{ "LastTriggerUSec", TIME, offsetof(struct unit, last_ms) },
-	{ "RandomizedDelayUSec", SPAN, offsetof(struct unit, delay_max_ms) },
 	{ "MainPID", COUNT, offsetof(struct unit, main_pid) },
 	{ "Listen", ADDRESSES, 0 },
 };
@@ -141,7 +138,6 @@ static int units_read_value(sd_bus_message *reply, enum kind kind, void *target,
 			units_take_word(target, word);
 		return r;
 	case TIME:
-	case SPAN:
 		return units_read_time(reply, target);
 	case COUNT:
 		return sd_bus_message_read(reply, "u", target);
@@ -157,7 +153,6 @@ static const char *units_type_of(enum kind kind)
 	case WORD:
 		return "s";
 	case TIME:
-	case SPAN:
 		return "t";
 	case COUNT:
 		return "u";

@@ -35,12 +35,9 @@ struct unit {
 	char sub[UNITS_WORD_SIZE];    /* listening, running, waiting, dead...; "unknown" */
 	char file[UNITS_WORD_SIZE];   /* enabled, disabled, static, masked...; "": no file; "unknown" */
 	char result[UNITS_WORD_SIZE]; /* success, exit-code, signal, resources...; "": has none */
-	int64_t active_since_ms;      /* wall clock; when it last became active; 0: never, or not known */
-	int64_t started_ms;           /* services: when the main process was last started; 0 likewise */
-	int64_t next_ms;              /* timers: next run, the random delay included; 0: none is planned */
-	int64_t last_ms;              /* timers: last run; 0: none */
-	int64_t delay_max_ms;         /* timers: RandomizedDelaySec; 0: none */
-	uint32_t main_pid;            /* services; 0: not running */
+	int64_t started_ms; /* services: when the main process was last started; 0: never, or not known */
+	int64_t next_ms;    /* timers: next run, the random delay included; 0: none is planned */
+	uint32_t main_pid;  /* services; 0: not running */
 	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
 	size_t listen_count;
 };
