@@ -22,7 +22,6 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 		(void)manifest_load(directory, &manifest, NULL);
 	*ret_history = (struct sync_history){
 		.last_report = STEAL(manifest.last_sync),
-		.incident = STEAL(manifest.incident),
 		.last_success_ms = manifest.last_success_ms,
 		.consecutive_failures = manifest.consecutive_failures,
 		.courses = (unsigned)manifest.count,
@@ -33,6 +32,5 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 void sync_history_done(struct sync_history *history)
 {
 	json_free(history->last_report);
-	json_free(history->incident);
 	*history = (struct sync_history){ 0 };
 }

@@ -71,7 +71,6 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 /* What the manifest says of the past. */
 struct sync_history {
 	struct json *last_report; /* owned; NULL: none */
-	struct json *incident;    /* owned; notify/incident.h; NULL: none */
 	int64_t last_success_ms;  /* 0: never */
 	unsigned consecutive_failures;
 	unsigned courses; /* published */

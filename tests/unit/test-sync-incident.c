@@ -29,13 +29,14 @@ static const struct json *incident(void)
 	return json_get(fixture_manifest, "incident");
 }
 
-/* By the history, as the worker asks after a restart. */
+/* By what is stored now, not by what the last sync has left. */
 static bool due(struct incident_notice *ret_notice)
 {
-	CLEANUP(sync_history_done) struct sync_history history = { 0 };
+	CLEANUP(manifest_done) struct manifest manifest = { 0 };
+	CLEANUP(file_closep) int directory = openat(scratch_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, NULL), 0);
-	return incident_due(history.incident, ret_notice);
+	(void)manifest_load(directory, &manifest, NULL);
+	return incident_due(manifest.incident, ret_notice);
 }
 
 static int note_sent(const struct incident_notice *notice, struct error *err)
