@@ -78,7 +78,7 @@ enum callee compiler_callee(
 
 /* --- values --- */
 
-int compiler_path(struct compiler *compiler, const struct operand *operand)
+static int compiler_path(struct compiler *compiler, const struct operand *operand)
 {
 	const struct path *path = &operand->path;
 	struct program_path compiled = { .depth = path->depth,

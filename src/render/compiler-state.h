@@ -43,7 +43,6 @@ void compiler_emit_fail(struct compiler *compiler, size_t offset, const char *se
 
 /* Code that leaves one value on the stack. */
 int compiler_operand(struct compiler *compiler, const struct operand *operand);
-int compiler_path(struct compiler *compiler, const struct operand *operand);
 int compiler_call(struct compiler *compiler, const struct call *call, bool parenthesised);
 
 /* Code that leaves the values of all pairs; their keys go to the program's table. */

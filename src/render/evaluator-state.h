@@ -58,13 +58,8 @@ struct scope {
 	const struct loop_link *loop;
 };
 
-int evaluator_fail(const struct evaluator *evaluator, size_t offset, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /* Turns what a function of value.h returned into a message; `what` for -EBADMSG. */
 int evaluator_explain(const struct evaluator *evaluator, size_t offset, int r, const char *what);
-
-struct value evaluator_pop(struct evaluator *evaluator);
 
 /* Runs instructions start..end. */
 int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, const struct scope *scope);

@@ -16,7 +16,8 @@
 #define EVALUATOR_SENTENCE_MAX 512
 #define EVALUATOR_STACK_FIRST 16 /* values; few expressions have more arguments at a time */
 
-int evaluator_fail(const struct evaluator *evaluator, size_t offset, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int evaluator_fail(
+	const struct evaluator *evaluator, size_t offset, const char *format, ...)
 {
 	const struct program_unit *unit =
 		PROGRAM_ITEM(evaluator->program, units, struct program_unit, evaluator->unit);
@@ -52,7 +53,7 @@ static void evaluator_push(struct evaluator *evaluator, struct value value)
 	evaluator->stack[evaluator->stack_count++] = value;
 }
 
-struct value evaluator_pop(struct evaluator *evaluator)
+static struct value evaluator_pop(struct evaluator *evaluator)
 {
 	return evaluator->stack[--evaluator->stack_count];
 }

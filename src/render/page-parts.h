@@ -19,10 +19,6 @@ const char *page_text(const char *text);
 /* The day in the site's zone, as a number that grows: 20260315. */
 int page_day(int64_t ms);
 
-/* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */
-void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,
-	const struct texts *texts);
-
 /* level, levelLabel, startDate, startDateText, endDate, endDateText, participantCount. */
 void page_set_course(struct json *object, const struct page_course *course, const struct texts *texts);
 

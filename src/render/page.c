@@ -28,7 +28,8 @@ const char *page_text(const char *text)
 	return slice_space_end(all) == all.length ? "" : text;
 }
 
-void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,
+/* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */
+static void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,
 	const struct texts *texts)
 {
 	CLEANUP(mem_freep) char *key = mem_printf("%s.%s", kind, constant ? constant : "");

@@ -45,7 +45,7 @@ struct status {     /* what the homepage says of its data */
 struct live {
 	struct live_options options;
 	struct server_watch *timer; /* ends the wait */
-	STAILQ_HEAD(visitor_list, visitor) visitors;
+	STAILQ_HEAD(, visitor) visitors;
 	struct refresh *refresh; /* NULL: not asking */
 	struct live_figures figures;
 	bool failing; /* logged already */

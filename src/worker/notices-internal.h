@@ -87,7 +87,6 @@ struct notices_task {
 /* notices.c, on the loop: takes ownership. */
 void notices_add(struct notices *notices, struct notices_task *owned_task);
 struct notices_task *notices_task_new(struct notices *notices, enum notices_kind kind); /* owned */
-void notices_task_free(struct notices_task *task);
 size_t notices_waiting(const struct notices *notices, enum notices_kind kind); /* running one included */
 
 /* notices-mail.c, on any thread: fills in from, to, host and time, sends, and logs what has become of it.

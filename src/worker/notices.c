@@ -43,7 +43,7 @@ struct notices_task *notices_task_new(struct notices *notices, enum notices_kind
 	return task;
 }
 
-void notices_task_free(struct notices_task *task)
+static void notices_task_free(struct notices_task *task)
 {
 	notices_item_done(&task->item);
 	json_free(task->report);
