@@ -54,11 +54,6 @@ char *check_quote(const char *word)
 	return buf_take(&out);
 }
 
-const char *check_status_name(enum check_status status)
-{
-	return names[status];
-}
-
 enum check_status check_status_of(const struct json *check)
 {
 	const char *name = json_string(json_get(check, "status"));

@@ -26,8 +26,6 @@ enum check_status {
 void check_add(struct json *checks, const char *name, enum check_status status, const char *remedy,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-const char *check_status_name(enum check_status status);
-
 /* A word as a shell reads it: in quotes where it needs them. Owned. */
 char *check_quote(const char *word);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/error.h"
 
 static const char *const remedies[ERROR_CODES] = {
 	[ERROR_INTERNAL] = "See the journal: journalctl -u aither-worker.service",
@@ -44,11 +45,6 @@ static const char *const remedies[ERROR_CODES] = {
 	[ERROR_MASS_DELETE_REFUSED] =
 		"Compare with Hemera. If the courses are really gone, run: aither sync --force",
 };
-
-const char *error_remedy(enum error_code code)
-{
-	return remedies[(unsigned)code < ERROR_CODES ? code : ERROR_INTERNAL];
-}
 
 const char *error_remedy_of_name(const char *name)
 {

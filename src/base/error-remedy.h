@@ -8,12 +8,8 @@
  * callers cannot do what the operator can.
  */
 
-#include "base/error.h"
-
-const char *error_remedy(enum error_code code); /* never NULL */
-
-/* The same by the code's name in a report ("HEMERA_TIMEOUT"). A name that this version does not know, or
- * NULL: the remedy of INTERNAL_ERROR, which is to look into the journal. */
+/* By the code's name in a report ("HEMERA_TIMEOUT"). A name that this version does not know, or NULL: the
+ * remedy of INTERNAL_ERROR, which is to look into the journal. */
 const char *error_remedy_of_name(const char *name);
 
 #endif

@@ -55,11 +55,6 @@ static uint64_t json_hash_finish(uint64_t hash)
 	return hash ^ hash >> 29;
 }
 
-void json_names_init(struct json_names *names)
-{
-	*names = (struct json_names){ 0 };
-}
-
 void json_names_done(struct json_names *names)
 {
 	while (names->depth > 0)

@@ -20,7 +20,7 @@
 struct json_name;
 struct json_names_object;
 
-struct json_names {
+struct json_names { /* zeroed: none */
 	uint64_t key;
 	struct json_name *names; /* owned; of all open objects, those of the innermost one last */
 	size_t count, capacity;
@@ -28,7 +28,6 @@ struct json_names {
 	size_t depth, depth_capacity;
 };
 
-void json_names_init(struct json_names *names);
 void json_names_done(struct json_names *names);
 
 void json_names_open(struct json_names *names);

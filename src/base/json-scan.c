@@ -294,7 +294,6 @@ int json_scan(const char *text, size_t length, const struct json_limits *limits,
 
 	if (length > limits->size_max)
 		return error_set(err, -E2BIG, "more than %zu bytes", limits->size_max);
-	json_names_init(&scan.names);
 	while (scan.state != SCAN_AFTER_VALUE || scan.depth > 0) {
 		scan_skip_space(&scan);
 		r = scan_step(&scan);

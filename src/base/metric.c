@@ -63,12 +63,6 @@ void metric_gauge(struct buf *out, const char *name, const char *help, double va
 	metric_sample(out, name, NULL, 0, value);
 }
 
-void metric_counter(struct buf *out, const char *name, const char *help, double value)
-{
-	metric_family(out, name, METRIC_COUNTER, help);
-	metric_sample(out, name, NULL, 0, value);
-}
-
 static size_t count_bounds(const struct metric_histogram *histogram)
 {
 	size_t count = 0;

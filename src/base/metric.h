@@ -37,9 +37,8 @@ void metric_family(struct buf *out, const char *name, enum metric_type type, con
 void metric_sample(
 	struct buf *out, const char *name, const struct metric_label *labels, size_t count, double value);
 
-/* A family of one sample without labels. */
+/* A gauge of one sample without labels. */
 void metric_gauge(struct buf *out, const char *name, const char *help, double value);
-void metric_counter(struct buf *out, const char *name, const char *help, double value);
 
 /* How long things took. Any thread may add to it. */
 struct metric_histogram {

@@ -222,8 +222,6 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 	sd_notify(0, "READY=1");
 	while (server_is_running(server))
 		server_turn(server);
-	if (!server_is_draining(server))
-		return EX_SOFTWARE;
 	sd_notify(0, "STOPPING=1");
 	return 0;
 }

@@ -192,9 +192,9 @@ static void a_failure_is_told_with_cause_remedy_and_command(void **state)
 	assert_has(mail, "\nLast success:   Wed, 11 Mar 2026 00:00:00 +0100\n");
 	assert_has(mail, "\nLast sync:      Sat, 14 Mar 2026 23:59:58 +0100, failed after 1.2 s\n");
 	assert_non_null(cause);
-	assert_has(cause, error_remedy(ERROR_HEMERA_UNREACHABLE));
+	assert_has(cause, error_remedy_of_name("HEMERA_UNREACHABLE"));
 	assert_has(cause, "  course c1: HEMERA_BAD_DATA: data[3].level: \"X\" = bad\n");
-	assert_has(cause, error_remedy(ERROR_HEMERA_BAD_DATA));
+	assert_has(cause, error_remedy_of_name("HEMERA_BAD_DATA"));
 	assert_ends(mail, "\n  journalctl AITHER_JOB_ID=" JOB "\n");
 }
 
