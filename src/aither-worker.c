@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/daemon.h"
-#include "http/server.h"
 #include "worker/alert.h"
 #include "worker/worker.h"
 

@@ -17,8 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "render/slice.h"
-
 struct arena_block;
 
 struct arena {

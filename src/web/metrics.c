@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
-#include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/metric.h"

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "http/server.h"
 #include "worker/notices.h"
 
 static const char *const result_names[WORKER_RESULTS] = {

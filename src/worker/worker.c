@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "http/daemon.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "worker/doctor.h"

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
 #include "base/fetch.h"
 #include "base/mem.h"
 #include "peer.h"

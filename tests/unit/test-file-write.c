@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "http/server.h"
 #include "web-place.h"
 #include "web/health.h"
 #include "web/relay.h"

@@ -19,7 +19,6 @@
 #include "base/time.h"
 #include "render/page.h"
 #include "render/template.h"
-#include "render/texts.h"
 
 struct fixture {
 	char directory[64]; /* the operator's */

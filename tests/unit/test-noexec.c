@@ -16,7 +16,6 @@
 
 #include <cmocka.h>
 
-#include "base/error.h"
 #include "base/mem.h"
 
 enum result { REFUSED, OTHERWISE, NOT_ENTERED, STILL_WORKS_NOT };

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "base/time.h"
 #include "http/server.h"
 #include "loopback.h"
 

@@ -15,7 +15,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "base/file.h"
 #include "scratch.h"
 #include "sync-fixture.h"
 #include "sync/publish.h"
