@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,9 +10,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
 
-#define ZONE_DIRECTORY "/usr/share/zoneinfo/"
-#define ZONE_NAME_MAX 64        /* the longest of tzdata 2024 has 32 characters */
 #define MAIL_ADDRESS_MAX 254    /* RFC 5321, 4.5.3.1.3, without the angle brackets */
 #define MAIL_LOCAL_MAX 64       /* RFC 5321, 4.5.3.1.1 */
 #define MAIL_LIST_SIZE_MAX 8192 /* 20 addresses and their commas fit */
@@ -121,29 +119,12 @@ int config_parse_path(const struct config_key *key, const char *text, void *targ
 	return store(target, path);
 }
 
-/* tzset(3) takes an unknown name for UTC without a word, so look: compiled zones begin with "TZif". */
-static bool zone_exists(const char *name)
-{
-	char path[sizeof(ZONE_DIRECTORY) + ZONE_NAME_MAX], magic[4] = "";
-
-	snprintf(path, sizeof(path), ZONE_DIRECTORY "%s", name);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	size_t count = fread(magic, 1, sizeof(magic), file);
-	fclose(file);
-	return count == sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
-}
-
 int config_parse_zone(const struct config_key *key, const char *text, void *target, struct error *err)
 {
-	const char *permitted = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-
 	(void)key;
-	/* No dots: nothing may lead out of the directory. */
-	if (*text == '/' || text[strspn(text, permitted)] || strlen(text) > ZONE_NAME_MAX ||
-		!zone_exists(text))
-		return error_set(err, -EINVAL, "not a time zone in " ZONE_DIRECTORY " (like Europe/Berlin)");
+	if (!time_zone_exists(text))
+		return error_set(
+			err, -EINVAL, "not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)");
 	return store(target, text);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,13 +162,16 @@ static bool time_zone_name_is_safe(const char *name)
 	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/';
 }
 
-/* glibc silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
-static bool time_zone_exists(const char *name)
+/* tzset(3) silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
+bool time_zone_exists(const char *iana_name)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
-	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", iana_name);
+	CLEANUP(file_closep) int fd = -1;
 	char magic[4];
 
+	if (!time_zone_name_is_safe(iana_name))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
 	       memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
@@ -178,7 +180,7 @@ int time_zone_set(const char *iana_name)
 {
 	CLEANUP(mem_freep) char *zone = NULL;
 
-	if (!time_zone_name_is_safe(iana_name) || !time_zone_exists(iana_name))
+	if (!time_zone_exists(iana_name))
 		return -EINVAL;
 	zone = mem_printf(":%s", iana_name);
 	if (setenv("TZ", zone, 1) < 0)

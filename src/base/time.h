@@ -9,6 +9,7 @@
  * "2026-03-14T23:00:00.000Z".
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,8 +24,11 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 /* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
 
-/* Sets the zone of all later time_local calls: an IANA name that /usr/share/zoneinfo has, else
- * -EINVAL. Call it once, before threads start. */
+/* An IANA name ("Europe/Berlin") for which /usr/share/zoneinfo has a zone? */
+bool time_zone_exists(const char *iana_name);
+
+/* Sets the zone of all later time_local calls; -EINVAL when it does not exist. Call it once, before threads
+ * start. */
 int time_zone_set(const char *iana_name);
 
 struct time_local {

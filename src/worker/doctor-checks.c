@@ -2,9 +2,7 @@
 #include "worker/doctor.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
@@ -13,12 +11,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/smtp.h"
+#include "base/time.h"
 #include "sync/inspect.h"
 
 #define RESTART "systemctl try-restart aither-worker.service"
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
 #define ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service */
-#define ZONES "/usr/share/zoneinfo"
 #define NAMES_SIZE 256
 
 /* ---- configuration ---- */
@@ -119,9 +117,8 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 static void check_zone(const struct config *config, struct json *checks)
 {
 	const char *zone = config->site.time_zone;
-	CLEANUP(mem_freep) char *path = mem_printf(ZONES "/%s", zone ?: "");
 
-	if (zone && access(path, R_OK) == 0)
+	if (zone && time_zone_exists(zone))
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
 		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" RESTART,
