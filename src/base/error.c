@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const struct {
 	const char *name;
 	int status;
@@ -36,19 +38,6 @@ static const struct {
 	[ERROR_MASS_DELETE_REFUSED] = { "MASS_DELETE_REFUSED", 500 },
 };
 
-/* The message goes out as JSON and HTML, so a cut must not leave half a UTF-8 character behind: drops
- * the last character unless it is ASCII. */
-static void error_trim_cut(char *text)
-{
-	size_t length = strlen(text);
-
-	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
-		length--;
-	if (length > 0 && (unsigned char)text[length - 1] >= 0x80)
-		length--;
-	text[length] = '\0';
-}
-
 /* Through a buffer of its own: the arguments may contain the message that is replaced. */
 __attribute__((format(printf, 2, 0))) static void error_describe(
 	struct error *err, const char *format, va_list arguments)
@@ -59,7 +48,7 @@ __attribute__((format(printf, 2, 0))) static void error_describe(
 	if (length < 0)
 		message[0] = '\0';
 	else if ((size_t)length >= sizeof(message))
-		error_trim_cut(message);
+		utf8_trim(message); /* it goes out as JSON and HTML */
 	memcpy(err->message, message, strlen(message) + 1);
 }
 
@@ -114,7 +103,7 @@ void error_prefix(struct error *err, const char *format, ...)
 	}
 	memcpy(err->message + length, old, room);
 	err->message[length + room] = '\0';
-	error_trim_cut(err->message);
+	utf8_trim(err->message);
 }
 
 const char *error_code_name(enum error_code code)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 /* What is not listed counts as lost: trying again is cheap and limited. */
 static const struct {
@@ -111,9 +112,7 @@ void fetch_answer_fail(
 	snprintf(result->message, sizeof(result->message), "%.*s%s%s", length < 160 ? length : 160, url,
 		length > 0 ? ": " : "", reason);
 	/* Parts of it come from the server: names in a certificate, for example. */
-	for (char *c = result->message; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	utf8_defuse(result->message);
 }
 
 static const char *get_header(CURL *easy, const char *name)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json-text.h"
 
+#include <stdbool.h>
+
 #include "base/block.h"
 
-#define CODE_POINT_MAX 0x10ffff
-
-static int32_t json_text_is_surrogate(int32_t unit, int32_t first)
+static bool json_text_is_surrogate(int32_t unit, int32_t first)
 {
 	return unit >= first && unit < first + 0x400;
 }
@@ -25,33 +25,6 @@ size_t json_text_plain(const char *at, const char *end)
 	while (at < end && (signed char)*at >= 0x20 && *at != '"' && *at != '\\')
 		at++;
 	return (size_t)(at - start);
-}
-
-int32_t json_text_utf8(const char **at, const char *end)
-{
-	/* The least code point that needs so many bytes: anything below is overlong. */
-	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *byte = (const unsigned char *)*at;
-	ptrdiff_t length = *byte < 0x80 ? 1 : *byte < 0xc0 ? 0 : *byte < 0xe0 ? 2 : *byte < 0xf0 ? 3 : 4;
-	int32_t code_point;
-
-	(*at)++;
-	if (length == 1)
-		return *byte;
-	if (length == 0 || *byte > 0xf4 || end - (const char *)byte < length)
-		return JSON_TEXT_BAD_UTF8;
-
-	code_point = *byte & (0x7f >> length);
-	for (ptrdiff_t i = 1; i < length; i++) {
-		if ((byte[i] & 0xc0) != 0x80)
-			return JSON_TEXT_BAD_UTF8;
-		code_point = code_point << 6 | (byte[i] & 0x3f);
-	}
-	if (code_point < least[length] || code_point > CODE_POINT_MAX ||
-		(code_point >= 0xd800 && code_point <= 0xdfff))
-		return JSON_TEXT_BAD_UTF8;
-	*at += length - 1;
-	return code_point;
 }
 
 /* The unit of \uXXXX at `at`, or JSON_TEXT_BAD_ESCAPE. */
@@ -107,7 +80,7 @@ int32_t json_text_next(const char **at, const char *end)
 	if ((unsigned char)*next < 0x20)
 		return JSON_TEXT_CONTROL;
 	if (*next != '\\') {
-		code_point = json_text_utf8(&next, end);
+		code_point = utf8_next(&next, end);
 		if (code_point >= 0)
 			*at = next;
 		return code_point;

@@ -3,17 +3,17 @@
 #define AITHER_BASE_JSON_TEXT_H
 
 /*
- * Characters inside JSON strings, decoded strictly; for json*.c, and for whatever else must know that
- * a text is UTF-8. Both functions read one character at *at, before `end`, and move *at behind it. *at must
- * be before `end`.
+ * Characters inside JSON strings, decoded strictly; private to json*.c.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/utf8.h"
+
 enum json_text_fault {
-	JSON_TEXT_BAD_UTF8 = -1, /* cut, overlong, surrogate, beyond U+10FFFF (RFC 3629) */
-	JSON_TEXT_CONTROL = -2,  /* U+0000 to U+001F not escaped */
+	JSON_TEXT_BAD_UTF8 = UTF8_NONE,
+	JSON_TEXT_CONTROL = -2, /* U+0000 to U+001F not escaped */
 	JSON_TEXT_BAD_ESCAPE = -3,
 	JSON_TEXT_NUL = -4, /* \u0000: C strings end there, so it would change what follows */
 	JSON_TEXT_LONE_SURROGATE = -5,
@@ -23,11 +23,9 @@ enum json_text_fault {
  * and backslash. Nearly all of every text. */
 size_t json_text_plain(const char *at, const char *end);
 
-/* A character of UTF-8. Returns the code point or JSON_TEXT_BAD_UTF8, then *at moves by one byte. */
-int32_t json_text_utf8(const char **at, const char *end);
-
-/* A character of a string literal, escaped or not. Returns the code point or a json_text_fault, then
- * *at does not move. Does not know the closing quote: the caller stops there. */
+/* The character of a string literal at *at, which is before `end`, escaped or not, and moves behind it.
+ * Returns the code point or a json_text_fault, then *at does not move. Does not know the closing quote: the
+ * caller stops there. */
 int32_t json_text_next(const char **at, const char *end);
 
 #endif

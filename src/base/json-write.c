@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json-text.h"
+#include "base/utf8.h"
 
 /* Not an integer that double holds exactly; see json_integer. */
 #define JSON_NO_INTEGER INT64_MIN
@@ -101,7 +102,7 @@ static const char *json_write_plain(const char *at, const char *end)
 
 		at += json_text_plain(at, end);
 		next = at;
-		if (at == end || (signed char)*at >= 0 || json_text_utf8(&next, end) < 0)
+		if (at == end || (signed char)*at >= 0 || utf8_next(&next, end) < 0)
 			return at;
 		at = next;
 	}

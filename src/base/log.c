@@ -17,6 +17,7 @@
 #include <systemd/sd-journal.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define LOG_TEXT_MAX 2048 /* see log_event */
 
@@ -43,23 +44,12 @@ void log_open(const char *program)
 	log_to_journal = log_stderr_is_journal();
 }
 
-/* A terminal obeys control characters, C0 as well as C1 (U+0080 to U+009F), and a line is an entry. */
-static void log_defuse(char *text)
-{
-	for (unsigned char *byte = (unsigned char *)text; *byte; byte++) {
-		if (*byte < 0x20 || *byte == 0x7f)
-			*byte = '?';
-		else if (*byte == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0x9f)
-			byte[0] = byte[1] = '?';
-	}
-}
-
 static void log_to_stderr(const char *text)
 {
 	CLEANUP(mem_freep) char *line = mem_printf("%s: %s", log_program, text);
 	size_t length = strlen(line);
 
-	log_defuse(line);
+	utf8_defuse(line);
 	line[length] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
 	if (write(STDERR_FILENO, line, length + 1) < 0)
 		return; /* there is nowhere left to say it */
@@ -100,15 +90,11 @@ __attribute__((format(printf, 2, 0))) static void log_format(
 	char ret_text[static LOG_TEXT_MAX], const char *format, va_list arguments)
 {
 	int wanted = vsnprintf(ret_text, LOG_TEXT_MAX, format, arguments);
-	size_t length = wanted < 0 ? 0 : LOG_TEXT_MAX - 1;
 
-	if (wanted >= 0 && wanted < LOG_TEXT_MAX)
-		return;
-	while (length > 0 && ((unsigned char)ret_text[length - 1] & 0xc0) == 0x80)
-		length--;
-	if (length > 0 && (unsigned char)ret_text[length - 1] >= 0x80)
-		length--;
-	ret_text[length] = '\0';
+	if (wanted < 0)
+		ret_text[0] = '\0';
+	else if (wanted >= LOG_TEXT_MAX)
+		utf8_trim(ret_text);
 }
 
 static void log_emit(int priority, const char *message_id, const struct log_field *fields, size_t field_count,

@@ -2,9 +2,9 @@
 #include "cli/words.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 char *words_count(int64_t count, const char *one, const char *many)
 {
@@ -26,14 +26,6 @@ char *words_harmless(const char *text)
 {
 	char *copy = mem_strdup(text);
 
-	for (unsigned char *c = (unsigned char *)copy; *c; c++) {
-		/* U+0080 to U+009F are C2 80 to C2 9F; in other characters 80 to 9F only continue. */
-		bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
-
-		if (is_c1)
-			*c++ = '?';
-		if (is_c1 || *c < ' ' || *c == 0x7f)
-			*c = '?';
-	}
+	utf8_defuse(copy);
 	return copy;
 }

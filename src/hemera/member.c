@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 
 #define QUOTE_MAX 40     /* bytes of a wrong value: enough to recognise it, too few to flood a report */
 #define QUOTE_SIZE 512   /* every byte may become an escape of six, and the quotes */
@@ -21,33 +22,15 @@ struct check {
 	bool quotes;
 };
 
-/* JSON escapes U+0000 to U+001F; terminals obey U+007F and, in UTF-8, U+0080 to U+009F as well. */
-static void member_blank_controls(char *text)
-{
-	for (char *at = text; *at; at++) {
-		unsigned char byte = (unsigned char)at[0], next = (unsigned char)at[1];
-
-		if (byte == 0x7f)
-			*at = ' ';
-		else if (byte == 0xc2 && next >= 0x80 && next <= 0x9f)
-			at[0] = at[1] = ' ';
-	}
-}
-
 /* Appends the beginning of a text as a JSON string, so that no control character reaches a terminal. */
 static void member_quote(struct buf *out, const char *text)
 {
-	size_t length = strnlen(text, QUOTE_MAX + 1);
-	bool is_cut = length > QUOTE_MAX;
-	CLEANUP(mem_freep) char *beginning = NULL;
+	CLEANUP(mem_freep) char *beginning = mem_strndup(text, QUOTE_MAX);
+	bool is_cut = strlen(text) > QUOTE_MAX;
 
-	if (is_cut) {
-		length = QUOTE_MAX;
-		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-			length--; /* not into the middle of a UTF-8 character */
-	}
-	beginning = mem_strndup(text, length);
-	member_blank_controls(beginning);
+	if (is_cut)
+		utf8_trim(beginning);
+	utf8_defuse(beginning);
 	json_write_string(out, beginning);
 	if (is_cut)
 		buf_append_text(out, "...");

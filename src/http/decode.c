@@ -2,7 +2,8 @@
 #include "http/decode.h"
 
 #include <errno.h>
-#include <stdint.h>
+
+#include "base/utf8.h"
 
 static int hex_value(char digit)
 {
@@ -15,33 +16,11 @@ static int hex_value(char digit)
 	return -1;
 }
 
-/* The character at text[*position], which moves behind it; UINT32_MAX: malformed. */
-static uint32_t next_character(const unsigned char *text, size_t length, size_t *position)
-{
-	static const uint32_t smallest[] = { 0, 0x80, 0x800, 0x10000 };
-	unsigned char lead = text[(*position)++];
-	unsigned more = lead < 0x80 ? 0 : lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-
-	if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || length - *position < more)
-		return UINT32_MAX;
-	uint32_t character = more == 0 ? lead : lead & (0x3fu >> more);
-	for (unsigned i = 0; i < more; i++) {
-		unsigned char byte = text[(*position)++];
-		if ((byte & 0xc0) != 0x80)
-			return UINT32_MAX;
-		character = character << 6 | (byte & 0x3f);
-	}
-	bool surrogate = character >= 0xd800 && character <= 0xdfff;
-	return character < smallest[more] || surrogate || character > 0x10ffff ? UINT32_MAX : character;
-}
-
 bool decode_is_text(const char *text, size_t length)
 {
-	for (size_t position = 0; position < length;) {
-		uint32_t character = next_character((const unsigned char *)text, length, &position);
-		if (character == UINT32_MAX || character < 0x20 || (character >= 0x7f && character < 0xa0))
+	for (const char *at = text, *end = text + length; at < end;)
+		if (utf8_is_control(utf8_next(&at, end))) /* UTF8_NONE, too */
 			return false;
-	}
 	return true;
 }
 

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/json-text.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_FOLDED 78   /* RFC 5322, 2.1.1: should */
 #define LINE_MAX_ENCODED 76  /* RFC 2047, 2, and RFC 2045, 6.7: must */
@@ -19,8 +19,7 @@ static const char ENCODED_BEGIN[] = "=?UTF-8?Q?", ENCODED_END[] = "?=";
 /* Also what some programs take for the end of a line: U+0085, U+2028, U+2029. */
 static bool mime_is_control(int32_t character)
 {
-	return character < ' ' || (character >= 0x7f && character < 0xa0) || character == 0x2028 ||
-	       character == 0x2029;
+	return utf8_is_control(character) || character == 0x2028 || character == 0x2029;
 }
 
 void mime_clean(struct buf *out, const char *text)
@@ -29,7 +28,7 @@ void mime_clean(struct buf *out, const char *text)
 
 	while (at < end) {
 		const char *begin = at;
-		int32_t character = json_text_utf8(&at, end);
+		int32_t character = utf8_next(&at, end);
 
 		if (character < 0)
 			buf_append_text(out, "\xef\xbf\xbd");
@@ -113,7 +112,7 @@ static void mime_encode(struct buf *out, const char *name, const char *text)
 	while (at < end) {
 		const char *begin = at;
 
-		(void)json_text_utf8(&at, end);
+		(void)utf8_next(&at, end);
 		mime_encode_character(&code, begin, (size_t)(at - begin));
 		if (column + code.length + strlen(ENCODED_END) > LINE_MAX_ENCODED) {
 			buf_printf(out, "%s\r\n %s", ENCODED_END, ENCODED_BEGIN);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_UTF8_H
+#define AITHER_BASE_UTF8_H
+
+/*
+ * UTF-8 (RFC 3629), read strictly: cut, overlong and surrogate sequences and what is beyond U+10FFFF are
+ * none.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UTF8_NONE (-1)
+
+/* The code point at *at, which is before `end`, and moves behind it; or UTF8_NONE, then *at moves by one
+ * byte. */
+int32_t utf8_next(const char **at, const char *end);
+
+/* Does a terminal obey it: C0, DEL, C1? */
+static inline bool utf8_is_control(int32_t code_point)
+{
+	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
+
+/* Control characters become '?', so that foreign text is no command for a terminal and stays in its line. */
+void utf8_defuse(char *text);
+
+/* For a text that was cut to size: drops its last character unless it is ASCII, for half of it may be gone.
+ */
+void utf8_trim(char *text);
+
+#endif
