@@ -24,8 +24,14 @@ void file_closep(int *fd)
 	int saved = errno;
 
 	if (*fd >= 0)
-		close(*fd);
+		close(file_steal(fd));
 	errno = saved;
+}
+
+void file_closedirp(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
 }
 
 bool file_name_is_safe(const char *name)
@@ -187,16 +193,18 @@ int file_read_path(const char *path, struct buf *ret_content, struct error *err)
 	return r < 0 ? r : file_read_fd(fd, path, ret_content, err);
 }
 
-static int file_write_all(int fd, const char *bytes, size_t length)
+int file_write_all(int fd, const void *bytes, size_t length)
 {
+	const char *at = bytes;
+
 	while (length > 0) {
-		ssize_t written = write(fd, bytes, length);
+		ssize_t written = write(fd, at, length);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return -errno;
-		bytes += written;
+		at += written;
 		length -= (size_t)written;
 	}
 	return 0;

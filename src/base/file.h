@@ -8,6 +8,7 @@
  * (Not openat2: RestrictSUIDSGID= makes it fail with ENOSYS.)
  */
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -15,8 +16,9 @@
 struct buf;
 struct error;
 
-/* For CLEANUP: closes *fd unless it is negative; errno stays. */
+/* For CLEANUP: closes *fd unless it is negative, and leaves -1; errno stays. */
 void file_closep(int *fd);
+void file_closedirp(DIR **stream); /* NULL: nothing */
 
 /* STEAL for a descriptor: `*ret_fd = file_steal(&fd)`. */
 static inline int file_steal(int *fd)
@@ -53,6 +55,9 @@ int file_read_path(const char *path, struct buf *ret_content, struct error *err)
  * disk when the call returns (fdatasync). On failure nothing of that name is left. */
 int file_write(int directory, const char *name, const void *bytes, size_t length, mode_t mode, bool sync,
 	struct error *err);
+
+/* All of the bytes, whatever write(2) takes at a time: 0 or -errno. */
+int file_write_all(int fd, const void *bytes, size_t length);
 
 /* Temporary file, fdatasync, rename over `name`, sync of the directory. The temporary name is random,
  * so writers of the same name do not disturb each other: the last one wins. */

@@ -33,8 +33,7 @@ int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
 
 	struct thread_queue *queue = mem_zalloc(sizeof(*queue));
 	pthread_mutex_init(&queue->lock, NULL);
-	queue->fd = fd;
-	fd = -1;
+	queue->fd = file_steal(&fd);
 	*ret_queue = queue;
 	return 0;
 }
@@ -47,7 +46,7 @@ void thread_queue_freep(struct thread_queue **queue)
 	if (!q || q->pending > 0)
 		return;
 	pthread_mutex_destroy(&q->lock);
-	close(q->fd);
+	file_closep(&q->fd);
 	mem_freep(&q);
 }
 

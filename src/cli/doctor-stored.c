@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/config.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/port.h"
@@ -148,16 +149,10 @@ static void newest(const char *path, int64_t *ms)
 		*ms = changed_ms(&status);
 }
 
-static void closedirp(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
-
 /* The directory itself, too: it changes when a file is removed. */
 static int64_t configured_ms(void)
 {
-	CLEANUP(closedirp) DIR *stream = opendir(CONFIG_PATH_DEFAULT ".d");
+	CLEANUP(file_closedirp) DIR *stream = opendir(CONFIG_PATH_DEFAULT ".d");
 	const struct dirent *item;
 	int64_t ms = 0;
 

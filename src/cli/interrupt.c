@@ -41,7 +41,6 @@ void interrupt_close(struct interrupt *interrupt)
 		return;
 	sigprocmask(SIG_SETMASK, &interrupt->before, NULL);
 	file_closep(&interrupt->fd);
-	interrupt->fd = -1;
 }
 
 int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms)

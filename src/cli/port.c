@@ -150,17 +150,11 @@ bool port_search(
 
 /* ---- its process ---- */
 
-static void port_closedirp(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
-
 /* Does /proc/PID/fd have the socket? No for a process that we may not look into. */
 static bool port_process_has(const char *pid, const char *wanted)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
-	CLEANUP(port_closedirp) DIR *stream = opendir(path);
+	CLEANUP(file_closedirp) DIR *stream = opendir(path);
 	const struct dirent *item;
 
 	while (stream && (item = readdir(stream)) != NULL) {
@@ -190,7 +184,7 @@ static void port_read_name(const char *pid, char ret_name[static PORT_NAME_SIZE]
 static void port_find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
-	CLEANUP(port_closedirp) DIR *stream = opendir("/proc");
+	CLEANUP(file_closedirp) DIR *stream = opendir("/proc");
 	const struct dirent *item;
 
 	while (stream && (item = readdir(stream)) != NULL) {
@@ -202,18 +196,6 @@ static void port_find_process(uint64_t inode, struct port_holder *holder)
 	}
 }
 
-/* The files of proc have no size that fstat would tell. */
-static void port_read_table(const char *path, struct buf *content)
-{
-	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char chunk[16384];
-	ssize_t length;
-
-	while (fd >= 0 && (length = read(fd, chunk, sizeof(chunk))) > 0)
-		if (buf_append(content, chunk, (size_t)length) < 0)
-			return;
-}
-
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder)
 {
 	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
@@ -223,8 +205,8 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 	for (int v6 = 0; v6 <= 1; v6++) {
 		CLEANUP(buf_done) struct buf content = BUF_INIT(TABLE_SIZE_MAX);
 
-		port_read_table(tables[v6], &content);
-		if (!port_search(buf_text(&content), v6, wanted, &inode, &holder.uid))
+		if (file_read_path(tables[v6], &content, NULL) < 0 ||
+			!port_search(buf_text(&content), v6, wanted, &inode, &holder.uid))
 			continue;
 		port_find_process(inode, &holder);
 		*ret_holder = holder;

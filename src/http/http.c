@@ -73,24 +73,12 @@ struct http_body *http_body_ref(struct http_body *body)
 	return body;
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, bytes, length);
-		if (n <= 0)
-			return -EIO;
-		bytes += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 void http_body_to_file(struct http_body *body)
 {
 	if (body->length < HTTP_FILE_MIN || body->file >= 0)
 		return;
 	CLEANUP(file_closep) int fd = memfd_create("http-body", MFD_CLOEXEC);
-	if (fd < 0 || write_all(fd, body->bytes, body->length) < 0)
+	if (fd < 0 || file_write_all(fd, body->bytes, body->length) < 0)
 		return;
 	char *mapped = mmap(NULL, body->length, PROT_READ, MAP_SHARED, fd, 0);
 	if (mapped == MAP_FAILED)

@@ -55,16 +55,10 @@ static void library_files_add(struct library_files *files, const char *name, siz
 	files->items[files->count++] = (struct library_file){ .name = mem_strndup(name, length) };
 }
 
-static void library_closedirp(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* Hidden files and what editors leave ("x.hbs~", "#x.hbs#") are no templates. */
 static int library_files_list(struct library_files *files, const char *path, struct error *err)
 {
-	CLEANUP(library_closedirp) DIR *directory = opendir(path);
+	CLEANUP(file_closedirp) DIR *directory = opendir(path);
 	const struct dirent *entry;
 
 	if (!directory)

@@ -129,16 +129,9 @@ void publish_close(struct publish *publish)
 	file_closep(&publish->courses);
 	file_closep(&publish->root);
 	file_closep(&publish->lock); /* last: the lock ends here */
-	publish->courses = publish->root = publish->lock = -1;
 	if (publish->brief)
 		pthread_mutex_unlock(&publish_brief);
 	publish->brief = false;
-}
-
-static void publish_closedirp(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
 }
 
 /* A stream over the directory, from its beginning; the descriptor stays ours. NULL: errno. */
@@ -154,7 +147,7 @@ static DIR *publish_stream(int directory)
 
 static void publish_clean_directory(int directory)
 {
-	CLEANUP(publish_closedirp) DIR *stream = publish_stream(directory);
+	CLEANUP(file_closedirp) DIR *stream = publish_stream(directory);
 	const struct dirent *item;
 
 	while (stream && (item = readdir(stream)) != NULL)
@@ -183,7 +176,7 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 
 int publish_list(const struct publish *publish, struct nameset *names, struct error *err)
 {
-	CLEANUP(publish_closedirp) DIR *stream = publish_stream(publish->courses);
+	CLEANUP(file_closedirp) DIR *stream = publish_stream(publish->courses);
 	const struct dirent *item;
 
 	errno = stream ? 0 : errno;

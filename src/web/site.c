@@ -98,9 +98,8 @@ void site_freep(struct site **site_pointer)
 static void open_output(struct site *site)
 {
 	file_closep(&site->output);
-	if (file_open_directory(AT_FDCWD, site->path, &site->output, NULL) < 0)
-		site->output = -1;
-	else if (fstat(site->output, &site->output_stat) < 0)
+	if (file_open_directory(AT_FDCWD, site->path, &site->output, NULL) == 0 &&
+		fstat(site->output, &site->output_stat) < 0)
 		file_closep(&site->output);
 }
 

@@ -249,16 +249,17 @@ static void a_directory_is_never_reached_by_symlink(void **state)
 	assert_int_equal(fd, -1);
 }
 
-static void closing_keeps_errno(void **state)
+static void closing_keeps_errno_and_happens_once(void **state)
 {
-	int fd = dup(scratch_fd), none = -1;
+	int fd = dup(scratch_fd), none = -1, closed = fd;
 
 	(void)state;
 	errno = EIO;
 	file_closep(&fd);
 	file_closep(&none);
 	assert_int_equal(errno, EIO);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(fcntl(closed, F_GETFD), -1);
+	assert_int_equal(fd, -1);
 }
 
 int main(void)
@@ -275,7 +276,7 @@ int main(void)
 		SCRATCH_TEST(directories_are_made_once_with_their_mode),
 		SCRATCH_TEST(directories_by_path_may_end_with_slashes),
 		SCRATCH_TEST(a_directory_is_never_reached_by_symlink),
-		SCRATCH_TEST(closing_keeps_errno),
+		SCRATCH_TEST(closing_keeps_errno_and_happens_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
