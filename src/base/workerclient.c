@@ -179,6 +179,9 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	CLEANUP(file_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint64_t deadline_ms = request->timeout_ms ? time_mono_ms() + request->timeout_ms : 0;
 
+	if (fd < 0)
+		return error_fail(
+			err, ERROR_WORKER_UNAVAILABLE, -errno, "cannot make a socket for aither-worker: %m");
 	int result = connect_worker(fd, request->socket_path, deadline_ms, err);
 	if (result == 0)
 		result = send_request(fd, request, err);

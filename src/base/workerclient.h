@@ -33,9 +33,9 @@ struct workerclient_response {
 };
 
 /* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: it went away in
- * between; -EBADMSG: not our server; -EINVAL: a blank or line break in what is to be sent. All with code
- * ERROR_WORKER_UNAVAILABLE and a sentence that says what to do. `ret_response` is written on success only;
- * then release it with workerclient_response_done. */
+ * between; -EMFILE...: no socket; -EBADMSG: not our server; -EINVAL: a blank or line break in what is to be
+ * sent. All with code ERROR_WORKER_UNAVAILABLE and a sentence that says what to do. `ret_response` is written
+ * on success only; then release it with workerclient_response_done. */
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err);
 void workerclient_response_done(struct workerclient_response *response);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -357,6 +358,25 @@ static void a_path_too_long_for_a_socket_is_an_error(void **state)
 	assert_int_equal(call("GET", NULL, NULL), -ENAMETOOLONG);
 }
 
+static void a_process_out_of_descriptors_is_not_told_of_the_worker(void **state)
+{
+	struct rlimit before, none;
+	struct error err = { 0 };
+	int result;
+
+	(void)state;
+	worker_listen(1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	result = call("GET", NULL, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(worker.listener);
+	assert_int_equal(result, -EMFILE);
+	assert_int_equal(err.code, ERROR_WORKER_UNAVAILABLE);
+	assert_string_equal(err.message, "cannot make a socket for aither-worker: Too many open files");
+}
+
 static void nothing_can_be_smuggled_into_a_request(void **state)
 {
 	static const struct workerclient_request rows[] = {
@@ -393,6 +413,7 @@ int main(void)
 		SCRATCH_TEST(a_dead_socket_refuses_the_connection),
 		SCRATCH_TEST(a_forbidden_socket_names_the_group),
 		SCRATCH_TEST(a_path_too_long_for_a_socket_is_an_error),
+		SCRATCH_TEST(a_process_out_of_descriptors_is_not_told_of_the_worker),
 		SCRATCH_TEST(nothing_can_be_smuggled_into_a_request),
 	};
 
