@@ -9,63 +9,33 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* What is not listed counts as lost: trying again is cheap and limited. */
-static const struct {
+/* What is not listed counts as lost inside the answer: trying again is cheap and limited. */
+static const struct kind {
 	CURLcode code;
 	enum fetch_failure failure;
-} failures[] = {
-	{ CURLE_OK, FETCH_OK },
-	{ CURLE_COULDNT_RESOLVE_PROXY, FETCH_UNREACHABLE },
-	{ CURLE_COULDNT_RESOLVE_HOST, FETCH_UNREACHABLE },
-	{ CURLE_COULDNT_CONNECT, FETCH_UNREACHABLE },
-	{ CURLE_PROXY, FETCH_UNREACHABLE },
-	{ CURLE_SSL_CONNECT_ERROR, FETCH_UNREACHABLE },
-	{ CURLE_OPERATION_TIMEDOUT, FETCH_TIMEOUT },
-	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE },
-	{ CURLE_WRITE_ERROR, FETCH_TOO_LARGE },
-	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED }, /* also an answer of HTTP/0.9 */
-	{ CURLE_URL_MALFORMAT, FETCH_REFUSED },
-	{ CURLE_LOGIN_DENIED, FETCH_REFUSED }, /* a user name in the URL */
-	{ CURLE_NOT_BUILT_IN, FETCH_REFUSED },
-	{ CURLE_BAD_FUNCTION_ARGUMENT, FETCH_REFUSED },
-	{ CURLE_PEER_FAILED_VERIFICATION, FETCH_REFUSED },
-	{ CURLE_SSL_CERTPROBLEM, FETCH_REFUSED },
-	{ CURLE_SSL_CIPHER, FETCH_REFUSED },
-	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED },
-	{ CURLE_SSL_ISSUER_ERROR, FETCH_REFUSED },
-	{ CURLE_SSL_CRL_BADFILE, FETCH_REFUSED },
-	{ CURLE_SSL_INVALIDCERTSTATUS, FETCH_REFUSED },
-	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, FETCH_REFUSED },
-	{ CURLE_SSL_ENGINE_NOTFOUND, FETCH_REFUSED },
-	{ CURLE_SSL_ENGINE_SETFAILED, FETCH_REFUSED },
-	{ CURLE_SSL_ENGINE_INITFAILED, FETCH_REFUSED },
+	enum fetch_step step;
+} kinds[] = {
+	{ CURLE_OK, FETCH_OK, FETCH_STEP_UNKNOWN },
+	{ CURLE_COULDNT_RESOLVE_PROXY, FETCH_UNREACHABLE, FETCH_STEP_NAME },
+	{ CURLE_COULDNT_RESOLVE_HOST, FETCH_UNREACHABLE, FETCH_STEP_NAME },
+	{ CURLE_COULDNT_CONNECT, FETCH_UNREACHABLE, FETCH_STEP_CONNECT },
+	{ CURLE_PROXY, FETCH_UNREACHABLE, FETCH_STEP_CONNECT },
+	{ CURLE_SSL_CONNECT_ERROR, FETCH_UNREACHABLE, FETCH_STEP_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, FETCH_REFUSED, FETCH_STEP_TLS },
+	{ CURLE_SSL_CIPHER, FETCH_REFUSED, FETCH_STEP_TLS },
+	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED, FETCH_STEP_TLS },
+	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
+	{ CURLE_WRITE_ERROR, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
+	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* also an answer of HTTP/0.9 */
+	{ CURLE_URL_MALFORMAT, FETCH_REFUSED, FETCH_STEP_ANSWER },
+	{ CURLE_LOGIN_DENIED, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* a user name in the URL */
+	{ CURLE_NOT_BUILT_IN, FETCH_REFUSED, FETCH_STEP_ANSWER },
+	{ CURLE_BAD_FUNCTION_ARGUMENT, FETCH_REFUSED, FETCH_STEP_ANSWER },
 };
 
-enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
-{
-	long sent = 0;
-
-	/* One code for all time limits; without a request on its way it was the connection that took too
-	 * long, and another address may do better. */
-	if (code == CURLE_OPERATION_TIMEDOUT &&
-		curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent == 0)
-		return FETCH_UNREACHABLE;
-	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
-		if (failures[i].code == code)
-			return failures[i].failure;
-	return FETCH_LOST;
-}
-
-static bool code_is_among(CURLcode code, const CURLcode *codes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (codes[i] == code)
-			return true;
-	return false;
-}
-
-/* One code for all time limits: what has taken its time is over. */
-static enum fetch_step step_of_timeout(CURL *easy)
+/* One code for all time limits: what has taken its time is over. Without a request on its way it was the
+ * connection that took too long, and another address may do better. */
+static struct kind kind_of_timeout(CURL *easy)
 {
 	curl_off_t named_us = 0;
 	long sent = 0, local_port = 0;
@@ -73,30 +43,33 @@ static enum fetch_step step_of_timeout(CURL *easy)
 	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
 	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
-	if (named_us == 0)
-		return FETCH_STEP_NAME;
-	if (local_port == 0) /* CONNECT_TIME would count TLS as well */
-		return FETCH_STEP_CONNECT;
-	return sent == 0 ? FETCH_STEP_TLS : FETCH_STEP_ANSWER;
+	return (struct kind){
+		.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT,
+		.step = named_us == 0     ? FETCH_STEP_NAME
+			: local_port == 0 ? FETCH_STEP_CONNECT /* CONNECT_TIME would count TLS as well */
+			: sent == 0       ? FETCH_STEP_TLS
+					  : FETCH_STEP_ANSWER,
+	};
+}
+
+static struct kind kind_of(CURL *easy, CURLcode code)
+{
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return kind_of_timeout(easy);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].code == code)
+			return kinds[i];
+	return (struct kind){ .failure = FETCH_LOST, .step = FETCH_STEP_ANSWER };
+}
+
+enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
+{
+	return kind_of(easy, code).failure;
 }
 
 enum fetch_step fetch_answer_step(CURL *easy, CURLcode code)
 {
-	static const CURLcode names[] = { CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST };
-	static const CURLcode connects[] = { CURLE_COULDNT_CONNECT, CURLE_PROXY };
-	static const CURLcode tls[] = { CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
-		CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
-		CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH };
-
-	if (code == CURLE_OK)
-		return FETCH_STEP_UNKNOWN;
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return step_of_timeout(easy);
-	if (code_is_among(code, names, ARRAY_SIZE(names)))
-		return FETCH_STEP_NAME;
-	if (code_is_among(code, connects, ARRAY_SIZE(connects)))
-		return FETCH_STEP_CONNECT;
-	return code_is_among(code, tls, ARRAY_SIZE(tls)) ? FETCH_STEP_TLS : FETCH_STEP_ANSWER;
+	return kind_of(easy, code).step;
 }
 
 void fetch_answer_fail(

@@ -128,6 +128,12 @@ static int set_callbacks(struct session *session)
 	       curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
+static int fail_libcurl(struct error *err)
+{
+	return error_fail(
+		err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs", curl_version());
+}
+
 static int session_open(struct session *session, const struct smtp_server *server, struct error *err)
 {
 	session->server = server;
@@ -135,8 +141,7 @@ static int session_open(struct session *session, const struct smtp_server *serve
 	session->multi = curl_common_multi();
 	session->easy = curl_common_easy();
 	if (!session->multi || !session->easy || set_callbacks(session) || set_server(session->easy, server))
-		return error_fail(err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs",
-			curl_version());
+		return fail_libcurl(err);
 	return 0;
 }
 
@@ -208,8 +213,7 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	if (result < 0)
 		return result;
 	if (set_mail(&session, mail))
-		return error_fail(err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs",
-			curl_version());
+		return fail_libcurl(err);
 	result = run(&session, err);
 	if (result == 0)
 		smtp_failure_refused(server, &session.dialog, err);
@@ -225,7 +229,6 @@ int smtp_probe(const struct smtp_server *server, struct error *err)
 		return result;
 	if (curl_easy_setopt(session.easy, CURLOPT_CUSTOMREQUEST, "NOOP") ||
 		curl_easy_setopt(session.easy, CURLOPT_NOBODY, 1L))
-		return error_fail(err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs",
-			curl_version());
+		return fail_libcurl(err);
 	return run(&session, err);
 }
