@@ -34,8 +34,7 @@ static int library_render(const struct template *tmpl, const char *path, const s
 	const struct texts *texts, bool needs_mark, struct error *err)
 {
 	CLEANUP(buf_done) struct buf page = BUF_INIT(LIBRARY_PAGE_MAX);
-	struct template_env env = { .texts = texts };
-	int r = template_render(tmpl, data, &env, &page, err);
+	int r = template_render(tmpl, data, texts, &page, err);
 	size_t marks = 0;
 
 	if (r < 0)

@@ -86,7 +86,7 @@ int template_check_partials(const struct template *tmpl, struct error *err)
 	return 0;
 }
 
-int template_render(const struct template *tmpl, const struct json *data, const struct template_env *env,
+int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
 	struct buf *out, struct error *err)
 {
 	size_t length = out->length, left = out->size_max - length;
@@ -95,7 +95,7 @@ int template_render(const struct template *tmpl, const struct json *data, const 
 	int r;
 
 	buf_reserve(out, expected < left ? expected : left);
-	r = evaluator_run(tmpl->program, data, env ? env->texts : NULL, out, err);
+	r = evaluator_run(tmpl->program, data, texts, out, err);
 	if (r < 0)
 		buf_truncate(out, length);
 	return r;

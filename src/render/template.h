@@ -8,7 +8,7 @@
  * times from JSON data. No file access, no code execution, limits on everything.
  *
  *	template_compile(&t, "course.hbs", text, length, &partials, err);
- *	template_render(t, data, &env, &out, err);       all of the page, or nothing
+ *	template_render(t, data, texts, &out, err);      all of the page, or nothing
  *
  * Messages carry the position: "course.hbs:14:7: {{/each}} closes {{#if}} opened at 12:3".
  * A construct that is not supported is refused when the template is compiled; output is never
@@ -54,13 +54,9 @@ int template_check_partials(const struct template *tmpl, struct error *err);
 /* SHA-256, in hexadecimal, over the text and that of every partial it reaches. Borrowed. */
 const char *template_hash(const struct template *tmpl);
 
-struct template_env {
-	const struct texts *texts; /* for {{t "key"}} and {{date x}}; NULL: these helpers are errors */
-};
-
 /* Appends the page to *out, whose size_max is the limit of the output. On an error (code ERROR_TEMPLATE)
- * nothing is appended. */
-int template_render(const struct template *tmpl, const struct json *data, const struct template_env *env,
+ * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. */
+int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
 	struct buf *out, struct error *err);
 
 #endif

@@ -89,11 +89,10 @@ static int homepage_render(const struct library *library, enum library_language 
 	const struct texts *texts = library->texts[language];
 	CLEANUP(json_freep)
 	struct json *data = page_home_data(rows->items, rows->count, texts, rows->now_ms);
-	const struct template_env env = { .texts = texts };
 	int r;
 
 	buf_clear(out);
-	r = template_render(library->homepage, data, &env, out, err);
+	r = template_render(library->homepage, data, texts, out, err);
 	return r < 0 ? r : homepage_check_mark(out, err);
 }
 

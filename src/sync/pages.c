@@ -58,14 +58,14 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 static int pages_render(struct sync_job *job, struct job_course *course, const struct template *tmpl,
 	const struct json *participants, struct error *err)
 {
-	const struct template_env env = { .texts = pages_texts(job) };
+	const struct texts *texts = pages_texts(job);
 	const struct page_course view = pages_view(course);
 	CLEANUP(json_freep)
-	struct json *data = page_course_data(&view, participants, env.texts, job->report->start_ms);
+	struct json *data = page_course_data(&view, participants, texts, job->report->start_ms);
 	struct error problem = { 0 };
 
 	buf_clear(&job->page);
-	if (template_render(tmpl, data, &env, &job->page, &problem) < 0) {
+	if (template_render(tmpl, data, texts, &job->page, &problem) < 0) {
 		job_add_course_problem(job, course, &problem);
 		pages_keep(job, course, JOB_FAILED);
 		return 0;

@@ -66,11 +66,10 @@ static struct template *bench_compile(const struct bench *bench)
 /* The buffer stays from page to page, as in a sync. */
 static void bench_render_with(struct bench *bench, const struct template *tmpl)
 {
-	const struct template_env env = { 0 };
 	struct error err;
 
 	buf_clear(&bench->out);
-	if (template_render(tmpl, bench->data, &env, &bench->out, &err) < 0)
+	if (template_render(tmpl, bench->data, NULL, &bench->out, &err) < 0)
 		fail(&err);
 }
 

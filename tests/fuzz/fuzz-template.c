@@ -143,13 +143,12 @@ static void check_failure(const struct input *input, int r, const struct error *
 static int render(const struct input *input, const struct template *template, const struct json *data,
 	const struct texts *texts, struct buf *out)
 {
-	struct template_env env = { .texts = texts };
 	struct error err = { 0 };
 	size_t fault = 0;
 	int r;
 
 	buf_append_text(out, BEFORE);
-	r = template_render(template, data, &env, out, &err);
+	r = template_render(template, data, texts, out, &err);
 	FUZZ_CHECK(!buf_overflowed(out) && out->length <= PAGE_SIZE_MAX, "%zu bytes", out->length);
 	if (r < 0) {
 		check_failure(input, r, &err);

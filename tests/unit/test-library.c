@@ -102,10 +102,9 @@ static char *course_page(const struct fixture *fixture)
 	const struct texts *texts = fixture->library.texts[LIBRARY_DE];
 	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts, 0);
 	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);
-	struct template_env env = { .texts = texts };
 	struct error err = { 0 };
 
-	if (template_render(fixture->library.course, data, &env, &page, &err) < 0)
+	if (template_render(fixture->library.course, data, texts, &page, &err) < 0)
 		fail_msg("%s", err.message);
 	return buf_take(&page);
 }

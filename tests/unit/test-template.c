@@ -64,13 +64,11 @@ static int run(const char *text, const char *data_text, struct buf *out, struct 
 	CLEANUP(json_freep) struct json *data = parse_data(data_text);
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(texts_freep) struct texts *texts = NULL;
-	struct template_env env;
 	int r = texts_parse(&texts, "texts", texts_json, strlen(texts_json), err);
 
-	env.texts = texts;
 	if (r == 0)
 		r = template_compile(&template, "page.hbs", text, strlen(text), &partials, err);
-	return r < 0 ? r : template_render(template, data, &env, out, err);
+	return r < 0 ? r : template_render(template, data, texts, out, err);
 }
 
 static bool row_holds(const struct row *row)
