@@ -105,6 +105,15 @@ static bool json_names_equal(const struct json_name *a, const struct json_name *
 	return at_a == end_a && at_b == end_b;
 }
 
+bool json_names_is(const char *literal, size_t length, const char *text)
+{
+	const struct json_name name = {
+		.literal = literal, .length = length, .escaped = memchr(literal, '\\', length) != NULL
+	};
+
+	return json_names_equal(&name, &(struct json_name){ .literal = text, .length = strlen(text) });
+}
+
 /* The slot of an equal name, or the empty one where it belongs. */
 static size_t *json_names_slot(
 	const struct json_names *names, const struct json_names_object *object, const struct json_name *name)

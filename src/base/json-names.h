@@ -37,4 +37,7 @@ void json_names_close(struct json_names *names);
  * the object is closed; "a" and "\u0061" are the same name. False when the object has it already. */
 bool json_names_add(struct json_names *names, const char *literal, size_t length);
 
+/* Does the literal, in the same sense, mean this text? */
+bool json_names_is(const char *literal, size_t length, const char *text);
+
 #endif

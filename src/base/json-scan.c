@@ -32,6 +32,8 @@ struct scan {
 	unsigned depth;
 	bool objects[JSON_SCAN_DEPTH_MAX]; /* the open containers: objects, or arrays? */
 	struct json_names names;
+	struct json_members *members; /* NULL: no object is looked for */
+	unsigned matched;             /* so many names of its path lead to where we are */
 };
 
 static void scan_done(struct scan *scan)
@@ -178,10 +180,31 @@ static int scan_word(struct scan *scan)
 		scan, -EBADMSG, scan->at == scan->end ? "the text ends too early" : "a value expected");
 }
 
+/* The name is one of the innermost open object. */
+static void scan_follow_path(struct scan *scan, const char *literal, size_t length)
+{
+	const char *const *path = scan->members->path;
+	unsigned above = scan->depth - 1;
+
+	if (scan->matched < above)
+		return;
+	scan->matched = above;
+	if (path[above] && json_names_is(literal, length, path[above]))
+		scan->matched++;
+}
+
+/* Is the container that begins or has ended here the one at the end of the path? */
+static bool scan_path_ends(const struct scan *scan)
+{
+	return scan->members && scan->matched == scan->depth && !scan->members->path[scan->matched];
+}
+
 static int scan_open(struct scan *scan, bool object)
 {
 	if (scan->depth >= scan->limits->depth_max || scan->depth >= JSON_SCAN_DEPTH_MAX)
 		return scan_fail(scan, -E2BIG, "nested too deeply");
+	if (object && scan_path_ends(scan))
+		scan->members->at = scan->at + 1;
 	scan->objects[scan->depth++] = object;
 	if (object)
 		json_names_open(&scan->names);
@@ -192,8 +215,12 @@ static int scan_open(struct scan *scan, bool object)
 
 static void scan_close(struct scan *scan)
 {
-	if (scan->objects[--scan->depth])
+	bool object = scan->objects[--scan->depth];
+
+	if (object)
 		json_names_close(&scan->names);
+	if (object && scan_path_ends(scan))
+		scan->members->end = scan->at;
 	scan->state = SCAN_AFTER_VALUE;
 	scan->at++;
 }
@@ -231,6 +258,8 @@ static int scan_name(struct scan *scan)
 		scan->at = start;
 		return scan_fail(scan, -EBADMSG, "duplicate member name");
 	}
+	if (scan->members)
+		scan_follow_path(scan, start + 1, length);
 	scan_skip_space(scan);
 	if (scan_peek(scan) != ':')
 		return scan_fail(scan, -EBADMSG, "':' expected");
@@ -281,7 +310,8 @@ static int scan_step(struct scan *scan)
 	return -EINVAL;
 }
 
-int json_scan(const char *text, size_t length, const struct json_limits *limits, struct error *err)
+int json_scan(const char *text, size_t length, const struct json_limits *limits, struct json_members *members,
+	struct error *err)
 {
 	CLEANUP(scan_done)
 	struct scan scan = { .text = text,
@@ -289,7 +319,8 @@ int json_scan(const char *text, size_t length, const struct json_limits *limits,
 		.end = text + length,
 		.limits = limits,
 		.err = err,
-		.state = SCAN_VALUE };
+		.state = SCAN_VALUE,
+		.members = members };
 	int r;
 
 	if (length > limits->size_max)

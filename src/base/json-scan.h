@@ -11,6 +11,7 @@
 
 struct error;
 struct json_limits;
+struct json_members;
 
 /* cJSON's own limit (CJSON_NESTING_LIMIT); a larger depth_max counts as this. */
 #define JSON_SCAN_DEPTH_MAX 1000
@@ -19,7 +20,9 @@ struct json_limits;
 #define JSON_SCAN_NUMBER_MAX 63
 
 /* 0 when text[0..length) is one JSON value within the limits, else -EBADMSG or -E2BIG with a message
- * that begins with the position; columns count characters. */
-int json_scan(const char *text, size_t length, const struct json_limits *limits, struct error *err);
+ * that begins with the position; columns count characters. members: NULL, or an object to look for on the way
+ * (see json.h). */
+int json_scan(const char *text, size_t length, const struct json_limits *limits, struct json_members *members,
+	struct error *err);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json-arena.h"
 #include "base/json-scan.h"
@@ -18,6 +19,7 @@ _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse w
 #define JSON_IN_BLOCKS (1 << 16)
 #define JSON_BLOCK_FACTOR \
 	6 /* a node of 64 bytes, its name and its text: Hemera's answers take six times their length */
+#define JSON_MEMBER_SIZE 4096               /* nodes of a member with twenty values */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
 
 /* Before main, so that no thread and no order of calls matters. */
@@ -38,18 +40,13 @@ static struct json *json_from_node(cJSON *node)
 	return (struct json *)node;
 }
 
-int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
-	struct error *err)
+/* Text that the scan has found good: nothing follows the value, and there is no NUL. */
+static int json_build(struct json **ret_json, const char *text, size_t length, struct error *err)
 {
 	struct json_block *blocks;
 	cJSON *node;
-	int r;
 
-	r = json_scan(text, length, limits, err);
-	if (r < 0)
-		return r;
 	json_arena_begin(length > JSON_ARENA_BLOCK_MAX ? JSON_ARENA_BLOCK_MAX : length * JSON_BLOCK_FACTOR);
-	/* Nothing follows the value and there is no NUL: the scan has seen to it. */
 	node = cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	blocks = json_arena_end();
 	if (!node || json_arena_of(node) != blocks) {
@@ -59,6 +56,53 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 	node->type |= JSON_IN_BLOCKS;
 	*ret_json = json_from_node(node);
 	return 0;
+}
+
+int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
+	struct error *err)
+{
+	int r = json_scan(text, length, limits, NULL, err);
+
+	return r < 0 ? r : json_build(ret_json, text, length, err);
+}
+
+int json_parse_large(struct json **ret_json, struct json_members *members, const char *text, size_t length,
+	const struct json_limits *limits, struct error *err)
+{
+	CLEANUP(buf_done) struct buf rest = BUF_INIT(length);
+	int r;
+
+	members->at = members->end = NULL;
+	r = json_scan(text, length, limits, members, err);
+	if (r < 0 || !members->at)
+		return r < 0 ? r : json_build(ret_json, text, length, err);
+	buf_append(&rest, text, (size_t)(members->at - text));
+	buf_append(&rest, members->end, (size_t)(text + length - members->end));
+	return json_build(ret_json, buf_text(&rest), rest.length, err);
+}
+
+/* Behind the value at *at. NULL: cJSON does not understand what the scan has found good. */
+static cJSON *json_next_node(const char **at, const char *end)
+{
+	return cJSON_ParseWithLengthOpts(*at, (size_t)(end - *at), at, 0);
+}
+
+struct json *json_members_next(struct json_members *members)
+{
+	const char *at = members->at ? memchr(members->at, '"', (size_t)(members->end - members->at)) : NULL;
+	cJSON *name, *value;
+
+	if (!at)
+		return NULL;
+	json_arena_begin(JSON_MEMBER_SIZE);
+	name = json_next_node(&at, members->end);
+	at = memchr(at, ':', (size_t)(members->end - at));
+	at++;
+	value = json_next_node(&at, members->end);
+	members->at = at;
+	value->string = name->valuestring;
+	*name = *value; /* it is the first in the blocks, and so stands for them */
+	return json_build_end(json_from_node(name));
 }
 
 void json_build_begin(size_t size)

@@ -52,6 +52,23 @@ struct json_limits {
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err);
 
+/* Parsing a value of which one object is too large to be held as a tree, which takes six times the text:
+ *
+ *	struct json_members members = { .path = (const char *const[]){ "data", "courses", NULL } };
+ *
+ *	json_parse_large(&root, &members, text, length, &limits, err);      the whole text is checked,
+ *	while ((member = json_members_next(&members)) != NULL) ...          text must still be there
+ *
+ * In *ret_json the object is empty. What is no object at the end of the path stays where it is. */
+struct json_members {
+	const char *const *path; /* borrowed; names from the root to the object, then NULL */
+	const char *at, *end;    /* private; borrowed: what is left */
+};
+
+int json_parse_large(struct json **ret_json, struct json_members *members, const char *text, size_t length,
+	const struct json_limits *limits, struct error *err);
+struct json *json_members_next(struct json_members *members); /* owned; has its name; NULL: that was all */
+
 void json_free(struct json *json);
 void json_freep(struct json **json);
 struct json *json_copy(const struct json *json); /* deep, owned; NULL of NULL */

@@ -120,26 +120,27 @@ static int read_entry(const struct json *object, struct manifest *manifest, stru
 	return read_entry_members(object, manifest_add(manifest, &course), err);
 }
 
-static int read_entries(const struct json *root, struct manifest *manifest, struct error *err)
+static int read_entries(
+	const struct json *root, struct json_members *courses, struct manifest *manifest, struct error *err)
 {
-	const struct json *courses = json_get(json_get(root, "entities"), "courses");
+	int r = 0;
 
-	if (json_type(courses) != JSON_OBJECT)
+	if (json_type(json_get(json_get(root, "entities"), "courses")) != JSON_OBJECT)
 		return read_bad(err, "entities.courses", "an object");
-	JSON_FOREACH (object, courses) {
-		int r = read_entry(object, manifest, err);
+	while (r == 0) {
+		CLEANUP(json_freep) struct json *object = json_members_next(courses);
+		const char *id = json_name(object);
 
-		if (r < 0) {
-			const char *id = json_name(object);
-
-			/* What is no id may be anything: it does not go into a message. */
+		if (!object)
+			break;
+		r = read_entry(object, manifest, err);
+		/* What is no id may be anything: it does not go into a message. */
+		if (r < 0)
 			error_prefix(
 				err, "course %s: ", member_is_id(id, COURSE_ID_MAX) ? id : "without an id");
-			return r;
-		}
 	}
 	manifest_sort(manifest);
-	return 0;
+	return r;
 }
 
 static int read_site(const struct json *root, struct manifest *manifest, struct error *err)
@@ -206,14 +207,16 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	const struct json_limits limits = {
 		.size_max = MANIFEST_SIZE_MAX, .depth_max = MANIFEST_DEPTH_MAX, .node_max = MANIFEST_NODES_MAX
 	};
+	struct json_members courses = { .path = (const char *const[]){ "entities", "courses", NULL } };
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	int r = json_parse(&root, text, length, &limits, err);
+	int r = json_parse_large(&root, &courses, text, length, &limits, err);
 
 	if (r < 0)
 		return -EBADMSG;
 	if ((r = read_head(root, &manifest, err)) < 0 || (r = read_site(root, &manifest, err)) < 0 ||
-		(r = read_orphans(root, &manifest, err)) < 0 || (r = read_entries(root, &manifest, err)) < 0)
+		(r = read_orphans(root, &manifest, err)) < 0 ||
+		(r = read_entries(root, &courses, &manifest, err)) < 0)
 		return r;
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };

@@ -24,7 +24,7 @@ static int scan(const char *text, size_t length, const struct json_limits *withi
 	CLEANUP(mem_freep) char *exact = mem_alloc(length);
 
 	memcpy(exact, text, length);
-	return json_scan(exact, length, within, err);
+	return json_scan(exact, length, within, NULL, err);
 }
 
 #define TEXT(literal) literal, sizeof(literal) - 1
