@@ -12,6 +12,7 @@
 #include "base/json-arena.h"
 #include "base/json-scan.h"
 #include "base/mem.h"
+#include "base/time.h"
 
 _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
 
@@ -299,6 +300,14 @@ void json_set_integer(struct json *object, const char *name, int64_t value)
 void json_set_bool(struct json *object, const char *name, bool value)
 {
 	json_set(object, name, json_from_node(cJSON_CreateBool(value)));
+}
+
+void json_set_time(struct json *object, const char *name, int64_t unix_ms)
+{
+	char text[TIME_TEXT_SIZE];
+
+	time_format(unix_ms, text);
+	json_set_string(object, name, unix_ms ? text : NULL);
 }
 
 void json_append(struct json *array, struct json *owned_value)

@@ -102,6 +102,7 @@ void json_set(struct json *object, const char *name, struct json *owned_value);
 void json_set_string(struct json *object, const char *name, const char *text);
 void json_set_integer(struct json *object, const char *name, int64_t value); /* exact up to 2^53 */
 void json_set_bool(struct json *object, const char *name, bool value);
+void json_set_time(struct json *object, const char *name, int64_t unix_ms); /* base/time.h; 0 becomes null */
 void json_append(struct json *array, struct json *owned_value);
 
 /* The same with a value that stays where it is, outlives the array, and is an array or an object. */

@@ -130,7 +130,7 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	struct date date;
 	int hour, minute, second, ms;
 
-	if (strlen(text) != sizeof(shape) - 1)
+	if (!text || strlen(text) != sizeof(shape) - 1)
 		return -EBADMSG;
 	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
 		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])

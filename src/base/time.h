@@ -21,7 +21,7 @@ int64_t time_now_ms(void);
 /* Years 0001 to 9999; anything else is shown as the nearest of these. */
 void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 
-/* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise. */
+/* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise, and for NULL. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
 
 /* An IANA name ("Europe/Berlin") for which /usr/share/zoneinfo has a zone? */

@@ -3,7 +3,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/time.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/doctor.h"
@@ -29,15 +28,12 @@ static struct json *system_to_json(const struct doctor_units *units)
 	const struct unit *shown[] = { &units->web_socket, &units->worker_socket, &units->web, &units->worker,
 		&units->sync, &units->timer };
 	struct json *object, *array;
-	char next[TIME_TEXT_SIZE];
 
 	if (!units->managed)
 		return NULL;
 	object = json_new_object();
 	array = json_new_array();
-	if (timer)
-		time_format(timer->next_ms, next);
-	json_set_string(object, "nextSync", timer ? next : NULL);
+	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
 		json_append(array, unit_to_json(shown[i]));
 	for (size_t i = 0; i < units->other_count; i++)

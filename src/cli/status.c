@@ -51,10 +51,9 @@ static char *time_text(int64_t then_ms, int64_t now_ms)
 
 static void print_time(const char *label, const struct json *report, const char *name, int64_t now_ms)
 {
-	const char *text = json_string(json_get(report, name));
 	int64_t then_ms;
 
-	if (text && time_parse(text, &then_ms) == 0) {
+	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0) {
 		CLEANUP(mem_freep) char *shown = time_text(then_ms, now_ms);
 
 		print_line(label, shown);

@@ -54,9 +54,8 @@ static char *unit_problem(const struct doctor_units *units)
 static int64_t age_of(const struct json *report, const char *name, int64_t now_ms)
 {
 	int64_t then_ms;
-	const char *text = json_string(json_get(report, name));
 
-	return text && time_parse(text, &then_ms) == 0 ? now_ms - then_ms : INT64_MAX;
+	return time_parse(json_string(json_get(report, name)), &then_ms) == 0 ? now_ms - then_ms : INT64_MAX;
 }
 
 static void set(struct verdict *verdict, int exit_code, char *owned_sentence)

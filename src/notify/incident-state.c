@@ -39,9 +39,7 @@ static bool is_message_id(const char *text)
 
 static bool read_time(const struct json *object, const char *name, int64_t *ret_ms)
 {
-	const char *text = json_string(json_get(object, name));
-
-	return text && time_parse(text, ret_ms) == 0;
+	return time_parse(json_string(json_get(object, name)), ret_ms) == 0;
 }
 
 static bool read_id(const struct json *json, char ret_id[static INCIDENT_MESSAGE_ID_SIZE])
@@ -141,14 +139,6 @@ void incident_state_read(struct incident_state *ret_state, const struct json *js
 		*ret_state = (struct incident_state){ 0 };
 }
 
-static void write_time(struct json *object, const char *name, int64_t unix_ms)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(unix_ms, text);
-	json_set_string(object, name, text);
-}
-
 static struct json *write_mail(const struct incident_mail *mail)
 {
 	struct json *object = json_new_object();
@@ -160,10 +150,10 @@ static struct json *write_mail(const struct incident_mail *mail)
 
 static void write_row(struct json *object, const struct incident_row *row)
 {
-	write_time(object, "openedAt", row->opened_ms);
+	json_set_time(object, "openedAt", row->opened_ms);
 	if (row->mails > 0) {
 		json_set_string(object, "messageId", row->thread_id);
-		write_time(object, "mailedAt", row->mailed_ms);
+		json_set_time(object, "mailedAt", row->mailed_ms);
 		json_set_integer(object, "mails", row->mails);
 	}
 	if (row->due.id[0])
@@ -198,7 +188,7 @@ struct json *incident_state_write(const struct incident_state *state)
 		write_row(object, &state->row);
 	if (state->withdrawn.id[0]) {
 		withdrawn = write_mail(&state->withdrawn);
-		write_time(withdrawn, "openedAt", state->withdrawn_opened_ms);
+		json_set_time(withdrawn, "openedAt", state->withdrawn_opened_ms);
 		json_set(object, "withdrawn", withdrawn);
 	}
 	if (state->courses_id[0])

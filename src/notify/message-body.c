@@ -33,7 +33,7 @@ static bool body_time_of(struct buf *out, const char *label, const struct json *
 {
 	int64_t unix_ms;
 
-	if (time_parse(body_text(object, name), &unix_ms) < 0)
+	if (time_parse(json_string(json_get(object, name)), &unix_ms) < 0)
 		return false;
 	body_time(out, label, unix_ms);
 	return true;

@@ -30,7 +30,7 @@ static int fingerprint_day(const char *date)
 {
 	int64_t ms;
 
-	return date && time_parse(date, &ms) == 0 ? page_day(ms) : 0;
+	return time_parse(date, &ms) == 0 ? page_day(ms) : 0;
 }
 
 static void fingerprint_course(struct buf *out, const struct page_course *course)

@@ -29,8 +29,8 @@ static struct page_row page_row(const struct page_course *course)
 {
 	struct page_row row = { .course = course };
 
-	row.started = course->start_date && time_parse(course->start_date, &row.start_ms) == 0;
-	row.ended = course->end_date && time_parse(course->end_date, &row.end_ms) == 0;
+	row.started = time_parse(course->start_date, &row.start_ms) == 0;
+	row.ended = time_parse(course->end_date, &row.end_ms) == 0;
 	return row;
 }
 

@@ -7,7 +7,6 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/time.h"
 #include "render/page-parts.h"
 #include "render/slice.h"
 #include "render/texts.h"
@@ -116,7 +115,6 @@ struct json *page_course_data(const struct page_course *course, const struct jso
 	const struct texts *texts, int64_t generated_at_ms)
 {
 	struct json *data, *array;
-	char generated_at[TIME_TEXT_SIZE];
 
 	json_build_begin(PAGE_BLOCK_SIZE);
 	data = json_new_object();
@@ -129,9 +127,7 @@ struct json *page_course_data(const struct page_course *course, const struct jso
 	json_set(data, "participants", array);
 	json_set_bool(data, "participantsPending", participants == NULL);
 	json_set_string(data, "lang", texts_language(texts));
-	if (generated_at_ms != 0) {
-		time_format(generated_at_ms, generated_at);
-		json_set_string(data, "generatedAt", generated_at);
-	}
+	if (generated_at_ms != 0)
+		json_set_time(data, "generatedAt", generated_at_ms);
 	return json_build_end(data);
 }

@@ -87,14 +87,6 @@ void report_add_change(struct report *report, const char *path)
 	report->would_change[report->would_change_count++] = mem_strdup(path);
 }
 
-static void report_set_time(struct json *object, const char *name, int64_t unix_ms)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(unix_ms, text);
-	json_set_string(object, name, unix_ms ? text : NULL);
-}
-
 static struct json *report_errors_to_json(const struct report *report)
 {
 	struct json *array = json_new_array();
@@ -106,7 +98,7 @@ static struct json *report_errors_to_json(const struct report *report)
 		json_set_string(object, "entity", problem->entity);
 		json_set_string(object, "code", error_code_name(problem->code));
 		json_set_string(object, "message", problem->message);
-		report_set_time(object, "timestamp", problem->time_ms);
+		json_set_time(object, "timestamp", problem->time_ms);
 		json_append(array, object);
 	}
 	return array;
@@ -128,8 +120,8 @@ struct json *report_to_json(const struct report *report)
 
 	json_set_string(object, "jobId", report->job_id);
 	json_set_string(object, "status", report_status_name(report->status));
-	report_set_time(object, "startTime", report->start_ms);
-	report_set_time(object, "endTime", report->end_ms);
+	json_set_time(object, "startTime", report->start_ms);
+	json_set_time(object, "endTime", report->end_ms);
 	json_set_integer(object, "durationMs", (int64_t)report->duration_ms);
 	json_set_integer(object, "coursesFetched", report->courses_fetched);
 	json_set_integer(object, "participantsFetched", report->participants_fetched);

@@ -111,7 +111,7 @@ static int64_t read_last_success(const struct workerclient_response *response)
 
 	json_parse(&root, buf_text(&response->body), response->body.length, &limits, NULL);
 	const char *last = json_string(json_get(json_get(root, "data"), "lastSuccessTime"));
-	return last && time_parse(last, &last_ms) == 0 ? last_ms : 0;
+	return time_parse(last, &last_ms) == 0 ? last_ms : 0;
 }
 
 static void question_run(struct thread_job *job)

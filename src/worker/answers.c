@@ -11,15 +11,6 @@
 
 #define STATUS_TARGET "/api/sync/status"
 
-static void set_time(struct json *object, const char *name, int64_t unix_ms)
-{
-	char text[TIME_TEXT_SIZE];
-
-	if (unix_ms)
-		time_format(unix_ms, text);
-	json_set_string(object, name, unix_ms ? text : NULL);
-}
-
 /* Whole seconds, rounded up; 0: nothing is waited for. */
 static int64_t wait_s(const struct sync_progress *progress)
 {
@@ -90,7 +81,7 @@ void answer_status(struct http_response *response, const char *request_id, const
 			"no sync has run yet; start one: aither sync");
 		return;
 	}
-	set_time(report, "lastSuccessTime", history->last_success_ms);
+	json_set_time(report, "lastSuccessTime", history->last_success_ms);
 	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
 	envelope_success(response, request_id, 200, report);
 }
@@ -100,7 +91,7 @@ void answer_refreshed(
 {
 	struct json *data = json_new_object();
 
-	set_time(data, "fetchedAt", fetched_at_ms);
+	json_set_time(data, "fetchedAt", fetched_at_ms);
 	json_set_bool(data, "changed", changed);
 	json_set_string(data, "error", NULL);
 	envelope_success(response, request_id, 200, data);

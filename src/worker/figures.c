@@ -67,11 +67,9 @@ static void write_counters(struct buf *out, const struct worker_figures *figures
 
 static double seconds_of(const struct json *time_text)
 {
-	const char *text = json_string(time_text);
 	int64_t unix_ms = 0;
 
-	if (text)
-		(void)time_parse(text, &unix_ms);
+	(void)time_parse(json_string(time_text), &unix_ms);
 	return (double)unix_ms / 1000.0;
 }
 

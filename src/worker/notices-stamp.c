@@ -58,8 +58,7 @@ static void stamp_parse(struct notices_stamp *stamp, const struct buf *text)
 	if (json_parse(&json, buf_text(text), text->length, &limits, NULL) < 0)
 		return;
 	const char *id = json_string(json_get(json, "messageId"));
-	const char *mailed_at = json_string(json_get(json, "mailedAt"));
-	if (!is_message_id(id) || !mailed_at || time_parse(mailed_at, &found.mailed_ms) < 0)
+	if (!is_message_id(id) || time_parse(json_string(json_get(json, "mailedAt")), &found.mailed_ms) < 0)
 		return;
 	memcpy(found.message_id, id, strlen(id) + 1);
 	*stamp = found;
@@ -86,7 +85,6 @@ void notices_stamp_write(const struct notices_stamp *stamp)
 	CLEANUP(file_closep) int directory = stamp_open_directory();
 	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
 	CLEANUP(json_freep) struct json *json = json_new_object();
-	char mailed_at[TIME_TEXT_SIZE];
 	struct error err = { 0 };
 
 	if (directory < 0)
@@ -96,9 +94,8 @@ void notices_stamp_write(const struct notices_stamp *stamp)
 			log_write(LOG_WARNING, "RUNTIME_DIRECTORY: cannot remove %s: %m", STAMP_NAME);
 		return;
 	}
-	time_format(stamp->mailed_ms, mailed_at);
 	json_set_string(json, "messageId", stamp->message_id);
-	json_set_string(json, "mailedAt", mailed_at);
+	json_set_time(json, "mailedAt", stamp->mailed_ms);
 	json_write(&text, json);
 	if (file_replace(directory, STAMP_NAME, buf_text(&text), text.length, 0600, &err) < 0)
 		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);

@@ -232,9 +232,12 @@ static void values_are_built_in_order(void **state)
 	json_set_integer(json, "small", -INT64_C(9007199254740991));
 	json_set_bool(json, "yes", true);
 	json_set_bool(json, "no", false);
+	json_set_time(json, "then", INT64_C(1773529200000));
+	json_set_time(json, "never", 0);
 	assert_written(json,
 		"{\"list\":[-1,\"x\",null,null],\"text\":\"y\",\"none\":null,\"nothing\":null,"
-		"\"large\":9007199254740992,\"small\":-9007199254740991,\"yes\":true,\"no\":false}");
+		"\"large\":9007199254740992,\"small\":-9007199254740991,\"yes\":true,\"no\":false,"
+		"\"then\":\"2026-03-14T23:00:00.000Z\",\"never\":null}");
 }
 
 static void names_are_copied(void **state)

@@ -129,6 +129,7 @@ static void anything_else_is_refused(void **state)
 		if (time_parse(texts[i], &parsed) != -EBADMSG || parsed != 42)
 			fail_msg("\"%s\" was accepted", texts[i]);
 	}
+	assert_int_equal(time_parse(NULL, &(int64_t){ 0 }), -EBADMSG);
 }
 
 static void clocks_tell_the_time(void **state)
