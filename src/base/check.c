@@ -36,6 +36,12 @@ void check_add(struct json *checks, const char *name, enum check_status status, 
 	json_append(checks, check);
 }
 
+void check_add_all(struct json *checks, const struct json *from)
+{
+	JSON_FOREACH (check, from)
+		json_append(checks, json_copy(check));
+}
+
 char *check_quote(const char *word)
 {
 	static const char plain[] =

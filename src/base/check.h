@@ -12,7 +12,13 @@
  * Both go to screens and bug reports: nothing secret and nobody's data is in them.
  */
 
+#include "base/config.h"
+
 struct json;
+
+/* Remedies, or parts of them. */
+#define CHECK_RESTART_WORKER "systemctl try-restart aither-worker.service"
+#define CHECK_EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" CHECK_RESTART_WORKER
 
 enum check_status {
 	CHECK_OK,
@@ -25,6 +31,8 @@ enum check_status {
 /* remedy: copied; NULL: none. */
 void check_add(struct json *checks, const char *name, enum check_status status, const char *remedy,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+void check_add_all(struct json *checks, const struct json *from); /* copies */
 
 /* A word as a shell reads it: in quotes where it needs them. Owned. */
 char *check_quote(const char *word);

@@ -42,12 +42,6 @@ static const char *worker_remedy(const struct doctor_units *units, int errnum)
 						  : "systemctl enable --now aither.socket aither-sync.timer";
 }
 
-static void add_all(struct json *checks, const struct json *from)
-{
-	JSON_FOREACH (check, from)
-		json_append(checks, json_copy(check));
-}
-
 /* Only where the worker has not told: it reads the same files. */
 static void add_own_problems(const struct config *config, struct json *checks)
 {
@@ -204,7 +198,7 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	doctor_changed_check(&units, checks);
 	doctor_stored_check(&units, doctor_credstores, json_get(answer.data, "secrets"), checks);
 	if (worker_exit == 0)
-		add_all(checks, json_get(answer.data, "checks"));
+		check_add_all(checks, json_get(answer.data, "checks"));
 	else
 		add_own_problems(config, checks);
 	exit_code = exit_code_of(checks, worker_exit);

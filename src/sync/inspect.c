@@ -21,7 +21,6 @@
 #include "sync/names.h"
 
 #define OUTPUT "output-directory"
-#define EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\nsystemctl try-restart aither-worker.service"
 #define PROBE_NAME FILE_TEMPORARY_PREFIX "doctor" /* if it stays, the next sync removes it */
 #define PROBE_SIZE 16384
 #define SPACE_LOW (UINT64_C(50) << 20) /* 500 pages of 12 KB, twice, and as much again */
@@ -80,7 +79,7 @@ static void inspect_add_unwritable(struct json *checks, const char *path, const 
 	CLEANUP(mem_freep) char *remedy = NULL, *word = check_quote(path);
 
 	if (is_forbidden && inspect_is_hidden(path)) {
-		check_add(checks, OUTPUT, CHECK_FAILED, EDIT_CONFIG,
+		check_add(checks, OUTPUT, CHECK_FAILED, CHECK_EDIT_CONFIG,
 			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, "
 			"so choose another OutputDirectory",
 			reason);

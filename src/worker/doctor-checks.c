@@ -14,7 +14,6 @@
 #include "base/time.h"
 #include "sync/inspect.h"
 
-#define RESTART "systemctl try-restart aither-worker.service"
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
 #define ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service */
 #define NAMES_SIZE 256
@@ -45,10 +44,10 @@ static char *configuration_remedy(const char *problem)
 					     : mem_strdup(last_in + strlen(" in "));
 		CLEANUP(mem_freep) char *word = check_quote(file);
 
-		return mem_printf("sensible-editor %s\n" RESTART, word);
+		return mem_printf("sensible-editor %s\n" CHECK_RESTART_WORKER, word);
 	}
 	if (strncmp(problem, "environment ", strlen("environment ")) == 0)
-		return mem_strdup("sensible-editor " ENVIRONMENT_FILE "\n" RESTART);
+		return mem_strdup("sensible-editor " ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
 	if (strncmp(problem, "credential aither.", strlen("credential aither.")) == 0) {
 		const char *name = problem + strlen("credential aither.");
 
@@ -121,7 +120,7 @@ static void check_zone(const struct config *config, struct json *checks)
 	if (zone && time_zone_exists(zone))
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
-		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" RESTART,
+		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" CHECK_RESTART_WORKER,
 			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
 }
 
@@ -140,10 +139,11 @@ static const char *mail_remedy(int errnum)
 	if (errnum == -EACCES)
 		return "aither set-secret smtp-password\naither test-mail";
 	if (errnum == -EKEYREJECTED)
-		return "cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" RESTART
+		return "cp YOUR-CA.crt "
+		       "/usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
 		       "\naither test-mail";
-	return "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG "\n" RESTART
-	       "\naither test-mail";
+	return "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
+	       "\n" CHECK_RESTART_WORKER "\naither test-mail";
 }
 
 void doctor_check_mail(const struct doctor_case *about, struct json *checks)
@@ -161,8 +161,8 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 
 	if (!config->notify.mail_to) {
 		check_add(checks, "mail", CHECK_WARNING,
-			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG "\n" RESTART
-			"\naither test-mail",
+			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG
+			"\n" CHECK_RESTART_WORKER "\naither test-mail",
 			"[Notify] MailTo is not set: nobody is told when syncs keep failing");
 		return;
 	}

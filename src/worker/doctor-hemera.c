@@ -12,8 +12,6 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* more than any network's delay; TLS and rate limits begin to suffer later */
-#define RESTART "systemctl try-restart aither-worker.service"
-#define EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" RESTART
 
 /* NULL: there is nothing to do here but to wait. Owned. */
 static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
@@ -21,19 +19,20 @@ static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 	switch (end) {
 	case HEMERA_PROBE_NO_ADDRESS:
 		return mem_printf(
-			"resolvectl query \"$(echo %s | cut -d/ -f3 | cut -d: -f1)\"\n" EDIT_CONFIG, origin);
+			"resolvectl query \"$(echo %s | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG,
+			origin);
 	case HEMERA_PROBE_NO_CONNECTION:
 	case HEMERA_PROBE_NO_ANSWER:
-		return mem_printf("curl -sS --head %s\n" EDIT_CONFIG, origin);
+		return mem_printf("curl -sS --head %s\n" CHECK_EDIT_CONFIG, origin);
 	case HEMERA_PROBE_NO_TLS:
 		return mem_printf("curl -sS --head %s\n"
 				  "cp YOUR-CA.crt /usr/local/share/ca-certificates/\n"
-				  "update-ca-certificates\n" RESTART,
+				  "update-ca-certificates\n" CHECK_RESTART_WORKER,
 			origin);
 	case HEMERA_PROBE_KEY_REFUSED:
 		return mem_strdup("aither set-secret hemera-api-key");
 	case HEMERA_PROBE_NOT_HEMERA:
-		return mem_strdup(EDIT_CONFIG);
+		return mem_strdup(CHECK_EDIT_CONFIG);
 	case HEMERA_PROBE_OK:
 	case HEMERA_PROBE_LIMITED:
 	case HEMERA_PROBE_BROKEN:

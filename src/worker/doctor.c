@@ -56,12 +56,6 @@ static void doctor_free(struct doctor *doctor)
 	free(doctor);
 }
 
-static void append_all(struct json *to, const struct json *from)
-{
-	JSON_FOREACH (check, from)
-		json_append(to, json_copy(check));
-}
-
 static struct json *loaded_secrets(const struct config *config)
 {
 	struct json *names = json_new_array();
@@ -76,10 +70,10 @@ static struct json *doctor_report(const struct doctor *doctor)
 {
 	struct json *data = json_new_object(), *checks = json_new_array();
 
-	append_all(checks, doctor->configuration);
+	check_add_all(checks, doctor->configuration);
 	for (int i = 0; i < DOCTOR_PARTS; i++)
 		if (doctor->parts[i].is_back)
-			append_all(checks, doctor->parts[i].checks);
+			check_add_all(checks, doctor->parts[i].checks);
 		else
 			check_add(checks, PARTS[i].name, CHECK_FAILED, PARTS[i].remedy, "within %d s: %s",
 				DOCTOR_TIMEOUT_MS / 1000, PARTS[i].hangs);
