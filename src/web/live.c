@@ -13,7 +13,6 @@
 #include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
-#include "http/daemon.h"
 #include "http/server.h"
 #include "web/notice.h"
 #include "web/page.h"
@@ -90,11 +89,6 @@ static void note_look(struct live *live, int64_t look_ms)
 
 	live->look_ms = now - age;
 	live->look_mono_ms = mono > (uint64_t)age ? mono - (uint64_t)age : 0;
-	if (!live->options.may_ask)
-		return; /* the status says already what is wrong */
-	struct time_local local = time_local(live->look_ms);
-	daemon_status("last data from Hemera: %04d-%02d-%02d %02d:%02d", local.year, local.month, local.day,
-		local.hour, local.minute);
 }
 
 static bool is_fresh(const struct live *live)

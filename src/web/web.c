@@ -13,9 +13,9 @@
 #include "web/internal.h"
 #include "web/live.h"
 #include "web/metrics.h"
+#include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
-#include "web/phrases.h"
 
 #define MINUTE_MS 60000
 
