@@ -26,13 +26,12 @@ bool incident_is_course(const char *entity)
 	       strlen(entity) < INCIDENT_ENTITY_SIZE && is_visible(entity + prefix);
 }
 
-/* What goes into headers of mails as it is. */
-static bool is_message_id(const char *text)
+bool incident_is_message_id(const char *text)
 {
-	size_t length = strlen(text);
-	const char *at = strchr(text, '@');
+	size_t length = text ? strlen(text) : 0;
+	const char *at = text ? strchr(text, '@') : NULL;
 
-	return length < INCIDENT_MESSAGE_ID_SIZE && is_visible(text) && text[0] == '<' && at &&
+	return at && length < INCIDENT_MESSAGE_ID_SIZE && is_visible(text) && text[0] == '<' &&
 	       at > text + 1 && text[length - 1] == '>' && at < text + length - 2 &&
 	       strcspn(text + 1, "<>") == length - 2;
 }
@@ -46,7 +45,7 @@ static bool read_id(const struct json *json, char ret_id[static INCIDENT_MESSAGE
 {
 	const char *text = json_string(json);
 
-	if (!text || !is_message_id(text))
+	if (!incident_is_message_id(text))
 		return false;
 	snprintf(ret_id, INCIDENT_MESSAGE_ID_SIZE, "%s", text);
 	return true;

@@ -74,7 +74,8 @@ struct json *incident_sent(const struct json *state, const char *message_id, int
 
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 
-/* A new "<uuid@host>". */
+/* A new "<uuid@host>"; and whether a text has that form, so that it may go into headers of mails as it is. */
 void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_ID_SIZE]);
+bool incident_is_message_id(const char *text); /* NULL: no */
 
 #endif

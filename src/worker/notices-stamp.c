@@ -34,19 +34,6 @@ static int stamp_open_directory(void)
 	return fd;
 }
 
-/* It becomes a header line of a mail. */
-static bool is_message_id(const char *text)
-{
-	size_t length = text ? strlen(text) : 0;
-
-	if (length < 3 || length >= INCIDENT_MESSAGE_ID_SIZE || text[0] != '<' || text[length - 1] != '>')
-		return false;
-	for (const char *c = text; *c; c++)
-		if (*c <= ' ' || *c >= 0x7f)
-			return false;
-	return true;
-}
-
 static void stamp_parse(struct notices_stamp *stamp, const struct buf *text)
 {
 	static const struct json_limits limits = {
@@ -58,7 +45,8 @@ static void stamp_parse(struct notices_stamp *stamp, const struct buf *text)
 	if (json_parse(&json, buf_text(text), text->length, &limits, NULL) < 0)
 		return;
 	const char *id = json_string(json_get(json, "messageId"));
-	if (!is_message_id(id) || time_parse(json_string(json_get(json, "mailedAt")), &found.mailed_ms) < 0)
+	if (!incident_is_message_id(id) ||
+		time_parse(json_string(json_get(json, "mailedAt")), &found.mailed_ms) < 0)
 		return;
 	memcpy(found.message_id, id, strlen(id) + 1);
 	*stamp = found;
