@@ -29,9 +29,9 @@ static const char *const report_members[] = { "jobId", "status", "startTime", "e
 static const char *const error_members[] = { "entity", "code", "message", "timestamp" };
 
 static const char *const level_names[] = {
-	[ROLLBAR_INFO] = "info",
-	[ROLLBAR_WARNING] = "warning",
-	[ROLLBAR_ERROR] = "error",
+	[CONFIG_LEVEL_INFO] = "info",
+	[CONFIG_LEVEL_WARNING] = "warning",
+	[CONFIG_LEVEL_ERROR] = "error",
 };
 
 /* The first `characters` of a text in UTF-8; owned. */

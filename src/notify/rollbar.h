@@ -14,6 +14,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/config.h"
+
 struct error;
 struct json;
 
@@ -21,10 +23,8 @@ struct json;
 #define ROLLBAR_TRIES_MAX 3
 #define ROLLBAR_TIME_MS 10000 /* all tries together */
 
-enum rollbar_level { ROLLBAR_INFO, ROLLBAR_WARNING, ROLLBAR_ERROR };
-
 struct rollbar_item {
-	enum rollbar_level level;
+	enum config_level level;
 	const char *title;         /* at most 255 characters; longer ones are cut */
 	const char *fingerprint;   /* at most 40; what belongs together: "sync-HEMERA_TIMEOUT" */
 	const char *class_name;    /* exception.class: the error code; NULL: a plain message */

@@ -25,14 +25,13 @@ void notices_item_done(struct rollbar_item *item)
 	*item = (struct rollbar_item){ 0 };
 }
 
-static void item_add(struct notices *notices, const struct worker_sync *job, const struct rollbar_item *item)
+static void item_add(struct notices *notices, const struct worker_sync *job, struct rollbar_item *item)
 {
 	struct notices_task *task;
 	struct json *report;
 
-	if ((int)item->level < (int)job->worker->options.config->rollbar.level) {
-		free((char *)item->title);
-		free((char *)item->fingerprint);
+	if (item->level < job->worker->options.config->rollbar.level) {
+		notices_item_done(item);
 		return;
 	}
 	task = notices_task_new(notices, NOTICES_ITEM);
@@ -52,7 +51,7 @@ static struct rollbar_item item_of_failure(const struct worker_sync *job)
 	const char *code = error_code_name(job->err.code);
 
 	return (struct rollbar_item){
-		.level = ROLLBAR_ERROR,
+		.level = CONFIG_LEVEL_ERROR,
 		.title = mem_printf("sync failed: %s", job->err.message),
 		.fingerprint = mem_printf("sync-%s", code),
 		.class_name = code,
@@ -65,14 +64,14 @@ static struct rollbar_item item_of_success(const struct worker_sync *job)
 
 	if (report->status == REPORT_PARTIAL)
 		return (struct rollbar_item){
-			.level = ROLLBAR_WARNING,
+			.level = CONFIG_LEVEL_WARNING,
 			.title = mem_printf("sync partly done: %zu problem%s, the first one: %s: %s",
 				report->errors_total, report->errors_total == 1 ? "" : "s",
 				report->errors[0].entity, report->errors[0].message),
 			.fingerprint = mem_printf("partial-%s", error_code_name(report->errors[0].code)),
 		};
 	return (struct rollbar_item){
-		.level = ROLLBAR_INFO,
+		.level = CONFIG_LEVEL_INFO,
 		.title = mem_printf("sync done: %u page%s written, %u unchanged, %u removed",
 			report->files_generated, report->files_generated == 1 ? "" : "s",
 			report->files_skipped, report->files_deleted),
@@ -88,7 +87,7 @@ void notices_add_items(struct notices *notices, const struct worker_sync *job)
 		return;
 	if (job->report.manifest_damaged) {
 		item = (struct rollbar_item){
-			.level = ROLLBAR_WARNING,
+			.level = CONFIG_LEVEL_WARNING,
 			.title = mem_strdup("the manifest was damaged: all pages are made anew"),
 			.fingerprint = mem_strdup("manifest-damaged"),
 		};
@@ -148,7 +147,7 @@ void notices_test_item_run(struct notices_task *task)
 {
 	CLEANUP(mem_freep) char *title = mem_printf("test item from aither on %s", host_name());
 	const struct rollbar_item item = {
-		.level = ROLLBAR_INFO,
+		.level = CONFIG_LEVEL_INFO,
 		.title = title,
 		.fingerprint = "test",
 		.context = "test-rollbar",

@@ -120,7 +120,7 @@ static void assert_text(const struct json *json, const char *path, const char *e
 }
 
 static const struct rollbar_item item = {
-	.level = ROLLBAR_ERROR,
+	.level = CONFIG_LEVEL_ERROR,
 	.title = "sync failed: Hemera answered 503",
 	.fingerprint = "sync-HEMERA_ERROR",
 	.class_name = "HEMERA_ERROR",
@@ -179,9 +179,10 @@ static void an_error_has_every_member_that_rollbar_describes(void **state)
 static void what_is_no_error_is_a_message(void **state)
 {
 	static const struct {
-		enum rollbar_level level;
+		enum config_level level;
 		const char *name;
-	} rows[] = { { ROLLBAR_INFO, "info" }, { ROLLBAR_WARNING, "warning" }, { ROLLBAR_ERROR, "error" } };
+	} rows[] = { { CONFIG_LEVEL_INFO, "info" }, { CONFIG_LEVEL_WARNING, "warning" },
+		{ CONFIG_LEVEL_ERROR, "error" } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
