@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -95,6 +96,22 @@ void answer_refreshed(
 	json_set_bool(data, "changed", changed);
 	json_set_string(data, "error", NULL);
 	envelope_success(response, request_id, 200, data);
+}
+
+bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker)
+{
+	CLEANUP(mem_freep) char *problems = NULL;
+
+	if (worker->stopping) {
+		answer_error(response, request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+			"aither-worker is shutting down; try again in a moment");
+		return true;
+	}
+	if (config_is_usable(worker->options.config))
+		return false;
+	problems = config_problems_text(worker->options.config, "; ");
+	answer_error(response, request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
+	return true;
 }
 
 void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,

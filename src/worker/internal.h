@@ -20,7 +20,7 @@
 #include "base/thread.h"
 #include "hemera/budget.h"
 #include "hemera/figures.h"
-#include "http/http.h"
+#include "http/router.h"
 #include "sync/sync.h"
 #include "worker/worker.h"
 
@@ -70,6 +70,7 @@ struct worker_figures { /* since this process started */
 
 struct worker {
 	struct worker_options options;
+	struct http_router router;
 	struct server *server;      /* owned */
 	struct thread_queue *queue; /* owned */
 	struct notices *notices;    /* owned */
@@ -102,6 +103,9 @@ void answer_sync_ended(struct http_response *response, const char *request_id, c
 void answer_status(struct http_response *response, const char *request_id, const struct worker *worker);
 void answer_refreshed(
 	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
+
+/* The reasons why no job can run now; true when the response has been filled with one. */
+bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker);
 void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
 	const char *message);
 
@@ -111,6 +115,7 @@ void figures_add_sync(struct worker_figures *figures, const struct worker_sync *
 void figures_write(struct buf *out, const struct worker *worker);
 
 /* routes.c */
-extern const struct http_router worker_router_template;
+extern const struct http_route worker_routes[];
+extern const size_t worker_route_count;
 
 #endif

@@ -58,21 +58,11 @@ static const char *test_missing(const struct config *config, enum notices_kind k
 static enum http_result test_handle(const struct http_request *request, struct http_response *response,
 	struct worker *worker, enum notices_kind kind)
 {
-	const struct config *config = worker->options.config;
-	const char *missing = test_missing(config, kind);
+	const char *missing = test_missing(worker->options.config, kind);
 	struct notices_task *task;
 
-	if (worker->stopping) {
-		answer_error(response, request->request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
-			"aither-worker is shutting down; try again in a moment");
+	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
-	}
-	if (!config_is_usable(config)) {
-		CLEANUP(mem_freep) char *problems = config_problems_text(config, "; ");
-
-		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
-		return HTTP_DONE;
-	}
 	if (missing) {
 		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
 		return HTTP_DONE;

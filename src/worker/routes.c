@@ -6,29 +6,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/mem.h"
-#include "http/envelope.h"
-#include "http/router.h"
 #include "worker/doctor.h"
 #include "worker/notices.h"
-
-/* The reasons why no job can run now; true when the response has been filled with one. */
-static bool refuse(struct worker *worker, const struct http_request *request, struct http_response *response)
-{
-	if (worker->stopping) {
-		answer_error(response, request->request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
-			"aither-worker is shutting down; try again in a moment");
-		return true;
-	}
-	if (!config_is_usable(worker->options.config)) {
-		CLEANUP(mem_freep) char *problems = config_problems_text(worker->options.config, "; ");
-
-		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
-		return true;
-	}
-	return false;
-}
 
 /* RFC 7240: tokens separated by commas; case-insensitive. */
 static bool prefers_async(const struct http_request *request)
@@ -45,7 +25,7 @@ static enum http_result handle_sync(
 	bool force, dry_run;
 	struct worker_sync *job;
 
-	if (refuse(worker, request, response))
+	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
 	if (http_request_switch(request, "force", &force) < 0 ||
 		http_request_switch(request, "dryRun", &dry_run) < 0) {
@@ -86,7 +66,7 @@ static enum http_result handle_refresh(
 {
 	struct worker *worker = app;
 
-	if (refuse(worker, request, response))
+	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
 	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
 		answer_refreshed(response, request->request_id,
@@ -128,13 +108,7 @@ static enum http_result handle_metrics(
 	return HTTP_DONE;
 }
 
-static void fail(const struct http_request *request, struct http_response *response, int status, void *app)
-{
-	(void)app;
-	envelope_status(response, request->request_id, status, request->path);
-}
-
-static const struct http_route ROUTES[] = {
+const struct http_route worker_routes[] = {
 	{ "/api/sync", false, HTTP_GET, handle_status },
 	{ "/api/sync", false, HTTP_POST, handle_sync },
 	{ "/api/sync/status", false, HTTP_GET, handle_status },
@@ -146,8 +120,4 @@ static const struct http_route ROUTES[] = {
 	{ "/metrics", false, HTTP_GET, handle_metrics },
 };
 
-const struct http_router worker_router_template = {
-	.routes = ROUTES,
-	.count = ARRAY_SIZE(ROUTES),
-	.fail = fail,
-};
+const size_t worker_route_count = ARRAY_SIZE(worker_routes);

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "http/router.h"
 #include "http/server.h"
 #include "worker/doctor.h"
 #include "worker/internal.h"
@@ -16,11 +15,6 @@
 
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
 #define IDLE_CHECK_MS 1000
-
-struct worker_state {
-	struct worker worker; /* first: the public type is its beginning */
-	struct http_router router;
-};
 
 static void on_messages(void *arg)
 {
@@ -59,23 +53,21 @@ static void load_history(struct worker *worker)
 
 int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
 {
-	CLEANUP(worker_freep) struct worker *worker = NULL;
-	struct worker_state *state = mem_zalloc(sizeof(*state));
+	CLEANUP(worker_freep) struct worker *worker = mem_zalloc(sizeof(*worker));
 	int result;
 
-	worker = &state->worker;
 	worker->options = *options;
 	worker->active_mono_ms = time_mono_ms();
 	figures_init(&worker->figures);
-	state->router = worker_router_template;
-	state->router.app = worker;
+	worker->router =
+		(struct http_router){ .routes = worker_routes, .count = worker_route_count, .app = worker };
 	budget_init(&worker->budget, options->config->hemera.requests_per_minute);
 	result = thread_queue_new(&worker->queue, err);
 	if (result < 0)
 		return result;
 	result = server_new(&worker->server,
 		&(struct server_options){
-			.router = &state->router, .connections_max = CONNECTIONS_MAX, .may_wait = true },
+			.router = &worker->router, .connections_max = CONNECTIONS_MAX, .may_wait = true },
 		err);
 	if (result < 0)
 		return result;
