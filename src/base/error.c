@@ -52,18 +52,24 @@ __attribute__((format(printf, 2, 0))) static void error_describe(
 	memcpy(err->message, message, strlen(message) + 1);
 }
 
+__attribute__((format(printf, 4, 0))) static void error_fill(
+	struct error *err, enum error_code code, int errnum, const char *format, va_list arguments)
+{
+	if (!err)
+		return;
+	error_describe(err, format, arguments);
+	err->errnum = errnum;
+	err->code = code;
+	err->retry_after_s = 0;
+}
+
 int error_set(struct error *err, int errnum, const char *format, ...)
 {
 	va_list arguments;
 
-	if (!err)
-		return errnum;
 	va_start(arguments, format);
-	error_describe(err, format, arguments);
+	error_fill(err, ERROR_INTERNAL, errnum, format, arguments);
 	va_end(arguments);
-	err->errnum = errnum;
-	err->code = ERROR_INTERNAL;
-	err->retry_after_s = 0;
 	return errnum;
 }
 
@@ -71,15 +77,17 @@ int error_fail(struct error *err, enum error_code code, int errnum, const char *
 {
 	va_list arguments;
 
-	if (!err)
-		return errnum;
 	va_start(arguments, format);
-	error_describe(err, format, arguments);
+	error_fill(err, code, errnum, format, arguments);
 	va_end(arguments);
-	err->errnum = errnum;
-	err->code = code;
-	err->retry_after_s = 0;
 	return errnum;
+}
+
+int error_pass(struct error *err, const struct error *problem)
+{
+	if (err)
+		*err = *problem;
+	return problem->errnum;
 }
 
 void error_prefix(struct error *err, const char *format, ...)

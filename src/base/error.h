@@ -58,6 +58,9 @@ int error_set(struct error *err, int errnum, const char *format, ...) __attribut
 int error_fail(struct error *err, enum error_code code, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Hands on what a callee has described: copies it to *err (NULL: skipped) and returns its errnum. */
+int error_pass(struct error *err, const struct error *problem);
+
 /* Puts text in front of the message: "course c1: " + message. */
 void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

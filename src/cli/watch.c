@@ -127,11 +127,7 @@ int watch_call(const struct watch *watch, const struct workerclient_request *req
 	progress_clear(watch->view);
 	if (*ret_signal)
 		return error_set(err, -EINTR, "interrupted");
-	if (job->result == 0)
-		return answer_read(&job->response, ret_answer, err);
-	if (err)
-		*err = job->err;
-	return job->result;
+	return job->result < 0 ? error_pass(err, &job->err) : answer_read(&job->response, ret_answer, err);
 }
 
 int watch_wait(const struct watch *watch, unsigned seconds, const char *why)

@@ -168,9 +168,7 @@ int exchange_run(struct hemera *client, const struct exchange *exchange, struct 
 
 	exchange_drive(&run);
 	run_report_rest(&run);
-	if (run.result < 0 && err)
-		*err = run.reason;
-	return run.result;
+	return run.result < 0 ? error_pass(err, &run.reason) : 0;
 }
 
 struct exchange_single {
@@ -189,9 +187,7 @@ static int exchange_single_on_end(void *arg, size_t index, const struct exchange
 		single->result = single->on_data(single->arg, answer->data, single->err);
 		return 0;
 	}
-	single->result = answer->problem->errnum;
-	if (single->err)
-		*single->err = *answer->problem;
+	single->result = error_pass(single->err, answer->problem);
 	return 0;
 }
 

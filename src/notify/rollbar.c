@@ -191,7 +191,5 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 	suspend(rollbar, attempt.suspended_s);
 	if (attempt.result == 0 && ret_uuid)
 		memcpy(ret_uuid, uuid, sizeof(uuid));
-	if (attempt.result < 0 && err)
-		*err = attempt.problem;
-	return attempt.result;
+	return attempt.result < 0 ? error_pass(err, &attempt.problem) : 0;
 }

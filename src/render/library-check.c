@@ -91,11 +91,8 @@ int library_check_alone(struct library_files *files, library_problem *problem, v
 
 			if (r == 0)
 				break;
-			if (version == &file->shipped) {
-				if (err)
-					*err = found;
-				return r;
-			}
+			if (version == &file->shipped)
+				return error_pass(err, &found);
 			if (problem)
 				problem(arg, version->path, &found);
 			library_file_reject(file);

@@ -145,11 +145,8 @@ static int library_settle(struct library *library, struct library_files *files, 
 
 		if (!bad)
 			return 0;
-		if (!culprit) {
-			if (err)
-				*err = found;
-			return found.errnum;
-		}
+		if (!culprit)
+			return error_pass(err, &found);
 		if (problem)
 			problem(arg, culprit->own.path, &found);
 		library_file_reject(culprit);

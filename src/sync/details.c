@@ -66,9 +66,7 @@ static int details_read_all(struct details_call *call, bool *ret_done, struct er
 	switch ((int)problem.code) {
 	case ERROR_HEMERA_AUTH_FAILED:
 	case ERROR_SHUTTING_DOWN:
-		if (err)
-			*err = problem;
-		return r;
+		return error_pass(err, &problem);
 	case ERROR_HEMERA_RATE_LIMITED:
 	case ERROR_HEMERA_TIMEOUT:
 		details_defer(call, problem.retry_after_s);
@@ -104,10 +102,5 @@ int job_read_details(struct sync_job *job, struct error *err)
 	r = details_read_all(&call, &done, err);
 	if (r == 0 && job->result == 0 && !done)
 		r = details_read_each(&call, err);
-	if (job->result < 0) {
-		if (err)
-			*err = job->problem;
-		return job->result;
-	}
-	return r;
+	return job->result < 0 ? error_pass(err, &job->problem) : r;
 }

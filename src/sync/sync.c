@@ -200,10 +200,8 @@ static int sync_templates(struct sync_job *job, struct error *err)
 		job->manifest.hemera_templates = count > 0;
 		return 0;
 	}
-	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN) {
-		*err = problem;
-		return r;
-	}
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+		return error_pass(err, &problem);
 	/* The budget's end is no fault: the courses that it costs are told as deferred. */
 	if (problem.code != ERROR_HEMERA_RATE_LIMITED)
 		job_add_problem(job, "templates", &problem);
@@ -281,7 +279,5 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 		r = sync_publish(&job, &problem);
 	publish_drop(&job.out); /* on a full disk the manifest needs their room */
 	job_finish(&job, r, &problem);
-	if (err)
-		*err = problem;
-	return problem.errnum;
+	return error_pass(err, &problem);
 }

@@ -171,6 +171,18 @@ static void a_full_disk_is_507(void **state)
 	assert_int_equal(error_http_status(&other), 500);
 }
 
+static void pass_hands_all_of_it_on(void **state)
+{
+	struct error problem = { 0 }, err = { 0 };
+
+	(void)state;
+	error_fail(&problem, ERROR_HEMERA_RATE_LIMITED, -EAGAIN, "not now");
+	problem.retry_after_s = 7;
+	assert_int_equal(error_pass(NULL, &problem), -EAGAIN);
+	assert_int_equal(error_pass(&err, &problem), -EAGAIN);
+	assert_memory_equal(&err, &problem, sizeof(err));
+}
+
 static void codes_out_of_range_count_as_internal(void **state)
 {
 	struct error err = { .code = ERROR_CODES };
@@ -194,6 +206,7 @@ int main(void)
 		cmocka_unit_test(a_cut_never_splits_a_character),
 		cmocka_unit_test(every_code_has_its_name_and_status),
 		cmocka_unit_test(a_full_disk_is_507),
+		cmocka_unit_test(pass_hands_all_of_it_on),
 		cmocka_unit_test(codes_out_of_range_count_as_internal),
 	};
 
