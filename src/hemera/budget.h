@@ -6,7 +6,6 @@
  * How many requests Hemera still permits in its fixed window (100 in 60 s, shared by every client of
  * one service user). One budget lives as long as the worker and is used by one job at a time. The
  * server's word wins: X-RateLimit-* of every answer, Retry-After of a 429.
- * Source: reference "hemera Service API", section 9.
  *
  *	while (!budget_take(budget, true, now))        one request
  *		wait until budget_ready_at(), or for an answer if requests are under way

@@ -63,7 +63,7 @@ struct hemera_list {
 	char **bad_ids; /* owned: ids of rows that are there but not valid, so their pages stay */
 	size_t bad_count;
 	size_t unidentified;   /* bad rows without a usable id: nothing may be deleted then */
-	unsigned pages;        /* more than one: rows may have been lost, see reference section 4 */
+	unsigned pages;        /* more than one: Hemera's paging may have lost or repeated rows */
 	int64_t fetched_at_ms; /* wall clock */
 };
 

@@ -87,7 +87,7 @@ static void listing_read_row(struct listing *listing, const struct json *row, co
 	struct error problem = { 0 };
 
 	if (id && tfind(id, &listing->seen, id_compare))
-		return; /* paging repeats rows: reference section 4 */
+		return; /* Hemera's paging repeats rows */
 	listing->page_news++;
 	if (course_from_json(&course, row, path, &problem) < 0)
 		listing_add_bad(listing, id, path, &problem);

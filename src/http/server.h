@@ -3,9 +3,9 @@
 #define AITHER_HTTP_SERVER_H
 
 /*
- * The event loop and HTTP/1.1 server on libh2o; http/server*.c are the only files that include it (see
- * the reference for what that version lacks: connection limit, write deadline, HTTP/2 off, monotonic
- * timers are all made here). One loop, one thread.
+ * The event loop and HTTP/1.1 server on libh2o; http/server*.c are the only files that include it. What its
+ * version 2.2 lacks is made here: a limit of connections, a deadline for writing, timers on the monotonic
+ * clock, and HTTP/2 is off. One loop, one thread.
  *
  *	server_new(&server, &options, err);
  *	server_listen(server, fd);                 any number, sockets made elsewhere

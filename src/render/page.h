@@ -30,8 +30,9 @@ struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
 	const char *href; /* "courses/x.html" when the page is public, else NULL */
 };
 
-/* Data of a course page. `participants`: array of the ten members of Hemera's detail, sorted by bookingId;
- * NULL: not known yet (participantsPending). generated_at_ms 0: without generatedAt. Owned. */
+/* Data of a course page. `participants`: an array of objects with name, status, the three texts and
+ * preparationCompletedAt of Hemera's detail; NULL: not known yet (participantsPending). generated_at_ms 0:
+ * without generatedAt. Owned. */
 struct json *page_course_data(const struct page_course *course, const struct json *participants,
 	const struct texts *texts, int64_t generated_at_ms);
 
