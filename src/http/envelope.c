@@ -42,10 +42,7 @@ void envelope_success(
 	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
 
 	buf_append_text(&out, "{\"success\":true,\"data\":");
-	if (data)
-		json_write(&out, data);
-	else
-		buf_append_text(&out, "null");
+	json_write(&out, data);
 	append_meta(&out, request_id);
 	if (!buf_overflowed(&out)) {
 		envelope_finish(response, status, &out);

@@ -36,12 +36,11 @@ static int fail_system(const char *text, struct error *err)
 
 static bool parse_port(const char *text, in_port_t *ret_port)
 {
-	char *end;
 	size_t length = strlen(text);
 
 	if (length == 0 || length > 5 || strspn(text, "0123456789") != length)
 		return false;
-	unsigned long port = strtoul(text, &end, 10);
+	unsigned long port = strtoul(text, NULL, 10);
 	if (port > 65535)
 		return false;
 	*ret_port = htons((in_port_t)port);
@@ -52,7 +51,6 @@ static bool parse_inet(const char *text, union address *ret_address, socklen_t *
 {
 	CLEANUP(mem_freep) char *host = mem_strdup(text);
 	char *colon = strrchr(host, ':');
-	size_t length = strlen(host);
 
 	if (!colon)
 		return false;
@@ -63,12 +61,12 @@ static bool parse_inet(const char *text, union address *ret_address, socklen_t *
 		ret_address->v6.sin6_family = AF_INET6;
 		*ret_length = sizeof(ret_address->v6);
 		return inet_pton(AF_INET6, host + 1, &ret_address->v6.sin6_addr) == 1 &&
-		       parse_port(text + length - strlen(colon + 1), &ret_address->v6.sin6_port);
+		       parse_port(colon + 1, &ret_address->v6.sin6_port);
 	}
 	ret_address->v4.sin_family = AF_INET;
 	*ret_length = sizeof(ret_address->v4);
 	return inet_pton(AF_INET, host, &ret_address->v4.sin_addr) == 1 &&
-	       parse_port(text + length - strlen(colon + 1), &ret_address->v4.sin_port);
+	       parse_port(colon + 1, &ret_address->v4.sin_port);
 }
 
 /* For people, and for tests that let the system choose the port. */
