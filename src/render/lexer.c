@@ -167,7 +167,7 @@ static int lexer_comment(struct lexer *lexer, size_t mark, struct token *ret_tok
 	return 0;
 }
 
-static bool lexer_is_word(char c)
+bool lexer_is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }

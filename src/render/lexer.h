@@ -71,6 +71,9 @@ void lexer_init(struct lexer *lexer, const struct source *source, struct arena *
 /* What is refused here, with a sentence: raw blocks, partial blocks, decorators, a comment without end. */
 int lexer_next(struct lexer *lexer, struct token *ret_token, struct error *err);
 
+/* A character of words as regular expressions have it: \w. */
+bool lexer_is_word(char c);
+
 /* How a token is called in messages: "}}". */
 const char *lexer_token_name(enum token_type type);
 

@@ -22,11 +22,6 @@ static struct slice parser_name(struct slice text)
 	return (struct slice){ text.data + 1, text.length - 2 };
 }
 
-static bool parser_is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 /* Begins with "." or has "this" at the end of a word anywhere. */
 static bool parser_is_scoped(struct slice original)
 {
@@ -34,7 +29,7 @@ static bool parser_is_scoped(struct slice original)
 		return true;
 	for (size_t i = 0; i + 4 <= original.length; i++) {
 		if (memcmp(original.data + i, "this", 4) == 0 &&
-			(i + 4 == original.length || !parser_is_word(original.data[i + 4])))
+			(i + 4 == original.length || !lexer_is_word(original.data[i + 4])))
 			return true;
 	}
 	return false;
