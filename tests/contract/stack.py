@@ -229,6 +229,15 @@ class StackTest(unittest.TestCase):
     def _stop_stack(self) -> None:
         self.assertEqual(self.stack.stop(), [])
 
+    def log(self, text: str) -> list[str]:
+        """The worker's lines with that text."""
+        assert self.stack.worker
+        return [line for line in self.stack.worker.log if text in line]
+
+    def assert_logged(self, text: str, count: int = 1) -> None:
+        wait_until(lambda: len(self.log(text)) >= count, f"{count} times: {text}")
+        self.assertEqual(len(self.log(text)), count)
+
     def sync(self, **headers: str) -> Any:
         """One sync that has to succeed; its report."""
         reply = self.stack.post("/api/sync", **headers)

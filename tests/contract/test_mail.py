@@ -44,9 +44,7 @@ class MailTest(StackTest):
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = tempfile.TemporaryDirectory(prefix="aither-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.ca = Authority(Path(directory.name))
+        cls.ca = Authority.of_test(cls)
         cls.tls = cls.ca.context()
 
     def setUp(self) -> None:

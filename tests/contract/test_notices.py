@@ -113,14 +113,6 @@ class NoticesTest(StackTest):
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.start_worker()
 
-    def log(self, text: str) -> list[str]:
-        assert self.stack.worker
-        return [line for line in self.stack.worker.log if text in line]
-
-    def assert_logged(self, text: str, count: int = 1) -> None:
-        wait_until(lambda: len(self.log(text)) >= count, f"{count} times: {text}")
-        self.assertEqual(len(self.log(text)), count)
-
 
 class Recording(NoticesTest):
     def test_a_mail_is_sent_once_also_over_a_restart(self) -> None:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Rollbar on the real stack, over HTTPS: which syncs it hears of, what it does when it is refused, and that no sync
 fails or waits because of it."""
-import tempfile
 import time
 import unittest
 import uuid
-from pathlib import Path
 from typing import Any
 
 import exposition
@@ -28,9 +26,7 @@ class RollbarTest(StackTest):
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = tempfile.TemporaryDirectory(prefix="aither-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.ca = Authority(Path(directory.name))
+        cls.ca = Authority.of_test(cls)
         cls.tls = cls.ca.context()
 
     def setUp(self) -> None:
@@ -61,14 +57,6 @@ class RollbarTest(StackTest):
     def wait_for_count(self, result: str, count: int) -> None:
         wait_until(lambda: self.counted(result) >= count, f"{count} items {result}")
         self.assertEqual(self.counted(result), count)
-
-    def log(self, text: str) -> list[str]:
-        assert self.stack.worker
-        return [line for line in self.stack.worker.log if text in line]
-
-    def assert_logged(self, text: str, count: int = 1) -> None:
-        wait_until(lambda: len(self.log(text)) >= count, f"{count} times: {text}")
-        self.assertEqual(len(self.log(text)), count)
 
 
 class Items(RollbarTest):

@@ -61,9 +61,7 @@ class SmtpTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = tempfile.TemporaryDirectory(prefix="aither-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.ca = Authority(Path(directory.name))
+        cls.ca = Authority.of_test(cls)
         cls.tls = cls.ca.context()
 
     def server(self, **settings: Any) -> SmtpStub:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Certificates for servers of tests, made by openssl(1) in a directory of the test.
 
-    ca = Authority(directory)                       a CA; programs trust it by SSL_CERT_FILE=ca.file
+    ca = Authority(directory)                       a CA (of_test: for a class of tests); programs trust it by SSL_CERT_FILE=ca.file
     context = ca.context()                          for a server at localhost, 127.0.0.1 and 0.0.0.0
     ca.context(name="DNS:other.example.org")        of another name
     ca.context(days=-1)                             expired yesterday
@@ -11,6 +11,8 @@ machine: a server there is treated as one across the network.
 """
 import ssl
 import subprocess
+import tempfile
+import unittest
 from pathlib import Path
 
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:0.0.0.0"
@@ -24,6 +26,13 @@ class Authority:
         self.file = directory / "ca.pem"
         self._made = 0
         self._openssl("req", "-x509", *self._new_key("ca"), "-subj", "/CN=test CA", "-days", "1", "-out", "ca.pem")
+
+    @classmethod
+    def of_test(cls, test: type[unittest.TestCase]) -> "Authority":
+        """For setUpClass: in a directory that goes with the class."""
+        directory = tempfile.TemporaryDirectory(prefix="aither-")
+        test.addClassCleanup(directory.cleanup)
+        return cls(Path(directory.name))
 
     def context(self, name: str = NAMES, days: int = 1) -> ssl.SSLContext:
         """What a server needs to show a new certificate."""

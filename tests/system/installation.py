@@ -2,6 +2,7 @@
 """The installed package, as the system tests set it up, look at it and leave it."""
 import re
 import threading
+import unittest
 from typing import Any, Callable
 
 from client import Stub
@@ -47,6 +48,15 @@ def first_run(hemera: Stub) -> None:
     run("aither", "set-secret", "hemera-api-key", stdin=hemera.key)
     run("systemctl", "enable", "--now", *SWITCHES)
     run("aither", "sync")
+
+
+def first_run_of_module() -> Stub:
+    """For setUpModule; all is undone after it."""
+    hemera = Stub("--no-limit")
+    unittest.addModuleCleanup(hemera.stop)
+    unittest.addModuleCleanup(leave)
+    first_run(hemera)
+    return hemera
 
 
 def leave() -> None:

@@ -4,7 +4,7 @@ import re
 import unittest
 
 from client import Stub
-from installation import EVENT, KEY_FILE, first_run, leave
+from installation import EVENT, KEY_FILE, first_run_of_module
 from machine import curl, journal, output, run, show, wait_until, write
 
 EXAMPLES = "/usr/share/doc/aither/examples"
@@ -17,10 +17,7 @@ hemera: Stub
 
 def setUpModule() -> None:
     global hemera
-    hemera = Stub("--no-limit")
-    unittest.addModuleCleanup(hemera.stop)
-    unittest.addModuleCleanup(leave)
-    first_run(hemera)
+    hemera = first_run_of_module()
 
 
 class Examples(unittest.TestCase):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from client import Stub
-from installation import KEY_FILE, first_run, leave
+from installation import KEY_FILE, first_run_of_module
 from machine import OUTPUT, SITE, curl, output, run, show, write
 
 SCORES_MAX = {"aither.service": 0.3, "aither-sync.service": 0.3, "aither-worker.service": 1.1,
@@ -37,10 +37,7 @@ hemera: Stub
 
 def setUpModule() -> None:
     global hemera
-    hemera = Stub("--no-limit")
-    unittest.addModuleCleanup(hemera.stop)
-    unittest.addModuleCleanup(leave)
-    first_run(hemera)
+    hemera = first_run_of_module()
     curl(f"{SITE}/")
     write(PROGRAM, (Path(__file__).parent / "probe.py").read_text())
     unittest.addModuleCleanup(run, "rm", "-f", PROGRAM, *OTHERS)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Callable
 
 from client import Stub
-from installation import (DAEMONS, SWITCHES, active_units, configure, first_run, is_enabled, leave, listeners,
+from installation import (DAEMONS, SWITCHES, active_units, configure, first_run_of_module, is_enabled, listeners,
                           requests_during)
 from machine import (SITE, Answer, Story, curl, drop_in, essential, is_container, journal, output, reboot, revert, run,
                      show, wait_until)
@@ -21,10 +21,7 @@ hemera: Stub
 
 def setUpModule() -> None:
     global hemera
-    hemera = Stub("--no-limit")
-    unittest.addModuleCleanup(hemera.stop)
-    unittest.addModuleCleanup(leave)
-    first_run(hemera)
+    hemera = first_run_of_module()
 
 
 def load_tests(*_: object) -> unittest.TestSuite:

@@ -5,7 +5,7 @@ import threading
 import unittest
 
 from client import Stub
-from installation import EVENT, KEY_FILE, configure, failed_units, first_run, leave
+from installation import EVENT, KEY_FILE, configure, failed_units, first_run_of_module
 from machine import journal, output, run, show, wait_until
 
 SERVICE, TIMER = "aither-sync.service", "aither-sync.timer"
@@ -17,10 +17,7 @@ hemera: Stub
 
 def setUpModule() -> None:
     global hemera
-    hemera = Stub("--no-limit")
-    unittest.addModuleCleanup(hemera.stop)
-    unittest.addModuleCleanup(leave)
-    first_run(hemera)
+    hemera = first_run_of_module()
 
 
 def state(unit: str) -> str:

@@ -4,7 +4,7 @@ import threading
 import unittest
 
 from client import Stub
-from installation import DAEMONS, REQUESTS_MIN, SWITCHES, first_run, is_enabled, leave, repack, requests_during
+from installation import DAEMONS, REQUESTS_MIN, SWITCHES, first_run_of_module, is_enabled, repack, requests_during
 from machine import SITE, curl, essential, journal, output, run, show, wait_until, Story
 from installation import EVENT
 
@@ -14,10 +14,7 @@ packages: list[str] = []
 
 def setUpModule() -> None:
     global hemera
-    hemera = Stub("--no-limit")
-    unittest.addModuleCleanup(hemera.stop)
-    unittest.addModuleCleanup(leave)
-    first_run(hemera)
+    hemera = first_run_of_module()
     version = output("dpkg-query", "--show", "--showformat=${Version}", "aither")
     packages.extend(repack(f"{version}+upgrade{number}") for number in (1, 2, 3))
 
