@@ -5,6 +5,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* What CURLINFO_SSL_VERIFYRESULT says, as SSL_get_verify_result(3) numbers it. */
+#define VERIFY_OK 0
+#define VERIFY_UNSPECIFIED 1
+#define VERIFY_NOT_YET_VALID 9
+#define VERIFY_HAS_EXPIRED 10
+
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_result;
 
@@ -43,6 +49,21 @@ CURL *curl_common_easy(void)
 		return NULL;
 	}
 	return easy;
+}
+
+enum curl_common_distrust curl_common_distrust(CURL *easy, CURLcode code)
+{
+	long verified = VERIFY_UNSPECIFIED;
+
+	if (code != CURLE_PEER_FAILED_VERIFICATION)
+		return CURL_COMMON_TRUSTED;
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verified);
+	if (verified == VERIFY_NOT_YET_VALID || verified == VERIFY_HAS_EXPIRED)
+		return CURL_COMMON_DISTRUST_TIME;
+	/* The name is compared by libcurl, when OpenSSL has found nothing wrong, and before it asks it so. */
+	if (verified == VERIFY_OK || verified == VERIFY_UNSPECIFIED)
+		return CURL_COMMON_DISTRUST_NAME;
+	return CURL_COMMON_DISTRUST;
 }
 
 CURLM *curl_common_multi(void)

@@ -18,6 +18,17 @@
  * frees it. */
 CURL *curl_common_easy(void);
 
+/* Why a server's certificate is not trusted. */
+enum curl_common_distrust {
+	CURL_COMMON_TRUSTED,  /* or it was another problem */
+	CURL_COMMON_DISTRUST, /* the CA is not known, or it is unfit in another way */
+	CURL_COMMON_DISTRUST_TIME,
+	CURL_COMMON_DISTRUST_NAME,
+};
+
+/* Of a transfer that has ended with `code`. */
+enum curl_common_distrust curl_common_distrust(CURL *easy, CURLcode code);
+
 /* The multi handle; NULL without memory. curl_multi_cleanup frees it. */
 CURLM *curl_common_multi(void);
 

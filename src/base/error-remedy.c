@@ -20,8 +20,8 @@ static const char *const remedies[ERROR_CODES] = {
 	[ERROR_HEADERS_TOO_LARGE] = "Send fewer or shorter headers.",
 	[ERROR_OUTPUT] = "See whether the disk is full (df -h) and who may write the output directory: "
 			 "aither doctor",
-	[ERROR_HEMERA_UNREACHABLE] =
-		"Check the network, the name service and BaseURL in " CONFIG_PATH_DEFAULT ": aither doctor",
+	[ERROR_HEMERA_UNREACHABLE] = "Check what the message names: the network, the name service, the "
+				     "certificate, BaseURL in " CONFIG_PATH_DEFAULT ": aither doctor",
 	[ERROR_HEMERA_AUTH_FAILED] =
 		"Have a new key issued in Hemera and store it: aither set-secret hemera-api-key",
 	[ERROR_HEMERA_FAILED] = "Hemera itself has failed. If it goes on, tell those who run it.",

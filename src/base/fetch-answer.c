@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/curl-common.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -21,7 +22,7 @@ static const struct kind {
 	{ CURLE_COULDNT_CONNECT, FETCH_UNREACHABLE, FETCH_STEP_CONNECT },
 	{ CURLE_PROXY, FETCH_UNREACHABLE, FETCH_STEP_CONNECT },
 	{ CURLE_SSL_CONNECT_ERROR, FETCH_UNREACHABLE, FETCH_STEP_TLS },
-	{ CURLE_PEER_FAILED_VERIFICATION, FETCH_REFUSED, FETCH_STEP_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, FETCH_REFUSED, FETCH_STEP_TRUST },
 	{ CURLE_SSL_CIPHER, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
@@ -69,7 +70,39 @@ enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
 
 enum fetch_step fetch_answer_step(CURL *easy, CURLcode code)
 {
+	switch (curl_common_distrust(easy, code)) {
+	case CURL_COMMON_TRUSTED:
+		break;
+	case CURL_COMMON_DISTRUST:
+		return FETCH_STEP_TRUST;
+	case CURL_COMMON_DISTRUST_TIME:
+		return FETCH_STEP_TRUST_TIME;
+	case CURL_COMMON_DISTRUST_NAME:
+		return FETCH_STEP_TRUST_NAME;
+	}
 	return kind_of(easy, code).step;
+}
+
+const char *fetch_answer_advice(enum fetch_step step, CURLcode code)
+{
+	switch (step) {
+	case FETCH_STEP_TRUST_TIME:
+		return "; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)";
+	case FETCH_STEP_TRUST_NAME:
+		return "; the configured address has to be one that the certificate is for";
+	case FETCH_STEP_TRUST:
+		return "; if its CA is your own, make it known: update-ca-certificates(8)";
+	case FETCH_STEP_TLS:
+		if (code == CURLE_SSL_CACERT_BADFILE)
+			return "; SSL_CERT_FILE has to name a file in PEM that can be read";
+		return "; at that address and port TLS 1.2 or later has to be spoken";
+	case FETCH_STEP_UNKNOWN:
+	case FETCH_STEP_NAME:
+	case FETCH_STEP_CONNECT:
+	case FETCH_STEP_ANSWER:
+		break;
+	}
+	return "";
 }
 
 void fetch_answer_fail(

@@ -19,4 +19,7 @@ void fetch_answer_read(struct fetch_result *result, CURL *easy);
 enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code);
 enum fetch_step fetch_answer_step(CURL *easy, CURLcode code);
 
+/* "; what to do about it" where the reason alone does not tell an operator, else "". */
+const char *fetch_answer_advice(enum fetch_step step, CURLcode code);
+
 #endif

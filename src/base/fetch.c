@@ -274,8 +274,8 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 {
 	struct fetch_result result = empty_result();
 	enum fetch_failure failure = fetch_answer_failure(slot->easy, code);
-	const char *reason = *slot->error_text ? slot->error_text : curl_easy_strerror(code);
 
+	result.step = fetch_answer_step(slot->easy, code);
 	if (failure == FETCH_OK) {
 		fetch_answer_read(&result, slot->easy);
 		result.body = slot->body;
@@ -284,9 +284,12 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 		fetch_answer_fail(
 			&result, failure, slot->request->url, "the answer is larger than permitted");
 	} else {
+		CLEANUP(mem_freep)
+		char *reason =
+			mem_printf("%s%s", *slot->error_text ? slot->error_text : curl_easy_strerror(code),
+				fetch_answer_advice(result.step, code));
 		fetch_answer_fail(&result, failure, slot->request->url, reason);
 	}
-	result.step = fetch_answer_step(slot->easy, code);
 	answer(release_slot(fetch, slot), &result);
 }
 

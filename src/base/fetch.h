@@ -55,17 +55,20 @@ enum fetch_failure {
 
 /* How far a request came that failed: where to look for the cause. */
 enum fetch_step {
-	FETCH_STEP_UNKNOWN, /* also of one that did not fail */
-	FETCH_STEP_NAME,    /* the host's name has no address */
-	FETCH_STEP_CONNECT, /* nobody answers at the address */
-	FETCH_STEP_TLS,     /* no TLS, or a certificate that is not trusted */
-	FETCH_STEP_ANSWER,  /* connected, but no complete answer */
+	FETCH_STEP_UNKNOWN,    /* also of one that did not fail */
+	FETCH_STEP_NAME,       /* the host's name has no address */
+	FETCH_STEP_CONNECT,    /* nobody answers at the address */
+	FETCH_STEP_TLS,        /* no TLS that both sides know, or it did not get ready */
+	FETCH_STEP_TRUST,      /* a certificate of a CA that is not known, or unfit in another way */
+	FETCH_STEP_TRUST_TIME, /* one that has expired or is not yet valid, by this machine's clock */
+	FETCH_STEP_TRUST_NAME, /* one for another host */
+	FETCH_STEP_ANSWER,     /* connected, but no complete answer */
 };
 
 struct fetch_result {
 	enum fetch_failure failure;
 	enum fetch_step step;
-	char message[256];                /* for people, about the failure; "" on FETCH_OK */
+	char message[512];                /* for people, about the failure; "" on FETCH_OK */
 	long status;                      /* HTTP status, 0 without answer */
 	char content_type[128];           /* lower case, without parameters; "" when absent */
 	long retry_after_s;               /* delta-seconds of Retry-After, -1 when absent */

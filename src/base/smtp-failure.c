@@ -66,6 +66,20 @@ static int fail_timeout(
 		server->url, failure->connected ? "complete the mail" : "answer", seconds);
 }
 
+static const char *distrust_remedy(enum curl_common_distrust distrust)
+{
+	switch (distrust) {
+	case CURL_COMMON_DISTRUST_TIME:
+		return "renew it, unless this machine's clock is wrong: timedatectl(1)";
+	case CURL_COMMON_DISTRUST_NAME:
+		return "write a name that it is for into [Notify] SMTPURL";
+	case CURL_COMMON_DISTRUST:
+	case CURL_COMMON_TRUSTED:
+		break;
+	}
+	return "let it have one of a known CA, or make a CA of your own known: update-ca-certificates(8)";
+}
+
 static int fail_encryption(
 	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
 {
@@ -86,9 +100,8 @@ static int fail_encryption(
 				 : "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] "
 				   "SMTPURL");
 	return error_fail(err, ERROR_NOTIFY_FAILED, -EKEYREJECTED,
-		"mail server %s has a certificate that is not trusted: %s; let it have a valid one for the "
-		"name in [Notify] SMTPURL, or make a CA of your own known: update-ca-certificates(8)",
-		server->url, failure->reason);
+		"mail server %s has a certificate that is not trusted: %s; %s", server->url, failure->reason,
+		distrust_remedy(failure->distrust));
 }
 
 static int fail_login(const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)

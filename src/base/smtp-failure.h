@@ -10,13 +10,16 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "base/curl-common.h"
+
 struct error;
 struct smtp_dialog;
 struct smtp_server;
 
 struct smtp_failure {
-	CURLcode code;      /* not CURLE_OK */
-	bool connected;     /* somebody has answered at the address */
+	CURLcode code;  /* not CURLE_OK */
+	bool connected; /* somebody has answered at the address */
+	enum curl_common_distrust distrust;
 	const char *reason; /* libcurl's */
 	const struct smtp_dialog *dialog;
 };

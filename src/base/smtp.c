@@ -200,6 +200,7 @@ static int run(struct session *session, struct error *err)
 	curl_easy_getinfo(session->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	const struct smtp_failure failure = { .code = code,
 		.connected = connected_us > 0,
+		.distrust = curl_common_distrust(session->easy, code),
 		.dialog = &session->dialog,
 		.reason = *session->error_text ? session->error_text : curl_easy_strerror(code) };
 	return smtp_failure_describe(&failure, session->server, err);

@@ -36,6 +36,12 @@ static enum hemera_probe_end probe_end_of_failure(enum fetch_step step)
 		return HEMERA_PROBE_NO_CONNECTION;
 	case FETCH_STEP_TLS:
 		return HEMERA_PROBE_NO_TLS;
+	case FETCH_STEP_TRUST:
+		return HEMERA_PROBE_NO_TRUST;
+	case FETCH_STEP_TRUST_TIME:
+		return HEMERA_PROBE_WRONG_TIME;
+	case FETCH_STEP_TRUST_NAME:
+		return HEMERA_PROBE_WRONG_NAME;
 	case FETCH_STEP_UNKNOWN:
 	case FETCH_STEP_ANSWER:
 		break;

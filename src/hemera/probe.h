@@ -24,7 +24,10 @@ enum hemera_probe_end {
 	HEMERA_PROBE_OK,
 	HEMERA_PROBE_NO_ADDRESS,    /* the name is not known */
 	HEMERA_PROBE_NO_CONNECTION, /* refused, or nobody there */
-	HEMERA_PROBE_NO_TLS,        /* no TLS, or the certificate is not trusted */
+	HEMERA_PROBE_NO_TLS,        /* no TLS that both sides know */
+	HEMERA_PROBE_NO_TRUST,      /* a certificate of a CA that is not known */
+	HEMERA_PROBE_WRONG_TIME,    /* one that has expired or is not yet valid: by this machine's clock */
+	HEMERA_PROBE_WRONG_NAME,    /* one for another host */
 	HEMERA_PROBE_NO_ANSWER,     /* connected, then nothing, not in time, or too much */
 	HEMERA_PROBE_KEY_REFUSED,   /* 401, or Hemera's own 403 */
 	HEMERA_PROBE_NOT_HEMERA,    /* answers in HTML, redirects, knows no such path */

@@ -12,6 +12,7 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* more than any network's delay; TLS and rate limits begin to suffer later */
+#define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
 
 /* NULL: there is nothing to do here but to wait. Owned. */
 static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
@@ -22,15 +23,19 @@ static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 			"resolvectl query \"$(echo %s | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG,
 			origin);
 	case HEMERA_PROBE_NO_CONNECTION:
+	case HEMERA_PROBE_NO_TLS:
 	case HEMERA_PROBE_NO_ANSWER:
 		return mem_printf("curl -sS --head %s\n" CHECK_EDIT_CONFIG, origin);
-	case HEMERA_PROBE_NO_TLS:
+	case HEMERA_PROBE_WRONG_TIME:
+		return mem_printf(SET_CLOCK "\ncurl -sS --head %s", origin);
+	case HEMERA_PROBE_NO_TRUST:
 		return mem_printf("curl -sS --head %s\n"
 				  "cp YOUR-CA.crt /usr/local/share/ca-certificates/\n"
 				  "update-ca-certificates\n" CHECK_RESTART_WORKER,
 			origin);
 	case HEMERA_PROBE_KEY_REFUSED:
 		return mem_strdup("aither set-secret hemera-api-key");
+	case HEMERA_PROBE_WRONG_NAME:
 	case HEMERA_PROBE_NOT_HEMERA:
 		return mem_strdup(CHECK_EDIT_CONFIG);
 	case HEMERA_PROBE_OK:
@@ -51,7 +56,13 @@ static const char *hemera_summary(enum hemera_probe_end end)
 	case HEMERA_PROBE_NO_CONNECTION:
 		return "no connection";
 	case HEMERA_PROBE_NO_TLS:
-		return "no trusted TLS connection";
+		return "no TLS connection";
+	case HEMERA_PROBE_NO_TRUST:
+		return "the certificate is not trusted";
+	case HEMERA_PROBE_WRONG_TIME:
+		return "the certificate is not valid now";
+	case HEMERA_PROBE_WRONG_NAME:
+		return "the certificate is for another host";
 	case HEMERA_PROBE_NO_ANSWER:
 		return "connected, but no answer";
 	case HEMERA_PROBE_KEY_REFUSED:
@@ -87,7 +98,7 @@ static void clock_add(struct json *checks, const struct hemera_probe *probe)
 	if (!probe->has_clock)
 		check_add(checks, "clock", CHECK_SKIPPED, NULL, "Hemera's time is not known");
 	else if (llabs(ahead_s) > CLOCK_TOLERANCE_S)
-		check_add(checks, "clock", CHECK_WARNING, "timedatectl set-ntp true\ntimedatectl",
+		check_add(checks, "clock", CHECK_WARNING, SET_CLOCK,
 			"this machine's clock is %" PRId64 " s %s Hemera's", (int64_t)llabs(ahead_s),
 			ahead_s > 0 ? "ahead of" : "behind");
 	else

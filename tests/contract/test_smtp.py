@@ -194,12 +194,13 @@ class Faults(SmtpTest):
                 tls, ("STARTTLS", "454 4.7.0 not now"), host=REMOTE),
             Row("drops at STARTTLS", "EHOSTUNREACH", "closed the connection unexpectedly: ", tls, ("STARTTLS", DROP)),
             Row("certificate of another name", "EKEYREJECTED", "has a certificate that is not trusted: SSL: no "
-                "alternative certificate subject name matches target host name '0.0.0.0'; ", {"tls": other},
-                host=REMOTE),
+                "alternative certificate subject name matches target host name '0.0.0.0'; write a name that it is for "
+                "into [Notify] SMTPURL", {"tls": other}, host=REMOTE),
             Row("certificate of another name, smtps", "EKEYREJECTED", "has a certificate that is not trusted: SSL: no ",
                 {"tls": other, "implicit": True}, host=REMOTE, scheme="smtps"),
             Row("expired certificate", "EKEYREJECTED", "has a certificate that is not trusted: SSL certificate "
-                "problem: certificate has expired; ", {"tls": expired}, host=REMOTE),
+                "problem: certificate has expired; renew it, unless this machine's clock is wrong: timedatectl(1)",
+                {"tls": expired}, host=REMOTE),
             Row("wrong password", "EACCES", "does not accept the user or the password: 535 5.7.8 Authentication "
                 "credentials invalid; check [Notify] SMTPUser, and run `aither set-secret smtp-password`",
                 {"tls": self.tls, "users": {USER: "another"}}, host=REMOTE),

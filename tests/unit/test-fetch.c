@@ -306,8 +306,8 @@ static void a_certificate_that_nobody_trusts_is_refused(void **state)
 	CLEANUP(outcome_done) struct outcome outcome = get_url(url);
 	peer_stop();
 	assert_int_equal(outcome.result.failure, FETCH_REFUSED);
-	assert_int_equal(outcome.result.step, FETCH_STEP_TLS);
-	assert_non_null(strstr(outcome.result.message, "certificate"));
+	assert_int_equal(outcome.result.step, FETCH_STEP_TRUST);
+	assert_non_null(strstr(outcome.result.message, "update-ca-certificates(8)"));
 	assert_int_equal(peer_requests(), 0);
 }
 

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Hemera's certificate and its TLS: whom the worker refuses, what it says then, and that the key never goes there."""
+import json
+import ssl
+import tempfile
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clock import DAY, YEAR, Clock
+from stack import Stack
+from stub.certificates import WEAK_KEY, Authority
+from stub.client import Stub
+from stub.tls_front import CUT, HANG, PLAIN, Fault, TlsFront
+
+NOBODY = "DNS:other.example.org"
+
+
+@dataclass
+class Row:
+    """A server that is refused: what is said about it, and what `aither doctor` advises."""
+    name: str
+    context: ssl.SSLContext | Fault
+    sentence: str  # a regular expression for what follows the URL
+    summary: str   # of the doctor
+    remedy: str    # a part of it; "": the doctor is not asked, who is more patient
+
+
+TIME = r"; it has to be renewed there, unless this machine's clock is wrong: timedatectl\(1\)"
+NAME = "; the configured address has to be one that the certificate is for"
+CA = r"; if its CA is your own, make it known: update-ca-certificates\(8\)"
+TLS = "; at that address and port TLS 1.2 or later has to be spoken"
+
+
+def old(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The same with TLS 1.1 at most."""
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+class TlsTest(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = tempfile.TemporaryDirectory(prefix="aither-")
+        cls.addClassCleanup(directory.cleanup)
+        other = Path(directory.name) / "other"
+        other.mkdir()
+        cls.clock = Clock()
+        cls.addClassCleanup(cls.clock.close)
+        cls.ca = Authority(Path(directory.name))
+        cls.other_ca = Authority(other)
+        cls.good = cls.ca.context(days=30)
+        cls.expired = cls.ca.context(days=-1)
+        cls.clock.set(10 * DAY)
+        cls.future = cls.ca.context(environment=cls.clock.environment)
+        cls.clock.set(0)
+
+    def setUp(self) -> None:
+        self.clock.set(0)
+        self.hemera = Stub("--courses", "3", "--participants", "2", "--no-limit")
+        self.addCleanup(self.hemera.stop)
+        self.stack = Stack(self.hemera, "", self.clock.environment | {"SSL_CERT_FILE": str(self.ca.file)})
+        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
+
+    def front(self, context: ssl.SSLContext | Fault) -> TlsFront:
+        front = TlsFront(self.hemera.port, context)
+        self.addCleanup(front.close)
+        return front
+
+    def start_worker(self, base_url: str, more: str = "") -> None:
+        self.stack.write_config(f"[Hemera]\nBaseURL={base_url}\nConnectTimeoutSec=1\nMaxRetries=1\n{more}")
+        self.stack.start_worker()
+
+    def doctor(self, name: str) -> dict[str, Any]:
+        checks = json.loads(self.stack.cli("doctor", "--json").stdout)["data"]["checks"]
+        return next(c for c in checks if c["name"] == name)
+
+    def status(self) -> Any:
+        return self.stack.request("GET", "/api/sync/status", over_unix_socket=True).data
+
+    def assert_refused(self, row: Row, front: TlsFront) -> None:
+        """By a sync, its report, the journal and the doctor; and the server has seen nothing but handshakes."""
+        assert self.stack.worker
+        sync = self.stack.cli("sync")
+        self.assertEqual(sync.returncode, 1, sync.stderr)
+        report = self.status()
+        error, = report["errors"]
+        self.assertEqual((report["status"], error["entity"], error["code"]), ("failed", "hemera", "HEMERA_UNREACHABLE"))
+        sentence = rf"Hemera cannot be reached( safely)?: {front.url}/api/service/courses: {row.sentence}$"
+        self.assertRegex(error["message"], sentence)
+        self.assertIn(error["message"], sync.stderr)
+        self.stack.worker.wait_for_line(sentence)
+        if row.remedy:
+            check = self.doctor("hemera")
+            self.assertEqual(check["status"], "failed", check)
+            self.assertRegex(check["message"], f"^{front.url}: {row.summary}: {row.sentence}$")
+            self.assertIn(row.remedy, check["remedy"])
+        self.assertGreater(front.connections, 0)
+        self.assertNotIn(self.hemera.key.encode(), b"".join(front.requests))
+        self.assertEqual(self.hemera.requests(), [])
+
+
+class Refused(TlsTest):
+    def rows(self) -> list[Row]:
+        issuer, cacert = "SSL certificate problem: ", "update-ca-certificates"
+        return [
+            Row("expired", self.expired, f"{issuer}certificate has expired{TIME}", "the certificate is not valid now",
+                "timedatectl set-ntp true"),
+            Row("not yet valid", self.future, f"{issuer}certificate is not yet valid{TIME}",
+                "the certificate is not valid now", "timedatectl set-ntp true"),
+            Row("another host", self.ca.context(name=NOBODY), "SSL: no alternative certificate subject name matches "
+                f"target host name 'localhost'{NAME}", "the certificate is for another host",
+                "/aither.conf"),
+            Row("no name at all", self.ca.context(name="email:a@example.org"),
+                f"SSL: .* 'localhost'{NAME}", "the certificate is for another host", "/aither.conf"),
+            Row("self-signed", self.ca.self_signed(), f"{issuer}self-signed certificate{CA}",
+                "the certificate is not trusted", cacert),
+            Row("unknown CA", self.other_ca.context(), f"{issuer}unable to get local issuer certificate{CA}",
+                "the certificate is not trusted", cacert),
+            Row("CA in the chain, but unknown", self.other_ca.context(shows_ca=True),
+                f"{issuer}self-signed certificate in certificate chain{CA}", "the certificate is not trusted", cacert),
+            Row("a short key", self.ca.context(key=WEAK_KEY), f"{issuer}EE certificate key too weak{CA}",
+                "the certificate is not trusted", cacert),
+            Row("TLS 1.1 at most", old(self.ca.context()), f".*{TLS}", "no TLS connection", "curl -sS --head"),
+            Row("plain HTTP", PLAIN, f".*wrong version number{TLS}", "no TLS connection", "curl -sS --head"),
+            Row("hangs", HANG, f"SSL connection timeout{TLS}", "", ""),
+            Row("cut", CUT, f".*{TLS}", "no TLS connection", "curl -sS --head"),
+        ]
+
+    def test_each_server_that_is_not_hemera_is_refused_and_the_operator_told_why(self) -> None:
+        front = self.front(self.good)
+        self.start_worker(front.url)
+        for row in self.rows():
+            with self.subTest(row.name):
+                front.context = row.context
+                front.connections = 0
+                front.requests.clear()
+                self.assert_refused(row, front)
+        # None of them leaves anything behind.
+        front.context = self.good
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        self.assertEqual(self.status()["consecutiveFailures"], 0)
+
+    def test_a_file_of_cas_that_cannot_be_read_is_named(self) -> None:
+        self.stack.environment["SSL_CERT_FILE"] = "/nonexistent/ca.pem"
+        front = self.front(self.good)
+        self.start_worker(front.url)
+        row = Row("", self.good, "error setting certificate file: /nonexistent/ca.pem; SSL_CERT_FILE has to name a "
+                  "file in PEM that can be read", "no TLS connection", "curl")
+        self.assert_refused(row, front)
+
+
+class Change(TlsTest):
+    """What the worker has seen of a server before does not make it trust it now."""
+
+    def sync(self) -> tuple[int, str]:
+        """Exit code and the first error."""
+        code = self.stack.cli("sync").returncode
+        return code, "".join(e["message"] for e in self.status()["errors"][:1])
+
+    def test_a_certificate_that_expires_between_two_syncs(self) -> None:
+        front = self.front(self.good)
+        self.start_worker(front.url)
+        self.assertEqual(self.sync(), (0, ""))
+        for number in range(2):
+            front.context = self.expired
+            code, message = self.sync()
+            self.assertEqual(code, 1)
+            self.assertIn("certificate has expired", message)
+            self.assertEqual(self.status()["consecutiveFailures"], 1)
+            front.context = self.good
+            self.assertEqual(self.sync(), (0, ""))
+
+    def test_a_clock_that_is_wrong_makes_good_certificates_bad_until_it_is_set(self) -> None:
+        front = self.front(self.good)
+        self.start_worker(front.url)
+        for ahead_s, wrong in ((0, ""), (YEAR, "certificate has expired"), (-YEAR, "certificate is not yet valid"),
+                               (0, "")):
+            with self.subTest(ahead_s):
+                self.clock.set(ahead_s)
+                code, message = self.sync()
+                self.assertEqual(code, 1 if wrong else 0)
+                self.assertIn(wrong, message)
+                self.assertEqual("timedatectl" in message, bool(wrong))
+
+    def test_a_certificate_that_is_valid_only_by_a_wrong_clock(self) -> None:
+        front = self.front(self.future)
+        self.start_worker(front.url)
+        self.assertEqual(self.sync()[0], 1)
+        self.clock.set(10 * DAY + 3600)
+        self.assertEqual(self.sync(), (0, ""))
+
+
+class Elsewhere(TlsTest):
+    """The key goes to the origins that are configured."""
+
+    def test_no_redirect_is_followed(self) -> None:
+        front, other = self.front(self.good), self.front(self.good)
+        self.start_worker(front.url, f"FallbackURL={other.url}\n")
+        for status in (301, 302, 303, 307, 308):
+            with self.subTest(status):
+                self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "status", "status": status,
+                                            "headers": {"location": f"{other.url}/api/service/courses"}})
+                self.assertEqual(self.stack.cli("sync").returncode, 1)
+                self.assertIn("redirects are not followed", self.status()["errors"][0]["message"])
+                self.assertEqual(other.connections, 0)
+
+    def test_the_second_origin_serves_while_the_first_is_refused(self) -> None:
+        refused, fallback = self.front(self.expired), self.front(self.good)
+        self.start_worker(refused.url, f"FallbackURL={fallback.url}\n")
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        self.assertEqual(refused.requests, [])
+        fallback.context = self.ca.context(name=NOBODY)
+        self.assertEqual(self.stack.cli("sync").returncode, 1)
+        self.assertRegex(self.status()["errors"][0]["message"],
+                         rf"^neither BaseURL \({refused.url}\) nor FallbackURL works: "
+                         rf".*{fallback.url}.*'localhost'{NAME}$")
+
+
+if __name__ == "__main__":
+    unittest.main()
