@@ -54,6 +54,12 @@ static int fail_timeout(
 	unsigned seconds = (server->timeout_ms + 999) / 1000;
 	bool is_plain = strncmp(server->url, "smtp:", 5) == 0;
 
+	if (!failure->named)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
+			"mail server %s: the name service did not answer within %u s; check [Notify] "
+			"SMTPURL, "
+			"and the name service of this machine",
+			server->url, seconds);
 	/* A server that expects TLS at once waits for us, as we wait for its greeting. */
 	if (failure->connected && failure->dialog->stage == SMTP_GREETING && is_plain)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,

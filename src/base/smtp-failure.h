@@ -18,6 +18,7 @@ struct smtp_server;
 
 struct smtp_failure {
 	CURLcode code;  /* not CURLE_OK */
+	bool named;     /* the host has an address */
 	bool connected; /* somebody has answered at the address */
 	enum curl_common_distrust distrust;
 	const char *reason; /* libcurl's */

@@ -192,13 +192,15 @@ static CURLcode drive(struct session *session)
 
 static int run(struct session *session, struct error *err)
 {
-	curl_off_t connected_us = 0;
+	curl_off_t named_us = 0, connected_us = 0;
 	CURLcode code = drive(session);
 
 	if (code == CURLE_OK)
 		return 0;
+	curl_easy_getinfo(session->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
 	curl_easy_getinfo(session->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	const struct smtp_failure failure = { .code = code,
+		.named = named_us > 0,
 		.connected = connected_us > 0,
 		.distrust = curl_common_distrust(session->easy, code),
 		.dialog = &session->dialog,

@@ -33,7 +33,10 @@ class TlsFront:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes up whoever accepts
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes up whoever accepts
+        except OSError:
+            pass  # closed already
         self._listener.close()
         for connection in list(self._open):
             self._end(connection)
