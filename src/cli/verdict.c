@@ -81,9 +81,16 @@ static void judge_running(struct verdict *verdict, const struct json *report)
 static void judge_ended(struct verdict *verdict, const struct json *report, int64_t now_ms)
 {
 	const char *status = json_string(json_get(report, "status")) ?: "";
-	CLEANUP(mem_freep) char *ago = words_span(age_of(report, "endTime", now_ms) / 1000);
+	int64_t age_ms = age_of(report, "endTime", now_ms);
+	bool is_to_come = age_ms < -VERDICT_STALE_MS;
+	CLEANUP(mem_freep) char *ago = words_span((is_to_come ? -age_ms : age_ms) / 1000);
 
-	if (strcmp(status, "failed") == 0) {
+	if (is_to_come) {
+		set(verdict, COMMAND_FAILED,
+			mem_printf("the last sync ended %s in the future: the clock has been set back since; "
+				   "run one now: aither sync",
+				ago));
+	} else if (strcmp(status, "failed") == 0) {
 		set(verdict, COMMAND_FAILED, mem_printf("the last sync failed %s ago", ago));
 	} else if (strcmp(status, "partial") == 0) {
 		CLEANUP(mem_freep)
@@ -92,7 +99,7 @@ static void judge_ended(struct verdict *verdict, const struct json *report, int6
 
 		set(verdict, COMMAND_PARTIAL,
 			mem_printf("the last sync succeeded %s ago, but with %s", ago, problems));
-	} else if (age_of(report, "endTime", now_ms) > VERDICT_STALE_MS) {
+	} else if (age_ms > VERDICT_STALE_MS) {
 		set(verdict, COMMAND_FAILED, mem_printf("no sync has run for %s", ago));
 	} else {
 		set(verdict, COMMAND_DONE, mem_printf("the last sync succeeded %s ago", ago));

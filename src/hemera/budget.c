@@ -3,7 +3,7 @@
 
 #include <limits.h>
 
-#define RESET_SLACK_MS 1000    /* X-RateLimit-Reset is rounded up to whole seconds */
+#define RESET_SLACK_S 1        /* X-RateLimit-Reset is rounded up to whole seconds */
 #define RETRY_AFTER_MAX_S 3600 /* Hemera says 1 to 60 */
 
 void budget_init(struct budget *budget, unsigned requests_per_minute)
@@ -66,16 +66,15 @@ uint64_t budget_ready_at(const struct budget *budget, bool reserve, uint64_t now
  * A Reset that cannot be (clocks that differ) leaves the estimate as it is. */
 static bool budget_place(struct budget *budget, int64_t reset_s, uint64_t now_mono_ms, int64_t now_unix_ms)
 {
-	int64_t now_s = now_unix_ms / 1000, until_ms;
+	const int64_t now_s = now_unix_ms / 1000, window_s = BUDGET_WINDOW_MS / 1000;
+	int64_t until_ms;
 	uint64_t end;
 
-	if (reset_s < now_s - BUDGET_WINDOW_MS || reset_s > now_s + BUDGET_WINDOW_MS)
+	if (reset_s < now_s - window_s || reset_s > now_s + window_s + RESET_SLACK_S)
 		return true;
 	until_ms = reset_s * 1000 - now_unix_ms;
 	if (until_ms <= 0)
 		return false;
-	if (until_ms > BUDGET_WINDOW_MS + RESET_SLACK_MS)
-		return true;
 	/* A window that is open now ends within its length, whatever the rounding: so the first answers of a
 	 * window place its end better than later ones, and each says at most too late a time. */
 	end = now_mono_ms + (uint64_t)(until_ms < BUDGET_WINDOW_MS ? until_ms : BUDGET_WINDOW_MS);

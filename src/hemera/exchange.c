@@ -2,6 +2,7 @@
 #include "hemera/exchange.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "hemera/retry.h"
 #include "hemera/run.h"
 
+#define CLOCKS_DIFFER_MS 2000 /* a second is the rounding of Date, and an answer is under way for a while */
 #define WINDOW_MARGIN_MS 5000 /* a window that reopens later than this before the deadline is of no use */
 
 static bool exchange_is_cancelled(const struct hemera *client)
@@ -27,6 +29,15 @@ unsigned exchange_retry_after_s(const struct hemera *client)
 	uint64_t ready = budget_ready_at(client->options.budget, !client->options.use_reserve, now);
 
 	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
+}
+
+/* Hemera counts its window by its own clock, which its answer tells to the second. Ours is finer, and used
+ * unless it is wrong. */
+static int64_t exchange_now_ms(const struct fetch_result *result)
+{
+	int64_t now_ms = time_now_ms(), theirs_ms = result->date_s * 1000;
+
+	return result->date_s && llabs(now_ms - theirs_ms) > CLOCKS_DIFFER_MS ? theirs_ms : now_ms;
 }
 
 static void exchange_fill(struct run *run);
@@ -45,7 +56,7 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	hemera_figures_add(client->options.figures, result->failure, result->status,
 		time_mono_ms() - attempt->sent_mono_ms);
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
-		time_mono_ms(), time_now_ms());
+		time_mono_ms(), exchange_now_ms(result));
 	reply_read(result, run->exchange->body_max, &reply, &problem);
 	if (reply.verdict == REPLY_LIMITED)
 		budget_refused(budget, result->retry_after_s, time_mono_ms());

@@ -29,10 +29,7 @@
 #include "http/server.h"
 
 #define SERVER_RESERVED_FDS 128 /* 64 calls to the worker, journal, event loop, files */
-/* The library's own timer runs on the wall clock, which may jump. So it is set beyond any jump, and
- * connections are ended by the sweep. */
-#define SERVER_LIBRARY_TIMEOUT_MS (366ull * 24 * 3600 * 1000)
-#define SERVER_SWEEP_MS 1000 /* how exactly deadlines are kept */
+#define SERVER_SWEEP_MS 1000    /* how exactly deadlines are kept */
 #define SERVER_DRAIN_SWEEP_MS 100
 #define SERVER_DRAIN_GRACE_MS 1000  /* for clients that are about to use their idle connection */
 #define SERVER_PRESSED_IDLE_MS 1000 /* while others wait for a free connection, an idle one lives so long */

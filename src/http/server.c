@@ -39,7 +39,6 @@ static void configure(struct server *server)
 	h2o_config_init(&server->config);
 	server->config.server_name = h2o_iovec_init(H2O_STRLIT("aither"));
 	server->config.max_request_entity_size = SERVER_BODY_MAX;
-	server->config.http1.req_timeout = SERVER_LIBRARY_TIMEOUT_MS;
 	server->config.http1.upgrade_to_http2 = 0; /* neither by prior knowledge nor by Upgrade: h2c */
 
 	/* Without any path of its own, this host sends everything to its fallback. */
@@ -49,6 +48,15 @@ static void configure(struct server *server)
 	handler->on_req = call_on_request;
 	h2o_filter_t *filter = h2o_create_filter(&host->fallback_path, sizeof(*filter));
 	filter->on_setup_ostream = call_on_setup_ostream;
+}
+
+/* The library's own limit of a request runs on the wall clock, which may jump by any time: at one that is too
+ * long, too, since it is taken off the time that it is now. Out of the loop's list nobody looks at it;
+ * connections are ended by the sweep. */
+static void disarm_library(h2o_timeout_t *limit)
+{
+	h2o_linklist_unlink(&limit->_link);
+	h2o_linklist_init_anchor(&limit->_link); /* the library unlinks it when the context is disposed of */
 }
 
 int server_new(struct server **ret_server, const struct server_options *options, struct error *err)
@@ -67,6 +75,7 @@ int server_new(struct server **ret_server, const struct server_options *options,
 	LIST_INIT(&server->connections);
 	configure(server);
 	h2o_context_init(&server->context, server->loop, &server->config);
+	disarm_library(&server->context.http1.req_timeout);
 	server->accept = (h2o_accept_ctx_t){ .ctx = &server->context, .hosts = server->config.hosts };
 	server->sweep = server_timer(server, connections_sweep, server);
 	*ret_server = server;

@@ -78,9 +78,17 @@ void health_answer_alive(struct http_response *response)
 	answer(response, true, NULL);
 }
 
+/* Also when it was by a clock that was ahead, but not by more than that: such a time says nothing. */
 static bool is_recent(int64_t unix_ms)
 {
-	return time_now_ms() - unix_ms < HEALTH_AGE_MAX_MS;
+	return llabs(time_now_ms() - unix_ms) < HEALTH_AGE_MAX_MS;
+}
+
+static const char *why_not_ready(int64_t last_success_ms)
+{
+	if (last_success_ms > time_now_ms())
+		return "the last successful sync is in the future: the clock has been set back since";
+	return "the last successful sync is older than two days";
 }
 
 static void answer_monitors(struct health *health, struct error *err)
@@ -94,7 +102,7 @@ static void answer_monitors(struct health *health, struct error *err)
 			envelope_error(&response, http_pending_request_id(monitor->pending), err, NULL);
 		else
 			answer(&response, is_recent(health->last_success_ms),
-				"the last successful sync is older than two days");
+				why_not_ready(health->last_success_ms));
 		http_complete(monitor->pending, &response);
 		free(monitor);
 	}

@@ -96,10 +96,21 @@ static bool is_fresh(const struct live *live)
 	return live->look_ms != 0 && time_mono_ms() - live->look_mono_ms < live->options.ttl_ms;
 }
 
+/* A look that is still to come was by a clock that has been set back since; how old it is, the other one
+ * knows. */
+static void heed_clock(struct live *live)
+{
+	int64_t now = time_now_ms();
+
+	if (live->look_ms > now)
+		live->look_ms = now - (int64_t)(time_mono_ms() - live->look_mono_ms);
+}
+
 static bool look_at_site(struct live *live, enum web_language language)
 {
 	int64_t changed_ms;
 
+	heed_clock(live);
 	if (!site_look(live->options.site, language, &changed_ms))
 		return false;
 	/* A file from the future, for the clock was set back, says nothing of its age. */

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The names of Hemera, the mail server and Rollbar: servers of names that fail, are slow, or change their mind, in a
 network of its own."""
-# ruff: noqa: E402
 import private
 
 private.enter()

@@ -135,7 +135,8 @@ static void requests_under_way_are_taken_off(void **state)
 
 static void a_clock_that_differs_does_no_harm(void **state)
 {
-	static const int64_t resets[] = { WALL_S + 500, WALL_S + 86400, INT64_MAX, 0 };
+	static const int64_t resets[] = { WALL_S + 62, WALL_S + 500, WALL_S + 86400, INT64_MAX, WALL_S - 61,
+		WALL_S - 500, WALL_S - 86400, 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(resets) / sizeof(resets[0]); i++) {

@@ -68,6 +68,18 @@ static void a_success_two_days_ago_is_too_old(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 2);
 }
 
+static void a_success_that_is_to_come_counts_if_it_is_near(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "old", 3 * DAY_S);
+	atomic_store(&worker.success_age_s, -2 * DAY_S - 60);
+	place_start(place);
+	assert_answer(place, ask_ready(place), "HTTP/1.1 503 ", "in the future: the clock has been set back");
+	atomic_store(&worker.success_age_s, -60);
+	assert_answer(place, ask_ready(place), "HTTP/1.1 200 ", "{\"status\":\"pass\"}");
+}
+
 static void a_worker_that_cannot_be_reached_is_said_with_when_to_come_again(void **state)
 {
 	struct place *place = *state;
@@ -124,6 +136,8 @@ int main(void)
 			a_success_that_changed_nothing_counts_and_is_remembered, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_success_two_days_ago_is_too_old, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_success_that_is_to_come_counts_if_it_is_near, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_worker_that_cannot_be_reached_is_said_with_when_to_come_again, place_setup,
 			place_teardown),
