@@ -199,30 +199,21 @@ class Limits(ClockTest):
     def test_a_visitor_who_waits(self) -> None:
         self.sync()
         self.hemera.scenario(fault={"path": LIST, "kind": "hang", "seconds": PATIENCE_S, "count": -1})
-        for ahead_s in (YEAR, -YEAR):
-            with self.subTest(ahead_s):
-                self.clock.set(0)
-                web = self.stack.web
-                assert web
-                self.assertEqual(web.stop(), 0)  # it would not ask again so soon
-                self.stack.start_web()
-                page, seconds = self.during(self.stack.get, "/", ahead_s=ahead_s)
-                self.assertEqual(page.status, 200)
-                self.assertTrue(0.9 < seconds < 1 + SLACK_S, seconds)
+        page, seconds = self.during(self.stack.get, "/", ahead_s=-HOUR)
+        self.assertEqual(page.status, 200)
+        self.assertTrue(0.9 < seconds < 1 + SLACK_S, seconds)
 
     def test_an_idle_worker(self) -> None:
-        for ahead_s in (YEAR, -YEAR):
-            with self.subTest(ahead_s), socket.socket(socket.AF_UNIX) as listener:
-                self.clock.set(0)
-                self.stack.socket.unlink(missing_ok=True)
-                listener.bind(str(self.stack.socket))
-                listener.listen()
-                worker = Activated("aither-worker", self.stack, listener)
-                self.assertEqual(self.stack.request("GET", "/api/sync/status", over_unix_socket=True).status, 404)
-                before = time.monotonic()
-                self.clock.set(ahead_s)
-                self.assertEqual(worker.process.wait(PATIENCE_S), 0)
-                self.assertTrue(0.9 < time.monotonic() - before < 2 + SLACK_S)
+        with socket.socket(socket.AF_UNIX) as listener:
+            self.stack.socket.unlink()
+            listener.bind(str(self.stack.socket))
+            listener.listen()
+            worker = Activated("aither-worker", self.stack, listener)
+            self.assertEqual(self.stack.request("GET", "/api/sync/status", over_unix_socket=True).status, 404)
+            before = time.monotonic()
+            self.clock.set(YEAR)
+            self.assertEqual(worker.process.wait(PATIENCE_S), 0)
+            self.assertTrue(0.9 < time.monotonic() - before < 2 + SLACK_S)
 
 
 class RateLimit(ClockTest):
@@ -232,12 +223,10 @@ class RateLimit(ClockTest):
     lines = "[Sync]\nTimeLimitSec=30\n"
 
     def test_a_window_opens_when_hemera_says_so_whatever_the_clock_says(self) -> None:
-        for ahead_s in (YEAR, -HOUR):
-            with self.subTest(ahead_s):
-                self.clock.set(ahead_s)
-                before = time.monotonic()
-                self.assertEqual(self.sync()["coursesDeferred"], 0)
-                self.assertLess(time.monotonic() - before, 2 * 2 + SLACK_S)
+        self.clock.set(-HOUR)
+        before = time.monotonic()
+        self.assertEqual(self.sync()["coursesDeferred"], 0)
+        self.assertLess(time.monotonic() - before, 2 * 2 + SLACK_S)
         self.assertNotIn(429, [r["status"] for r in self.hemera.requests()])
 
     def test_what_others_have_used_is_seen_by_every_clock(self) -> None:

@@ -210,6 +210,16 @@ class Elsewhere(TlsTest):
                 self.assertIn("redirects are not followed", self.status()["errors"][0]["message"])
                 self.assertEqual(other.connections, 0)
 
+    def test_rollbar_is_refused_likewise(self) -> None:
+        front, rollbar = self.front(self.good), self.front(self.expired)
+        self.stack.environment["ROLLBAR_SERVER_TOKEN"] = "rollbar-token-0123456789"
+        self.start_worker(front.url, f"[Rollbar]\nEnabled=yes\nLevel=info\nEndpoint={rollbar.url}/api/1/item/\n")
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        assert self.stack.worker
+        self.stack.worker.wait_for_line("item for Rollbar lost: Rollbar cannot be reached: "
+                                        rf"{rollbar.url}/api/1/item/: SSL .* has expired{TIME}$")
+        self.assertEqual(rollbar.requests, [])
+
     def test_the_second_origin_serves_while_the_first_is_refused(self) -> None:
         refused, fallback = self.front(self.expired), self.front(self.good)
         self.start_worker(refused.url, f"FallbackURL={fallback.url}\n")

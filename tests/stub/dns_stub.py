@@ -5,7 +5,8 @@
     dns.names["hemera.test"] = ["127.0.0.1", "::1"]     addresses, also none
     dns.names["hemera.test"] = NXDOMAIN                 or SERVFAIL, or SILENT: never an answer
     dns.delay_s = 3.0                                   from now on each answer comes so late
-    dns.wait_for_question()                             the next one, whatever it is about
+    dns.wait_for_question()                             the next name that is asked for
+    dns.forget_questions()                              what were the names so far
     dns.close()
 
 What is not in `names` does not exist.
@@ -46,9 +47,11 @@ class DnsStub:
     def wait_for_question(self) -> str:
         return self._questions.get(timeout=PATIENCE_S)
 
-    def forget_questions(self) -> None:
+    def forget_questions(self) -> list[str]:
+        names = []
         while not self._questions.empty():
-            self._questions.get()
+            names.append(self._questions.get())
+        return names
 
     def _serve(self) -> None:
         while True:
