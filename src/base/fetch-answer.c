@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+#define DATE_S_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+
 /* What is not listed counts as lost inside the answer: trying again is cheap and limited. */
 static const struct kind {
 	CURLcode code;
@@ -150,13 +152,13 @@ static void read_content_type(CURL *easy, char *ret_type, size_t size)
 	ret_type[length] = '\0';
 }
 
-/* 0: absent, or none of the forms of RFC 9110. */
+/* 0: absent, or none of the forms of RFC 9110, which have four digits for the year. */
 static int64_t get_date(CURL *easy)
 {
 	const char *value = get_header(easy, "Date");
 	time_t date = value ? curl_getdate(value, NULL) : -1;
 
-	return date > 0 ? date : 0;
+	return date > 0 && date <= DATE_S_MAX ? date : 0;
 }
 
 void fetch_answer_read(struct fetch_result *result, CURL *easy)

@@ -229,6 +229,14 @@ class RateLimit(ClockTest):
         self.assertLess(time.monotonic() - before, 2 * 2 + SLACK_S)
         self.assertNotIn(429, [r["status"] for r in self.hemera.requests()])
 
+    def test_a_429_is_waited_out_for_as_long_as_it_says(self) -> None:
+        self.hemera.scenario(window=2, limit=100)
+        self.hemera.scenario(used=100)
+        reply, seconds = self.during(self.stack.post, "/api/sync", ahead_s=YEAR)
+        self.assertEqual((reply.status, reply.data["coursesDeferred"]), (200, 0))
+        self.assertTrue(0.9 < seconds < 2 + SLACK_S, seconds)
+        self.assertEqual([r["status"] for r in self.hemera.requests()].count(429), 1)
+
     def test_what_others_have_used_is_seen_by_every_clock(self) -> None:
         for ahead_s in (0, *JUMPS, 30, -30):
             with self.subTest(ahead_s):

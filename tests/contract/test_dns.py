@@ -8,11 +8,9 @@ private.enter()
 import json
 import socket
 import subprocess
-import tempfile
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from stack import BUILD, Stack
@@ -34,9 +32,7 @@ class DnsTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = tempfile.TemporaryDirectory(prefix="aither-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.ca = Authority(Path(directory.name))
+        cls.ca = Authority.of_test(cls)
         cls.tls = cls.ca.context(name=f"DNS:{HOST},DNS:localhost")
 
     def setUp(self) -> None:

@@ -2,10 +2,8 @@
 """Hemera's certificate and its TLS: whom the worker refuses, what it says then, and that the key never goes there."""
 import json
 import ssl
-import tempfile
 import unittest
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from clock import DAY, YEAR, Clock
@@ -46,14 +44,9 @@ class TlsTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = tempfile.TemporaryDirectory(prefix="aither-")
-        cls.addClassCleanup(directory.cleanup)
-        other = Path(directory.name) / "other"
-        other.mkdir()
         cls.clock = Clock()
         cls.addClassCleanup(cls.clock.close)
-        cls.ca = Authority(Path(directory.name))
-        cls.other_ca = Authority(other)
+        cls.ca, cls.other_ca = Authority.of_test(cls), Authority.of_test(cls)
         cls.good = cls.ca.context(days=30)
         cls.expired = cls.ca.context(days=-1)
         cls.clock.set(10 * DAY)

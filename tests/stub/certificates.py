@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Certificates for servers of tests, made by openssl(1) in a directory of the test.
 
-    ca = Authority(directory)                       a CA (of_test: for a class of tests); programs trust it by SSL_CERT_FILE=ca.file
+    ca = Authority(directory)                       a CA; programs trust it by SSL_CERT_FILE=ca.file
+    ca = Authority.of_test(cls)                     one for a class of tests
     context = ca.context()                          for a server at localhost, 127.0.0.1 and 0.0.0.0
     ca.context(name="DNS:other.example.org")        of another name
     ca.context(days=-1)                             expired yesterday

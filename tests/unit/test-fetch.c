@@ -111,6 +111,10 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 			"X-RateLimit-Remaining: 1e3\r\nX-RateLimit-Reset: 99999999999999999999\r\n"
 			"Date: soon\r\nContent-Length: 0\r\n\r\n",
 			true },
+		{ "/far",
+			"HTTP/1.1 200 OK\r\nDate: Sun, 15 Mar 2147483647 00:00:00 GMT\r\nContent-Length: "
+			"0\r\n\r\n",
+			true },
 		{ "/redirect", "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n", true },
 		{ "/partial", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", false },
 		{ "/http09", "hello\r\n", false },
@@ -220,7 +224,7 @@ static void an_answer_has_status_headers_and_body(void **state)
 
 static void absent_and_odd_headers_count_as_absent(void **state)
 {
-	static const char *const paths[] = { "/hello", "/odd" };
+	static const char *const paths[] = { "/hello", "/odd", "/far" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
