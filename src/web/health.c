@@ -8,14 +8,13 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
 #include "http/envelope.h"
 #include "web/live.h"
+#include "web/question.h"
 #include "web/site.h"
 
 #define HEALTH_TYPE "application/health+json"
@@ -23,16 +22,6 @@
 struct monitor {
 	STAILQ_ENTRY(monitor) link;
 	struct http_pending *pending;
-};
-
-struct question {
-	struct thread_job job; /* first: the thread's side casts back */
-	struct health *health; /* NULL: health_freep came first */
-	char *socket_path;     /* owned */
-	char request_id[HASH_UUID_SIZE];
-	int64_t last_success_ms; /* output, with `result` and `err`; 0: there was none */
-	struct error err;
-	int result;
 };
 
 struct health {
@@ -58,8 +47,7 @@ void health_freep(struct health **health_pointer)
 
 	if (!health)
 		return;
-	if (health->question)
-		health->question->health = NULL;
+	question_forget(health->question);
 	free(health);
 }
 
@@ -91,7 +79,7 @@ static const char *why_not_ready(int64_t last_success_ms)
 	return "the last successful sync is older than two days";
 }
 
-static void answer_monitors(struct health *health, struct error *err)
+static void answer_monitors(struct health *health, const struct error *err)
 {
 	struct monitor *monitor;
 
@@ -122,54 +110,16 @@ static int64_t read_last_success(const struct workerclient_response *response)
 	return time_parse(last, &last_ms) == 0 ? last_ms : 0;
 }
 
-static void question_run(struct thread_job *job)
+static void on_told(void *arg, const struct workerclient_response *response, const struct error *err)
 {
-	struct question *question = (struct question *)job;
-	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
-	struct workerclient_request request = {
-		.socket_path = question->socket_path,
-		.method = "GET",
-		.target = "/api/sync/status",
-		.request_id = question->request_id,
-		.timeout_ms = HEALTH_WAIT_MS,
-	};
+	struct health *health = arg;
+	struct error problem = *err;
 
-	question->result = workerclient_call(&request, &response, &question->err);
-	if (question->result == 0)
-		question->last_success_ms = read_last_success(&response);
-}
-
-static void question_done(struct thread_job *job)
-{
-	struct question *question = (struct question *)job;
-	struct health *health = question->health;
-
-	question->err.retry_after_s = HEALTH_RETRY_AFTER_S;
-	if (health) {
-		health->question = NULL;
-		if (question->result == 0)
-			health->last_success_ms = question->last_success_ms;
-		answer_monitors(health, question->result < 0 ? &question->err : NULL);
-	}
-	mem_freep(&question->socket_path);
-	free(question);
-}
-
-static int ask(struct health *health, struct error *err)
-{
-	struct question *question = mem_zalloc(sizeof(*question));
-
-	question->health = health;
-	question->socket_path = mem_strdup(health->options.socket_path);
-	hash_uuid(question->request_id);
-	int result = thread_start(health->options.queue, &question->job, question_run, question_done, err);
-	if (result < 0) {
-		mem_freep(&question->socket_path);
-		free(question);
-		return result;
-	}
-	health->question = question;
-	return 0;
+	problem.retry_after_s = HEALTH_RETRY_AFTER_S;
+	health->question = NULL;
+	if (response)
+		health->last_success_ms = read_last_success(response);
+	answer_monitors(health, response ? NULL : &problem);
 }
 
 static void fail_stopping(struct error *err)
@@ -186,7 +136,15 @@ static bool may_wait(struct health *health, struct error *err)
 		fail_stopping(err);
 		return false;
 	}
-	if (ask(health, err) == 0)
+	health->question = question_ask(health->options.queue,
+		&(struct question_order){ .socket_path = health->options.socket_path,
+			.method = "GET",
+			.target = "/api/sync/status",
+			.timeout_ms = HEALTH_WAIT_MS,
+			.done = on_told,
+			.arg = health },
+		err);
+	if (health->question)
 		return true;
 	err->code = ERROR_WORKER_UNAVAILABLE;
 	err->retry_after_s = HEALTH_RETRY_AFTER_S;

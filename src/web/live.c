@@ -6,16 +6,15 @@
 #include <sys/queue.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
 #include "http/server.h"
 #include "web/notice.h"
 #include "web/page.h"
+#include "web/question.h"
 #include "web/site.h"
 
 struct visitor {
@@ -23,16 +22,6 @@ struct visitor {
 	struct http_pending *pending;
 	enum web_language language;
 	struct page_wish wish;
-};
-
-struct refresh {
-	struct thread_job job; /* first: the thread's side casts back */
-	struct live *live;     /* NULL: live_freep came first */
-	char *socket_path;     /* owned */
-	char request_id[HASH_UUID_SIZE];
-	int64_t fetched_at_ms; /* output, with `result` and `err` */
-	struct error err;
-	int result;
 };
 
 struct status {     /* what the homepage says of its data */
@@ -45,7 +34,7 @@ struct live {
 	struct live_options options;
 	struct server_watch *timer; /* ends the wait */
 	STAILQ_HEAD(, visitor) visitors;
-	struct refresh *refresh; /* NULL: not asking */
+	struct question *question; /* NULL: not asking */
 	struct live_figures figures;
 	bool failing; /* logged already */
 	bool stopping, first_wait_used;
@@ -74,8 +63,7 @@ void live_freep(struct live **live_pointer)
 
 	if (!live)
 		return;
-	if (live->refresh)
-		live->refresh->live = NULL;
+	question_forget(live->question);
 	for (int i = 0; i < LANGUAGES; i++)
 		free(live->status[i].html);
 	free(live);
@@ -191,23 +179,6 @@ static int read_answer(
 	return result < 0 ? error_set(err, result, "aither-worker: fetchedAt is not a time") : 0;
 }
 
-static void refresh_run(struct thread_job *job)
-{
-	struct refresh *refresh = (struct refresh *)job;
-	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
-	struct workerclient_request request = {
-		.socket_path = refresh->socket_path,
-		.method = "POST",
-		.target = "/internal/refresh",
-		.request_id = refresh->request_id,
-		.timeout_ms = LIVE_REFRESH_TIMEOUT_MS,
-	};
-
-	refresh->result = workerclient_call(&request, &response, &refresh->err);
-	if (refresh->result == 0)
-		refresh->result = read_answer(&response, &refresh->fetched_at_ms, &refresh->err);
-}
-
 static void note_failure(struct live *live, const struct error *err)
 {
 	live->figures.failed++;
@@ -217,26 +188,24 @@ static void note_failure(struct live *live, const struct error *err)
 	live->failing = true;
 }
 
-static void refresh_done(struct thread_job *job)
+static void on_told(void *arg, const struct workerclient_response *response, const struct error *err)
 {
-	struct refresh *refresh = (struct refresh *)job;
-	struct live *live = refresh->live;
+	struct live *live = arg;
+	struct error problem = *err;
+	int64_t fetched_at_ms;
+	bool is_read = response && read_answer(response, &fetched_at_ms, &problem) == 0;
 
-	if (live) {
-		live->refresh = NULL;
-		if (refresh->result == 0) {
-			live->figures.refreshed++;
-			if (live->failing)
-				log_write(LOG_NOTICE, "the homepage is live again");
-			live->failing = false;
-			note_look(live, refresh->fetched_at_ms);
-		} else {
-			note_failure(live, &refresh->err);
-		}
-		answer_visitors(live, refresh->result == 0);
+	live->question = NULL;
+	if (is_read) {
+		live->figures.refreshed++;
+		if (live->failing)
+			log_write(LOG_NOTICE, "the homepage is live again");
+		live->failing = false;
+		note_look(live, fetched_at_ms);
+	} else {
+		note_failure(live, &problem);
 	}
-	mem_freep(&refresh->socket_path);
-	free(refresh);
+	answer_visitors(live, is_read);
 }
 
 /* The first visitor of a new machine waits longer, once: there is nothing else to show. */
@@ -250,18 +219,20 @@ static unsigned choose_wait(struct live *live, bool is_published)
 
 static bool start_refresh(struct live *live, bool is_published)
 {
-	struct refresh *refresh = mem_zalloc(sizeof(*refresh));
+	struct error err = { 0 };
 
-	refresh->live = live;
-	refresh->socket_path = mem_strdup(live->options.socket_path);
-	hash_uuid(refresh->request_id);
-	if (thread_start(live->options.queue, &refresh->job, refresh_run, refresh_done, &refresh->err) < 0) {
-		note_failure(live, &refresh->err);
-		mem_freep(&refresh->socket_path);
-		free(refresh);
+	live->question = question_ask(live->options.queue,
+		&(struct question_order){ .socket_path = live->options.socket_path,
+			.method = "POST",
+			.target = "/internal/refresh",
+			.timeout_ms = LIVE_REFRESH_TIMEOUT_MS,
+			.done = on_told,
+			.arg = live },
+		&err);
+	if (!live->question) {
+		note_failure(live, &err);
 		return false;
 	}
-	live->refresh = refresh;
 	unsigned wait_ms = choose_wait(live, is_published);
 	live->wait_ends_ms = time_mono_ms() + wait_ms;
 	server_timer_set(live->timer, wait_ms);
@@ -275,7 +246,7 @@ static bool should_wait(struct live *live, bool is_published)
 
 	if (live->stopping || !live->options.may_ask)
 		return false;
-	if (!live->refresh && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
+	if (!live->question && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
 		return false;
 	return now < live->wait_ends_ms;
 }

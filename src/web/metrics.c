@@ -10,14 +10,13 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/metric.h"
-#include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
 #include "http/server.h"
 #include "web/live.h"
+#include "web/question.h"
 #include "web/relay.h"
 #include "web/workerfigures.h"
 
@@ -33,16 +32,6 @@ struct sign {
 	uint64_t answers; /* of the worker, to us */
 };
 
-struct question {
-	struct thread_job job;   /* first: the thread's side casts back */
-	struct metrics *metrics; /* NULL: metrics_freep came first */
-	char *socket_path;       /* owned */
-	char request_id[HASH_UUID_SIZE];
-	struct sign sign;                      /* when it was asked */
-	struct workerclient_response response; /* output, with `result` */
-	int result;
-};
-
 struct metrics {
 	struct metrics_options options;
 	int64_t start_ms;
@@ -50,8 +39,8 @@ struct metrics {
 	struct question *question; /* NULL: not asking */
 	struct workerfigures *worker;
 	bool worker_is_up, stopping;
-	struct sign sign;
-	int64_t asked_ms; /* wall clock; the last time that the worker answered, 0: never */
+	struct sign asked, sign; /* when the worker was asked, and of the last time that it answered */
+	int64_t asked_ms;        /* wall clock; the last time that the worker answered, 0: never */
 };
 
 struct metrics *metrics_new(const struct metrics_options *options)
@@ -71,8 +60,7 @@ void metrics_freep(struct metrics **metrics_pointer)
 
 	if (!metrics)
 		return;
-	if (metrics->question)
-		metrics->question->metrics = NULL;
+	question_forget(metrics->question);
 	workerfigures_freep(&metrics->worker);
 	free(metrics);
 }
@@ -202,63 +190,40 @@ static bool should_ask(const struct metrics *metrics, const struct sign *sign)
 	       workerfigures_value(metrics->worker, "aither_notifications_pending", 0) > 0;
 }
 
-static void question_run(struct thread_job *job)
-{
-	struct question *question = (struct question *)job;
-	struct workerclient_request request = {
-		.socket_path = question->socket_path,
-		.method = "GET",
-		.target = "/metrics",
-		.request_id = question->request_id,
-		.timeout_ms = METRICS_WAIT_MS,
-	};
-
-	question->result = workerclient_call(&request, &question->response, NULL);
-}
-
 /* A worker of another version may not have the route, or speak another format. */
-static bool has_figures(const struct question *question)
+static bool has_figures(const struct workerclient_response *response)
 {
-	return question->result == 0 && question->response.status == 200 &&
-	       strcmp(question->response.content_type, METRIC_CONTENT_TYPE) == 0;
+	return response && response->status == 200 &&
+	       strcmp(response->content_type, METRIC_CONTENT_TYPE) == 0;
 }
 
-static void question_done(struct thread_job *job)
+static void on_told(void *arg, const struct workerclient_response *response, const struct error *err)
 {
-	struct question *question = (struct question *)job;
-	struct metrics *metrics = question->metrics;
+	struct metrics *metrics = arg;
 
-	if (metrics) {
-		metrics->question = NULL;
-		metrics->worker_is_up = has_figures(question);
-		if (metrics->worker_is_up) {
-			metrics->sign = question->sign;
-			metrics->asked_ms = time_now_ms();
-			workerfigures_take(metrics->worker, buf_text(&question->response.body));
-		}
-		answer_scrapers(metrics);
+	(void)err;
+	metrics->question = NULL;
+	metrics->worker_is_up = has_figures(response);
+	if (metrics->worker_is_up) {
+		metrics->sign = metrics->asked;
+		metrics->asked_ms = time_now_ms();
+		workerfigures_take(metrics->worker, buf_text(&response->body));
 	}
-	if (question->result == 0)
-		workerclient_response_done(&question->response);
-	mem_freep(&question->socket_path);
-	free(question);
+	answer_scrapers(metrics);
 }
 
 static bool ask(struct metrics *metrics, const struct sign *sign)
 {
-	struct question *question = mem_zalloc(sizeof(*question));
-
-	question->metrics = metrics;
-	question->socket_path = mem_strdup(metrics->options.socket_path);
-	question->sign = *sign;
-	hash_uuid(question->request_id);
-	if (thread_start(metrics->options.queue, &question->job, question_run, question_done, NULL) < 0) {
-		mem_freep(&question->socket_path);
-		free(question);
-		return false;
-	}
-	metrics->question = question;
-	return true;
+	metrics->asked = *sign;
+	metrics->question = question_ask(metrics->options.queue,
+		&(struct question_order){ .socket_path = metrics->options.socket_path,
+			.method = "GET",
+			.target = "/metrics",
+			.timeout_ms = METRICS_WAIT_MS,
+			.done = on_told,
+			.arg = metrics },
+		NULL);
+	return metrics->question != NULL;
 }
 
 enum http_result metrics_answer(
