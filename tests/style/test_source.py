@@ -34,7 +34,8 @@ HOMES = {
     r"systemd/sd-bus": r"cli/units\.c",
     r"systemd/sd-daemon": r"http/daemon[a-z-]*\.c",
     r"cjson/": r"base/json[a-z-]*\.[ch]",
-    r"ini\.h": r"base/config[a-z-]*\.c",
+    r"ini\.h": r"base/config-file\.c",
+    r"zlib\.h": r"web/page\.c",
 }
 
 BANNED = r"\b(sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|gets|system|popen|alloca|goto)\b\s*[(\w]"
