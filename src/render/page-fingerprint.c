@@ -17,34 +17,44 @@
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
 #define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-/* Arrays of values, always in the same order, without the names: canonical, and short. */
+/* Values without names, always in the same order: each text with its NUL, each number in four bytes. So
+ * nothing runs into what follows it, and nothing has to be escaped: of 500 pages this takes half of what JSON
+ * would. */
 static void fingerprint_text(struct buf *out, const char *text)
 {
-	if (out->data[out->length - 1] != '[')
-		buf_append_char(out, ',');
-	json_write_string(out, text);
+	static const char none[] = "\xff"; /* no text: UTF-8 has no such byte */
+
+	buf_append(out, text ? text : none, strlen(text ? text : none) + 1);
+}
+
+/* Byte by byte, so that it is the same on every architecture. */
+static void fingerprint_number(struct buf *out, uint32_t number)
+{
+	const uint8_t bytes[] = { (uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16),
+		(uint8_t)(number >> 24) };
+
+	buf_append(out, bytes, sizeof(bytes));
 }
 
 /* The day in the site's zone: a date in words is made of this and of the language's texts. */
-static int fingerprint_day(const char *date)
+static void fingerprint_date(struct buf *out, const char *date)
 {
 	int64_t ms;
 
-	return time_parse(date, &ms) == 0 ? page_day(ms) : 0;
+	fingerprint_number(out, time_parse(date, &ms) == 0 ? (uint32_t)page_day(ms) : 0);
+	fingerprint_text(out, date);
 }
 
 static void fingerprint_course(struct buf *out, const struct page_course *course)
 {
-	buf_printf(out, "[%u,%d,%d", course->participant_count, fingerprint_day(course->start_date),
-		fingerprint_day(course->end_date));
-	fingerprint_text(out, course->start_date);
-	fingerprint_text(out, course->end_date);
+	fingerprint_number(out, course->participant_count);
+	fingerprint_date(out, course->start_date);
+	fingerprint_date(out, course->end_date);
 	fingerprint_text(out, course->id);
 	fingerprint_text(out, course->slug);
 	fingerprint_text(out, course->level);
 	fingerprint_text(out, page_text(course->title));
 	fingerprint_text(out, course->href);
-	buf_append_char(out, ']');
 }
 
 /* What a page shows of a participant, in the order of course_participants_from_json: so each is found at once
@@ -59,7 +69,6 @@ static void fingerprint_participant(struct buf *out, const struct json *particip
 		{ "preparationCompletedAt", false } };
 	const struct json *member = json_get(participant, members[0].name);
 
-	buf_append_char(out, '[');
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const char *text;
 
@@ -69,7 +78,6 @@ static void fingerprint_participant(struct buf *out, const struct json *particip
 		fingerprint_text(out, members[i].text ? page_text(text) : text);
 		member = json_next(member);
 	}
-	buf_append_char(out, ']');
 }
 
 /* Ends the text with what else shapes a page, and takes its hash. */
@@ -79,7 +87,6 @@ static void fingerprint_finish(struct buf *text, const struct template *tmpl, co
 	fingerprint_text(text, PAGE_RENDERER_VERSION);
 	fingerprint_text(text, template_hash(tmpl));
 	fingerprint_text(text, texts_hash(texts));
-	buf_append_char(text, ']');
 	hash_hex(text->data, text->length, ret_hex);
 }
 
@@ -89,16 +96,10 @@ void page_fingerprint(const struct page_course *course, const struct json *parti
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
 	buf_reserve(&text, FINGERPRINT_EXPECTED);
-	buf_append_char(&text, '[');
 	fingerprint_course(&text, course);
-	buf_append_text(&text, participants ? ",[" : ",null");
-	JSON_FOREACH (participant, participants) {
-		if (participant != json_first(participants))
-			buf_append_char(&text, ',');
+	fingerprint_number(&text, participants ? (uint32_t)json_count(participants) : UINT32_MAX);
+	JSON_FOREACH (participant, participants)
 		fingerprint_participant(&text, participant);
-	}
-	if (participants)
-		buf_append_char(&text, ']');
 	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }
 
@@ -119,12 +120,9 @@ void page_home_digest(
 		sorted[i] = &courses[i];
 	if (count > 0)
 		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
-	buf_printf(&text, "[%d", page_day(now_ms));
-	for (size_t i = 0; i < count; i++) {
-		buf_append_char(&text, ',');
+	fingerprint_number(&text, (uint32_t)page_day(now_ms));
+	for (size_t i = 0; i < count; i++)
 		fingerprint_course(&text, sorted[i]);
-	}
-	buf_append_char(&text, ']');
 	hash_hex(text.data, text.length, ret_hex);
 }
 
@@ -133,7 +131,6 @@ void page_home_fingerprint(const char *digest, const struct template *tmpl, cons
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
-	buf_append_char(&text, '[');
 	fingerprint_text(&text, digest);
 	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }

@@ -36,8 +36,9 @@ struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
 struct json *page_course_data(const struct page_course *course, const struct json *participants,
 	const struct texts *texts, int64_t generated_at_ms);
 
-/* SHA-256 over canonical JSON of all that shapes the page; the arguments are those of page_course_data. What
- * is derived from other members (labels, participantsByStatus) stands in it by what it is derived from. */
+/* SHA-256 over all that shapes the page, in one canonical form; the arguments are those of page_course_data.
+ * What is derived from other members (labels, participantsByStatus) stands in it by what it is derived from.
+ */
 void page_fingerprint(const struct page_course *course, const struct json *participants,
 	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
 
