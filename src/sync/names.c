@@ -12,8 +12,6 @@
 #define NAMES_FALLBACK_PREFIX "course-"
 #define NAMES_FALLBACK_DIGITS 16
 
-#define NAMES_ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
 const char *const names_homepage[LIBRARY_LANGUAGES] = {
 	[LIBRARY_DE] = "index.de.html",
 	[LIBRARY_EN] = "index.en.html",
@@ -28,11 +26,20 @@ static bool names_is_fallback(const char *slug, size_t length)
 	       strspn(slug + prefix, "0123456789abcdefABCDEF") >= NAMES_FALLBACK_DIGITS;
 }
 
+static bool names_is_alphanumeric(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z');
+}
+
 /* One component of the permitted characters; its fallback form is for us alone. */
 static bool names_is_component(const char *text, size_t length)
 {
-	return length > 0 && length <= NAMES_SLUG_MAX && strspn(text, NAMES_ALPHANUMERIC "._-") >= length &&
-	       strchr(NAMES_ALPHANUMERIC, text[0]);
+	if (length == 0 || length > NAMES_SLUG_MAX || !names_is_alphanumeric(text[0]))
+		return false;
+	for (size_t i = 1; i < length; i++)
+		if (!names_is_alphanumeric(text[i]) && text[i] != '.' && text[i] != '_' && text[i] != '-')
+			return false;
+	return true;
 }
 
 static bool names_slug_is_usable(const char *slug)

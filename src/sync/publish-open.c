@@ -145,20 +145,19 @@ static DIR *publish_stream(int directory)
 	return stream;
 }
 
-static void publish_clean_directory(int directory)
+static void publish_clean_item(int directory, const struct dirent *item)
 {
-	CLEANUP(file_closedirp) DIR *stream = publish_stream(directory);
+	if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
+		unlinkat(directory, item->d_name, 0);
+}
+
+static void publish_clean_root(const struct publish *publish)
+{
+	CLEANUP(file_closedirp) DIR *stream = publish_stream(publish->root);
 	const struct dirent *item;
 
 	while (stream && (item = readdir(stream)) != NULL)
-		if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
-			unlinkat(directory, item->d_name, 0);
-}
-
-void publish_clean(const struct publish *publish)
-{
-	publish_clean_directory(publish->root);
-	publish_clean_directory(publish->courses);
+		publish_clean_item(publish->root, item);
 }
 
 /* Not what is a directory: it can be neither a page nor removed as one. */
@@ -174,15 +173,19 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 	       (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode));
 }
 
-int publish_list(const struct publish *publish, struct nameset *names, struct error *err)
+int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err)
 {
 	CLEANUP(file_closedirp) DIR *stream = publish_stream(publish->courses);
 	const struct dirent *item;
 
+	if (clean)
+		publish_clean_root(publish);
 	errno = stream ? 0 : errno;
 	while (stream && (item = readdir(stream)) != NULL) {
 		if (publish_is_page(publish, item))
 			nameset_add(names, item->d_name);
+		else if (clean)
+			publish_clean_item(publish->courses, item);
 		errno = 0;
 	}
 	if (errno != 0)

@@ -7,7 +7,7 @@
  * then take their places all together, and what leaves.
  *
  *	publish_open(&out, path, err);                 creates what is missing, takes the lock
- *	publish_clean(&out);                           what a crash left
+ *	publish_list(&out, true, &names, err);         what is there; removes what a crash left
  *	publish_add(&out, "x.html", bytes, length, &index, err);     .tmp-N, any number
  *	publish_commit(&out, err);                     durable, then renamed, one by one
  *	publish_remove(&out, "y.html", err);
@@ -64,8 +64,6 @@ int publish_open(struct publish *publish, const char *path, struct error *err);
 int publish_open_briefly(struct publish *publish, const char *path, struct error *err);
 void publish_close(struct publish *publish);
 
-void publish_clean(const struct publish *publish);
-
 /* Writes a page's temporary file. Errors: OUTPUT_ERROR. */
 int publish_add(struct publish *publish, const char *name, const void *bytes, size_t length,
 	size_t *ret_index, struct error *err);
@@ -83,7 +81,9 @@ int publish_sync(const struct publish *publish, struct error *err);
 /* Is there a regular file of that name in `directory`, which is publish.courses or publish.root? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
 
-/* Adds the names of all pages in courses/: files and symlinks whose name a page may have. */
-int publish_list(const struct publish *publish, struct nameset *names, struct error *err);
+/* Adds the names of all pages in courses/: files and symlinks whose name a page may have. With `clean` it
+ * removes the temporary files of both directories on the way: reading a directory of 500 pages takes 0.2 ms.
+ */
+int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err);
 
 #endif

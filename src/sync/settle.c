@@ -73,7 +73,12 @@ static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
 static void settle_drop_lost(struct sync_job *job)
 {
 	CLEANUP(nameset_done) struct nameset owned = { 0 };
+	size_t owners = 0;
 
+	for (size_t i = 0; i < job->manifest.count; i++)
+		owners += job->manifest.entries[i]->owner;
+	if (owners == job->manifest.count) /* as nearly always */
+		return;
 	for (size_t i = 0; i < job->manifest.count; i++)
 		if (job->manifest.entries[i]->owner)
 			nameset_add(&owned, job->manifest.entries[i]->name);

@@ -15,7 +15,7 @@
 #include "sync/homepage.h"
 #include "sync/job.h"
 
-#define SYNC_LARGE 2000 /* courses; the manifest's JSON takes 1.5 KB for each */
+#define SYNC_LARGE 2000 /* courses; each takes 2 KB */
 
 const char *sync_phase_name(enum sync_phase phase)
 {
@@ -82,15 +82,6 @@ static void sync_set_aside(const struct sync_job *job, const struct error *probl
 		MANIFEST_BAD_NAME, problem->message);
 }
 
-/* What was freed, to the system: for 50 000 courses the manifest's JSON takes 75 MB, and glibc would keep
- * most of it beside what comes later, and after the sync until the next one, a day away. A small manifest's
- * memory is worth less than the time to get it again. */
-static void sync_give_back(bool large)
-{
-	if (large)
-		malloc_trim(0);
-}
-
 static int sync_prepare(struct sync_job *job, struct error *err)
 {
 	const struct config *config = job->options->config;
@@ -98,8 +89,6 @@ static int sync_prepare(struct sync_job *job, struct error *err)
 	int r;
 
 	job_set_phase(job, SYNC_PHASE_LIST, 0);
-	if (!job->options->dry_run)
-		publish_clean(&job->out);
 	r = manifest_load(job->out.root, &job->manifest, &problem);
 	if (r == -EBADMSG) {
 		job->report->manifest_damaged = true;
@@ -108,7 +97,9 @@ static int sync_prepare(struct sync_job *job, struct error *err)
 		job->manifest_unread = true;
 		return error_fail(err, ERROR_OUTPUT, r, "%s", problem.message);
 	}
-	sync_give_back(job->manifest.count >= SYNC_LARGE);
+	r = publish_list(&job->out, !job->options->dry_run, &job->present, err);
+	if (r < 0)
+		return r;
 	return library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
 		job_add_problem, job, err);
 }
@@ -254,7 +245,10 @@ static void sync_job_done(struct sync_job *job)
 	nameset_done(&job->present);
 	nameset_done(&job->moved);
 	buf_done(&job->page);
-	sync_give_back(large);
+	/* To the system: glibc would keep most of it until the next sync, a day away. Of a small site it is
+	 * worth less than the time to get it again. */
+	if (large)
+		malloc_trim(0);
 }
 
 int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err)
