@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/host.h"
 #include "base/json.h"
 #include "notify/incident-state.h"
 
@@ -31,10 +32,10 @@ void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_I
 	snprintf(ret_id, INCIDENT_MESSAGE_ID_SIZE, "<%s@%.253s>", uuid, host);
 }
 
-static void incident_make_due(struct incident_mail *mail, enum incident_kind kind, const char *host)
+static void incident_make_due(struct incident_mail *mail, enum incident_kind kind)
 {
 	mail->kind = kind;
-	incident_message_id(host, mail->id);
+	incident_message_id(host_name(), mail->id);
 }
 
 /* `opened_ms`: of the row that there is if the mail has been sent nevertheless. */
@@ -66,12 +67,12 @@ static void incident_after_failure(struct incident_state *state, const struct in
 	if (row->due.id[0] || sync->consecutive_failures < sync->threshold)
 		return;
 	if (row->mails == 0)
-		incident_make_due(&row->due, INCIDENT_FAILURE, sync->host);
+		incident_make_due(&row->due, INCIDENT_FAILURE);
 	else if (sync->now_ms - row->mailed_ms >= INCIDENT_PAUSE_MS)
-		incident_make_due(&row->due, INCIDENT_REMINDER, sync->host);
+		incident_make_due(&row->due, INCIDENT_REMINDER);
 }
 
-static void incident_after_success(struct incident_state *state, const struct incident_sync *sync)
+static void incident_after_success(struct incident_state *state)
 {
 	struct incident_row *row = &state->row;
 
@@ -80,7 +81,7 @@ static void incident_after_success(struct incident_state *state, const struct in
 			incident_withdraw(state, row->opened_ms);
 		*row = (struct incident_row){ 0 };
 	} else if (!row->due.id[0] || row->due.kind != INCIDENT_RECOVERY) {
-		incident_make_due(&row->due, INCIDENT_RECOVERY, sync->host);
+		incident_make_due(&row->due, INCIDENT_RECOVERY);
 	}
 }
 
@@ -132,7 +133,7 @@ static void incident_count_courses(struct incident_state *state, const struct in
 	if (!to_tell)
 		state->courses_id[0] = '\0';
 	else if (added)
-		incident_message_id(sync->host, state->courses_id);
+		incident_message_id(host_name(), state->courses_id);
 }
 
 struct json *incident_advance(const struct json *state, const struct incident_sync *sync)
@@ -148,7 +149,7 @@ struct json *incident_advance(const struct json *state, const struct incident_sy
 	if (status && strcmp(status, "failed") == 0) {
 		incident_after_failure(&next, sync);
 	} else {
-		incident_after_success(&next, sync);
+		incident_after_success(&next);
 		incident_count_courses(&next, sync);
 	}
 	return incident_state_write(&next);
@@ -184,7 +185,6 @@ static void incident_row_mailed(struct incident_row *row, const char *id, int64_
 
 static void incident_withdrawn_sent(struct incident_state *state, int64_t now_ms)
 {
-	char host[INCIDENT_MESSAGE_ID_SIZE];
 	struct incident_mail mail = state->withdrawn;
 
 	state->withdrawn.id[0] = '\0';
@@ -192,9 +192,7 @@ static void incident_withdrawn_sent(struct incident_state *state, int64_t now_ms
 	if (mail.kind != INCIDENT_FAILURE)
 		return;
 	incident_row_mailed(&state->row, mail.id, now_ms);
-	snprintf(host, sizeof(host), "%s", strchr(mail.id, '@') + 1);
-	host[strcspn(host, ">")] = '\0';
-	incident_make_due(&state->row.due, INCIDENT_RECOVERY, host);
+	incident_make_due(&state->row.due, INCIDENT_RECOVERY);
 }
 
 struct json *incident_sent(const struct json *state, const char *message_id, int64_t now_ms)

@@ -52,8 +52,7 @@ enum incident_kind {
 struct incident_sync {             /* a sync that has ended; all borrowed */
 	const struct json *report; /* sync/report.h, as in the API */
 	unsigned consecutive_failures, threshold;
-	bool cancelled;   /* SHUTTING_DOWN: says nothing about health */
-	const char *host; /* for Message-IDs */
+	bool cancelled; /* SHUTTING_DOWN: says nothing about health */
 	int64_t now_ms;
 };
 

@@ -6,7 +6,6 @@
 
 #include "base/buf.h"
 #include "base/config.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -83,7 +82,6 @@ static void outcome_advance_incident(struct sync_job *job, enum error_code code)
 		.consecutive_failures = manifest->consecutive_failures,
 		.threshold = job->options->config->notify.failure_threshold,
 		.cancelled = job->report->status == REPORT_FAILED && code == ERROR_SHUTTING_DOWN,
-		.host = host_name(),
 		.now_ms = job->report->end_ms,
 	};
 	struct json *incident = incident_advance(manifest->incident, &sync);

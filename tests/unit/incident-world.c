@@ -79,7 +79,6 @@ void world_sync(struct world *world, const char *sync)
 		.report = report,
 		.threshold = world->threshold,
 		.cancelled = *sync == 'C',
-		.host = "h.example.org",
 		.now_ms = world->now_ms,
 	};
 

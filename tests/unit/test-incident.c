@@ -220,7 +220,7 @@ static void a_recovery_follows_a_failure_that_arrived_late(void **state)
 	assert_true(world_due(&world, &recovery));
 	assert_int_equal(recovery.kind, INCIDENT_RECOVERY);
 	assert_string_equal(recovery.thread_id, failure.message_id);
-	assert_non_null(strstr(recovery.message_id, "@h.example.org>"));
+	assert_string_equal(strchr(recovery.message_id, '@'), strchr(failure.message_id, '@'));
 	assert_string_not_equal(recovery.message_id, failure.message_id);
 	world_note_sent(&world, recovery.message_id);
 	assert_null(world.text);
