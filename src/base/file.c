@@ -143,12 +143,14 @@ int file_open(int directory, const char *name, int *ret_fd, struct stat *ret_sta
 }
 
 /* Reads to the end; the size that fstat told is no more than a hint, the file may grow. */
-static int file_read_fd(int fd, const char *name, struct buf *ret_content, struct error *err)
+static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_content, struct error *err)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(ret_content->size_max);
 	char chunk[FILE_CHUNK_SIZE];
 	ssize_t got;
 
+	if (size <= (off_t)content.size_max)
+		buf_reserve(&content, (size_t)size);
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -173,7 +175,7 @@ int file_read(
 	r = file_open(directory, name, &fd, &status, err);
 	if (r < 0)
 		return r;
-	r = file_read_fd(fd, name, ret_content, err);
+	r = file_read_fd(fd, name, status.st_size, ret_content, err);
 	if (r < 0)
 		return r;
 	if (ret_stat)
@@ -190,7 +192,7 @@ int file_read_path(const char *path, struct buf *ret_content, struct error *err)
 	if (fd < 0)
 		return error_set(err, -errno, "%s: cannot open: %m", path);
 	r = file_check_regular(fd, path, &status, err);
-	return r < 0 ? r : file_read_fd(fd, path, ret_content, err);
+	return r < 0 ? r : file_read_fd(fd, path, status.st_size, ret_content, err);
 }
 
 int file_write_all(int fd, const void *bytes, size_t length)

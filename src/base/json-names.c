@@ -149,7 +149,11 @@ static void json_names_index(struct json_names *names, struct json_names_object 
 static bool json_names_among(const struct json_names *names, size_t first, const struct json_name *name)
 {
 	for (size_t i = first; i < names->count; i++) {
-		if (json_names_equal(&names->names[i], name))
+		const struct json_name *other = &names->names[i];
+
+		/* Most differ in length, which needs no call. */
+		if ((other->length == name->length || other->escaped || name->escaped) &&
+			json_names_equal(other, name))
 			return true;
 	}
 	return false;

@@ -10,17 +10,28 @@ static bool json_text_is_surrogate(int32_t unit, int32_t first)
 	return unit >= first && unit < first + 0x400;
 }
 
+static size_t json_text_plain_in_block(const char *at)
+{
+	block bytes = block_load(at);
+
+	return block_first((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+}
+
 size_t json_text_plain(const char *at, const char *end)
 {
 	const char *start = at;
 
 	while ((size_t)(end - at) >= BLOCK_SIZE) {
-		block bytes = block_load(at);
-		size_t plain = block_first((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+		size_t plain = json_text_plain_in_block(at);
 
 		at += plain;
 		if (plain < BLOCK_SIZE)
 			return (size_t)(at - start);
+	}
+	/* The last block reaches back over bytes that are plain, as is known by now. */
+	if (at > start) {
+		at = end - BLOCK_SIZE;
+		return (size_t)(at + json_text_plain_in_block(at) - start);
 	}
 	while (at < end && (signed char)*at >= 0x20 && *at != '"' && *at != '\\')
 		at++;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@ static void json_write_number(struct buf *out, const struct json *json)
 	char text[32]; /* 17 digits, sign, point and exponent are 24 characters */
 
 	if (integer != JSON_NO_INTEGER) {
-		buf_printf(out, "%" PRId64, integer);
+		buf_append_integer(out, integer);
 		return;
 	}
 	/* Finite: what is read with infinite_numbers is never written, and we build integers only. */

@@ -18,6 +18,12 @@ static void write_name(struct buf *out, const char *name)
 	buf_append_text(out, "\":");
 }
 
+static void write_integer(struct buf *out, const char *name, int64_t value)
+{
+	write_name(out, name);
+	buf_append_integer(out, value);
+}
+
 static void write_string(struct buf *out, const char *name, const char *text)
 {
 	write_name(out, name);
@@ -61,19 +67,26 @@ static void write_course(struct buf *out, const struct course *course)
 	write_string(out, "startDate", text_or_null(course->start_date));
 	buf_append_char(out, ',');
 	write_string(out, "endDate", text_or_null(course->end_date));
-	buf_printf(out, ",\"participantCount\":%u", course->participant_count);
+	buf_append_char(out, ',');
+	write_integer(out, "participantCount", course->participant_count);
 }
 
 static void write_entry(struct buf *out, const struct manifest_entry *entry)
 {
 	buf_append_char(out, '\n');
 	json_write_string(out, entry->course.id);
-	buf_printf(out, ":{\"hash\":\"%s\",", entry->hash);
+	buf_append_text(out, ":{");
+	write_string(out, "hash", entry->hash);
+	buf_append_char(out, ',');
 	write_time(out, "updatedAt", entry->updated_ms);
 	/* A name of ours has no character that JSON would escape. */
-	buf_printf(out,
-		",\"outputPath\":\"" NAMES_DIRECTORY "/%s\",\"size\":%" PRId64 ",\"modifiedUs\":%" PRId64 ",",
-		entry->name, entry->size, entry->modified_us);
+	buf_append_text(out, ",\"outputPath\":\"" NAMES_DIRECTORY "/");
+	buf_append_text(out, entry->name);
+	buf_append_text(out, "\",");
+	write_integer(out, "size", entry->size);
+	buf_append_char(out, ',');
+	write_integer(out, "modifiedUs", entry->modified_us);
+	buf_append_char(out, ',');
 	write_time(out, "seenAt", entry->seen_ms);
 	if (entry->deferred)
 		buf_append_text(out, ",\"deferred\":true");
