@@ -29,6 +29,14 @@ static bool time_is_leap_year(int year)
 	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
+/* Of a year that is no leap year. */
+static int time_days_before_month(int month)
+{
+	static const int days[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+
+	return days[month - 1];
+}
+
 static int time_days_in_month(int year, int month)
 {
 	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
@@ -49,9 +57,8 @@ static int64_t time_days_from_date(const struct date *date)
 {
 	int days = time_days_before_year(date->year) - time_days_before_year(1970);
 
-	for (int month = 1; month < date->month; month++)
-		days += time_days_in_month(date->year, month);
-	return days + date->day - 1;
+	return days + time_days_before_month(date->month) +
+	       (date->month > 2 && time_is_leap_year(date->year)) + date->day - 1;
 }
 
 static struct date time_date_from_days(int64_t unix_days)

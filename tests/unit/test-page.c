@@ -210,6 +210,7 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 		{ "\"desiredResults\":\" \\n\"", "\"desiredResults\":\"r\"", true },
 		{ "\"lineManagerProfile\":null", "\"lineManagerProfile\":\"l\"", true },
 		{ "2026-02-01T09", "2026-02-01T10", true },
+		{ "\"x\",\"desiredResults\":\" \\n\"", "\"\",\"desiredResults\":\"x\"", true },
 		{ "\"desiredResults\":\" \\n\"", "\"desiredResults\":\"\"",
 			false }, /* white space is nothing */
 		{ "\"p1\"", "\"p9\"", false },
