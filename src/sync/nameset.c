@@ -26,9 +26,18 @@ void nameset_sort(struct nameset *set)
 		qsort(set->items, set->count, sizeof(*set->items), nameset_compare);
 }
 
+ssize_t nameset_find(const struct nameset *set, const char *name)
+{
+	char **found = NULL;
+
+	if (set->count > 0)
+		found = bsearch(&name, set->items, set->count, sizeof(*set->items), nameset_compare);
+	return found ? found - set->items : -1;
+}
+
 bool nameset_has(const struct nameset *set, const char *name)
 {
-	return set->count > 0 && bsearch(&name, set->items, set->count, sizeof(*set->items), nameset_compare);
+	return nameset_find(set, name) >= 0;
 }
 
 void nameset_done(struct nameset *set)

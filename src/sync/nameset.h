@@ -13,15 +13,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct nameset {
 	char **items; /* owned */
 	size_t count, capacity;
 };
 
-void nameset_add(struct nameset *set, const char *name);       /* copies */
-void nameset_sort(struct nameset *set);                        /* by bytes; repeated names stay */
-bool nameset_has(const struct nameset *set, const char *name); /* only when sorted */
-void nameset_done(struct nameset *set);                        /* leaves an empty set */
+void nameset_add(struct nameset *set, const char *name);           /* copies */
+void nameset_sort(struct nameset *set);                            /* by bytes; repeated names stay */
+bool nameset_has(const struct nameset *set, const char *name);     /* only when sorted */
+ssize_t nameset_find(const struct nameset *set, const char *name); /* the same; its index, or -1 */
+void nameset_done(struct nameset *set);                            /* leaves an empty set */
 
 #endif

@@ -38,6 +38,18 @@ static size_t plan_bad_rows(struct sync_job *job, struct names_course *wanted)
 	return count;
 }
 
+static bool plan_moves_pages(const struct sync_job *job)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		const struct job_course *course = &job->courses[i];
+
+		if (course->entry && strcmp(course->entry->name, course->name) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* *ret_claimed: the names that courses are to have, if any page is at another name than its own. */
 static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 {
 	CLEANUP(mem_freep)
@@ -51,6 +63,8 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 	names_plan(wanted, count);
 	for (size_t i = 0; i < job->count; i++)
 		snprintf(job->courses[i].name, NAMES_SIZE, "%s", wanted[i].name);
+	if (!plan_moves_pages(job))
+		return;
 	for (size_t i = 0; i < count; i++)
 		nameset_add(ret_claimed, wanted[i].name);
 	nameset_sort(ret_claimed);

@@ -2,6 +2,7 @@
 #include "sync/job.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/config.h"
 #include "base/mem.h"
@@ -13,14 +14,14 @@
 
 struct removal {
 	struct sync_job *job;
-	struct nameset kept;    /* names that belong to an entry */
+	bool *kept;             /* owned; beside job->present: the names that belong to an entry */
 	struct nameset victims; /* names that leave, subject to the guard */
 	struct nameset orphans; /* files of nobody that may leave after the next listing */
 };
 
 static void removal_done(struct removal *removal)
 {
-	nameset_done(&removal->kept);
+	free(removal->kept);
 	nameset_done(&removal->victims);
 	nameset_done(&removal->orphans);
 }
@@ -53,18 +54,19 @@ static void removal_judge_entries(struct removal *removal)
 
 	for (size_t i = 0; i < job->manifest.count; i++) {
 		struct manifest_entry *entry = job->manifest.entries[i];
+		ssize_t present = nameset_find(&job->present, entry->name);
 
-		nameset_add(&removal->kept, entry->name);
+		if (present >= 0)
+			removal->kept[present] = true;
 		if (entry->listed)
 			entry->missing = 0;
 		if (entry->listed || job->list.unidentified > 0)
 			continue;
 		entry->missing++;
 		entry->gone = removal_is_certain(job) || entry->missing >= REMOVAL_LISTINGS;
-		if (entry->gone && nameset_has(&job->present, entry->name))
+		if (entry->gone && present >= 0)
 			nameset_add(&removal->victims, entry->name);
 	}
-	nameset_sort(&removal->kept);
 }
 
 /* Pages on disk that no entry knows: left by a crash, or by a manifest that was lost. */
@@ -76,7 +78,7 @@ static void removal_judge_orphans(struct removal *removal)
 	for (size_t i = 0; i < job->present.count; i++) {
 		const char *name = job->present.items[i];
 
-		if (nameset_has(&removal->kept, name) || nameset_has(&job->moved, name))
+		if (removal->kept[i] || nameset_has(&job->moved, name))
 			continue;
 		if (!unknown_row && (removal_is_certain(job) || nameset_has(&job->manifest.orphans, name)))
 			nameset_add(&removal->victims, name);
@@ -124,10 +126,10 @@ static int removal_remove_moved(struct removal *removal, struct error *err)
 	struct sync_job *job = removal->job;
 
 	for (size_t i = 0; i < job->moved.count; i++) {
+		ssize_t present = nameset_find(&job->present, job->moved.items[i]);
 		int r = 0;
 
-		if (!nameset_has(&removal->kept, job->moved.items[i]) &&
-			nameset_has(&job->present, job->moved.items[i]))
+		if (present >= 0 && !removal->kept[present])
 			r = removal_remove(job, job->moved.items[i], err);
 		if (r < 0)
 			return r;
@@ -163,6 +165,7 @@ int job_remove(struct sync_job *job, struct error *err)
 
 	nameset_sort(&job->present);
 	nameset_sort(&job->moved);
+	removal.kept = mem_zalloc(job->present.count * sizeof(*removal.kept));
 	removal_judge_entries(&removal);
 	removal_judge_orphans(&removal);
 	r = removal_remove_moved(&removal, err);
