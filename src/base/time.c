@@ -122,27 +122,27 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 	time_put_digits(ret_text + 20, 3, rest % 1000);
 }
 
+/* -1: not all of them are digits. */
 static int time_parse_digits(const char *text, int digits)
 {
 	int value = 0;
 
-	for (int i = 0; i < digits; i++)
+	for (int i = 0; i < digits; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
 		value = value * 10 + (text[i] - '0');
+	}
 	return value;
 }
 
 int time_parse(const char *text, int64_t *ret_unix_ms)
 {
-	static const char shape[] = "0000-00-00T00:00:00.000Z";
 	struct date date;
 	int hour, minute, second, ms;
 
-	if (!text || strlen(text) != sizeof(shape) - 1)
+	if (!text || strlen(text) != TIME_TEXT_SIZE - 1 || text[4] != '-' || text[7] != '-' ||
+		text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != '.' || text[23] != 'Z')
 		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
-		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
-			return -EBADMSG;
-	}
 	date.year = time_parse_digits(text, 4);
 	date.month = time_parse_digits(text + 5, 2);
 	date.day = time_parse_digits(text + 8, 2);
@@ -153,7 +153,7 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	if (date.year < 1 || date.month < 1 || date.month > 12 || date.day < 1 ||
 		date.day > time_days_in_month(date.year, date.month))
 		return -EBADMSG;
-	if (hour > 23 || minute > 59 || second > 59)
+	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || ms < 0)
 		return -EBADMSG;
 
 	*ret_unix_ms = time_days_from_date(&date) * DAY_MS +
