@@ -15,8 +15,8 @@
 #include "hemera/retry.h"
 #include "hemera/run.h"
 
-#define CLOCKS_DIFFER_MS 2000 /* a second is the rounding of Date, and an answer is under way for a while */
-#define WINDOW_MARGIN_MS 5000 /* a window that reopens later than this before the deadline is of no use */
+#define CLOCKS_DIFFER_MS 10000 /* so long an answer may be under way after its Date was written */
+#define WINDOW_MARGIN_MS 5000  /* a window that reopens later than this before the deadline is of no use */
 
 static bool exchange_is_cancelled(const struct hemera *client)
 {
