@@ -52,13 +52,12 @@ static int run(const struct command *command, const char *config_path, int argc,
 	return command->run(&config, argc, argv);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
 	const char *config_path = NULL;
 	const struct command *command;
 	int first = 1;
 
-	log_open("aither");
 	if (first < argc && strncmp(argv[first], "--config=", strlen("--config=")) == 0)
 		config_path = argv[first++] + strlen("--config=");
 	if (first < argc && strcmp(argv[first], "--version") == 0) {
@@ -77,4 +76,17 @@ int main(int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	return run(command, config_path, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+	int exit_code;
+
+	log_open("aither");
+	exit_code = dispatch(argc, argv);
+	/* A script must not take half an answer, written to a full disk, for all of it. */
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit_code;
+	command_complain("standard output: not all of it could be written");
+	return exit_code == COMMAND_DONE ? COMMAND_FAILED : exit_code;
 }

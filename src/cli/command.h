@@ -21,7 +21,7 @@ struct json;
 
 enum command_exit {
 	COMMAND_DONE = 0,
-	COMMAND_FAILED = 1,       /* the sync failed */
+	COMMAND_FAILED = 1,       /* the sync, or writing to stdout */
 	COMMAND_PARTIAL = 2,      /* something could not be used or removed */
 	COMMAND_USAGE = 64,       /* from here on as in sysexits.h */
 	COMMAND_BAD_DATA = 65,    /* template, data or secret */

@@ -190,9 +190,6 @@ int command_render(const struct config *config, int argc, char **argv)
 		command_complain("%s", err.message);
 		return COMMAND_BAD_DATA;
 	}
-	if (fwrite(buf_text(&out), 1, out.length, stdout) != out.length || fflush(stdout) != 0) {
-		command_complain("standard output: %s", strerror(errno));
-		return COMMAND_FAILED;
-	}
+	fwrite(buf_text(&out), 1, out.length, stdout);
 	return COMMAND_DONE;
 }

@@ -43,6 +43,17 @@ class Render(unittest.TestCase):
         done = self.render("Hallo {{name}}{{> rest}}\n", '{"name":"<Welt>","list":[1,2]}', "--partials=parts")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo &lt;Welt&gt;, 12\n", ""))
 
+    def test_output_that_finds_no_room_is_a_failure(self) -> None:
+        self.write("a.hbs", "page")
+        self.write("data.json", "{}")
+        environment = os.environ | {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+        for arguments in (("render", "--template=a.hbs", "--data=data.json"), ("--help",), ("--version",)):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([BUILD / "aither", *arguments], cwd=self.directory, env=environment,
+                                      stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr),
+                             (1, "aither: standard output: not all of it could be written\n"), arguments)
+
     def test_data_may_be_any_value_and_have_infinite_numbers(self) -> None:
         for data, expected in (("[1,-1e400]", "1,-Infinity"), ('"x"', "x"), ("null", "")):
             self.assertEqual(self.render("{{this}}", data).stdout, expected)
