@@ -29,7 +29,7 @@ static int serve(const struct config *config, const struct daemon_options *optio
 
 	if (result == 0)
 		result = daemon_listen(worker_server(worker), options, &activated, &err);
-	if (result < 0) {
+	if (result != 0) {
 		log_write(LOG_ERR, "%s", err.message);
 		return result == -EDESTADDRREQ || result == -EINVAL ? EX_USAGE : EXIT_FAILURE;
 	}

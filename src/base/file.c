@@ -169,7 +169,7 @@ int file_read(
 	int directory, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
 {
 	CLEANUP(file_closep) int fd = -1;
-	struct stat status;
+	struct stat status = { 0 };
 	int r;
 
 	r = file_open(directory, name, &fd, &status, err);

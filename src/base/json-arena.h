@@ -27,7 +27,7 @@ void json_arena_free(void *memory);
 
 void json_arena_begin(size_t block_size);           /* larger ones than JSON_ARENA_BLOCK_MAX are not made */
 struct json_block *json_arena_end(void);            /* owned; NULL: nothing was allocated */
-void json_arena_release(struct json_block *blocks); /* NULL: nothing */
+void json_arena_release(struct json_block *oldest); /* NULL: nothing */
 
 /* The blocks that begin with this: the first allocation after json_arena_begin. */
 struct json_block *json_arena_of(void *first);

@@ -67,6 +67,6 @@ int command_fail(bool as_json, const struct error *error);
 
 /* The exit code for such a failure, and its {"code":...,"message":...}; owned. */
 int command_exit_of_failure(const struct error *error);
-struct json *command_error_to_json(const struct error *error);
+struct json *command_error_to_json(const struct error *problem);
 
 #endif

@@ -95,6 +95,7 @@ static int watch_until_ended(const struct watch *watch, struct thread_queue *que
 		if (signal_number > 0 && signal_number != SIGWINCH)
 			return signal_number;
 		thread_queue_dispatch(queue);
+		/* cppcheck-suppress knownConditionTrueFalse ; what is dispatched sets it */
 		if (job->ended || !watch->view->out)
 			continue;
 		if (signal_number == SIGWINCH || time_mono_ms() >= next_ms) {

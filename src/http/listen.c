@@ -73,7 +73,7 @@ static bool parse_inet(const char *text, union address *ret_address, socklen_t *
 static void print_address(int fd)
 {
 	char host[INET6_ADDRSTRLEN];
-	union address address;
+	union address address = { 0 };
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, &address.any, &length) < 0)

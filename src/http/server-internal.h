@@ -147,7 +147,7 @@ void connection_open(struct listener *listener, h2o_socket_t *socket);
 struct connection *connection_of(h2o_req_t *req);
 void connection_enter(struct connection *connection, enum connection_phase phase);
 void connection_linger(struct connection *connection); /* before its last response, a refusal */
-void connections_sweep(void *server);
+void connections_sweep(void *arg);                     /* the server */
 void connections_check_input(struct server *server);
 void connections_abort(struct server *server);
 void connections_want_sweep(struct server *server, unsigned interval_ms);

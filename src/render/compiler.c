@@ -65,7 +65,7 @@ static int compiler_builtin_block(
 	r = compiler_operand(compiler, call->operands);
 	if (r == 0)
 		r = compiler_pairs(compiler, call, &key_first, &key_count);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	block.pair_count = (uint32_t)call->pair_count;
 	block.include_zero = compiler_include_zero(compiler->program, key_first, key_count);

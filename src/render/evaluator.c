@@ -102,9 +102,9 @@ static int evaluator_param(struct evaluator *evaluator, const struct program_pat
 {
 	const struct params_link *params = scope->params;
 
-	for (uint32_t i = 0; i < path->depth; i++)
+	for (uint32_t i = 0; params && i < path->depth; i++)
 		params = params->outer;
-	if (!params->given)
+	if (!params || !params->given)
 		return evaluator_fail(
 			evaluator, offset, "the block that declares this block parameter does not give it");
 	if (path->param < ARRAY_SIZE(params->values))

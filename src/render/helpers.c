@@ -150,14 +150,13 @@ static int helper_video(
 	return helper_html(&html, work, ret_value);
 }
 
-static int helper_copy_text(const char *text, struct work *work, struct value *ret_value)
+static int helper_copy_text(const struct buf *text, struct work *work, struct value *ret_value)
 {
-	size_t length = strlen(text);
-	char *copy = arena_text(work->arena, length);
+	char *copy = arena_text(work->arena, text->length);
 
 	if (!copy)
 		return -ENOMEM;
-	*ret_value = value_text((struct slice){ memcpy(copy, text, length), length });
+	*ret_value = value_text((struct slice){ memcpy(copy, buf_text(text), text->length), text->length });
 	return 0;
 }
 
@@ -202,7 +201,7 @@ static int helper_date(const struct value *argument, const struct texts *texts, 
 		*ret_reason = "takes a date like 2026-03-14T23:00:00.000Z";
 		return -EBADMSG;
 	}
-	return helper_copy_text(buf_text(&text), work, ret_value);
+	return helper_copy_text(&text, work, ret_value);
 }
 
 int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,

@@ -71,9 +71,12 @@ static void lexer_unescape(struct lexer *lexer, struct token *token, char end, c
 static bool lexer_quoted(struct lexer *lexer, struct token *ret_token)
 {
 	struct slice rest = lexer_rest(lexer, 0);
-	char quote = rest.data[0] == '[' ? ']' : rest.data[0];
-	size_t length = lexer_enclosed(rest, quote);
+	char quote = rest.data[0];
+	size_t length;
 
+	if (quote == '[')
+		quote = ']';
+	length = lexer_enclosed(rest, quote);
 	if (length == 0)
 		return false;
 	lexer_take(lexer, quote == ']' ? TOKEN_ID : TOKEN_STRING, length, ret_token);

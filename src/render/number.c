@@ -91,7 +91,7 @@ static void number_layout(const struct number_decimal *decimal, char *at)
 	if (point >= count && point <= 21) {
 		at = number_put(at, decimal->digits, (size_t)count);
 		at = number_zeros(at, point - count);
-	} else if (point > 0 && point <= 21) {
+	} else if (point > 0 && point < count) {
 		at = number_put(at, decimal->digits, (size_t)point);
 		*at++ = '.';
 		at = number_put(at, decimal->digits + point, (size_t)(count - point));

@@ -235,7 +235,7 @@ static int parser_block_close(struct parser *parser, struct statement *block)
 		r = parser_callee(parser, &name);
 	if (r == 0)
 		r = parser_tag_close(parser, TOKEN_CLOSE, &block->close_strip);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (parser_same_name(open, name))
 		return 0;

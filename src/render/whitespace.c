@@ -109,7 +109,7 @@ static struct slice whitespace_indent(struct slice text)
 
 /* What the tags inside of a block do to its branches. */
 static void whitespace_inside(
-	struct statement *block, struct body *body, struct body *inverse, struct body *first_inverse)
+	struct statement *block, struct body *body, const struct body *inverse, struct body *first_inverse)
 {
 	if (block->open_strip.right)
 		whitespace_omit_right(body->first, true);
@@ -139,12 +139,11 @@ static struct whitespace_edges whitespace_block(struct statement *block)
 	struct whitespace_edges edges = { .strip_left = block->open_strip.left,
 		.strip_right = block->close_strip.right };
 
-	if (block->body)
-		whitespace_body(block->body, false);
-	if (block->inverse)
-		whitespace_body(block->inverse, false);
+	whitespace_body(body, false);
+	if (inverse)
+		whitespace_body(inverse, false);
 	edges.open_alone = whitespace_after(body->first, false);
-	edges.close_alone = whitespace_before((first_inverse ? first_inverse : body)->last, false);
+	edges.close_alone = whitespace_before((inverse ? first_inverse : body)->last, false);
 	whitespace_inside(block, body, inverse, first_inverse);
 	return edges;
 }

@@ -21,11 +21,11 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 	if (r == 0)
 		(void)manifest_load(directory, &manifest, NULL);
 	*ret_history = (struct sync_history){
-		.last_report = STEAL(manifest.last_sync),
 		.last_success_ms = manifest.last_success_ms,
 		.consecutive_failures = manifest.consecutive_failures,
 		.courses = (unsigned)manifest.count,
 	};
+	ret_history->last_report = STEAL(manifest.last_sync);
 	return 0;
 }
 

@@ -77,7 +77,7 @@ struct sync_job {
 
 /* The report's line for something that costs one entity. A hemera_problem and library_problem with the job as
  * arg. */
-void job_add_problem(void *job, const char *entity, const struct error *problem);
+void job_add_problem(void *arg, const char *entity, const struct error *problem);
 void job_add_course_problem(
 	struct sync_job *job, const struct job_course *course, const struct error *problem);
 void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);

@@ -27,6 +27,7 @@ struct web {
 /* routes.c */
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
-void web_fail(const struct http_request *request, struct http_response *response, int status, void *web);
+/* arg: the web */
+void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg);
 
 #endif

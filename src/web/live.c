@@ -192,7 +192,7 @@ static void on_told(void *arg, const struct workerclient_response *response, con
 {
 	struct live *live = arg;
 	struct error problem = *err;
-	int64_t fetched_at_ms;
+	int64_t fetched_at_ms = 0;
 	bool is_read = response && read_answer(response, &fetched_at_ms, &problem) == 0;
 
 	live->question = NULL;

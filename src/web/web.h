@@ -29,7 +29,7 @@ void web_freep(struct web **web);
 
 struct server *web_server(struct web *web); /* borrowed */
 
-/* daemon_stop: answers everybody who waits. */
-void web_stop(void *web);
+/* daemon_stop, arg is the web: answers everybody who waits. */
+void web_stop(void *arg);
 
 #endif

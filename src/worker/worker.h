@@ -36,8 +36,9 @@ struct server *worker_server(struct worker *worker); /* borrowed */
 /* Whether leaving is permitted is known only after the sockets have been taken. */
 void worker_set_may_leave(struct worker *worker, bool may_leave);
 
-/* daemon_stop: cancels the running job, so that its caller is answered within the drain time. */
-void worker_stop(void *worker);
+/* daemon_stop, arg is the worker: cancels the running job, so that its caller is answered within the drain
+ * time. */
+void worker_stop(void *arg);
 
 /* After the loop has ended: waits for a job that nobody waits for, at most `timeout_ms`. False: it still runs
  * and uses worker and configuration, so that neither may be freed any more. */

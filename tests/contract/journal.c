@@ -43,7 +43,10 @@ static size_t journal_add(char *entry, size_t length, const struct iovec *field)
 	if (length + field->iov_len + 2 > JOURNAL_ENTRY_SIZE)
 		abort();
 	for (size_t i = 0; i < field->iov_len; i++)
-		entry[length++] = text[i] == '\n' ? ' ' : text[i];
+		if (text[i] == '\n')
+			entry[length++] = ' ';
+		else
+			entry[length++] = text[i];
 	entry[length++] = '\n';
 	return length;
 }

@@ -30,8 +30,6 @@
 
 const char fuzz_corpus[] = "config";
 
-extern char **environ;
-
 static bool is_choice(const struct config_key *key)
 {
 	return key->parse == config_parse_choice;

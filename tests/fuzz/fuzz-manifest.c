@@ -31,6 +31,7 @@ static void check_damage(int r, const struct manifest *manifest, const struct er
 
 	FUZZ_CHECK(r == -EBADMSG && err->message[0], "%d: %s", r, err->message);
 	FUZZ_CHECK(decode_is_text(err->message, strlen(err->message)), "%s", err->message);
+	/* It has not been touched at all. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	FUZZ_CHECK(memcmp(manifest, &empty, sizeof(empty)) == 0, "something is kept: %s", err->message);
 }
 

@@ -160,6 +160,7 @@ static void answer_waiting(void)
 
 static void take_connection(void)
 {
+	/* cppcheck-suppress nullPointer ; nobody asks who is there */
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	for (size_t i = 0; i < CONNECTIONS_MAX && fd >= 0; i++) {

@@ -16,12 +16,10 @@ static const char *const titles[] = { "Erster Kurs", "Zweiter Kurs", "", "Größ
 static const char *const slugs[] = { "eins", "drei", "vier", "Eins", "", ".", "..", "../../beside/victim",
 	"/etc/passwd", "a/b", ".tmp-1", ".sync-manifest.json", "x\ny", "a b", "-x", "ü",
 	"course-0123456789abcdef", "course-0123456789ABCDEF", "index.de", "a.html", "%2e%2e",
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	"aaaaaaaa"
-	"aaaaaaaaaaaaaaaa",
-	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	"aaaaaaaa"
-	"aaaaaaaaaaaaaaaaa" };
+	("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+	("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") };
 static const char *const levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED" };
 static const char *const dates[] = { NULL, "2001-01-01T23:00:00.000Z", "2098-06-30T22:00:00.000Z",
 	"2099-03-14T23:00:00.000Z" };

@@ -137,7 +137,8 @@ static void *acceptor_main(void *arg)
 		connection->tls = peer.tls ? SSL_new(peer.tls) : NULL;
 		if (connection->tls)
 			SSL_set_fd(connection->tls, fd);
-		pthread_create(&connection->thread, NULL, connection_main, connection);
+		if (pthread_create(&connection->thread, NULL, connection_main, connection) != 0)
+			abort();
 	}
 	return NULL;
 }
@@ -174,7 +175,7 @@ static int bind_loopback(void)
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_in address;
+	struct sockaddr_in address = { 0 };
 	socklen_t size = sizeof(address);
 
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);

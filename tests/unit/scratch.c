@@ -28,6 +28,7 @@ static void scratch_remove(int parent, const char *name)
 		return;
 	}
 	listing = fdopendir(fd);
+	assert_non_null(listing);
 	while ((entry = readdir(listing)) != NULL) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			scratch_remove(fd, entry->d_name);

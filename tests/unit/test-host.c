@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,7 +47,7 @@ static void assert_host(const char *wanted)
 	int status = -1;
 
 	if (child == 0)
-		_exit(strcmp(host_name(), wanted) != 0);
+		_exit(strcmp(host_name(), wanted) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (status != 0)
 		fail_msg("machine \"%s\" is not called %s", machine, wanted);

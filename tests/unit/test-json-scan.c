@@ -282,7 +282,7 @@ static void limits_are_exact(void **state)
 		int r = scan(rows[i].text, strlen(rows[i].text), &rows[i].within, &err);
 
 		if (r != (rows[i].message ? -E2BIG : 0) ||
-			strcmp(err.message, rows[i].message ? rows[i].message : ""))
+			strcmp(err.message, rows[i].message ? rows[i].message : "") != 0)
 			fail_msg("%s: %d \"%s\"", rows[i].name, r, err.message);
 	}
 }

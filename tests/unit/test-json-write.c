@@ -115,6 +115,7 @@ static void string_literals_are_escaped_and_always_valid(void **state)
 		if (strcmp(buf_text(&out), rows[i].literal) != 0)
 			fail_msg("%s: %s", rows[i].name, buf_text(&out));
 		json = parse(buf_text(&out));
+		assert_non_null(json);
 	}
 }
 

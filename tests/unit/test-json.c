@@ -131,7 +131,7 @@ static void accessors_are_total(void **state)
 		CLEANUP(json_freep) struct json *json = parse(rows[i].text);
 		const char *string = json_string(json);
 
-		if (!string != !rows[i].string || (string && strcmp(string, rows[i].string) != 0) ||
+		if (!string != !rows[i].string || strcmp(string ?: "", rows[i].string ?: "") != 0 ||
 			json_number(json, -1) != rows[i].number ||
 			json_integer(json, -1) != rows[i].integer ||
 			json_bool(json, true) != rows[i].boolean_or_true ||
@@ -247,7 +247,7 @@ static void names_are_copied(void **state)
 
 	(void)state;
 	json_set_bool(json, name, true);
-	memcpy(name, "after!", 6);
+	memcpy(name, "after!", sizeof(name));
 	assert_written(json, "{\"before\":true}");
 }
 

@@ -66,7 +66,7 @@ static int status_of(enum result (*try)(void))
 	if (child == 0) {
 		if (noexec_enter(NULL) < 0)
 			_exit(NOT_ENTERED + 10);
-		_exit(try() + 10);
+		_exit((int)try() + 10);
 	}
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/server.h"
@@ -208,7 +209,7 @@ static void an_address_is_that_of_its_own_family(void **state)
 
 	(void)state;
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0) {
-		close(fd);
+		file_closep(&fd);
 		skip(); /* no IPv6 here */
 	}
 	app_start(&app, 8);

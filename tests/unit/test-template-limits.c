@@ -47,6 +47,7 @@ static void try(const struct trial *trial)
 	assert_int_equal(r, -EBADMSG);
 	assert_int_equal(err.code, ERROR_TEMPLATE);
 	assert_int_equal(page.length, 0);
+	assert_non_null(trial->error);
 	if (!strstr(err.message, trial->error))
 		fail_msg("\"%s\" does not say \"%s\"", err.message, trial->error);
 }
