@@ -18,6 +18,7 @@ struct web {
 	struct site *site;
 	struct phrases *phrases;
 	struct relay *relay;
+	struct server_watch *patience; /* the server's: until the relay gives up, when all stops */
 	struct live *live;
 	struct health *health;
 	struct metrics *metrics;

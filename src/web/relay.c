@@ -2,6 +2,7 @@
 #include "web/relay.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -17,13 +18,14 @@ struct call {
 	struct thread_job job; /* first: the thread's side casts back */
 	LIST_ENTRY(call) link;
 	struct relay *relay;
-	struct http_pending *pending;                 /* NULL: answered already, by relay_stop */
+	struct http_pending *pending;                 /* NULL: answered already, for we stop */
 	char *method, *target, *prefer, *socket_path; /* owned copies: the relay may end before the thread */
 	char request_id[HTTP_REQUEST_ID_SIZE];
 	struct relay_order order;              /* its texts point at the copies */
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
 	int result;
+	atomic_bool handed_over; /* a sync that the worker is being asked for, no longer whether it lives */
 };
 
 struct relay {
@@ -94,8 +96,10 @@ static void call_run(struct thread_job *job)
 	};
 
 	call->result = call->order.is_sync ? find_out_whether_it_lives(call) : 0;
-	if (call->result == 0)
-		call->result = workerclient_call(&request, &call->response, &call->err);
+	if (call->result < 0)
+		return;
+	atomic_store(&call->handed_over, call->order.is_sync);
+	call->result = workerclient_call(&request, &call->response, &call->err);
 }
 
 static void pass_on(struct workerclient_response *worker, struct http_response *response)
@@ -203,7 +207,7 @@ static void answer_early(struct call *call)
 	struct http_response response = { 0 };
 	struct error err = { 0 };
 
-	if (call->order.is_sync) {
+	if (atomic_load(&call->handed_over)) {
 		struct json *data = json_new_object();
 		json_set_string(data, "status", "running");
 		envelope_success(&response, call->request_id, 202, data);
@@ -217,15 +221,28 @@ static void answer_early(struct call *call)
 	http_complete(STEAL(call->pending), &response);
 }
 
-void relay_stop(struct relay *relay)
+static void answer_all_early(struct relay *relay, bool handed_over_only)
 {
-	struct call *call;
+	struct call *next;
 
-	relay->stopping = true;
-	while ((call = LIST_FIRST(&relay->calls))) {
+	for (struct call *call = LIST_FIRST(&relay->calls); call; call = next) {
+		next = LIST_NEXT(call, link);
+		if (handed_over_only && !atomic_load(&call->handed_over))
+			continue;
 		LIST_REMOVE(call, link);
+		relay->count--;
 		call->relay = NULL;
 		answer_early(call);
 	}
-	relay->count = 0;
+}
+
+void relay_stop(struct relay *relay)
+{
+	relay->stopping = true;
+	answer_all_early(relay, true);
+}
+
+void relay_give_up(struct relay *relay)
+{
+	answer_all_early(relay, false);
 }

@@ -20,7 +20,7 @@ struct thread_queue;
 #define RELAY_STATUS_TIMEOUT_MS 10000  /* answered from the worker's memory */
 #define RELAY_SYNC_EXTRA_MS 60000      /* beside TimeLimitSec: to render and write 50 000 pages */
 #define RELAY_LIFE_TIMEOUT_MS 5000     /* a worker that does not tell its state by then hangs */
-#define RELAY_STOPPING_TIMEOUT_MS 1000 /* the server drains and will not wait longer */
+#define RELAY_STOPPING_TIMEOUT_MS 1000 /* of DAEMON_DRAIN_MS; idle connections are given as much */
 
 struct relay_order {
 	const char *method, *target; /* copied */
@@ -38,8 +38,11 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 
 uint64_t relay_answers(const struct relay *relay); /* that the worker has given since the start */
 
-/* Answers all that wait: a sync with 202 and where its state is, others with 503 SHUTTING_DOWN. A sync that
- * is asked for afterwards is started, and answered with 202 as well. */
+/* Before the process ends: a sync that has been handed over is answered with 202 and where its state is, and
+ * so is one that is asked for afterwards. What the worker can still tell at once may be waited for until
+ * RELAY_STOPPING_TIMEOUT_MS later; then relay_give_up answers the rest, with 503 SHUTTING_DOWN where the
+ * worker knows of nothing yet. */
 void relay_stop(struct relay *relay);
+void relay_give_up(struct relay *relay);
 
 #endif

@@ -50,6 +50,13 @@ static void on_minute(void *arg)
 	refusals_next_minute(&web->refusals);
 }
 
+static void on_patience_ended(void *arg)
+{
+	struct web *web = arg;
+
+	relay_give_up(web->relay);
+}
+
 static void make_parts(struct web *web)
 {
 	const struct config *config = web->options.config;
@@ -57,6 +64,7 @@ static void make_parts(struct web *web)
 	web->phrases = phrases_new(config->site.template_directory);
 	web->site = site_new(config->sync.output_directory, web->options.shipped_templates);
 	web->relay = relay_new(web->queue, config->worker.socket);
+	web->patience = server_timer(web->server, on_patience_ended, web);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,
@@ -141,6 +149,7 @@ void web_stop(void *arg)
 	struct web *web = arg;
 
 	relay_stop(web->relay);
+	server_timer_set(web->patience, RELAY_STOPPING_TIMEOUT_MS);
 	live_stop(web->live);
 	metrics_stop(web->metrics);
 	health_stop(web->health);

@@ -17,6 +17,10 @@
 #include "web/relay.h"
 #include "web/web.h"
 
+#define STATUS                                                                                          \
+	"GET /api/sync/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " TOKEN \
+	"\r\n\r\n"
+
 static void the_workers_answer_is_passed_on(void **state)
 {
 	struct place *place = *state;
@@ -82,7 +86,7 @@ static void too_many_waiting_calls_are_refused(void **state)
 		assert_answer(place, fds[i], "HTTP/1.1 200 ", "\"success\":true");
 }
 
-static void stopping_answers_everybody_who_waits(void **state)
+static void stopping_answers_at_once_whom_the_worker_need_not_answer(void **state)
 {
 	struct place *place = *state;
 
@@ -90,19 +94,37 @@ static void stopping_answers_everybody_who_waits(void **state)
 	place->config.web.live_wait_s = 8;
 	place_start(place);
 	atomic_store(&worker.held, true);
-	int sync = ask_sync(place, "/api/sync"), home = ask_home(place);
+	int sync = ask_sync(place, "/api/sync");
 	wait_for_calls(place, 1);
-	int status = ask(place, "GET /api/sync/status HTTP/1.1\r\nHost: x\r\nConnection: "
-				"close\r\nAuthorization: Bearer " TOKEN "\r\n\r\n");
+	worker_release_one();
+	wait_for_calls(place, 2); /* it lives, and has been asked for the sync */
+	int home = ask_home(place), status = ask(place, STATUS);
 	wait_for_connections(place, 3);
-	wait_for_calls(place, 3);
+	wait_for_calls(place, 4);
 	server_drain(web_server(place->web), 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 202 ", "location: /api/sync/status\r\n");
-	assert_answer(place, status, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
 	assert_answer(place, home, "HTTP/1.1 200 ", "old <p class=\"notice\"");
+	worker_release(3);
+	assert_answer(place, status, "HTTP/1.1 200 ", "\"success\":true");
 	while (server_is_running(web_server(place->web)))
 		server_turn(web_server(place->web));
+}
+
+/* The worker was about to start, for example: it knows nothing of the sync, so it cannot be called a running
+ * one. */
+static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
+{
+	struct place *place = *state;
+
+	place_start(place);
+	atomic_store(&worker.held, true);
+	int sync = ask_sync(place, "/api/sync"), status = ask(place, STATUS);
+	wait_for_calls(place, 2);
+	server_drain(web_server(place->web), 3000);
+	web_stop(place->web);
+	assert_answer(place, sync, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+	assert_answer(place, status, "HTTP/1.1 503 ", "retry-after: 1\r\n");
 }
 
 static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
@@ -134,8 +156,10 @@ int main(void)
 			an_unreachable_worker_is_503_with_retry_after, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			too_many_waiting_calls_are_refused, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(stopping_answers_at_once_whom_the_worker_need_not_answer,
+			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			stopping_answers_everybody_who_waits, place_setup, place_teardown),
+			who_waits_in_vain_while_it_stops_is_told_to_try_again, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			while_it_drains_a_sync_is_started_and_not_waited_for, place_setup, place_teardown),
 	};

@@ -147,6 +147,11 @@ void worker_release(unsigned calls)
 	eventfd_write(worker.permits, calls);
 }
 
+void worker_release_one(void)
+{
+	eventfd_write(worker.permits, 1);
+}
+
 int place_teardown(void **state)
 {
 	struct place *place = *state;

@@ -59,6 +59,7 @@ void assert_answer(const struct place *place, int fd, const char *first, const c
 
 void wait_for_calls(const struct place *place, unsigned calls); /* to the worker, since the start */
 void wait_for_connections(const struct place *place, size_t connections);
-void worker_release(unsigned calls); /* lets calls go that are held */
+void worker_release(unsigned calls); /* lets calls go that are held, and holds no more */
+void worker_release_one(void);       /* goes on holding the others */
 
 #endif
