@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -30,7 +31,12 @@ from stub.client import Stub
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
+RUNNER = shlex.split(os.environ.get("AITHER_RUNNER", ""))  # what the daemons are run by, see `make check-valgrind`
 PATIENCE_S = 30  # the longest wait for something that has to happen, on a very busy machine
+
+# A thread that waits for others when a daemon ends is left to the end of the process, see base/thread.h: no leak. What it
+# does meanwhile is watched for a tenth of a second, not for a whole one, for some tests measure how long an end takes.
+TSAN_OPTIONS = "report_thread_leaks=0:atexit_sleep_ms=100"
 
 
 class Reply:
@@ -66,7 +72,7 @@ class Daemon:
         self.log: list[str] = []
         self.listening: list[str] = []
         self._news = threading.Condition()
-        self.process = subprocess.Popen([BUILD / program, *arguments], env=environment, text=True,
+        self.process = subprocess.Popen([*RUNNER, BUILD / program, *arguments], env=environment, text=True,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -121,6 +127,7 @@ class Stack:
         self.config = self.directory / "aither.conf"
         self.environment = {"PATH": os.environ["PATH"], "HEMERA_API_KEY": hemera.key,
                             "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+        self.environment["TSAN_OPTIONS"] = TSAN_OPTIONS
         self.environment |= {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
         self.environment |= environment or {}
         self.environment = {k: v for k, v in self.environment.items() if v}

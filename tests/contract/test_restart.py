@@ -10,13 +10,14 @@ import time
 import unittest
 
 from attack import Raw
-from stack import BUILD, PATIENCE_S, Reply, Stack, wait_until
+from stack import BUILD, PATIENCE_S, RUNNER, Reply, Stack, wait_until
 from stub.client import Stub
 
 LIST = "/api/service/courses"
 RESTARTS = 10
 REQUESTS_MIN = 20_000
 IDLE_MAX_S = 0.4  # of the half second after which an idle connection may be closed
+# bash: to dash, which is sh, a descriptor above 9 is none.
 ACTIVATE = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; shift; exec "$@"'
 
 
@@ -27,7 +28,8 @@ class Activated:
         self.log = stack.directory / f"{program}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", ACTIVATE, "sh", str(listener.fileno()), BUILD / program, f"--config={stack.config}"],
+                ["/bin/bash", "-c", ACTIVATE, "bash", str(listener.fileno()), *RUNNER, BUILD / program,
+                 f"--config={stack.config}"],
                 pass_fds=[listener.fileno()], env=stack.environment, stdin=subprocess.DEVNULL, stderr=log)
 
     def stop(self) -> int:

@@ -234,9 +234,12 @@ static void a_check_that_hangs_is_failed_and_the_others_count(void **state)
 	struct caller caller;
 	(void)state;
 
-	limit_ms = SHORT_MS;
 	set_hanging(true);
 	start_call(&caller);
+	/* The limit passes when all others are back, however long they take. */
+	while (!worker->doctor || thread_queue_pending(worker->queue) > 1)
+		server_turn(worker_server(worker));
+	server_timer_set(worker->doctor_timer, 1);
 	serve_until(1);
 	CLEANUP(json_freep) struct json *late = answer_of(&caller, 200);
 	assert_check(late, "output-directory", CHECK_FAILED);
@@ -244,7 +247,6 @@ static void a_check_that_hangs_is_failed_and_the_others_count(void **state)
 	assert_check(late, "mail", CHECK_OK);
 	wait_for_threads();
 	assert_int_equal(worker->doctors, 0);
-	limit_ms = PATIENCE_MS;
 	start_call(&caller);
 	serve_until(1);
 	CLEANUP(json_freep) struct json *mended = answer_of(&caller, 200);
