@@ -32,7 +32,7 @@ from stub.client import Stub
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 RUNNER = shlex.split(os.environ.get("AITHER_RUNNER", ""))  # what the daemons are run by, see `make check-valgrind`
-PATIENCE_S = 30  # the longest wait for something that has to happen, on a very busy machine
+PATIENCE_S = 180 if RUNNER else 30  # the longest wait for something that has to happen, on a very busy machine
 
 # A thread that waits for others when a daemon ends is left to the end of the process, see base/thread.h: no leak. What it
 # does meanwhile is watched for a tenth of a second, not for a whole one, for some tests measure how long an end takes.
