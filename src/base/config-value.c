@@ -121,8 +121,8 @@ int config_parse_path(const struct config_key *key, const char *text, void *targ
 
 int config_parse_zone(const struct config_key *key, const char *text, void *target, struct error *err)
 {
-	(void)key;
-	if (!time_zone_exists(text))
+	/* The default always stands: what is said when it is not installed needs a name. */
+	if (text != key->default_text && !time_zone_exists(text))
 		return error_set(
 			err, -EINVAL, "not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)");
 	return store(target, text);

@@ -2,19 +2,18 @@
 #include "base/time.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 
 #define TIME_ZONE_DIRECTORY "/usr/share/zoneinfo/"
-#define TIME_ZONE_NAME_MAX 64 /* the longest name of the database has 32 characters */
+#define TIME_ZONE_SIZE_MAX (256 << 10) /* the largest has 4 KiB */
+#define TIME_ZONE_NAME_MAX 64          /* the longest name of the database has 32 characters */
 
 #define DAY_MS INT64_C(86400000)
 #define UNIX_MS_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
@@ -173,14 +172,10 @@ static bool time_zone_name_is_safe(const char *name)
 bool time_zone_exists(const char *iana_name)
 {
 	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", iana_name);
-	CLEANUP(file_closep) int fd = -1;
-	char magic[4];
+	CLEANUP(buf_done) struct buf content = BUF_INIT(TIME_ZONE_SIZE_MAX);
 
-	if (!time_zone_name_is_safe(iana_name))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	return fd >= 0 && read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
-	       memcmp(magic, "TZif", sizeof(magic)) == 0;
+	return time_zone_name_is_safe(iana_name) && file_read_path(path, &content, NULL) == 0 &&
+	       strncmp(buf_text(&content), "TZif", 4) == 0;
 }
 
 int time_zone_set(const char *iana_name)

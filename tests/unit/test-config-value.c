@@ -201,6 +201,17 @@ static void time_zones_must_exist(void **state)
 	check_rows(&key, rows, ARRAY_SIZE(rows));
 }
 
+static void the_default_time_zone_stands_though_it_is_not_installed(void **state)
+{
+	static const struct config_key key = { .parse = config_parse_zone,
+		.default_text = "Europe/Atlantis" };
+	CLEANUP(mem_freep) char *zone = NULL;
+
+	(void)state;
+	assert_int_equal(config_parse_zone(&key, key.default_text, &zone, NULL), 0);
+	assert_string_equal(zone, "Europe/Atlantis");
+}
+
 static void mail_addresses_are_a_plain_list(void **state)
 {
 	static const struct config_key key = { .parse = config_parse_mail, .max = 3 };
@@ -347,6 +358,7 @@ int main(void)
 		cmocka_unit_test(this_machine_is_known_by_its_loopback_addresses),
 		cmocka_unit_test(paths_are_absolute),
 		cmocka_unit_test(time_zones_must_exist),
+		cmocka_unit_test(the_default_time_zone_stands_though_it_is_not_installed),
 		cmocka_unit_test(mail_addresses_are_a_plain_list),
 		cmocka_unit_test(texts_are_printable_and_bounded),
 		cmocka_unit_test(numbers_keep_their_bounds),
