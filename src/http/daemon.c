@@ -212,13 +212,20 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 	sigset_t signals = block_signals();
 	CLEANUP(file_closep) int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	struct daemon daemon = { .server = server, .on_stop = on_stop, .app = app, .signal_fd = fd };
+	struct error err = { 0 };
 	uint64_t watchdog_us = 0;
 
-	if (fd < 0)
+	if (fd < 0) {
+		log_write(LOG_ERR, "cannot wait for signals: %s", strerror(errno));
 		return EX_OSERR;
+	}
 	server_watch(server, fd, on_signal, &daemon);
 	if (sd_watchdog_enabled(0, &watchdog_us) > 0)
 		server_every(server, (unsigned)(watchdog_us / 2000), on_watchdog, NULL);
+	if (server_check(server, &err) < 0) {
+		log_write(LOG_ERR, "%s", err.message);
+		return EX_OSERR;
+	}
 	sd_notify(0, "READY=1");
 	while (server_is_running(server))
 		server_turn(server);

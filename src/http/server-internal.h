@@ -115,6 +115,7 @@ struct server {
 	h2o_accept_ctx_t accept;
 
 	LIST_HEAD(, server_watch) watches;
+	int watch_errnum; /* why one is missing; 0: none is */
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, connection) connections;
 	size_t connection_count;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/server-internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/mem.h"
 
 static void on_readable(h2o_socket_t *socket, const char *err)
@@ -35,21 +38,31 @@ static struct server_watch *watch_new(
 	return watch;
 }
 
+/* The first one's reason is told. */
+static void note_missing(struct server *server)
+{
+	if (server->watch_errnum == 0)
+		server->watch_errnum = errno;
+}
+
 void server_watch(struct server *server, int fd, server_callback *callback, void *arg)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy < 0)
-		abort(); /* out of descriptors while starting: as fatal as out of memory */
-	watch_new(server, copy, callback, arg);
+		note_missing(server);
+	else
+		watch_new(server, copy, callback, arg);
 }
 
 struct server_watch *server_timer(struct server *server, server_callback *callback, void *arg)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
-	if (fd < 0)
-		abort(); /* likewise */
+	if (fd < 0) {
+		note_missing(server);
+		return NULL;
+	}
 	struct server_watch *watch = watch_new(server, fd, callback, arg);
 	watch->is_timer = true;
 	return watch;
@@ -64,7 +77,8 @@ static void timer_set(struct server_watch *timer, uint64_t first_ms, unsigned in
 			.tv_nsec = (long)(interval_ms % 1000) * 1000000 },
 	};
 
-	timerfd_settime(h2o_socket_get_fd(timer->socket), 0, &setting, NULL);
+	if (timer)
+		timerfd_settime(h2o_socket_get_fd(timer->socket), 0, &setting, NULL);
 }
 
 void server_timer_set(struct server_watch *timer, unsigned delay_ms)
@@ -80,6 +94,14 @@ void watch_repeat(struct server_watch *timer, unsigned interval_ms)
 void server_every(struct server *server, unsigned interval_ms, server_callback *callback, void *arg)
 {
 	watch_repeat(server_timer(server, callback, arg), interval_ms);
+}
+
+int server_check(const struct server *server, struct error *err)
+{
+	if (server->watch_errnum == 0)
+		return 0;
+	return error_set(
+		err, -server->watch_errnum, "cannot watch a descriptor: %s", strerror(server->watch_errnum));
 }
 
 void watches_close(struct server *server)

@@ -54,6 +54,9 @@ size_t server_listener_count(const struct server *server);
 
 typedef void server_callback(void *arg);
 
+/* All that is watched is named before the loop turns: then server_check tells whether a descriptor was
+ * missing for one. That one is not watched; a timer is then NULL, and setting it does nothing. */
+
 /* Calls back while the descriptor is readable; it stays the caller's and must outlive the server. */
 void server_watch(struct server *server, int fd, server_callback *callback, void *arg);
 
@@ -63,6 +66,8 @@ void server_every(struct server *server, unsigned interval_ms, server_callback *
 /* A timer that is set when it is needed, and then fires once after delay_ms (0: not at all). The server's. */
 struct server_watch *server_timer(struct server *server, server_callback *callback, void *arg);
 void server_timer_set(struct server_watch *timer, unsigned delay_ms);
+
+int server_check(const struct server *server, struct error *err);
 
 bool server_is_running(const struct server *server);
 void server_turn(struct server *server); /* one turn of the loop; blocks until something happens */

@@ -159,8 +159,6 @@ static void doctor_start(struct worker *worker)
 	};
 	doctor->configuration = json_new_array();
 	doctor_check_configuration(&doctor->about, doctor->configuration);
-	if (!worker->doctor_timer)
-		worker->doctor_timer = server_timer(worker->server, on_timeout, worker);
 	server_timer_set(worker->doctor_timer, DOCTOR_TIMEOUT_MS);
 	for (int i = 0; i < DOCTOR_PARTS; i++) {
 		doctor->parts[i] = (struct part){
@@ -190,6 +188,11 @@ enum http_result doctor_handle(const struct http_request *request, struct http_r
 		doctor_start(worker);
 	worker->doctor->waiters[worker->doctor->waiter_count++] = http_later(request);
 	return HTTP_LATER;
+}
+
+void doctor_init(struct worker *worker)
+{
+	worker->doctor_timer = server_timer(worker->server, on_timeout, worker);
 }
 
 void doctor_stop(struct worker *worker)

@@ -14,6 +14,7 @@
  * comes back later is thrown away. Calls that come meanwhile share the answer.
  *
  *	doctor_handle()            calls the parts on threads, each part fills its own array
+ *	doctor_init()              the worker begins
  *	doctor_stop()              the worker ends: answers at once
  */
 
@@ -41,6 +42,7 @@ struct doctor_case { /* what the checks may look at, on any thread; borrowed */
 	const atomic_bool *cancelled; /* the answer has gone out */
 };
 
+void doctor_init(struct worker *worker); /* before the loop turns */
 enum http_result doctor_handle(const struct http_request *request, struct http_response *response, void *app);
 void doctor_stop(struct worker *worker);
 

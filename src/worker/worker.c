@@ -73,6 +73,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 		return result;
 	worker->notices = notices_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
+	doctor_init(worker);
 	server_every(worker->server, IDLE_CHECK_MS, on_idle_check, worker);
 	load_history(worker);
 	worker_show_status(worker);

@@ -346,6 +346,28 @@ static void timers_tick_on_the_loop(void **state)
 	app_stop(&app);
 }
 
+static void a_missing_descriptor_for_a_timer_is_told_and_does_no_harm(void **state)
+{
+	struct rlimit before, none;
+	struct app app;
+	struct error err = { 0 };
+
+	(void)state;
+	app_start(&app, 8);
+	assert_int_equal(server_check(app.server, &err), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	struct server_watch *timer = server_timer(app.server, count_tick, NULL);
+	server_watch(app.server, STDIN_FILENO, count_tick, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_null(timer);
+	server_timer_set(timer, 1);
+	assert_int_equal(server_check(app.server, &err), -EMFILE);
+	assert_string_equal(err.message, "cannot watch a descriptor: Too many open files");
+	app_stop(&app);
+}
+
 static void listen_texts_are_checked(void **state)
 {
 	static const char *const bad[] = { "", "3500", "localhost:3500", "127.0.0.1:", "127.0.0.1:65536",
@@ -378,6 +400,7 @@ int main(void)
 		cmocka_unit_test(peers_are_told_apart),
 		cmocka_unit_test(leaving_waits_for_those_in_the_queue),
 		cmocka_unit_test(timers_tick_on_the_loop),
+		cmocka_unit_test(a_missing_descriptor_for_a_timer_is_told_and_does_no_harm),
 		cmocka_unit_test(listen_texts_are_checked),
 	};
 
