@@ -153,7 +153,7 @@ static enum http_result handle_course(
 	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
 		return HTTP_DONE;
 	if (site_course(web->site, request->tail, course_language(web), &page, &err) < 0) {
-		web_fail(request, response, 404, web);
+		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}
 	page_wish_read(&wish, request);

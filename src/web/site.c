@@ -31,9 +31,11 @@ struct index {
 struct site {
 	char *path;
 	int output;              /* -1: not there */
+	int output_result;       /* of the last attempt to open it */
 	struct stat output_stat; /* identity of `output` */
 	uint64_t checked_ms;     /* when the path was last compared with it */
 	bool failed;             /* logged already */
+	bool course_failed;      /* likewise */
 	struct index index[LANGUAGES];
 	struct page fallback;
 	struct shelf *courses;
@@ -95,12 +97,28 @@ void site_freep(struct site **site_pointer)
 	mem_freep(&site);
 }
 
+/* That we cannot look at it now says nothing of what is there: what we know of it stays. */
+static bool is_passing(int result)
+{
+	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;
+}
+
 static void open_output(struct site *site)
 {
+	CLEANUP(file_closep) int fd = -1;
+	struct stat stat_now;
+
+	int result = file_open_directory(AT_FDCWD, site->path, &fd, NULL);
+	if (result == 0 && fstat(fd, &stat_now) < 0)
+		result = -errno;
+	site->output_result = result;
+	if (is_passing(result))
+		return;
 	file_closep(&site->output);
-	if (file_open_directory(AT_FDCWD, site->path, &site->output, NULL) == 0 &&
-		fstat(site->output, &site->output_stat) < 0)
-		file_closep(&site->output);
+	if (result < 0)
+		return;
+	site->output_stat = stat_now;
+	site->output = file_steal(&fd);
 }
 
 /* A directory that was moved away keeps its files: only its path tells. */
@@ -123,12 +141,6 @@ static void forget_page(struct index *index)
 	page_done(&index->page);
 }
 
-/* That we cannot open it now says nothing of the file: what we know of it stays. */
-static bool is_shortage(int result)
-{
-	return result == -EMFILE || result == -ENFILE || result == -ENOMEM;
-}
-
 /* Brings one index up to date; false: there is none. */
 static bool refresh_index(struct site *site, enum web_language language)
 {
@@ -142,9 +154,9 @@ static bool refresh_index(struct site *site, enum web_language language)
 		return true;
 	if (result == 0)
 		result = file_read(site->output, index_names[language], &index->text, &index->stat, &err);
-	if (result < 0 && !is_shortage(result))
+	if (result < 0 && !is_passing(result))
 		buf_clear(&index->text);
-	if (!is_shortage(result))
+	if (!is_passing(result))
 		forget_page(index);
 	if (result < 0 && result != -ENOENT && !site->failed)
 		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
@@ -242,8 +254,8 @@ static int read_course(struct shelf *shelf, int courses, const char *file, const
 	return 0;
 }
 
-int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
-	struct error *err)
+static int find_course(struct site *site, const char *name, const char *static_language,
+	struct page **ret_page, struct error *err)
 {
 	CLEANUP(file_closep) int courses = -1;
 	size_t length = strlen(name);
@@ -252,7 +264,8 @@ int site_course(struct site *site, const char *name, const char *static_language
 		return error_set(err, -ENOENT, "not the name of a course page");
 	follow_output(site);
 	if (site->output < 0)
-		return error_set(err, -ENOENT, "nothing has been published");
+		return error_set(
+			err, site->output_result, "%s: %s", site->path, strerror(-site->output_result));
 	int result = file_open_directory(site->output, "courses", &courses, err);
 	if (result < 0)
 		return result;
@@ -264,4 +277,29 @@ int site_course(struct site *site, const char *name, const char *static_language
 	/* A course may be called "x.html": its page is x.html.html. */
 	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s.html", name);
 	return read_course(site->courses, courses, with_suffix, static_language, ret_page, err);
+}
+
+/* Nothing, or something that is no page: a folder, a link, a socket. */
+static bool is_absent(int result)
+{
+	return result == -ENOENT || result == -ENOTDIR || result == -ELOOP || result == -ENXIO ||
+	       result == -EINVAL || result == -EFBIG;
+}
+
+int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
+	struct error *err)
+{
+	struct error problem = { 0 };
+	int result = find_course(site, name, static_language, ret_page, &problem);
+
+	if (result == 0) {
+		site->course_failed = false;
+		return 0;
+	}
+	if (is_absent(result))
+		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem.message);
+	if (!site->course_failed)
+		log_write(LOG_WARNING, "a course page cannot be read: %s", problem.message);
+	site->course_failed = true;
+	return error_set(err, result, "%s", problem.message);
 }

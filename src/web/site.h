@@ -41,8 +41,9 @@ struct page *site_home(struct site *site, enum web_language language, const char
 /* What visitors see as long as nothing was ever published. Borrowed. */
 struct page *site_fallback(struct site *site);
 
-/* courses/NAME.html, for NAME with or without .html. -ENOENT: not there, or not the name of a page; -ELOOP,
- * -EINVAL...: there is something, but no regular file. *ret_page is borrowed until the next call. */
+/* courses/NAME.html, for NAME with or without .html. ERROR_NOT_FOUND: -ENOENT, it is not there or not the
+ * name of a page; -ELOOP, -EINVAL...: there is something, but no regular file. Another code: it may be there,
+ * but cannot be read now; that is logged. *ret_page is borrowed until the next call. */
 int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
 	struct error *err);
 

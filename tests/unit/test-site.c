@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -271,6 +272,32 @@ static void only_published_course_pages_are_found(void **state)
 	assert_int_equal(site_course(site, long_name, "de", &page, NULL), -ENOENT);
 }
 
+static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **state)
+{
+	struct place *place = *state;
+	struct rlimit before, none;
+	struct page *page = NULL;
+	struct error err = { 0 };
+
+	fill_courses(place);
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int without_output = site_course(site, "a", "de", &page, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(without_output, -EMFILE);
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	assert_int_equal(site_course(site, "b", "de", &page, &err), -ENOENT);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int without_page = site_course(site, "a", "de", &page, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(without_page, -EMFILE);
+	assert_int_equal(err.code, ERROR_INTERNAL);
+	assert_int_equal(site_course(site, "a", "de", &page, &err), 0);
+}
+
 static void the_notice_names_the_day_only_when_it_is_another(void **state)
 {
 	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
@@ -320,6 +347,8 @@ int main(void)
 			without_its_file_the_fallback_is_built_in, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			only_published_course_pages_are_found, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
+			place_setup, place_teardown),
 		cmocka_unit_test(the_notice_names_the_day_only_when_it_is_another),
 	};
 
