@@ -16,10 +16,10 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
 	int r = file_open_directory(AT_FDCWD, output_directory, &directory, err);
 
+	if (r == 0)
+		r = manifest_load(directory, &manifest, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0)
-		(void)manifest_load(directory, &manifest, NULL);
 	*ret_history = (struct sync_history){
 		.last_success_ms = manifest.last_success_ms,
 		.consecutive_failures = manifest.consecutive_failures,

@@ -76,7 +76,7 @@ struct sync_history {
 	unsigned courses; /* published */
 };
 
-/* Missing or damaged manifest: an empty history, no error. */
+/* Nothing published yet: an empty history, no error. On failure *ret_history is untouched. */
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,6 +207,20 @@ static void the_history_survives_in_the_manifest(void **state)
 	assert_true(history.last_success_ms > 0);
 }
 
+static void a_damaged_manifest_is_no_history_and_says_so(void **state)
+{
+	CLEANUP(sync_history_done) struct sync_history history = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	scratch_put("out/.sync-manifest.json", "{");
+	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, &err), -EBADMSG);
+	assert_null(history.last_report);
+	assert_non_null(strstr(err.message, ".sync-manifest.json"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +234,7 @@ int main(void)
 		SYNC_TEST(a_refresh_needs_no_lock_and_is_no_listing),
 		SYNC_TEST(a_refresh_that_fails_leaves_the_homepage),
 		SYNC_TEST(the_history_survives_in_the_manifest),
+		SYNC_TEST(a_damaged_manifest_is_no_history_and_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
