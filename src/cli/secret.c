@@ -51,12 +51,23 @@ static int read_line(struct line *line, const struct interrupt *interrupt)
 		if (signal_number == SIGWINCH)
 			continue;
 		n = read(STDIN_FILENO, line->text + line->length, room - line->length);
-		if (n <= 0)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
 			return 0;
 		line->length += (size_t)n;
 		if (line->length == room || memchr(line->text, '\n', line->length))
 			return 0;
 	}
+}
+
+/* A part of a secret must not be stored. */
+static int complain_of_input(int result)
+{
+	command_complain("set-secret: standard input: %s", strerror(-result));
+	return COMMAND_FAILED;
 }
 
 /* The same at a terminal, which shows nothing of it and is left as it was found, whatever ends the reading.
@@ -68,14 +79,18 @@ static int read_line_silently(struct line *line, const char *name)
 	int signal_number;
 
 	interrupt_open(&interrupt, INTERRUPT_OF_TERMINAL | INTERRUPT_NO_STOP);
-	tcgetattr(STDIN_FILENO, &before);
+	if (tcgetattr(STDIN_FILENO, &before) < 0)
+		return complain_of_input(-errno);
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
+		return complain_of_input(-errno);
 	fprintf(stderr, "%s (it is not shown): ", name);
 	signal_number = read_line(line, &interrupt);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);
+	if (signal_number < 0)
+		return complain_of_input(signal_number);
 	return signal_number ? interrupt_leave(&interrupt, signal_number) : 0;
 }
 
@@ -88,7 +103,7 @@ static int read_secret(struct line *line, const char *name)
 	if (isatty(STDIN_FILENO))
 		exit_code = read_line_silently(line, name);
 	else
-		read_line(line, &none);
+		exit_code = read_line(line, &none) < 0 ? complain_of_input(-errno) : 0;
 	if (exit_code)
 		return exit_code;
 	if (line->length == 0) {
