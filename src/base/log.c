@@ -50,9 +50,13 @@ static void log_to_stderr(const char *text)
 	size_t length = strlen(line);
 
 	utf8_defuse(line);
-	line[length] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
-	if (write(STDERR_FILENO, line, length + 1) < 0)
-		return; /* there is nowhere left to say it */
+	line[length++] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
+	for (size_t done = 0; done < length;) {
+		ssize_t written = write(STDERR_FILENO, line + done, length - done);
+		if (written < 0 && errno != EINTR)
+			return; /* there is nowhere left to say it */
+		done += written < 0 ? 0 : (size_t)written;
+	}
 }
 
 static void log_add(struct iovec *iov, size_t *count, const char *name, const char *value)

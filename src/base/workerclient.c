@@ -62,13 +62,31 @@ static int connect_worker(int fd, const char *path, uint64_t deadline_ms, struct
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (!limit_wait(fd, deadline_ms))
 		return fail_connect(err, ETIMEDOUT, path);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return fail_connect(err, errno, path);
+	/* On a unix socket nothing goes on behind an interrupted connect(). */
+	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		if (errno != EINTR)
+			return fail_connect(err, errno, path);
 	return 0;
 }
 
-/* The whole request fits a unix socket's send buffer, so one send() is enough. A server that refuses early
- * closes while we send: its answer can still be read. */
+/* A server that refuses early closes while we send: its answer can still be read. */
+static int send_all(int fd, const char *bytes, size_t length, struct error *err)
+{
+	while (length > 0) {
+		ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+			return 0;
+		if (sent < 0)
+			return fail(err, -errno, strerror(errno));
+		bytes += sent;
+		length -= (size_t)sent;
+	}
+	return 0;
+}
+
 static int send_request(int fd, const struct workerclient_request *request, struct error *err)
 {
 	CLEANUP(buf_done) struct buf out = BUF_INIT(HEAD_MAX);
@@ -84,10 +102,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
 		return fail(err, -EINVAL, "this request cannot be sent");
-	ssize_t sent = send(fd, out.data, out.length, MSG_NOSIGNAL);
-	if (sent < 0 && errno != EPIPE && errno != ECONNRESET)
-		return fail(err, -errno, strerror(errno));
-	return 0;
+	return send_all(fd, out.data, out.length, err);
 }
 
 /* Appends what arrives next. The caller wants more bytes, so the end of the stream is a failure. */
