@@ -170,11 +170,11 @@ class Stack:
     # ---- HTTP ----
 
     def request(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes | None = None,
-                over_unix_socket: bool = False) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S * 3)
+                over_unix_socket: bool = False, timeout_s: float = PATIENCE_S * 3) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         if over_unix_socket:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.sock.settimeout(PATIENCE_S * 3)
+            connection.sock.settimeout(timeout_s)
             connection.sock.connect(str(self.socket))
         try:
             connection.request(method, target, body=body, headers=headers or {})

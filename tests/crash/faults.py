@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Lets every call of a program fail, one after the other, and tells which one it was when a test does not like what
+came of it. A test file says what is done meanwhile and what is right."""
+import subprocess
+import unittest
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from crash.errnos import Fault, faults_of
+from crash.faultpoint import Faultpoint, Site
+from crash.scenario import SANITIZED
+from stack import BUILD
+
+LOST_S = 0.5  # after that a client whose connection got lost asks again
+LIBRARY = BUILD / "tests/crash/libfaultpoint.so"
+
+
+def place_name(place: str) -> str:
+    """The function of "aither-web+0x1234", if that can be known."""
+    file, _, offset = place.partition("+")
+    if not file.startswith("aither"):
+        return place
+    try:
+        found = subprocess.run(["addr2line", "-fe", BUILD / file, hex(int(offset, 16) - 1)], capture_output=True,
+                               text=True)
+    except OSError:
+        return place
+    return found.stdout.partition("\n")[0] or place
+
+
+def describe(fault: Fault) -> str:
+    return f"{fault.name} in " + " < ".join(place_name(place) for place in fault.site.places[:12])
+
+
+class Attack(unittest.TestCase):
+    """Has a control file, and counts what it tries."""
+
+    sites_min = 10  # with less, the library does not see what it should
+
+    def new_faultpoint(self, directory: Path) -> Faultpoint:
+        self.assertTrue(LIBRARY.exists(), f"make {LIBRARY.relative_to(BUILD)}")
+        faults = Faultpoint(LIBRARY, directory / "faultpoint")
+        self.addCleanup(faults.close)
+        return faults
+
+    def faults_of(self, sites: list[Site]) -> Iterator[Fault]:
+        """In an order that is the same every time."""
+        self.assertGreaterEqual(len(sites), self.sites_min)
+        for site in sorted(sites, key=lambda site: (site.function, site.places)):
+            # libh2o never hears of such a connection again, which LeakSanitizer would tell in the end.
+            if not (SANITIZED and site.function == "epoll_ctl"):
+                yield from faults_of(site)
+
+    @contextmanager
+    def naming(self, fault: Fault, *more: str) -> Iterator[None]:
+        """A failure inside says which call it was. Each is a subtest: the rest is tried as well."""
+        with self.subTest():
+            try:
+                yield
+            except Exception as problem:
+                problem.add_note("\n".join([f"after {describe(fault)}", *more]))
+                raise
