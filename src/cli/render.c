@@ -183,7 +183,7 @@ int command_render(const struct config *config, int argc, char **argv)
 		fputs("usage: aither render --template FILE --data FILE [--partials DIR]\n", stderr);
 		return COMMAND_USAGE;
 	}
-	if (config->site.time_zone && time_zone_set(config->site.time_zone) < 0)
+	if (time_zone_set(config->site.time_zone) < 0)
 		command_complain(
 			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
 	if (render(&arguments, &out, &err) < 0) {
