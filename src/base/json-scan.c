@@ -90,9 +90,9 @@ static const char *scan_fault_text(enum json_text_fault fault)
 	case JSON_TEXT_NUL:
 		return "\\u0000 is not permitted";
 	case JSON_TEXT_LONE_SURROGATE:
-		return "half of a surrogate pair";
+		break;
 	}
-	return "invalid string";
+	return "half of a surrogate pair";
 }
 
 /* At the opening quote. */
@@ -305,9 +305,9 @@ static int scan_step(struct scan *scan)
 	case SCAN_NAME:
 		return scan_name(scan);
 	case SCAN_AFTER_VALUE:
-		return scan_after_value(scan);
+		break;
 	}
-	return -EINVAL;
+	return scan_after_value(scan);
 }
 
 int json_scan(const char *text, size_t length, const struct json_limits *limits, struct json_members *members,

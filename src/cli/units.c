@@ -142,9 +142,9 @@ static int units_read_value(sd_bus_message *reply, enum kind kind, void *target,
 	case COUNT:
 		return sd_bus_message_read(reply, "u", target);
 	case ADDRESSES:
-		return units_read_addresses(reply, unit);
+		break;
 	}
-	return -EINVAL;
+	return units_read_addresses(reply, unit);
 }
 
 static const char *units_type_of(enum kind kind)
@@ -157,9 +157,9 @@ static const char *units_type_of(enum kind kind)
 	case COUNT:
 		return "u";
 	case ADDRESSES:
-		return "a(ss)";
+		break;
 	}
-	return "";
+	return "a(ss)";
 }
 
 /* The variant of one property; those of other names or types are skipped. */

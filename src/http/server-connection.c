@@ -208,9 +208,9 @@ static bool is_over(const struct connection *connection, uint64_t now)
 	case CONNECTION_LINGERING:
 		if (has_unsent(h2o_socket_get_fd(connection->socket)))
 			return age > write_limit_ms(connection);
-		return age > SERVER_LINGER_MS;
+		break;
 	}
-	return true;
+	return age > SERVER_LINGER_MS;
 }
 
 /* Idle, and its place is wanted, or the end is near? A request that has reached the kernel is still read

@@ -46,36 +46,19 @@ static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 	return NULL;
 }
 
-static const char *hemera_summary(enum hemera_probe_end end)
-{
-	switch (end) {
-	case HEMERA_PROBE_OK:
-		return "accepts the key";
-	case HEMERA_PROBE_NO_ADDRESS:
-		return "the host's name has no address";
-	case HEMERA_PROBE_NO_CONNECTION:
-		return "no connection";
-	case HEMERA_PROBE_NO_TLS:
-		return "no TLS connection";
-	case HEMERA_PROBE_NO_TRUST:
-		return "the certificate is not trusted";
-	case HEMERA_PROBE_WRONG_TIME:
-		return "the certificate is not valid now";
-	case HEMERA_PROBE_WRONG_NAME:
-		return "the certificate is for another host";
-	case HEMERA_PROBE_NO_ANSWER:
-		return "connected, but no answer";
-	case HEMERA_PROBE_KEY_REFUSED:
-		return "the key is refused";
-	case HEMERA_PROBE_NOT_HEMERA:
-		return "something answers, but not Hemera";
-	case HEMERA_PROBE_LIMITED:
-		return "the rate limit is spent for the moment";
-	case HEMERA_PROBE_BROKEN:
-		return "Hemera itself fails";
-	}
-	return "";
-}
+static const char *const summaries[] = {
+	[HEMERA_PROBE_NO_ADDRESS] = "the host's name has no address",
+	[HEMERA_PROBE_NO_CONNECTION] = "no connection",
+	[HEMERA_PROBE_NO_TLS] = "no TLS connection",
+	[HEMERA_PROBE_NO_TRUST] = "the certificate is not trusted",
+	[HEMERA_PROBE_WRONG_TIME] = "the certificate is not valid now",
+	[HEMERA_PROBE_WRONG_NAME] = "the certificate is for another host",
+	[HEMERA_PROBE_NO_ANSWER] = "connected, but no answer",
+	[HEMERA_PROBE_KEY_REFUSED] = "the key is refused",
+	[HEMERA_PROBE_NOT_HEMERA] = "something answers, but not Hemera",
+	[HEMERA_PROBE_LIMITED] = "the rate limit is spent for the moment",
+	[HEMERA_PROBE_BROKEN] = "Hemera itself fails",
+};
 
 /* worst: what it means when this origin cannot be used. */
 static void hemera_add(struct json *checks, const char *name, enum check_status worst, const char *origin,
@@ -88,7 +71,7 @@ static void hemera_add(struct json *checks, const char *name, enum check_status 
 			checks, name, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe->took_ms);
 	else
 		check_add(checks, name, probe->end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
-			"%s: %s: %s", origin, hemera_summary(probe->end), err->message);
+			"%s: %s: %s", origin, summaries[probe->end], err->message);
 }
 
 static void clock_add(struct json *checks, const struct hemera_probe *probe)
