@@ -86,11 +86,11 @@ static struct library_file *library_culprit(
 
 	for (size_t i = 0; i < files->count; i++) {
 		struct library_file *candidate = &files->items[i];
-		size_t length = strlen(candidate->name);
+		CLEANUP(mem_freep) char *beginning = mem_printf("%s" TEMPLATE_SUFFIX ":", candidate->name);
 
 		if (!candidate->own.path)
 			continue;
-		if (strncmp(message, candidate->name, length) == 0 && message[length] == ':')
+		if (strncmp(message, beginning, strlen(beginning)) == 0)
 			return candidate;
 		if (!other && strcmp(candidate->name, "homepage") != 0 &&
 			strcmp(candidate->name, "course") != 0)
