@@ -214,6 +214,8 @@ class Faults(SmtpTest):
                 ("LOGIN", "535 5.7.8 bad {secret} there")),
             Row("login refused at once", "EACCES", "does not accept the user or the password: 535 5.7.139 disabled; ",
                 {"users": login, "plain_auth": True}, ("AUTH", "535 5.7.139 disabled")),
+            Row("no login that is known", "EACCES", "offers no login that aither has (AUTH PLAIN or LOGIN); ask its "
+                "operator, or leave out [Notify] SMTPUser", fault=("EHLO", "250-x\r\n250 AUTH GSSAPI")),
             Row("login drops", "EHOSTUNREACH", "closed the connection unexpectedly: ",
                 {"users": login, "plain_auth": True}, ("AUTH", DROP)),
             Row("sender refused", "EREMOTEIO", "refuses the sender: 550 5.7.1 not yours; set [Notify] MailFrom to an "
@@ -227,6 +229,8 @@ class Faults(SmtpTest):
             Row("a reply of several lines", "EREMOTEIO", "refuses every recipient: operator@example.org (550 5.1.1 no "
                 "such user 5.1.1 ask somebody); ", fault=("RCPT", "550-5.1.1 no such user\r\n550 5.1.1 ask somebody"),
                 probe=False),
+            Row("a reply without end", "EREMOTEIO", "refuses every recipient: operator@example.org (550 so it goes "
+                "on so it goes on ", fault=("RCPT", "550-so it goes on\r\n" * 200 + "550 at last"), probe=False),
             Row("a reply with odd bytes", "EREMOTEIO", "refuses the mail: 554 ?[31mred?; look",
                 fault=("DATA", "554 \x1b[31mred\x07"), probe=False),
             Row("shuts down in the middle", "EREMOTEIO", "refuses every recipient: operator@example.org (421 4.3.2 "

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +20,7 @@
 #include "peer.h"
 
 #define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
+#define SHORT_MS 200      /* for what never comes */
 #define BODY_MAX 1000
 
 /* What became of a request. */
@@ -109,7 +113,10 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 			"HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 "
 			"GMT\r\nX-RateLimit-Limit: -1\r\n"
 			"X-RateLimit-Remaining: 1e3\r\nX-RateLimit-Reset: 99999999999999999999\r\n"
-			"Date: soon\r\nContent-Length: 0\r\n\r\n",
+			"Date: soon\r\nContent-Length: 0\r\nContent-Type: "
+			"application/a-type-that-is-longer-than-"
+			"any-that-anybody-has-ever-heard-of-and-therefore-is-none-"
+			"at-all-though-it-might-of-course-be-one-some-day\r\n\r\n",
 			true },
 		{ "/far",
 			"HTTP/1.1 200 OK\r\nDate: Sun, 15 Mar 2147483647 00:00:00 GMT\r\nContent-Length: "
@@ -302,6 +309,47 @@ static void nobody_listening_is_unreachable(void **state)
 	assert_int_equal(without_tls.result.step, FETCH_STEP_TLS);
 }
 
+/* A port where the kernel takes `backlog` + 1 connections, and then no more; nobody accepts them. */
+static int listen_without_accepting(int backlog, struct sockaddr_in *ret_address)
+{
+	socklen_t length = sizeof(*ret_address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_address =
+		(struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	assert_int_equal(bind(fd, (struct sockaddr *)ret_address, length), 0);
+	assert_int_equal(listen(fd, backlog), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)ret_address, &length), 0);
+	return fd;
+}
+
+static void assert_connecting_takes_too_long(
+	const char *scheme, const struct sockaddr_in *address, enum fetch_step step)
+{
+	CLEANUP(mem_freep) char *url = mem_printf("%s://127.0.0.1:%u/", scheme, ntohs(address->sin_port));
+	const struct fetch_options options = { 1, SHORT_MS, PATIENCE_MS };
+	const struct fetch_request request = { .url = url, .body_max = BODY_MAX };
+	CLEANUP(fetch_freep) struct fetch *fetch = NULL;
+	CLEANUP(outcome_done) struct outcome outcome = { 0 };
+
+	assert_int_equal(fetch_new(&fetch, &options, NULL), 0);
+	fetch_add(fetch, &request, on_result, &outcome);
+	fetch_run(fetch, 0, NULL);
+	assert_int_equal(outcome.result.failure, FETCH_UNREACHABLE);
+	assert_int_equal(outcome.result.step, step);
+}
+
+static void a_connection_that_is_not_ready_in_time_is_unreachable(void **state)
+{
+	struct sockaddr_in address;
+	int listener = listen_without_accepting(0, &address);
+
+	(void)state;
+	assert_connecting_takes_too_long("https", &address, FETCH_STEP_TLS); /* keeps the one place */
+	assert_connecting_takes_too_long("http", &address, FETCH_STEP_CONNECT);
+	close(listener);
+}
+
 static void a_certificate_that_nobody_trusts_is_refused(void **state)
 {
 	(void)state;
@@ -317,9 +365,9 @@ static void a_certificate_that_nobody_trusts_is_refused(void **state)
 
 static void what_is_no_web_address_is_refused(void **state)
 {
-	static const char *const urls[] = { "file:///etc/hostname", "ftp://127.0.0.1/", "gopher://127.0.0.1/",
-		"smtp://127.0.0.1/", "", "http://", "http://user:swordfish@127.0.0.1/",
-		"http://127.0.0.1:99999/" };
+	static const char *const urls[] = { "http://127.0.0.1:1/\001\177", "file:///etc/hostname",
+		"ftp://127.0.0.1/", "gopher://127.0.0.1/", "smtp://127.0.0.1/", "", "http://",
+		"http://user:swordfish@127.0.0.1/", "http://127.0.0.1:99999/" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
@@ -327,6 +375,7 @@ static void what_is_no_web_address_is_refused(void **state)
 		if (outcome.result.failure != FETCH_REFUSED)
 			fail_msg("%s: %d, %s", urls[i], (int)outcome.result.failure, outcome.result.message);
 		assert_null(strstr(outcome.result.message, "swordfish"));
+		assert_null(strpbrk(outcome.result.message, "\001\177"));
 	}
 }
 
@@ -419,6 +468,7 @@ int main(void)
 		PEER_TEST(redirects_are_answers),
 		PEER_TEST(every_failure_has_its_kind),
 		PEER_TEST(nobody_listening_is_unreachable),
+		cmocka_unit_test(a_connection_that_is_not_ready_in_time_is_unreachable),
 		cmocka_unit_test(a_certificate_that_nobody_trusts_is_refused),
 		cmocka_unit_test(what_is_no_web_address_is_refused),
 		PEER_TEST(a_request_says_what_it_should_and_no_more),

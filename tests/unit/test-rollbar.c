@@ -377,6 +377,7 @@ static void silence_is_given_up_within_ten_seconds(void **state)
 
 static void what_is_refused_is_not_sent_again(void **state)
 {
+	static char huge[100 << 10];
 	static const struct {
 		struct answer answer;
 		int result;
@@ -392,9 +393,11 @@ static void what_is_refused_is_not_sent_again(void **state)
 		{ { "302 Found\r\nLocation: /x\r\n", "" }, -EREMOTEIO, "302" },
 		{ { "200 OK\r\n", "<html>log in, please</html>" }, -EREMOTEIO, "Endpoint" },
 		{ { "200 OK\r\n", "{\"err\":1,\"message\":\"no\"}" }, -EREMOTEIO, "does not confirm" },
+		{ { "200 OK\r\n", huge }, -EREMOTEIO, "no sensible answer" },
 	};
 
 	(void)state;
+	memset(huge, ' ', sizeof(huge) - 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct rollbar rollbar = rollbar_template;
 		struct error err = { 0 };
