@@ -114,9 +114,7 @@ void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
 {
 	struct number_decimal decimal;
 
-	if (isnan(number)) {
-		snprintf(ret_text, NUMBER_TEXT_SIZE, "NaN");
-	} else if (isinf(number)) {
+	if (isinf(number)) {
 		snprintf(ret_text, NUMBER_TEXT_SIZE, "%sInfinity", number < 0 ? "-" : "");
 	} else if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
 		snprintf(ret_text, NUMBER_TEXT_SIZE, "%lld", (long long)number); /* -0 is "0", too */
@@ -128,13 +126,11 @@ void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
 	}
 }
 
-/* 0x1F, 0o17, 0b11: digits of the base only. */
+/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
 static double number_from_digits(struct slice digits, unsigned base)
 {
 	double value = 0;
 
-	if (digits.length == 0)
-		return NAN;
 	for (size_t i = 0; i < digits.length; i++) {
 		char c = digits.data[i];
 		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')

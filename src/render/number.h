@@ -11,7 +11,8 @@
 
 #define NUMBER_TEXT_SIZE 32 /* "-1.2345678901234567e-308" and NUL */
 
-/* The shortest digits that give the same double again; of those the nearest. */
+/* The shortest digits that give the same double again; of those the nearest. NaN is none: JSON has no such
+ * number. */
 void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE]);
 
 /* What Number("...") makes of a text: blanks around are ignored, "" is 0, anything else NaN. */

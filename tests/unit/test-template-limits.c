@@ -216,6 +216,44 @@ static void long_texts_are_work(void **state)
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
+/* The length of a text is counted, and its characters become members when it is a context with pairs. */
+static void the_length_of_texts_is_work(void **state)
+{
+	static const char *const texts[] = { "{{#each l}}{{#if @root.text.length}}{{/if}}{{/each}}",
+		"{{#each l}}{{> p @root.text x=1}}{{/each}}" };
+	CLEANUP(mem_freep) char *text = repeat("0123456789abcdef", 65536);
+	CLEANUP(json_freep) struct json *data = list(100000);
+
+	(void)state;
+	json_set_string(data, "text", text);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		try(&(struct trial){ .text = texts[i],
+			.partial = partial("p", ""),
+			.data = data,
+			.error = "rendering takes more than " });
+}
+
+/* Going through an object, or through the indices of one, makes a table of its members. */
+static void members_take_memory(void **state)
+{
+	static const char *const prefixes[] = { "m", "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		CLEANUP(json_freep) struct json *data = list(100), *object = json_new_object();
+		char name[24];
+
+		for (int at = 0; at < 100000; at++) {
+			snprintf(name, sizeof(name), "%s%d", prefixes[i], at);
+			json_set_bool(object, name, true);
+		}
+		json_set(data, "o", STEAL(object));
+		try(&(struct trial){ .text = "{{#each l}}{{#each @root.o}}{{else}}{{/each}}{{/each}}",
+			.data = data,
+			.error = "rendering takes more than " });
+	}
+}
+
 /* Comparing a text with a number reads the number in the text. */
 static void numbers_in_long_texts_are_work(void **state)
 {
@@ -315,6 +353,8 @@ int main(void)
 		cmocka_unit_test(blocks_and_partials_together_have_a_limit),
 		cmocka_unit_test(work_has_a_limit),
 		cmocka_unit_test(long_texts_are_work),
+		cmocka_unit_test(the_length_of_texts_is_work),
+		cmocka_unit_test(members_take_memory),
 		cmocka_unit_test(numbers_in_long_texts_are_work),
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_page_has_a_largest_size),

@@ -133,6 +133,14 @@ static void numbers_look_as_in_javascript(void **state)
 			NULL },
 		{ "2 to the power of -24", "{{n}}", "{\"n\":5.9604644775390625e-8}", "5.960464477539063e-8",
 			NULL },
+		{ "of a text that equals it",
+			"{{#with n}}{{#with \"0x1f\"}}{{../m}}{{/with}}{{#with \" 3.1e1 "
+			"\"}}{{../m}}{{/with}}{{#with \"0b11111\"}}{{../m}}{{/with}}{{/with}}",
+			"{\"n\":31,\"m\":\"y\"}", "yyy", NULL },
+		{ "of a text that does not",
+			"{{#with n}}{{#with \"0x1g\"}}{{..}}{{/with}}{{#with \"-Infinity"
+			"\"}}{{..}}{{/with}}{{#with \"nan\"}}{{..}}{{/with}}{{/with}}",
+			"{\"n\":31}", "313131", NULL },
 		{ "a third", "{{n}}", "{\"n\":0.3333333333333333}", "0.3333333333333333", NULL },
 	};
 
@@ -166,6 +174,13 @@ static void blocks_choose_and_repeat(void **state)
 			"[1][2]none", NULL },
 		{ "lookup", "{{#each k}}{{lookup ../o this}}{{/each}}",
 			"{\"k\":[\"x\",\"y\"],\"o\":{\"x\":1,\"y\":2}}", "12", NULL },
+		{ "each over what a helper writes", "{{#each (image u a)}}{{@key}}{{/each}}", "{\"u\":\"x\"}",
+			"string", NULL },
+		{ "what a helper writes in itself",
+			"{{#with (image u a)}}{{#with this}}{{string}}{{/with}}{{/with}}", "{\"u\":\"x\"}",
+			"&lt;img src&#x3D;&quot;x&quot; alt&#x3D;&quot;&quot; "
+			"loading&#x3D;&quot;lazy&quot; class&#x3D;&quot;media-fallback&quot; /&gt;",
+			NULL },
 		{ "a call in parentheses", "{{#if (lookup o \"x\")}}y{{/if}}", "{\"o\":{\"x\":1}}", "y",
 			NULL },
 		{ "length", "{{l.length}}{{s.length}}", "{\"l\":[1,2],\"s\":\"äb\"}", "22", NULL },
@@ -280,6 +295,9 @@ static void mistakes_are_refused_with_their_place(void **state)
 			"page.hbs:1:1: inline partials" },
 		{ "a decorator", "{{* x}}", NULL, NULL, "page.hbs:1:1: decorators" },
 		{ "bytes that are no text", "a\n\xff", NULL, NULL, "page.hbs:2:1: not valid UTF-8" },
+		{ "an end of a raw block", "{{{{/raw}}}}", NULL, NULL, "page.hbs:1:1: " },
+		{ "a key that is no text", "{{lookup o k}}", "{\"o\":{},\"k\":{\"toString\":1}}", NULL,
+			"cannot use this key" },
 		{ "four braces", "{{{x}}}}", NULL, NULL, "found \"}}}}\"" },
 	};
 
