@@ -31,6 +31,8 @@ int library_version_read(
 	r = file_read_path(path, &text, err);
 	if (r < 0) {
 		buf_done(&text);
+		if (err)
+			err->code = ERROR_TEMPLATE;
 		return r;
 	}
 	*ret_version = (struct library_version){ .path = STEAL(path), .text = text };

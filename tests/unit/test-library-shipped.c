@@ -86,6 +86,7 @@ static void assert_refused(int expected, const char *message)
 	if (!strstr(err.message, message))
 		fail_msg("%s", err.message);
 	assert_int_equal(problems.count, 0);
+	assert_int_equal(err.code, ERROR_TEMPLATE);
 }
 
 /* The operator's files stand in `own`; the problems that they make. */

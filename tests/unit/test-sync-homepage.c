@@ -98,6 +98,39 @@ static void a_homepage_template_without_its_mark_is_refused(void **state)
 	fixture_assert_text("index.de.html", "MY-OWN");
 }
 
+/* Good with the data it is tried with, not with that of today: a title that it does not escape. */
+static void a_homepage_that_a_title_spoils_is_made_of_the_shipped_template(void **state)
+{
+	struct sync_refreshed refreshed = { 0 };
+	char directory[300];
+
+	(void)state;
+	two_courses();
+	fixture_find("c1")->title = "<!--aither:status-->";
+	snprintf(directory, sizeof(directory), "%s/own", scratch_path);
+	assert_int_equal(mkdir(directory, 0755), 0);
+	scratch_put("own/homepage.hbs", "<!--aither:status--> MY-OWN {{#each undated}}{{{title}}}{{/each}}");
+	fixture_config.site.template_directory = directory;
+	fixture_sync(REPORT_PARTIAL);
+	assert_true(fixture_has_error(ERROR_TEMPLATE, "homepage.hbs"));
+	fixture_refute_text("index.de.html", "MY-OWN");
+	fixture_assert_text("index.de.html", "Zweiter");
+	fixture_find("c2")->title = "Neu";
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	fixture_refute_text("index.de.html", "MY-OWN");
+	fixture_assert_text("index.de.html", "Neu");
+}
+
+static void without_the_shipped_templates_a_sync_fails(void **state)
+{
+	(void)state;
+	two_courses();
+	fixture_options.shipped_templates = scratch_path;
+	fixture_sync(REPORT_FAILED);
+	assert_true(fixture_has_error(ERROR_TEMPLATE, "templates"));
+	assert_int_equal(fixture_pages(), 0);
+}
+
 static void only_public_pages_that_are_there_are_linked(void **state)
 {
 	(void)state;
@@ -228,6 +261,8 @@ int main(void)
 		SYNC_TEST(a_template_that_does_not_compile_is_replaced_by_the_local_one),
 		SYNC_TEST(templates_that_cannot_be_read_leave_the_pages_as_they_are),
 		SYNC_TEST(a_homepage_template_without_its_mark_is_refused),
+		SYNC_TEST(a_homepage_that_a_title_spoils_is_made_of_the_shipped_template),
+		SYNC_TEST(without_the_shipped_templates_a_sync_fails),
 		SYNC_TEST(only_public_pages_that_are_there_are_linked),
 		SYNC_TEST(the_homepage_is_there_before_the_details),
 		SYNC_TEST(a_refresh_writes_the_homepage_only_when_it_changes),

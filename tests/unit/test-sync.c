@@ -345,6 +345,31 @@ static void participations_are_read_at_once_where_hemera_has_them(void **state)
 	fixture_assert_page("erster.html", "Ada");
 }
 
+static void what_ends_a_sync_ends_it_among_the_participations_too(void **state)
+{
+	static const enum error_code codes[] = { ERROR_HEMERA_AUTH_FAILED, ERROR_SHUTTING_DOWN };
+
+	(void)state;
+	three_courses();
+	fake_hemera.has_participations = true;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		fake_hemera.participations_error = codes[i];
+		fixture_sync(REPORT_FAILED);
+		assert_int_equal(fixture_error.code, codes[i]);
+	}
+}
+
+/* The journal names twenty of them, the report a hundred. */
+static void many_problems_are_all_counted(void **state)
+{
+	(void)state;
+	three_courses();
+	for (int i = 0; i < 30; i++)
+		fixture_course(NULL, "Nobody", "nobody", 0);
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.errors_total, 30);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +389,8 @@ int main(void)
 		SYNC_TEST(a_deferred_course_without_a_page_gets_one_at_once),
 		SYNC_TEST(a_deferred_course_keeps_the_page_it_has),
 		SYNC_TEST(new_and_changed_courses_come_first_then_the_deferred),
+		SYNC_TEST(what_ends_a_sync_ends_it_among_the_participations_too),
+		SYNC_TEST(many_problems_are_all_counted),
 		SYNC_TEST(participations_are_read_at_once_where_hemera_has_them),
 	};
 
