@@ -130,20 +130,19 @@ static void fail_stopping(struct error *err)
 /* True when somebody will tell; else *err says why not. */
 static bool may_wait(struct health *health, struct error *err)
 {
-	if (health->question)
-		return true;
 	if (health->stopping) {
 		fail_stopping(err);
 		return false;
 	}
-	health->question = question_ask(health->options.queue,
-		&(struct question_order){ .socket_path = health->options.socket_path,
-			.method = "GET",
-			.target = "/api/sync/status",
-			.timeout_ms = HEALTH_WAIT_MS,
-			.done = on_told,
-			.arg = health },
-		err);
+	if (!health->question)
+		health->question = question_ask(health->options.queue,
+			&(struct question_order){ .socket_path = health->options.socket_path,
+				.method = "GET",
+				.target = "/api/sync/status",
+				.timeout_ms = HEALTH_WAIT_MS,
+				.done = on_told,
+				.arg = health },
+			err);
 	if (health->question)
 		return true;
 	err->code = ERROR_WORKER_UNAVAILABLE;

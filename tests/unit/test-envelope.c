@@ -135,6 +135,32 @@ static void a_failed_sync_has_its_report_too(void **state)
 	http_response_done(&response);
 }
 
+/* Then the caller gets at least to know that; of an error, the error itself. */
+static void what_is_too_large_is_left_out(void **state)
+{
+	static char text[9 << 20];
+	const struct error problem = { .errnum = -EIO, .code = ERROR_HEMERA_FAILED, .message = "broken" };
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	for (int failed = 0; failed < 2; failed++) {
+		struct http_response response = { 0 };
+		struct json *data = json_new_object();
+		json_set_string(data, "text", text);
+		if (failed)
+			envelope_error(&response, "r1", &problem, data);
+		else
+			envelope_success(&response, "r1", 200, data);
+		assert_int_equal(response.status, failed ? 502 : 500);
+		CLEANUP(json_freep) struct json *root = parse_body(&response);
+		assert_meta(root, "r1");
+		assert_int_equal(json_type(json_get(root, "data")), JSON_MISSING);
+		assert_non_null(strstr(json_string(json_get(json_get(root, "error"), "message")),
+			failed ? "broken" : "larger than"));
+		http_response_done(&response);
+	}
+}
+
 static void statuses_have_their_codes(void **state)
 {
 	static const struct {
@@ -172,6 +198,7 @@ int main(void)
 		cmocka_unit_test(errors_have_code_message_and_retry_after),
 		cmocka_unit_test(who_is_told_of_a_shutdown_is_told_when_to_come_again),
 		cmocka_unit_test(a_failed_sync_has_its_report_too),
+		cmocka_unit_test(what_is_too_large_is_left_out),
 		cmocka_unit_test(statuses_have_their_codes),
 	};
 

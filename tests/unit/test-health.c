@@ -124,6 +124,9 @@ static void stopping_answers_who_waits(void **state)
 	wait_for_calls(place, 1);
 	web_stop(place->web);
 	assert_answer(place, monitor, "\"code\":\"SHUTTING_DOWN\"", "retry-after: 1\r\n");
+	/* The question is still under way, but its answer will not be waited for. */
+	assert_answer(place, ask_ready(place), "\"code\":\"SHUTTING_DOWN\"", "retry-after: 1\r\n");
+	worker_release(1);
 }
 
 int main(void)

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "web-place.h"
+#include "web/web.h"
 
 static unsigned looks; /* at a published index */
 
@@ -127,6 +128,17 @@ static void a_page_from_the_future_is_not_taken_for_fresh(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 1);
 }
 
+static void who_comes_while_it_stops_gets_what_there_is(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "old <!--aither:status-->", 3600);
+	place_start(place);
+	web_stop(place->web);
+	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "old <p class=\"notice\"");
+	assert_int_equal(atomic_load(&worker.calls), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -143,6 +155,8 @@ int main(void)
 			while_nothing_is_known_there_is_the_fallback, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_page_from_the_future_is_not_taken_for_fresh, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			who_comes_while_it_stops_gets_what_there_is, place_setup, place_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,11 +17,12 @@
 #include "web/metrics.h"
 #include "web/web.h"
 
+static const char scrape_text[] =
+	"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " TOKEN "\r\n\r\n";
+
 static int scrape(const struct place *place)
 {
-	return ask(place,
-		"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " TOKEN
-		"\r\n\r\n");
+	return ask(place, scrape_text);
 }
 
 static void assert_scrapes(unsigned scrapes)
@@ -146,12 +148,18 @@ static void stopping_answers_who_waits_and_asks_no_more(void **state)
 
 	place_start(place);
 	atomic_store(&worker.held, true);
-	int first = scrape(place), idle = ask(place, "");
-	wait_for_connections(place, 2);
+	int first = scrape(place), late = ask(place, ""), idle = ask(place, "");
+	wait_for_connections(place, 3);
 	wait_for_calls(place, 1);
 	server_drain(web_server(place->web), 3000);
 	web_stop(place->web);
 	assert_answer(place, first, "HTTP/1.1 200 ", "aither_worker_up 0\n");
+	worker_release(1); /* else who comes late has the same question */
+	while (server_connections(web_server(place->web)) > 2)
+		server_turn(web_server(place->web));
+	assert_true(send(late, scrape_text, strlen(scrape_text), MSG_NOSIGNAL) > 0);
+	assert_answer(place, late, "HTTP/1.1 200 ", "aither_worker_up ");
+	assert_scrapes(1);
 	close(idle);
 	while (server_is_running(web_server(place->web)))
 		server_turn(web_server(place->web));

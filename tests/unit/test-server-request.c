@@ -43,6 +43,8 @@ static const struct {
 	{ "no host", "GET /hello HTTP/1.0\r\n\r\n", "200", "x-host: none\r\n" },
 	{ "absolute target", "GET http://b.example/hello HTTP/1.1\r\nHost: a\r\n\r\n", "200",
 		"x-host: b.example\r\n" },
+	{ "absolute target without a path", "GET http://b.example HTTP/1.1\r\nHost: a\r\n\r\n", "400",
+		"\"BAD_REQUEST\"" },
 	{ "upgrade is ignored",
 		"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", "200",
 		"hello\n" },

@@ -298,6 +298,34 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	assert_int_equal(site_course(site, "a", "de", &page, &err), 0);
 }
 
+/* Large pages rest in files of their own; they are sent compressed when that makes them smaller. */
+static void pages_are_sent_smaller_or_as_they_are(void **state)
+{
+	static char text[100000];
+	const struct page_wish wish = { .gzip = true };
+	struct place *place = *state;
+	uint64_t random = 1;
+
+	mkdir(place->output, 0700);
+	for (int is_random = 0; is_random < 2; is_random++) {
+		for (size_t i = 0; i < sizeof(text) - 1; i++) {
+			random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			text[i] = is_random ? (char)(1 + (random >> 33) % 255) : 'a';
+		}
+		write_text(place->output, "index.de.html", text);
+		CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+		struct http_response response = { 0 };
+		int64_t changed_ms;
+		assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+		struct page *page = site_home(site, LANGUAGE_DE, "");
+		assert_true(page->plain->file >= 0);
+		page_answer(page, &wish, "no-cache", &response);
+		assert_int_equal(response.body == page->plain, is_random);
+		assert_memory_equal(page->plain->bytes, text, sizeof(text) - 1);
+		http_response_done(&response);
+	}
+}
+
 static void the_notice_names_the_day_only_when_it_is_another(void **state)
 {
 	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
@@ -349,6 +377,8 @@ int main(void)
 			only_published_course_pages_are_found, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
 			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			pages_are_sent_smaller_or_as_they_are, place_setup, place_teardown),
 		cmocka_unit_test(the_notice_names_the_day_only_when_it_is_another),
 	};
 
