@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from stack import BUILD, TOP
@@ -25,7 +26,7 @@ class Render(unittest.TestCase):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     def run_render(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+        environment = {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")} | os.environ
         return subprocess.run([BUILD / "aither", "--config=aither.conf", "render", *arguments], text=True,
                               cwd=self.directory, env=environment, capture_output=True, timeout=60)
 
@@ -98,6 +99,17 @@ class Render(unittest.TestCase):
             with self.subTest(f"{option} {path}"):
                 arguments = [word for pair in (good | {option: path}).items() for word in pair]
                 self.assert_refused(self.run_render(*arguments), rf"{re.escape(path)}: ")
+
+    def test_partials_that_cannot_be_read_or_are_too_many(self) -> None:
+        (self.directory / "parts/odd.hbs").mkdir(parents=True)
+        self.assert_refused(self.render("x", "{}", "--partials", "parts"), r"parts/odd\.hbs: ")
+        for i in range(1001):
+            self.write(f"many/{i}.hbs", "")
+        self.assert_refused(self.render("x", "{}", "--partials", "many"), "many: more than [0-9]+ partials")
+
+    def test_without_the_shipped_texts(self) -> None:
+        with unittest.mock.patch.dict(os.environ, {"AITHER_SHIPPED_TEMPLATES": str(self.directory)}):
+            self.assert_refused(self.render("x", "{}"), r".*/texts\.de\.json: ")
 
     def test_files_that_are_too_large(self) -> None:
         self.assertEqual(self.render("x" * 2**20, "{}").returncode, 0)

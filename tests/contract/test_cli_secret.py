@@ -57,6 +57,26 @@ class Stored(unittest.TestCase):
                 self.assertTrue(done.stderr.startswith("aither: set-secret: "), done.stderr)
                 self.assertNotIn("xxx", done.stderr)
 
+    def test_a_store_that_cannot_be_made_is_named(self) -> None:
+        done = self.run_in_world('touch /etc/credstore && "$1" set-secret sync-token', f"{KEY}\n")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, "^aither: set-secret: directory /etc/credstore: ")
+
+    def test_where_systemd_runs_the_daemon_gets_it_or_the_operator_is_told(self) -> None:
+        script = ('mkdir -p /run/systemd/system /etc/bin && printf "#!/bin/sh\\necho \\$* >&2; exit {}" >/etc/bin/systemctl '
+                  '&& chmod +x /etc/bin/systemctl && PATH=/etc/bin:$PATH "$1" set-secret sync-token')
+        for status, told in ((0, ""), (1, "aither: set-secret: stored; now run: systemctl try-restart aither.service\n")):
+            done = self.run_in_world(script.format(status), f"{KEY}\n")
+            self.assertEqual((done.returncode, done.stderr), (0, f"try-restart aither.service\n{told}"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_only_root_may(self) -> None:
+        done = self.run_in_world('exec setpriv --reuid=65534 --clear-groups "$1" set-secret sync-token', f"{KEY}\n")
+        if done.returncode == 127:
+            self.skipTest("nobody may run the program")
+        self.assertEqual((done.returncode, done.stdout), (77, ""))
+        self.assertEqual(done.stderr, "aither: set-secret writes to /etc/credstore: run it as root\n")
+
 
 @unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
 class AtATerminal(unittest.TestCase):
@@ -82,6 +102,13 @@ class AtATerminal(unittest.TestCase):
         self.assertNotIn("too-short", terminal.output)
         self.assertIn("16 to 256 characters", terminal.output)
         self.assertTrue(terminal.echoes())
+
+    def test_another_size_of_the_window_disturbs_nothing(self) -> None:
+        terminal = self.terminal("hemera-api-key")
+        terminal.type(KEY[:10])
+        terminal.process.send_signal(signal.SIGWINCH)
+        terminal.type(f"{KEY[10:]}\n")
+        self.assertEqual(terminal.end(), 0)
 
     def test_ctrl_d_gives_nothing(self) -> None:
         terminal = self.terminal("sync-token")

@@ -2,11 +2,13 @@
 """`aither doctor` about units, the port and stored secrets, with a systemd that is played (stub/systemd_stub.py)."""
 import os
 import socket
+import subprocess
 import time
 import unittest
+from pathlib import Path
 from typing import Any
 
-from stack import PATIENCE_S
+from stack import BUILD, PATIENCE_S
 from stub.systemd_stub import SystemdStub
 from test_doctor import DoctorTest, Result
 
@@ -64,6 +66,38 @@ class Units(UnitsTest):
         found = self.assert_check("aither-worker.socket", "failed", r"failed \(resources\)",
                                   "systemctl start aither-worker.socket")
         self.assertEqual(found.exit, 1)
+
+    def test_the_workers_socket_is_masked(self) -> None:
+        self.set("aither-worker.socket", LoadState="masked")
+        self.assert_check("aither-worker.socket", "failed", "masked", "systemctl unmask aither-worker.socket")
+
+    def test_a_worker_that_does_not_answer(self) -> None:
+        """What to do follows from what systemd says of it."""
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.assertTrue(self.stack.socket.exists())
+        self.stack.socket.unlink()
+        inactive = {"ActiveState": "inactive", "SubState": "dead"}
+        for units, remedy in (
+                ({}, "systemctl restart aither-worker.socket aither-worker.service"),
+                ({"aither-worker.service": {"ActiveState": "failed", "Result": "exit-code"}},
+                 "journalctl -x -n 20 -u aither-worker.service\nsystemctl restart aither-worker.socket"),
+                ({"aither-worker.service": inactive, "aither-worker.socket": inactive},
+                 "systemctl restart aither-worker.socket"),
+                ({"aither.socket": inactive}, SWITCH_ON),
+                ({"aither-worker.socket": {"Listen": [("Stream", "/run/other.sock")]}}, "sensible-editor ")):
+            for name, properties in units.items():
+                self.set(name, **properties)
+            check = self.doctor().the("worker")
+            self.assertEqual(check["status"], "failed")
+            self.assertTrue(check["remedy"].startswith(remedy) and len(check["remedy"]) < len(remedy) + 60, check)
+
+    def test_properties_that_nobody_asked_for_are_passed_over(self) -> None:
+        """systemd has two hundred, and another version of it may have other types."""
+        self.set("aither-worker.service", MainPID=4711, Description="x", Result=5, SubState=[("a", "b")],
+                 ExecMainStartTimestamp=1_795_000_000_000_000)
+        found = self.doctor()
+        self.assertEqual((found.exit, found.the("services")["status"]), (0, "ok"), found.checks)
 
     def test_running_but_not_enabled(self) -> None:
         self.set("aither.socket", UnitFileState="disabled")
@@ -145,6 +179,33 @@ class Port(UnitsTest):
         found = self.busy(f"127.0.0.1:{port}", f"127.0.0.2:{free}", "/run/aither/http.sock")
         self.assertEqual(found.the("port")["status"], "ok")
         self.assertIn(": free", found.the("port")["message"])
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+class SomebodyElse(UnitsTest):
+    """What only root may see is not guessed."""
+
+    WORLD = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /etc && mkdir -m 700 /etc/credstore && exec "$@"',
+             "sh", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+    def test_neither_secrets_nor_the_name_of_who_holds_the_port(self) -> None:
+        program = BUILD / "aither"
+        if subprocess.run([*self.WORLD, program, "--version"], capture_output=True).returncode != 0:
+            self.skipTest("nobody may run the program, or this system permits no mount namespace")
+        listener = socket.create_server(("0.0.0.0", 0))
+        self.addCleanup(listener.close)
+        self.set("aither.socket", ActiveState="failed", Listen=[("Stream", f"0.0.0.0:{listener.getsockname()[1]}")])
+        for path in (self.stack.directory, self.stack.socket, Path(self.systemd.address.partition("=")[2]),
+                     Path(self.systemd.address.partition("=")[2]).parent):
+            path.chmod(0o777)
+        done = subprocess.run([*self.WORLD, program, f"--config={self.stack.config}", "doctor", "--json"],
+                              env=self.stack.environment, capture_output=True, text=True, timeout=PATIENCE_S * 2)
+        found = Result(done)
+        for name, message in (("credentials", "only root may see which secrets are stored"),
+                              ("sync-token", "only root may see whether it is set")):
+            self.assertEqual((found.the(name)["status"], found.the(name)["message"], found.the(name)["remedy"]),
+                             ("skipped", message, "sudo aither doctor"))
+        self.assertIn("is held by a program of user ", found.the("port")["message"])
 
 
 class Token(UnitsTest):
