@@ -76,11 +76,16 @@ class Members(JsonTest):
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
         self.json("sync", "--no-wait")
         systemd = SystemdStub({"aither-worker.socket": {"LoadState": "loaded", "Listen": [
-            ("Stream", str(self.stack.socket))]}})
+            ("Stream", str(self.stack.socket))]}, **{name: {
+                "LoadState": "loaded", "ActiveState": "active", "NextElapseUSecRealtime": 1_795_000_000_000_000}
+                for name in ("aither-sync.timer", "aither-sync@hourly.timer")}})
         self.addCleanup(systemd.stop)
         self.stack.environment["DBUS_SYSTEM_BUS_ADDRESS"] = systemd.address
         documents.append(self.json("status"))
         self.assertEqual(documents[-1]["data"]["status"], "running")
+        system = documents[-1]["data"]["systemd"]
+        self.assertEqual(system["nextSync"], "2026-11-18T11:06:40.000Z")
+        self.assertIn("aither-sync@hourly.timer", [unit["name"] for unit in system["units"]])
         only_dry = {"data.dryRun", "data.wouldChange[]"}
         self.assertEqual(seen(documents), (documented(EVERY) | documented("sync") | documented("status")) - only_dry)
 

@@ -74,6 +74,18 @@ class Status(StackTest):
         self.assertIn("sockets                unknown", done.stdout)
 
 
+class Deferred(StackTest):
+    """The limit of 4 requests a minute is too small for all participants."""
+
+    environment = NO_BUS
+    hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
+    config = "RequestsPerMinute=4\n[Sync]\nTimeLimitSec=5\n"
+
+    def test_what_waits_is_told(self) -> None:
+        self.stack.cli("sync")
+        self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait for the next sync$")
+
+
 def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
     return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
 

@@ -222,6 +222,19 @@ class Hemera(DoctorTest):
         self.addCleanup(server.shutdown)
         return server.server_address[1]
 
+    def test_a_stored_secret_that_is_none(self) -> None:
+        """In a file it may be anything; the message does not repeat it."""
+        credentials = self.stack.directory / "credentials"
+        credentials.mkdir()
+        for content in (b"too-short", b"a-key-that-is-\0-cut-0123456789-0123456789"):
+            with self.subTest(content):
+                (credentials / "aither.hemera-api-key").write_bytes(content)
+                self.configure(CREDENTIALS_DIRECTORY=str(credentials))
+                found = self.doctor()
+                wrong = [c for c in found.named("configuration") if c["status"] == "failed"]
+                self.assertEqual([c["remedy"] for c in wrong], ["aither set-secret hemera-api-key"], found.checks)
+                self.assertNotIn(content.decode()[:9], found.text)
+
     def test_a_wrong_key(self) -> None:
         self.configure(HEMERA_API_KEY="another-key-another-key-another-key-1")
         found = self.assert_check("hemera", "failed", r": the key is refused: .*401 \w+",
@@ -398,6 +411,12 @@ class Mail(DoctorTest):
         self.configure(mail="MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:9")
         found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent", "aither test-mail")
         self.assertEqual(found.exit, 1)
+
+    def test_a_mail_server_with_a_certificate_of_nobody(self) -> None:
+        server = SmtpStub(tls=Authority(self.stack.directory).context())
+        self.addCleanup(server.stop)
+        self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://0.0.0.0:{server.port}")
+        self.assert_check("mail", "failed", "certificate that is not trusted", "update-ca-certificates")
 
     def test_a_password_that_is_refused_is_not_repeated(self) -> None:
         server = SmtpStub(users={"aither": "right-password"}, plain_auth=True)

@@ -117,6 +117,9 @@ class Unconfigured(unittest.TestCase):
         assert self.stack.worker
         self.stack.worker.wait_for_line("aither set-secret hemera-api-key")
         self.assertEqual(self.stack.cli("sync").returncode, 78)
+        test = self.stack.request("POST", "/internal/test-mail", over_unix_socket=True)
+        self.assertEqual((test.status, test.code), (503, "NOT_CONFIGURED"))
+        self.assertIn("BaseURL=", test.json["error"]["message"])
         self.assertEqual(self.hemera.requests(), [])
 
 
@@ -132,6 +135,7 @@ class CommandLines(unittest.TestCase):
                 self.assertRegex(version.stdout, r"^aither(-\w+)? \d+\.\d+\.\d+\n$")
                 self.assertEqual(self.run_program(program, "--help").returncode, 0)
                 self.assertEqual(self.run_program(program, "--nonsense").returncode, 64)
+                self.assertEqual(self.run_program(program, "stray").returncode, 64)
 
     def test_a_daemon_without_sockets_says_how_to_be_started(self) -> None:
         for program in ("aither-web", "aither-worker"):

@@ -3,6 +3,7 @@
 the manifest cannot be written. Which mails there are, and what they say, is in test_mail.py."""
 import importlib.util
 import json
+import shutil
 import tempfile
 import threading
 import time
@@ -213,7 +214,7 @@ class Trouble(NoticesTest):
         self.assertEqual({m.header("Message-ID") for m in self.server.mails}, {due})
 
 
-class TheOutput(NoticesTest):
+class OutputTest(NoticesTest):
     """A manifest that cannot be written."""
 
     def setUp(self) -> None:
@@ -236,6 +237,8 @@ class TheOutput(NoticesTest):
         stamp["mailedAt"] = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - days * 86400))
         self.stamp.write_text(json.dumps(stamp))
 
+
+class TheOutput(OutputTest):
     def test_it_is_told_at_once_and_once_a_day_and_when_it_is_over(self) -> None:
         self.sync()
         self.break_output()
@@ -302,6 +305,41 @@ class TheOutput(NoticesTest):
                 self.assertIsNone(mail.header("In-Reply-To"))
                 self.server.mails.clear()
                 self.restart()
+
+
+class TheNote(OutputTest):
+    """What the worker keeps of a mail that the manifest cannot: RUNTIME_DIRECTORY/mailed.json."""
+
+    def test_a_note_that_is_none_counts_as_none(self) -> None:
+        assert self.stack.worker
+        self.sync()
+        self.break_output()
+        for count, note in enumerate(("x", "{}", '{"messageId":"x","mailedAt":"2026-01-01T00:00:00.000Z"}',
+                                      '{"messageId":"<a b@c>","mailedAt":"2026-01-01T00:00:00.000Z"}',
+                                      '{"messageId":"<a@c>","mailedAt":"soon"}'), start=1):
+            self.stack.worker.stop()
+            self.stamp.write_text(note)
+            self.stack.start_worker()
+            self.failing_sync(500)
+            self.wait_for_mails(count)
+
+    def test_a_note_that_cannot_be_kept_is_logged_and_stops_nothing(self) -> None:
+        self.sync()
+        (self.stamp / "in the way").mkdir(parents=True)
+        self.break_output()
+        self.failing_sync(500)
+        self.wait_for_mails(1)
+        self.assert_logged("RUNTIME_DIRECTORY: mailed.json: ")
+        self.mend_output()
+        self.sync()
+        self.wait_for_mails(2)
+        self.assert_logged("RUNTIME_DIRECTORY: cannot remove mailed.json: Is a directory")
+        shutil.rmtree(self.runtime)
+        self.restart()
+        self.break_output()
+        self.failing_sync(500)
+        wait_until(lambda: self.log("RUNTIME_DIRECTORY: directory "), "it says that the directory is away")
+        self.runtime.mkdir()
 
 
 class NoRuntimeDirectory(TheOutput):

@@ -113,6 +113,7 @@ static void a_phase_is_told_once(void **state)
 	progress_show(&paper->view, &(struct progress){ "list", 0, 0, 0, 1 });
 	progress_show(&paper->view, &(struct progress){ "fetch", 0, 1, 0, 1 });
 	progress_show(&paper->view, &(struct progress){ "fetch", 1, 1, 0, 1 });
+	progress_show(&paper->view, &(struct progress){ "bake", 1, 1, 0, 1 }); /* a newer worker's */
 	progress_show(&paper->view, &(struct progress){ "render", 0, 3, 0, 1 });
 	progress_show(&paper->view, &(struct progress){ "publish", 0, 2, 0, 1 });
 	progress_end(&paper->view, "publish");

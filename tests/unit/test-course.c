@@ -252,6 +252,19 @@ static void bad_participants_are_refused_without_their_text(void **state)
 	}
 }
 
+static void a_course_has_room_for_so_many_participants(void **state)
+{
+	CLEANUP(json_freep) struct json *rows = json_new_array();
+	struct json *participants = NULL;
+	struct error err = { 0 };
+
+	(void)state;
+	for (int i = 0; i <= COURSE_PARTICIPANTS_MAX; i++)
+		json_append(rows, json_new_object());
+	assert_int_equal(course_participants_from_json(&participants, rows, "data", &err), -EBADMSG);
+	assert_non_null(strstr(err.message, "data: more than "));
+}
+
 static void recorded_participants_are_accepted(void **state)
 {
 	CLEANUP(json_freep) struct json *body = parse_recording("100-detail-main.txt");
@@ -276,6 +289,7 @@ int main(void)
 		cmocka_unit_test(participants_are_sorted_by_booking_and_stripped),
 		cmocka_unit_test(of_two_rows_of_one_booking_the_first_counts),
 		cmocka_unit_test(bad_participants_are_refused_without_their_text),
+		cmocka_unit_test(a_course_has_room_for_so_many_participants),
 		cmocka_unit_test(recorded_participants_are_accepted),
 	};
 

@@ -133,6 +133,20 @@ static void a_bad_row_costs_one_course(void **state)
 					       "course data[3]: data[3]: string where an object is due\n");
 }
 
+static void a_bad_row_of_a_later_page_says_where_it_is(void **state)
+{
+	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
+
+	(void)state;
+	script_add((struct script_reply){
+		.path = LIST_PATH "limit=500&offset=0", .status = 200, .body = script_list_body(0, 500) });
+	script_add((struct script_reply){ .path = LIST_PATH "limit=500&offset=500",
+		.status = 200,
+		.body = "{\"success\":true,\"data\":[{\"id\":\"x\"}]}" });
+	assert_int_equal(script_read_list(&list, NULL), 0);
+	assert_string_equal(script_problems(), "course x: at offset 500: data[0].title: missing\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +157,7 @@ int main(void)
 		SCRIPT_TEST(no_courses_are_a_list_too),
 		SCRIPT_TEST(the_older_shape_is_read),
 		SCRIPT_TEST(a_bad_row_costs_one_course),
+		SCRIPT_TEST(a_bad_row_of_a_later_page_says_where_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,7 @@ static void the_one_in_the_way_is_found(void **state)
 static void what_is_no_table_has_nobody(void **state)
 {
 	static const char *const texts[] = { "", "\n\n", "   1: 0100007F:0DAC", "   1: 0100:0DAC 0:0 0A",
+		"   1: 0100007G:0DAC 00000000:0000 0A 0:0 0:0 0 0 0 5",
 		"   1: 0100007F0100007F:0DAC 00000000:0000 0A 0:0 0:0 0 0 0 5" };
 	struct port_address wanted;
 	uint64_t inode;
