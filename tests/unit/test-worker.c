@@ -307,6 +307,30 @@ static void a_refresh_without_a_thread_is_an_error_and_the_next_one_works(void *
 	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
 }
 
+static void so_many_callers_wait_for_a_refresh(void **state)
+{
+	struct place *place = *state;
+	int waiters[WORKER_REFRESH_WAITERS_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
+		waiters[i] = ask(place, "POST /internal/refresh", NULL);
+	assert_answer(
+		place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 503 ", "too many calls wait");
+	run_job(place);
+	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
+		assert_answer(place, waiters[i], "HTTP/1.1 200 ", "\"fetchedAt\"");
+	assert_int_equal(fake.refreshes, 1);
+}
+
+static void a_doctor_without_threads_says_so(void **state)
+{
+	struct place *place = *state;
+
+	fake.no_threads = true;
+	assert_answer(
+		place, ask(place, "GET /internal/doctor", NULL), "HTTP/1.1 200 ", "cannot start a thread");
+}
+
 static void a_sync_cancels_a_refresh_and_answers_its_callers(void **state)
 {
 	struct place *place = *state;
@@ -479,6 +503,10 @@ int main(void)
 			a_switch_that_is_neither_0_nor_1_starts_nothing, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_refresh_without_a_thread_is_an_error_and_the_next_one_works,
 			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			so_many_callers_wait_for_a_refresh, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_doctor_without_threads_says_so, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_sync_cancels_a_refresh_and_answers_its_callers, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
