@@ -45,7 +45,7 @@ class Ledger:
             self._troubles.append(entry)
         return entry
 
-    def end(self, entry: list[object], after_s: float = 0.0) -> None:
+    def end(self, entry: list[object], after_s: float) -> None:
         entry[2] = time.time() + after_s
 
     def is_excused(self, kinds: set[str], began: float, ended: float) -> bool:

@@ -20,6 +20,7 @@ from smtp_stub import DROP, SmtpStub
 CYCLE = 12
 COURSES_MIN, COURSES_MAX = 40, 60
 PARTICIPANTS = 4
+LIMITED_S = 2  # the Retry-After of the last 429, which a sync respects when Hemera is well again, and a moment
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "status", "status": 503}, {"kind": "reset"}, {"kind": "html"}, {"kind": "truncate"},
     {"kind": "status", "status": 401}, {"kind": "hang"}, {"kind": "slow", "seconds": 3.0}, {"kind": "close"},
@@ -74,7 +75,7 @@ class World:
         self.hemera.scenario(fault=None, raw_detail=None)
         self.mail.mend()
         for trouble in self._troubles.values():
-            self.ledger.end(trouble)
+            self.ledger.end(trouble, LIMITED_S)
         self._troubles.clear()
 
     def _begin(self, kind: str) -> None:
