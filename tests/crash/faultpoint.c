@@ -23,9 +23,9 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,7 +135,7 @@ static uint64_t fault_mix(uint64_t key, const void *bytes, size_t length)
 }
 
 /* From the caller of the wrapped function on. */
-static void fault_find_way(struct fault_way *way, const char *function, void *caller)
+static void fault_find_way(struct fault_way *way, const char *function, const void *caller)
 {
 	void *frames[FAULT_FRAMES_MAX];
 	int count = backtrace(frames, FAULT_FRAMES_MAX), first = 0;
@@ -164,7 +164,7 @@ static void fault_name(struct fault_site *site, const struct fault_way *way)
 		const char *file;
 		uintptr_t place = fault_place(way->frames[i], &file);
 		length += (size_t)snprintf(
-			site->text + length, FAULT_TEXT_SIZE - length, " %s+0x%zx", file, place);
+			site->text + length, FAULT_TEXT_SIZE - length, " %s+0x%" PRIxPTR, file, place);
 	}
 	atomic_store(&site->is_named, 1);
 }
