@@ -23,7 +23,11 @@ struct thread_queue {
 	pthread_mutex_t lock; /* guards first and last, nothing else */
 	struct thread_job *first, *last;
 	size_t pending; /* the loop's own count */
+	struct thread_queue *next_left;
 };
+
+/* Those that thread_queue_freep() left to the end of the process: what they hold is in use, not forgotten. */
+static struct thread_queue *left;
 
 int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
 {
@@ -42,9 +46,14 @@ void thread_queue_freep(struct thread_queue **queue)
 {
 	struct thread_queue *q = STEAL(*queue);
 
-	/* A thread that still runs will post to it: better a leak at the end than a write to freed memory. */
-	if (!q || q->pending > 0)
+	if (!q)
 		return;
+	/* A thread that still runs will post to it: better left than a write to freed memory. */
+	if (q->pending > 0) {
+		q->next_left = left;
+		left = q;
+		return;
+	}
 	pthread_mutex_destroy(&q->lock);
 	file_closep(&q->fd);
 	mem_freep(&q);

@@ -222,17 +222,17 @@ static void the_last_job_may_free_the_queue(void **state)
 	assert_string_equal(events, "f");
 }
 
-static void a_queue_with_pending_jobs_outlives_its_owner(void **state)
+/* In a sanitizer build the end of this program shows that neither counts as forgotten. */
+static void a_queue_with_pending_jobs_is_left_to_the_end_of_the_process(void **state)
 {
-	struct work work = { 0 };
-	struct thread_queue *owner = queue;
+	struct work *work = mem_zalloc(sizeof(*work));
 
 	(void)state;
-	assert_int_equal(thread_start(queue, &work.job, work_run, work_done, NULL), 0);
-	thread_queue_freep(&owner);
-	assert_null(owner);
-	loop();
-	assert_string_equal(events, "d");
+	assert_int_equal(thread_start(queue, &work->job, work_run, work_done, NULL), 0);
+	thread_queue_freep(&queue);
+	assert_null(queue);
+	pthread_join(work->job.thread, NULL); /* it could post */
+	assert_string_equal(events, "");
 }
 
 /* In a process of its own: limits stay, and root has none. */
@@ -279,7 +279,7 @@ int main(void)
 		QUEUE_TEST(many_jobs_come_back_once_each_and_may_be_freed),
 		QUEUE_TEST(a_job_may_be_started_again_when_it_is_done),
 		QUEUE_TEST(the_last_job_may_free_the_queue),
-		QUEUE_TEST(a_queue_with_pending_jobs_outlives_its_owner),
+		QUEUE_TEST(a_queue_with_pending_jobs_is_left_to_the_end_of_the_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
