@@ -5,8 +5,8 @@
 /*
  * Private to base/fetch.c and base/smtp.c: what every use of libcurl shares.
  *
- * Which certificates are trusted: those of the system (Debian: ca-certificates and
- * /usr/local/share/ca-certificates), and those of the PEM file that SSL_CERT_FILE names, as with other
+ * Which certificates are trusted: those of the system, in Debian of ca-certificates and
+ * /usr/local/share/ca-certificates, and those of the PEM file that SSL_CERT_FILE names, as with other
  * programs on OpenSSL; for an operator with a private CA whose certificate is not to be trusted by the whole
  * machine. A file that cannot be read fails every TLS connection with a sentence that names it.
  */

@@ -41,8 +41,8 @@ struct rollbar {
 
 /* 0: taken. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before it
  * reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
- * -ECANCELED. Code ERROR_NOTIFY_FAILED, and a sentence without the token. ret_uuid (37 bytes, may be NULL):
- * the item's. */
+ * -ECANCELED. Code ERROR_NOTIFY_FAILED (ERROR_INTERNAL when libcurl cannot be used), and a sentence without
+ * the token. ret_uuid (37 bytes, may be NULL): the item's. */
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err);
 
 /* The item's JSON text as it is sent; owned. */

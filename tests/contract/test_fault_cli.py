@@ -10,8 +10,7 @@ from typing import Callable, NamedTuple
 from crash.errnos import Fault
 from crash.faultpoint import Action
 from crash.faults import Attack
-from stack import BUILD, PATIENCE_S, Stack
-from stub.client import Stub
+from stack import BUILD, PATIENCE_S
 from terminal import Terminal
 from test_cli_secret import WORLD, world_works
 
@@ -32,15 +31,10 @@ class Commands(Attack):
     sites_min = 5
 
     def setUp(self) -> None:
-        self.hemera = Stub("--courses", "2", "--participants", "1", "--no-limit")
-        self.addCleanup(self.hemera.stop)
-        self.stack = Stack(self.hemera)
-        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
-        self.stack.start_worker()
-        self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
+        self.set_up()
+        self.start_and_sync()
         (self.stack.directory / "t.hbs").write_text("{{a}}")
         (self.stack.directory / "d.json").write_text('{"a":"filled"}')
-        self.faults = self.new_faultpoint(self.stack.directory)
 
     def arguments(self, command: tuple[str, ...]) -> list:
         prefix = WORLD if command == SECRET else []

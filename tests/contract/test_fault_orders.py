@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from crash.errnos import Fault
 from crash.faults import LOST_S, Attack
-from stack import PATIENCE_S, Reply, Stack
-from stub.client import Stub
+from stack import PATIENCE_S, Reply
 from stub.rollbar_stub import RollbarStub
 from stub.smtp_stub import SmtpStub
 
@@ -37,15 +36,11 @@ class Orders(Attack):
     """What else the worker is asked for: mail, Rollbar, the checks, the homepage's refresh."""
 
     def setUp(self) -> None:
-        self.hemera = Stub("--courses", "2", "--participants", "1", "--no-limit")
-        self.addCleanup(self.hemera.stop)
         self.mail = self.enterContext(SmtpStub())
         self.rollbar = self.enterContext(RollbarStub(None, ROLLBAR_TOKEN))
         notify = f"[Notify]\nMailTo=operator@example.org\nSMTPURL=smtp://localhost:{self.mail.port}\n"
         rollbar = f"[Rollbar]\nEnabled=yes\nEndpoint={self.rollbar.url}\n"
-        self.stack = Stack(self.hemera, notify + rollbar, {"ROLLBAR_SERVER_TOKEN": ROLLBAR_TOKEN})
-        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
-        self.faults = self.new_faultpoint(self.stack.directory)
+        self.set_up(notify + rollbar, {"ROLLBAR_SERVER_TOKEN": ROLLBAR_TOKEN})
         self.stack.environment |= self.faults.environment
         self.stack.start_worker()
 

@@ -12,8 +12,7 @@ import unittest
 
 from crash.errnos import Fault
 from crash.faults import LOST_S, Attack
-from stack import BUILD, PATIENCE_S, Reply, Stack
-from stub.client import Stub
+from stack import BUILD, PATIENCE_S, Reply
 
 ACTIVATE = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; shift; exec "$@"'
 EXIT_CODES = (1, 64, 70, 71)  # as the manual pages have them; systemd starts it again after each
@@ -29,12 +28,8 @@ class Start(Attack):
     sites_min = 40
 
     def setUp(self) -> None:
-        self.hemera = Stub("--courses", "2", "--participants", "1", "--no-limit")
-        self.addCleanup(self.hemera.stop)
-        self.stack = Stack(self.hemera)
-        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
-        self.stack.start_worker()
-        self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
+        self.set_up()
+        self.start_and_sync()
         credentials = self.stack.directory / "credentials"
         credentials.mkdir()
         (credentials / "aither.hemera-api-key").write_text(self.hemera.key + "\n")
@@ -44,7 +39,6 @@ class Start(Attack):
         self.notify.bind(str(self.stack.directory / "notify"))
         self.listener = self.new_listener()
         self.addCleanup(self.listener.close)
-        self.faults = self.new_faultpoint(self.stack.directory)
         self.environment = self.stack.environment | self.faults.environment | {
             "CREDENTIALS_DIRECTORY": str(credentials), "WATCHDOG_USEC": "30000000",
             "NOTIFY_SOCKET": str(self.stack.directory / "notify")}

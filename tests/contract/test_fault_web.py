@@ -13,8 +13,7 @@ from crash.errnos import Fault
 from crash.faultpoint import Action, Site
 from crash.faults import LOST_S, Attack
 from crash.tree import shown_page
-from stack import PATIENCE_S, Reply, Stack, wait_until
-from stub.client import Stub
+from stack import PATIENCE_S, Reply, wait_until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 # What differs from answer to answer.
@@ -46,15 +45,11 @@ STEPS = (
 
 
 class Requests(Attack):
+    hemera_arguments = ("--courses", "3")
+
     def setUp(self) -> None:
-        self.hemera = Stub("--courses", "3", "--participants", "1", "--no-limit")
-        self.addCleanup(self.hemera.stop)
-        self.stack = Stack(self.hemera, "[Site]\nCoursePages=public\n")
-        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
-        self.stack.environment["AITHER_SYNC_TOKEN"] = TOKEN
-        self.stack.start_worker()
-        self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
-        self.faults = self.new_faultpoint(self.stack.directory)
+        self.set_up("[Site]\nCoursePages=public\n", {"AITHER_SYNC_TOKEN": TOKEN})
+        self.start_and_sync()
         self.stack.environment |= self.faults.environment
 
     def do(self, step: Step, timeout_s: float = PATIENCE_S) -> Reply:

@@ -13,8 +13,7 @@ from crash.errnos import Fault
 from crash.faultpoint import Action, Site
 from crash.faults import LOST_S, Attack
 from crash.tree import BAD, LOCK, MANIFEST, is_temporary, read_files, shown_tree
-from stack import PATIENCE_S, Reply, Stack, wait_until
-from stub.client import Stub
+from stack import PATIENCE_S, Reply, wait_until
 
 # What a sync may answer: it could not write, read a template, reach Hemera or understand it, or start at all.
 FAILURES = {"OUTPUT_ERROR": (500, 507), "TEMPLATE_ERROR": (500,), "HEMERA_UNREACHABLE": (502,), "HEMERA_ERROR": (502,),
@@ -27,13 +26,10 @@ class Syncs(Attack):
     """One that has to do everything: a page is new, one changed, one moved, one gone."""
 
     sites_min = 100
+    hemera_arguments = ("--courses", "4", "--participations")
 
     def setUp(self) -> None:
-        self.hemera = Stub("--courses", "4", "--participants", "1", "--no-limit", "--participations")
-        self.addCleanup(self.hemera.stop)
-        self.stack = Stack(self.hemera, "[Site]\nCoursePages=public\n[Hemera]\nMaxRetries=1\n")
-        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
-        self.faults = self.new_faultpoint(self.stack.directory)
+        self.set_up("[Site]\nCoursePages=public\n[Hemera]\nMaxRetries=1\n")
         self.stack.environment |= self.faults.environment
         ids = [f"cgen{number:021d}" for number in range(4)]
         self.hemera.scenario(remove=ids[3])

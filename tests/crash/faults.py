@@ -4,13 +4,13 @@ came of it. A test file says what is done meanwhile and what is right."""
 import subprocess
 import unittest
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Iterator
 
 from crash.errnos import Fault, faults_of
 from crash.faultpoint import Faultpoint, Site
 from crash.scenario import SANITIZED
-from stack import BUILD
+from stack import BUILD, Stack
+from stub.client import Stub
 
 LOST_S = 0.5  # after that a client whose connection got lost asks again
 LIBRARY = BUILD / "tests/crash/libfaultpoint.so"
@@ -34,15 +34,23 @@ def describe(fault: Fault) -> str:
 
 
 class Attack(unittest.TestCase):
-    """Has a control file, and counts what it tries."""
+    """Has a small Hemera, a stack not started yet, and a control file."""
 
     sites_min = 10  # with less, the library does not see what it should
+    hemera_arguments: tuple[str, ...] = ("--courses", "2")
 
-    def new_faultpoint(self, directory: Path) -> Faultpoint:
+    def set_up(self, config: str = "", environment: dict[str, str] | None = None) -> None:
+        self.hemera = Stub(*self.hemera_arguments, "--participants", "1", "--no-limit")
+        self.addCleanup(self.hemera.stop)
+        self.stack = Stack(self.hemera, config, environment)
+        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
         self.assertTrue(LIBRARY.exists(), f"make {LIBRARY.relative_to(BUILD)}")
-        faults = Faultpoint(LIBRARY, directory / "faultpoint")
-        self.addCleanup(faults.close)
-        return faults
+        self.faults = Faultpoint(LIBRARY, self.stack.directory / "faultpoint")
+        self.addCleanup(self.faults.close)
+
+    def start_and_sync(self) -> None:
+        self.stack.start_worker()
+        self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
 
     def faults_of(self, sites: list[Site]) -> Iterator[Fault]:
         """In an order that is the same every time."""

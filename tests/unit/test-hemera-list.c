@@ -17,12 +17,19 @@
 	"{\"id\":\"" id "\",\"title\":\"T\",\"slug\":\"s\",\"level\":\"ADVANCED\",\"startDate\":null," \
 	"\"endDate\":null,\"participantCount\":0}"
 
+#define PAGE(offset) LIST_PATH "limit=500&offset=" offset
+
+static void add_reply(const char *path, const char *body)
+{
+	script_add((struct script_reply){ .path = path, .status = 200, .body = body });
+}
+
 static void one_short_page_is_the_whole_list(void **state)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){ .path = LIST_PATH, .status = 200, .body = script_list_body(0, 3) });
+	add_reply(LIST_PATH, script_list_body(0, 3));
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_int_equal(list.count, 3);
 	assert_string_equal(list.courses[2].id, "c2");
@@ -38,14 +45,9 @@ static void pages_are_read_until_a_short_one_and_repeated_rows_dropped(void **st
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){
-		.path = LIST_PATH "limit=500&offset=0", .status = 200, .body = script_list_body(0, 500) });
-	script_add((struct script_reply){ .path = LIST_PATH "limit=500&offset=500",
-		.status = 200,
-		.body = script_list_body(490, 990) });
-	script_add((struct script_reply){ .path = LIST_PATH "limit=500&offset=1000",
-		.status = 200,
-		.body = script_list_body(985, 992) });
+	add_reply(PAGE("0"), script_list_body(0, 500));
+	add_reply(PAGE("500"), script_list_body(490, 990));
+	add_reply(PAGE("1000"), script_list_body(985, 992));
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_int_equal(list.count, 992);
 	assert_string_equal(list.courses[500].id, "c500");
@@ -59,9 +61,8 @@ static void an_empty_page_ends_the_list(void **state)
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){
-		.path = LIST_PATH "limit=500&offset=0", .status = 200, .body = script_list_body(0, 500) });
-	script_add((struct script_reply){ .path = LIST_PATH, .status = 200, .body = EMPTY_LIST });
+	add_reply(PAGE("0"), script_list_body(0, 500));
+	add_reply(LIST_PATH, EMPTY_LIST);
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_int_equal(list.count, 500);
 	assert_int_equal(list.pages, 2);
@@ -73,8 +74,7 @@ static void a_server_that_repeats_the_same_page_is_left(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	script_add(
-		(struct script_reply){ .path = LIST_PATH, .status = 200, .body = script_list_body(0, 500) });
+	add_reply(LIST_PATH, script_list_body(0, 500));
 	assert_int_equal(script_read_list(&list, &err), -EBADMSG);
 	assert_int_equal(err.code, ERROR_HEMERA_BAD_DATA);
 	assert_int_equal(script_count(""), 2);
@@ -102,10 +102,8 @@ static void the_older_shape_is_read(void **state)
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){ .path = LIST_PATH,
-		.status = 200,
-		.body = "{\"success\":true,\"data\":{\"courses\":[" GOOD_ROW(
-			"c1") ",{\"id\":\"c2\"}],\"total\":2}}" });
+	add_reply(LIST_PATH,
+		"{\"success\":true,\"data\":{\"courses\":[" GOOD_ROW("c1") ",{\"id\":\"c2\"}],\"total\":2}}");
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_int_equal(list.count, 1);
 	assert_string_equal(script_problems(), "course c2: data.courses[1].title: missing\n");
@@ -116,12 +114,10 @@ static void a_bad_row_costs_one_course(void **state)
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){ .path = LIST_PATH,
-		.status = 200,
-		.body = "{\"success\":true,\"data\":[" GOOD_ROW("c1") ",{\"id\":\"c2\"},{\"id\":7},"
-								      "\"x\"," GOOD_ROW("c1") "," GOOD_ROW(
-									      "c3") "," GOOD_ROW("c2") "]"
-												       "}" });
+	add_reply(LIST_PATH, "{\"success\":true,\"data\":[" GOOD_ROW(
+				     "c1") ",{\"id\":\"c2\"},{\"id\":7},"
+					   "\"x\"," GOOD_ROW("c1") "," GOOD_ROW("c3") "," GOOD_ROW("c2") "]"
+													 "}");
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_int_equal(list.count, 2);
 	assert_string_equal(list.courses[1].id, "c3");
@@ -138,11 +134,8 @@ static void a_bad_row_of_a_later_page_says_where_it_is(void **state)
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 
 	(void)state;
-	script_add((struct script_reply){
-		.path = LIST_PATH "limit=500&offset=0", .status = 200, .body = script_list_body(0, 500) });
-	script_add((struct script_reply){ .path = LIST_PATH "limit=500&offset=500",
-		.status = 200,
-		.body = "{\"success\":true,\"data\":[{\"id\":\"x\"}]}" });
+	add_reply(PAGE("0"), script_list_body(0, 500));
+	add_reply(PAGE("500"), "{\"success\":true,\"data\":[{\"id\":\"x\"}]}");
 	assert_int_equal(script_read_list(&list, NULL), 0);
 	assert_string_equal(script_problems(), "course x: at offset 500: data[0].title: missing\n");
 }

@@ -49,6 +49,18 @@ static void let_time_pass(const struct app *app)
 		server_turn(app->server); /* the sweep wakes it every second */
 }
 
+/* A client who has sent half of a request, which the server has begun to read. */
+static int begin_request(struct app *app)
+{
+	app_start(app, 8);
+	int unfinished = client_open(app);
+
+	client_send(unfinished, "GET /hello HTTP/1.1\r\nHo");
+	while (server_connections(app->server) < 1)
+		server_turn(app->server);
+	return unfinished;
+}
+
 static void a_clock_that_is_set_ends_no_request(void **state)
 {
 	const int64_t jumps_s[] = { HOUR_S, -HOUR_S, 50 * YEAR_S, -50 * YEAR_S,
@@ -60,11 +72,7 @@ static void a_clock_that_is_set_ends_no_request(void **state)
 		char answer[4096];
 
 		wall_offset_s = mono_offset_s = 0;
-		app_start(&app, 8);
-		int unfinished = client_open(&app);
-		client_send(unfinished, "GET /hello HTTP/1.1\r\nHo");
-		while (server_connections(app.server) < 1)
-			server_turn(app.server);
+		int unfinished = begin_request(&app);
 		wall_offset_s = jumps_s[i];
 		let_time_pass(&app);
 		client_send(unfinished, "st: x\r\n\r\n");
@@ -81,11 +89,7 @@ static void a_clock_that_is_put_back_keeps_no_connection(void **state)
 
 	(void)state;
 	wall_offset_s = mono_offset_s = 0;
-	app_start(&app, 8);
-	int unfinished = client_open(&app);
-	client_send(unfinished, "GET /hello HTTP/1.1\r\nHo");
-	while (server_connections(app.server) < 1)
-		server_turn(app.server);
+	int unfinished = begin_request(&app);
 	wall_offset_s = -HOUR_S;
 	mono_offset_s = SERVER_REQUEST_TIMEOUT_S + 1;
 	assert_true(client_is_closed(&app, unfinished));

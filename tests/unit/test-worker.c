@@ -390,16 +390,24 @@ static void on_tick(void *arg)
 	*(bool *)arg = true;
 }
 
-/* A monitor asks ten times while the worker is idle for a second. */
-static void being_asked_for_figures_does_not_keep_an_idle_worker(void **state)
+/* From now on the worker may leave after an idle second; *tick is set ten times in it. */
+static struct server *let_leave(struct place *place, bool *tick)
 {
-	struct place *place = *state;
 	struct server *server = worker_server(place->worker);
-	bool tick = false;
 
 	place->config.worker.idle_exit_s = 1;
 	worker_set_may_leave(place->worker, true);
-	server_every(server, 100, on_tick, &tick);
+	server_every(server, 100, on_tick, tick);
+	return server;
+}
+
+/* A monitor asks at each tick. */
+static void being_asked_for_figures_does_not_keep_an_idle_worker(void **state)
+{
+	struct place *place = *state;
+	bool tick = false;
+	struct server *server = let_leave(place, &tick);
+
 	while (server_is_running(server)) {
 		if (tick)
 			assert_answer(place, ask(place, "GET /metrics", ""), "HTTP/1.1 200 ",
@@ -447,12 +455,9 @@ static void start_mail(struct place *place)
 static void a_worker_does_not_leave_while_a_mail_is_under_way(void **state)
 {
 	struct place *place = *state;
-	struct server *server = worker_server(place->worker);
 	bool tick = false;
+	struct server *server = let_leave(place, &tick);
 
-	place->config.worker.idle_exit_s = 1;
-	worker_set_may_leave(place->worker, true);
-	server_every(server, 100, on_tick, &tick);
 	start_mail(place);
 	for (int ticks = 0; ticks < 25; ticks += tick) {
 		tick = false;
