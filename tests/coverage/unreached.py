@@ -21,6 +21,7 @@ from gcov import Counts
 
 KINDS = ("never", "sometimes")
 NO_REASON = "never: REASON MISSING"
+REACHED = ": is reached"  # ends such a complaint
 TEXT_MAX = 100  # of what a line is called
 # A statement begins on the line above when that does not end one.
 ENDED = re.compile(r"(^|[;{}:]|\*/)$|^#")
@@ -91,7 +92,7 @@ class List:
         wrong = [f"{line}: listed twice" for line, times in Counter(listed).items() if times > 1]
         for line, reason in self.lines():
             if line in reached and reason.startswith("never"):
-                wrong.append(f"{line}: is reached")
+                wrong.append(line + REACHED)
             elif line not in reached and line not in unreached:
                 wrong.append(f"{line}: is not in the source")
         return missing, wrong
