@@ -20,19 +20,17 @@ def template(markup: str) -> list[dict[str, object]]:
 
 
 class SlowTemplate(StackTest):
-    """Twice: pages without participants are made after all is fetched, the others while it is."""
+    """All twice: pages without participants are made after all is fetched, the others while it is."""
     participants = 0
     hemera_arguments = ("--courses", str(COURSES), "--no-limit")
-    config = "[Sync]\nTimeLimitSec=5\n"
 
     def setUp(self) -> None:
         super().setUp()
         self.hemera.scenario(courses=COURSES, participants=self.participants, templates=template(SLOW))
 
-    def phase_is_under_way(self) -> bool:
-        report = self.stack.get("/api/sync/status").data
-        self.assertEqual(report["status"], "running", "the template is not slow enough")
-        return report["progress"]["done"] > 3
+
+class TimeLimit(SlowTemplate):
+    config = "[Sync]\nTimeLimitSec=5\n"
 
     def test_the_time_limit_bounds_it_and_the_rest_is_deferred(self) -> None:
         before = time.monotonic()
@@ -44,6 +42,19 @@ class SlowTemplate(StackTest):
         # A deferred course may have a page, made from its row.
         self.assertGreaterEqual(report["filesGenerated"] + report["coursesDeferred"], COURSES)
         self.assertEqual(self.stack.manifest["consecutiveFailures"], 0)
+
+
+class TimeLimitWithParticipants(TimeLimit):
+    participants = 1
+
+
+class Stop(SlowTemplate):
+    config = "[Sync]\nTimeLimitSec=300\n"
+
+    def phase_is_under_way(self) -> bool:
+        report = self.stack.get("/api/sync/status").data
+        self.assertEqual(report["status"], "running", "the template is not slow enough")
+        return report["progress"]["done"] > 3
 
     def test_sigterm_ends_it_within_two_seconds(self) -> None:
         self.hemera.scenario(templates=template("old {{course.title}}"))
@@ -64,7 +75,7 @@ class SlowTemplate(StackTest):
         self.assertEqual([p.name for p in self.stack.output.rglob(".tmp-*")], [])
 
 
-class SlowTemplateWithParticipants(SlowTemplate):
+class StopWithParticipants(Stop):
     participants = 1
 
 
