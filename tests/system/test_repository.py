@@ -12,7 +12,8 @@ from installation import active_units, is_installed, listeners, purge
 from machine import output, run
 
 TREE = Path(__file__).resolve().parents[2]
-CHECKOUT = "/srv/aither"  # the operator's, inside the machine
+CHECKOUT = "/root/aither"  # the operator's, inside the machine: nobody else may look in, as with any home directory
+REPOSITORY = "/srv/aither"
 
 
 def shown() -> list[str]:
@@ -33,11 +34,12 @@ class Repository(unittest.TestCase):
 
     def test_apt_install_as_the_readme_shows(self) -> None:
         commands = shown()
-        self.assertEqual(len(commands), 2)
+        self.assertEqual(len(commands), 3)
+        self.assertEqual(output("stat", "-c", "%a", "/root"), "700")
         for command in commands:
             run("sh", "-ec", f"cd {CHECKOUT} && {command}")
         self.assertTrue(is_installed())
-        self.assertIn(f"file:{CHECKOUT}/.dev/repository", output("apt-cache", "policy", "aither"))
+        self.assertIn(f"file:{REPOSITORY} ", output("apt-cache", "policy", "aither"))
         self.assertEqual((active_units(), listeners()), ([], ""))
         purge()
         self.assertFalse(is_installed())
