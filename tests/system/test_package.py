@@ -51,6 +51,10 @@ class Package(Story):
         self.assertEqual(output("stat", "-c", "%U:%G %a", "/run/aither"), "root:root 755")
         self.assertEqual(output("stat", "-c", "%U:%G %a", "/etc/credstore"), "root:root 700")
 
+    def test_the_package_brings_the_cas_that_the_worker_trusts(self) -> None:
+        """Hemera is spoken to by https only, and without this file libcurl refuses every certificate."""
+        self.assertIn("-----BEGIN CERTIFICATE-----", output("head", "-n", "1", "/etc/ssl/certs/ca-certificates.crt"))
+
     def test_units_are_valid(self) -> None:
         paths = [show(unit, "FragmentPath") for unit in UNITS]
         done = run("systemd-analyze", "verify", "--man=no", *paths)
