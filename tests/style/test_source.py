@@ -112,6 +112,18 @@ class Source(unittest.TestCase):
         missing = [n for f in sources() if (n := str(f.relative_to(TOP))) not in makefile]
         self.assertEqual(missing, [])
 
+    def test_every_other_file_is_shipped(self) -> None:
+        """Named in the Makefile, a program's source by its program, or in a folder that is named as a whole."""
+        named = set((TOP / "Makefile.am").read_text().split())
+        shipped = {".c", ".conf", ".dict", ".h", ".hbs", ".html", ".in", ".js", ".json", ".md", ".mjs", ".py", ".txt"}
+        missing = []
+        for file in (f for folder in ("data", "man", "templates", "tests", "units") for f in (TOP / folder).rglob("*")):
+            name = file.relative_to(TOP)
+            if file.is_file() and (file.suffix in shipped or file.open("rb").read(2) == b"#!") and \
+                    not {str(name), str(name.with_suffix("")), *map(str, list(name.parents)[:-2])} & named:
+                missing.append(str(name))
+        self.assertEqual(sorted(missing), [])
+
     def test_the_code_map_names_every_module(self) -> None:
         code_map = (SOURCE / "README.md").read_text()
         folders = [d.name for d in SOURCE.iterdir() if d.is_dir() and any(d.glob("*.c"))]
