@@ -124,6 +124,13 @@ class Source(unittest.TestCase):
                 missing.append(str(name))
         self.assertEqual(sorted(missing), [])
 
+    def test_a_release_has_the_packaging_that_dev_works_with(self) -> None:
+        named = set((TOP / "Makefile.am").read_text().split())
+        made = (".debhelper", ".log", ".substvars")
+        packaging = {"control", "rules", "changelog", "source/format", "tests/control", *(
+            file.name for file in (TOP / "debian").glob("aither.*") if file.suffix not in made)}
+        self.assertEqual(sorted({f"debian/{name}" for name in packaging} - named), [])
+
     def test_the_code_map_names_every_module(self) -> None:
         code_map = (SOURCE / "README.md").read_text()
         folders = [d.name for d in SOURCE.iterdir() if d.is_dir() and any(d.glob("*.c"))]
