@@ -7,7 +7,7 @@ from installation import (CONFIG, KEY_FILE, SWITCHES, active_units, failed_units
                           listeners, purge)
 from machine import OUTPUT, SITE, Story, curl, essential, is_container, output, run, show, write
 
-ANOTHER_SCHEDULE = r"aither-sync@*:0-30.timer"
+ENVIRONMENT = "/etc/default/aither"  # may hold secrets
 # What is not the package's: logs, apt's and dpkg's own, what systemd keeps of any unit, and the user, who stays.
 NOT_OURS = ("/dev", "/proc", "/sys", "/run/systemd", "/run/log", "/run/credentials", "/run/private", "/var/log",
             "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/catalog",
@@ -52,6 +52,7 @@ class Removal(Story):
         run("test", "-d", "/run/aither-alert/")
         write("/etc/aither/templates/style.hbs", output("cat", "/usr/share/aither/templates/style.hbs"))
         write("/etc/systemd/system/aither-worker.service.d/own.conf", "[Service]\nMemoryMax=256M\n")
+        write(ENVIRONMENT, "ROLLBAR_SERVER_TOKEN=a-token-of-somebody-0123456789\n")
         run("systemctl", "daemon-reload")
         self.assertEqual(curl(f"{SITE}/").status, 200)
         run("sh", "-c", "touch /var/lib/systemd/timers/stamp-aither-sync.timer")
@@ -60,7 +61,7 @@ class Removal(Story):
         run("apt-get", "remove", "--yes", "aither")
         self.assertEqual(active_units(), [])
         self.assertEqual(listeners(), "")
-        for path in ("/etc/aither/aither.conf", CONFIG, KEY_FILE, "/etc/credstore/aither.sync-token",
+        for path in ("/etc/aither/aither.conf", CONFIG, KEY_FILE, ENVIRONMENT, "/etc/credstore/aither.sync-token",
                      f"{OUTPUT}/.sync-manifest.json", f"{OUTPUT}/index.de.html"):
             with self.subTest(path):
                 run("test", "-f", path)
