@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
-COMMAND_TIMEOUT_S = 120  # nothing that the tests start takes so long
+COMMAND_TIMEOUT_S = 120  # nothing that the tests start takes so long, but for whole files of tests
 POLL_S = 0.1
 
 REBOOT_TIMEOUT_S = 60
@@ -46,12 +46,13 @@ def enter() -> list[str]:
     return ["nsenter", "-t", first_process(), *NAMESPACES, "--"] if is_container() else []
 
 
-def run(*command: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+def run(*command: str, stdin: str = "", check: bool = True,
+        seconds: float = COMMAND_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
     """A command inside the machine, as root. Unless check is off, it must exit with 0."""
     done = subprocess.run(
         [*enter(), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
          "DEBIAN_FRONTEND=noninteractive", *command],
-        input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+        input=stdin, capture_output=True, text=True, timeout=seconds, check=False)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done

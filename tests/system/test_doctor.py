@@ -8,7 +8,7 @@ from typing import Any
 
 from client import Stub
 from installation import KEY, KEY_FILE, configure, install, leave
-from machine import Story, drop_in, essential, output, revert, run, show, write
+from machine import Story, drop_in, essential, output, revert, run, show, wait_until, write
 
 SWITCH_ON = "systemctl enable --now aither.socket aither-sync.timer"
 WORKER = "aither-worker.service"
@@ -125,6 +125,7 @@ class Doctor(Story):
     def test_a_failed_service(self) -> None:
         hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1})
         run("systemctl", "start", "--no-block", "aither-sync.service")
+        wait_until(lambda: show("aither-sync.service", "MainPID") != "0", 30, "the command runs")
         run("systemctl", "kill", "--signal=KILL", "aither-sync.service")
         check = self.assert_check("aither-sync.service", "failed", "failed (signal)", "journalctl -x")
         run("sh", "-ec", check["remedy"])

@@ -50,7 +50,7 @@ class Examples(unittest.TestCase):
         """A wrong token is told with its address, and explained."""
         answer = curl("--header", "Authorization: Bearer wrong", "--request", "POST", f"{PUBLIC}/api/sync")
         self.assertEqual(answer.status, 401)
-        entries = wait_until(lambda: journal("_SYSTEMD_UNIT=aither.service", f"MESSAGE_ID={EVENT}0a"), 10, "the event")
+        entries = wait_until(lambda: journal("_SYSTEMD_UNIT=aither.service", f"MESSAGE_ID={EVENT}0a"), 30, "the event")
         self.assertEqual([entry["AITHER_REMOTE_ADDR"] for entry in entries], [HERE])
         explained = output("journalctl", "--catalog", "--output=short", f"MESSAGE_ID={EVENT}0a")
         self.assertIn(f"a wrong token from {HERE}: POST /api/sync", explained)
