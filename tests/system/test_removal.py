@@ -5,7 +5,7 @@ import unittest
 from client import Stub
 from installation import (CONFIG, KEY_FILE, SWITCHES, active_units, failed_units, first_run, install, is_installed,
                           listeners, purge)
-from machine import OUTPUT, SITE, Story, curl, essential, is_container, output, run, show, write
+from machine import OUTPUT, SITE, Story, curl, drop_in, essential, is_container, output, revert, run, show, write
 
 ENVIRONMENT = "/etc/default/aither"  # may hold secrets
 # What is not the package's: logs, apt's and dpkg's own, what systemd keeps of any unit, and the user, who stays.
@@ -50,6 +50,10 @@ class Removal(Story):
         run("systemctl", "start", "aither-sync.service")
         run("systemctl", "start", "aither-alert@aither-sync.service.service")
         run("test", "-d", "/run/aither-alert/")
+        drop_in("aither-sync.service", "[Service]\nEnvironment=AITHER_WORKER_SOCKET=/run/aither/nobody.sock\n")
+        run("systemctl", "start", "aither-sync.service", check=False)
+        revert("aither-sync.service")
+        self.assertIn("aither-sync.service", failed_units())
         write("/etc/aither/templates/style.hbs", output("cat", "/usr/share/aither/templates/style.hbs"))
         write("/etc/systemd/system/aither-worker.service.d/own.conf", "[Service]\nMemoryMax=256M\n")
         write(ENVIRONMENT, "ROLLBAR_SERVER_TOKEN=a-token-of-somebody-0123456789\n")
