@@ -20,24 +20,35 @@
 
 /* ---- configuration ---- */
 
-/* Secrets have checks of their own. */
-static bool is_missing_secret(const char *problem)
+/* The missing secret with which the sentence begins; NULL: it is about something else. */
+static const char *missing_secret(const char *problem)
 {
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
 		const char *name = config_secret_name((enum config_secret)i);
 
 		if (strncmp(problem, name, strlen(name)) == 0)
-			return true;
+			return name;
 	}
-	return false;
+	return NULL;
 }
 
-/* The sentences begin with "FILE:LINE:", "environment NAME:" or "credential aither.NAME:", or end with the
- * file in which something is missing (base/config.c). Owned. */
+/* A missing key or token has a check of its own, a missing password has none: without it the mail server is
+ * asked without a login, and may take that. */
+static bool is_checked_elsewhere(const char *problem)
+{
+	const char *name = missing_secret(problem);
+
+	return name && strcmp(name, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0;
+}
+
+/* The sentences begin with "FILE:LINE:", "environment NAME:", "credential aither.NAME:" or a secret's name,
+ * or end with the file in which something is missing (base/config.c). Owned. */
 static char *configuration_remedy(const char *problem)
 {
-	const char *last_in = strstr(problem, " in /");
+	const char *last_in = strstr(problem, " in /"), *missing = missing_secret(problem);
 
+	if (missing)
+		return mem_printf("aither set-secret %s", missing);
 	if (*problem == '/' || last_in) {
 		CLEANUP(mem_freep)
 		char *file = *problem == '/' ? mem_strndup(problem, strcspn(problem, ":"))
@@ -65,7 +76,7 @@ static void check_problems(const struct config *config, struct json *checks)
 		const char *problem = config->problems.text[i];
 		CLEANUP(mem_freep) char *remedy = configuration_remedy(problem);
 
-		if (is_missing_secret(problem))
+		if (is_checked_elsewhere(problem))
 			continue;
 		check_add(checks, "configuration", status, remedy, "%s", problem);
 		found++;

@@ -418,6 +418,12 @@ class Mail(DoctorTest):
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://0.0.0.0:{server.port}")
         self.assert_check("mail", "failed", "certificate that is not trusted", "update-ca-certificates")
 
+    def test_a_password_that_is_missing_is_told_though_the_server_takes_mails_without(self) -> None:
+        self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither")
+        found = self.assert_check("configuration", "warning", "^smtp-password is not set, so mails are sent without",
+                                  "aither set-secret smtp-password")
+        self.assertEqual((found.exit, found.the("mail")["status"]), (0, "ok"))
+
     def test_a_password_that_is_refused_is_not_repeated(self) -> None:
         server = SmtpStub(users={"aither": "right-password"}, plain_auth=True)
         self.addCleanup(server.stop)
