@@ -49,7 +49,9 @@ void config_problem(struct config *config, bool required, const char *format, ..
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	add_problem(&config->problems, text);
-	config->problems.required_count += required;
+	/* One that is not listed is "more problems", the last of the list. */
+	if (required && config->problems.required_count++ == 0)
+		config->problems.first_required = config->problems.count - 1;
 }
 
 /* The wrong value for the eyes: its beginning if it is long, "?" for what is not plain ASCII (these sentences

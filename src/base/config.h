@@ -46,6 +46,7 @@ enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
 
 struct config_problems {
 	size_t count, required_count;    /* required_count: those that keep the program from working */
+	size_t first_required;           /* the first of them, where there is one */
 	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
 };
 

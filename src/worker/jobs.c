@@ -40,9 +40,10 @@ void worker_add_waiter(struct worker *worker, const struct http_request *request
 void worker_show_status(const struct worker *worker)
 {
 	const struct sync_history *history = &worker->history;
+	const struct config *config = worker->options.config;
 
-	if (!config_is_usable(worker->options.config)) {
-		daemon_status("not configured: %s", worker->options.config->problems.text[0]);
+	if (!config_is_usable(config)) {
+		daemon_status("not configured: %s", config->problems.text[config->problems.first_required]);
 	} else if (worker->slot == WORKER_SYNCING) {
 		daemon_status("%u courses, a sync is running", history->courses);
 	} else if (history->last_success_ms) {

@@ -61,6 +61,13 @@ class Notified(unittest.TestCase):
                 daemon.stop()
                 self.manager.wait_for("STOPPING=1")
 
+    def test_the_status_of_a_worker_that_cannot_sync_names_why_not_what_comes_first(self) -> None:
+        self.stack.write_config(f"[Sync]\nColour=red\n[Hemera]\nBaseURL={self.hemera.url}\nMaxRetries=many\n")
+        self.stack.start_worker()
+        self.manager.wait_for("READY=1")
+        status = [line for line in self.manager.said if line.startswith("STATUS=")]
+        self.assertRegex(status[-1], r"^STATUS=not configured: .*/aither\.conf:\d+: \[Hemera\] MaxRetries=many: ")
+
     def test_a_second_signal_changes_nothing(self) -> None:
         """The first lets aither-web wait for a request that has begun; the second must not end it sooner."""
         web = self.stack.start_web()
