@@ -56,19 +56,20 @@ static bool is_loaded(const struct json *loaded, const char *name)
 	return false;
 }
 
-/* Does the daemon that uses it have it, as it is stored? One that does not run takes it when it starts. */
-static bool is_stale(const struct unit *unit, bool loaded, int64_t stored_ms)
+/* Was it stored after its daemon was started? One that does not run takes it when it starts. */
+static bool is_newer(const struct unit *unit, int64_t stored_ms)
 {
-	return !loaded || (unit->main_pid && unit->started_ms && stored_ms > unit->started_ms);
+	return unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
 }
 
-static void stale_add(struct json *checks, const char *name, const struct unit *unit)
+/* A file may be older than the time at which it was put there. */
+static void stale_add(struct json *checks, const char *name, const struct unit *unit, bool newer)
 {
 	CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
 
-	check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
-		"%s is stored, but %s has been running since before and does not have it yet", name,
-		unit->name);
+	check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name, unit->name,
+		newer ? "has been running since before and does not have it yet"
+		      : "does not have it: it was put there later, or has not the right form");
 }
 
 static void secrets_check(const struct doctor_units *units, const char *const *directories,
@@ -89,9 +90,11 @@ static void secrets_check(const struct doctor_units *units, const char *const *d
 			return;
 		}
 		/* What aither-web has, nobody tells; without an answer, neither what the worker has. */
-		if (stored == STORED_THERE &&
-			is_stale(unit, is_web || !loaded || is_loaded(loaded, name), stored_ms)) {
-			stale_add(checks, name, unit);
+		bool has_one = is_web || !loaded || is_loaded(loaded, name);
+		bool newer = is_newer(unit, stored_ms);
+
+		if (stored == STORED_THERE && (newer || !has_one)) {
+			stale_add(checks, name, unit, newer);
 			stale++;
 		}
 	}

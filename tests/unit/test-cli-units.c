@@ -138,18 +138,24 @@ static void assert_check(
 static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
 {
 	static const char restart[] = "systemctl try-restart aither-worker.service";
+	static const char since_before[] = "has been running since before and does not have it yet";
+	static const char refused[] = "does not have it: it was put there later, or has not the right form";
 	static const struct {
 		const char *name, *stored, *loaded;
 		int64_t stored_ms;
-		bool stale;
+		const char *why; /* NULL: the daemon has it */
 	} rows[] = {
-		{ "nothing is stored", NULL, NULL, 0, false },
-		{ "loaded", "aither.hemera-api-key", "hemera-api-key", STARTED_MS - 5000, false },
+		{ "nothing is stored", NULL, NULL, 0, NULL },
+		{ "loaded", "aither.hemera-api-key", "hemera-api-key", STARTED_MS - 5000, NULL },
 		{ "loaded, then replaced", "aither.hemera-api-key", "hemera-api-key", STARTED_MS + 5000,
-			true },
+			since_before },
+		{ "stored for the first time", "aither.hemera-api-key", NULL, STARTED_MS + 5000,
+			since_before },
+		{ "of a form that the worker refuses", "aither.hemera-api-key", NULL, STARTED_MS - 5000,
+			refused },
 		{ "another one is loaded", "aither.smtp-password", "hemera-api-key", STARTED_MS - 5000,
-			true },
-		{ "not ours", "other.hemera-api-key", NULL, STARTED_MS + 5000, false },
+			refused },
+		{ "not ours", "other.hemera-api-key", NULL, STARTED_MS + 5000, NULL },
 	};
 	const struct doctor_units units = running_units();
 	(void)state;
@@ -158,8 +164,11 @@ static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
 		if (rows[i].stored)
 			store(rows[i].stored, rows[i].stored_ms);
 		CLEANUP(json_freep) struct json *checks = stored_checks(&units, rows[i].loaded);
-		assert_check(json_first(checks), "credentials", rows[i].stale ? CHECK_WARNING : CHECK_OK,
-			rows[i].stale ? restart : NULL);
+		assert_check(json_first(checks), "credentials", rows[i].why ? CHECK_WARNING : CHECK_OK,
+			rows[i].why ? restart : NULL);
+		if (rows[i].why)
+			assert_non_null(
+				strstr(json_string(json_get(json_first(checks), "message")), rows[i].why));
 		if (rows[i].stored)
 			assert_int_equal(unlinkat(scratch_fd, rows[i].stored, 0), 0);
 	}
