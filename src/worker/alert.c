@@ -51,9 +51,11 @@ static bool alert_is(const struct alert *alert, const char *status)
 static struct json *alert_report(const struct alert *alert)
 {
 	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
-	CLEANUP(mem_freep)
-	char *message = mem_printf("could not have a sync run (%s, status %s)", alert->result, alert->status);
 	bool is_not_configured = alert_is(alert, EXIT_STATUS_NOT_CONFIGURED);
+	/* What it is this program does not know: it has not the worker's secrets and environment. */
+	CLEANUP(mem_freep)
+	char *message = mem_printf("could not have a sync run (%s, status %s)%s", alert->result,
+		alert->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
 
 	json_set_string(problem, "entity", alert->unit);
 	json_set_string(problem, "code",
