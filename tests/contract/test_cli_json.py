@@ -73,7 +73,7 @@ class Members(JsonTest):
         self.fail_one_course()
         self.json("sync", code=2)
         documents.append(self.json("status", code=2))
-        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 60, "count": 1})
         self.json("sync", "--no-wait")
         systemd = SystemdStub({"aither-worker.socket": {"LoadState": "loaded", "Listen": [
             ("Stream", str(self.stack.socket))]}, **{name: {
@@ -108,7 +108,7 @@ class Failures(JsonTest):
         self.assertEqual(document["data"]["reason"], document["error"]["message"])
 
     def test_running_already(self) -> None:
-        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 60, "count": 1})
         self.json("sync", "--no-wait")
         self.assertEqual(self.json("sync", code=75)["error"]["code"], "SYNC_IN_PROGRESS")
 

@@ -150,7 +150,7 @@ class Recording(NoticesTest):
         self.server.hold()
         self.failing_sync()
         self.assertTrue(self.server.has_come.wait(PATIENCE_S))
-        self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 1, "count": 1})
+        self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 3, "count": 1})
         asked = len(self.hemera.requests(LIST))
         self.assertEqual(self.unix("POST", target, Prefer="respond-async").status, 202)
         wait_until(lambda: len(self.hemera.requests(LIST)) > asked, "the second sync asks Hemera")
