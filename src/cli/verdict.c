@@ -31,9 +31,20 @@ bool verdict_has_failed(const struct unit *unit)
 	return strcmp(unit->active, "failed") == 0;
 }
 
+/* aither-sync.service has failed when a sync has, which the report tells better. It tells nothing of a run
+ * that began after the last sync: that had none run, or one that could not be saved. */
+static bool has_failed_without_sync(const struct unit *service, const struct json *report)
+{
+	int64_t sync_ms;
+
+	return verdict_has_failed(service) &&
+	       time_parse(json_string(json_get(report, "startTime")), &sync_ms) == 0 &&
+	       service->started_ms > sync_ms;
+}
+
 /* What keeps visitors from being served or syncs from running, whatever the last sync was; owned, NULL:
- * nothing. aither-sync.service has failed when a sync has, which the report tells better. */
-static char *unit_problem(const struct doctor_units *units)
+ * nothing. */
+static char *unit_problem(const struct doctor_units *units, const struct json *report)
 {
 	const struct unit *needed[] = { &units->web_socket, &units->worker_socket, &units->web,
 		&units->worker };
@@ -48,6 +59,10 @@ static char *unit_problem(const struct doctor_units *units)
 		return mem_printf("aither.socket is %s, so no visitor is served; start it: "
 				  "systemctl enable --now aither.socket",
 			units->web_socket.active);
+	if (has_failed_without_sync(&units->sync, report))
+		return mem_printf("%s has failed, and no sync is known since it began; see: systemctl "
+				  "status %s",
+			units->sync.name, units->sync.name);
 	return NULL;
 }
 
@@ -125,7 +140,7 @@ static void judge_answer(struct verdict *verdict, const struct answer *answer, i
 void verdict_judge(struct verdict *ret_verdict, const struct answer *answer, const struct error *failure,
 	const struct doctor_units *units, int64_t now_ms)
 {
-	CLEANUP(mem_freep) char *problem = unit_problem(units);
+	CLEANUP(mem_freep) char *problem = unit_problem(units, answer ? answer->data : NULL);
 
 	if (!answer)
 		set(ret_verdict, command_exit_of_failure(failure), mem_strdup(failure->message));

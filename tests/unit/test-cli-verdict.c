@@ -147,6 +147,35 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	assert_verdict("another worker's units", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
 }
 
+/* What `aither sync` could not have run is in no report. */
+static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
+{
+	static const char body[] =
+		"{\"data\":{\"status\":\"success\",\"startTime\":\"2026-03-14T22:47:00.000Z\","
+		"\"endTime\":\"2026-03-14T22:48:00.000Z\"}}";
+	CLEANUP(answer_done) struct answer good = answer_of(200, body);
+	struct doctor_units units = {
+		.web_socket = unit("aither.socket", "active"),
+		.sync = unit("aither-sync.service", "failed"),
+		.known = true,
+		.managed = true,
+	};
+	int64_t sync_ms = now_ms() - 13 * 60 * 1000;
+
+	(void)state;
+	units.sync.started_ms = sync_ms - 1000;
+	assert_verdict("it was that sync's, or of one before", &good, &units, COMMAND_DONE,
+		"the last sync succeeded 12 min ago");
+	units.sync.started_ms = sync_ms + 1000;
+	assert_verdict("it came later", &good, &units, COMMAND_FAILED,
+		"aither-sync.service has failed, and no sync is known since it began; see: systemctl status "
+		"aither-sync.service");
+	units.sync = unit("aither-sync.service", "inactive");
+	units.sync.started_ms = sync_ms + 1000;
+	assert_verdict(
+		"it has not failed", &good, &units, COMMAND_DONE, "the last sync succeeded 12 min ago");
+}
+
 static void the_next_timer_is_the_earliest_of_all(void **state)
 {
 	struct doctor_units units = { .timer = unit("aither-sync.timer", "active") };
@@ -166,6 +195,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_report_is_judged),
 		cmocka_unit_test(units_that_keep_it_from_working_are_a_reason),
+		cmocka_unit_test(a_scheduled_run_without_a_sync_is_a_reason),
 		cmocka_unit_test(the_next_timer_is_the_earliest_of_all),
 	};
 
