@@ -82,30 +82,53 @@ static void take(
 		loader->config->secrets[secret] = mem_strdup(value);
 }
 
+/* The file's text without the line end that an editor leaves. -EINVAL: it is none. */
+static int read_secret(const char *path, struct buf *ret_text, struct error *err)
+{
+	int result = file_read_path(path, ret_text, err);
+
+	if (result < 0)
+		return result;
+	while (ret_text->length > 0 && strchr("\r\n", ret_text->data[ret_text->length - 1]))
+		ret_text->data[--ret_text->length] = '\0';
+	if (strlen(buf_text(ret_text)) != ret_text->length)
+		return error_set(err, -EINVAL, "there is a NUL byte in it");
+	return 0;
+}
+
+static void wipe(struct buf *text)
+{
+	if (text->data)
+		explicit_bzero(text->data, text->length);
+	buf_done(text);
+}
+
+int config_secret_check_file(enum config_secret secret, const char *path, struct error *err)
+{
+	CLEANUP(wipe) struct buf text = BUF_INIT(SECRET_FILE_MAX);
+	int result = read_secret(path, &text, err);
+
+	return result < 0 ? result : config_secret_check(secret, buf_text(&text), err);
+}
+
 /* Did a credential of that name exist? */
 static bool load_credential(struct config_loader *loader, enum config_secret secret)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
-	CLEANUP(buf_done) struct buf content = BUF_INIT(SECRET_FILE_MAX);
+	CLEANUP(wipe) struct buf text = BUF_INIT(SECRET_FILE_MAX);
 	struct error err = { 0 };
 
 	if (!directory || *directory != '/')
 		return false;
 	CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", directory, secrets[secret].name);
 	CLEANUP(mem_freep) char *where = mem_printf("credential aither.%s", secrets[secret].name);
-	int result = file_read_path(path, &content, &err);
+	int result = read_secret(path, &text, &err);
 	if (result == -ENOENT)
 		return false;
-	while (content.length > 0 && strchr("\r\n", content.data[content.length - 1]))
-		content.data[--content.length] = '\0';
 	if (result < 0)
 		report(loader, secret, where, err.message);
-	else if (strlen(buf_text(&content)) != content.length)
-		report(loader, secret, where, "there is a NUL byte in it");
 	else
-		take(loader, secret, where, buf_text(&content));
-	if (content.data)
-		explicit_bzero(content.data, content.length);
+		take(loader, secret, where, buf_text(&text));
 	return true;
 }
 

@@ -110,6 +110,9 @@ int config_secret_find(const char *name);
 struct error;
 int config_secret_check(enum config_secret secret, const char *value, struct error *err);
 
+/* The same for a file as systemd hands it over; or why it cannot be read (-ENOENT, -EACCES...). */
+int config_secret_check_file(enum config_secret secret, const char *path, struct error *err);
+
 /* Where the templates that aither ships are: $AITHER_SHIPPED_TEMPLATES (to run from a build tree) or the
  * installed directory. Borrowed. */
 const char *config_shipped_templates(void);

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/config.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -113,12 +114,29 @@ static bool is_public(const struct unit *socket)
 	return false;
 }
 
+/* The worker tells of the secrets that it refuses, aither-web is not asked. */
+static bool is_refused(const char *const *directories, struct error *err)
+{
+	int result = -ENOENT;
+
+	for (; *directories && result == -ENOENT; directories++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/aither." SYNC_TOKEN, *directories);
+
+		result = config_secret_check_file(CONFIG_SECRET_SYNC_TOKEN, path, err);
+	}
+	return result < 0 && result != -ENOENT && result != -EACCES && result != -EPERM;
+}
+
 static void token_check(const struct unit *socket, const char *const *directories, struct json *checks)
 {
+	struct error err = { 0 };
 	int64_t ignored;
 	enum stored stored = find_stored(directories, SYNC_TOKEN, &ignored);
 
-	if (stored == STORED_THERE)
+	if (stored == STORED_THERE && is_refused(directories, &err))
+		check_add(checks, SYNC_TOKEN, CHECK_FAILED, "aither set-secret " SYNC_TOKEN,
+			"aither-web does not accept the one that is stored: %s", err.message);
+	else if (stored == STORED_THERE)
 		check_add(checks, SYNC_TOKEN, CHECK_OK, NULL, "is set: calls over TCP need it");
 	else if (!is_public(socket))
 		check_add(checks, SYNC_TOKEN, CHECK_OK, NULL,

@@ -108,7 +108,7 @@ static void store(const char *name, int64_t ms)
 {
 	const struct timespec times[2] = { { .tv_sec = ms / 1000 }, { .tv_sec = ms / 1000 } };
 
-	scratch_put(name, "x");
+	scratch_put(name, "a-secret-of-good-length-for-any-of-them\n");
 	assert_int_equal(utimensat(scratch_fd, name, times, 0), 0);
 }
 
@@ -205,6 +205,29 @@ static void a_token_is_wanted_where_others_can_call(void **state)
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
 }
 
+static void a_token_that_aither_web_refuses_is_none(void **state)
+{
+	CLEANUP(mem_freep) char *long_one = mem_printf("%02000d", 0);
+	const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ "short\n", "sync-token must have 16 to 256 characters, this one has 5" },
+		{ long_one, "does not accept the one that is stored: " },
+	};
+	const struct doctor_units units = running_units();
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scratch_put("aither.sync-token", rows[i].text);
+		CLEANUP(json_freep) struct json *checks = stored_checks(&units, NULL);
+		const struct json *check = json_first(checks);
+		while (strcmp(json_string(json_get(check, "name")), "sync-token") != 0)
+			check = json_next(check);
+		assert_check(check, "sync-token", CHECK_FAILED, "aither set-secret sync-token");
+		assert_non_null(strstr(json_string(json_get(check, "message")), rows[i].message));
+	}
+}
+
 static void without_units_nothing_is_stored_for_anybody(void **state)
 {
 	const struct doctor_units units = { .known = true };
@@ -223,6 +246,7 @@ int main(void)
 		SCRATCH_TEST(what_is_stored_but_not_loaded_needs_a_restart),
 		SCRATCH_TEST(a_daemon_that_does_not_run_takes_it_when_it_starts),
 		SCRATCH_TEST(a_token_is_wanted_where_others_can_call),
+		SCRATCH_TEST(a_token_that_aither_web_refuses_is_none),
 		SCRATCH_TEST(without_units_nothing_is_stored_for_anybody),
 	};
 
