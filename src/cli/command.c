@@ -16,7 +16,7 @@ const struct command COMMANDS[] = {
 	{ "sync", "[--no-wait] [--until-complete] [--force] [--dry-run] [--json]",
 		"have the worker fetch from Hemera and publish what changed", command_sync, true },
 	{ "status", "[--json]", "show whether all is well, the last sync and the next one", command_status,
-		true },
+		false },
 	{ "doctor", "[--json]", "look for what keeps aither from working, and print what mends it",
 		command_doctor, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",

@@ -35,7 +35,7 @@ enum command_exit {
 struct command {
 	const char *name, *arguments, *purpose;
 	int (*run)(const struct config *config, int argc, char **argv);
-	bool needs_worker; /* config is read for the worker's socket */
+	bool needs_worker; /* a wrong configuration ends it before it begins */
 };
 
 extern const struct command COMMANDS[];

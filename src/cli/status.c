@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,15 +180,25 @@ static void print_problems(const struct json *report)
 	summary_print_details(stdout, report);
 }
 
+/* A wrong configuration is one more reason why all is not well, told where the others are. */
+static int ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
+{
+	CLEANUP(mem_freep) char *problems = config_problems_text(config, "; ");
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "GET",
+		.target = "/api/sync/status",
+		.timeout_ms = CALL_TIMEOUT_MS };
+
+	if (!config_is_usable(config))
+		return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
+	return answer_call(&request, ret_answer, err);
+}
+
 int command_status(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	CLEANUP(verdict_done) struct verdict verdict = { 0 };
 	struct doctor_units units;
-	const struct workerclient_request request = { .socket_path = config->worker.socket,
-		.method = "GET",
-		.target = "/api/sync/status",
-		.timeout_ms = CALL_TIMEOUT_MS };
 	int64_t now_ms = time_now_ms();
 	struct error err = { 0 };
 	unsigned switches;
@@ -195,7 +206,7 @@ int command_status(const struct config *config, int argc, char **argv)
 
 	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
 		return exit_code;
-	result = answer_call(&request, &answer, &err);
+	result = ask_worker(config, &answer, &err);
 	doctor_units_read(&units, config);
 	verdict_judge(&verdict, result < 0 ? NULL : &answer, &err, &units, now_ms);
 	if (switches & JSON) {

@@ -120,6 +120,9 @@ class Failures(JsonTest):
             self.assertEqual(document["error"]["code"], "NOT_CONFIGURED")
             self.assertIn("Socket", document["error"]["message"])
             self.assertIn("Nonsense", document["error"]["message"])
+        document = self.json("status", code=78)
+        self.assertFalse(document["data"]["healthy"])
+        self.assertEqual(document["data"]["reason"], document["error"]["message"])
 
     def test_nothing_to_notify(self) -> None:
         for command in ("test-mail", "test-rollbar"):
