@@ -66,6 +66,21 @@ static struct json *alert_report(const struct alert *alert)
 	return report;
 }
 
+/* Nobody is to get a mail, or MailTo is wrong, which nothing else would tell here. */
+static int alert_nobody(const struct config *config)
+{
+	int exit_code = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < config->problems.count; i++) {
+		if (!strstr(config->problems.text[i], "[Notify] MailTo"))
+			continue;
+		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "no mail is sent: %s",
+			config->problems.text[i]);
+		exit_code = EXIT_FAILURE;
+	}
+	return exit_code;
+}
+
 static int alert_mail(const struct config *config, const struct alert *alert)
 {
 	CLEANUP(json_freep) struct json *report = alert_report(alert);
@@ -74,8 +89,10 @@ static int alert_mail(const struct config *config, const struct alert *alert)
 	struct notices_stamp stamp = { 0 };
 	struct error problem = { 0 };
 
+	if (!config->notify.mail_to)
+		return alert_nobody(config);
 	notices_stamp_read(&stamp);
-	if (!config->notify.mail_to || notices_stamp_is_recent(&stamp, time_now_ms()))
+	if (notices_stamp_is_recent(&stamp, time_now_ms()))
 		return EXIT_SUCCESS;
 	incident_message_id(host_name(), notice.message_id);
 	if (notices_deliver(config, &message, NULL, &problem) < 0)
