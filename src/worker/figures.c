@@ -87,8 +87,7 @@ static void write_notice_counts(struct buf *out, const struct notices *notices)
 	const char *name = "aither_notifications_total";
 
 	metric_family(out, name, METRIC_COUNTER,
-		"Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up "
-		"untried.");
+		"Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up.");
 	for (int i = 0; i < NOTICES_CHANNELS * NOTICES_RESULTS; i++) {
 		int channel = i / NOTICES_RESULTS, result = i % NOTICES_RESULTS;
 		const struct metric_label labels[] = {
