@@ -40,8 +40,8 @@ struct live {
 	bool stopping, first_wait_used;
 	uint64_t wait_ends_ms; /* of the visitors who share the refresh */
 	uint64_t no_refresh_until_ms;
-	int64_t look_ms;       /* wall clock, for people */
-	uint64_t look_mono_ms; /* the same moment, for ages */
+	int64_t look_ms;      /* wall clock, for people */
+	int64_t look_mono_ms; /* the same moment, for ages; less than 0: before the machine was started */
 	struct status status[LANGUAGES];
 };
 
@@ -73,15 +73,19 @@ static void note_look(struct live *live, int64_t look_ms)
 {
 	int64_t now = time_now_ms();
 	int64_t age = now > look_ms ? now - look_ms : 0;
-	uint64_t mono = time_mono_ms();
 
 	live->look_ms = now - age;
-	live->look_mono_ms = mono > (uint64_t)age ? mono - (uint64_t)age : 0;
+	live->look_mono_ms = (int64_t)time_mono_ms() - age;
+}
+
+static int64_t age_of_look_ms(const struct live *live)
+{
+	return (int64_t)time_mono_ms() - live->look_mono_ms;
 }
 
 static bool is_fresh(const struct live *live)
 {
-	return live->look_ms != 0 && time_mono_ms() - live->look_mono_ms < live->options.ttl_ms;
+	return live->look_ms != 0 && age_of_look_ms(live) < live->options.ttl_ms;
 }
 
 /* A look that is still to come was by a clock that has been set back since; how old it is, the other one
@@ -91,7 +95,7 @@ static void heed_clock(struct live *live)
 	int64_t now = time_now_ms();
 
 	if (live->look_ms > now)
-		live->look_ms = now - (int64_t)(time_mono_ms() - live->look_mono_ms);
+		live->look_ms = now - age_of_look_ms(live);
 }
 
 static bool look_at_site(struct live *live, enum web_language language)

@@ -27,6 +27,16 @@ int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags)
 	return __real_fstatat(directory, name, ret, flags);
 }
 
+static uint64_t started_ms; /* when the machine was, by its own monotonic clock */
+
+uint64_t __real_time_mono_ms(void);
+uint64_t __wrap_time_mono_ms(void);
+
+uint64_t __wrap_time_mono_ms(void)
+{
+	return __real_time_mono_ms() - started_ms;
+}
+
 static void a_visitor_costs_one_look_at_the_disk(void **state)
 {
 	struct place *place = *state;
@@ -139,6 +149,19 @@ static void who_comes_while_it_stops_gets_what_there_is(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 0);
 }
 
+static void data_from_before_the_machine_was_started_is_as_old_as_it_is(void **state)
+{
+	struct place *place = *state;
+
+	started_ms = __real_time_mono_ms() - 1000;
+	place_publish(place, "page <!--aither:status-->", 3600);
+	place_start(place);
+	atomic_store(&worker.status, 502);
+	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"notice\" role=\"status\">");
+	assert_int_equal(atomic_load(&worker.calls), 1);
+	started_ms = 0;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -157,6 +180,8 @@ int main(void)
 			a_page_from_the_future_is_not_taken_for_fresh, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			who_comes_while_it_stops_gets_what_there_is, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(data_from_before_the_machine_was_started_is_as_old_as_it_is,
+			place_setup, place_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
