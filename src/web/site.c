@@ -25,6 +25,7 @@ struct index {
 	struct stat stat; /* of the bytes below */
 	struct buf text;  /* as published; empty: none */
 	char *status;     /* owned; what stands for the mark in `page` */
+	bool failed;      /* logged already */
 	struct page page;
 };
 
@@ -34,7 +35,7 @@ struct site {
 	int output_result;       /* of the last attempt to open it */
 	struct stat output_stat; /* identity of `output` */
 	uint64_t checked_ms;     /* when the path was last compared with it */
-	bool failed;             /* logged already */
+	bool output_failed;      /* logged already */
 	bool course_failed;      /* likewise */
 	struct index index[LANGUAGES];
 	struct page fallback;
@@ -106,11 +107,16 @@ static bool is_passing(int result)
 static void open_output(struct site *site)
 {
 	CLEANUP(file_closep) int fd = -1;
+	struct error err = { 0 };
 	struct stat stat_now;
 
-	int result = file_open_directory(AT_FDCWD, site->path, &fd, NULL);
+	int result = file_open_directory(AT_FDCWD, site->path, &fd, &err);
 	if (result == 0 && fstat(fd, &stat_now) < 0)
-		result = -errno;
+		result = error_set(&err, -errno, "directory %s: cannot examine: %m", site->path);
+	/* Visitors see the same as before the first sync, which makes the directory. */
+	if (result < 0 && result != -ENOENT && !site->output_failed)
+		log_write(LOG_WARNING, "what is published cannot be read: %s", err.message);
+	site->output_failed = result < 0 && result != -ENOENT;
 	site->output_result = result;
 	if (is_passing(result))
 		return;
@@ -158,10 +164,10 @@ static bool refresh_index(struct site *site, enum web_language language)
 		buf_clear(&index->text);
 	if (!is_passing(result))
 		forget_page(index);
-	if (result < 0 && result != -ENOENT && !site->failed)
+	if (result < 0 && result != -ENOENT && !index->failed)
 		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
 			err.message[0] ? err.message : strerror(-result));
-	site->failed = result < 0 && result != -ENOENT;
+	index->failed = result < 0 && result != -ENOENT;
 	return index->text.length > 0;
 }
 

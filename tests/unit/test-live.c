@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -25,6 +26,16 @@ int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags)
 {
 	looks += strncmp(name, "index.", 6) == 0;
 	return __real_fstatat(directory, name, ret, flags);
+}
+
+static unsigned told; /* lines for the journal */
+
+void __wrap_log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void __wrap_log_write(int priority, const char *format, ...)
+{
+	(void)priority;
+	told += strstr(format, "cannot be read") != NULL;
 }
 
 static uint64_t started_ms; /* when the machine was, by its own monotonic clock */
@@ -162,6 +173,51 @@ static void data_from_before_the_machine_was_started_is_as_old_as_it_is(void **s
 	started_ms = 0;
 }
 
+static void visit(const struct place *place, const char *language, const char *expected)
+{
+	CLEANUP(mem_freep)
+	char *request =
+		mem_printf("GET /?lang=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", language);
+
+	assert_answer(place, ask(place, request), "HTTP/1.1 200 ", expected);
+}
+
+static void a_page_that_cannot_be_read_is_told_once(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(symlink("/nonexistent", place->index), 0); /* and there is none in English */
+	told = 0;
+	place_start(place);
+	for (int i = 0; i < 3; i++) {
+		visit(place, "de", "Hemera Academy");
+		visit(place, "en", "Hemera Academy");
+	}
+	assert_int_equal(told, 1);
+}
+
+static void a_directory_that_cannot_be_opened_is_told_once(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(mem_freep) char *link = mem_printf("%s.link", place->root);
+
+	place_publish(place, "page", 0);
+	assert_int_equal(symlink(place->root, link), 0);
+	place->config.sync.output_directory = link;
+	told = 0;
+	place_start(place);
+	for (int i = 0; i < 3; i++)
+		visit(place, "de", "Hemera Academy");
+	assert_int_equal(told, 1);
+	/* As soon as it is a directory it is shown, and the next trouble is told again. */
+	unlink(link);
+	visit(place, "de", "Hemera Academy");
+	assert_int_equal(symlink(place->root, link), 0);
+	visit(place, "de", "Hemera Academy");
+	assert_int_equal(told, 2);
+	unlink(link);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -180,6 +236,10 @@ int main(void)
 			a_page_from_the_future_is_not_taken_for_fresh, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			who_comes_while_it_stops_gets_what_there_is, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_page_that_cannot_be_read_is_told_once, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_directory_that_cannot_be_opened_is_told_once, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(data_from_before_the_machine_was_started_is_as_old_as_it_is,
 			place_setup, place_teardown),
 	};
