@@ -252,7 +252,8 @@ static bool should_wait(struct live *live, bool is_published)
 		return false;
 	if (!live->question && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
 		return false;
-	return now < live->wait_ends_ms;
+	/* Not `now`, which is past: where nobody is to wait, nothing would end the wait. */
+	return time_mono_ms() < live->wait_ends_ms;
 }
 
 enum http_result live_home(struct live *live, const struct http_request *request,

@@ -40,12 +40,15 @@ void __wrap_log_write(int priority, const char *format, ...)
 
 static uint64_t started_ms; /* when the machine was, by its own monotonic clock */
 
+static uint64_t hurry_ms, hurried_ms; /* how far it goes on each time that somebody looks at it */
+
 uint64_t __real_time_mono_ms(void);
 uint64_t __wrap_time_mono_ms(void);
 
 uint64_t __wrap_time_mono_ms(void)
 {
-	return __real_time_mono_ms() - started_ms;
+	hurried_ms += hurry_ms;
+	return __real_time_mono_ms() - started_ms + hurried_ms;
 }
 
 static void a_visitor_costs_one_look_at_the_disk(void **state)
@@ -105,6 +108,20 @@ static void a_hanging_worker_delays_nobody_beyond_the_wait(void **state)
 	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "old <p class=\"notice\" role=\"status\">");
 	assert_in_range(time_mono_ms() - began, 0, 800);
 	assert_int_equal(atomic_load(&worker.calls), 1);
+}
+
+static void without_a_wait_nobody_waits(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "old <!--aither:status-->", 3600);
+	place->config.web.live_wait_s = 0;
+	place_start(place);
+	hurry_ms = 1;
+	int fd = ask_home(place);
+	assert_answer(place, fd, "HTTP/1.1 200 ", "old <p class=\"notice\" role=\"status\">");
+	hurry_ms = 0;
+	wait_for_calls(place, 1);
 }
 
 static void after_a_failure_nobody_asks_for_a_while(void **state)
@@ -228,6 +245,7 @@ int main(void)
 			many_visitors_of_old_data_share_one_question, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hanging_worker_delays_nobody_beyond_the_wait, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(without_a_wait_nobody_waits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			after_a_failure_nobody_asks_for_a_while, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
