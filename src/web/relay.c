@@ -21,6 +21,7 @@ struct call {
 	struct http_pending *pending;                 /* NULL: answered already, for we stop */
 	char *method, *target, *prefer, *socket_path; /* owned copies: the relay may end before the thread */
 	char request_id[HTTP_REQUEST_ID_SIZE];
+	bool is_wished_async;                  /* by the client; while we stop, it is our own wish */
 	struct relay_order order;              /* its texts point at the copies */
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
@@ -126,7 +127,7 @@ static void call_answer(struct call *call, struct http_response *response)
 		envelope_error(response, call->request_id, &call->err, NULL);
 	} else {
 		pass_on(&call->response, response);
-		if (call->order.prefer && call->response.status == 202)
+		if (call->is_wished_async && call->response.status == 202)
 			http_response_header(response, "preference-applied", "respond-async");
 	}
 }
@@ -166,6 +167,7 @@ static struct call *call_new(
 	call->order = *order;
 	call->order.method = call->method = mem_strdup(order->method);
 	call->order.target = call->target = mem_strdup(order->target);
+	call->is_wished_async = order->prefer != NULL;
 	const char *prefer = relay->stopping && order->is_sync ? "respond-async" : order->prefer;
 	call->order.prefer = call->prefer = prefer ? mem_strdup(prefer) : NULL;
 	if (relay->stopping)

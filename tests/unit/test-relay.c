@@ -32,9 +32,12 @@ static void the_workers_answer_is_passed_on(void **state)
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_answer(place, ask_sync(place, "/api/sync?dryRun=1"), "HTTP/1.1 200 ", "\"success\":true");
 	assert_string_equal(worker.target, "/api/sync?dryRun=1");
+	atomic_store(&worker.status, 202);
+	assert_answer(place, ask_sync(place, "/api/sync"), "HTTP/1.1 202 ",
+		"preference-applied: respond-async\r\n");
 	assert_answer(place, ask_sync(place, "/api/sync?dryRun=yes"), "HTTP/1.1 400 ", "BAD_REQUEST");
 	assert_answer(place, ask_sync(place, "/internal/refresh"), "HTTP/1.1 404 ", "NOT_FOUND");
-	assert_int_equal(atomic_load(&worker.calls), 4); /* before each, whether it lives */
+	assert_int_equal(atomic_load(&worker.calls), 6); /* before each, whether it lives */
 }
 
 static void a_worker_that_does_not_tell_its_state_is_not_asked_for_a_sync(void **state)
@@ -139,7 +142,11 @@ static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 	static const char request[] =
 		"POST /api/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN "\r\n\r\n";
 	assert_int_equal(send(idle, request, strlen(request), MSG_NOSIGNAL), strlen(request));
-	assert_answer(place, idle, "HTTP/1.1 200 ", "Connection: close\r\n");
+	atomic_store(&worker.status, 202);
+	CLEANUP(mem_freep) char *answer = answer_of(place, idle);
+	assert_non_null(strstr(answer, "HTTP/1.1 202 "));
+	assert_non_null(strstr(answer, "Connection: close\r\n"));
+	assert_null(strstr(answer, "preference-applied")); /* nobody has asked for it */
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_in_range(worker.timeout_ms, 1, 2000);
 }
