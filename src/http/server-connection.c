@@ -213,8 +213,7 @@ static bool is_over(const struct connection *connection, uint64_t now)
 	return age > SERVER_LINGER_MS;
 }
 
-/* Idle, and its place is wanted, or the end is near? A request that has reached the kernel is still read
- * after SHUT_RD, and answered. */
+/* Idle, and its place is wanted, or the end is near? */
 static bool may_go_home(const struct connection *connection, uint64_t now)
 {
 	const struct server *server = connection->server;
@@ -242,6 +241,8 @@ static void give_up(struct connection *connection)
 		shutdown(fd, SHUT_RDWR);
 }
 
+/* Idle ones are shut for reading only: a request that has reached the kernel is still read then, and its
+ * answer can be sent. */
 static void connection_check(struct connection *connection, uint64_t now)
 {
 	int fd = h2o_socket_get_fd(connection->socket);
@@ -249,7 +250,7 @@ static void connection_check(struct connection *connection, uint64_t now)
 	if (connection->phase == CONNECTION_LINGERING && !should_linger(connection, fd))
 		h2o_socket_close(connection->socket);
 	else if (is_over(connection, now) && connection->phase == CONNECTION_READING)
-		shutdown(fd, SHUT_RDWR);
+		shutdown(fd, connection->socket->input->size > 0 ? SHUT_RDWR : SHUT_RD);
 	else if (is_over(connection, now))
 		give_up(connection);
 	else if (may_go_home(connection, now))

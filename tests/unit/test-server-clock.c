@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* When somebody sets the clock: connections end by the monotonic one, at their time and not before. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -97,11 +98,35 @@ static void a_clock_that_is_put_back_keeps_no_connection(void **state)
 	app_stop(&app);
 }
 
+/* The timer's event is the first that the library looks at. */
+static void a_request_that_comes_with_the_end_of_an_idle_connection_is_answered(void **state)
+{
+	struct app app;
+	char answer[4096];
+
+	(void)state;
+	wall_offset_s = mono_offset_s = 0;
+	app_start(&app, 8);
+	int fd = client_open(&app);
+	client_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_read(&app, fd, false, answer, sizeof(answer));
+	mono_offset_s = SERVER_REQUEST_TIMEOUT_S + 1;
+	poll(NULL, 0, 1200); /* the sweep is due */
+	client_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_read(&app, fd, false, answer, sizeof(answer));
+	assert_answer(answer, "hello");
+	assert_true(client_is_closed(&app, fd));
+	assert_int_equal(app.handled, 2);
+	close(fd);
+	app_stop(&app);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clock_that_is_set_ends_no_request),
 		cmocka_unit_test(a_clock_that_is_put_back_keeps_no_connection),
+		cmocka_unit_test(a_request_that_comes_with_the_end_of_an_idle_connection_is_answered),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
