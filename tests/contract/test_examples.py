@@ -227,6 +227,14 @@ class Nginx(StackTest):
             self.assertEqual(answer.status, 200)
 
 
+class KeptByNginx(unittest.TestCase):
+    def test_it_lets_go_of_an_idle_connection_before_aither_does(self) -> None:
+        limit = re.search(r"SERVER_REQUEST_TIMEOUT_S (\d+)", (TOP / "src/http/server.h").read_text())
+        kept = re.search(r"\bkeepalive_timeout (\d+)s;", (EXAMPLES / "nginx.conf").read_text())
+        assert limit and kept
+        self.assertLess(int(kept[1]), int(limit[1]))
+
+
 class LocalAccessBehindNginx(StackTest):
     def test_without_a_token_the_headers_of_the_example_close_the_api(self) -> None:
         names = re.findall(r"proxy_set_header (X-Forwarded-\w+) ", (EXAMPLES / "nginx.conf").read_text())
