@@ -36,7 +36,7 @@ struct site {
 	struct stat output_stat; /* identity of `output` */
 	uint64_t checked_ms;     /* when the path was last compared with it */
 	bool output_failed;      /* logged already */
-	bool course_failed;      /* likewise */
+	uint64_t course_told_ms; /* when it was last logged that one cannot be read; 0: never */
 	struct index index[LANGUAGES];
 	struct page fallback;
 	struct shelf *courses;
@@ -292,20 +292,27 @@ static bool is_absent(int result)
 	       result == -EINVAL || result == -EFBIG;
 }
 
+/* Who asks for a good page in between must not bring about a line for each bad one. */
+static void tell_course(struct site *site, const char *problem)
+{
+	uint64_t now = time_mono_ms();
+
+	if (site->course_told_ms != 0 && now - site->course_told_ms < SITE_TELL_MS)
+		return;
+	site->course_told_ms = now;
+	log_write(LOG_WARNING, "a course page cannot be read: %s", problem);
+}
+
 int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
 	struct error *err)
 {
 	struct error problem = { 0 };
 	int result = find_course(site, name, static_language, ret_page, &problem);
 
-	if (result == 0) {
-		site->course_failed = false;
+	if (result == 0)
 		return 0;
-	}
 	if (is_absent(result))
 		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem.message);
-	if (!site->course_failed)
-		log_write(LOG_WARNING, "a course page cannot be read: %s", problem.message);
-	site->course_failed = true;
+	tell_course(site, problem.message);
 	return error_set(err, result, "%s", problem.message);
 }

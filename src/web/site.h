@@ -26,6 +26,7 @@ struct site;
 #define SITE_COURSE_MAX (4u << 20) /* Hemera's largest course page has some 100 KiB */
 #define SITE_FALLBACK_MAX (256u << 10)
 #define SITE_REOPEN_MS 1000 /* how soon a replaced directory is noticed */
+#define SITE_TELL_MS 60000  /* how often at most it is logged that a course page cannot be read */
 
 /* Nothing needs to exist yet. The fallback page, fallback.html below `shipped_templates`, is read now. */
 struct site *site_new(const char *output_directory, const char *shipped_templates); /* owned */

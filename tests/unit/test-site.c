@@ -23,6 +23,16 @@
 #include "web/site.h"
 #include "web/phrases.h"
 
+static unsigned told; /* lines for the journal */
+
+void __wrap_log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void __wrap_log_write(int priority, const char *format, ...)
+{
+	(void)priority;
+	told += strstr(format, "course page cannot be read") != NULL;
+}
+
 struct place {
 	char root[32];            /* removed in the end */
 	char *output, *templates; /* owned paths below it */
@@ -298,6 +308,27 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	assert_int_equal(site_course(site, "a", "de", &page, &err), 0);
 }
 
+static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **state)
+{
+	struct place *place = *state;
+	struct rlimit before, none;
+	struct page *page = NULL;
+
+	fill_courses(place);
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	told = 0;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		int bad = site_course(site, "a", "de", &page, NULL);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(bad, -EMFILE);
+		assert_int_equal(site_course(site, "a", "de", &page, NULL), 0);
+	}
+	assert_int_equal(told, 1);
+}
+
 /* Large pages rest in files of their own; they are sent compressed when that makes them smaller. */
 static void pages_are_sent_smaller_or_as_they_are(void **state)
 {
@@ -378,6 +409,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			only_published_course_pages_are_found, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
+			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(course_pages_that_cannot_be_read_do_not_fill_the_journal,
 			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			pages_are_sent_smaller_or_as_they_are, place_setup, place_teardown),
