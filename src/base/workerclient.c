@@ -177,13 +177,16 @@ static int read_response(int fd, const struct workerclient_request *request, uin
 	CLEANUP(mem_freep) char *head = mem_strndup(buf_text(&in), end ? (size_t)(end - in.data) : 0);
 	if (!parse_head(response, head, strcmp(request->method, "HEAD") == 0, &body_length))
 		return fail(err, -EBADMSG, "this is not an answer of aither-worker");
+	if (body_length > WORKERCLIENT_BODY_MAX)
+		return fail(err, -EBADMSG, "the answer is too long");
 	size_t head_length = strlen(head) + 4;
 	while (in.length < head_length + body_length)
 		if ((result = receive(fd, &in, deadline_ms, err)) < 0)
 			return result;
-	buf_init(&response->body, WORKERCLIENT_BODY_MAX);
-	if (buf_append(&response->body, in.data + head_length, body_length) < 0)
-		return fail(err, -EBADMSG, "the answer is too long");
+	memmove(in.data, in.data + head_length, body_length);
+	buf_truncate(&in, body_length);
+	response->body = in;
+	buf_init(&in, 0);
 	return 0;
 }
 

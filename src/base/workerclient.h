@@ -14,7 +14,7 @@
 
 struct error;
 
-#define WORKERCLIENT_BODY_MAX (4 << 20) /* a report has at most 100 errors of 1 KiB */
+#define WORKERCLIENT_BODY_MAX (8 << 20) /* of http/envelope.c: a dry run names every page */
 
 struct workerclient_request {
 	const char *socket_path;

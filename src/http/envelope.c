@@ -9,10 +9,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/workerclient.h"
 
 #define RESTART_S \
 	1 /* who is told that we are shutting down finds the next one soon: systemd keeps the socket */
-#define ENVELOPE_SIZE_MAX (8u << 20) /* twice the largest report: 100 errors and the list of a dry run */
+#define ENVELOPE_SIZE_MAX (8u << 20) /* a report: 100 errors, and a dry run's list of 50 000 long names */
+_Static_assert(ENVELOPE_SIZE_MAX <= WORKERCLIENT_BODY_MAX, "aither-web and aither could not read the answer");
 
 static void append_meta(struct buf *out, const char *request_id)
 {
