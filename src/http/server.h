@@ -37,7 +37,7 @@ struct server_watch;
 #define SERVER_HEADERS_MAX 16384    /* all request headers together; more: 431 */
 #define SERVER_BODY_MAX 65536       /* no call of ours has a body; more: 413 */
 #define SERVER_REQUEST_TIMEOUT_S 10 /* idle connection, header and body together */
-#define SERVER_WRITE_TIMEOUT_S 30   /* a reader that does not take its response */
+#define SERVER_WRITE_TIMEOUT_S 30   /* a response, until the kernel has taken all of it, however large */
 
 struct server_options {
 	const struct http_router *router; /* borrowed */
