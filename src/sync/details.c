@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/time.h"
 
 /* One request for courses' participants: which course is behind each id that was asked for. */
 struct details_call {
@@ -54,6 +55,14 @@ static void details_defer(struct details_call *call, unsigned retry_after_s)
 	call->job->report->retry_after_s = retry_after_s;
 }
 
+/* Were the participations left unread because the sync had no more requests or no more time? Where a single
+ * answer took too long there may be time to ask one by one: the next sync's would take as long. */
+static bool details_have_to_wait(const struct sync_job *job, enum error_code code)
+{
+	return code == ERROR_HEMERA_RATE_LIMITED ||
+	       (code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
+}
+
 /* True in *ret_done: nothing is left to be asked for one by one. */
 static int details_read_all(struct details_call *call, bool *ret_done, struct error *err)
 {
@@ -63,20 +72,14 @@ static int details_read_all(struct details_call *call, bool *ret_done, struct er
 
 	if (r == 0 || call->job->result < 0)
 		return r;
-	switch ((int)problem.code) {
-	case ERROR_HEMERA_AUTH_FAILED:
-	case ERROR_SHUTTING_DOWN:
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
 		return error_pass(err, &problem);
-	case ERROR_HEMERA_RATE_LIMITED:
-	case ERROR_HEMERA_TIMEOUT:
+	*ret_done = details_have_to_wait(call->job, problem.code);
+	if (*ret_done)
 		details_defer(call, problem.retry_after_s);
-		*ret_done = true;
-		return 0;
-	default:
+	else
 		job_add_problem(call->job, "participations", &problem);
-		*ret_done = false;
-		return 0;
-	}
+	return 0;
 }
 
 static int details_read_each(struct details_call *call, struct error *err)

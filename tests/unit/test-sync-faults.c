@@ -154,6 +154,22 @@ static void participations_that_come_too_late_are_deferred(void **state)
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_report.courses_deferred, 2);
 	assert_int_equal(fixture_pages(), 2);
+	fake_hemera.participations_error = ERROR_HEMERA_TIMEOUT;
+	fixture_config.sync.time_limit_s = 0;
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(fixture_report.courses_deferred, 2);
+}
+
+/* The time is not up: deferred they would be by every sync, and no report would say why. */
+static void participations_that_take_too_long_are_read_one_by_one(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.participations_error = ERROR_HEMERA_TIMEOUT;
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.courses_deferred, 0);
+	fixture_assert_page("erster.html", "Ada");
+	assert_true(fixture_has_error(ERROR_HEMERA_TIMEOUT, "participations"));
 }
 
 static void a_budget_spent_before_the_templates_is_no_fault(void **state)
@@ -307,6 +323,7 @@ int main(void)
 		SYNC_TEST(a_course_not_seen_is_no_error),
 		SYNC_TEST(participations_that_fail_are_read_one_by_one),
 		SYNC_TEST(participations_that_come_too_late_are_deferred),
+		SYNC_TEST(participations_that_take_too_long_are_read_one_by_one),
 		SYNC_TEST(a_budget_spent_before_the_templates_is_no_fault),
 		SYNC_TEST(a_lock_held_by_another_process_means_in_progress),
 		SYNC_TEST(a_symlink_at_a_pages_name_is_not_followed),
