@@ -3,8 +3,7 @@
 
 #include <limits.h>
 
-#define RESET_SLACK_S 1        /* X-RateLimit-Reset is rounded up to whole seconds */
-#define RETRY_AFTER_MAX_S 3600 /* Hemera says 1 to 60 */
+#define RESET_SLACK_S 1 /* X-RateLimit-Reset is rounded up to whole seconds */
 
 void budget_init(struct budget *budget, unsigned requests_per_minute)
 {
@@ -107,7 +106,8 @@ void budget_refused(struct budget *budget, long retry_after_s, uint64_t now_mono
 	uint64_t until = now_mono_ms + BUDGET_WINDOW_MS;
 
 	if (retry_after_s >= 0) {
-		long wait_s = retry_after_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : retry_after_s;
+		long wait_s =
+			retry_after_s > BUDGET_RETRY_AFTER_MAX_S ? BUDGET_RETRY_AFTER_MAX_S : retry_after_s;
 
 		until = now_mono_ms + (uint64_t)(wait_s > 0 ? wait_s : 1) * 1000; /* 0 would be a busy loop */
 	} else if (budget->window_end_mono_ms > now_mono_ms) {

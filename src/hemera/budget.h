@@ -18,6 +18,9 @@
 
 #define BUDGET_WINDOW_MS 60000
 #define BUDGET_RESERVE_PERCENT 10 /* kept for the homepage's refreshes */
+/* Hemera says 1 to 60; a longer Retry-After, with a 503 of whoever stands before it, is taken for this: the
+ * timer's sync does as it is told, and must not wait for a year. */
+#define BUDGET_RETRY_AFTER_MAX_S 3600
 
 struct budget {
 	unsigned limit;     /* per window */

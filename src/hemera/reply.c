@@ -9,6 +9,7 @@
 #include "base/fetch.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hemera/budget.h"
 
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160
@@ -125,7 +126,9 @@ static void reply_read_error(
 	reply->is_hemera = root && !json_bool(json_get(root, "success"), true);
 	reply->verdict = reply_describe_status(result->status, description, err);
 	if (err && result->retry_after_s > 0)
-		err->retry_after_s = (unsigned)result->retry_after_s;
+		err->retry_after_s = result->retry_after_s < BUDGET_RETRY_AFTER_MAX_S
+					     ? (unsigned)result->retry_after_s
+					     : BUDGET_RETRY_AFTER_MAX_S;
 }
 
 void reply_read(

@@ -140,6 +140,30 @@ static void a_429_without_time_says_when_to_come_again(void **state)
 	assert_int_equal(script_count(""), 1);
 }
 
+static void nobody_can_make_us_wait_for_ever(void **state)
+{
+	static const struct {
+		const char *headers;
+		unsigned seconds;
+	} rows[] = {
+		{ "Retry-After: 600\r\n", 600 }, { "Retry-After: 31536000\r\n", 3600 },
+		{ "Retry-After: 4294967297\r\n", 3600 }, /* 2^32 + 1 */
+	};
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (i > 0) {
+			script_teardown(state);
+			script_setup(state);
+		}
+		script_add((struct script_reply){
+			.path = LIST_PATH, .status = 503, .body = "", .headers = rows[i].headers });
+		assert_list_fails(ERROR_HEMERA_FAILED, &err);
+		assert_int_equal(err.retry_after_s, rows[i].seconds);
+		assert_int_equal(script_count(""), 1);
+	}
+}
+
 static void a_silent_server_costs_the_request_timeout(void **state)
 {
 	struct error err;
@@ -271,6 +295,7 @@ int main(void)
 		SCRIPT_TEST(a_server_error_is_tried_again),
 		SCRIPT_TEST(a_429_is_waited_for_when_there_is_time),
 		SCRIPT_TEST(a_429_without_time_says_when_to_come_again),
+		SCRIPT_TEST(nobody_can_make_us_wait_for_ever),
 		SCRIPT_TEST(a_silent_server_costs_the_request_timeout),
 		SCRIPT_TEST(the_deadline_ends_everything),
 		SCRIPT_TEST(cancelling_ends_it_at_once),
