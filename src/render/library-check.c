@@ -60,7 +60,7 @@ static int library_check_home(
 	return r < 0 ? r : library_render(tmpl, path, empty, texts, true, err);
 }
 
-static int library_check_course(
+int library_check_course(
 	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err)
 {
 	static const struct json_limits limits = { .size_max = 4096, .depth_max = 4, .node_max = 100 };

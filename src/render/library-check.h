@@ -15,6 +15,7 @@ struct library_files;
 struct library_version;
 struct template;
 struct template_partials;
+struct texts;
 
 /* The form of every file by itself, so that a mistake is found in the file that has it: bad ones of the
  * operator's are reported and given up. */
@@ -24,5 +25,9 @@ int library_check_alone(struct library_files *files, library_problem *problem, v
 int library_check(const char *name, const struct library_version *version,
 	const struct template_partials *partials, struct texts *const texts[static LIBRARY_LANGUAGES],
 	struct template **ret_template, struct error *err);
+
+/* A course's template, with the sample data; `path` stands in messages. */
+int library_check_course(
+	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err);
 
 #endif

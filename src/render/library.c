@@ -213,14 +213,16 @@ void library_done(struct library *library)
 	*library = (struct library){ 0 };
 }
 
-int library_compile(const struct library *library, const char *name, const char *text, size_t length,
-	struct template **ret_template, struct error *err)
+int library_compile(const struct library *library, const char *name, const char *text,
+	const struct texts *texts, struct template **ret_template, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = NULL;
-	int r = template_compile(&tmpl, name, text, length, &library->partials->partials, err);
+	int r = template_compile(&tmpl, name, text, strlen(text), &library->partials->partials, err);
 
 	if (r == 0)
 		r = template_check_partials(tmpl, err);
+	if (r == 0)
+		r = library_check_course(tmpl, name, texts, err);
 	if (r < 0)
 		return r;
 	*ret_template = STEAL(tmpl);

@@ -36,8 +36,9 @@ int library_load(struct library *ret_library, const char *directory, const char 
 	library_problem *problem, void *arg, struct error *err);
 void library_done(struct library *library);
 
-/* Compiles a template from elsewhere (Hemera's) with the library's partials. Owned. */
-int library_compile(const struct library *library, const char *name, const char *text, size_t length,
-	struct template **ret_template, struct error *err);
+/* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with
+ * sample data, as the library's own. Owned. */
+int library_compile(const struct library *library, const char *name, const char *text,
+	const struct texts *texts, struct template **ret_template, struct error *err);
 
 #endif

@@ -82,10 +82,11 @@ static bool pages_is_current(const struct job_course *course)
 static int pages_make(
 	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
 {
-	const struct template *tmpl = templates_for(&job->templates, course->row->id);
+	const struct texts *texts = pages_texts(job);
+	const struct template *tmpl = templates_for(&job->templates, course->row->id, texts);
 	const struct page_course view = pages_view(course);
 
-	page_fingerprint(&view, participants, tmpl, pages_texts(job), course->hash);
+	page_fingerprint(&view, participants, tmpl, texts, course->hash);
 	if (!pages_is_current(course))
 		return pages_render(job, course, tmpl, participants, err);
 	pages_keep(job, course, JOB_CURRENT);

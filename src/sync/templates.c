@@ -73,25 +73,26 @@ static struct templates_item *templates_find(struct templates *templates, const 
 	return &templates->items[low];
 }
 
-static void templates_compile(struct templates *templates, struct templates_item *item)
+static void templates_compile(
+	struct templates *templates, struct templates_item *item, const struct texts *texts)
 {
 	const struct hemera_template *source = item->source;
 	CLEANUP(mem_freep) char *name = mem_printf("template %s", source->id);
 	struct error problem = { 0 };
 
 	item->tried = true;
-	if (library_compile(templates->library, name, source->markup, strlen(source->markup), &item->compiled,
-		    &problem) < 0)
+	if (library_compile(templates->library, name, source->markup, texts, &item->compiled, &problem) < 0)
 		templates->problem(templates->arg, name, &problem);
 }
 
-const struct template *templates_for(struct templates *templates, const char *course_id)
+const struct template *templates_for(
+	struct templates *templates, const char *course_id, const struct texts *texts)
 {
 	struct templates_item *item = templates_find(templates, course_id);
 
 	if (!item)
 		item = templates_find(templates, NULL);
 	if (item && !item->tried)
-		templates_compile(templates, item);
+		templates_compile(templates, item, texts);
 	return item && item->compiled ? item->compiled : templates->library->course;
 }

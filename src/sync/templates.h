@@ -5,7 +5,8 @@
 /*
  * Which template makes a course's page: Hemera's for that course, else Hemera's for all courses, in both
  * cases the highest version, else the library's course.hbs. Each is compiled once, when it is first needed;
- * one that does not compile is reported once and the library's is used instead.
+ * one that does not compile, or gives no page from sample data, is reported once and the library's is used
+ * instead.
  */
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include "render/library.h"
 
 struct template;
+struct texts;
 
 struct templates_item {
 	const struct hemera_template *source; /* borrowed from `fetched` */
@@ -38,6 +40,8 @@ void templates_init(struct templates *templates, const struct library *library,
 	struct hemera_template *fetched, size_t count, library_problem *problem, void *arg);
 void templates_done(struct templates *templates);
 
-const struct template *templates_for(struct templates *templates, const char *course_id); /* borrowed */
+/* Borrowed. `texts`: of the pages' language. */
+const struct template *templates_for(
+	struct templates *templates, const char *course_id, const struct texts *texts);
 
 #endif

@@ -208,19 +208,23 @@ static void missing_shipped_files_are_an_error(void **state)
 
 static void templates_from_elsewhere_use_the_partials(void **state)
 {
-	static const char good[] = "{{> head title=\"x\"}}", bad[] = "{{> nope}}";
+	static const char good[] = "{{> head title=\"x\"}}", bad[] = "{{> nope}}",
+			  mistyped[] = "{{t \"course.tilte\"}}";
 	struct fixture *fixture = *state;
 	CLEANUP(template_freep) struct template *template = NULL;
 	struct template *none = NULL;
 	struct error err = { 0 };
 
 	load(fixture);
+	const struct texts *texts = fixture->library.texts[LIBRARY_DE];
+	assert_int_equal(library_compile(&fixture->library, "template t1", good, texts, &template, &err), 0);
 	assert_int_equal(
-		library_compile(&fixture->library, "template t1", good, strlen(good), &template, &err), 0);
-	assert_int_equal(
-		library_compile(&fixture->library, "template t1", bad, strlen(bad), &none, &err), -EBADMSG);
-	assert_null(none);
+		library_compile(&fixture->library, "template t1", bad, texts, &none, &err), -EBADMSG);
 	assert_string_equal(err.message, "template t1:1:1: there is no partial \"nope\"");
+	assert_int_equal(
+		library_compile(&fixture->library, "template t1", mistyped, texts, &none, &err), -EBADMSG);
+	assert_non_null(strstr(err.message, "template t1:1:1: {{t}} names a text that"));
+	assert_null(none);
 }
 
 int main(void)

@@ -58,6 +58,21 @@ static void a_template_that_does_not_compile_is_replaced_by_the_local_one(void *
 	fixture_refute_text("courses/erster.html", "FOR-ALL");
 }
 
+/* As the operator's own: a helper that only others have is found once, and no course is without a page. */
+static void a_template_that_gives_no_page_is_replaced_by_the_local_one(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.templates[0] =
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"{{shout course.title}}", 1 };
+	fake_hemera.template_count = 1;
+	fixture_sync(REPORT_PARTIAL);
+	assert_int_equal(fixture_report.errors_total, 1);
+	assert_true(fixture_has_error(ERROR_TEMPLATE, "template t1"));
+	fixture_assert_page("erster.html", "Ada");
+	fixture_assert_page("zweiter.html", "Zweiter");
+}
+
 static void templates_that_cannot_be_read_leave_the_pages_as_they_are(void **state)
 {
 	(void)state;
@@ -259,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SYNC_TEST(hemeras_template_serves_its_course_the_highest_version_first),
 		SYNC_TEST(a_template_that_does_not_compile_is_replaced_by_the_local_one),
+		SYNC_TEST(a_template_that_gives_no_page_is_replaced_by_the_local_one),
 		SYNC_TEST(templates_that_cannot_be_read_leave_the_pages_as_they_are),
 		SYNC_TEST(a_homepage_template_without_its_mark_is_refused),
 		SYNC_TEST(a_homepage_that_a_title_spoils_is_made_of_the_shipped_template),
