@@ -215,6 +215,13 @@ struct time_local time_local(int64_t unix_ms)
 	};
 }
 
+int time_day(int64_t unix_ms)
+{
+	struct time_local date = time_local(unix_ms);
+
+	return date.year * 10000 + date.month * 100 + date.day;
+}
+
 /* Not by strftime: its names depend on the locale. */
 void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE])
 {

@@ -27,8 +27,8 @@ int time_parse(const char *text, int64_t *ret_unix_ms);
 /* An IANA name ("Europe/Berlin") for which /usr/share/zoneinfo has a zone? */
 bool time_zone_exists(const char *iana_name);
 
-/* Sets the zone of all later time_local calls; -EINVAL when it does not exist. Call it once, before threads
- * start. */
+/* Sets the zone of all later time_local and time_day calls; -EINVAL when it does not exist. Call it once,
+ * before threads start. */
 int time_zone_set(const char *iana_name);
 
 struct time_local {
@@ -38,6 +38,7 @@ struct time_local {
 };
 
 struct time_local time_local(int64_t unix_ms);
+int time_day(int64_t unix_ms); /* the day as a number that grows: 20260315 */
 
 #define TIME_MAIL_SIZE 40 /* 31 characters, and room for a year that RFC 5322 does not know */
 

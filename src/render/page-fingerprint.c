@@ -41,7 +41,7 @@ static void fingerprint_date(struct buf *out, const char *date)
 {
 	int64_t ms;
 
-	fingerprint_number(out, time_parse(date, &ms) == 0 ? (uint32_t)page_day(ms) : 0);
+	fingerprint_number(out, time_parse(date, &ms) == 0 ? (uint32_t)time_day(ms) : 0);
 	fingerprint_text(out, date);
 }
 
@@ -120,7 +120,7 @@ void page_home_digest(
 		sorted[i] = &courses[i];
 	if (count > 0)
 		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
-	fingerprint_number(&text, (uint32_t)page_day(now_ms));
+	fingerprint_number(&text, (uint32_t)time_day(now_ms));
 	for (size_t i = 0; i < count; i++)
 		fingerprint_course(&text, sorted[i]);
 	hash_hex(text.data, text.length, ret_hex);

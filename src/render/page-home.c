@@ -18,13 +18,6 @@ struct page_row {
 	int64_t start_ms, end_ms;
 };
 
-int page_day(int64_t ms)
-{
-	struct time_local date = time_local(ms);
-
-	return date.year * 10000 + date.month * 100 + date.day;
-}
-
 static struct page_row page_row(const struct page_course *course)
 {
 	struct page_row row = { .course = course };
@@ -43,7 +36,7 @@ static bool page_is_past(const struct page_row *row, int64_t now_ms)
 		return false;
 	if (row->ended && row->end_ms > last_ms)
 		last_ms = row->end_ms;
-	return page_day(last_ms) < page_day(now_ms);
+	return time_day(last_ms) < time_day(now_ms);
 }
 
 static int page_compare_texts(const char *a, const char *b)

@@ -7,17 +7,12 @@
  * (page-fingerprint.c) have in common. Private to page*.c.
  */
 
-#include <stdint.h>
-
 struct json;
 struct page_course;
 struct texts;
 
 /* The text, or "" when it is nothing but whitespace: then templates see it as missing. NULL stays. */
 const char *page_text(const char *text);
-
-/* The day in the site's zone, as a number that grows: 20260315. */
-int page_day(int64_t ms);
 
 /* level, levelLabel, startDate, startDateText, endDate, endDateText, participantCount. */
 void page_set_course(struct json *object, const struct page_course *course, const struct texts *texts);

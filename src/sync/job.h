@@ -57,6 +57,7 @@ struct sync_job {
 	const struct sync_options *options;
 	struct report *report;
 	uint64_t start_mono_ms, deadline_mono_ms;
+	int today;        /* time_day of its beginning */
 	int64_t round_ms; /* wall clock: when the round began that this sync belongs to, see plan.c */
 	struct publish out;
 	struct manifest manifest;

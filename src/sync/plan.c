@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-#define PLAN_DAY_MS 86400000
 /* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
  * `aither sync --until-complete` pauses for 5. */
 #define PLAN_ROUND_PAUSE_MS (20 * 60000)
@@ -84,6 +83,12 @@ static bool plan_page_is_there(
 	       modified_us == entry->modified_us;
 }
 
+/* In the site's zone, as the homepage has it. */
+static bool plan_day_is_over(const struct sync_job *job, int64_t day_ms)
+{
+	return day_ms < job->report->start_ms && time_day(day_ms) < job->today;
+}
+
 /* The course that a visitor can go to next: the first one whose first day is not over. */
 static void plan_next_course(struct sync_job *job)
 {
@@ -93,8 +98,7 @@ static void plan_next_course(struct sync_job *job)
 	for (size_t i = 0; i < job->count; i++) {
 		const struct course *row = job->courses[i].row;
 
-		if (time_parse(row->start_date, &start_ms) < 0 ||
-			start_ms + PLAN_DAY_MS <= job->report->start_ms)
+		if (time_parse(row->start_date, &start_ms) < 0 || plan_day_is_over(job, start_ms))
 			continue;
 		if (next && (start_ms > next_ms || (start_ms == next_ms && strcmp(row->id, next->id) > 0)))
 			continue;
@@ -135,6 +139,7 @@ int job_plan(struct sync_job *job, struct error *err)
 	CLEANUP(nameset_done) struct nameset claimed = { 0 };
 
 	(void)err; /* other steps can fail */
+	job->today = time_day(job->report->start_ms);
 	job->count = job->list.count;
 	job->courses = mem_zalloc((job->count + 1) * sizeof(*job->courses));
 	for (size_t i = 0; i < job->count; i++) {
@@ -176,7 +181,7 @@ static struct plan_turn plan_turn_of(const struct sync_job *job, size_t index)
 	if (time_parse(row->start_date, &turn.start_ms) < 0)
 		turn.start_ms = INT64_MAX;
 	if (time_parse(row->end_date[0] ? row->end_date : row->start_date, &last_day_ms) == 0)
-		turn.past = last_day_ms + PLAN_DAY_MS <= job->report->start_ms;
+		turn.past = plan_day_is_over(job, last_day_ms);
 	return turn;
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "scratch.h"
 #include "sync-fixture.h"
 #include "sync/publish.h"
@@ -269,6 +270,24 @@ static void a_damaged_manifest_is_no_history_and_says_so(void **state)
 	assert_non_null(strstr(err.message, ".sync-manifest.json"));
 }
 
+/* Some zone where it is after one in the morning, and a course that began there three hours ago. */
+static void the_next_course_is_none_of_yesterday(void **state)
+{
+	char yesterday[TIME_TEXT_SIZE], zone[20];
+	int64_t now_ms = time_now_ms();
+	int ahead_h = (int)(25 - now_ms / 3600000 % 24) % 24;
+
+	(void)state;
+	snprintf(zone, sizeof(zone), "Etc/GMT%+d", ahead_h > 12 ? 24 - ahead_h : -ahead_h);
+	assert_int_equal(time_zone_set(zone), 0);
+	assert_int_equal(time_local(now_ms).hour, 1);
+	time_format(now_ms - 3 * 3600000, yesterday);
+	fixture_course("c1", "Gestern", "gestern", 0)->start_date = yesterday;
+	fixture_sync(REPORT_SUCCESS);
+	assert_null(fixture_report.course_id);
+	assert_int_equal(time_zone_set("UTC"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +305,7 @@ int main(void)
 		SYNC_TEST(a_refresh_that_fails_leaves_the_homepage),
 		SYNC_TEST(the_history_survives_in_the_manifest),
 		SYNC_TEST(a_damaged_manifest_is_no_history_and_says_so),
+		SYNC_TEST(the_next_course_is_none_of_yesterday),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
