@@ -19,6 +19,9 @@
 #define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec; more means that it hangs */
 #define BUSY_WAIT_S 5          /* where a 409 does not say when to come again */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
+/* So many syncs in a row may leave as many courses deferred as before: new ones have come, or others use
+ * Hemera's limit up. What never can be read, or takes longer than there is time, would never let it end. */
+#define STALLED_MAX 10
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -29,6 +32,8 @@ static const char *const SWITCHES[] = { "--no-wait", "--until-complete", "--forc
 struct caller {
 	const struct config *config;
 	unsigned switches;
+	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
+	unsigned stalled;        /* syncs since then */
 	struct progress_view view;
 	struct interrupt interrupt;
 };
@@ -130,6 +135,21 @@ static int wait_between(struct caller *caller, unsigned seconds, const char *why
 	return signal_number;
 }
 
+/* Have many syncs in a row brought it no further? Then the next run of the timer goes on. */
+static bool has_stalled(struct caller *caller, struct outcome *outcome)
+{
+	if (caller->deferred_least == 0 || outcome->deferred < caller->deferred_least) {
+		caller->deferred_least = outcome->deferred;
+		caller->stalled = 0;
+		return false;
+	}
+	if (++caller->stalled < STALLED_MAX)
+		return false;
+	fprintf(stderr, "given up: after %d more syncs no fewer courses are deferred\n", STALLED_MAX);
+	outcome->exit_code = COMMAND_PARTIAL;
+	return true;
+}
+
 /* True in *ret_again: another sync is to be run, for which has been waited. Else it is the last one, or
  * outcome->signal_number is set. */
 static bool wait_for_next(struct caller *caller, unsigned *failures, struct outcome *outcome)
@@ -144,7 +164,7 @@ static bool wait_for_next(struct caller *caller, unsigned *failures, struct outc
 			caller, outcome->retry_after_s ?: BUSY_WAIT_S, "another sync is running");
 	} else if (outcome->status / 100 == 2) {
 		*failures = 0;
-		if (outcome->deferred == 0)
+		if (outcome->deferred == 0 || has_stalled(caller, outcome))
 			return false;
 		outcome->signal_number =
 			wait_between(caller, outcome->retry_after_s ?: 1, "Hemera's rate limit");

@@ -18,7 +18,7 @@
 #include "cli/command.h"
 #include "cli/watch.h"
 
-#define ANSWERS_MAX 8
+#define ANSWERS_MAX 16
 
 struct scripted {
 	int status;
@@ -125,6 +125,12 @@ static void answers_become_exit_codes(void **state)
 	{                                                                                                   \
 		200, "{\"data\":{\"status\":\"success\",\"coursesDeferred\":3,\"retryAfterSec\":31}}", NULL \
 	}
+#define FEWER                                                                                               \
+	{                                                                                                   \
+		200, "{\"data\":{\"status\":\"success\",\"coursesDeferred\":2,\"retryAfterSec\":31}}", NULL \
+	}
+#define DEFERRED_9 DEFERRED, DEFERRED, DEFERRED, DEFERRED, DEFERRED, DEFERRED, DEFERRED, DEFERRED, DEFERRED
+#define WAITED_9 31, 31, 31, 31, 31, 31, 31, 31, 31
 #define DONE                                                                           \
 	{                                                                              \
 		200, "{\"data\":{\"status\":\"success\",\"coursesDeferred\":0}}", NULL \
@@ -164,6 +170,10 @@ static const struct {
 	{ "nothing to do", { DONE }, 1, { 0 }, COMMAND_DONE },
 	{ "deferred twice", { DEFERRED, DEFERRED, DONE }, 3, { 31, 31 }, COMMAND_DONE },
 	{ "the last one counts", { DEFERRED, PARTIAL }, 2, { 31 }, COMMAND_PARTIAL },
+	{ "no fewer for ten syncs", { DEFERRED, DEFERRED_9, DEFERRED }, 11, { WAITED_9, 31 },
+		COMMAND_PARTIAL },
+	{ "fewer at last", { DEFERRED, DEFERRED_9, FEWER, DEFERRED, DONE }, 13, { WAITED_9, 31, 31, 31 },
+		COMMAND_DONE },
 	{ "another runs", { BUSY, BUSY, DONE }, 3, { 7, 7 }, COMMAND_DONE },
 	{ "it recovers", { UNREACHABLE, UNREACHABLE, DONE }, 3, { 60, 300 }, COMMAND_DONE },
 	{ "it fails for good", { UNREACHABLE, UNREACHABLE, UNREACHABLE }, 3, { 60, 300 }, COMMAND_FAILED },
