@@ -191,6 +191,11 @@ int time_zone_set(const char *iana_name)
 	return 0;
 }
 
+const char *time_zone(void)
+{
+	return getenv("TZ");
+}
+
 static struct tm time_break_down(int64_t unix_ms)
 {
 	int64_t ms = time_clamp(unix_ms);

@@ -30,6 +30,7 @@ bool time_zone_exists(const char *iana_name);
 /* Sets the zone of all later time_local and time_day calls; -EINVAL when it does not exist. Call it once,
  * before threads start. */
 int time_zone_set(const char *iana_name);
+const char *time_zone(void); /* the one that counts, as TZ of the environment; NULL: the machine's own */
 
 struct time_local {
 	int year, month, day; /* month 1..12 */

@@ -36,7 +36,8 @@ static void fingerprint_number(struct buf *out, uint32_t number)
 	buf_append(out, bytes, sizeof(bytes));
 }
 
-/* The day in the site's zone: a date in words is made of this and of the language's texts. */
+/* The day in the site's zone: a date in words is made of this and of the language's texts. It can change with
+ * what the system knows of the zone, too. */
 static void fingerprint_date(struct buf *out, const char *date)
 {
 	int64_t ms;
@@ -80,13 +81,15 @@ static void fingerprint_participant(struct buf *out, const struct json *particip
 	}
 }
 
-/* Ends the text with what else shapes a page, and takes its hash. */
+/* Ends the text with what else shapes a page, and takes its hash. {{date}} may be used for any date: so with
+ * the zone, which costs less than the day of each. */
 static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
 	char ret_hex[static HASH_HEX_SIZE])
 {
 	fingerprint_text(text, PAGE_RENDERER_VERSION);
 	fingerprint_text(text, template_hash(tmpl));
 	fingerprint_text(text, texts_hash(texts));
+	fingerprint_text(text, time_zone());
 	hash_hex(text->data, text->length, ret_hex);
 }
 

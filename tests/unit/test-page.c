@@ -233,16 +233,22 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 
 static void the_fingerprint_changes_with_the_zone_of_dates(void **state)
 {
-	char berlin[HASH_HEX_SIZE], tokyo[HASH_HEX_SIZE];
-	struct page_course evening = course;
+	CLEANUP(json_freep) struct json *late = participants_with("2026-02-01T09", "2026-02-01T22");
+	struct page_course evening = course, undated = course;
+	const struct page_course *const courses[] = { &evening, &undated };
 
 	(void)state;
 	evening.start_date = "2026-03-14T22:00:00.000Z"; /* the 15th in Tokyo */
-	fingerprint(&evening, NULL, "x", berlin);
-	assert_int_equal(time_zone_set("Asia/Tokyo"), 0);
-	fingerprint(&evening, NULL, "x", tokyo);
-	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
-	assert_string_not_equal(berlin, tokyo);
+	undated.start_date = undated.end_date = "";
+	for (size_t i = 0; i < ARRAY_SIZE(courses); i++) {
+		char berlin[HASH_HEX_SIZE], tokyo[HASH_HEX_SIZE];
+
+		fingerprint(courses[i], late, "{{date participants.0.preparationCompletedAt}}", berlin);
+		assert_int_equal(time_zone_set("Asia/Tokyo"), 0);
+		fingerprint(courses[i], late, "{{date participants.0.preparationCompletedAt}}", tokyo);
+		assert_int_equal(time_zone_set("Europe/Berlin"), 0);
+		assert_string_not_equal(berlin, tokyo);
+	}
 }
 
 static const char *group_of(const char *start, const char *end, int64_t now_ms)
