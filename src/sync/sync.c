@@ -74,12 +74,14 @@ static void sync_keep_damaged(int directory)
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
+	const char *what = "the next sync makes it anew with all pages";
 
-	if (!job->options->dry_run)
+	if (!job->options->dry_run) {
 		sync_keep_damaged(job->out.root);
+		what = "it is made anew with all pages, the old one is kept as " MANIFEST_BAD_NAME;
+	}
 	log_event(LOG_WARNING, LOG_EVENT_MANIFEST_DAMAGED, fields, ARRAY_SIZE(fields),
-		"the manifest is damaged and is made anew with all pages, the old one is kept as %s: %s",
-		MANIFEST_BAD_NAME, problem->message);
+		"the manifest is damaged, %s: %s", what, problem->message);
 }
 
 static int sync_prepare(struct sync_job *job, struct error *err)

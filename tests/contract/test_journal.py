@@ -6,7 +6,7 @@ import unittest
 from typing import Any
 
 from journal import EVENTS, JournalTest
-from stack import TOP
+from stack import TOP, wait_until
 
 TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -107,8 +107,11 @@ class Events(JournalTest):
         report = self.sync(**BEARER)
         self.assertEqual(self.event("MASS_DELETE_REFUSED")["AITHER_JOB_ID"], report["jobId"])
         (self.stack.output / ".sync-manifest.json").write_text("{")
+        self.stack.post("/api/sync?dryRun=1", **BEARER)
+        self.assertNotIn("is kept", self.event("MANIFEST_DAMAGED")["MESSAGE"])
+        self.assertFalse((self.stack.output / ".sync-manifest.json.bad").exists())
         self.sync(**BEARER)
-        self.assertTrue(self.event("MANIFEST_DAMAGED")["MESSAGE"])
+        wait_until(lambda: "is kept as .sync-manifest.json.bad" in self.event("MANIFEST_DAMAGED")["MESSAGE"], "an event")
 
     def test_a_mistake_in_the_configuration_is_an_event(self) -> None:
         assert self.stack.worker
