@@ -110,8 +110,17 @@ static bool incident_count_course(struct incident_state *state, const struct inc
 	return true;
 }
 
-/* After a sync that has not failed: who is not named by it is forgotten. A mail that waits gets a new id with
- * each course that it is to name as well: if it is just being sent, that course must not count as told. */
+/* Those that the sync has not named are among those that it has deferred, perhaps: nothing new is known. */
+static void incident_keep_courses(struct incident_state *state, const struct incident_state *before)
+{
+	for (size_t i = 0; i < before->course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
+		if (!incident_find_course(state, before->courses[i].entity))
+			state->courses[state->course_count++] = before->courses[i];
+}
+
+/* After a sync that has not failed: who is not named by it is forgotten, once none is deferred. A mail that
+ * waits gets a new id with each course that it is to name as well: if it is just being sent, that course must
+ * not count as told. */
 static void incident_count_courses(struct incident_state *state, const struct incident_sync *sync)
 {
 	struct incident_state before = *state;
@@ -128,6 +137,8 @@ static void incident_count_courses(struct incident_state *state, const struct in
 		added |= incident_count_course(
 			state, incident_find_course(&before, entity), entity, sync->threshold);
 	}
+	if (json_integer(json_get(sync->report, "coursesDeferred"), 0) > 0)
+		incident_keep_courses(state, &before);
 	for (size_t i = 0; i < state->course_count; i++)
 		to_tell |= state->courses[i].mark == INCIDENT_TO_TELL;
 	if (!to_tell)

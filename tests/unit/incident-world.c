@@ -82,6 +82,7 @@ void world_sync(struct world *world, const char *sync)
 		.now_ms = world->now_ms,
 	};
 
+	json_set_integer(report, "coursesDeferred", *sync == 'D');
 	if (*sync == 'F')
 		world->consecutive_failures++;
 	else if (!failed)

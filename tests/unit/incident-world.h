@@ -26,7 +26,8 @@ struct world {
 
 void world_done(struct world *world);
 
-/* "F" failed, "C" cancelled, "S" success, "P:course a,course b" partial. */
+/* "F" failed, "C" cancelled, "S" success, "P:course a,course b" partial, "D:course a" the same and others
+ * deferred. */
 void world_sync(struct world *world, const char *sync);
 
 bool world_due(const struct world *world, struct incident_notice *ret_notice);
