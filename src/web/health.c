@@ -74,6 +74,8 @@ static bool is_recent(int64_t unix_ms)
 
 static const char *why_not_ready(int64_t last_success_ms)
 {
+	if (last_success_ms == 0)
+		return "the homepage is older than two days, and no successful sync is known";
 	if (last_success_ms > time_now_ms())
 		return "the last successful sync is in the future: the clock has been set back since";
 	return "the last successful sync is older than two days";

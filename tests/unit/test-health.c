@@ -55,6 +55,16 @@ static void a_success_that_changed_nothing_counts_and_is_remembered(void **state
 	assert_int_equal(worker.timeout_ms, HEALTH_WAIT_MS);
 }
 
+static void an_old_page_of_no_known_sync_is_too_old(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "old", 3 * DAY_S);
+	atomic_store(&worker.status, 404);
+	place_start(place);
+	assert_answer(place, ask_ready(place), "HTTP/1.1 503 ", "no successful sync is known");
+}
+
 static void a_success_two_days_ago_is_too_old(void **state)
 {
 	struct place *place = *state;
@@ -137,6 +147,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_recent_homepage_is_enough, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_success_that_changed_nothing_counts_and_is_remembered, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_old_page_of_no_known_sync_is_too_old, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_success_two_days_ago_is_too_old, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
