@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "web/shelf.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "base/mem.h"
 #include "web/page.h"
+
+#define LOOKS 4 /* for each page that is added: those left behind stay the smaller part of the shelf */
 
 struct book {
 	char name[SHELF_NAME_SIZE];
@@ -20,6 +23,7 @@ struct book {
 struct shelf {
 	struct book *books; /* owned; room for SHELF_PAGES_MAX, which costs nothing until it is used */
 	size_t count, bytes;
+	size_t next_look; /* the book that is compared with its file next */
 	uint64_t uses;
 };
 
@@ -100,4 +104,18 @@ struct page *shelf_add(struct shelf *shelf, const char *file, const struct stat 
 	snprintf(book->name, sizeof(book->name), "%s", file);
 	shelf->bytes += size;
 	return &book->page;
+}
+
+void shelf_tidy(struct shelf *shelf, int directory)
+{
+	struct stat stat_now;
+
+	for (int looks = 0; looks < LOOKS && shelf->count > 0; looks++) {
+		struct book *book = &shelf->books[shelf->next_look %= shelf->count];
+		if (fstatat(directory, book->name, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!shelf_is_same_file(&book->stat, &stat_now))
+			remove_book(shelf, book);
+		else
+			shelf->next_look++;
+	}
 }

@@ -10,10 +10,11 @@
  *	page = shelf_find(shelf, file, &stat_now);
  *	if (!page) {
  *		...read the file...
+ *		shelf_tidy(shelf, directory);
  *		page_set(page = shelf_add(shelf, file, &stat_read), ...);
  *	}
  *
- * Pages are borrowed until the next shelf_add.
+ * Pages are borrowed until the next shelf_add or shelf_tidy.
  */
 
 #include <stdbool.h>
@@ -35,6 +36,11 @@ struct page *shelf_find(struct shelf *shelf, const char *file, const struct stat
 
 /* An empty page, in place of one of the same name; those asked for the longest ago make room. */
 struct page *shelf_add(struct shelf *shelf, const char *file, const struct stat *stat_read);
+
+/* Compares the next few pages with their files in this directory: those of a file that has gone or changed
+ * leave the shelf. Once for each page that is added: nobody asks for the page of a removed course, and before
+ * the shelf is full nothing else would take it away. */
+void shelf_tidy(struct shelf *shelf, int directory);
 
 /* The same file, and not written since? */
 bool shelf_is_same_file(const struct stat *a, const struct stat *b);

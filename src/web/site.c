@@ -253,6 +253,7 @@ static int read_course(struct shelf *shelf, int courses, const char *file, const
 	int result = file_read(courses, file, &text, &stat_now, err);
 	if (result < 0)
 		return result;
+	shelf_tidy(shelf, courses);
 	struct page *page = shelf_add(shelf, file, &stat_now);
 	size_t length = text.length;
 	page_set(page, buf_take(&text), length, language, "Accept-Encoding");
