@@ -143,8 +143,9 @@ class Refused(TlsTest):
         self.stack.environment["SSL_CERT_FILE"] = "/nonexistent/ca.pem"
         front = self.front(self.good)
         self.start_worker(front.url)
-        row = Row("", self.good, "error setting certificate file: /nonexistent/ca.pem; SSL_CERT_FILE has to name a "
-                  "file in PEM that can be read", "no TLS connection", "curl")
+        row = Row("", self.good, "error setting certificate file: /nonexistent/ca.pem; that has to be a file in PEM "
+                  "that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another",
+                  "no TLS connection", "curl")
         self.assert_refused(row, front)
 
 
