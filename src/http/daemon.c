@@ -215,6 +215,7 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 	struct error err = { 0 };
 	uint64_t watchdog_us = 0;
 
+	mem_use_one_heap();
 	if (fd < 0) {
 		log_write(LOG_ERR, "cannot wait for signals: %s", strerror(errno));
 		return EX_OSERR;

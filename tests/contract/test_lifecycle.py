@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Starting, stopping and not being configured: what a caller and an operator see."""
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from stack import BUILD, Stack, StackTest, wait_until
 from stub.client import Stub
 
 LIST = "/api/service/courses"
+THREAD_HEAP = 64 << 20
 
 
 class Restart(StackTest):
@@ -49,6 +51,20 @@ class Confinement(StackTest):
         status = Path(f"/proc/{self.stack.web.process.pid}/status").read_text()
         self.assertRegex(status, r"(?m)^NoNewPrivs:\t1$")
         self.assertRegex(status, r"(?m)^Seccomp:\t2$")
+
+
+class Memory(StackTest):
+    def test_the_threads_of_a_daemon_share_one_heap(self) -> None:
+        """glibc aligns the heaps of threads, and reserves as much address space for each."""
+        self.sync()
+        self.stack.get("/")
+        for daemon in (self.stack.web, self.stack.worker):
+            assert daemon
+            maps = Path(f"/proc/{daemon.process.pid}/maps").read_text()
+            begins = [int(begin, 16) for begin in re.findall(r"^(\w+)-\w+ rw-p 0+ 00:00 0 *$", maps, re.M)]
+            ends = [int(end, 16) for end in re.findall(r"^\w+-(\w+) ---p 0+ 00:00 0 *$", maps, re.M)]
+            heaps = [begin for begin in begins if begin % THREAD_HEAP == 0 and begin + THREAD_HEAP in ends]
+            self.assertEqual(heaps, [], f"{daemon.program}\n{maps}")
 
 
 class Termination(StackTest):
