@@ -61,6 +61,7 @@ Enabled=yes
 Level=info
 Endpoint={rollbar}
 """
+PREPARED = "/tmp/namespace-dev-"
 FIXED_OUTPUT = [f"{OUTPUT}/{name}" for name in (
     ".sync-manifest.json", ".sync.lock", "courses", "index.de.html", "index.en.html")]
 
@@ -88,9 +89,11 @@ def write_config(idle_s: int) -> None:
 
 
 def own_files() -> list[str]:
-    """What the stopped daemons have left in directories for temporary things."""
+    """What the stopped daemons have left in directories for temporary things.
+
+    PREPARED is systemd's own: it makes a service's /dev there, and leaves it when the service is killed meanwhile."""
     tops = ("/tmp", "/var/tmp", "/dev/shm", "/run/aither", "/run/aither-worker", "/run/credentials")
-    return [path for path in tree(*tops) if "systemd-logind" not in path]
+    return [path for path in tree(*tops) if "systemd-logind" not in path and not path.startswith(PREPARED)]
 
 
 def call(method: str, target: str, **headers: str) -> tuple[int, Any]:
