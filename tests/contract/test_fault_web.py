@@ -87,8 +87,10 @@ class Requests(Attack):
         return fired
 
     def is_at_rest(self) -> bool:
-        status = self.stack.request("GET", "/api/sync/status", over_unix_socket=True)
-        return status.data["status"] != "running"
+        """Of calls that have come while it was busy, the worker reads the last one first: it may answer the first look
+        before it reads the lost caller's request, but not the second, which comes after that answer."""
+        looks = [self.stack.request("GET", "/api/sync/status", over_unix_socket=True) for _ in range(2)]
+        return all(look.data["status"] != "running" for look in looks)
 
     def learn(self, step: Step) -> list[Site]:
         """The calls of one request, those of its connection's end included."""
