@@ -7,6 +7,7 @@
 tests/, tests/stub/ and the file's own folder can be imported from. Exit status 1 on a failure.
 """
 import importlib.util
+import signal
 import sys
 import unittest
 from pathlib import Path
@@ -38,7 +39,16 @@ def flatten(suite: Any) -> Iterator[unittest.TestCase]:
         yield from flatten(test) if isinstance(test, unittest.TestSuite) else (test,)
 
 
+def spare_the_tested() -> None:
+    """Who starts us in the background has us ignore these signals. That goes on here, by a function that does nothing:
+    a program started from here has its default again, while SIG_IGN would reach it, and no Ctrl-C of a test."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def main(file: Path) -> int:
+    spare_the_tested()
     sys.path[:0] = [str(file.parent), str(HERE / "stub"), str(HERE)]
     spec = importlib.util.spec_from_file_location(file.stem, file)
     sys.modules[file.stem] = module = importlib.util.module_from_spec(spec)

@@ -215,11 +215,13 @@ class WebTest(unittest.TestCase):
 
     def sockets(self) -> list[SimpleNamespace]:
         """The server's connections in the kernel's table: bytes to send and to read, the client's port, inode (0: the
-        server has closed it, or not yet accepted)."""
+        server has closed it, or not yet accepted). The kernel hands the table out in pieces and repeats rows, up to
+        the double and more, when others open and close connections meanwhile: the last word on each counts."""
         port = f":{self.stack.port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return [SimpleNamespace(to_send=int(row[4][:8], 16), to_read=int(row[4][9:], 16), client=int(row[2][9:], 16),
-                                inode=int(row[9])) for row in rows if row[1].endswith(port)]
+        return list({row[2]: SimpleNamespace(to_send=int(row[4][:8], 16), to_read=int(row[4][9:], 16),
+                                             client=int(row[2][9:], 16), inode=int(row[9]))
+                     for row in rows if row[1].endswith(port)}.values())
 
     def send_queues(self) -> list[int]:
         return [s.to_send for s in self.sockets()]
