@@ -8,11 +8,9 @@
 #include "base/json-text.h"
 #include "base/mem.h"
 
-#define JSON_HASH_PRIME ((UINT64_C(1) << 61) - 1)
+#define JSON_HASH_PRIME ((UINT64_C(1) << 31) - 1)
 #define JSON_NAMES_CAPACITY_MIN 64
 #define JSON_NAMES_COMPARED 24 /* names of an object from which on a table is faster; a course has 8 */
-
-__extension__ typedef unsigned __int128 uint128;
 
 struct json_name {
 	const char *literal; /* borrowed */
@@ -37,14 +35,11 @@ static uint64_t json_hash_key(void)
 	return key % (JSON_HASH_PRIME - 1) + 1;
 }
 
-/* One step of evaluating a polynomial at the key, modulo 2^61 - 1: two different texts meet for few
- * of all keys. */
+/* One step of evaluating a polynomial at the secret key, modulo the prime 2^31 - 1, so that a product fits 64
+ * bits: two different names of n characters collide for at most n of the 2^31 keys. */
 static uint64_t json_hash_step(uint64_t hash, uint64_t key, uint32_t unit)
 {
-	uint128 product = (uint128)hash * key + unit + 1;
-	uint64_t sum = (uint64_t)(product & JSON_HASH_PRIME) + (uint64_t)(product >> 61);
-
-	return sum >= JSON_HASH_PRIME ? sum - JSON_HASH_PRIME : sum;
+	return (hash * key + unit + 1) % JSON_HASH_PRIME;
 }
 
 /* Spreads the value over the low bits, which select the slot. */
