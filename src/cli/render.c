@@ -165,7 +165,7 @@ static int render(const struct arguments *arguments, struct buf *out, struct err
 	if (result == 0)
 		result = read_texts(data, &texts, err);
 	if (result == 0)
-		result = template_render(template, data, texts, out, err);
+		result = template_render(template, data, texts, NULL, out, err);
 	return result;
 }
 

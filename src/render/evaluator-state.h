@@ -7,6 +7,7 @@
  * evaluator*.c.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct texts;
 struct evaluator {
 	const struct program *program;
 	const struct texts *texts;
+	const atomic_bool *cancelled; /* NULL: never */
 	struct buf *out;
 	struct work work;
 	struct value root;

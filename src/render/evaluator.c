@@ -357,9 +357,13 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 		const struct instruction *instruction =
 			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at);
 
-		r = work_spend(&evaluator->work, 1)
-			    ? evaluator_step(evaluator, instruction, scope)
-			    : evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
+		if (evaluator->cancelled && atomic_load(evaluator->cancelled))
+			r = error_fail(evaluator->err, ERROR_SHUTTING_DOWN, -ECANCELED,
+				"the worker is shutting down");
+		else if (!work_spend(&evaluator->work, 1))
+			r = evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
+		else
+			r = evaluator_step(evaluator, instruction, scope);
 		if (r == 0 && buf_overflowed(evaluator->out))
 			r = evaluator_fail(evaluator, instruction->offset,
 				"the page becomes larger than %zu bytes", evaluator->out->size_max);
@@ -376,12 +380,13 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 }
 
 int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
-	struct buf *out, struct error *err)
+	const atomic_bool *cancelled, struct buf *out, struct error *err)
 {
 	CLEANUP(arena_done) struct arena arena = ARENA_INIT(EVALUATOR_MEMORY_MAX);
 	struct evaluator evaluator = {
 		.program = program,
 		.texts = texts,
+		.cancelled = cancelled,
 		.out = out,
 		.work = { .steps_left = TEMPLATE_STEPS_MAX, .arena = &arena },
 		.root = value_from_json(data),

@@ -10,6 +10,8 @@
  * Every way to do endless work ends with an error: steps, memory, depth, size of the output.
  */
 
+#include <stdatomic.h>
+
 struct buf;
 struct error;
 struct json;
@@ -23,6 +25,6 @@ struct texts;
 
 /* Appends to *out; on an error it holds a part of the page, which the caller throws away. */
 int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
-	struct buf *out, struct error *err);
+	const atomic_bool *cancelled, struct buf *out, struct error *err);
 
 #endif

@@ -34,7 +34,7 @@ static int library_render(const struct template *tmpl, const char *path, const s
 	const struct texts *texts, bool needs_mark, struct error *err)
 {
 	CLEANUP(buf_done) struct buf page = BUF_INIT(LIBRARY_PAGE_MAX);
-	int r = template_render(tmpl, data, texts, &page, err);
+	int r = template_render(tmpl, data, texts, NULL, &page, err);
 	size_t marks = 0;
 
 	if (r < 0)

@@ -8,13 +8,14 @@
  * times from JSON data. No file access, no code execution, limits on everything.
  *
  *	template_compile(&t, "course.hbs", text, length, &partials, err);
- *	template_render(t, data, texts, &out, err);      all of the page, or nothing
+ *	template_render(t, data, texts, NULL, &out, err);      all of the page, or nothing
  *
  * Messages carry the position: "course.hbs:14:7: {{/each}} closes {{#if}} opened at 12:3".
  * A construct that is not supported is refused when the template is compiled; output is never
  * silently wrong.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 struct buf;
@@ -55,8 +56,10 @@ int template_check_partials(const struct template *tmpl, struct error *err);
 const char *template_hash(const struct template *tmpl);
 
 /* Appends the page to *out, whose size_max is the limit of the output. On an error (code ERROR_TEMPLATE)
- * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. */
+ * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. A slow
+ * template takes seconds on a busy machine: when *cancelled becomes true (NULL: never) the render ends at
+ * once with -ECANCELED and ERROR_SHUTTING_DOWN. */
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
-	struct buf *out, struct error *err);
+	const atomic_bool *cancelled, struct buf *out, struct error *err);
 
 #endif

@@ -92,7 +92,7 @@ static int homepage_render(const struct library *library, enum library_language 
 	int r;
 
 	buf_clear(out);
-	r = template_render(library->homepage, data, texts, out, err);
+	r = template_render(library->homepage, data, texts, NULL, out, err);
 	return r < 0 ? r : homepage_check_mark(out, err);
 }
 

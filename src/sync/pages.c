@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/job.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/config.h"
@@ -63,9 +64,13 @@ static int pages_render(struct sync_job *job, struct job_course *course, const s
 	CLEANUP(json_freep)
 	struct json *data = page_course_data(&view, participants, texts, job->report->start_ms);
 	struct error problem = { 0 };
+	int r;
 
 	buf_clear(&job->page);
-	if (template_render(tmpl, data, texts, &job->page, &problem) < 0) {
+	r = template_render(tmpl, data, texts, job->options->cancelled, &job->page, &problem);
+	if (r == -ECANCELED)
+		return error_pass(err, &problem);
+	if (r < 0) {
 		job_add_course_problem(job, course, &problem);
 		pages_keep(job, course, JOB_FAILED);
 		return 0;
@@ -97,7 +102,7 @@ int job_make_page(
 	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
 {
 	uint64_t start_ms = time_mono_ms();
-	int r = job_check_cancelled(job, err); /* a page of a slow template takes most of a second */
+	int r = job_check_cancelled(job, err);
 
 	if (r < 0)
 		return r;

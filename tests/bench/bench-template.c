@@ -69,7 +69,7 @@ static void bench_render_with(struct bench *bench, const struct template *tmpl)
 	struct error err;
 
 	buf_clear(&bench->out);
-	if (template_render(tmpl, bench->data, NULL, &bench->out, &err) < 0)
+	if (template_render(tmpl, bench->data, NULL, NULL, &bench->out, &err) < 0)
 		fail(&err);
 }
 

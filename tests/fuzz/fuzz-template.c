@@ -148,7 +148,7 @@ static int render(const struct input *input, const struct template *template, co
 	int r;
 
 	buf_append_text(out, BEFORE);
-	r = template_render(template, data, texts, out, &err);
+	r = template_render(template, data, texts, NULL, out, &err);
 	FUZZ_CHECK(!buf_overflowed(out) && out->length <= PAGE_SIZE_MAX, "%zu bytes", out->length);
 	if (r < 0) {
 		check_failure(input, r, &err);

@@ -98,7 +98,7 @@ static char case_run(const struct json *test_case, const struct template_partial
 		return 'd';
 	if (template_compile(&template, CASES_TEMPLATE, text, strlen(text), partials, err) < 0)
 		return 'c';
-	return template_render(template, data, NULL, out, err) < 0 ? 'r' : 0;
+	return template_render(template, data, NULL, NULL, out, err) < 0 ? 'r' : 0;
 }
 
 /* "name:2:7: sentence" */

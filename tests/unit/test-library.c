@@ -104,7 +104,7 @@ static char *course_page(const struct fixture *fixture)
 	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);
 	struct error err = { 0 };
 
-	if (template_render(fixture->library.course, data, texts, &page, &err) < 0)
+	if (template_render(fixture->library.course, data, texts, NULL, &page, &err) < 0)
 		fail_msg("%s", err.message);
 	return buf_take(&page);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static void try(const struct trial *trial)
 	int r = template_compile(&template, "page", trial->text, strlen(trial->text), &partials, &err);
 
 	if (r == 0)
-		r = template_render(template, trial->data, NULL, &page, &err);
+		r = template_render(template, trial->data, NULL, NULL, &page, &err);
 	if (trial->expected) {
 		if (r < 0)
 			fail_msg("instead of a page: %s", err.message);
@@ -314,11 +315,29 @@ static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
 
 	(void)state;
 	assert_int_equal(template_compile(&template, "p", text, strlen(text), NULL, &err), 0);
-	assert_int_equal(template_render(template, NULL, NULL, &out, &err), 0);
-	assert_int_equal(template_render(template, NULL, NULL, &out, &err), 0);
-	assert_int_equal(template_render(template, NULL, NULL, &out, &err), -EBADMSG);
+	assert_int_equal(template_render(template, NULL, NULL, NULL, &out, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, NULL, &out, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, NULL, &out, &err), -EBADMSG);
 	assert_string_equal(buf_text(&out), "01234567890123456789");
 	assert_non_null(strstr(err.message, "p:1:1: the page becomes larger than"));
+}
+
+/* Without it, a slow template would hold up the end of the worker for as long as its steps last. */
+static void a_cancelled_render_ends_at_once(void **state)
+{
+	CLEANUP(template_freep) struct template *template = NULL;
+	CLEANUP(buf_done) struct buf out = BUF_INIT(24);
+	struct error err = { 0 };
+	atomic_bool cancelled = false;
+	const char text[] = "0123456789";
+
+	(void)state;
+	assert_int_equal(template_compile(&template, "p", text, strlen(text), NULL, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, &cancelled, &out, &err), 0);
+	atomic_store(&cancelled, true);
+	assert_int_equal(template_render(template, NULL, NULL, &cancelled, &out, &err), -ECANCELED);
+	assert_int_equal(err.code, ERROR_SHUTTING_DOWN);
+	assert_string_equal(buf_text(&out), "0123456789");
 }
 
 /* One past the limit is the first in `more`. */
@@ -359,6 +378,7 @@ int main(void)
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_page_has_a_largest_size),
 		cmocka_unit_test(a_page_that_does_not_fit_leaves_what_was_there),
+		cmocka_unit_test(a_cancelled_render_ends_at_once),
 		cmocka_unit_test(lists_in_a_tag_have_a_longest),
 	};
 

@@ -68,7 +68,7 @@ static int run(const char *text, const char *data_text, struct buf *out, struct 
 
 	if (r == 0)
 		r = template_compile(&template, "page.hbs", text, strlen(text), &partials, err);
-	return r < 0 ? r : template_render(template, data, texts, out, err);
+	return r < 0 ? r : template_render(template, data, texts, NULL, out, err);
 }
 
 static bool row_holds(const struct row *row)
