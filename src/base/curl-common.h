@@ -29,6 +29,11 @@ enum curl_common_distrust {
 /* Of a transfer that has ended with `code`. */
 enum curl_common_distrust curl_common_distrust(CURL *easy, CURLcode code);
 
+/* Why a transfer failed, in words of our own: libcurl's change with its version. `detail` is its error text,
+ * for what has no sentence here. Not for CURLE_OPERATION_TIMEDOUT, which only the caller can tell apart.
+ * Owned. */
+char *curl_common_reason(CURL *easy, CURLcode code, const char *detail);
+
 /* The multi handle; NULL without memory. curl_multi_cleanup frees it. */
 CURLM *curl_common_multi(void);
 

@@ -37,28 +37,28 @@ static const struct kind {
 };
 
 /* One code for all time limits: what has taken its time is over. Without a request on its way it was the
- * connection that took too long, and another address may do better. */
-static struct kind kind_of_timeout(CURL *easy)
+ * connection that took too long, and another address may do better. No CURLINFO value tells TCP and TLS apart
+ * on both libcurl 7.88 and 8.14, so fetch.c notes when TLS has begun. */
+static struct kind kind_of_timeout(CURL *easy, bool tls_begun)
 {
 	curl_off_t named_us = 0;
-	long sent = 0, local_port = 0;
+	long sent = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
-	curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	return (struct kind){
 		.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT,
-		.step = named_us == 0     ? FETCH_STEP_NAME
-			: local_port == 0 ? FETCH_STEP_CONNECT /* CONNECT_TIME would count TLS as well */
-			: sent == 0       ? FETCH_STEP_TLS
-					  : FETCH_STEP_ANSWER,
+		.step = named_us == 0 ? FETCH_STEP_NAME
+			: sent > 0    ? FETCH_STEP_ANSWER
+			: tls_begun   ? FETCH_STEP_TLS
+				      : FETCH_STEP_CONNECT,
 	};
 }
 
-static struct kind kind_of(CURL *easy, CURLcode code)
+static struct kind kind_of(CURL *easy, CURLcode code, bool tls_begun)
 {
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return kind_of_timeout(easy);
+		return kind_of_timeout(easy, tls_begun);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].code == code)
 			return kinds[i];
@@ -67,10 +67,10 @@ static struct kind kind_of(CURL *easy, CURLcode code)
 
 enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code)
 {
-	return kind_of(easy, code).failure;
+	return kind_of(easy, code, false).failure;
 }
 
-enum fetch_step fetch_answer_step(CURL *easy, CURLcode code)
+enum fetch_step fetch_answer_step(CURL *easy, CURLcode code, bool tls_begun)
 {
 	switch (curl_common_distrust(easy, code)) {
 	case CURL_COMMON_TRUSTED:
@@ -82,7 +82,19 @@ enum fetch_step fetch_answer_step(CURL *easy, CURLcode code)
 	case CURL_COMMON_DISTRUST_NAME:
 		return FETCH_STEP_TRUST_NAME;
 	}
-	return kind_of(easy, code).step;
+	return kind_of(easy, code, tls_begun).step;
+}
+
+char *fetch_answer_timeout(CURL *easy, enum fetch_step step)
+{
+	const char *what = step == FETCH_STEP_NAME      ? "no answer of the name service"
+			   : step == FETCH_STEP_CONNECT ? "no connection"
+			   : step == FETCH_STEP_TLS     ? "the TLS handshake failed: no answer"
+							: "no complete answer";
+	curl_off_t took_us = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &took_us);
+	return mem_printf("%s after %.1f s", what, (double)took_us / 1e6);
 }
 
 const char *fetch_answer_advice(enum fetch_step step, CURLcode code)

@@ -17,7 +17,10 @@ void fetch_answer_read(struct fetch_result *result, CURL *easy);
 
 /* What a code of libcurl means. CURLE_WRITE_ERROR can only be our own refusal of a large body. */
 enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code);
-enum fetch_step fetch_answer_step(CURL *easy, CURLcode code);
+enum fetch_step fetch_answer_step(CURL *easy, CURLcode code, bool tls_begun);
+
+/* What took too long, and how long it took. Owned. */
+char *fetch_answer_timeout(CURL *easy, enum fetch_step step);
 
 /* "; what to do about it" where the reason alone does not tell an operator, else "". */
 const char *fetch_answer_advice(enum fetch_step step, CURLcode code);

@@ -41,6 +41,7 @@ struct slot {
 	struct pending *request; /* owned; NULL at rest */
 	struct curl_slist *headers;
 	struct buf body;
+	bool tls_begun; /* the TCP connection stands, the handshake is under way or done */
 	char error_text[CURL_ERROR_SIZE];
 };
 
@@ -58,6 +59,16 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	struct slot *slot = arg;
 
 	return buf_append(&slot->body, bytes, size * count) < 0 ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
+/* libcurl calls this when a TCP connection stands, before the TLS handshake. */
+static CURLcode on_tls(CURL *easy, void *context, void *arg)
+{
+	struct slot *slot = arg;
+
+	(void)easy, (void)context;
+	slot->tls_begun = true;
+	return CURLE_OK;
 }
 
 /* What is the same for every request. Left as libcurl has it: verification of certificates on, redirects,
@@ -79,6 +90,8 @@ static int init_slot(struct slot *slot, const struct fetch_options *options)
 		     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L) ||
 		     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALLED_AFTER_S) ||
 		     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error_text) ||
+		     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls) ||
+		     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, slot) ||
 		     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
 		     curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
 	return failed ? -ENOSYS : 0;
@@ -229,6 +242,7 @@ static void start(struct fetch *fetch, struct slot *slot, struct pending *reques
 
 	slot->request = request;
 	slot->error_text[0] = '\0';
+	slot->tls_begun = false;
 	buf_init(&slot->body, request->body_max);
 	for (size_t i = 0; i < request->header_count; i++, header += strlen(header) + 1)
 		add_header(slot, header);
@@ -275,7 +289,7 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 	struct fetch_result result = empty_result();
 	enum fetch_failure failure = fetch_answer_failure(slot->easy, code);
 
-	result.step = fetch_answer_step(slot->easy, code);
+	result.step = fetch_answer_step(slot->easy, code, slot->tls_begun);
 	if (failure == FETCH_OK) {
 		fetch_answer_read(&result, slot->easy);
 		result.body = slot->body;
@@ -284,11 +298,15 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 		fetch_answer_fail(
 			&result, failure, slot->request->url, "the answer is larger than permitted");
 	} else {
+		const char *detail = *slot->error_text ? slot->error_text : curl_easy_strerror(code);
 		CLEANUP(mem_freep)
-		char *reason =
-			mem_printf("%s%s", *slot->error_text ? slot->error_text : curl_easy_strerror(code),
-				fetch_answer_advice(result.step, code));
-		fetch_answer_fail(&result, failure, slot->request->url, reason);
+		char *reason = code == CURLE_OPERATION_TIMEDOUT
+				       ? fetch_answer_timeout(slot->easy, result.step)
+				       : curl_common_reason(slot->easy, code, detail);
+		CLEANUP(mem_freep)
+		char *sentence = mem_printf("%s%s", reason, fetch_answer_advice(result.step, code));
+
+		fetch_answer_fail(&result, failure, slot->request->url, sentence);
 	}
 	answer(release_slot(fetch, slot), &result);
 }
@@ -373,7 +391,7 @@ void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool
 			return;
 		}
 		if (deadline_mono_ms && time_mono_ms() >= deadline_mono_ms) {
-			answer_all(fetch, FETCH_TIMEOUT, "the time limit has passed");
+			answer_all(fetch, FETCH_TIMEOUT, "no complete answer within the time limit");
 			return;
 		}
 		step(fetch);

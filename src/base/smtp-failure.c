@@ -41,8 +41,7 @@ static int fail_connection(
 {
 	if (failure->connected)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EHOSTUNREACH,
-			"mail server %s closed the connection unexpectedly: %s; look into its log",
-			server->url, failure->reason);
+			"mail server %s closed the connection unexpectedly; look into its log", server->url);
 	return error_fail(err, ERROR_NOTIFY_FAILED, -EHOSTUNREACH,
 		"mail server %s cannot be reached: %s; check [Notify] SMTPURL, and that the server runs",
 		server->url, failure->reason);
@@ -105,9 +104,8 @@ static int fail_encryption(
 			is_plain ? "; look into its log"
 				 : "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] "
 				   "SMTPURL");
-	return error_fail(err, ERROR_NOTIFY_FAILED, -EKEYREJECTED,
-		"mail server %s has a certificate that is not trusted: %s; %s", server->url, failure->reason,
-		distrust_remedy(failure->distrust));
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EKEYREJECTED, "mail server %s: %s; %s", server->url,
+		failure->reason, distrust_remedy(failure->distrust));
 }
 
 static int fail_login(const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)

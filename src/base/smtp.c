@@ -199,12 +199,15 @@ static int run(struct session *session, struct error *err)
 		return 0;
 	curl_easy_getinfo(session->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
 	curl_easy_getinfo(session->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
+	CLEANUP(mem_freep)
+	char *reason = curl_common_reason(
+		session->easy, code, *session->error_text ? session->error_text : curl_easy_strerror(code));
 	const struct smtp_failure failure = { .code = code,
 		.named = named_us > 0,
 		.connected = connected_us > 0,
 		.distrust = curl_common_distrust(session->easy, code),
 		.dialog = &session->dialog,
-		.reason = *session->error_text ? session->error_text : curl_easy_strerror(code) };
+		.reason = reason };
 	return smtp_failure_describe(&failure, session->server, err);
 }
 

@@ -46,14 +46,8 @@ static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 	return NULL;
 }
 
+/* NULL: the client's sentence says it. */
 static const char *const summaries[] = {
-	[HEMERA_PROBE_NO_ADDRESS] = "the host's name has no address",
-	[HEMERA_PROBE_NO_CONNECTION] = "no connection",
-	[HEMERA_PROBE_NO_TLS] = "no TLS connection",
-	[HEMERA_PROBE_NO_TRUST] = "the certificate is not trusted",
-	[HEMERA_PROBE_WRONG_TIME] = "the certificate is not valid now",
-	[HEMERA_PROBE_WRONG_NAME] = "the certificate is for another host",
-	[HEMERA_PROBE_NO_ANSWER] = "connected, but no answer",
 	[HEMERA_PROBE_KEY_REFUSED] = "the key is refused",
 	[HEMERA_PROBE_NOT_HEMERA] = "something answers, but not Hemera",
 	[HEMERA_PROBE_LIMITED] = "the rate limit is spent for the moment",
@@ -71,7 +65,8 @@ static void hemera_add(struct json *checks, const char *name, enum check_status 
 			checks, name, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe->took_ms);
 	else
 		check_add(checks, name, probe->end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
-			"%s: %s: %s", origin, summaries[probe->end], err->message);
+			"%s: %s%s%s", origin, summaries[probe->end] ?: "", summaries[probe->end] ? ": " : "",
+			err->message);
 }
 
 static void clock_add(struct json *checks, const struct hemera_probe *probe)

@@ -91,7 +91,7 @@ class Failing(DnsTest):
 
     def test_a_name_that_cannot_be_resolved_fails_the_sync_soon_and_nothing_else(self) -> None:
         self.assert_well()
-        unknown, slow = f"Could not resolve host: {HOST}", r"Resolving timed out after \d+ milliseconds"
+        unknown, slow = "the host name cannot be resolved", r"no answer of the name service after \d+\.\d s"
         for name, known, reason in (("no such name", NXDOMAIN, unknown), ("no address", [], unknown),
                                     ("the name server fails", SERVFAIL, unknown), ("no answer", SILENT, slow)):
             with self.subTest(name):
@@ -104,7 +104,7 @@ class Failing(DnsTest):
     def test_no_name_server_at_all(self) -> None:
         self.assert_well()
         self.dns.close()
-        self.assert_fails(f"Could not resolve host: {HOST}", CONNECT_S + SLACK_S)
+        self.assert_fails("the host name cannot be resolved", CONNECT_S + SLACK_S)
         self.assert_homepage_stays()
         self.dns = DnsStub("127.0.0.1", 53)
         self.dns.names[HOST] = ["127.0.0.1"]
@@ -114,7 +114,7 @@ class Failing(DnsTest):
         self.dns.delay_s = CONNECT_S / 4
         self.assert_well()
         self.dns.delay_s = CONNECT_S * 10
-        self.assert_fails(r"Resolving timed out after \d+ milliseconds", CONNECT_S + SLACK_S)
+        self.assert_fails(r"no answer of the name service after \d+\.\d s", CONNECT_S + SLACK_S)
         self.dns.delay_s = 0
         self.assert_well()
 
@@ -123,7 +123,7 @@ class Failing(DnsTest):
         check = self.check("hemera")
         self.assertEqual(check["status"], "failed")
         self.assertEqual(check["message"],
-                         f"https://{HOST}:{PORT}: the host's name has no address: Could not resolve host: {HOST}")
+                         f"https://{HOST}:{PORT}: the host name cannot be resolved")
         self.assertIn("resolvectl query", check["remedy"])
 
 
@@ -177,7 +177,7 @@ class Changing(DnsTest):
     def test_hemera_moves_to_another_machine(self) -> None:
         self.assert_well()
         self.front.close()
-        self.assert_fails(".*Connection refused|.*Couldn't connect to server", 3 + SLACK_S)
+        self.assert_fails("Connection refused", 3 + SLACK_S)
         self.serve_at("127.0.0.2")
         self.dns.names[HOST] = ["127.0.0.2"]
         self.assert_well()
@@ -196,7 +196,7 @@ class Changing(DnsTest):
                     self.dns.names[HOST] = addresses
                     self.assert_well()
             self.dns.names[HOST] = ["127.0.0.9"]
-            self.assert_fails(r"Failed to connect .*|Connection timed? ?out.*", CONNECT_S + SLACK_S)
+            self.assert_fails(r"no connection after \d+\.\d s", CONNECT_S + SLACK_S)
             for connection in crowd:
                 connection.close()
 
@@ -236,7 +236,7 @@ class Others(DnsTest):
     def test_no_sync_waits_for_them_and_the_journal_says_which_it_was(self) -> None:
         assert self.stack.worker
         self.assert_well()
-        self.stack.worker.wait_for_line("item for Rollbar lost: .*https://rollbar.test/: Could not resolve host")
+        self.stack.worker.wait_for_line("item for Rollbar lost: .*https://rollbar.test/: the host name cannot be resolved")
         self.dns.names["rollbar.test"] = SILENT
         for _ in range(3):
             code, seconds, _ = self.sync()
@@ -246,8 +246,8 @@ class Others(DnsTest):
     def test_a_mail_server_without_an_address(self) -> None:
         done = self.stack.cli("test-mail")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("mail server smtp://mail.test cannot be reached: Could not resolve host: mail.test; check "
-                      "[Notify] SMTPURL", done.stderr)
+        self.assertIn("mail server smtp://mail.test cannot be reached: the host name cannot be resolved; "
+                      "check [Notify] SMTPURL", done.stderr)
 
     def test_a_mail_server_whose_name_gets_no_answer(self) -> None:
         self.dns.names["mail.test"] = SILENT

@@ -244,25 +244,26 @@ class Hemera(DoctorTest):
 
     def test_nobody_listens(self) -> None:
         self.configure("http://127.0.0.1:9")
-        found = self.assert_check("hemera", "failed", r"127\.0\.0\.1:9: no connection: ",
+        found = self.assert_check("hemera", "failed", r"127\.0\.0\.1:9: Connection refused$",
                                   "curl -sS --head http://127.0.0.1:9\n")
         self.assertEqual(found.exit, 1)
 
     def test_an_unknown_name(self) -> None:
         self.configure("https://no-such-host.invalid")
-        self.assert_check("hemera", "failed", r"no-such-host\.invalid: (the host's name has no address|no answer)", "resolvectl ")
+        self.assert_check("hemera", "failed", r"no-such-host\.invalid: (the host name cannot be resolved|no answer)",
+                          "resolvectl ")
 
     def test_a_certificate_of_nobody(self) -> None:
         ca = Authority(self.stack.directory)
         port = self.serve(ca.context())
         self.configure(f"https://localhost:{port}")
-        self.assert_check("hemera", "failed", "the certificate is not trusted: .*certificate", "update-ca-certificates")
+        self.assert_check("hemera", "failed", "the certificate is signed by an unknown CA", "update-ca-certificates")
         self.configure(f"https://localhost:{port}", SSL_CERT_FILE=str(ca.file))
         self.assert_check("hemera", "ok", "accepts the key")
 
     def test_no_tls_at_all(self) -> None:
         self.configure(f"https://127.0.0.1:{self.serve()}")
-        self.assert_check("hemera", "failed", "no TLS connection: ", "curl -sS --head")
+        self.assert_check("hemera", "failed", "the TLS handshake failed", "curl -sS --head")
 
     def test_another_server(self) -> None:
         for members in ({"body": b"<html>", "type": "text/html"}, {"status": 302}, {"status": 404},
@@ -292,7 +293,7 @@ class Hemera(DoctorTest):
 
     def test_the_fallback_is_asked_too_but_only_a_help_in_need(self) -> None:
         self.configure(more="[Hemera]\nFallbackURL=http://127.0.0.1:9")
-        found = self.assert_check("hemera-fallback", "warning", "no connection", "curl")
+        found = self.assert_check("hemera-fallback", "warning", "127.0.0.1:9: Connection refused", "curl")
         self.assertEqual((found.exit, found.the("hemera")["status"]), (0, "ok"))
 
     def test_during_a_sync_hemera_is_left_alone(self) -> None:
@@ -307,7 +308,7 @@ class Hemera(DoctorTest):
         self.mail.fail("GREETING", HANG)
         self.configure()
         began = time.monotonic()
-        found = self.assert_check("hemera", "failed", "connected, but no answer", "curl")
+        found = self.assert_check("hemera", "failed", "no complete answer within the time limit", "curl")
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual((found.the("mail")["status"], found.exit), ("failed", 1))
 
@@ -416,7 +417,7 @@ class Mail(DoctorTest):
         server = SmtpStub(tls=Authority(self.stack.directory).context())
         self.addCleanup(server.stop)
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://0.0.0.0:{server.port}")
-        self.assert_check("mail", "failed", "certificate that is not trusted", "update-ca-certificates")
+        self.assert_check("mail", "failed", "the certificate is self-signed|the certificate is signed by an unknown CA", "update-ca-certificates")
 
     def test_a_password_that_is_missing_is_told_though_the_server_takes_mails_without(self) -> None:
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither")

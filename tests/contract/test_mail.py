@@ -449,7 +449,7 @@ class ThisMachine(MailTest):
 
     def configuration(self) -> str:
         self.server.close()
-        self.server = SmtpStub(tls=self.ca.context(name="DNS:debian", days=-1))
+        self.server = SmtpStub(tls=self.ca.context(name="DNS:debian", valid=(-2, -1)))
         self.addCleanup(self.server.close)
         return f"[Notify]\nMailTo={RECIPIENTS[0]}\nSMTPURL=smtp://localhost:{self.server.port}\nFailureThreshold=1\n"
 

@@ -5,8 +5,8 @@
     ca = Authority.of_test(cls)                     one for a class of tests
     context = ca.context()                          for a server at localhost, 127.0.0.1 and 0.0.0.0
     ca.context(name="DNS:other.example.org")        of another name
-    ca.context(days=-1)                             expired yesterday
-    ca.context(environment=clock.environment)       made under another clock
+    ca.context(valid=(-2, -1))                      expired yesterday
+    ca.context(valid=(10, 11))                      not valid before ten days from now
     ca.context(key=WEAK_KEY)                        of a key that is too short
     ca.context(shows_ca=True)                       with the CA's certificate behind it
     ca.self_signed()                                of no CA
@@ -14,15 +14,29 @@
 0.0.0.0 leads to this machine as 127.0.0.1 does, but is not one of the addresses that aither knows as this
 machine: a server there is treated as one across the network.
 """
-import os
 import ssl
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
-from typing import Mapping
 
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:0.0.0.0"
+CA_CONFIG = """\
+[ca]
+default_ca = this
+[this]
+certificate = ca.pem
+private_key = ca.key
+database = ca.index
+new_certs_dir = .
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+"""
 KEY, WEAK_KEY = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), ("rsa:1024",)
 
 
@@ -33,6 +47,8 @@ class Authority:
         self.directory = directory
         self.file = directory / "ca.pem"
         self._made = 0
+        (directory / "ca.conf").write_text(CA_CONFIG)
+        (directory / "ca.index").touch()
         self._openssl("req", "-x509", *self._new_key("ca"), "-subj", "/CN=test CA", "-days", "30", "-out", "ca.pem")
 
     @classmethod
@@ -42,15 +58,16 @@ class Authority:
         test.addClassCleanup(directory.cleanup)
         return cls(Path(directory.name))
 
-    def context(self, name: str = NAMES, days: int = 1, key: tuple[str, ...] = KEY, shows_ca: bool = False,
-                environment: Mapping[str, str] | None = None) -> ssl.SSLContext:
-        """What a server needs to show a new certificate."""
+    def context(self, name: str = NAMES, valid: tuple[float, float] = (0, 1), key: tuple[str, ...] = KEY,
+                shows_ca: bool = False) -> ssl.SSLContext:
+        """What a server needs to show a new certificate; `valid`: from when and until when, in days from now. By
+        openssl-ca(1), for "x509 -days" takes no negative number in OpenSSL 3.5."""
         stem = self._next_stem()
+        start, end = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400)) for days in valid)
         (self.directory / f"{stem}.ext").write_text(f"subjectAltName={name}\n")
         self._openssl("req", *self._new_key(stem, key), "-subj", f"/CN={stem}", "-out", f"{stem}.csr")
-        self._openssl("x509", "-req", "-in", f"{stem}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                      "-days", str(days), "-extfile", f"{stem}.ext", "-out", f"{stem}.pem",
-                      environment=environment)
+        self._openssl("ca", "-batch", "-notext", "-config", "ca.conf", "-in", f"{stem}.csr", "-startdate", start,
+                      "-enddate", end, "-extfile", f"{stem}.ext", "-out", f"{stem}.pem")
         if shows_ca:
             with open(self.directory / f"{stem}.pem", "a", encoding="ascii") as chain:
                 chain.write(self.file.read_text())
@@ -76,8 +93,7 @@ class Authority:
     def _new_key(stem: str, key: tuple[str, ...] = KEY) -> tuple[str, ...]:
         return ("-newkey", *key, "-noenc", "-keyout", f"{stem}.key")
 
-    def _openssl(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        done = subprocess.run(["openssl", *arguments], cwd=self.directory, env={**os.environ, **(environment or {})},
-                              capture_output=True, text=True)
+    def _openssl(self, *arguments: str) -> None:
+        done = subprocess.run(["openssl", *arguments], cwd=self.directory, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"openssl {arguments[0]}: {done.stderr}")

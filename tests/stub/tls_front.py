@@ -3,7 +3,7 @@
 
     front = TlsFront(hemera.port, ca.context())     what comes in TLS goes to hemera's port, and back
     front.url                                       https://localhost:PORT
-    front.context = ca.context(days=-1)             from the next connection on
+    front.context = ca.context(valid=(-2, -1))     from the next connection on
     front.context = PLAIN                           HTTP without TLS, HANG: never answers, CUT: half a handshake
     front.requests                                  what clients have said inside TLS (or without), piece by piece
     front.close()
