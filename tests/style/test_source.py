@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules for the source tree that a script can hold: layers, homes of libraries, sizes, banned functions."""
+"""The rules for the source tree that a script can hold: layers, homes of libraries, banned functions."""
 import os
 import re
 import shutil
@@ -39,8 +39,6 @@ HOMES = {
 }
 
 BANNED = r"\b(sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|gets|system|popen|alloca|goto)\b\s*[(\w]"
-FILE_LINES_MAX = 400
-FUNCTION_LINES_MAX = 60
 
 
 def sources() -> list[Path]:
@@ -80,24 +78,6 @@ class Source(unittest.TestCase):
             if file.suffix == ".h":
                 guard = "AITHER_" + re.sub(r"[^A-Z0-9]", "_", str(file.relative_to(SOURCE)).upper())
                 self.assertIn(f"#ifndef {guard}\n#define {guard}\n", text)
-
-    def test_files_are_short(self) -> None:
-        long = {str(f.relative_to(TOP)): n for f in sources()
-                if (n := len(f.read_text().splitlines())) > FILE_LINES_MAX}
-        self.assertEqual(long, {})
-
-    def test_functions_are_short(self) -> None:
-        long = []
-        for file in SOURCE.rglob("*.c"):
-            start = None
-            for number, line in enumerate(without_comments(file.read_text()).splitlines(), 1):
-                if line == "{":
-                    start = number
-                elif line == "}" and start:
-                    if number - start - 1 > FUNCTION_LINES_MAX:
-                        long.append(f"{file.relative_to(TOP)}:{start}: {number - start - 1} lines")
-                    start = None
-        self.assertEqual(long, [])
 
     def test_no_banned_function_is_used(self) -> None:
         wrong = []
