@@ -7,7 +7,6 @@
  * evaluator*.c.
  */
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,12 +16,14 @@
 
 struct buf;
 struct error;
+struct template_stop;
 struct texts;
 
 struct evaluator {
 	const struct program *program;
 	const struct texts *texts;
-	const atomic_bool *cancelled; /* NULL: never */
+	const struct template_stop *stop; /* NULL: never */
+	unsigned clock_steps;
 	struct buf *out;
 	struct work work;
 	struct value root;

@@ -10,11 +10,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "render/evaluator-state.h"
 #include "render/template.h"
 
 #define EVALUATOR_SENTENCE_MAX 512
-#define EVALUATOR_STACK_FIRST 16 /* values; few expressions have more arguments at a time */
+#define EVALUATOR_CLOCK_STEPS 1024 /* instructions between two looks at the clock: some 50 us */
+#define EVALUATOR_STACK_FIRST 16   /* values; few expressions have more arguments at a time */
 
 __attribute__((format(printf, 3, 4))) static int evaluator_fail(
 	const struct evaluator *evaluator, size_t offset, const char *format, ...)
@@ -343,6 +345,22 @@ static int evaluator_step(
 	return evaluator_fail(evaluator, instruction->offset, "%.*s", (int)text->length, text->data);
 }
 
+static int evaluator_check_stop(struct evaluator *evaluator)
+{
+	const struct template_stop *stop = evaluator->stop;
+
+	if (!stop)
+		return 0;
+	if (stop->cancelled && atomic_load(stop->cancelled))
+		return error_fail(
+			evaluator->err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
+	if (stop->deadline_mono_ms && evaluator->clock_steps++ % EVALUATOR_CLOCK_STEPS == 0 &&
+		time_mono_ms() > stop->deadline_mono_ms)
+		return error_fail(evaluator->err, ERROR_TEMPLATE, -ETIMEDOUT,
+			"rendering did not end within the time limit");
+	return 0;
+}
+
 int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, const struct scope *scope)
 {
 	size_t mark = arena_mark(evaluator->work.arena);
@@ -357,13 +375,11 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 		const struct instruction *instruction =
 			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at);
 
-		if (evaluator->cancelled && atomic_load(evaluator->cancelled))
-			r = error_fail(evaluator->err, ERROR_SHUTTING_DOWN, -ECANCELED,
-				"the worker is shutting down");
-		else if (!work_spend(&evaluator->work, 1))
-			r = evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
-		else
-			r = evaluator_step(evaluator, instruction, scope);
+		r = evaluator_check_stop(evaluator);
+		if (r == 0)
+			r = work_spend(&evaluator->work, 1)
+				    ? evaluator_step(evaluator, instruction, scope)
+				    : evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
 		if (r == 0 && buf_overflowed(evaluator->out))
 			r = evaluator_fail(evaluator, instruction->offset,
 				"the page becomes larger than %zu bytes", evaluator->out->size_max);
@@ -380,13 +396,13 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 }
 
 int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
-	const atomic_bool *cancelled, struct buf *out, struct error *err)
+	const struct template_stop *stop, struct buf *out, struct error *err)
 {
 	CLEANUP(arena_done) struct arena arena = ARENA_INIT(EVALUATOR_MEMORY_MAX);
 	struct evaluator evaluator = {
 		.program = program,
 		.texts = texts,
-		.cancelled = cancelled,
+		.stop = stop,
 		.out = out,
 		.work = { .steps_left = TEMPLATE_STEPS_MAX, .arena = &arena },
 		.root = value_from_json(data),

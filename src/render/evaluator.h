@@ -10,12 +10,11 @@
  * Every way to do endless work ends with an error: steps, memory, depth, size of the output.
  */
 
-#include <stdatomic.h>
-
 struct buf;
 struct error;
 struct json;
 struct program;
+struct template_stop;
 struct texts;
 
 #define EVALUATOR_MEMORY_MAX (64 << 20) /* values made while rendering; a course page needs some KB */
@@ -25,6 +24,6 @@ struct texts;
 
 /* Appends to *out; on an error it holds a part of the page, which the caller throws away. */
 int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
-	const atomic_bool *cancelled, struct buf *out, struct error *err);
+	const struct template_stop *stop, struct buf *out, struct error *err);
 
 #endif

@@ -87,7 +87,7 @@ int template_check_partials(const struct template *tmpl, struct error *err)
 }
 
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
-	const atomic_bool *cancelled, struct buf *out, struct error *err)
+	const struct template_stop *stop, struct buf *out, struct error *err)
 {
 	size_t length = out->length, left = out->size_max - length;
 	size_t expected =
@@ -95,7 +95,7 @@ int template_render(const struct template *tmpl, const struct json *data, const 
 	int r;
 
 	buf_reserve(out, expected < left ? expected : left);
-	r = evaluator_run(tmpl->program, data, texts, cancelled, out, err);
+	r = evaluator_run(tmpl->program, data, texts, stop, out, err);
 	if (r < 0)
 		buf_truncate(out, length);
 	return r;

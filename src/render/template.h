@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 struct error;
@@ -35,6 +36,12 @@ struct texts;
 struct template_partial {
 	const char *name, *text; /* borrowed during template_compile */
 	size_t length;
+};
+
+/* Steps bound the work of a render, but not its time: a slow template takes seconds on a busy machine. */
+struct template_stop {
+	const atomic_bool *cancelled; /* NULL: it cannot be cancelled */
+	uint64_t deadline_mono_ms;    /* 0: none */
 };
 
 struct template_partials {
@@ -56,10 +63,10 @@ int template_check_partials(const struct template *tmpl, struct error *err);
 const char *template_hash(const struct template *tmpl);
 
 /* Appends the page to *out, whose size_max is the limit of the output. On an error (code ERROR_TEMPLATE)
- * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. A slow
- * template takes seconds on a busy machine: when *cancelled becomes true (NULL: never) the render ends at
- * once with -ECANCELED and ERROR_SHUTTING_DOWN. */
+ * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. When
+ * `stop` says so (NULL: never), the render ends with -ECANCELED and ERROR_SHUTTING_DOWN, or with -ETIMEDOUT.
+ */
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
-	const atomic_bool *cancelled, struct buf *out, struct error *err);
+	const struct template_stop *stop, struct buf *out, struct error *err);
 
 #endif

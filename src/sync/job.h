@@ -82,7 +82,6 @@ void job_add_problem(void *arg, const char *entity, const struct error *problem)
 void job_add_course_problem(
 	struct sync_job *job, const struct job_course *course, const struct error *problem);
 void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
-int job_check_cancelled(const struct sync_job *job, struct error *err); /* SHUTTING_DOWN when it is */
 
 /* The steps. Each returns 0, or the error that ends the sync. */
 int job_plan(struct sync_job *job, struct error *err);         /* plan.c */

@@ -39,6 +39,12 @@ static void pages_keep(struct sync_job *job, struct job_course *course, enum job
 		job->report->files_skipped++;
 }
 
+static void pages_defer(struct sync_job *job, struct job_course *course)
+{
+	course->deferred = true;
+	pages_keep(job, course, JOB_KEPT);
+}
+
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
@@ -63,13 +69,19 @@ static int pages_render(struct sync_job *job, struct job_course *course, const s
 	const struct page_course view = pages_view(course);
 	CLEANUP(json_freep)
 	struct json *data = page_course_data(&view, participants, texts, job->report->start_ms);
+	const struct template_stop stop = { job->options->cancelled,
+		job->deadline_mono_ms + JOB_RENDER_GRACE_MS };
 	struct error problem = { 0 };
 	int r;
 
 	buf_clear(&job->page);
-	r = template_render(tmpl, data, texts, job->options->cancelled, &job->page, &problem);
+	r = template_render(tmpl, data, texts, &stop, &job->page, &problem);
 	if (r == -ECANCELED)
 		return error_pass(err, &problem);
+	if (r == -ETIMEDOUT) {
+		pages_defer(job, course);
+		return 0;
+	}
 	if (r < 0) {
 		job_add_course_problem(job, course, &problem);
 		pages_keep(job, course, JOB_FAILED);
@@ -102,13 +114,10 @@ int job_make_page(
 	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err)
 {
 	uint64_t start_ms = time_mono_ms();
-	int r = job_check_cancelled(job, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (start_ms > job->deadline_mono_ms + JOB_RENDER_GRACE_MS) {
-		course->deferred = true;
-		pages_keep(job, course, JOB_KEPT);
+		pages_defer(job, course);
 		return 0;
 	}
 	if (job->templates_unknown && course->there) {

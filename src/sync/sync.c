@@ -53,7 +53,7 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-int job_check_cancelled(const struct sync_job *job, struct error *err)
+static int sync_check_cancelled(const struct sync_job *job, struct error *err)
 {
 	if (!job->options->cancelled || !atomic_load(job->options->cancelled))
 		return 0;
@@ -211,7 +211,7 @@ static int sync_gather(struct sync_job *job, struct error *err)
 		int r = steps[i](job, err);
 
 		if (r == 0)
-			r = job_check_cancelled(job, err);
+			r = sync_check_cancelled(job, err);
 		if (r < 0)
 			return r;
 	}

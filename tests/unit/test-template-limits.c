@@ -323,20 +323,24 @@ static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
 }
 
 /* Without it, a slow template would hold up the end of the worker for as long as its steps last. */
-static void a_cancelled_render_ends_at_once(void **state)
+static void a_cancelled_or_late_render_ends_at_once(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(buf_done) struct buf out = BUF_INIT(24);
 	struct error err = { 0 };
 	atomic_bool cancelled = false;
+	struct template_stop stop = { .cancelled = &cancelled };
 	const char text[] = "0123456789";
 
 	(void)state;
 	assert_int_equal(template_compile(&template, "p", text, strlen(text), NULL, &err), 0);
-	assert_int_equal(template_render(template, NULL, NULL, &cancelled, &out, &err), 0);
+	assert_int_equal(template_render(template, NULL, NULL, &stop, &out, &err), 0);
 	atomic_store(&cancelled, true);
-	assert_int_equal(template_render(template, NULL, NULL, &cancelled, &out, &err), -ECANCELED);
+	assert_int_equal(template_render(template, NULL, NULL, &stop, &out, &err), -ECANCELED);
 	assert_int_equal(err.code, ERROR_SHUTTING_DOWN);
+	stop = (struct template_stop){ .deadline_mono_ms = 1 };
+	assert_int_equal(template_render(template, NULL, NULL, &stop, &out, &err), -ETIMEDOUT);
+	assert_int_equal(err.code, ERROR_TEMPLATE);
 	assert_string_equal(buf_text(&out), "0123456789");
 }
 
@@ -378,7 +382,7 @@ int main(void)
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_page_has_a_largest_size),
 		cmocka_unit_test(a_page_that_does_not_fit_leaves_what_was_there),
-		cmocka_unit_test(a_cancelled_render_ends_at_once),
+		cmocka_unit_test(a_cancelled_or_late_render_ends_at_once),
 		cmocka_unit_test(lists_in_a_tag_have_a_longest),
 	};
 
