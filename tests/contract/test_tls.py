@@ -110,6 +110,8 @@ class Refused(TlsTest):
             Row("CA in the chain, but unknown", self.other_ca.context(shows_ca=True),
                 f"the certificate is signed by an unknown CA{CA}", cacert),
             Row("a short key", self.ca.context(key=WEAK_KEY), f"the certificate's key is too short{CA}", cacert),
+            Row("for clients", self.ca.context(name="DNS:localhost\nextendedKeyUsage=clientAuth"),
+                rf"the certificate is not trusted \(X\.509 error 26\){CA}", cacert),
             Row("TLS 1.1 at most", old(self.ca.context()), f"{handshake}{TLS}", "curl -sS --head"),
             Row("plain HTTP", PLAIN, f"{handshake}{TLS}", "curl -sS --head"),
             Row("hangs", HANG, rf"the TLS handshake failed: no answer after \d\.\d s{TLS}", ""),

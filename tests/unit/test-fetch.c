@@ -457,6 +457,17 @@ static void http_goes_past_every_proxy(void **state)
 	}
 }
 
+static void an_unknown_proxy_is_named_as_the_cause(void **state)
+{
+	(void)state;
+	setenv("https_proxy", "http://proxy.invalid:1", 1);
+	CLEANUP(outcome_done) struct outcome outcome = get_url("https://127.0.0.1:1/");
+	unsetenv("https_proxy");
+	assert_int_equal(outcome.result.failure, FETCH_UNREACHABLE);
+	assert_int_equal(outcome.result.step, FETCH_STEP_NAME);
+	assert_non_null(strstr(outcome.result.message, "the host name of the proxy cannot be resolved"));
+}
+
 #define PEER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -475,6 +486,7 @@ int main(void)
 		PEER_TEST(connections_are_kept_and_a_dead_one_is_replaced),
 		PEER_TEST(one_connection_serves_several_hosts),
 		PEER_TEST(http_goes_past_every_proxy),
+		cmocka_unit_test(an_unknown_proxy_is_named_as_the_cause),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
