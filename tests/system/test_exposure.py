@@ -142,7 +142,7 @@ class WebHalf(unittest.TestCase):
         self.assertEqual(answer(self.unit, f"create:{OUTPUT}/x", f"ReadWritePaths={OUTPUT}"), "EACCES")
 
     def test_it_cannot_execute_anything(self) -> None:
-        attempts = {"program": "execute:/bin/true", "helper": "execute:/usr/lib/systemd/systemd-ac-power",
+        attempts = {"program": "execute:/bin/true", "helper": "execute:/usr/lib/systemd/systemd-reply-password",
                     "loader": "execute_by_loader:/bin/true"}
         found = probe(self.unit, *(f"{name}={attempt}" for name, attempt in attempts.items()))
         self.assertEqual({name: found[name] for name in attempts},
@@ -180,7 +180,7 @@ class WorkerHalf(unittest.TestCase):
         self.assertEqual([path for path in found if not path.startswith(tuple(own))], [])
 
     def test_it_cannot_execute_anything(self) -> None:
-        found = probe(self.unit, "program=execute:/bin/true", "helper=execute:/usr/lib/systemd/systemd-ac-power",
+        found = probe(self.unit, "program=execute:/bin/true", "helper=execute:/usr/lib/systemd/systemd-reply-password",
                       "loader=execute_by_loader:/bin/true", "memory=execute_from_memory:/bin/true")
         self.assertEqual([found[name] for name in ("program", "helper", "loader", "memory")],
                          ["EACCES", "EACCES", "ECHILD", "EPERM"])
@@ -207,7 +207,7 @@ class EverySandbox(unittest.TestCase):
         "ProtectProc": ("enter:/proc/1", "ENOENT", "ProtectProc=default"),
         "ProcSubset": ("read:/proc/uptime", "ENOENT", "ProcSubset=all"),
         "PrivateIPC": (f"shared_memory:{SHARED_MEMORY}", "ENOENT", "PrivateIPC=no"),
-        "MemoryDenyWriteExecute": ("write_and_execute_memory", "EPERM", "MemoryDenyWriteExecute=no"),
+        "MemoryDenyWriteExecute": ("write_and_execute_memory", "EPERM EACCES", "MemoryDenyWriteExecute=no"),
         "RestrictNamespaces": ("new_namespace", "EPERM", "RestrictNamespaces=no"),
         "LockPersonality": ("change_personality", "EPERM", "LockPersonality=no"),
         "RestrictSUIDSGID": ("set_user_id_bit:/nothing", "EPERM", "RestrictSUIDSGID=no"),
@@ -226,18 +226,20 @@ class EverySandbox(unittest.TestCase):
         run("ipcrm", "--shmem-key", SHARED_MEMORY)
 
     def test_no_unit_has_more_than_it_needs(self) -> None:
-        wanted = {name: forbidden for name, (_, forbidden, _) in self.ROWS.items()} | {"NoNewPrivileges": "1"}
         attempts = [f"{name}={attempt}" for name, (attempt, _, _) in self.ROWS.items()]
         for unit in SANDBOXES:
             with self.subTest(unit):
                 found = probe(unit, *attempts, "NoNewPrivileges=status:NoNewPrivs")
-                self.assertGreater(found.pop("uid"), 0)
-                self.assertEqual(found, wanted)
+                self.assertGreater(found["uid"], 0)
+                self.assertEqual(found["NoNewPrivileges"], "1")
+                permitted = {name: found[name] for name, (_, forbidden, _) in self.ROWS.items()
+                             if found[name] not in forbidden.split()}
+                self.assertEqual(permitted, {})
 
     def test_each_directive_is_what_forbids_it(self) -> None:
         for name, (attempt, forbidden, lift) in self.ROWS.items():
             with self.subTest(name):
-                self.assertNotEqual(answer("aither-worker.service", attempt, lift), forbidden)
+                self.assertNotIn(answer("aither-worker.service", attempt, lift), forbidden.split())
 
     def test_only_who_needs_it_reaches_the_network(self) -> None:
         found = {unit: answer(unit, f"tcp:127.0.0.1:{hemera.port}") for unit in SANDBOXES}
