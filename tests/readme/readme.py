@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The command blocks of README.md, and a shell on the machine where they run."""
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.append(str(TOP / "tests/system"))
+
+from machine import enter  # noqa: E402
+
+README = TOP / "README.md"
+# Where the blocks of a section run; a section that is missing here fails the tests, so that no block is left out.
+BARE, BOOTED = ("Try it", "Building"), ("Install",)
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Block(NamedTuple):
+    section: str
+    text: str
+
+
+def blocks() -> list[Block]:
+    """In their order. Each block is sh: a terminal into which it is pasted."""
+    found, section = [], ""
+    for match in re.finditer(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", README.read_text(), re.M | re.S):
+        if match[1]:
+            section = match[1]
+        elif match[2] == "sh":
+            found.append(Block(section, match[3]))
+    assert {block.section for block in found} == {*BARE, *BOOTED}, found
+    return found
+
+
+def shell(user: str, text: str, **arguments: object) -> "subprocess.Popen[str]":
+    """Starts commands as if typed in the checkout by a user who has just logged in; they stop at the first that fails."""
+    home = "/root" if user == "root" else f"/home/{user}"
+    become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+    return subprocess.Popen(
+        [*enter(), "env", "-i", f"PATH={PATH}", f"HOME={home}", f"USER={user}", "TERM=dumb", *become,
+         "sh", "-ec", f"cd {home}/aither\n{text}"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, **arguments)  # type: ignore
+
+
+def run(user: str, text: str, answers: str, seconds: float, show: Callable[[str], bool] = lambda _: False) -> str:
+    """The output; AssertionError unless all commands succeed in time. `answers`: what the user types."""
+    with shell(user, text, stdin=subprocess.PIPE) as process:
+        try:
+            output, _ = process.communicate(answers, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    for line in filter(show, output.splitlines()):
+        print(line, flush=True)
+    if process.returncode != 0:
+        raise AssertionError(f"exit status {process.returncode} of\n{text}\n{output[-8000:]}")
+    return output
