@@ -130,6 +130,18 @@ static struct pending *release_slot(struct fetch *fetch, struct slot *slot)
 	return STEAL(slot->request);
 }
 
+/* libcurl 8.14 leaks the name that it could not resolve when the handle is used again, and frees it with the
+ * handle. */
+static void renew_handle(struct slot *slot)
+{
+	CURL *copy = curl_easy_duphandle(slot->easy);
+
+	if (!copy)
+		abort(); /* only without memory */
+	curl_easy_cleanup(slot->easy);
+	slot->easy = copy;
+}
+
 static struct pending *take_queued(struct fetch *fetch)
 {
 	struct pending *request = fetch->first;
@@ -308,7 +320,10 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 
 		fetch_answer_fail(&result, failure, slot->request->url, sentence);
 	}
-	answer(release_slot(fetch, slot), &result);
+	struct pending *request = release_slot(fetch, slot);
+	if (result.step == FETCH_STEP_NAME)
+		renew_handle(slot);
+	answer(request, &result);
 }
 
 static void collect(struct fetch *fetch)

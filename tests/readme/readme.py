@@ -55,5 +55,6 @@ def run(user: str, text: str, answers: str, seconds: float, show: Callable[[str]
     for line in filter(show, output.splitlines()):
         print(line, flush=True)
     if process.returncode != 0:
-        raise AssertionError(f"exit status {process.returncode} of\n{text}\n{output[-8000:]}")
+        reason = output[output.find("== what failed"):] if "== what failed" in output else output[-8000:]
+        raise AssertionError(f"exit status {process.returncode} of\n{text}\n{reason}")
     return output
