@@ -41,7 +41,7 @@ struct slot {
 	struct pending *request; /* owned; NULL at rest */
 	struct curl_slist *headers;
 	struct buf body;
-	bool tls_begun; /* the TCP connection stands, the handshake is under way or done */
+	bool tls_begun; /* the TCP connection is established, the handshake has begun */
 	char error_text[CURL_ERROR_SIZE];
 };
 
@@ -61,7 +61,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	return buf_append(&slot->body, bytes, size * count) < 0 ? CURL_WRITEFUNC_ERROR : size * count;
 }
 
-/* libcurl calls this when a TCP connection stands, before the TLS handshake. */
+/* libcurl calls this when a TCP connection is established, before the TLS handshake. */
 static CURLcode on_tls(CURL *easy, void *context, void *arg)
 {
 	struct slot *slot = arg;

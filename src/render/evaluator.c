@@ -15,7 +15,7 @@
 #include "render/template.h"
 
 #define EVALUATOR_SENTENCE_MAX 512
-#define EVALUATOR_CLOCK_STEPS 1024 /* instructions between two looks at the clock: some 50 us */
+#define EVALUATOR_CLOCK_STEPS 1024 /* instructions between two looks at the clock, which cost more */
 #define EVALUATOR_STACK_FIRST 16   /* values; few expressions have more arguments at a time */
 
 __attribute__((format(printf, 3, 4))) static int evaluator_fail(

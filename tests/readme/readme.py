@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The command blocks of README.md, and a shell on the machine where they run."""
+"""The command blocks of README.md, and a shell on the machine where they run. A command that asks for something is the
+last of its block, so that a block can be pasted as a whole."""
 import re
 import subprocess
 import sys

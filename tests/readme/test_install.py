@@ -80,16 +80,12 @@ class Install(Story):
 
     @essential
     def test_the_first_run(self) -> None:
-        operate(blocks[1], STEP_S)
+        for text in blocks[1:]:
+            operate(text, STEP_S)
         page = text_of(curl(f"{SITE}/").text)
         titles = titles_of_hemera()
         self.assertEqual(len(titles), COURSES)
         self.assertEqual([title for title in titles if title not in page], [])
-
-    def test_the_other_blocks(self) -> None:
-        for text in blocks[2:]:
-            with self.subTest(text.splitlines()[0]):
-                operate(text, STEP_S)
 
     def test_status_is_good_and_the_journal_explains(self) -> None:
         run("aither", "status")
