@@ -19,7 +19,7 @@ void fetch_answer_read(struct fetch_result *result, CURL *easy);
 enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code);
 enum fetch_step fetch_answer_step(CURL *easy, CURLcode code, bool tls_begun);
 
-/* What took too long, and how long it took. Owned. */
+/* The reason of a time-out: which step took too long, and how long. Owned. */
 char *fetch_answer_timeout(CURL *easy, enum fetch_step step);
 
 /* "; what to do about it" where the reason alone does not tell an operator, else "". */

@@ -4,6 +4,7 @@ last of its block, so that a block can be pasted as a whole."""
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -47,12 +48,14 @@ def shell(user: str, text: str, **arguments: object) -> "subprocess.Popen[str]":
 
 def run(user: str, text: str, answers: str, seconds: float, show: Callable[[str], bool] = lambda _: False) -> str:
     """The output; AssertionError unless all commands succeed in time. `answers`: what the user types."""
+    began = time.monotonic()
     with shell(user, text, stdin=subprocess.PIPE) as process:
         try:
             output, _ = process.communicate(answers, timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+    print(f"# {time.monotonic() - began:.0f} s: {text.splitlines()[0]}", flush=True)
     for line in filter(show, output.splitlines()):
         print(line, flush=True)
     if process.returncode != 0:
