@@ -68,11 +68,12 @@ class Lifecycle(Story):
         self.assert_sockets_listen()
         run("aither", "status")
 
-    def test_no_number_of_restarts_and_reloads_loses_a_socket(self) -> None:
+    def test_no_number_of_restarts_and_reloads_loses_a_socket_or_the_timer(self) -> None:
         for _ in range(8):  # systemd's limit is five starts in ten seconds
             run("systemctl", "restart", *SOCKETS)
             run("systemctl", "daemon-reload")
         self.assert_sockets_listen()
+        self.assertEqual(show("aither-sync.timer", "ActiveState"), "active")
         self.assertEqual(curl(STATUS).status, 200)
 
     def test_kill_9_loses_no_socket(self) -> None:
