@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """A sync that takes long: its time limit, what ends it early, and a second worker that wants the same directory."""
-import re
 import signal
 import time
 import unittest
@@ -35,13 +34,8 @@ class TimeLimit(SlowTemplate):
 
     def test_the_time_limit_bounds_it_and_the_rest_is_deferred(self) -> None:
         before = time.monotonic()
-        reply = self.stack.post("/api/sync")
-        took_s = time.monotonic() - before
-        self.assertEqual(reply.status, 200, reply.text)
-        report = reply.data
-        # Publishing is not to be cut short, and takes its time on a busy disk.
-        published = re.search(r"publish;dur=([\d.]+)", reply.headers["Server-Timing"])
-        self.assertLess(took_s - float(published[1]) / 1000, 5 + 5)
+        report = self.sync()
+        self.assertLess(time.monotonic() - before, 5 + 5)
         self.assertGreater(report["coursesDeferred"], 0, "the template is not slow enough")
         self.assertGreater(report["filesGenerated"], 0)
         self.assertEqual(report["filesGenerated"], len(self.stack.pages()))
