@@ -9,9 +9,11 @@ from stack import Daemon, StackTest, wait_until
 LIST = "/api/service/courses"
 COURSES = 800
 
-# Every level goes over the ten members of `course`: for every page a million rounds, a quarter of what ends a template.
-LEVELS = 6
-SLOW = ("{{#each @root.course}}" * LEVELS + "{{/each}}" * LEVELS + "{{course.title}}"
+# Every level goes over the ten members of `course`: for every page 300 000 rounds, less than a tenth of what ends a
+# template. That is 30 ms, so that the pages take three times as long as there is time; with the sanitizers on a busy
+# machine it is a second, in which the first ones must still be made.
+LEVELS = 5
+SLOW = (("{{#each @root.course}}" * LEVELS + "{{/each}}" * LEVELS) * 3 + "{{course.title}}"
         + "{{#each participants}}{{name}}{{/each}}")
 
 
