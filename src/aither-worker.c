@@ -42,6 +42,18 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	return result;
 }
 
+/* What systemd does for the unit. Tests have a file of their own. */
+static void read_environment_file(void)
+{
+	const char *path = getenv("AITHER_ENVIRONMENT_FILE") ?: CONFIG_ENVIRONMENT_FILE;
+	struct error err = { 0 };
+	int r = config_environment_load(path, &err);
+
+	if (r < 0 && r != -ENOENT)
+		log_write(LOG_WARNING, "what the unit has from its environment file is not checked: %s",
+			err.message);
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP(config_done) struct config config = { 0 };
@@ -57,6 +69,8 @@ int main(int argc, char **argv)
 	if (exit_code >= 0)
 		return exit_code;
 	log_open(options.program);
+	if (options.check_config)
+		read_environment_file();
 	config_load(&config, options.config_path, CONFIG_WORKER);
 	if (options.check_config)
 		return daemon_check_config(&config);

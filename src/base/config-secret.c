@@ -132,8 +132,23 @@ static bool load_credential(struct config_loader *loader, enum config_secret sec
 	return true;
 }
 
+/* In the environment of the worker's unit it looks as if it were set. */
+static void check_sync_token(const struct config_loader *loader)
+{
+	const char *variable = secrets[CONFIG_SECRET_SYNC_TOKEN].environment, *value = getenv(variable);
+
+	if (loader->program == CONFIG_WORKER && value && *value && config_environment_is_units())
+		config_problem(loader->config, false,
+			"environment %s: has no effect in " CONFIG_ENVIRONMENT_FILE
+			", which only aither-worker reads, for the token is aither-web's: run `aither "
+			"set-secret "
+			"sync-token` and remove the line",
+			variable);
+}
+
 void config_secrets_load(struct config_loader *loader)
 {
+	check_sync_token(loader);
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
 		if (secrets[i].program != loader->program || load_credential(loader, (enum config_secret)i))
 			continue;

@@ -136,6 +136,20 @@ static void set_smtp_url(
 		report_value(loader, key, where, host, &err);
 }
 
+/* The Node implementation has its default, "output", below the directory in which it runs: no mistake of the
+ * operator, and no reason to stop. */
+static void report_relative(
+	struct config_loader *loader, const struct config_key *key, const char *where, const char *text)
+{
+	char shown[SHOWN_SIZE];
+
+	show_value(key, text, shown);
+	config_problem(loader->config, false,
+		"%s%s: is not absolute and therefore ignored, pages are written to %s; remove it "
+		"from " CONFIG_ENVIRONMENT_FILE,
+		where, shown, loader->config->sync.output_directory);
+}
+
 static void load_environment(struct config_loader *loader)
 {
 	for (size_t i = 0; i < config_key_count; i++) {
@@ -145,7 +159,9 @@ static void load_environment(struct config_loader *loader)
 		if (!value)
 			continue;
 		CLEANUP(mem_freep) char *where = mem_printf("environment %s", name);
-		if (key->parse == config_parse_smtp)
+		if (key == config_key_find("Sync", "OutputDirectory") && *value != '/')
+			report_relative(loader, key, where, value);
+		else if (key->parse == config_parse_smtp)
 			set_smtp_url(loader, key, where, value);
 		else
 			config_set(loader, key, where, value);

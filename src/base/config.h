@@ -23,10 +23,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct error;
+
 #ifndef CONFIG_PATH_DEFAULT /* the build sets it from --sysconfdir */
 #define CONFIG_PATH_DEFAULT "/etc/aither/aither.conf"
 #endif
-#define CONFIG_PROBLEMS_MAX 50 /* a file full of nonsense is not worth more lines */
+#define CONFIG_ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service alone */
+#define CONFIG_PROBLEMS_MAX 50                        /* a file full of nonsense is not worth more lines */
 
 enum config_secret {
 	CONFIG_SECRET_HEMERA_API_KEY,
@@ -92,6 +95,11 @@ struct config { /* all strings owned, NULL when not set */
 void config_load(struct config *config, const char *path, enum config_program program);
 void config_done(struct config *config);
 
+/* Sets what the file sets, as systemd does for aither-worker.service, for --check-config, which is to see
+ * what the unit sees. Continued lines are not joined. Errors of file_read_path. */
+int config_environment_load(const char *path, struct error *err);
+bool config_environment_is_units(void); /* from that file, or a unit's own */
+
 /* Can the program do its work? False when a required value is missing or a value given is wrong. */
 bool config_is_usable(const struct config *config);
 
@@ -107,7 +115,6 @@ int config_secret_find(const char *name);
 
 /* Checks a secret's form (hemera-api-key: 32 to 256 visible characters...); -EINVAL with a sentence
  * that does not contain it. */
-struct error;
 int config_secret_check(enum config_secret secret, const char *value, struct error *err);
 
 /* The same for a file as systemd hands it over; or why it cannot be read (-ENOENT, -EACCES...). */

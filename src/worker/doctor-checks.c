@@ -15,7 +15,9 @@
 #include "sync/inspect.h"
 
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
-#define ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service */
+#define TOKEN_PROBLEM "environment AITHER_SYNC_TOKEN:"
+#define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
+#define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define NAMES_SIZE 256
 
 /* ---- configuration ---- */
@@ -47,6 +49,10 @@ static char *configuration_remedy(const char *problem)
 {
 	const char *last_in = strstr(problem, " in /"), *missing = missing_secret(problem);
 
+	if (strncmp(problem, TOKEN_PROBLEM, strlen(TOKEN_PROBLEM)) == 0)
+		return mem_strdup("aither set-secret sync-token\n" REMOVE_LINE("AITHER_SYNC_TOKEN"));
+	if (strncmp(problem, RELATIVE_PROBLEM, strlen(RELATIVE_PROBLEM)) == 0 && strstr(problem, "ignored"))
+		return mem_strdup(REMOVE_LINE("HTML_OUTPUT_DIR"));
 	if (missing)
 		return mem_printf("aither set-secret %s", missing);
 	if (*problem == '/' || last_in) {
@@ -58,7 +64,7 @@ static char *configuration_remedy(const char *problem)
 		return mem_printf("sensible-editor %s\n" CHECK_RESTART_WORKER, word);
 	}
 	if (strncmp(problem, "environment ", strlen("environment ")) == 0)
-		return mem_strdup("sensible-editor " ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
+		return mem_strdup("sensible-editor " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
 	if (strncmp(problem, "credential aither.", strlen("credential aither.")) == 0) {
 		const char *name = problem + strlen("credential aither.");
 
