@@ -8,6 +8,7 @@
 
 #include "base/curl-common.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "base/utf8.h"
 
 #define DATE_S_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
@@ -28,7 +29,9 @@ static const struct kind {
 	{ CURLE_SSL_CIPHER, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
-	{ CURLE_WRITE_ERROR, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
+	{ CURLE_WRITE_ERROR, FETCH_UNREADABLE,
+		FETCH_STEP_ANSWER }, /* also for bytes behind the end of gzip */
+	{ CURLE_BAD_CONTENT_ENCODING, FETCH_UNREADABLE, FETCH_STEP_ANSWER },
 	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* also an answer of HTTP/0.9 */
 	{ CURLE_URL_MALFORMAT, FETCH_REFUSED, FETCH_STEP_ANSWER },
 	{ CURLE_LOGIN_DENIED, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* a user name in the URL */
@@ -165,24 +168,35 @@ static void read_content_type(CURL *easy, char *ret_type, size_t size)
 	ret_type[length] = '\0';
 }
 
-/* 0: absent, or none of the forms of RFC 9110, which have four digits for the year. */
-static int64_t get_date(CURL *easy)
+/* 0: absent, or none of the forms of RFC 9110, which begin with the day of the week. */
+static int64_t get_date(CURL *easy, const char *name)
 {
-	const char *value = get_header(easy, "Date");
-	time_t date = value ? curl_getdate(value, NULL) : -1;
+	const char *value = get_header(easy, name);
+	time_t date = value && isalpha((unsigned char)value[0]) ? curl_getdate(value, NULL) : -1;
 
 	return date > 0 && date <= DATE_S_MAX ? date : 0;
+}
+
+/* Seconds, or a date by the clock of the server, which its answer tells. -1: absent. */
+static long get_retry_after(CURL *easy, int64_t date_s)
+{
+	int64_t until_s = get_date(easy, "Retry-After");
+	int64_t now_s = date_s ? date_s : time_now_ms() / 1000;
+
+	if (!until_s)
+		return (long)get_number(easy, "Retry-After");
+	return until_s > now_s ? (long)(until_s - now_s) : 0;
 }
 
 void fetch_answer_read(struct fetch_result *result, CURL *easy)
 {
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
 	read_content_type(easy, result->content_type, sizeof(result->content_type));
-	result->retry_after_s = (long)get_number(easy, "Retry-After");
 	result->rate_limit = (long)get_number(easy, "X-RateLimit-Limit");
 	result->rate_remaining = (long)get_number(easy, "X-RateLimit-Remaining");
 	result->rate_reset_s = get_number(easy, "X-RateLimit-Reset");
 	result->item_remaining = (long)get_number(easy, "X-Rate-Limit-Remaining");
 	result->item_wait_s = (long)get_number(easy, "X-Rate-Limit-Remaining-Seconds");
-	result->date_s = get_date(easy);
+	result->date_s = get_date(easy, "Date");
+	result->retry_after_s = get_retry_after(easy, result->date_s);
 }

@@ -299,7 +299,8 @@ static void answer(struct pending *request, struct fetch_result *result)
 static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 {
 	struct fetch_result result = empty_result();
-	enum fetch_failure failure = fetch_answer_failure(slot->easy, code);
+	enum fetch_failure failure =
+		buf_overflowed(&slot->body) ? FETCH_TOO_LARGE : fetch_answer_failure(slot->easy, code);
 
 	result.step = fetch_answer_step(slot->easy, code, slot->tls_begun);
 	if (failure == FETCH_OK) {
@@ -309,6 +310,8 @@ static void finish(struct fetch *fetch, struct slot *slot, CURLcode code)
 	} else if (failure == FETCH_TOO_LARGE) {
 		fetch_answer_fail(
 			&result, failure, slot->request->url, "the answer is larger than permitted");
+	} else if (failure == FETCH_UNREADABLE) {
+		fetch_answer_fail(&result, failure, slot->request->url, "the body cannot be decompressed");
 	} else {
 		const char *detail = *slot->error_text ? slot->error_text : curl_easy_strerror(code);
 		CLEANUP(mem_freep)

@@ -49,6 +49,7 @@ enum fetch_failure {
 	FETCH_LOST,        /* the connection broke before or inside the answer */
 	FETCH_TIMEOUT,     /* request_timeout_ms, a minute without a byte, or the deadline of fetch_run */
 	FETCH_TOO_LARGE,   /* the body exceeds body_max */
+	FETCH_UNREADABLE,  /* the body cannot be decompressed */
 	FETCH_CANCELLED,
 	FETCH_REFUSED, /* TLS verification, protocol or URL: trying again is useless */
 };
@@ -71,7 +72,7 @@ struct fetch_result {
 	char message[512];                /* for people, about the failure; "" on FETCH_OK */
 	long status;                      /* HTTP status, 0 without answer */
 	char content_type[128];           /* lower case, without parameters; "" when absent */
-	long retry_after_s;               /* delta-seconds of Retry-After, -1 when absent */
+	long retry_after_s;               /* Retry-After, also where it is a date; -1 when absent */
 	long rate_limit, rate_remaining;  /* X-RateLimit-Limit, -Remaining; -1 when absent */
 	int64_t rate_reset_s;             /* X-RateLimit-Reset, Unix seconds; -1 when absent */
 	long item_remaining, item_wait_s; /* X-Rate-Limit-Remaining, -Remaining-Seconds (Rollbar); or -1 */

@@ -30,7 +30,9 @@ struct scan {
 	enum scan_state state;
 	size_t node_count;
 	unsigned depth;
-	bool objects[JSON_SCAN_DEPTH_MAX]; /* the open containers: objects, or arrays? */
+	bool objects[JSON_SCAN_DEPTH_MAX];   /* the open containers: objects, or arrays? */
+	size_t indexes[JSON_SCAN_DEPTH_MAX]; /* and which values they are, in the order of the text */
+	struct json_faults *faults;          /* NULL: each is an error */
 	struct json_names names;
 	struct json_members *members; /* NULL: no object is looked for */
 	unsigned matched;             /* so many names of its path lead to where we are */
@@ -39,6 +41,24 @@ struct scan {
 static void scan_done(struct scan *scan)
 {
 	json_names_done(&scan->names);
+}
+
+void json_faults_done(struct json_faults *faults)
+{
+	free(faults->items);
+	*faults = (struct json_faults){ 0 };
+}
+
+static void scan_add_fault(struct scan *scan, size_t index, const char *start, const char *what)
+{
+	struct json_faults *faults = scan->faults;
+
+	if (faults->count == faults->capacity) {
+		faults->capacity = 2 * faults->capacity + 16;
+		faults->items = mem_resize(faults->items, faults->capacity, sizeof(*faults->items));
+	}
+	faults->items[faults->count++] =
+		(struct json_fault){ .index = index, .start = start, .end = scan->at, .what = what };
 }
 
 /* Line and column are computed here only: counting along would slow down every good text. */
@@ -95,17 +115,24 @@ static const char *scan_fault_text(enum json_text_fault fault)
 	return "half of a surrogate pair";
 }
 
-/* At the opening quote. */
-static int scan_string(struct scan *scan)
+/* At the opening quote. *ret_fault: the first thing in the string that is not valid, NULL if there is none.
+ */
+static int scan_string(struct scan *scan, const char **ret_fault)
 {
-	const char *start = scan->at++;
+	const char *start = scan->at++, *fault = NULL;
 	int32_t character;
 
 	scan->at += json_text_plain(scan->at, scan->end);
 	while (scan->at < scan->end && *scan->at != '"') {
 		character = json_text_next(&scan->at, scan->end);
-		if (character < 0)
-			return scan_fail(scan, -EBADMSG, scan_fault_text((enum json_text_fault)character));
+		if (character < 0) {
+			const char *what = scan_fault_text((enum json_text_fault)character);
+
+			if (!scan->faults)
+				return scan_fail(scan, -EBADMSG, what);
+			fault = fault ? fault : what;
+			scan->at += *scan->at == '\\' && scan->end - scan->at > 1 ? 2 : 1;
+		}
 		scan->at += json_text_plain(scan->at, scan->end);
 	}
 	if (scan->at == scan->end) {
@@ -113,6 +140,7 @@ static int scan_string(struct scan *scan)
 		return scan_fail(scan, -EBADMSG, "string without an end");
 	}
 	scan->at++;
+	*ret_fault = fault;
 	return 0;
 }
 
@@ -129,8 +157,8 @@ static bool scan_number_is_finite(const char *start, size_t length)
 	return isfinite(strtod(copy, NULL));
 }
 
-/* RFC 8259, section 6. At '-' or a digit. */
-static int scan_number(struct scan *scan)
+/* RFC 8259, section 6. At '-' or a digit. Returns what is wrong with it, NULL if nothing is. */
+static const char *scan_number(struct scan *scan)
 {
 	const char *start = scan->at;
 	bool good = true;
@@ -153,18 +181,17 @@ static int scan_number(struct scan *scan)
 		good = scan_skip_digits(scan);
 	}
 	if (!good)
-		return scan_fail(scan, -EBADMSG, "invalid number");
+		return "invalid number";
 
 	length = (size_t)(scan->at - start);
 	if (length <= JSON_SCAN_NUMBER_MAX &&
 		(scan->limits->infinite_numbers || scan_number_is_finite(start, length)))
-		return 0;
+		return NULL;
 	scan->at = start;
-	return scan_fail(scan, -EBADMSG,
-		length > JSON_SCAN_NUMBER_MAX ? "number with too many digits" : "number too large");
+	return length > JSON_SCAN_NUMBER_MAX ? "number with too many digits" : "number too large";
 }
 
-static int scan_word(struct scan *scan)
+static const char *scan_word(struct scan *scan)
 {
 	static const char *const words[] = { "true", "false", "null" };
 
@@ -173,11 +200,30 @@ static int scan_word(struct scan *scan)
 
 		if ((size_t)(scan->end - scan->at) >= length && memcmp(scan->at, words[i], length) == 0) {
 			scan->at += length;
-			return 0;
+			return NULL;
 		}
 	}
-	return scan_fail(
-		scan, -EBADMSG, scan->at == scan->end ? "the text ends too early" : "a value expected");
+	return scan->at == scan->end ? "the text ends too early" : "a value expected";
+}
+
+/* A number or a word, which end at the next of these characters: "-Infinity", "007" and "undefined" are each
+ * one value that is not valid. */
+static int scan_bare(struct scan *scan, size_t index)
+{
+	const char *start = scan->at, *fault;
+
+	fault = *start == '-' || (*start >= '0' && *start <= '9') ? scan_number(scan) : scan_word(scan);
+	if (!scan->faults)
+		return fault ? scan_fail(scan, -EBADMSG, fault) : 0;
+	while (scan->at < scan->end && !memchr(",:]}[{\" \t\n\r", *scan->at, 11)) {
+		fault = fault ? fault : "invalid value";
+		scan->at++;
+	}
+	if (fault && scan->at == start)
+		return scan_fail(scan, -EBADMSG, fault);
+	if (fault)
+		scan_add_fault(scan, index, start, fault);
+	return 0;
 }
 
 /* The name is one of the innermost open object. */
@@ -205,7 +251,8 @@ static int scan_open(struct scan *scan, bool object)
 		return scan_fail(scan, -E2BIG, "nested too deeply");
 	if (object && scan_path_ends(scan))
 		scan->members->at = scan->at + 1;
-	scan->objects[scan->depth++] = object;
+	scan->objects[scan->depth] = object;
+	scan->indexes[scan->depth++] = scan->node_count - 1;
 	if (object)
 		json_names_open(&scan->names);
 	scan->state = object ? SCAN_FIRST_NAME : SCAN_FIRST_ELEMENT;
@@ -227,37 +274,57 @@ static void scan_close(struct scan *scan)
 
 static int scan_value(struct scan *scan)
 {
-	int byte = scan_peek(scan);
+	size_t index = scan->node_count;
+	const char *start = scan->at, *fault;
+	int byte = scan_peek(scan), r;
 
 	if (scan->node_count++ >= scan->limits->node_max)
 		return scan_fail(scan, -E2BIG, "too many values");
 	if (byte == '{' || byte == '[')
 		return scan_open(scan, byte == '{');
 	scan->state = SCAN_AFTER_VALUE;
-	if (byte == '"')
-		return scan_string(scan);
-	if (byte == '-' || (byte >= '0' && byte <= '9'))
-		return scan_number(scan);
-	return scan_word(scan);
+	if (byte < 0)
+		return scan_fail(scan, -EBADMSG, "the text ends too early");
+	if (byte != '"')
+		return scan_bare(scan, index);
+	r = scan_string(scan, &fault);
+	if (r == 0 && fault)
+		scan_add_fault(scan, index, start, fault);
+	return r;
+}
+
+/* Two members with one name: which of them counts? */
+static int scan_repeated_name(struct scan *scan, const char *start)
+{
+	static const char what[] = "duplicate member name";
+
+	if (scan->faults) {
+		scan_add_fault(scan, scan->indexes[scan->depth - 1], NULL, what);
+		return 0;
+	}
+	scan->at = start;
+	return scan_fail(scan, -EBADMSG, what);
 }
 
 /* A member name and its colon. */
 static int scan_name(struct scan *scan)
 {
-	const char *start = scan->at;
+	const char *start = scan->at, *fault;
 	size_t length;
 	int r;
 
 	if (scan_peek(scan) != '"')
 		return scan_fail(scan, -EBADMSG, "a member name in quotes expected");
-	r = scan_string(scan);
+	r = scan_string(scan, &fault);
 	if (r < 0)
 		return r;
 	length = (size_t)(scan->at - start) - 2; /* without the quotes */
-	if (!json_names_add(&scan->names, start + 1, length)) {
-		scan->at = start;
-		return scan_fail(scan, -EBADMSG, "duplicate member name");
-	}
+	if (fault)
+		scan_add_fault(scan, JSON_FAULT_NAME, start, fault);
+	else if (!json_names_add(&scan->names, start + 1, length))
+		r = scan_repeated_name(scan, start);
+	if (r < 0)
+		return r;
 	if (scan->members)
 		scan_follow_path(scan, start + 1, length);
 	scan_skip_space(scan);
@@ -311,7 +378,7 @@ static int scan_step(struct scan *scan)
 }
 
 int json_scan(const char *text, size_t length, const struct json_limits *limits, struct json_members *members,
-	struct error *err)
+	struct json_faults *faults, struct error *err)
 {
 	CLEANUP(scan_done)
 	struct scan scan = { .text = text,
@@ -320,6 +387,7 @@ int json_scan(const char *text, size_t length, const struct json_limits *limits,
 		.limits = limits,
 		.err = err,
 		.state = SCAN_VALUE,
+		.faults = faults,
 		.members = members };
 	int r;
 

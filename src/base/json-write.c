@@ -62,6 +62,7 @@ void json_write(struct buf *out, const struct json *json)
 	switch (json_type(json)) {
 	case JSON_MISSING:
 	case JSON_NULL:
+	case JSON_BROKEN:
 		buf_append_text(out, "null");
 		return;
 	case JSON_BOOL:

@@ -16,8 +16,10 @@
 
 _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
 
-/* In the type of a root whose memory is in blocks: cJSON leaves these bits alone. */
+/* In the type of a root whose memory is in blocks, and of a value that is no JSON: cJSON leaves these bits
+ * alone. */
 #define JSON_IN_BLOCKS (1 << 16)
+#define JSON_IS_BROKEN (1 << 17)
 #define JSON_BLOCK_FACTOR \
 	6 /* a node of 64 bytes, its name and its text: Hemera's answers take six times their length */
 #define JSON_MEMBER_SIZE 4096               /* nodes of a member with twenty values */
@@ -59,12 +61,77 @@ static int json_build(struct json **ret_json, const char *text, size_t length, s
 	return 0;
 }
 
+/* The text without what cJSON must not see: null for values, "" for names. */
+static void json_cut_faults(
+	struct buf *out, const char *text, size_t length, const struct json_faults *faults)
+{
+	const char *at = text;
+
+	for (size_t i = 0; i < faults->count; i++) {
+		const struct json_fault *fault = &faults->items[i];
+
+		if (!fault->start)
+			continue;
+		buf_append(out, at, (size_t)(fault->start - at));
+		buf_append_text(out, fault->index == JSON_FAULT_NAME ? "\"\"" : "null");
+		at = fault->end;
+	}
+	buf_append(out, at, (size_t)(text + length - at));
+}
+
+static int json_compare_faults(const void *left, const void *right)
+{
+	const struct json_fault *a = left, *b = right;
+
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+struct json_marking {
+	const struct json_faults *faults; /* sorted by index */
+	size_t index, next;               /* of the value, and in `faults` */
+};
+
+/* Marks the values as broken. valuestring of null and of an object is free, and borrowed from a constant. */
+static void json_mark_faults(cJSON *node, struct json_marking *marking)
+{
+	for (; node; node = node->next) {
+		const struct json_faults *faults = marking->faults;
+		size_t index = marking->index++;
+
+		while (marking->next < faults->count && faults->items[marking->next].index == index) {
+			node->type |= JSON_IS_BROKEN;
+			node->valuestring = (char *)faults->items[marking->next++].what;
+		}
+		json_mark_faults(node->child, marking);
+	}
+}
+
+static int json_build_broken(struct json **ret_json, const char *text, size_t length,
+	const struct json_faults *faults, struct error *err)
+{
+	CLEANUP(buf_done) struct buf rest = BUF_INIT(length + faults->count * strlen("null"));
+	struct json_marking marking = { .faults = faults };
+	int r;
+
+	json_cut_faults(&rest, text, length, faults);
+	r = json_build(ret_json, buf_text(&rest), rest.length, err);
+	if (r < 0)
+		return r;
+	qsort(faults->items, faults->count, sizeof(*faults->items), json_compare_faults);
+	json_mark_faults((cJSON *)*ret_json, &marking);
+	return 0;
+}
+
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err)
 {
-	int r = json_scan(text, length, limits, NULL, err);
+	CLEANUP(json_faults_done) struct json_faults faults = { 0 };
+	int r = json_scan(text, length, limits, NULL, limits->keeps_broken ? &faults : NULL, err);
 
-	return r < 0 ? r : json_build(ret_json, text, length, err);
+	if (r < 0)
+		return r;
+	return faults.count > 0 ? json_build_broken(ret_json, text, length, &faults, err)
+				: json_build(ret_json, text, length, err);
 }
 
 int json_parse_large(struct json **ret_json, struct json_members *members, const char *text, size_t length,
@@ -74,7 +141,7 @@ int json_parse_large(struct json **ret_json, struct json_members *members, const
 	int r;
 
 	members->at = members->end = NULL;
-	r = json_scan(text, length, limits, members, err);
+	r = json_scan(text, length, limits, members, NULL, err);
 	if (r < 0 || !members->at)
 		return r < 0 ? r : json_build(ret_json, text, length, err);
 	buf_append(&rest, text, (size_t)(members->at - text));
@@ -154,6 +221,8 @@ enum json_type json_type(const struct json *json)
 {
 	if (!json)
 		return JSON_MISSING;
+	if (json_node(json)->type & JSON_IS_BROKEN)
+		return JSON_BROKEN;
 	switch (json_node(json)->type & 0xff) {
 	case cJSON_False:
 	case cJSON_True:
@@ -181,14 +250,20 @@ const char *json_type_name(enum json_type type)
 		[JSON_STRING] = "string",
 		[JSON_ARRAY] = "array",
 		[JSON_OBJECT] = "object",
+		[JSON_BROKEN] = "no JSON",
 	};
 
 	return (unsigned)type < ARRAY_SIZE(names) ? names[type] : "unknown";
 }
 
+const char *json_fault(const struct json *json)
+{
+	return json_type(json) == JSON_BROKEN ? json_node(json)->valuestring : NULL;
+}
+
 const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen)
 {
-	cJSON *member = json_type(object) == JSON_OBJECT ? json_node(object)->child : NULL;
+	cJSON *member = object && cJSON_IsObject(json_node(object)) ? json_node(object)->child : NULL;
 	size_t seen = 0;
 
 	for (; member; member = member->next) {

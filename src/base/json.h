@@ -32,6 +32,7 @@ enum json_type {
 	JSON_STRING,
 	JSON_ARRAY,
 	JSON_OBJECT,
+	JSON_BROKEN, /* no JSON, see keeps_broken */
 };
 
 struct json_limits {
@@ -42,6 +43,12 @@ struct json_limits {
 	/* 1e400 is read as infinity, as JavaScript does it: for data with which somebody tries a template.
 	 * JSON cannot write it again, so nothing that is stored, hashed or sent is read in this way. */
 	bool infinite_numbers;
+
+	/* For data of which each row stands for itself: a string that is no text (half of a surrogate pair,
+	 * "\u0000", bytes that are no UTF-8...), a number that cannot be read, a word that JSON does not
+	 * have, and an object that has a name twice are no error of the whole: each is read as JSON_BROKEN,
+	 * of which json_fault says why. The members of such an object can still be looked up. */
+	bool keeps_broken;
 };
 
 #define JSON_DEPTH_MAX 64 /* Hemera's deepest answer has 6 levels */
@@ -74,7 +81,9 @@ void json_freep(struct json **json);
 struct json *json_copy(const struct json *json); /* deep, owned; NULL of NULL */
 
 enum json_type json_type(const struct json *json);
-const char *json_type_name(enum json_type type);                          /* "array" */
+const char *json_type_name(enum json_type type); /* "array" */
+const char *json_fault(
+	const struct json *json); /* static; NULL unless JSON_BROKEN: "half of a surrogate pair" */
 const struct json *json_get(const struct json *object, const char *name); /* borrowed, NULL if absent */
 /* The same with a name that does not end with NUL; *ret_seen says how many members were looked at. */
 const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen);

@@ -81,7 +81,29 @@ static void print_running(const struct json *report)
 	print_line("a sync is running", text);
 }
 
-static void print_ended(const struct json *report, int64_t now_ms)
+/* When the courses that wait will be read. */
+static void print_deferred(const struct json *report, const struct doctor_units *units, int64_t now_ms)
+{
+	CLEANUP(mem_freep)
+	char *courses = words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
+	const struct unit *timer = verdict_next_timer(units);
+	CLEANUP(mem_freep) char *in = timer ? words_span((timer->next_ms - now_ms) / 1000) : NULL;
+	CLEANUP(mem_freep) char *text = NULL;
+
+	if (units->managed && strcmp(units->sync.active, "activating") == 0)
+		text = mem_printf(
+			"%s for Hemera's rate limit; %s goes on with them", courses, units->sync.name);
+	else if (units->managed && timer)
+		text = mem_printf("%s for Hemera's rate limit, until %s runs in %s; read them now: "
+				  "aither sync --until-complete",
+			courses, timer->name, in);
+	else
+		text = mem_printf(
+			"%s for Hemera's rate limit; read them now: aither sync --until-complete", courses);
+	print_line("deferred", text);
+}
+
+static void print_ended(const struct json *report, const struct doctor_units *units, int64_t now_ms)
 {
 	CLEANUP(mem_freep)
 	char *took = mem_printf("%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
@@ -96,17 +118,30 @@ static void print_ended(const struct json *report, int64_t now_ms)
 		return; /* it published nothing, and what it had read by then says little */
 	printf("%-22s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
 	print_line("pages", pages);
-	if (count_of(report, "coursesDeferred")) {
-		CLEANUP(mem_freep)
-		char *courses =
-			words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
-		CLEANUP(mem_freep) char *text = mem_printf("%s for the next sync", courses);
-
-		print_line("deferred", text);
-	}
+	if (count_of(report, "coursesDeferred"))
+		print_deferred(report, units, now_ms);
 }
 
-static void print_report(const struct json *report, int64_t now_ms)
+/* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
+static void print_kept(const struct json *kept)
+{
+	const char *reason = json_string(json_get(kept, "reason")) ?: "";
+	CLEANUP(mem_freep)
+	char *courses = words_count(count_of(kept, "courses"), "known course is", "known courses are");
+	CLEANUP(mem_freep) char *text = NULL;
+
+	if (!json_string(json_get(kept, "reason")))
+		return;
+	if (strcmp(reason, "incomplete") == 0)
+		text = mem_printf("lacks rows: %s not in it and kept on the homepage", courses);
+	else
+		text = mem_printf(
+			"%s: %s not in it and kept on the homepage; if that is right: aither sync --force",
+			strcmp(reason, "empty") == 0 ? "is empty" : "has become much shorter", courses);
+	print_line("Hemera's list", text);
+}
+
+static void print_report(const struct json *report, const struct doctor_units *units, int64_t now_ms)
 {
 	const char *status = json_string(json_get(report, "status")) ?: "";
 
@@ -114,7 +149,8 @@ static void print_report(const struct json *report, int64_t now_ms)
 	if (strcmp(status, "running") == 0)
 		print_running(report);
 	else
-		print_ended(report, now_ms);
+		print_ended(report, units, now_ms);
+	print_kept(json_get(report, "listKept"));
 	printf("%-22s %" PRId64 "\n", "failures in a row", count_of(report, "consecutiveFailures"));
 }
 
@@ -218,7 +254,7 @@ int command_status(const struct config *config, int argc, char **argv)
 	}
 	print_verdict(&verdict);
 	if (answer.data)
-		print_report(answer.data, now_ms);
+		print_report(answer.data, &units, now_ms);
 	print_system(&units, now_ms);
 	print_problems(answer.data);
 	return verdict.exit_code;

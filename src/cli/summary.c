@@ -51,12 +51,31 @@ static void print_counts(const struct json *report)
 	}
 }
 
-void summary_print(const struct json *report)
+static void print_removed(const struct json *report)
+{
+	int64_t removed = count_of(report, "filesDeleted");
+	const struct json *pages = json_get(report, "removed");
+
+	if (removed > 0)
+		puts("removed:");
+	JSON_FOREACH (page, pages) {
+		CLEANUP(mem_freep) char *path = words_harmless(json_string(page) ?: "?");
+
+		printf("  %s\n", path);
+		removed--;
+	}
+	if (removed > 0)
+		printf("  and %" PRId64 " more\n", removed);
+}
+
+void summary_print(const struct json *report, bool names_removed)
 {
 	if (json_bool(json_get(report, "dryRun"), false))
 		print_dry_run(report);
 	else
 		print_counts(report);
+	if (names_removed)
+		print_removed(report);
 	fflush(stdout);
 }
 

@@ -6,6 +6,7 @@
  * The report of a sync (sync/report.h, as JSON) in sentences.
  */
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct answer;
@@ -13,8 +14,9 @@ struct json;
 
 #define SUMMARY_ERRORS_MAX 10 /* what fits a screen; the rest is in the JSON */
 
-/* "12 pages written, 488 unchanged, 0 removed in 1.8 s"; a dry run: the pages that would change. */
-void summary_print(const struct json *report);
+/* "12 pages written, 488 unchanged, 0 removed in 1.8 s"; a dry run: the pages that would change.
+ * names_removed: also the pages that were removed. */
+void summary_print(const struct json *report, bool names_removed);
 
 /* On stderr, for a sync that did not succeed altogether: what failed, what to do, and last the line that
  * finds the journal's entries. */

@@ -68,7 +68,7 @@ static void print_answer(struct caller *caller, const struct answer *answer)
 		return;
 	}
 	progress_end(&caller->view, caller->switches & DRY_RUN ? "render" : "publish");
-	summary_print(answer->data);
+	summary_print(answer->data, caller->switches & FORCE);
 	if (strcmp(status_of(answer), "partial") == 0)
 		summary_complain(answer);
 }

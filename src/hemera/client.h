@@ -7,12 +7,13 @@
  *
  *	hemera_new(&client, &options, err);
  *	hemera_list(client, &list, on_problem, arg, err);
+ *	hemera_list_lost(client, &list, on_problem, arg, err);        while rows are missing
  *	hemera_details(client, &wanted, on_detail, arg, &retry_after_s, err);
  *
  * Polite and bounded: the key goes to the configured origin only and into no URL, log or message; no
  * redirects; requests only as the budget permits; retries with exponential backoff and jitter on
- * connection loss and 500, 502, 503, 504, never on 4xx; all ends at `deadline` or on cancel. The second
- * origin is used for the whole job when the first cannot be reached by the first request.
+ * connection loss and statuses that may pass (hemera/reply.h); all ends at `deadline` or on cancel. The
+ * second origin is used for the whole job when the first cannot be reached by the first request.
  *
  * Errors: HEMERA_UNREACHABLE, HEMERA_AUTH_FAILED (401), HEMERA_ERROR (other statuses), HEMERA_BAD_DATA
  * (not the JSON that the API promises), HEMERA_RATE_LIMITED (with retry_after_s), HEMERA_TIMEOUT,
@@ -36,13 +37,13 @@ struct json;
 #define HEMERA_LIST_BODY_MAX (8 << 20)   /* per page; 500 rows are about 120 KB */
 #define HEMERA_DETAIL_BODY_MAX (4 << 20) /* 30 participants with full texts are 160 KB */
 #define HEMERA_COURSES_MAX 100000        /* ends a server that never sends a short page */
+#define HEMERA_SLICES_MAX 30             /* requests of 100 in a minute: the details need most of them */
 
 struct hemera_options {                      /* all borrowed for the life of the client */
 	const char *base_url, *fallback_url; /* origins; fallback_url may be NULL */
 	const char *key;
 	unsigned connections_max, connect_timeout_s, request_timeout_s, retries_max;
 	struct budget *budget;
-	bool use_reserve;                     /* true for the homepage's refresh: may use all of the budget */
 	uint64_t deadline_mono_ms;            /* never 0 */
 	const atomic_bool *cancelled;         /* may be NULL */
 	struct hemera_figures *figures;       /* counts the requests; may be NULL */
@@ -62,13 +63,26 @@ struct hemera_list {
 	size_t count;
 	char **bad_ids; /* owned: ids of rows that are there but not valid, so their pages stay */
 	size_t bad_count;
-	size_t unidentified;   /* bad rows without a usable id: nothing may be deleted then */
-	unsigned pages;        /* more than one: Hemera's paging may have lost or repeated rows */
+	size_t unidentified; /* bad rows without a usable id: nothing may be deleted then */
+	size_t rows;         /* that Hemera has: the offset of its last page and the rows in it */
+	unsigned pages;
 	int64_t fetched_at_ms; /* wall clock */
 };
 
+/* The whole list, with all of the budget, the homepage's reserve included. */
 int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
 	struct error *err);
+
+/* Hemera sorts by start date alone, so courses that begin together are in another order on each page: where a
+ * page ends between them, one is lost and another one repeated, and the next time the same
+ * (reference/hemera-service-api.md, section 4). Known are fewer ids than there are rows then. */
+bool hemera_list_has_all(const struct hemera_list *list);
+
+/* Looks for the lost rows: reads the list again by level and with other offsets, until none is missing, all
+ * slices are read, or HEMERA_SLICES_MAX requests are. Fails only on 401 and on cancel; after any other error,
+ * which *ret_reason (its code ERROR_INTERNAL: none) then describes, rows may still be missing. */
+int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
+	struct error *ret_reason, struct error *err);
 void hemera_list_done(struct hemera_list *list);
 
 enum hemera_detail_state {
@@ -98,7 +112,7 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 
 struct hemera_template {
 	char *id, *course_id, *markup; /* owned; course_id NULL: serves all courses */
-	int64_t version;
+	char *version;                 /* owned; "3", "2026-11-29T10:00:00Z", "": none */
 };
 
 /* Templates that aither can use (no lesson's, no other seminar's): *ret_count 0 when Hemera has no such

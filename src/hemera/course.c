@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@
 #define PARTICIPANT_PATH_SIZE 160 /* a path of ours and "[9999]" */
 #define PARTICIPANT_SIZE 1536     /* bytes of one as JSON nodes, with short texts */
 
-static const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
+const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
 
 static const struct member course_members[] = {
 	{ "id", MEMBER_ID, .max = COURSE_ID_MAX },
@@ -60,6 +61,33 @@ void course_done(struct course *course)
 	*course = (struct course){ 0 };
 }
 
+void course_copy(struct course *ret_course, const struct course *course)
+{
+	*ret_course = *course;
+	ret_course->id = mem_strdup(course->id);
+	ret_course->title = mem_strdup(course->title);
+	ret_course->slug = mem_strdup(course->slug);
+}
+
+static void course_write_member(struct buf *out, const char *before, const char *text)
+{
+	buf_append_text(out, before);
+	json_write_string(out, text);
+}
+
+void course_write(struct buf *out, const struct course *course)
+{
+	course_write_member(out, "{\"id\":", course->id);
+	course_write_member(out, ",\"title\":", course->title);
+	course_write_member(out, ",\"slug\":", course->slug);
+	course_write_member(out, ",\"level\":", course->level);
+	course_write_member(out, ",\"startDate\":", course->start_date[0] ? course->start_date : NULL);
+	course_write_member(out, ",\"endDate\":", course->end_date[0] ? course->end_date : NULL);
+	buf_append_text(out, ",\"participantCount\":");
+	buf_append_integer(out, course->participant_count);
+	buf_append_char(out, '}');
+}
+
 static void course_copy_date(char ret_date[static TIME_TEXT_SIZE], const struct json *value)
 {
 	const char *text = json_string(value);
@@ -90,6 +118,11 @@ const char *course_id_of(const struct json *row)
 	const char *id = json_string(json_get(row, "id"));
 
 	return member_is_id(id, COURSE_ID_MAX) ? id : NULL;
+}
+
+int course_participant_check(const struct json *row, const char *path, struct error *err)
+{
+	return member_check(row, &participant_table, path, err);
 }
 
 static int booking_compare(const void *left, const void *right)
@@ -127,7 +160,7 @@ static int booking_collect(struct booking **ret_bookings, size_t count, const st
 		int r;
 
 		snprintf(row_path, sizeof(row_path), "%s[%zu]", path, position);
-		r = member_check(row, &participant_table, row_path, err);
+		r = course_participant_check(row, row_path, err);
 		if (r < 0)
 			return r;
 		bookings[position] = (struct booking){ row, position };

@@ -13,6 +13,7 @@
 
 #include "base/time.h"
 
+struct buf;
 struct error;
 struct json;
 
@@ -23,6 +24,8 @@ struct json;
 #define COURSE_TEXT_MAX 65536    /* bytes; 2000 UTF-16 units are at most 6000 bytes, with room to grow */
 #define COURSE_PARTICIPANTS_MAX 10000
 
+extern const char *const course_levels[]; /* NULL-terminated */
+
 struct course {
 	char *id, *title, *slug;                                   /* owned */
 	const char *level;                                         /* one of the three constants, static */
@@ -31,12 +34,19 @@ struct course {
 };
 
 void course_done(struct course *course);
+void course_copy(struct course *ret_course, const struct course *course); /* deep */
+
+/* Appends the row as JSON, as Hemera writes it, so that it is read by the same checks. */
+void course_write(struct buf *out, const struct course *course);
 
 /* Checks a list row and copies it; `path` ("data[17]") stands in messages. -EBADMSG. */
 int course_from_json(struct course *ret_course, const struct json *row, const char *path, struct error *err);
 
 /* The row's id if it has a usable one (1 to COURSE_ID_MAX letters, digits, '-', '_'), else NULL; borrowed. */
 const char *course_id_of(const struct json *row);
+
+/* Checks one participant; `path` ("data[17]") stands in messages. -EBADMSG. */
+int course_participant_check(const struct json *row, const char *path, struct error *err);
 
 /* Checks the participants of a detail and makes the normal form: array sorted by bookingId, of objects with
  * bookingId, participationId, name, status, preparationIntent, desiredResults, lineManagerProfile,

@@ -24,6 +24,9 @@ static int detail_read(
 	const struct json *course = inner ? inner : data;
 	const char *answered_id = json_string(json_get(course, "id"));
 
+	if (json_fault(course))
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s",
+			inner ? "data.course" : "data", json_fault(course));
 	if (!answered_id || strcmp(answered_id, id) != 0)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"%s: not the course that was asked for", inner ? "data.course.id" : "data.id");
@@ -81,6 +84,6 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 
 	if (r < 0)
 		return r;
-	*ret_retry_after_s = details.deferred ? exchange_retry_after_s(client) : 0;
+	*ret_retry_after_s = details.deferred ? exchange_retry_after_s(client, false) : 0;
 	return 0;
 }

@@ -23,10 +23,10 @@ static bool exchange_is_cancelled(const struct hemera *client)
 	return client->options.cancelled && atomic_load(client->options.cancelled);
 }
 
-unsigned exchange_retry_after_s(const struct hemera *client)
+unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve)
 {
 	uint64_t now = time_mono_ms();
-	uint64_t ready = budget_ready_at(client->options.budget, !client->options.use_reserve, now);
+	uint64_t ready = budget_ready_at(client->options.budget, !use_reserve, now);
 
 	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
 }
@@ -92,8 +92,7 @@ static void exchange_send(struct run *run, struct attempt *attempt)
 /* When something may be sent that may not be sent now, whatever is answered meanwhile. */
 static uint64_t exchange_next_ms(const struct run *run, uint64_t now)
 {
-	const struct hemera_options *options = &run->client->options;
-	uint64_t ready = budget_ready_at(options->budget, !options->use_reserve, now);
+	uint64_t ready = budget_ready_at(run->client->options.budget, !run->exchange->use_reserve, now);
 	uint64_t next = run_next_ms(run, now);
 
 	return next < ready ? ready : next;
@@ -109,7 +108,7 @@ static void exchange_send_all(struct run *run, uint64_t now)
 
 		if (!attempt)
 			return;
-		if (!budget_take(client->options.budget, !client->options.use_reserve, now)) {
+		if (!budget_take(client->options.budget, !run->exchange->use_reserve, now)) {
 			run_queue(attempt, now);
 			return;
 		}
@@ -141,7 +140,7 @@ static void exchange_wait(struct run *run)
 {
 	const struct hemera_options *options = &run->client->options;
 	uint64_t now = time_mono_ms(), wake = exchange_next_ms(run, now);
-	uint64_t ready = budget_ready_at(options->budget, !options->use_reserve, now);
+	uint64_t ready = budget_ready_at(options->budget, !run->exchange->use_reserve, now);
 
 	if (ready > now && (!run_has_due(run) || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		run_end_limited(run);
@@ -202,15 +201,15 @@ static int exchange_single_on_end(void *arg, size_t index, const struct exchange
 	return 0;
 }
 
-int exchange_get(struct hemera *client, const char *path, size_t body_max, exchange_data *on_data, void *arg,
-	struct error *err)
+int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err)
 {
-	struct exchange_single single = { on_data, arg, 0, err };
+	struct exchange_single single = { query->on_data, query->arg, 0, err };
 	struct exchange exchange = {
-		.path = path,
+		.path = query->path,
 		.count = 1,
 		.due = 1,
-		.body_max = body_max,
+		.use_reserve = query->use_reserve,
+		.body_max = query->body_max,
 		.done = exchange_single_on_end,
 		.arg = &single,
 	};

@@ -53,7 +53,8 @@ struct exchange {
 	const char *path;
 	const char *const *ids; /* each appended to the path; NULL: the path as it is, count 1 */
 	size_t count;
-	size_t due; /* for these first ones a new window is waited for */
+	size_t due;       /* for these first ones a new window is waited for */
+	bool use_reserve; /* may use the requests that are kept for the homepage (hemera/budget.h) */
 	size_t body_max;
 	exchange_done *done; /* called once for each index */
 	void *arg;
@@ -66,11 +67,18 @@ int exchange_run(struct hemera *client, const struct exchange *exchange, struct 
 /* Reads the data of a single request; the return value is handed on. */
 typedef int exchange_data(void *arg, const struct json *data, struct error *err);
 
+struct exchange_query {
+	const char *path; /* with the query string */
+	bool use_reserve;
+	size_t body_max;
+	exchange_data *on_data;
+	void *arg;
+};
+
 /* One GET: what on_data returns, -ENOENT on 404, else the error that ended it. */
-int exchange_get(struct hemera *client, const char *path, size_t body_max, exchange_data *on_data, void *arg,
-	struct error *err);
+int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err);
 
 /* Seconds until the budget is open again, 0: it is. */
-unsigned exchange_retry_after_s(const struct hemera *client);
+unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve);
 
 #endif

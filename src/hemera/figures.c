@@ -49,6 +49,7 @@ void hemera_figures_write(struct buf *out, const struct hemera_figures *figures)
 		[FETCH_LOST] = "lost",
 		[FETCH_TIMEOUT] = "timeout",
 		[FETCH_TOO_LARGE] = "too_large",
+		[FETCH_UNREADABLE] = "unreadable",
 		[FETCH_CANCELLED] = "cancelled",
 		[FETCH_REFUSED] = "refused",
 	};

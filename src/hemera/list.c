@@ -12,15 +12,23 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/exchange.h"
+#include "hemera/reply.h"
 
 #define ROW_PATH_SIZE 48 /* "data.courses[4294967295]" */
+
+/* What is asked for: every course, or those of a level, from an offset on. */
+struct slice {
+	const char *level; /* NULL: all */
+	size_t offset;
+};
 
 struct listing {
 	struct hemera_list list;
 	void *seen; /* tree of ids, borrowed from list */
 	size_t course_capacity, bad_capacity;
-	size_t offset;
+	struct slice slice;
 	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
+	bool again;                  /* rows were read before: those without an id are known */
 	hemera_problem *problem;
 	void *arg;
 };
@@ -64,8 +72,12 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 	struct hemera_list *list = &listing->list;
 	CLEANUP(mem_freep) char *entity = mem_printf("course %s", id ? id : path);
 
-	if (listing->offset > 0)
-		error_prefix(problem, "at offset %zu: ", listing->offset);
+	if (!id && listing->again)
+		return;
+	if (listing->slice.offset > 0 || listing->slice.level)
+		error_prefix(problem, "at offset %zu%s%s: ", listing->slice.offset,
+			listing->slice.level ? " of level " : "",
+			listing->slice.level ? listing->slice.level : "");
 	if (listing->problem)
 		listing->problem(listing->arg, entity, problem);
 	if (!id) {
@@ -95,14 +107,12 @@ static void listing_read_row(struct listing *listing, const struct json *row, co
 		listing_add(listing, &course);
 }
 
-/* `data` is an array, or {courses, total} where Hemera is set to its older shape. */
 static int listing_on_data(void *arg, const struct json *data, struct error *err)
 {
 	struct listing *listing = arg;
-	bool is_array = json_type(data) == JSON_ARRAY;
-	const struct json *rows = is_array ? data : json_get(data, "courses");
+	const struct json *rows = reply_rows(data, "courses");
 
-	if (json_type(rows) != JSON_ARRAY)
+	if (!rows)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"the course list: data is not an array of rows");
 	if (listing->list.pages++ == 0)
@@ -111,28 +121,32 @@ static int listing_on_data(void *arg, const struct json *data, struct error *err
 	JSON_FOREACH (row, rows) {
 		char path[ROW_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "%s[%zu]", is_array ? "data" : "data.courses",
+		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.courses",
 			listing->page_rows++);
 		listing_read_row(listing, row, path);
 	}
 	return 0;
 }
 
-static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
+static int listing_read_page(
+	struct hemera *client, struct listing *listing, bool use_reserve, struct error *err)
 {
+	const struct slice *slice = &listing->slice;
 	CLEANUP(mem_freep)
-	char *path =
-		mem_printf("/api/service/courses?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, listing->offset);
-	int r = exchange_get(client, path, HEMERA_LIST_BODY_MAX, listing_on_data, listing, err);
+	char *path = mem_printf("/api/service/courses?limit=%d&offset=%zu%s%s", HEMERA_PAGE_ROWS,
+		slice->offset, slice->level ? "&level=" : "", slice->level ? slice->level : "");
+	const struct exchange_query query = {
+		.path = path,
+		.use_reserve = use_reserve,
+		.body_max = HEMERA_LIST_BODY_MAX,
+		.on_data = listing_on_data,
+		.arg = listing,
+	};
+	int r = exchange_get(client, &query, err);
 
-	if (r < 0)
-		return r;
-	listing->offset += listing->page_rows;
-	if (listing->page_rows >= HEMERA_PAGE_ROWS &&
-		(listing->page_news == 0 || listing->offset > HEMERA_COURSES_MAX))
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"the course list does not end (%zu rows read)", listing->offset);
-	return 0;
+	if (r == 0)
+		listing->slice.offset += listing->page_rows;
+	return r;
 }
 
 int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
@@ -142,12 +156,84 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 	int r;
 
 	do {
-		r = listing_read_page(client, &listing, err);
+		r = listing_read_page(client, &listing, true, err);
 		if (r < 0)
 			return r;
+		if (listing.page_rows >= HEMERA_PAGE_ROWS &&
+			(listing.page_news == 0 || listing.slice.offset > HEMERA_COURSES_MAX))
+			return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+				"the course list does not end (%zu rows read)", listing.slice.offset);
 	} while (listing.page_rows >= HEMERA_PAGE_ROWS);
+	listing.list.rows = listing.slice.offset;
 	*ret_list = listing.list;
 	listing.list = (struct hemera_list){ 0 };
+	return 0;
+}
+
+bool hemera_list_has_all(const struct hemera_list *list)
+{
+	return list->count + list->bad_count + list->unidentified >= list->rows;
+}
+
+static int listing_read_slice(struct hemera *client, struct listing *listing, struct slice slice,
+	unsigned *requests, struct error *err)
+{
+	listing->slice = slice;
+	do {
+		int r;
+
+		if (hemera_list_has_all(&listing->list) || *requests == HEMERA_SLICES_MAX)
+			return 0;
+		(*requests)++;
+		r = listing_read_page(client, listing, false, err);
+		if (r < 0)
+			return r;
+	} while (listing->page_rows >= HEMERA_PAGE_ROWS);
+	return 0;
+}
+
+/* Courses that begin together are all read when they lie within one page. So each slice has its pages end
+ * elsewhere; and of one level there are fewer that begin together. */
+static int listing_read_slices(struct hemera *client, struct listing *listing, struct error *err)
+{
+	static const size_t offsets[] = { 0, HEMERA_PAGE_ROWS / 2, HEMERA_PAGE_ROWS / 4,
+		HEMERA_PAGE_ROWS * 3 / 4 };
+	unsigned requests = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets) && r == 0; i++) {
+		if (offsets[i] > 0) /* from 0 on it has been read */
+			r = listing_read_slice(
+				client, listing, (struct slice){ NULL, offsets[i] }, &requests, err);
+		for (const char *const *level = course_levels; *level && r == 0; level++)
+			r = listing_read_slice(
+				client, listing, (struct slice){ *level, offsets[i] }, &requests, err);
+	}
+	return r;
+}
+
+int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
+	struct error *ret_reason, struct error *err)
+{
+	CLEANUP(listing_done) struct listing listing = { .again = true, .problem = problem, .arg = arg };
+	const unsigned pages = list->pages;
+	int r;
+
+	listing.list = *list;
+	listing.course_capacity = list->count;
+	listing.bad_capacity = list->bad_count;
+	for (size_t i = 0; i < list->count; i++)
+		listing_mark_seen(&listing, list->courses[i].id);
+	for (size_t i = 0; i < list->bad_count; i++)
+		listing_mark_seen(&listing, list->bad_ids[i]);
+	*ret_reason = (struct error){ 0 };
+	r = listing_read_slices(client, &listing, ret_reason);
+	*list = listing.list;
+	list->pages = pages;
+	listing.list = (struct hemera_list){ 0 };
+	if (r < 0 &&
+		(ret_reason->code == ERROR_HEMERA_AUTH_FAILED || ret_reason->code == ERROR_SHUTTING_DOWN))
+		return error_pass(err, ret_reason);
 	return 0;
 }
 

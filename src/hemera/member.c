@@ -51,6 +51,11 @@ static int member_wrong(const struct check *check, const char *what, struct erro
 
 static int member_wrong_type(const struct check *check, const char *wanted, struct error *err)
 {
+	const char *fault = json_fault(check->value);
+
+	if (fault)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s", check->path,
+			check->member->name, fault);
 	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s where %s is due", check->path,
 		check->member->name, json_type_name(json_type(check->value)), wanted);
 }
@@ -119,6 +124,8 @@ static int member_check_one(const struct check *check, struct error *err)
 int member_check(
 	const struct json *object, const struct member_table *table, const char *path, struct error *err)
 {
+	if (json_fault(object))
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s", path, json_fault(object));
 	if (json_type(object) != JSON_OBJECT)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s where an object is due", path,
 			json_type_name(json_type(object)));

@@ -2,6 +2,7 @@
 #include "hemera/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,30 +13,37 @@
 #include "hemera/exchange.h"
 #include "hemera/reply.h"
 
-/* Rows: 80 requests, which a window of 100 has room for. They are read in one sync or not at all, so with
- * more of them no sync would ever get them; the details come one by one. */
-#define PARTICIPATIONS_MAX 40000
+/* Rows of the courses that are asked for, as text. They are read in one sync or not at all, and kept until
+ * the last page has come, in a unit that may use 512 MB; where there are more, the details come one by one.
+ */
+#define PARTICIPATIONS_BYTES_MAX (64 << 20)
+#define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
 
 /* Of one course, as large as its detail may be. */
 #define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
+#define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
 
 struct wanted {
-	const char *id;  /* borrowed */
-	size_t index;    /* in the caller's order */
-	struct buf rows; /* as text with a comma behind each: a tree would take four times the room */
+	const char *id;        /* borrowed */
+	size_t index;          /* in the caller's order */
+	struct buf rows;       /* as text with a comma behind each: a tree would take four times the room */
+	struct error *problem; /* owned; NULL: none of its rows is bad */
 };
 
 struct participations {
 	struct wanted *wanted; /* owned, sorted by id */
 	size_t count;
-	size_t rows, page_rows;
+	size_t rows, page_rows, bytes;
+	unsigned pages;
 	bool usable; /* false: a row belongs to no course that could be named, or there are too many */
 };
 
 static void participations_done(struct participations *all)
 {
-	for (size_t i = 0; i < all->count; i++)
+	for (size_t i = 0; i < all->count; i++) {
 		buf_done(&all->wanted[i].rows);
+		free(all->wanted[i].problem);
+	}
 	free(all->wanted);
 }
 
@@ -58,48 +66,73 @@ static void participations_prepare(struct participations *all, const char *const
 	all->wanted = mem_resize(NULL, count, sizeof(*all->wanted));
 	all->count = count;
 	for (size_t i = 0; i < count; i++)
-		all->wanted[i] = (struct wanted){ ids[i], i, BUF_INIT(PARTICIPATIONS_SIZE_MAX) };
+		all->wanted[i] = (struct wanted){ ids[i], i, BUF_INIT(PARTICIPATIONS_SIZE_MAX), NULL };
 	qsort(all->wanted, count, sizeof(*all->wanted), wanted_compare);
+}
+
+/* A bad row costs its course, for a page without that participant would be wrong. */
+static void participations_add(
+	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
+{
+	struct error problem = { 0 };
+	size_t before = wanted->rows.length;
+
+	if (wanted->problem)
+		return;
+	if (course_participant_check(row, path, &problem) < 0) {
+		wanted->problem = mem_alloc(sizeof(problem));
+		*wanted->problem = problem;
+		all->bytes -= before;
+		buf_done(&wanted->rows);
+		return;
+	}
+	json_write(&wanted->rows, row);
+	buf_append_char(&wanted->rows, ',');
+	all->bytes += wanted->rows.length - before;
 }
 
 static int participations_on_data(void *arg, const struct json *data, struct error *err)
 {
 	struct participations *all = arg;
+	const struct json *rows = reply_rows(data, "participations");
 
-	if (json_type(data) != JSON_ARRAY)
-		return error_fail(
-			err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the participations: data is not an array");
+	if (!rows)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"the participations: data is not an array of rows");
 	all->page_rows = 0;
-	JSON_FOREACH (row, data) {
+	JSON_FOREACH (row, rows) {
 		struct wanted key = { .id = json_string(json_get(row, "courseId")) };
 		struct wanted *wanted;
+		char path[PARTICIPATION_PATH_SIZE];
 
-		all->page_rows++;
+		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.participations",
+			all->page_rows++);
 		if (!key.id) {
 			all->usable = false;
 			return 0;
 		}
 		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
-		if (wanted) {
-			json_write(&wanted->rows, row);
-			buf_append_char(&wanted->rows, ',');
-		}
+		if (wanted)
+			participations_add(all, wanted, row, path);
 	}
 	all->rows += all->page_rows;
-	all->usable = all->rows <= PARTICIPATIONS_MAX;
+	all->usable = all->bytes <= PARTICIPATIONS_BYTES_MAX && ++all->pages <= PARTICIPATIONS_PAGES_MAX;
 	return 0;
 }
 
 /* The rows of one course in their normal form. */
-static int participations_read(struct json **ret_participants, const struct buf *rows, struct error *err)
+static int participations_read(struct json **ret_participants, const struct wanted *wanted, struct error *err)
 {
 	const struct json_limits limits = {
 		.size_max = PARTICIPATIONS_SIZE_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = REPLY_NODES_MAX
 	};
+	const struct buf *rows = &wanted->rows;
 	CLEANUP(buf_done) struct buf text = BUF_INIT(PARTICIPATIONS_SIZE_MAX);
 	CLEANUP(json_freep) struct json *array = NULL;
 	int r;
 
+	if (wanted->problem)
+		return error_pass(err, wanted->problem);
 	buf_append_char(&text, '[');
 	buf_append(&text, buf_text(rows), rows->length > 0 ? rows->length - 1 : 0);
 	buf_append_char(&text, ']');
@@ -118,7 +151,7 @@ static int participations_report(struct participations *all, hemera_detail *deta
 	for (size_t i = 0; i < all->count; i++) {
 		CLEANUP(json_freep) struct json *participants = NULL;
 		struct error problem = { 0 };
-		int r = participations_read(&participants, &all->wanted[i].rows, &problem);
+		int r = participations_read(&participants, &all->wanted[i], &problem);
 
 		if (r < 0)
 			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, &problem);
@@ -140,7 +173,13 @@ int hemera_participations(struct hemera *client, const char *const *ids, size_t 
 		CLEANUP(mem_freep)
 		char *path = mem_printf(
 			"/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all.rows);
-		int r = exchange_get(client, path, HEMERA_LIST_BODY_MAX, participations_on_data, &all, err);
+		const struct exchange_query query = {
+			.path = path,
+			.body_max = HEMERA_LIST_BODY_MAX,
+			.on_data = participations_on_data,
+			.arg = &all,
+		};
+		int r = exchange_get(client, &query, err);
 
 		if (r < 0 && r != -ENOENT)
 			return r;

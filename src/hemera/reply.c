@@ -38,6 +38,10 @@ static int reply_describe_failure(
 		*ret_verdict = REPLY_FAILED;
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: %s",
 			result->message);
+	case FETCH_UNREADABLE:
+		*ret_verdict = REPLY_FAILED;
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "Hemera's answer cannot be read: %s",
+			result->message);
 	case FETCH_CANCELLED:
 		*ret_verdict = REPLY_CANCELLED;
 		return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
@@ -51,7 +55,10 @@ static int reply_describe_failure(
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
 	struct json_limits limits = {
-		.size_max = body_max, .depth_max = JSON_DEPTH_MAX, .node_max = REPLY_NODES_MAX
+		.size_max = body_max,
+		.depth_max = JSON_DEPTH_MAX,
+		.node_max = REPLY_NODES_MAX,
+		.keeps_broken = true,
 	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	int r;
@@ -67,7 +74,7 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 			err->code = ERROR_HEMERA_BAD_DATA;
 		return NULL;
 	}
-	if (json_type(json_get(root, "success")) != JSON_BOOL) {
+	if (json_type(root) != JSON_OBJECT || json_type(json_get(root, "success")) != JSON_BOOL) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"success is not a boolean: not Hemera's envelope");
 		return NULL;
@@ -101,10 +108,13 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	case 429:
 		error_fail(err, ERROR_HEMERA_RATE_LIMITED, -EAGAIN, "answered %s", description);
 		return REPLY_LIMITED;
+	case 408: /* Request Timeout */
+	case 425: /* Too Early */
 	case 500:
 	case 502:
 	case 503:
 	case 504:
+	case 520 ... 530: /* of a proxy that cannot reach Hemera, Cloudflare's for example */
 		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s", description);
 		return REPLY_RETRY;
 	default:
@@ -154,6 +164,13 @@ void reply_read(
 	ret_reply->is_hemera = true;
 	ret_reply->data = json_get(root, "data");
 	ret_reply->root = STEAL(root);
+}
+
+const struct json *reply_rows(const struct json *data, const char *name)
+{
+	const struct json *rows = json_type(data) == JSON_ARRAY ? data : json_get(data, name);
+
+	return json_type(rows) == JSON_ARRAY ? rows : NULL;
 }
 
 void reply_done(struct reply *reply)

@@ -21,7 +21,7 @@ enum reply_verdict {
 	REPLY_NOT_FOUND, /* 404, of Hemera or not */
 	REPLY_NO_KEY,    /* 401: the key is not accepted */
 	REPLY_LIMITED,   /* 429 */
-	REPLY_RETRY,     /* 500, 502, 503, 504, a lost connection: may pass */
+	REPLY_RETRY,     /* 408, 425, 500, 502 to 504, 520 to 530, a lost connection: may pass */
 	REPLY_UNREACHED, /* no request was sent: may pass */
 	REPLY_TIMEOUT,
 	REPLY_CANCELLED,
@@ -43,5 +43,9 @@ struct reply {
 void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err);
 void reply_done(struct reply *reply);
+
+/* The rows in `data`: an array, or the member `name` of an object, as in Hemera's older shape
+ * {"courses":[...],"total":2}. Borrowed; NULL: neither. */
+const struct json *reply_rows(const struct json *data, const char *name);
 
 #endif

@@ -92,7 +92,7 @@ void run_end_limited(struct run *run)
 
 	error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,
 		"the requests that Hemera permits in a minute are used up");
-	reason.retry_after_s = exchange_retry_after_s(run->client);
+	reason.retry_after_s = exchange_retry_after_s(run->client, run->exchange->use_reserve);
 	run_end(run, 0, &reason);
 }
 

@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "hemera/exchange.h"
 #include "hemera/member.h"
+#include "hemera/reply.h"
 
-#define TEMPLATE_ROW_PATH_SIZE 32                      /* "data[4294967295]" */
-#define TEMPLATE_VERSION_MAX INT64_C(9007199254740991) /* 2^53 - 1: what JSON numbers carry exactly */
+#define TEMPLATE_ROW_PATH_SIZE 32 /* "data.templates[4294967295]" */
+#define TEMPLATE_ID_MAX 128
+#define TEMPLATE_VERSION_MAX 128
 
 static const struct member template_members[] = {
-	{ "id", MEMBER_ID, .max = COURSE_ID_MAX },
 	{ "markup", MEMBER_TEXT, .max = HEMERA_LIST_BODY_MAX },
-	{ "version", MEMBER_COUNT, .max = TEMPLATE_VERSION_MAX },
 };
 static const struct member_table template_table = { template_members, ARRAY_SIZE(template_members), true };
 
@@ -45,6 +47,32 @@ static bool template_is_usable(const struct json *row)
 	return !course_id || !seminar_id || strcmp(course_id, seminar_id) == 0;
 }
 
+/* NULL: it has none. It stands in messages only. */
+static const char *template_id(const struct json *row)
+{
+	const char *id = json_string(json_get(row, "id"));
+
+	if (!id)
+		id = json_string(json_get(row, "sourceId"));
+	return id && id[0] && strlen(id) <= TEMPLATE_ID_MAX ? id : NULL;
+}
+
+static int template_wrong(const char *path, const char *member, const char *what, struct error *err)
+{
+	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s", path, member, what);
+}
+
+/* A number, a text such as a date, null, or not there. */
+static bool template_has_version(const struct json *row)
+{
+	const struct json *version = json_get(row, "version");
+	enum json_type type = json_type(version);
+
+	if (type == JSON_STRING)
+		return strlen(json_string(version)) <= TEMPLATE_VERSION_MAX;
+	return type == JSON_MISSING || type == JSON_NULL || type == JSON_NUMBER;
+}
+
 /* A template of one course whose id is of a wrong type must not serve them all. */
 static int template_check(const struct json *row, const char *path, struct error *err)
 {
@@ -53,6 +81,10 @@ static int template_check(const struct json *row, const char *path, struct error
 
 	if (r < 0)
 		return r;
+	if (!template_id(row))
+		return template_wrong(path, "id", "missing, and there is no sourceId", err);
+	if (!template_has_version(row))
+		return template_wrong(path, "version", "neither a number nor a short text", err);
 	for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
 		enum json_type type = json_type(json_get(row, optional[i]));
 
@@ -63,9 +95,23 @@ static int template_check(const struct json *row, const char *path, struct error
 	return 0;
 }
 
+/* As it stands in the JSON, so that versions of all kinds are compared in one way. Owned. */
+static char *template_version(const struct json *row)
+{
+	const struct json *version = json_get(row, "version");
+	struct buf text = BUF_INIT(TEMPLATE_VERSION_MAX);
+
+	if (json_type(version) == JSON_NUMBER)
+		json_write(&text, version);
+	else if (json_string(version))
+		buf_append_text(&text, json_string(version));
+	return buf_take(&text);
+}
+
 static void templates_add(struct templates *templates, const struct json *row)
 {
 	const char *course_id = json_string(json_get(row, "courseId"));
+	struct hemera_template *item;
 
 	if (!course_id)
 		course_id = json_string(json_get(row, "seminarId"));
@@ -74,23 +120,25 @@ static void templates_add(struct templates *templates, const struct json *row)
 		templates->items =
 			mem_resize(templates->items, templates->capacity, sizeof(*templates->items));
 	}
-	templates->items[templates->count++] = (struct hemera_template){
-		.id = mem_strdup(json_string(json_get(row, "id"))),
+	item = &templates->items[templates->count++];
+	*item = (struct hemera_template){
+		.id = mem_strdup(template_id(row)),
 		.course_id = course_id ? mem_strdup(course_id) : NULL,
 		.markup = mem_strdup(json_string(json_get(row, "markup"))),
-		.version = json_integer(json_get(row, "version"), 0),
+		.version = template_version(row),
 	};
+	utf8_defuse(item->id);
 }
 
 static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
 {
-	const char *id = json_string(json_get(row, "id"));
 	struct error problem = { 0 };
 
 	if (template_check(row, path, &problem) < 0) {
-		CLEANUP(mem_freep)
-		char *entity = mem_printf("template %s", member_is_id(id, COURSE_ID_MAX) ? id : path);
+		const char *id = template_id(row);
+		CLEANUP(mem_freep) char *entity = mem_printf("template %s", id ? id : path);
 
+		utf8_defuse(entity);
 		if (templates->problem)
 			templates->problem(templates->arg, entity, &problem);
 		return;
@@ -102,15 +150,16 @@ static void templates_read_row(struct templates *templates, const struct json *r
 static int templates_on_data(void *arg, const struct json *data, struct error *err)
 {
 	struct templates *templates = arg;
+	const struct json *rows = reply_rows(data, "templates");
 	size_t position = 0;
 
-	if (json_type(data) != JSON_ARRAY)
-		return error_fail(
-			err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the template list: data is not an array");
-	JSON_FOREACH (row, data) {
+	if (!rows)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"the template list: data is not an array of rows");
+	JSON_FOREACH (row, rows) {
 		char path[TEMPLATE_ROW_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "data[%zu]", position++);
+		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.templates", position++);
 		templates_read_row(templates, row, path);
 	}
 	return 0;
@@ -120,8 +169,13 @@ int hemera_templates(struct hemera *client, struct hemera_template **ret_templat
 	hemera_problem *problem, void *arg, struct error *err)
 {
 	CLEANUP(templates_done) struct templates templates = { .problem = problem, .arg = arg };
-	int r = exchange_get(
-		client, "/api/service/templates", HEMERA_LIST_BODY_MAX, templates_on_data, &templates, err);
+	const struct exchange_query query = {
+		.path = "/api/service/templates",
+		.body_max = HEMERA_LIST_BODY_MAX,
+		.on_data = templates_on_data,
+		.arg = &templates,
+	};
+	int r = exchange_get(client, &query, err);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -137,6 +191,7 @@ void hemera_templates_free(struct hemera_template *templates, size_t count)
 		free(templates[i].id);
 		free(templates[i].course_id);
 		free(templates[i].markup);
+		free(templates[i].version);
 	}
 	free(templates);
 }

@@ -152,7 +152,7 @@ struct json *incident_advance(const struct json *state, const struct incident_sy
 	const char *status = json_string(json_get(sync->report, "status"));
 	struct incident_state next;
 
-	if (sync->cancelled)
+	if (sync->says_nothing)
 		return json_copy(state);
 	incident_state_read(&next, state);
 	next.withdrawn.id[0] = '\0';

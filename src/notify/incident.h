@@ -52,7 +52,7 @@ enum incident_kind {
 struct incident_sync {             /* a sync that has ended; all borrowed */
 	const struct json *report; /* sync/report.h, as in the API */
 	unsigned consecutive_failures, threshold;
-	bool cancelled; /* SHUTTING_DOWN: says nothing about health */
+	bool says_nothing; /* about health: cancelled, or at the rate limit */
 	int64_t now_ms;
 };
 

@@ -54,6 +54,7 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	case FETCH_REFUSED: /* most likely its certificate: another try gets the same one */
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
 	case FETCH_TOO_LARGE:
+	case FETCH_UNREADABLE:
 	case FETCH_OK:
 	default:
 		return fail(attempt, -EREMOTEIO, "gives no sensible answer: ", result->message);

@@ -27,6 +27,7 @@ struct value value_from_json(const struct json *json)
 	case JSON_OBJECT:
 		return (struct value){ .type = VALUE_OBJECT, .node = json };
 	case JSON_MISSING:
+	case JSON_BROKEN:
 		break;
 	}
 	return (struct value){ .type = VALUE_UNDEFINED };

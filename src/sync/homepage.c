@@ -8,13 +8,12 @@
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "hemera/client.h"
 #include "render/page.h"
 #include "render/template.h"
+#include "sync/known.h"
 #include "sync/manifest.h"
 #include "sync/publish.h"
 #include "sync/sync.h"
@@ -54,21 +53,15 @@ static void homepage_add_row(
 
 static void homepage_collect(const struct homepage *homepage, struct homepage_rows *rows)
 {
-	const struct hemera_list *list = homepage->list;
+	const struct known *known = homepage->known;
 	bool public = homepage->options->config->site.course_pages_public;
 
-	rows->items = mem_alloc((list->count + list->bad_count + 1) * sizeof(*rows->items));
-	rows->hrefs = mem_alloc((list->count + list->bad_count + 1) * sizeof(*rows->hrefs));
-	for (size_t i = 0; i < list->count; i++) {
-		const struct course *course = &list->courses[i];
+	rows->items = mem_alloc((known->count + 1) * sizeof(*rows->items));
+	rows->hrefs = mem_alloc((known->count + 1) * sizeof(*rows->hrefs));
+	for (size_t i = 0; i < known->count; i++) {
+		const struct course *course = &known->courses[i];
 
 		homepage_add_row(rows, course, public ? manifest_find(homepage->manifest, course->id) : NULL);
-	}
-	for (size_t i = 0; i < list->bad_count; i++) {
-		const struct manifest_entry *entry = manifest_find(homepage->manifest, list->bad_ids[i]);
-
-		if (entry)
-			homepage_add_row(rows, &entry->course, public ? entry : NULL);
 	}
 }
 
@@ -124,29 +117,6 @@ static int homepage_render_safely(const struct homepage *homepage, const struct 
 		homepage->problem(homepage->arg, "homepage.hbs", &problem);
 	r = library_load(&shipped, NULL, homepage->options->shipped_templates, NULL, NULL, err);
 	return r < 0 ? r : homepage_render_all(&shipped, rows, out, err);
-}
-
-static bool homepage_is_on_disk(const struct homepage *homepage, const char *name, const struct buf *page)
-{
-	CLEANUP(buf_done) struct buf old = BUF_INIT(page->length);
-
-	return file_read(homepage->out->root, name, &old, NULL, NULL) == 0 && old.length == page->length &&
-	       memcmp(buf_text(&old), buf_text(page), page->length) == 0;
-}
-
-static int homepage_write(const struct homepage *homepage, const char *name, const struct buf *page,
-	bool *ret_changed, struct error *err)
-{
-	int directory = homepage->out->root, r;
-
-	if (homepage_is_on_disk(homepage, name, page))
-		return 0;
-	r = file_replace(directory, name, buf_text(page), page->length, PUBLISH_PAGE_MODE, err);
-	/* A sync that begins beside a refresh may take its temporary file for a leftover. */
-	if (r == -ENOENT)
-		r = file_replace(directory, name, buf_text(page), page->length, PUBLISH_PAGE_MODE, err);
-	*ret_changed |= r == 0;
-	return r;
 }
 
 /* What the files on disk would be made from now. */
@@ -209,8 +179,13 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 	if (homepage_is_current(homepage, hex))
 		return 0;
 	r = homepage_render_safely(homepage, &rows, pages, &own, err);
-	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++)
-		r = homepage_write(homepage, names_homepage[language], &pages[language], ret_changed, err);
+	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++) {
+		bool changed;
+
+		r = publish_replace(homepage->out->root, names_homepage[language], &pages[language],
+			PUBLISH_PAGE_MODE, &changed, err);
+		*ret_changed |= changed;
+	}
 	if (r == 0)
 		homepage_enter(homepage, own, hex);
 	return r;

@@ -3,13 +3,12 @@
 #define AITHER_SYNC_HOMEPAGE_H
 
 /*
- * index.de.html and index.en.html from the course list. They say nothing of when they were made, so the
- * same courses give the same bytes, and a file is written only if its bytes on disk differ: then
+ * index.de.html and index.en.html from the known courses (sync/known.h). They say nothing of when they were
+ * made, so the same courses give the same bytes, and a file is written only if its bytes on disk differ: then
  * aither-web keeps what it has in memory. They are not even rendered while the manifest says that the files
  * on disk were made from the same.
  *
- * A row that is not valid today is shown as the manifest knows it. A course is linked only where pages are
- * public and its page is there.
+ * A course is linked only where pages are public and its page is there.
  */
 
 #include <stdbool.h>
@@ -17,7 +16,7 @@
 #include "render/library.h"
 
 struct error;
-struct hemera_list;
+struct known;
 struct manifest;
 struct publish;
 struct sync_options;
@@ -28,7 +27,7 @@ struct homepage { /* all borrowed */
 	const struct sync_options *options;
 	const struct publish *out;
 	const struct library *library;
-	const struct hemera_list *list;
+	const struct known *known;
 	struct manifest *manifest; /* its `site` is brought up to date */
 	/* Told once when the operator's homepage.hbs cannot be used and the shipped one is; may be NULL. */
 	library_problem *problem;

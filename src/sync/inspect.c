@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "render/library.h"
+#include "sync/known.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
 
@@ -184,7 +185,30 @@ void inspect_output(const struct config *config, struct json *checks)
 		inspect_space(directory, path, checks);
 }
 
-/* ---- manifest ---- */
+/* ---- manifest and course list ---- */
+
+static void inspect_list(const struct known *known, struct json *checks)
+{
+	static const char *const reasons[] = {
+		[KNOWN_EMPTY] = "Hemera's list is empty",
+		[KNOWN_INCOMPLETE] = "Hemera's list lacks rows",
+		[KNOWN_SHRUNK] = "Hemera's list has become much shorter",
+	};
+	char since[TIME_TEXT_SIZE];
+
+	if (known->kept.reason == KNOWN_ACCEPTED) {
+		check_add(checks, "course-list", CHECK_OK, NULL, "%zu courses are known", known->count);
+		return;
+	}
+	time_format(known->kept.since_ms, since);
+	check_add(checks, "course-list", CHECK_WARNING,
+		known->kept.reason == KNOWN_INCOMPLETE ? "aither sync" : "aither sync --force",
+		"%s since %s: %zu of %zu known courses are not in it, and stay on the homepage until it is "
+		"right "
+		"again%s",
+		reasons[known->kept.reason], since, known->kept.courses, known->count,
+		known->kept.reason == KNOWN_INCOMPLETE ? "" : "; if it is right, remove them");
+}
 
 void inspect_manifest(const struct config *config, struct json *checks)
 {
@@ -211,6 +235,8 @@ void inspect_manifest(const struct config *config, struct json *checks)
 		check_add(checks, "manifest", CHECK_WARNING, "aither sync",
 			MANIFEST_NAME " cannot be used, so the next sync makes all pages anew: %s",
 			err.message);
+	if (r == 0)
+		inspect_list(&manifest.known, checks);
 }
 
 /* ---- templates ---- */

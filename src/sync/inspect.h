@@ -15,7 +15,8 @@ struct json;
  * for what a sync writes. */
 void inspect_output(const struct config *config, struct json *checks);
 
-/* manifest: none yet, good or damaged. */
+/* manifest: none yet, good or damaged. course-list: does the homepage show courses that Hemera's list lacks?
+ */
 void inspect_manifest(const struct config *config, struct json *checks);
 
 /* templates: each of the operator's files that cannot be used, with its position. */

@@ -45,8 +45,9 @@ struct job_course {
 	char name[NAMES_SIZE];        /* where its page belongs */
 	bool changed;                 /* the row is new or differs from the entry's */
 	bool there;                   /* its old page, at entry->name, is whole and may stay there */
-	bool read;                    /* its participants are known by this sync */
-	bool fresh;                   /* read in this round of syncs already */
+	bool on_disk; /* not there, but `name` is a page, and not known to be another course's */
+	bool read;    /* its participants are known by this sync */
+	bool fresh;   /* read in this round of syncs already */
 	bool deferred;
 	enum job_outcome outcome;
 	char hash[HASH_HEX_SIZE];
@@ -67,6 +68,7 @@ struct sync_job {
 	struct hemera_list list;
 	struct templates templates;
 	bool templates_unknown;     /* Hemera has templates but did not give them: pages stay as they are */
+	bool templates_limited;     /* it may have some, the next sync will read them: no page is made */
 	struct job_course *courses; /* owned; beside list.courses */
 	size_t count;
 	struct nameset present; /* pages on disk when the sync began */

@@ -184,6 +184,7 @@ static int read_orphans(const struct json *root, struct manifest *manifest, stru
 static int read_head(const struct json *root, struct manifest *manifest, struct error *err)
 {
 	int64_t duration = 0, failures = 0;
+	bool has_templates = false;
 	int r;
 
 	if (json_integer(json_get(root, "version"), 0) != MANIFEST_VERSION)
@@ -195,10 +196,27 @@ static int read_head(const struct json *root, struct manifest *manifest, struct 
 		(r = read_integer(root, "consecutiveFailures", false, UINT_MAX, &failures, err)) < 0 ||
 		(r = read_object(root, "lastSync", &manifest->last_sync, err)) < 0 ||
 		(r = read_object(root, "incident", &manifest->incident, err)) < 0 ||
-		(r = read_bool(root, "hemeraTemplates", &manifest->hemera_templates, err)) < 0)
+		(r = read_bool(root, "hemeraTemplates", &has_templates, err)) < 0)
 		return r;
+	if (json_get(root, "hemeraTemplates"))
+		manifest->hemera_templates =
+			has_templates ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
 	manifest->duration_ms = (uint64_t)duration;
 	manifest->consecutive_failures = (unsigned)failures;
+	return 0;
+}
+
+/* The first version did not know it: its homepage shows the courses that have pages. */
+static int read_known(const struct json *root, struct manifest *manifest, struct error *err)
+{
+	struct known *known = &manifest->known;
+
+	if (json_get(root, "list"))
+		return known_read(json_get(root, "list"), known, err);
+	known->courses = mem_zalloc((manifest->count + 1) * sizeof(*known->courses));
+	for (size_t i = 0; i < manifest->count; i++)
+		course_copy(&known->courses[known->count++], &manifest->entries[i]->course);
+	known_sort(known);
 	return 0;
 }
 
@@ -216,7 +234,8 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 		return -EBADMSG;
 	if ((r = read_head(root, &manifest, err)) < 0 || (r = read_site(root, &manifest, err)) < 0 ||
 		(r = read_orphans(root, &manifest, err)) < 0 ||
-		(r = read_entries(root, &courses, &manifest, err)) < 0)
+		(r = read_entries(root, &courses, &manifest, err)) < 0 ||
+		(r = read_known(root, &manifest, err)) < 0)
 		return r;
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };

@@ -48,29 +48,6 @@ static void write_json(struct buf *out, const char *name, const struct json *jso
 		buf_append_text(out, "null");
 }
 
-static const char *text_or_null(const char *text)
-{
-	return text[0] ? text : NULL;
-}
-
-/* The list row as Hemera writes it, so that it is read by the same checks. */
-static void write_course(struct buf *out, const struct course *course)
-{
-	write_string(out, "id", course->id);
-	buf_append_char(out, ',');
-	write_string(out, "title", course->title);
-	buf_append_char(out, ',');
-	write_string(out, "slug", course->slug);
-	buf_append_char(out, ',');
-	write_string(out, "level", course->level);
-	buf_append_char(out, ',');
-	write_string(out, "startDate", text_or_null(course->start_date));
-	buf_append_char(out, ',');
-	write_string(out, "endDate", text_or_null(course->end_date));
-	buf_append_char(out, ',');
-	write_integer(out, "participantCount", course->participant_count);
-}
-
 static void write_entry(struct buf *out, const struct manifest_entry *entry)
 {
 	buf_append_char(out, '\n');
@@ -92,9 +69,9 @@ static void write_entry(struct buf *out, const struct manifest_entry *entry)
 		buf_append_text(out, ",\"deferred\":true");
 	if (entry->missing > 0)
 		buf_printf(out, ",\"missing\":%u", entry->missing);
-	buf_append_text(out, ",\"course\":{");
-	write_course(out, &entry->course);
-	buf_append_text(out, "}}");
+	buf_append_text(out, ",\"course\":");
+	course_write(out, &entry->course);
+	buf_append_char(out, '}');
 }
 
 static void write_site(struct buf *out, const struct manifest *manifest)
@@ -134,13 +111,19 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 	write_time(out, "lastSuccessTime", manifest->last_success_ms);
 	buf_printf(out, ",\n\"consecutiveFailures\":%u,\n", manifest->consecutive_failures);
 	write_json(out, "incident", manifest->incident);
-	buf_printf(out, ",\n\"hemeraTemplates\":%s,\n", manifest->hemera_templates ? "true" : "false");
+	buf_append_text(out, ",\n");
+	if (manifest->hemera_templates != MANIFEST_TEMPLATES_UNKNOWN)
+		buf_printf(out, "\"hemeraTemplates\":%s,\n",
+			manifest->hemera_templates == MANIFEST_TEMPLATES_SOME ? "true" : "false");
 	if (manifest->round_ms) {
 		write_time(out, "roundStartedAt", manifest->round_ms);
 		buf_append_text(out, ",\n");
 	}
 	write_site(out, manifest);
 	write_orphans(out, &manifest->orphans);
+	buf_append_text(out, "\"list\":");
+	known_write(out, &manifest->known);
+	buf_append_text(out, ",\n");
 	buf_append_text(out, "\"entities\":{\"courses\":{");
 	for (size_t i = 0; i < manifest->count; i++) {
 		if (i > 0)

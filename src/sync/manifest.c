@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#define MANIFEST_ROW_EXPECTED 256
 #define MANIFEST_ENTRY_EXPECTED 512 /* bytes of an entry with a title of 40 characters */
 
 static void manifest_entry_free(struct manifest_entry *entry)
@@ -28,6 +29,7 @@ void manifest_done(struct manifest *manifest)
 	json_free(manifest->last_sync);
 	json_free(manifest->incident);
 	nameset_done(&manifest->orphans);
+	known_done(&manifest->known);
 	*manifest = (struct manifest){ 0 };
 }
 
@@ -52,11 +54,9 @@ struct manifest_entry *manifest_find(const struct manifest *manifest, const char
 
 void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course)
 {
-	struct course copy = *course;
+	struct course copy;
 
-	copy.id = mem_strdup(course->id);
-	copy.title = mem_strdup(course->title);
-	copy.slug = mem_strdup(course->slug);
+	course_copy(&copy, course);
 	course_done(&entry->course);
 	entry->course = copy;
 }
@@ -124,7 +124,8 @@ int manifest_save(int directory, struct manifest *manifest, struct error *err)
 	CLEANUP(buf_done) struct buf text = BUF_INIT(MANIFEST_SIZE_MAX);
 
 	manifest_sort(manifest);
-	buf_reserve(&text, MANIFEST_ENTRY_EXPECTED * manifest->count);
+	buf_reserve(&text,
+		MANIFEST_ENTRY_EXPECTED * manifest->count + MANIFEST_ROW_EXPECTED * manifest->known.count);
 	manifest_write(&text, manifest);
 	if (buf_overflowed(&text))
 		return error_fail(err, ERROR_OUTPUT, -EFBIG, "%s would exceed %d bytes", MANIFEST_NAME,

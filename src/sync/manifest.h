@@ -8,13 +8,14 @@
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
  *	 "site":{"index.de.html":{"hash","size","modifiedUs"},...}, "orphans":["x.html"],
+ *	 "list":{the known courses, see known.h},
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
- * roundStartedAt, deferred and missing are left out while they are not set. A course has an entry exactly
- * while its page is published. Times are RFC 3339. Damage of any kind makes the whole file worthless, because
- * nothing in it could be trusted any more; the price is that all pages are made anew and the history is
- * forgotten, never a wrong page.
+ * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set. A course has an
+ * entry once its page has been published; a page without one was there before the manifest was lost. Times
+ * are RFC 3339. Damage of any kind makes the whole file worthless, because nothing in it could be trusted any
+ * more; the price is that all pages are made anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
@@ -27,6 +28,7 @@
 #include "base/hash.h"
 #include "hemera/course.h"
 #include "render/library.h"
+#include "sync/known.h"
 #include "sync/nameset.h"
 
 struct buf;
@@ -36,9 +38,9 @@ struct json;
 #define MANIFEST_NAME ".sync-manifest.json"
 #define MANIFEST_BAD_NAME MANIFEST_NAME ".bad"
 #define MANIFEST_VERSION 1           /* raise it when an old reader would misunderstand */
-#define MANIFEST_SIZE_MAX (96 << 20) /* 100 000 courses need 60 MB */
+#define MANIFEST_SIZE_MAX (96 << 20) /* 100 000 courses need 85 MB */
 #define MANIFEST_DEPTH_MAX 16        /* an entry's list row is at level 5, the report's errors at 4 */
-#define MANIFEST_NODES_MAX 2500000   /* 100 000 courses of 19 values, and the report */
+#define MANIFEST_NODES_MAX 4000000   /* 100 000 courses of 28 values, and the report */
 
 struct manifest_entry {
 	struct course course;      /* owned; the list row that the page was made from */
@@ -49,8 +51,9 @@ struct manifest_entry {
 	int64_t seen_ms;           /* when its participants were last read; 0: never, the page says so */
 	bool deferred;             /* its turn did not come in the last sync */
 	unsigned missing;          /* listings in a row that lacked it */
-	/* Of the present sync, not stored: it is in the list; `name` holds its page; its page is to leave. */
-	bool listed, owner, gone;
+	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds its
+	 * page; its page is to leave. */
+	bool listed, at_home, owner, gone;
 };
 
 struct manifest_site {            /* as of a course's page */
@@ -58,16 +61,20 @@ struct manifest_site {            /* as of a course's page */
 	int64_t size, modified_us;
 };
 
+/* Has Hemera templates? */
+enum manifest_templates { MANIFEST_TEMPLATES_UNKNOWN, MANIFEST_TEMPLATES_NONE, MANIFEST_TEMPLATES_SOME };
+
 struct manifest {
 	int64_t last_sync_ms, last_success_ms; /* 0: never */
 	int64_t round_ms; /* when the first of the syncs began that together read every course; 0: all are
 			     read */
 	uint64_t duration_ms;
 	unsigned consecutive_failures;
-	struct json *last_sync, *incident; /* owned; NULL: none */
-	bool hemera_templates;             /* Hemera had templates when it was last asked */
+	struct json *last_sync, *incident;        /* owned; NULL: none */
+	enum manifest_templates hemera_templates; /* when it was last asked */
 	struct manifest_site site[LIBRARY_LANGUAGES];
 	struct nameset orphans;          /* files of nobody that the last listing left in place */
+	struct known known;              /* what the homepage shows */
 	struct manifest_entry **entries; /* owned */
 	size_t count, capacity, sorted;  /* the first `sorted` ones are in the order of their ids */
 };

@@ -14,6 +14,7 @@
 
 #define OUTCOME_WARNINGS_MAX 20 /* lines in the journal; the report has more */
 #define OUTCOME_NUMBER_SIZE 21
+#define OUTCOME_RECENT_MS (INT64_C(24) * 3600 * 1000)
 #define OUTCOME_CODE_SIZE 32 /* the longest has 22 characters */
 
 static void outcome_count_deferred(struct sync_job *job)
@@ -55,6 +56,16 @@ static void outcome_end(struct sync_job *job, int result, const struct error *pr
 	report->fetch_ms = report->duration_ms > made_ms ? report->duration_ms - made_ms : 0;
 }
 
+/* Does this failure say that something is wrong? A sync that was cancelled does not, nor one that found the
+ * minute's requests used up while another one has succeeded within a day. */
+static bool outcome_counts(const struct manifest *manifest, const struct report *report, enum error_code code)
+{
+	int64_t age_ms = report->end_ms - manifest->last_success_ms;
+	bool is_recent = manifest->last_success_ms && age_ms < OUTCOME_RECENT_MS;
+
+	return code != ERROR_SHUTTING_DOWN && !(code == ERROR_HEMERA_RATE_LIMITED && is_recent);
+}
+
 static void outcome_enter(struct sync_job *job, enum error_code code)
 {
 	struct manifest *manifest = &job->manifest;
@@ -68,7 +79,7 @@ static void outcome_enter(struct sync_job *job, enum error_code code)
 		manifest->last_success_ms = report->end_ms;
 		manifest->consecutive_failures = 0;
 		manifest->round_ms = report->courses_deferred > 0 ? job->round_ms : 0;
-	} else if (code != ERROR_SHUTTING_DOWN) {
+	} else if (outcome_counts(manifest, report, code)) {
 		manifest->consecutive_failures++;
 	}
 }
@@ -81,7 +92,8 @@ static void outcome_advance_incident(struct sync_job *job, enum error_code code)
 		.report = manifest->last_sync,
 		.consecutive_failures = manifest->consecutive_failures,
 		.threshold = job->options->config->notify.failure_threshold,
-		.cancelled = job->report->status == REPORT_FAILED && code == ERROR_SHUTTING_DOWN,
+		.says_nothing =
+			job->report->status == REPORT_FAILED && !outcome_counts(manifest, job->report, code),
 		.now_ms = job->report->end_ms,
 	};
 	struct json *incident = incident_advance(manifest->incident, &sync);

@@ -120,7 +120,8 @@ int job_make_page(
 		pages_defer(job, course);
 		return 0;
 	}
-	if (job->templates_unknown && course->there) {
+	if ((job->templates_unknown && course->there) || job->templates_limited) {
+		course->deferred |= job->templates_limited && (!course->there || course->changed);
 		pages_keep(job, course, JOB_KEPT);
 		return 0;
 	}
@@ -129,11 +130,14 @@ int job_make_page(
 	return r;
 }
 
-/* A page that shows participants stays until they are read again; one that says they are still to come, or
+/* A page that may show participants stays until they are read again, also one of which the manifest says
+ * nothing: it was lost, or the page was put back from a backup. One that says they are still to come, or
  * none, is made from the list's row. */
 static int pages_make_unread(struct sync_job *job, struct job_course *course, struct error *err)
 {
-	if (!course->there || course->entry->seen_ms == 0)
+	bool is_pending = course->there && course->entry->seen_ms == 0;
+
+	if (is_pending || (!course->there && !course->on_disk))
 		return job_make_page(job, course, NULL, err);
 	pages_keep(job, course, JOB_KEPT);
 	return 0;

@@ -83,6 +83,44 @@ static bool plan_page_is_there(
 	       modified_us == entry->modified_us;
 }
 
+/* Names of pages that belong to other courses than those that are to have them: slugs were swapped, or taken
+ * over. */
+static void plan_foreign_names(const struct sync_job *job, struct nameset *ret_foreign)
+{
+	for (size_t i = 0; i < job->count; i++) {
+		const struct job_course *course = &job->courses[i];
+
+		if (course->entry)
+			course->entry->at_home = strcmp(course->entry->name, course->name) == 0;
+	}
+	for (size_t i = 0; i < job->manifest.count; i++)
+		if (!job->manifest.entries[i]->at_home)
+			nameset_add(ret_foreign, job->manifest.entries[i]->name);
+	nameset_sort(ret_foreign);
+}
+
+static bool plan_is_on_disk(
+	const struct sync_job *job, const struct job_course *course, const struct nameset *foreign)
+{
+	int64_t size, modified_us;
+
+	return !nameset_has(foreign, course->name) &&
+	       publish_stat(job->out.courses, course->name, &size, &modified_us) && size > 0;
+}
+
+static void plan_look_for_pages(struct sync_job *job, const struct nameset *claimed)
+{
+	CLEANUP(nameset_done) struct nameset foreign = { 0 };
+
+	plan_foreign_names(job, &foreign);
+	for (size_t i = 0; i < job->count; i++) {
+		struct job_course *course = &job->courses[i];
+
+		course->there = plan_page_is_there(job, course, claimed);
+		course->on_disk = !course->there && plan_is_on_disk(job, course, &foreign);
+	}
+}
+
 /* In the site's zone, as the homepage has it. */
 static bool plan_day_is_over(const struct sync_job *job, int64_t day_ms)
 {
@@ -152,8 +190,7 @@ int job_plan(struct sync_job *job, struct error *err)
 			course->entry->listed = true;
 	}
 	plan_names(job, &claimed);
-	for (size_t i = 0; i < job->count; i++)
-		job->courses[i].there = plan_page_is_there(job, &job->courses[i], &claimed);
+	plan_look_for_pages(job, &claimed);
 	plan_round(job);
 	plan_next_course(job);
 	return 0;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -124,6 +125,30 @@ int publish_sync(const struct publish *publish, struct error *err)
 	if (fsync(publish->courses) < 0)
 		return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY ": cannot sync: %m");
 	return 0;
+}
+
+static bool publish_is_on_disk(int directory, const char *name, const struct buf *text)
+{
+	CLEANUP(buf_done) struct buf old = BUF_INIT(text->length);
+
+	return file_read(directory, name, &old, NULL, NULL) == 0 && old.length == text->length &&
+	       memcmp(buf_text(&old), buf_text(text), text->length) == 0;
+}
+
+int publish_replace(int directory, const char *name, const struct buf *text, mode_t mode, bool *ret_changed,
+	struct error *err)
+{
+	int r;
+
+	*ret_changed = false;
+	if (publish_is_on_disk(directory, name, text))
+		return 0;
+	r = file_replace(directory, name, buf_text(text), text->length, mode, err);
+	/* A sync that begins beside a refresh may take its temporary file for a leftover. */
+	if (r == -ENOENT)
+		r = file_replace(directory, name, buf_text(text), text->length, mode, err);
+	*ret_changed = r == 0;
+	return r;
 }
 
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us)

@@ -22,10 +22,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sync/names.h"
 #include "sync/nameset.h"
 
+struct buf;
 struct error;
 
 #define PUBLISH_LOCK_NAME ".sync.lock"
@@ -77,6 +79,10 @@ int publish_commit(struct publish *publish, struct error *err);
 /* False and no error when there was nothing of that name. */
 int publish_remove(const struct publish *publish, const char *name, bool *ret_removed, struct error *err);
 int publish_sync(const struct publish *publish, struct error *err);
+
+/* Replaces a file of the output directory that is none of the pages, unless it says the same already. */
+int publish_replace(int directory, const char *name, const struct buf *text, mode_t mode, bool *ret_changed,
+	struct error *err);
 
 /* Is there a regular file of that name in `directory`, which is publish.courses or publish.root? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);

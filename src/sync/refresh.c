@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/sync.h"
 
+#include <string.h>
+
+#include "base/buf.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/client.h"
 #include "render/library.h"
 #include "sync/homepage.h"
+#include "sync/known.h"
 #include "sync/manifest.h"
 #include "sync/publish.h"
 
@@ -34,7 +39,6 @@ static int refresh_list(const struct sync_options *options, struct hemera_list *
 		.request_timeout_s = config->hemera.request_timeout_s,
 		.retries_max = 0,
 		.budget = options->budget,
-		.use_reserve = true,
 		.deadline_mono_ms = time_mono_ms() + REFRESH_TIME_LIMIT_MS,
 		.cancelled = options->cancelled,
 		.figures = options->figures,
@@ -45,13 +49,38 @@ static int refresh_list(const struct sync_options *options, struct hemera_list *
 	return r < 0 ? r : hemera_list(client, ret_list, refresh_ignore, NULL, err);
 }
 
-/* The manifest knows where public pages are and what unreadable rows were; for the rest it is not needed, and
- * large. A damaged one is the next sync's to mend. */
-static void refresh_load_manifest(const struct sync_options *options, const struct hemera_list *list,
-	int directory, struct manifest *manifest)
+static bool refresh_is_same(const struct buf *before, const struct known *known)
 {
-	if (options->config->site.course_pages_public || list->bad_count > 0)
-		(void)manifest_load(directory, manifest, NULL);
+	CLEANUP(buf_done) struct buf after = BUF_INIT(MANIFEST_SIZE_MAX);
+
+	known_write(&after, known);
+	return before->length == after.length &&
+	       memcmp(buf_text(before), buf_text(&after), after.length) == 0;
+}
+
+/* Takes the list over into the manifest, on disk only if it differs. Nothing is saved while another process
+ * has the lock, whose sync saves the list that it reads, nor where no manifest can be read: the next sync
+ * makes one. */
+static void refresh_accept(
+	const struct sync_options *options, const struct hemera_list *list, struct manifest *manifest)
+{
+	const struct config *config = options->config;
+	const struct known_rules rules = {
+		.delete_percent_max = config->sync.delete_percent_max,
+		.now_ms = time_now_ms(),
+	};
+	CLEANUP(publish_close) struct publish lock = PUBLISH_INIT;
+	CLEANUP(buf_done) struct buf before = BUF_INIT(MANIFEST_SIZE_MAX);
+	bool is_locked = publish_open_briefly(&lock, config->sync.output_directory, NULL) == 0;
+	int loaded = manifest_load(lock.root, manifest, NULL);
+	struct error problem = { 0 };
+
+	known_write(&before, &manifest->known);
+	known_update(&manifest->known, list, &rules);
+	if (!is_locked || loaded < 0 || refresh_is_same(&before, &manifest->known))
+		return;
+	if (manifest_save(lock.root, manifest, &problem) < 0)
+		log_write(LOG_WARNING, "the courses of the homepage cannot be saved: %s", problem.message);
 }
 
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err)
@@ -61,21 +90,29 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	const struct homepage homepage = {
-		.options = options, .out = &out, .library = &library, .list = &list, .manifest = &manifest
-	};
-	bool changed = false;
+	const struct homepage homepage = { .options = options,
+		.out = &out,
+		.library = &library,
+		.known = &manifest.known,
+		.manifest = &manifest };
+	struct error problem = { 0 };
+	bool changed;
 	int r;
 
-	if ((r = refresh_list(options, &list, err)) < 0 ||
-		(r = publish_open_unlocked(&out, config->sync.output_directory, err)) < 0 ||
+	if ((r = publish_open_unlocked(&out, config->sync.output_directory, err)) < 0 ||
 		(r = library_load(&library, config->site.template_directory, options->shipped_templates,
 			 refresh_ignore, NULL, err)) < 0)
 		return r;
-	refresh_load_manifest(options, &list, out.root, &manifest);
+	if (refresh_list(options, &list, &problem) < 0) {
+		/* A course that ended yesterday is past today, whether Hemera answers or not. */
+		if (manifest_load(out.root, &manifest, NULL) == 0 && manifest.known.count > 0)
+			(void)homepage_publish(&homepage, &changed, NULL);
+		return error_pass(err, &problem);
+	}
+	refresh_accept(options, &list, &manifest);
 	r = homepage_publish(&homepage, &changed, err);
 	if (r < 0)
 		return r;
-	*ret_refreshed = (struct sync_refreshed){ .fetched_at_ms = list.fetched_at_ms, .changed = changed };
+	*ret_refreshed = (struct sync_refreshed){ list.fetched_at_ms, changed, manifest.known.kept };
 	return 0;
 }

@@ -7,9 +7,8 @@
 #include "base/config.h"
 #include "base/mem.h"
 
-/* So few pages may leave whatever the percentage: a site of three courses must be able to lose two. */
-#define REMOVAL_FREE_COUNT 10
-/* A listing of several pages can lose rows, an empty one may be a mistake: two in a row have to agree. */
+/* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have to
+ * agree. */
 #define REMOVAL_LISTINGS 2
 
 struct removal {
@@ -28,13 +27,15 @@ static void removal_done(struct removal *removal)
 
 static bool removal_is_certain(const struct sync_job *job)
 {
+	if (job->options->force)
+		return true;
 	return job->list.pages == 1 && job->list.count + job->list.bad_count > 0;
 }
 
 /* A row that cannot be told from any other may be that of any page that seems to be nobody's. */
 static bool removal_has_unknown_row(const struct sync_job *job)
 {
-	if (job->list.unidentified > 0)
+	if (known_may_lack(&job->list))
 		return true;
 	for (size_t i = 0; i < job->list.bad_count; i++)
 		if (!manifest_find(&job->manifest, job->list.bad_ids[i]))
@@ -51,6 +52,7 @@ static bool removal_keeps(void *arg, const struct manifest_entry *entry)
 static void removal_judge_entries(struct removal *removal)
 {
 	struct sync_job *job = removal->job;
+	bool may_lack = known_may_lack(&job->list);
 
 	for (size_t i = 0; i < job->manifest.count; i++) {
 		struct manifest_entry *entry = job->manifest.entries[i];
@@ -60,12 +62,26 @@ static void removal_judge_entries(struct removal *removal)
 			removal->kept[present] = true;
 		if (entry->listed)
 			entry->missing = 0;
-		if (entry->listed || job->list.unidentified > 0)
+		if (entry->listed || may_lack)
 			continue;
 		entry->missing++;
 		entry->gone = removal_is_certain(job) || entry->missing >= REMOVAL_LISTINGS;
 		if (entry->gone && present >= 0)
 			nameset_add(&removal->victims, entry->name);
+	}
+}
+
+/* A listed course may have a page that no entry knows, until it is made anew. */
+static void removal_keep_listed(struct removal *removal)
+{
+	struct sync_job *job = removal->job;
+
+	for (size_t i = 0; i < job->count; i++) {
+		ssize_t present =
+			job->courses[i].on_disk ? nameset_find(&job->present, job->courses[i].name) : -1;
+
+		if (present >= 0)
+			removal->kept[present] = true;
 	}
 }
 
@@ -89,17 +105,17 @@ static void removal_judge_orphans(struct removal *removal)
 
 static int removal_remove(struct sync_job *job, const char *name, struct error *err)
 {
-	CLEANUP(mem_freep) char *path = NULL;
+	CLEANUP(mem_freep) char *path = mem_printf(NAMES_DIRECTORY "/%s", name);
 	bool removed = false;
 	int r;
 
 	if (job->options->dry_run) {
-		path = mem_printf(NAMES_DIRECTORY "/%s", name);
 		report_add_change(job->report, path);
 		return 0;
 	}
 	r = publish_remove(&job->out, name, &removed, err);
-	job->report->files_deleted += removed;
+	if (removed)
+		report_add_removed(job->report, path);
 	return r;
 }
 
@@ -137,6 +153,12 @@ static int removal_remove_moved(struct removal *removal, struct error *err)
 	return 0;
 }
 
+static void removal_forget_gone(struct sync_job *job)
+{
+	for (size_t i = 0; i < job->manifest.count; i++)
+		job->manifest.entries[i]->gone = false;
+}
+
 /* What is refused now waits with all that was noticed of it, so that --force removes it. */
 static bool removal_is_refused(const struct removal *removal)
 {
@@ -145,7 +167,7 @@ static bool removal_is_refused(const struct removal *removal)
 	unsigned percent = job->options->config->sync.delete_percent_max;
 	struct error problem;
 
-	if (job->options->force || count <= REMOVAL_FREE_COUNT || count * 100 <= (uint64_t)percent * known)
+	if (job->options->force || count <= KNOWN_FREE_COUNT || count * 100 <= (uint64_t)percent * known)
 		return false;
 	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
 		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that "
@@ -153,9 +175,20 @@ static bool removal_is_refused(const struct removal *removal)
 		"\"aither sync --force\"",
 		count, known, percent);
 	job_add_problem(job, "removal", &problem);
-	for (size_t i = 0; i < job->manifest.count; i++)
-		job->manifest.entries[i]->gone = false;
+	removal_forget_gone(job);
 	return true;
+}
+
+/* Removes nothing by a list that lacks too much, as has been reported. */
+static int removal_remove_gone(struct removal *removal, struct error *err)
+{
+	enum known_verdict reason = removal->job->manifest.known.kept.reason;
+
+	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK) {
+		removal_forget_gone(removal->job);
+		return 0;
+	}
+	return removal_is_refused(removal) ? 0 : removal_remove_all(removal, err);
 }
 
 int job_remove(struct sync_job *job, struct error *err)
@@ -165,12 +198,13 @@ int job_remove(struct sync_job *job, struct error *err)
 
 	nameset_sort(&job->present);
 	nameset_sort(&job->moved);
-	removal.kept = mem_zalloc(job->present.count * sizeof(*removal.kept));
+	removal.kept = mem_zalloc((job->present.count + 1) * sizeof(*removal.kept));
 	removal_judge_entries(&removal);
+	removal_keep_listed(&removal);
 	removal_judge_orphans(&removal);
 	r = removal_remove_moved(&removal, err);
-	if (r == 0 && !removal_is_refused(&removal))
-		r = removal_remove_all(&removal, err);
+	if (r == 0)
+		r = removal_remove_gone(&removal, err);
 	if (r == 0 && (job->report->files_generated > 0 || job->report->files_deleted > 0))
 		r = publish_sync(&job->out, err);
 	return r;

@@ -38,6 +38,8 @@ void report_done(struct report *report)
 		free(report->errors[i].entity);
 		free(report->errors[i].message);
 	}
+	for (size_t i = 0; i < report->files_deleted && i < REPORT_REMOVED_MAX; i++)
+		free(report->removed[i]);
 	for (size_t i = 0; i < report->would_change_count; i++)
 		free(report->would_change[i]);
 	free(report->would_change);
@@ -73,6 +75,13 @@ void report_add_end(struct report *report, const char *entity, const struct erro
 	report->errors_total = total + 1;
 }
 
+void report_add_removed(struct report *report, const char *path)
+{
+	if (report->files_deleted < REPORT_REMOVED_MAX)
+		report->removed[report->files_deleted] = mem_strdup(path);
+	report->files_deleted++;
+}
+
 void report_add_change(struct report *report, const char *path)
 {
 	size_t count = report->would_change_count;
@@ -104,6 +113,15 @@ static struct json *report_errors_to_json(const struct report *report)
 	return array;
 }
 
+static struct json *report_removed_to_json(const struct report *report)
+{
+	struct json *array = json_new_array();
+
+	for (size_t i = 0; i < report->files_deleted && i < REPORT_REMOVED_MAX; i++)
+		json_append(array, json_new_string(report->removed[i]));
+	return array;
+}
+
 static void report_add_dry_run(struct json *object, const struct report *report)
 {
 	struct json *array = json_new_array();
@@ -129,6 +147,7 @@ struct json *report_to_json(const struct report *report)
 	json_set_integer(object, "filesGenerated", report->files_generated);
 	json_set_integer(object, "filesSkipped", report->files_skipped);
 	json_set_integer(object, "filesDeleted", report->files_deleted);
+	json_set(object, "removed", report_removed_to_json(report));
 	json_set_integer(object, "coursesDeferred", report->courses_deferred);
 	json_set_integer(object, "retryAfterSec", report->retry_after_s);
 	json_set_bool(object, "homepageChanged", report->homepage_changed);

@@ -13,9 +13,11 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "sync/known.h"
 
 struct json;
 
+#define REPORT_REMOVED_MAX 100
 #define REPORT_ERRORS_MAX 100 /* the first ones, and what ended the sync; errors_total counts all */
 
 enum report_status { REPORT_RUNNING, REPORT_SUCCESS, REPORT_PARTIAL, REPORT_FAILED };
@@ -36,6 +38,7 @@ struct report {
 	unsigned files_generated, files_skipped, files_deleted;
 	unsigned courses_deferred, retry_after_s;
 	bool homepage_changed, dry_run;
+	struct known_kept kept; /* rows on the homepage that Hemera's list lacks; not in the JSON */
 	/* What the manifest says after this sync; for the worker's memory, not in the JSON. */
 	unsigned courses_published, consecutive_failures;
 	int64_t last_success_ms; /* wall clock, 0: never */
@@ -48,6 +51,7 @@ struct report {
 	size_t errors_total;
 	char **would_change; /* owned; dry run only: pages that would be written or removed */
 	size_t would_change_count;
+	char *removed[REPORT_REMOVED_MAX]; /* owned; the first of files_deleted pages */
 };
 
 void report_init(struct report *report, const char *job_id); /* running, from now */
@@ -56,8 +60,9 @@ void report_add_error(struct report *report, const char *entity, const struct er
 
 /* What has ended a failed sync: always kept, as the last one. */
 void report_add_end(struct report *report, const char *entity, const struct error *problem);
-void report_add_change(struct report *report, const char *path); /* dry run: "courses/x.html" would change */
-const char *report_status_name(enum report_status status);       /* "success" */
-struct json *report_to_json(const struct report *report);        /* owned */
+void report_add_removed(struct report *report, const char *path); /* counts it */
+void report_add_change(struct report *report, const char *path);  /* dry run: "courses/x.html" would change */
+const char *report_status_name(enum report_status status);        /* "success" */
+struct json *report_to_json(const struct report *report);         /* owned */
 
 #endif

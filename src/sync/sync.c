@@ -127,22 +127,13 @@ static int sync_connect(struct sync_job *job, struct error *err)
 	return hemera_new(&job->client, &options, err);
 }
 
-static int sync_list(struct sync_job *job, struct error *err)
-{
-	int r = hemera_list(job->client, &job->list, job_add_problem, job, err);
-
-	if (r == 0)
-		job->report->courses_fetched = (unsigned)job->list.count;
-	return r;
-}
-
 static int sync_publish_homepage(struct sync_job *job, library_problem *problem, struct error *err)
 {
 	const struct homepage homepage = {
 		.options = job->options,
 		.out = &job->out,
 		.library = &job->library,
-		.list = &job->list,
+		.known = &job->manifest.known,
 		.manifest = &job->manifest,
 		.problem = problem,
 		.arg = job,
@@ -154,6 +145,73 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 		return 0;
 	r = homepage_publish(&homepage, &changed, err);
 	job->report->homepage_changed |= changed;
+	return r;
+}
+
+/* A course that is lost at every listing would have no page, and nobody would know. */
+static int sync_find_lost(struct sync_job *job, struct error *err)
+{
+	struct error reason = { 0 }, problem;
+	int r = hemera_list_lost(job->client, &job->list, job_add_problem, job, &reason, err);
+
+	if (r < 0 || hemera_list_has_all(&job->list))
+		return r;
+	error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+		"Hemera has %zu courses, and its list gives %zu of them, also when it is read by level and "
+		"with "
+		"other offsets%s%s; no page is removed, and courses known from before stay on the homepage",
+		job->list.rows, job->list.count + job->list.bad_count + job->list.unidentified,
+		reason.errnum ? ", which ended with: " : "", reason.errnum ? reason.message : "");
+	job_add_problem(job, "list", &problem);
+	return 0;
+}
+
+/* The rows that are missing because some cannot be read, or are lost, have been reported. */
+static void sync_report_kept(struct sync_job *job)
+{
+	const struct known_kept *kept = &job->manifest.known.kept;
+	struct error problem;
+
+	job->report->kept = *kept;
+	if (kept->reason == KNOWN_ACCEPTED || kept->reason == KNOWN_INCOMPLETE)
+		return;
+	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
+		"Hemera's list %s %zu known course%s, which may be a mistake there: %s on the homepage, and "
+		"no page "
+		"is removed, until %s\"aither sync --force\" is run",
+		kept->reason == KNOWN_EMPTY ? "is empty, without" : "lacks", kept->courses,
+		kept->courses == 1 ? "" : "s", kept->courses == 1 ? "it stays" : "they stay",
+		kept->courses <= KNOWN_FREE_COUNT ? "the next sync finds the same, or "
+						  : "the list has them again, or ");
+	job_add_problem(job, "list", &problem);
+}
+
+static void sync_accept_list(struct sync_job *job)
+{
+	const struct sync_options *options = job->options;
+	const struct known_rules rules = {
+		.is_sync = true,
+		.force = options->force,
+		.delete_percent_max = options->config->sync.delete_percent_max,
+		.now_ms = job->report->start_ms,
+	};
+
+	job->report->courses_fetched = (unsigned)job->list.count;
+	known_update(&job->manifest.known, &job->list, &rules);
+	sync_report_kept(job);
+}
+
+static int sync_list(struct sync_job *job, struct error *err)
+{
+	int r = hemera_list(job->client, &job->list, job_add_problem, job, err);
+
+	/* Yesterday's courses leave the homepage at midnight, whether Hemera answers or not. */
+	if (r < 0 && job->manifest.known.count > 0)
+		(void)sync_publish_homepage(job, NULL, NULL);
+	if (r == 0 && !hemera_list_has_all(&job->list))
+		r = sync_find_lost(job, err);
+	if (r == 0)
+		sync_accept_list(job);
 	return r;
 }
 
@@ -179,7 +237,8 @@ static int sync_homepage_links(struct sync_job *job, struct error *err)
 }
 
 /* A template list that cannot be read must not turn all pages over to the local template: while Hemera is
- * known to have templates they stay as they are. */
+ * known to have templates they stay as they are. When the budget has ended, which the next sync sets right,
+ * no page is made while it may have some. */
 static int sync_templates(struct sync_job *job, struct error *err)
 {
 	struct hemera_template *fetched = NULL;
@@ -190,15 +249,19 @@ static int sync_templates(struct sync_job *job, struct error *err)
 	templates_init(&job->templates, &job->library, fetched, count, job_add_problem, job);
 	if (r == 0) {
 		job->report->templates_fetched = (unsigned)count;
-		job->manifest.hemera_templates = count > 0;
+		job->manifest.hemera_templates =
+			count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
 		return 0;
 	}
 	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
 		return error_pass(err, &problem);
-	/* The budget's end is no fault: the courses that it costs are told as deferred. */
-	if (problem.code != ERROR_HEMERA_RATE_LIMITED)
-		job_add_problem(job, "templates", &problem);
-	job->templates_unknown = job->manifest.hemera_templates;
+	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
+		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
+		job->report->retry_after_s = problem.retry_after_s;
+		return 0;
+	}
+	job_add_problem(job, "templates", &problem);
+	job->templates_unknown = job->manifest.hemera_templates == MANIFEST_TEMPLATES_SOME;
 	return 0;
 }
 

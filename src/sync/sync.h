@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sync/known.h"
 #include "sync/report.h"
 
 struct budget;
@@ -63,9 +64,11 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 struct sync_refreshed {
 	int64_t fetched_at_ms; /* wall clock */
 	bool changed;          /* the homepage's bytes changed */
+	struct known_kept kept;
 };
 
-/* The list only, and the homepage from it; no retries, the whole request budget may be used. */
+/* The list only, and the homepage from it; no retries. When Hemera cannot be read the homepage is made from
+ * the known courses, for the day may have changed since, and the error is returned. */
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err);
 
 /* What the manifest says of the past. */
@@ -73,7 +76,8 @@ struct sync_history {
 	struct json *last_report; /* owned; NULL: none */
 	int64_t last_success_ms;  /* 0: never */
 	unsigned consecutive_failures;
-	unsigned courses; /* published */
+	unsigned courses;       /* published */
+	struct known_kept kept; /* of the known courses */
 };
 
 /* Nothing published yet: an empty history, no error. On failure *ret_history is untouched. */

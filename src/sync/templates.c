@@ -16,7 +16,9 @@ static int templates_compare_course(const char *left, const char *right)
 	return strcmp(left, right);
 }
 
-/* By course, then the highest version first, then by id, so that equal versions have a fixed winner. */
+/* By course, then the highest version first, then by id, so that equal versions have a fixed winner. Versions
+ * are compared as file names are by ls -v: "10" is above "9", a later date above an earlier one, anything
+ * above none. */
 static int templates_compare(const void *a, const void *b)
 {
 	const struct hemera_template *left = ((const struct templates_item *)a)->source;
@@ -24,7 +26,7 @@ static int templates_compare(const void *a, const void *b)
 	int order = templates_compare_course(left->course_id, right->course_id);
 
 	if (order == 0)
-		order = (left->version < right->version) - (left->version > right->version);
+		order = strverscmp(right->version, left->version);
 	return order ? order : strcmp(left->id, right->id);
 }
 

@@ -84,6 +84,7 @@ void answer_status(struct http_response *response, const char *request_id, const
 	}
 	json_set_time(report, "lastSuccessTime", history->last_success_ms);
 	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
+	json_set(report, "listKept", known_kept_to_json(&history->kept));
 	envelope_success(response, request_id, 200, report);
 }
 

@@ -78,6 +78,8 @@ static void refresh_done(struct thread_job *job)
 		start_sync_now(worker, STEAL(worker->next));
 		return;
 	}
+	if (refresh->result == 0)
+		worker->history.kept = refresh->refreshed.kept;
 	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
 		refresh->result == 0 ? NULL : &refresh->err);
 	if (refresh->result < 0)
@@ -162,6 +164,8 @@ static void remember(struct worker *worker, const struct worker_sync *job)
 	history->last_success_ms = job->report.last_success_ms;
 	history->consecutive_failures = job->report.consecutive_failures;
 	history->courses = job->report.courses_published;
+	if (atomic_load(&job->progress.listed_at_ms))
+		history->kept = job->report.kept;
 	figures_add_sync(&worker->figures, job);
 }
 

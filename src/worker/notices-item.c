@@ -51,7 +51,9 @@ static struct rollbar_item item_of_failure(const struct worker_sync *job)
 	const char *code = error_code_name(job->err.code);
 
 	return (struct rollbar_item){
-		.level = CONFIG_LEVEL_ERROR,
+		/* The next sync sets it right. */
+		.level = job->err.code == ERROR_HEMERA_RATE_LIMITED ? CONFIG_LEVEL_WARNING
+								    : CONFIG_LEVEL_ERROR,
 		.title = mem_printf("sync failed: %s", job->err.message),
 		.fingerprint = mem_printf("sync-%s", code),
 		.class_name = code,

@@ -59,6 +59,8 @@ class JsonTest(StackTest):
 class Members(JsonTest):
     def test_of_sync(self) -> None:
         documents = [self.json("sync", "--dry-run"), self.json("sync")]
+        self.hemera.scenario(remove="cgen000000000000000000002")
+        documents.append(self.json("sync"))
         self.fail_one_course()
         documents.append(self.json("sync", code=2))
         self.hemera.scenario(fault=None, key=OTHER_KEY)
@@ -71,6 +73,9 @@ class Members(JsonTest):
         documents = [self.json("status", code=1)]
         self.assertFalse(documents[0]["success"])
         self.fail_one_course()
+        self.json("sync", code=2)
+        documents.append(self.json("status", code=2))
+        self.hemera.scenario(courses=0)
         self.json("sync", code=2)
         documents.append(self.json("status", code=2))
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 60, "count": 1})
@@ -86,8 +91,9 @@ class Members(JsonTest):
         system = documents[-1]["data"]["systemd"]
         self.assertEqual(system["nextSync"], "2026-11-18T11:06:40.000Z")
         self.assertIn("aither-sync@hourly.timer", [unit["name"] for unit in system["units"]])
-        only_dry = {"data.dryRun", "data.wouldChange[]"}
-        self.assertEqual(seen(documents), (documented(EVERY) | documented("sync") | documented("status")) - only_dry)
+        others = {"data.dryRun", "data.wouldChange[]", "data.removed[]"}
+        self.assertEqual(seen(documents) - {"data.listKept"},
+                         (documented(EVERY) | documented("sync") | documented("status")) - others)
 
     def test_of_doctor(self) -> None:
         document = self.json("doctor")

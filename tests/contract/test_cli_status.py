@@ -83,7 +83,8 @@ class Deferred(StackTest):
 
     def test_what_waits_is_told(self) -> None:
         self.stack.cli("sync")
-        self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait for the next sync$")
+        self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait for Hemera's rate limit; read them now: "
+                                                           r"aither sync --until-complete$")
 
 
 def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:

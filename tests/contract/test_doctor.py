@@ -86,7 +86,7 @@ class Healthy(DoctorTest):
         self.assertEqual(found.with_status("failed") + found.with_status("warning"), [])
         self.assertEqual(set(found.with_status("ok")),
                          {"worker", "configuration", "hemera-api-key", "secrets", "output-directory", "manifest",
-                          "templates", "time-zone", "hemera", "clock", "mail"})
+                          "course-list", "templates", "time-zone", "hemera", "clock", "mail"})
         self.assertEqual(set(found.with_status("skipped")), {"units", "port", "rollbar", "credentials"})
 
     def test_nothing_is_changed_and_one_request_is_made(self) -> None:

@@ -75,19 +75,33 @@ class Limits(StackTest):
 
     LISTS: list[tuple[str, dict[str, Any]]] = [
         ("more than 8 MiB", {"body": " " * 1024, "repeat": 8193}),
-        ("a NUL", {"body": "{\"success\":true,\"data\":[\u0000]}"}),
-        ("an escaped NUL", {"body": "{\"success\":true,\"data\":[\"\\u0000\"]}"}),
-        ("invalid UTF-8", {"body_base64": "eyJzdWNjZXNzIjp0cnVlLCJkYXRhIjpbIv8iXX0="}),
-        ("half a surrogate pair", {"body": "{\"success\":true,\"data\":[\"\\ud800\"]}"}),
         ("65 levels", {"body": "[" * 65 + "]" * 65}),
         ("a million levels", {"body": "[", "repeat": 1000000}),
         ("too many values", {"body": "[" + "1," * 300000 + "1]"}),
         ("duplicate members", {"body": "{\"success\":true,\"success\":true,\"data\":[]}"}),
         ("something behind it", {"body": "{\"success\":true,\"data\":[]} {}"}),
-        ("a number beyond double", {"body": "{\"success\":true,\"data\":[1e999]}"}),
         ("no array", {"body": "{\"success\":true,\"data\":{\"courses\":{}}}"}),
         ("nothing", {"body": ""}),
     ]
+
+    BROKEN_ROWS: list[tuple[str, dict[str, Any]]] = [
+        ("a NUL", {"body": "{\"success\":true,\"data\":[\u0000]}"}),
+        ("an escaped NUL", {"body": "{\"success\":true,\"data\":[\"\\u0000\"]}"}),
+        ("invalid UTF-8", {"body_base64": "eyJzdWNjZXNzIjp0cnVlLCJkYXRhIjpbIv8iXX0="}),
+        ("half a surrogate pair", {"body": "{\"success\":true,\"data\":[\"\\ud800\"]}"}),
+        ("a number beyond double", {"body": "{\"success\":true,\"data\":[1e999]}"}),
+    ]
+
+    def test_rows_that_are_no_json_change_nothing(self) -> None:
+        self.sync()
+        before = self.stack.stamps()
+        for name, raw in self.BROKEN_ROWS:
+            with self.subTest(name):
+                self.hemera.scenario(raw_list=raw)
+                report = self.sync()
+                self.assertEqual((report["status"], [(e["entity"], e["code"]) for e in report["errors"]]),
+                                 ("partial", [("course data[0]", "HEMERA_BAD_DATA")]))
+                self.assertEqual(self.stack.stamps(), before)
 
     def test_a_hostile_list_is_refused_and_nothing_changes(self) -> None:
         self.sync()

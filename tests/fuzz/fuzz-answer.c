@@ -208,7 +208,7 @@ static void check_words(const struct answer *answer)
 	struct print print;
 
 	print_begin(&print);
-	summary_print(answer->data);
+	summary_print(answer->data, true);
 	summary_complain(answer);
 	if (answer->code)
 		answer_complain(answer);

@@ -13,6 +13,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -36,6 +37,11 @@ static const struct json_limits infinite = { .size_max = SIZE_MAX_READ,
 	.depth_max = JSON_DEPTH_MAX,
 	.node_max = SIZE_MAX_READ,
 	.infinite_numbers = true };
+
+static const struct json_limits tolerant = { .size_max = SIZE_MAX_READ,
+	.depth_max = JSON_DEPTH_MAX,
+	.node_max = SIZE_MAX_READ,
+	.keeps_broken = true };
 
 static bool is_text(const char *text)
 {
@@ -95,6 +101,8 @@ static bool is_same(const struct json *a, const struct json *b)
 	case JSON_ARRAY:
 	case JSON_OBJECT:
 		return is_same_container(a, b);
+	case JSON_BROKEN:
+		return false;
 	}
 	return false;
 }
@@ -130,6 +138,29 @@ static void check_limits(const struct json *json, const char *text, size_t lengt
 	FUZZ_CHECK(!json || (r == 0 && is_same(json, any)), "%d with infinite numbers", r);
 }
 
+/* Whatever is broken says so, and everything else is what it seems. */
+static void check_kept(const struct json *json)
+{
+	enum json_type type = json_type(json);
+
+	FUZZ_CHECK((type == JSON_BROKEN) == (json_fault(json) != NULL), "%s", json_type_name(type));
+	FUZZ_CHECK(type != JSON_STRING || is_text(json_string(json)), "not UTF-8");
+	FUZZ_CHECK(type != JSON_NUMBER || isfinite(json_number(json, NAN)), "not a number");
+	FUZZ_CHECK(!json_name(json) || is_text(json_name(json)), "a name that is not UTF-8");
+	JSON_FOREACH (element, json)
+		check_kept(element);
+}
+
+static void check_tolerant(const struct json *json, const char *text, size_t length)
+{
+	CLEANUP(json_freep) struct json *kept = NULL;
+	int r = parse(&kept, text, length, &tolerant);
+
+	FUZZ_CHECK(!json || (r == 0 && is_same(json, kept)), "%d where broken values are kept", r);
+	if (r == 0)
+		check_kept(kept);
+}
+
 static void check_string(const char *text)
 {
 	CLEANUP(buf_done) struct buf literal = BUF_INIT(SIZE_MAX_WRITTEN);
@@ -157,6 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (parse(&json, text, size, &wide) == 0)
 		check_written(json);
 	check_limits(json, text, size);
+	check_tolerant(json, text, size);
 	check_string(string);
 	return 0;
 }

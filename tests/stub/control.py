@@ -150,6 +150,7 @@ SETTERS: dict[str, Callable[..., None]] = {
     "raw_detail": _set_raw("raw_detail"),
     "templates": _set("templates"),
     "participations": _set("participations"),
+    "ties": _set("ties"),
     "legacy": _set("legacy"),
     "database": _set("database"),
     "service_user": _set("service_user"),

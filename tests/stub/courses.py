@@ -59,6 +59,12 @@ def sort_by_start(courses: list[Course]) -> list[Course]:
     return sorted(courses, key=lambda c: (c["startDate"] is None, str(c["startDate"])))
 
 
+def shuffle_ties(courses: list[Course], query: str) -> list[Course]:
+    """The same order of dates; among equal ones another for each query."""
+    chance = random.Random(query)
+    return sort_by_start(sorted(courses, key=lambda _: chance.random()))
+
+
 def list_row(course: Course) -> Course:
     """A course as the list shows it. `participantCount` can be given, to contradict the detail."""
     row = _course_members(course)

@@ -64,6 +64,8 @@ def course_list(state: State, request: Request, _: str) -> bytes | Response:
             rows, total = state.now.replace_list[offset:offset + limit], len(state.now.replace_list)
         else:
             found = state.listed(level, published)
+            if state.now.ties:
+                found = courses.shuffle_ties(found, f"{limit} {offset} {level}")
             rows = [courses.list_row(course) for course in found[offset:offset + limit]]
             total = len(found)
         state.cache[key] = _data(

@@ -64,6 +64,9 @@ POST /_stub/scenario         a JSON object with any of these members; a mistake 
     "limit": 100, "window": 60   of the rate limiter; a null limit is none (1000000); setting the
                                  window restarts it
     "used": 99                   let so many requests be counted already in the current window
+    "ties": true                 courses that begin together are in another order in each page of
+                                 the list, always the same for the same query, as in Hemera's
+                                 database: paging loses rows and repeats others
     "legacy": true               the legacy response shape
     "database": false            every counted route is 500
     "service_user": false        every key is 401

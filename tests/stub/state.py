@@ -44,6 +44,7 @@ class Settings:
     cors_origin: str | None = None
     templates: list[Any] | None = None
     participations: bool = False
+    ties: bool = False
     replace_list: list[Any] | None = None
     raw_list: RawBody | None = None
     raw_detail: RawBody | None = None

@@ -58,10 +58,31 @@ static void fake_bad_row(struct hemera_list *list, const struct json *row)
 		list->unidentified++;
 }
 
+static void fake_add_row(
+	struct hemera_list *list, const struct fake_course *course, hemera_problem *problem, void *arg)
+{
+	CLEANUP(json_freep) struct json *row = fake_row(course);
+	struct error bad = { 0 };
+
+	if (course_from_json(&list->courses[list->count], row, "data[]", &bad) == 0) {
+		list->count++;
+		return;
+	}
+	fake_bad_row(list, row);
+	problem(arg, "course", &bad);
+}
+
+static size_t fake_lost(void)
+{
+	return fake_hemera.lost < fake_hemera.count ? fake_hemera.lost : fake_hemera.count;
+}
+
 int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
 	struct error *err)
 {
-	struct hemera_list list = { .pages = fake_hemera.pages, .fetched_at_ms = time_now_ms() };
+	struct hemera_list list = {
+		.pages = fake_hemera.pages, .rows = fake_hemera.count, .fetched_at_ms = time_now_ms()
+	};
 
 	(void)client;
 	fake_hemera.calls++;
@@ -69,18 +90,26 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 		return fake_fail(fake_hemera.list_error, err);
 	list.courses = mem_zalloc(FAKE_COURSES_MAX * sizeof(*list.courses));
 	list.bad_ids = mem_zalloc(FAKE_COURSES_MAX * sizeof(*list.bad_ids));
-	for (size_t i = 0; i < fake_hemera.count; i++) {
-		CLEANUP(json_freep) struct json *row = fake_row(&fake_hemera.courses[i]);
-		struct error bad = { 0 };
-
-		if (course_from_json(&list.courses[list.count], row, "data[]", &bad) == 0) {
-			list.count++;
-			continue;
-		}
-		fake_bad_row(&list, row);
-		problem(arg, "course", &bad);
-	}
+	for (size_t i = 0; i < fake_hemera.count - fake_lost(); i++)
+		fake_add_row(&list, &fake_hemera.courses[i], problem, arg);
 	*ret_list = list;
+	return 0;
+}
+
+bool hemera_list_has_all(const struct hemera_list *list)
+{
+	return list->count + list->bad_count + list->unidentified >= list->rows;
+}
+
+int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
+	struct error *ret_reason, struct error *err)
+{
+	(void)client;
+	(void)err;
+	*ret_reason = (struct error){ 0 };
+	for (size_t i = fake_hemera.count - fake_lost(); i < fake_hemera.count && !fake_hemera.lost_for_good;
+		i++)
+		fake_add_row(list, &fake_hemera.courses[i], problem, arg);
 	return 0;
 }
 
@@ -175,7 +204,7 @@ static struct hemera_template fake_template(const struct hemera_template *source
 		.id = mem_strdup(source->id),
 		.course_id = source->course_id ? mem_strdup(source->course_id) : NULL,
 		.markup = mem_strdup(source->markup),
-		.version = source->version,
+		.version = mem_strdup(source->version ? source->version : ""),
 	};
 }
 
@@ -203,6 +232,7 @@ void hemera_templates_free(struct hemera_template *templates, size_t count)
 		free(templates[i].id);
 		free(templates[i].course_id);
 		free(templates[i].markup);
+		free(templates[i].version);
 	}
 	free(templates);
 }

@@ -30,7 +30,9 @@ struct fake_course {
 struct fake_hemera {
 	struct fake_course courses[FAKE_COURSES_MAX]; /* a NULL id is a row that nobody can identify */
 	size_t count;
-	unsigned pages;                                             /* of the list */
+	unsigned pages;     /* of the list */
+	size_t lost;        /* so many rows at its end are lost by paging, */
+	bool lost_for_good; /* and slices do not find them either */
 	enum error_code list_error, templates_error, details_error; /* ERROR_INTERNAL: none */
 	enum error_code participations_error;
 	bool has_participations;

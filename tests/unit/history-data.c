@@ -233,6 +233,21 @@ static void fail_request(void)
 	history_tell("   request %u: %s", request, error_code_name(*requests[request]));
 }
 
+/* Paging loses rows, and slices find them or do not. */
+static void lose_rows(void)
+{
+	fake_hemera.pages = 2;
+	fake_hemera.lost = history_pick(6);
+	fake_hemera.lost_for_good = history_chance(50);
+	history_tell("   %zu, for good: %d", fake_hemera.lost, fake_hemera.lost_for_good);
+}
+
+static void empty_the_list(void)
+{
+	fake_hemera.count = 0;
+	hidden_id = NULL;
+}
+
 static void change_api(void)
 {
 	fake_hemera.pages = 1 + history_pick(2);
@@ -245,14 +260,16 @@ static void change_api(void)
 static void change_templates(void)
 {
 	static const struct hemera_template variants[] = {
-		{ (char *)"t1", NULL, (char *)"<html><h1>{{course.title}}</h1>" END, 1 },
+		{ (char *)"t1", NULL, (char *)"<html><h1>{{course.title}}</h1>" END, (char *)"1" },
 		{ (char *)"t2", NULL, (char *)"<html>{{#each participants}}{{> participant}}{{/each}}" END,
-			2 },
-		{ (char *)"t2", NULL, (char *)"<html>{{#each participants}}{{name}}{{/each}}" END, 3 },
-		{ (char *)"t3", (char *)"k01", (char *)"<html>k01 {{course.level}}" END, 1 },
-		{ (char *)"t4", (char *)"k02", (char *)"<html>k02 {{> head title=course.title}}" END, 7 },
-		{ (char *)"t5", NULL, (char *)"{{#if x}} never closed", 9 },
-		{ (char *)"t6", (char *)"k03", (char *)"{{> of-nobody}}", 9 },
+			(char *)"2" },
+		{ (char *)"t2", NULL, (char *)"<html>{{#each participants}}{{name}}{{/each}}" END,
+			(char *)"3" },
+		{ (char *)"t3", (char *)"k01", (char *)"<html>k01 {{course.level}}" END, (char *)"1" },
+		{ (char *)"t4", (char *)"k02", (char *)"<html>k02 {{> head title=course.title}}" END,
+			(char *)"7" },
+		{ (char *)"t5", NULL, (char *)"{{#if x}} never closed", (char *)"9" },
+		{ (char *)"t6", (char *)"k03", (char *)"{{> of-nobody}}", (char *)"9" },
 	};
 
 	fake_hemera.template_count = history_pick(ARRAY_SIZE(fake_hemera.templates) + 1);
@@ -276,6 +293,8 @@ void history_heal_data(void)
 			course->id = hidden_id;
 	}
 	hidden_id = NULL;
+	fake_hemera.lost = 0;
+	fake_hemera.lost_for_good = false;
 	fake_hemera.list_error = fake_hemera.templates_error = fake_hemera.details_error =
 		fake_hemera.participations_error = ERROR_INTERNAL;
 }
@@ -300,6 +319,9 @@ const struct history_action history_data_actions[] = {
 	{ "the budget is spent", spend_budget },
 	{ "a request that fails", fail_request },
 	{ "the API changes", change_api },
+	{ "the list loses rows", lose_rows },
+	{ "the list loses rows", lose_rows },
+	{ "the list is empty", empty_the_list },
 	{ "other templates in Hemera", change_templates },
 	{ "all is well again in Hemera", history_heal_data },
 	{ "nothing", nothing },

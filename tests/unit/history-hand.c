@@ -269,6 +269,7 @@ const struct history_action history_hand_actions[] = {
 	{ "the manifest is cut", cut_manifest },
 	{ "the manifest is damaged", replace_manifest },
 	{ "the manifest is no file", replace_manifest_by_no_file },
+	{ "the manifest is deleted", remove_manifest },
 	{ "temporary files are left", leave_temporary_files },
 	{ "the lock file is deleted", remove_lock },
 	{ "courses/ is lost", lose_courses },

@@ -78,7 +78,7 @@ void world_sync(struct world *world, const char *sync)
 	struct incident_sync end = {
 		.report = report,
 		.threshold = world->threshold,
-		.cancelled = *sync == 'C',
+		.says_nothing = *sync == 'C',
 		.now_ms = world->now_ms,
 	};
 

@@ -110,8 +110,7 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 			"Content-Length: 2\r\n\r\n{}",
 			true },
 		{ "/odd",
-			"HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 "
-			"GMT\r\nX-RateLimit-Limit: -1\r\n"
+			"HTTP/1.1 503 Busy\r\nRetry-After: -5\r\nX-RateLimit-Limit: -1\r\n"
 			"X-RateLimit-Remaining: 1e3\r\nX-RateLimit-Reset: 99999999999999999999\r\n"
 			"Date: soon\r\nContent-Length: 0\r\nContent-Type: "
 			"application/a-type-that-is-longer-than-"
@@ -121,6 +120,14 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 		{ "/far",
 			"HTTP/1.1 200 OK\r\nDate: Sun, 15 Mar 2147483647 00:00:00 GMT\r\nContent-Length: "
 			"0\r\n\r\n",
+			true },
+		{ "/dated",
+			"HTTP/1.1 503 Busy\r\nDate: Sun, 15 Mar 2026 00:00:00 GMT\r\n"
+			"Retry-After: Sun, 15 Mar 2026 00:10:00 GMT\r\nContent-Length: 0\r\n\r\n",
+			true },
+		{ "/past",
+			"HTTP/1.1 503 Busy\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"
+			"Content-Length: 0\r\n\r\n",
 			true },
 		{ "/redirect", "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n", true },
 		{ "/partial", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", false },
@@ -246,6 +253,16 @@ static void absent_and_odd_headers_count_as_absent(void **state)
 	}
 }
 
+/* By the server's clock, which may differ from this machine's. */
+static void a_date_in_retry_after_counts_like_seconds(void **state)
+{
+	CLEANUP(outcome_done) struct outcome dated = get("/dated"), past = get("/past");
+
+	(void)state;
+	assert_int_equal(dated.result.retry_after_s, 600);
+	assert_int_equal(past.result.retry_after_s, 0);
+}
+
 static void gzip_is_decoded(void **state)
 {
 	CLEANUP(outcome_done) struct outcome outcome = get("/gzip");
@@ -276,7 +293,7 @@ static void every_failure_has_its_kind(void **state)
 		{ "/partial", FETCH_LOST },
 		{ "/gone", FETCH_LOST },
 		{ "/reset", FETCH_LOST },
-		{ "/bad-gzip", FETCH_LOST },
+		{ "/bad-gzip", FETCH_UNREADABLE },
 		{ "/http09", FETCH_REFUSED },
 	};
 
@@ -475,6 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PEER_TEST(an_answer_has_status_headers_and_body),
 		PEER_TEST(absent_and_odd_headers_count_as_absent),
+		PEER_TEST(a_date_in_retry_after_counts_like_seconds),
 		PEER_TEST(gzip_is_decoded),
 		PEER_TEST(redirects_are_answers),
 		PEER_TEST(every_failure_has_its_kind),

@@ -219,9 +219,6 @@ static void what_the_budget_does_not_cover_is_deferred(void **state)
 	assert_int_equal(read_details(12, NULL), 0);
 	assert_states("RRRRRRRRRDDD"); /* one of ten is kept for the homepage */
 	assert_true(seen.retry_after_s > 50 && seen.retry_after_s <= 60);
-	script_options.use_reserve = true;
-	assert_int_equal(read_details(2, NULL), 0);
-	assert_states("RD");
 }
 
 static void a_429_stops_all_and_the_rest_is_deferred(void **state)

@@ -77,12 +77,43 @@ static void templates_for_courses_are_kept(void **state)
 	assert_string_equal(result.templates[0].id, "t1");
 	assert_null(result.templates[0].course_id);
 	assert_string_equal(result.templates[0].markup, "<p>");
-	assert_int_equal(result.templates[0].version, 3);
+	assert_string_equal(result.templates[0].version, "3");
 	assert_string_equal(result.templates[1].course_id, "c1");
 	assert_string_equal(result.templates[2].course_id, "c2");
-	assert_string_equal(script_problems(), "template t6: data[5].courseId: number where a string is due\n"
-					       "template t7: data[6].markup: null where a string is due\n"
-					       "template data[7]: data[7].id: missing\n");
+	assert_string_equal(script_problems(),
+		"template t6: data[5].courseId: number where a string is due\n"
+		"template t7: data[6].markup: null where a string is due\n"
+		"template data[7]: data[7].id: missing, and there is no sourceId\n");
+}
+
+static void templates_have_the_shapes_of_the_node_implementation(void **state)
+{
+	static const char *const versions[] = { "7", "2.5", "", "", "2026-11-29T10:00:00.000Z", "v2" };
+	CLEANUP(result_done) struct result result = { 0 };
+
+	(void)state;
+	script_add((struct script_reply){ .path = TEMPLATES_PATH,
+		.status = 200,
+		.body = "{\"success\":true,\"data\":{\"templates\":["
+			"{\"sourceId\":\"t1\",\"markup\":\"\",\"version\":7},"
+			"{\"sourceId\":\"intro/1\",\"markup\":\"\",\"version\":2.5},"
+			"{\"id\":\"t3\",\"sourceId\":\"x\",\"markup\":\"\",\"version\":null},"
+			"{\"id\":\"t4\",\"markup\":\"\"},"
+			"{\"id\":\"t5\",\"markup\":\"\",\"version\":\"2026-11-29T10:00:00.000Z\"},"
+			"{\"id\":\"t6\",\"markup\":\"\",\"version\":\"v2\"},"
+			"{\"id\":\"t7\",\"markup\":\"\",\"version\":[1]},"
+			"{\"id\":\"t8\",\"markup\":\"half \\ud83d\",\"version\":1},"
+			"{\"id\":\"t9\",\"markup\":\"\",\"version\":1e400}]}}" });
+	assert_int_equal(read_templates(&result, NULL), 0);
+	assert_int_equal(result.count, ARRAY_SIZE(versions));
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
+		assert_string_equal(result.templates[i].version, versions[i]);
+	assert_string_equal(result.templates[1].id, "intro/1");
+	assert_string_equal(result.templates[2].id, "t3");
+	assert_string_equal(script_problems(),
+		"template t7: data.templates[6].version: neither a number nor a short text\n"
+		"template t8: data.templates[7].markup: half of a surrogate pair\n"
+		"template t9: data.templates[8].version: neither a number nor a short text\n");
 }
 
 static void other_failures_of_templates_are_told(void **state)
@@ -159,6 +190,20 @@ static void participations_have_pages(void **state)
 	assert_true(available);
 }
 
+static void a_broken_participation_costs_its_course(void **state)
+{
+	bool available = false;
+
+	(void)state;
+	script_add((struct script_reply){ .path = PARTICIPATIONS_PATH,
+		.status = 200,
+		.body = "{\"success\":true,\"data\":{\"participations\":[" ROW(
+			"\"c1\"", "b1", "NONE") "," ROW("\"c2\"", "b2\\ud83d", "NONE") "," ROW("\"c2\"", "b3",
+			"NONE") "]}}" });
+	assert_string_equal(read_participations(&available), "0:F:0 1:R:1 2:R:0 ");
+	assert_true(available);
+}
+
 static const struct {
 	const char *name;
 	struct script_reply reply;
@@ -207,9 +252,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EXTRAS_TEST(a_hemera_without_templates_has_none),
 		EXTRAS_TEST(templates_for_courses_are_kept),
+		EXTRAS_TEST(templates_have_the_shapes_of_the_node_implementation),
 		EXTRAS_TEST(other_failures_of_templates_are_told),
 		EXTRAS_TEST(participations_are_grouped_by_course),
 		EXTRAS_TEST(participations_have_pages),
+		EXTRAS_TEST(a_broken_participation_costs_its_course),
 		EXTRAS_TEST(without_usable_participations_nothing_is_told),
 	};
 

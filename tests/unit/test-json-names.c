@@ -26,7 +26,7 @@ static int scan_members(int count, int copied)
 	for (int i = 1; i < count - 1; i++)
 		buf_printf(&text, ",\"m%d\":{\"m%d\":0}", i, i);
 	buf_printf(&text, ",\"%s%d\":0}", copied % 2 ? "m" : "\\u006d", copied < 0 ? count : copied);
-	return json_scan(buf_text(&text), text.length, &many, NULL, NULL);
+	return json_scan(buf_text(&text), text.length, &many, NULL, NULL, NULL);
 }
 
 static void duplicates_are_found_in_objects_of_every_size(void **state)
@@ -53,10 +53,10 @@ static void many_members_take_linear_time(void **state)
 		buf_printf(&text, "\"%s%d\":%d,", i % 2 ? "\\u0063" : "c", i, i);
 	buf_append_text(&text, "\"c\":0}");
 	start = clock();
-	assert_int_equal(json_scan(text.data, text.length, &many, NULL, &err), 0);
+	assert_int_equal(json_scan(text.data, text.length, &many, NULL, NULL, &err), 0);
 	text.length--;
 	buf_append_text(&text, ",\"c1\":0}");
-	assert_int_equal(json_scan(text.data, text.length, &many, NULL, &err), -EBADMSG);
+	assert_int_equal(json_scan(text.data, text.length, &many, NULL, NULL, &err), -EBADMSG);
 	assert_non_null(strstr(err.message, "duplicate member name"));
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }

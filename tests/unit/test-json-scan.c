@@ -24,7 +24,7 @@ static int scan(const char *text, size_t length, const struct json_limits *withi
 	CLEANUP(mem_freep) char *exact = mem_alloc(length);
 
 	memcpy(exact, text, length);
-	return json_scan(exact, length, within, NULL, err);
+	return json_scan(exact, length, within, NULL, NULL, err);
 }
 
 #define TEXT(literal) literal, sizeof(literal) - 1
@@ -259,21 +259,23 @@ static void limits_are_exact(void **state)
 		struct json_limits within;
 		const char *message; /* NULL: accepted */
 	} rows[] = {
-		{ "size", "[1,2]", { 5, 1, 3, false }, NULL },
-		{ "size + 1", "[1,2]", { 4, 1, 3, false }, "more than 4 bytes" },
-		{ "no size", "1", { 0, 1, 3, false }, "more than 0 bytes" },
-		{ "depth of arrays", "[[1]]", { 99, 2, 99, false }, NULL },
-		{ "depth of arrays + 1", "[[1]]", { 99, 1, 99, false },
+		{ "size", "[1,2]", { 5, 1, 3, false, false }, NULL },
+		{ "size + 1", "[1,2]", { 4, 1, 3, false, false }, "more than 4 bytes" },
+		{ "no size", "1", { 0, 1, 3, false, false }, "more than 0 bytes" },
+		{ "depth of arrays", "[[1]]", { 99, 2, 99, false, false }, NULL },
+		{ "depth of arrays + 1", "[[1]]", { 99, 1, 99, false, false },
 			"line 1, column 2: nested too deeply" },
-		{ "depth of objects", "{\"a\":{}}", { 99, 2, 99, false }, NULL },
-		{ "depth of objects + 1", "{\"a\":{}}", { 99, 1, 99, false },
+		{ "depth of objects", "{\"a\":{}}", { 99, 2, 99, false, false }, NULL },
+		{ "depth of objects + 1", "{\"a\":{}}", { 99, 1, 99, false, false },
 			"line 1, column 6: nested too deeply" },
-		{ "depth goes down again", "[[],[],[]]", { 99, 2, 99, false }, NULL },
-		{ "no depth, a scalar", "1", { 99, 0, 99, false }, NULL },
-		{ "no depth, an array", "[]", { 99, 0, 99, false }, "line 1, column 1: nested too deeply" },
-		{ "nodes", "[1,{\"a\":2}]", { 99, 9, 4, false }, NULL },
-		{ "nodes + 1", "[1,{\"a\":2}]", { 99, 9, 3, false }, "line 1, column 9: too many values" },
-		{ "no nodes", "1", { 99, 9, 0, false }, "line 1, column 1: too many values" },
+		{ "depth goes down again", "[[],[],[]]", { 99, 2, 99, false, false }, NULL },
+		{ "no depth, a scalar", "1", { 99, 0, 99, false, false }, NULL },
+		{ "no depth, an array", "[]", { 99, 0, 99, false, false },
+			"line 1, column 1: nested too deeply" },
+		{ "nodes", "[1,{\"a\":2}]", { 99, 9, 4, false, false }, NULL },
+		{ "nodes + 1", "[1,{\"a\":2}]", { 99, 9, 3, false, false },
+			"line 1, column 9: too many values" },
+		{ "no nodes", "1", { 99, 9, 0, false, false }, "line 1, column 1: too many values" },
 	};
 
 	(void)state;

@@ -336,6 +336,114 @@ static void large_values_take_linear_time(void **state)
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
+/* ---- values that are no JSON ---- */
+
+static const struct json_limits tolerant = {
+	.size_max = 1000, .depth_max = 20, .node_max = 100, .keeps_broken = true
+};
+
+static void a_value_that_is_no_json_costs_itself_alone(void **state)
+{
+	static const struct {
+		const char *value, *fault;
+	} rows[] = {
+		{ "\"half \\ud83d\"", "half of a surrogate pair" },
+		{ "\"\\udc00\"", "half of a surrogate pair" },
+		{ "\"a\\u0000b\"", "\\u0000 is not permitted" },
+		{ "\"Gr\xfc\xdf"
+		  "e\"",
+			"invalid UTF-8" },
+		{ "\"\xc3\"", "invalid UTF-8" },
+		{ "\"a\nb\"", "control character in a string" },
+		{ "\"\\x41\"", "invalid escape sequence" },
+		{ "\"\\u12\"", "invalid escape sequence" },
+		{ "\"\\ud83d\\\"\\ud83d\"", "half of a surrogate pair" },
+		{ "1e400", "number too large" },
+		{ "-1e400", "number too large" },
+		{ "1234567890123456789012345678901234567890123456789012345678901234",
+			"number with too many digits" },
+		{ "01", "invalid value" },
+		{ "-", "invalid number" },
+		{ "+1", "a value expected" },
+		{ ".5", "a value expected" },
+		{ "0x10", "invalid value" },
+		{ "NaN", "a value expected" },
+		{ "-Infinity", "invalid number" },
+		{ "undefined", "a value expected" },
+		{ "truest", "invalid value" },
+		{ "{\"a\":1,\"a\":2}", "duplicate member name" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(mem_freep)
+		char *text =
+			mem_printf("[{\"id\":\"c1\",\"deep\":[1,{\"x\":null}],\"value\":%s,\"after\":[7]},"
+				   "{\"id\":\"c2\",\"value\":%s}]",
+				rows[i].value, rows[i].value);
+		CLEANUP(json_freep) struct json *json = NULL, *strict = NULL;
+		struct error err = { 0 };
+		const struct json *row, *value;
+
+		assert_int_equal(json_parse(&strict, text, strlen(text), &limits, NULL), -EBADMSG);
+		if (json_parse(&json, text, strlen(text), &tolerant, &err) < 0)
+			fail_msg("%s: %s", rows[i].value, err.message);
+		row = json_first(json);
+		value = json_get(row, "value");
+		if (json_type(value) != JSON_BROKEN || strcmp(json_fault(value), rows[i].fault) != 0)
+			fail_msg("%s: %s", rows[i].value, json_fault(value) ?: "taken");
+		assert_string_equal(json_string(json_get(row, "id")), "c1");
+		assert_null(json_string(value));
+		assert_int_equal(json_integer(value, 5), 5);
+		assert_int_equal(json_integer(json_first(json_get(row, "after")), 0), 7);
+		row = json_next(row);
+		assert_string_equal(json_string(json_get(row, "id")), "c2");
+		assert_int_equal(json_type(json_get(row, "value")), JSON_BROKEN);
+		assert_int_equal(json_type(row), JSON_OBJECT);
+	}
+}
+
+static void a_name_that_is_no_text_costs_its_member(void **state)
+{
+	static const char text[] = "{\"a\\ud83d\":1,\"b\":2,\"\\u0000\":{\"c\":3},\"d\":4}";
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(&json, text, strlen(text), &tolerant, NULL), 0);
+	assert_int_equal(json_type(json), JSON_OBJECT);
+	assert_int_equal(json_integer(json_get(json, "b"), 0), 2);
+	assert_int_equal(json_integer(json_get(json, "d"), 0), 4);
+	assert_null(json_get(json, "a"));
+}
+
+static void the_members_of_an_object_with_a_repeated_name_can_be_looked_up(void **state)
+{
+	static const char text[] = "[{\"id\":\"c1\",\"x\":1,\"x\":2,\"x\":3},{\"y\":1}]";
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(&json, text, strlen(text), &tolerant, NULL), 0);
+	assert_string_equal(json_fault(json_first(json)), "duplicate member name");
+	assert_string_equal(json_string(json_get(json_first(json), "id")), "c1");
+	assert_int_equal(json_type(json_next(json_first(json))), JSON_OBJECT);
+	assert_written(json, "[null,{\"y\":1}]");
+}
+
+static void a_text_without_structure_is_refused_whatever_is_kept(void **state)
+{
+	static const char *const texts[] = { "", "[", "[1", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}",
+		"{\"a\" 1}", "{1:2}", "\"never ends", "\"\\ud83d", "[\"a]", "1 2", "[NaN", "]",
+		"{\"a\":\"\\" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct json *json = NULL;
+
+		if (json_parse(&json, texts[i], strlen(texts[i]), &tolerant, NULL) == 0)
+			fail_msg("%s is taken", texts[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +461,10 @@ int main(void)
 		cmocka_unit_test(a_value_built_in_blocks_reads_like_any_other),
 		cmocka_unit_test(a_shared_value_stays_with_its_owner),
 		cmocka_unit_test(large_values_take_linear_time),
+		cmocka_unit_test(a_value_that_is_no_json_costs_itself_alone),
+		cmocka_unit_test(a_name_that_is_no_text_costs_its_member),
+		cmocka_unit_test(the_members_of_an_object_with_a_repeated_name_can_be_looked_up),
+		cmocka_unit_test(a_text_without_structure_is_refused_whatever_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

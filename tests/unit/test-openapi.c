@@ -26,7 +26,7 @@ static struct json *document;
 
 static int load(void **state)
 {
-	static const struct json_limits limits = { FILE_MAX, JSON_DEPTH_MAX, 100000, false };
+	static const struct json_limits limits = { FILE_MAX, JSON_DEPTH_MAX, 100000, false, false };
 	const char *top = getenv("top_srcdir");
 	CLEANUP(mem_freep) char *path = mem_printf("%s/data/openapi.json", top ? top : ".");
 	struct error err = { 0 };

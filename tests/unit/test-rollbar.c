@@ -93,7 +93,7 @@ static void play_stop(void)
 
 static struct json *parse(const char *text)
 {
-	static const struct json_limits limits = { 1 << 20, 16, 100000, false };
+	static const struct json_limits limits = { 1 << 20, 16, 100000, false, false };
 	struct json *json = NULL;
 
 	assert_int_equal(json_parse(&json, text, strlen(text), &limits, NULL), 0);

@@ -179,7 +179,38 @@ static void a_budget_spent_before_the_templates_is_no_fault(void **state)
 	fake_hemera.templates_error = fake_hemera.participations_error = ERROR_HEMERA_RATE_LIMITED;
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_report.courses_deferred, 2);
+	assert_int_equal(fixture_pages(), 0); /* Hemera may have a template for them */
+	fake_hemera.templates_error = ERROR_INTERNAL;
+	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_pages(), 2);
+	fixture_course("c3", "Dritter", "dritter", 0);
+	fake_hemera.templates_error = ERROR_HEMERA_RATE_LIMITED;
+	fixture_sync(REPORT_SUCCESS);
+	assert_int_equal(fixture_pages(), 3); /* it is known to have none */
+}
+
+/* Others may have used the limit up, and the next sync reads the list: nothing is wrong. */
+static void the_rate_limit_alone_is_no_failure_in_a_row(void **state)
+{
+	(void)state;
+	two_courses();
+	fake_hemera.list_error = ERROR_HEMERA_RATE_LIMITED;
+	fixture_sync(REPORT_FAILED);
+	assert_int_equal(fixture_report.consecutive_failures, 1); /* nothing has ever been published */
+	fake_hemera.list_error = ERROR_INTERNAL;
+	fixture_sync(REPORT_SUCCESS);
+	fake_hemera.list_error = ERROR_HEMERA_RATE_LIMITED;
+	for (int i = 0; i < 4; i++) {
+		fixture_sync(REPORT_FAILED);
+		assert_int_equal(fixture_report.consecutive_failures, 0);
+		assert_null(fixture_report.incident);
+	}
+	fake_hemera.list_error = ERROR_HEMERA_UNREACHABLE;
+	fixture_sync(REPORT_FAILED);
+	assert_int_equal(fixture_report.consecutive_failures, 1);
+	fake_hemera.list_error = ERROR_HEMERA_RATE_LIMITED;
+	fixture_sync(REPORT_FAILED);
+	assert_int_equal(fixture_report.consecutive_failures, 1);
 }
 
 /* ---- the directory ---- */
@@ -325,6 +356,7 @@ int main(void)
 		SYNC_TEST(participations_that_come_too_late_are_deferred),
 		SYNC_TEST(participations_that_take_too_long_are_read_one_by_one),
 		SYNC_TEST(a_budget_spent_before_the_templates_is_no_fault),
+		SYNC_TEST(the_rate_limit_alone_is_no_failure_in_a_row),
 		SYNC_TEST(a_lock_held_by_another_process_means_in_progress),
 		SYNC_TEST(a_symlink_at_a_pages_name_is_not_followed),
 		SYNC_TEST(a_directory_at_a_pages_name_costs_that_page),

@@ -29,11 +29,12 @@ static void hemeras_template_serves_its_course_the_highest_version_first(void **
 {
 	(void)state;
 	two_courses();
-	fake_hemera.templates[0] =
-		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{course.title}}", 1 };
-	fake_hemera.templates[1] = (struct hemera_template){ (char *)"t2", (char *)"c1", (char *)"OLD", 1 };
-	fake_hemera.templates[2] =
-		(struct hemera_template){ (char *)"t3", (char *)"c1", (char *)"FOR-C1 {{course.title}}", 2 };
+	fake_hemera.templates[0] = (struct hemera_template){ (char *)"t1", NULL,
+		(char *)"FOR-ALL {{course.title}}", (char *)"1" };
+	fake_hemera.templates[1] =
+		(struct hemera_template){ (char *)"t2", (char *)"c1", (char *)"OLD", (char *)"1" };
+	fake_hemera.templates[2] = (struct hemera_template){ (char *)"t3", (char *)"c1",
+		(char *)"FOR-C1 {{course.title}}", (char *)"2" };
 	fake_hemera.template_count = 3;
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_report.templates_fetched, 3);
@@ -50,7 +51,7 @@ static void a_template_that_does_not_compile_is_replaced_by_the_local_one(void *
 	(void)state;
 	two_courses();
 	fake_hemera.templates[0] =
-		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{#bad", 1 };
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{#bad", (char *)"1" };
 	fake_hemera.template_count = 1;
 	fixture_sync(REPORT_PARTIAL);
 	assert_int_equal(fixture_report.errors_total, 1);
@@ -65,7 +66,7 @@ static void a_template_that_gives_no_page_is_replaced_by_the_local_one(void **st
 	(void)state;
 	two_courses();
 	fake_hemera.templates[0] =
-		(struct hemera_template){ (char *)"t1", NULL, (char *)"{{shout course.title}}", 1 };
+		(struct hemera_template){ (char *)"t1", NULL, (char *)"{{shout course.title}}", (char *)"1" };
 	fake_hemera.template_count = 1;
 	fixture_sync(REPORT_PARTIAL);
 	assert_int_equal(fixture_report.errors_total, 1);
@@ -78,8 +79,8 @@ static void templates_that_cannot_be_read_leave_the_pages_as_they_are(void **sta
 {
 	(void)state;
 	two_courses();
-	fake_hemera.templates[0] =
-		(struct hemera_template){ (char *)"t1", NULL, (char *)"FOR-ALL {{course.title}}", 1 };
+	fake_hemera.templates[0] = (struct hemera_template){ (char *)"t1", NULL,
+		(char *)"FOR-ALL {{course.title}}", (char *)"1" };
 	fake_hemera.template_count = 1;
 	fixture_sync(REPORT_SUCCESS);
 	fake_hemera.templates_error = ERROR_HEMERA_FAILED;
@@ -270,18 +271,91 @@ static void a_damaged_manifest_is_no_history_and_says_so(void **state)
 	assert_non_null(strstr(err.message, ".sync-manifest.json"));
 }
 
+/* From now on the site is where it is so late; returns the time of three hours ago. */
+static char *go_where_the_hour_is(int hour)
+{
+	static char text[TIME_TEXT_SIZE];
+	int64_t now_ms = time_now_ms();
+	int ahead_h = (int)(24 + hour - now_ms / 3600000 % 24) % 24;
+	char zone[20];
+
+	snprintf(zone, sizeof(zone), "Etc/GMT%+d", ahead_h > 12 ? 24 - ahead_h : -ahead_h);
+	assert_int_equal(time_zone_set(zone), 0);
+	assert_int_equal(time_local(now_ms).hour, hour);
+	time_format(now_ms - 3 * 3600000, text);
+	return text;
+}
+
+/* Somewhere it is noon, elsewhere one in the morning: there a course that ended three hours ago is of
+ * yesterday. */
+static void a_course_leaves_at_midnight_though_hemera_is_away(void **state)
+{
+	for (int by_refresh = 0; by_refresh < 2; by_refresh++) {
+		struct sync_refreshed refreshed = { 0 };
+
+		if (by_refresh) {
+			fixture_teardown(state);
+			fixture_setup(state);
+		}
+		fixture_course("c1", "Heute", "heute", 0)->end_date = go_where_the_hour_is(12);
+		fixture_course("c2", "Morgen", "morgen", 0)->start_date = "2099-01-01T00:00:00.000Z";
+		fixture_find("c1")->start_date = "2001-01-01T00:00:00.000Z";
+		fixture_sync(REPORT_SUCCESS);
+		fixture_refute_text("index.de.html", "<details");
+		go_where_the_hour_is(1);
+		fake_hemera.list_error = ERROR_HEMERA_UNREACHABLE;
+		if (by_refresh)
+			assert_true(sync_refresh(&fixture_options, &refreshed, NULL) < 0);
+		else
+			fixture_sync(REPORT_FAILED);
+		fixture_assert_text("index.de.html", "<details");
+		fixture_assert_text("index.de.html", "Morgen");
+		assert_int_equal(time_zone_set("UTC"), 0);
+	}
+}
+
+static void a_refresh_saves_what_it_shows_and_believes_no_empty_list(void **state)
+{
+	CLEANUP(sync_history_done) struct sync_history history = { 0 };
+	struct sync_refreshed refreshed = { 0 };
+
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	fixture_course("c3", "Dritter", "dritter", 0);
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	fixture_assert_text("index.de.html", "Dritter");
+	fake_hemera.count = 0;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+		assert_int_equal(refreshed.kept.reason, KNOWN_EMPTY);
+		assert_int_equal(refreshed.kept.courses, 3);
+	}
+	fixture_assert_text("index.de.html", "Dritter"); /* of which no sync knows */
+	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, NULL), 0);
+	assert_int_equal(history.kept.courses, 3);
+}
+
+static void a_refresh_does_not_look_for_lost_rows_and_keeps_what_is_known(void **state)
+{
+	struct sync_refreshed refreshed = { 0 };
+
+	(void)state;
+	two_courses();
+	fixture_sync(REPORT_SUCCESS);
+	fake_hemera.lost = 1;
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
+	assert_int_equal(refreshed.kept.reason, KNOWN_INCOMPLETE);
+	assert_false(refreshed.changed);
+	fixture_assert_text("index.de.html", "Zweiter");
+}
+
 /* Some zone where it is after one in the morning, and a course that began there three hours ago. */
 static void the_next_course_is_none_of_yesterday(void **state)
 {
-	char yesterday[TIME_TEXT_SIZE], zone[20];
-	int64_t now_ms = time_now_ms();
-	int ahead_h = (int)(25 - now_ms / 3600000 % 24) % 24;
+	const char *yesterday = go_where_the_hour_is(1);
 
 	(void)state;
-	snprintf(zone, sizeof(zone), "Etc/GMT%+d", ahead_h > 12 ? 24 - ahead_h : -ahead_h);
-	assert_int_equal(time_zone_set(zone), 0);
-	assert_int_equal(time_local(now_ms).hour, 1);
-	time_format(now_ms - 3 * 3600000, yesterday);
 	fixture_course("c1", "Gestern", "gestern", 0)->start_date = yesterday;
 	fixture_sync(REPORT_SUCCESS);
 	assert_null(fixture_report.course_id);
@@ -303,6 +377,9 @@ int main(void)
 		SYNC_TEST(a_refresh_writes_the_homepage_only_when_it_changes),
 		SYNC_TEST(a_refresh_needs_no_lock_and_is_no_listing),
 		SYNC_TEST(a_refresh_that_fails_leaves_the_homepage),
+		SYNC_TEST(a_course_leaves_at_midnight_though_hemera_is_away),
+		SYNC_TEST(a_refresh_saves_what_it_shows_and_believes_no_empty_list),
+		SYNC_TEST(a_refresh_does_not_look_for_lost_rows_and_keeps_what_is_known),
 		SYNC_TEST(the_history_survives_in_the_manifest),
 		SYNC_TEST(a_damaged_manifest_is_no_history_and_says_so),
 		SYNC_TEST(the_next_course_is_none_of_yesterday),

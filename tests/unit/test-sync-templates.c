@@ -19,9 +19,10 @@
 
 #define PEOPLE "{{#each participants}}{{> participant}}{{/each}}"
 
-static struct hemera_template own_c1 = { (char *)"t1", (char *)"c1", (char *)"C1 " PEOPLE, 1 };
-static struct hemera_template own_c2 = { (char *)"t2", (char *)"c2", (char *)"C2 {{course.title}}", 1 };
-static struct hemera_template for_all = { (char *)"t3", NULL, (char *)"ALL {{course.title}}", 1 };
+static struct hemera_template own_c1 = { (char *)"t1", (char *)"c1", (char *)"C1 " PEOPLE, (char *)"1" };
+static struct hemera_template own_c2 = { (char *)"t2", (char *)"c2", (char *)"C2 {{course.title}}",
+	(char *)"1" };
+static struct hemera_template for_all = { (char *)"t3", NULL, (char *)"ALL {{course.title}}", (char *)"1" };
 
 static void serve(const struct hemera_template *template)
 {
@@ -116,7 +117,7 @@ static void change_one(void)
 
 static void raise_version(void)
 {
-	fake_hemera.templates[1].version = 9;
+	fake_hemera.templates[1].version = (char *)"9";
 }
 
 static void add_for_all(void)

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/known.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "hemera/client.h"
+
+static const char *const known_reasons[] = {
+	[KNOWN_ACCEPTED] = "",
+	[KNOWN_EMPTY] = "empty",
+	[KNOWN_INCOMPLETE] = "incomplete",
+	[KNOWN_SHRUNK] = "shrunk",
+};
+
+static int known_compare(const void *left, const void *right)
+{
+	return strcmp(((const struct course *)left)->id, ((const struct course *)right)->id);
+}
+
+void known_done(struct known *known)
+{
+	for (size_t i = 0; i < known->count; i++)
+		course_done(&known->courses[i]);
+	free(known->courses);
+	*known = (struct known){ 0 };
+}
+
+const struct course *known_find(const struct known *known, const char *id)
+{
+	const struct course key = { .id = (char *)id };
+
+	if (known->count == 0)
+		return NULL;
+	return bsearch(&key, known->courses, known->count, sizeof(key), known_compare);
+}
+
+void known_sort(struct known *known)
+{
+	if (known->count > 0)
+		qsort(known->courses, known->count, sizeof(*known->courses), known_compare);
+}
+
+/* ---- as JSON ---- */
+
+static int known_read_kept(const struct json *kept, struct known_kept *ret_kept, struct error *err)
+{
+	const char *reason = json_string(json_get(kept, "reason"));
+	int64_t courses = json_integer(json_get(kept, "courses"), 0);
+
+	if (json_type(kept) == JSON_NULL)
+		return 0;
+	for (int i = KNOWN_EMPTY; i <= KNOWN_SHRUNK && reason; i++)
+		if (strcmp(reason, known_reasons[i]) == 0)
+			ret_kept->reason = (enum known_verdict)i;
+	if (ret_kept->reason == KNOWN_ACCEPTED || courses <= 0 ||
+		time_parse(json_string(json_get(kept, "since")), &ret_kept->since_ms) < 0)
+		return error_set(err, -EBADMSG, "list.kept is not what it should be");
+	ret_kept->courses = (size_t)courses;
+	return 0;
+}
+
+int known_read(const struct json *object, struct known *ret_known, struct error *err)
+{
+	const struct json *courses = json_get(object, "courses");
+	int64_t empty_syncs = json_integer(json_get(object, "emptySyncs"), -1);
+	CLEANUP(known_done) struct known known = { 0 };
+	int r;
+
+	if (json_type(courses) != JSON_ARRAY || empty_syncs < 0 || empty_syncs > UINT_MAX)
+		return error_set(err, -EBADMSG, "list is not what it should be");
+	known.empty_syncs = (unsigned)empty_syncs;
+	known.courses = mem_zalloc((json_count(courses) + 1) * sizeof(*known.courses));
+	JSON_FOREACH (row, courses) {
+		if (course_from_json(&known.courses[known.count], row, "list.courses[]", err) < 0)
+			return -EBADMSG;
+		known.count++;
+	}
+	r = known_read_kept(json_get(object, "kept"), &known.kept, err);
+	if (r < 0)
+		return r;
+	known_sort(&known);
+	*ret_known = known;
+	known = (struct known){ 0 };
+	return 0;
+}
+
+struct json *known_kept_to_json(const struct known_kept *kept)
+{
+	struct json *object;
+
+	if (kept->reason == KNOWN_ACCEPTED)
+		return NULL;
+	object = json_new_object();
+	json_set_string(object, "reason", known_reasons[kept->reason]);
+	json_set_integer(object, "courses", (int64_t)kept->courses);
+	json_set_time(object, "since", kept->since_ms);
+	return object;
+}
+
+void known_write(struct buf *out, const struct known *known)
+{
+	CLEANUP(json_freep) struct json *kept = known_kept_to_json(&known->kept);
+
+	buf_printf(out, "{\"emptySyncs\":%u,\"kept\":", known->empty_syncs);
+	json_write(out, kept);
+	buf_append_text(out, ",\"courses\":[");
+	for (size_t i = 0; i < known->count; i++) {
+		buf_append_text(out, i ? ",\n" : "\n");
+		course_write(out, &known->courses[i]);
+	}
+	buf_append_text(out, "]}");
+}
+
+/* ---- what a list changes ---- */
+
+bool known_may_lack(const struct hemera_list *list)
+{
+	return !hemera_list_has_all(list) || list->unidentified > 0;
+}
+
+static int known_compare_id(const void *id, const void *entry)
+{
+	return strcmp(id, *(const char *const *)entry);
+}
+
+static int known_compare_ids(const void *left, const void *right)
+{
+	return known_compare_id(*(const char *const *)left, right);
+}
+
+/* Ids of all rows of the list, also of those that are not valid; owned. */
+static const char **known_listed_ids(const struct hemera_list *list, size_t *ret_count)
+{
+	size_t count = list->count + list->bad_count;
+	const char **ids = mem_alloc((count + 1) * sizeof(*ids));
+
+	for (size_t i = 0; i < list->count; i++)
+		ids[i] = list->courses[i].id;
+	for (size_t i = 0; i < list->bad_count; i++)
+		ids[list->count + i] = list->bad_ids[i];
+	qsort(ids, count, sizeof(*ids), known_compare_ids);
+	*ret_count = count;
+	return ids;
+}
+
+static enum known_verdict known_judge(const struct known *known, const struct hemera_list *list,
+	const struct known_rules *rules, size_t missing)
+{
+	if (missing == 0)
+		return KNOWN_ACCEPTED;
+	if (known_may_lack(list))
+		return KNOWN_INCOMPLETE;
+	if (rules->force)
+		return KNOWN_ACCEPTED;
+	if (missing > KNOWN_FREE_COUNT && missing * 100 > (uint64_t)rules->delete_percent_max * known->count)
+		return list->count + list->bad_count == 0 ? KNOWN_EMPTY : KNOWN_SHRUNK;
+	if (list->count + list->bad_count == 0 &&
+		!(rules->is_sync && known->empty_syncs + 1 >= KNOWN_EMPTY_SYNCS))
+		return KNOWN_EMPTY;
+	return KNOWN_ACCEPTED;
+}
+
+void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
+{
+	CLEANUP(mem_freep) const char **listed = NULL;
+	CLEANUP(known_done) struct known next = { .empty_syncs = known->empty_syncs };
+	size_t listed_count, missing = 0;
+	enum known_verdict verdict;
+
+	listed = known_listed_ids(list, &listed_count);
+	for (size_t i = 0; i < known->count; i++)
+		missing += !bsearch(
+			known->courses[i].id, listed, listed_count, sizeof(*listed), known_compare_id);
+	verdict = known_judge(known, list, rules, missing);
+	next.courses = mem_zalloc((list->count + known->count + 1) * sizeof(*next.courses));
+	for (size_t i = 0; i < list->count; i++)
+		course_copy(&next.courses[next.count++], &list->courses[i]);
+	known_sort(&next);
+	for (size_t i = 0, valid = next.count; i < known->count; i++) {
+		const struct course *course = &known->courses[i];
+		bool is_listed = bsearch(course->id, listed, listed_count, sizeof(*listed), known_compare_id);
+		bool is_valid =
+			valid > 0 && bsearch(course, next.courses, valid, sizeof(*course), known_compare);
+
+		if (!is_valid && (is_listed || verdict != KNOWN_ACCEPTED))
+			course_copy(&next.courses[next.count++], course);
+	}
+	known_sort(&next);
+	if (rules->is_sync)
+		next.empty_syncs = verdict != KNOWN_EMPTY                   ? 0
+				   : known->empty_syncs < KNOWN_EMPTY_SYNCS ? known->empty_syncs + 1
+									    : KNOWN_EMPTY_SYNCS;
+	if (verdict != KNOWN_ACCEPTED)
+		next.kept = (struct known_kept){ verdict, missing,
+			known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
+	known_done(known);
+	*known = next;
+	next = (struct known){ 0 };
+}

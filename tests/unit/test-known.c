@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "hemera/client.h"
+#include "sync/known.h"
+
+#define NOW_MS INT64_C(1773532800000)
+
+/* Courses c<first> to c<first + count - 1>; owned by the caller. */
+static struct course *courses(unsigned first, unsigned count, const char *title)
+{
+	struct course *items = mem_zalloc((count + 1) * sizeof(*items));
+
+	for (unsigned i = 0; i < count; i++)
+		items[i] = (struct course){ .id = mem_printf("c%03u", first + i),
+			.title = mem_strdup(title),
+			.slug = mem_strdup("s"),
+			.level = course_levels[0] };
+	return items;
+}
+
+static struct known known_of(unsigned count)
+{
+	return (struct known){ .courses = courses(0, count, "old"), .count = count };
+}
+
+static struct hemera_list list_of(unsigned first, unsigned count)
+{
+	return (struct hemera_list){
+		.courses = courses(first, count, "new"), .count = count, .rows = count, .pages = 1
+	};
+}
+
+static void whether_rows_leave_depends_on_how_many_and_why(void **state)
+{
+	static const struct {
+		const char *label;
+		unsigned known, first, listed, lost, unidentified, percent, empty_syncs;
+		bool is_sync, force;
+		enum known_verdict verdict;
+		unsigned shown;
+	} rows[] = {
+		{ "the same", 30, 0, 30, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 30 },
+		{ "the first list", 0, 0, 30, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 30 },
+		{ "one is gone", 30, 1, 29, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 29 },
+		{ "one is gone, by a refresh", 30, 1, 29, 0, 0, 50, 0, false, false, KNOWN_ACCEPTED, 29 },
+		{ "half are gone", 30, 15, 15, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 15 },
+		{ "more are gone", 30, 16, 14, 0, 0, 50, 0, true, false, KNOWN_SHRUNK, 30 },
+		{ "more are gone, by a refresh", 30, 16, 14, 0, 0, 50, 0, false, false, KNOWN_SHRUNK, 30 },
+		{ "more are gone, forced", 30, 16, 14, 0, 0, 50, 0, true, true, KNOWN_ACCEPTED, 14 },
+		{ "others have come instead", 30, 100, 30, 0, 0, 50, 0, true, false, KNOWN_SHRUNK, 60 },
+		{ "ten of eleven are gone", 11, 10, 1, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 1 },
+		{ "no percentage refuses", 30, 29, 1, 0, 0, 100, 0, true, false, KNOWN_ACCEPTED, 1 },
+		{ "a few, and an empty list", 3, 0, 0, 0, 0, 50, 0, true, false, KNOWN_EMPTY, 3 },
+		{ "and once more", 3, 0, 0, 0, 0, 50, 1, true, false, KNOWN_ACCEPTED, 0 },
+		{ "and once more, but by a refresh", 3, 0, 0, 0, 0, 50, 1, false, false, KNOWN_EMPTY, 3 },
+		{ "a few, and an empty list, forced", 3, 0, 0, 0, 0, 50, 0, true, true, KNOWN_ACCEPTED, 0 },
+		{ "many, and an empty list for ever", 11, 0, 0, 0, 0, 50, 2, true, false, KNOWN_EMPTY, 11 },
+		{ "many, and an empty list, forced", 11, 0, 0, 0, 0, 50, 0, true, true, KNOWN_ACCEPTED, 0 },
+		{ "nothing known, an empty list", 0, 0, 0, 0, 0, 50, 0, true, false, KNOWN_ACCEPTED, 0 },
+		{ "one is lost by paging", 30, 1, 29, 1, 0, 50, 0, true, false, KNOWN_INCOMPLETE, 30 },
+		{ "one is lost by paging, forced", 30, 1, 29, 1, 0, 50, 0, true, true, KNOWN_INCOMPLETE, 30 },
+		{ "an unknown one is lost", 30, 0, 30, 1, 0, 50, 0, true, false, KNOWN_ACCEPTED, 30 },
+		{ "one has no id", 30, 1, 29, 0, 1, 50, 0, true, true, KNOWN_INCOMPLETE, 30 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(known_done) struct known known = known_of(rows[i].known);
+		CLEANUP(hemera_list_done) struct hemera_list list = list_of(rows[i].first, rows[i].listed);
+		const struct known_rules rules = { rows[i].is_sync, rows[i].force, rows[i].percent, NOW_MS };
+
+		known.empty_syncs = rows[i].empty_syncs;
+		list.rows += rows[i].lost + rows[i].unidentified;
+		list.unidentified = rows[i].unidentified;
+		known_update(&known, &list, &rules);
+		if (known.kept.reason != rows[i].verdict || known.count != rows[i].shown)
+			fail_msg("%s: verdict %d, %zu courses shown", rows[i].label, (int)known.kept.reason,
+				known.count);
+		if (known.kept.courses != (rows[i].verdict ? rows[i].shown - rows[i].listed : 0))
+			fail_msg("%s: %zu kept", rows[i].label, known.kept.courses);
+		if (rows[i].listed > 0 && strcmp(known_find(&known, list.courses[0].id)->title, "new") != 0)
+			fail_msg("%s: what the list says is not taken over", rows[i].label);
+	}
+}
+
+static void a_row_that_is_not_valid_stays_as_it_is_known(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(3);
+	CLEANUP(hemera_list_done) struct hemera_list list = list_of(0, 2);
+	const struct known_rules rules = { true, false, 50, NOW_MS };
+
+	(void)state;
+	list.bad_ids = mem_zalloc(2 * sizeof(*list.bad_ids));
+	list.bad_ids[list.bad_count++] = mem_strdup("c002");
+	list.bad_ids[list.bad_count++] = mem_strdup("cnew");
+	list.rows += 2;
+	known_update(&known, &list, &rules);
+	assert_int_equal(known.kept.reason, KNOWN_ACCEPTED);
+	assert_int_equal(known.count, 3);
+	assert_string_equal(known_find(&known, "c002")->title, "old");
+}
+
+static void since_when_is_remembered_while_the_reason_is_the_same(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(30);
+	CLEANUP(hemera_list_done) struct hemera_list none = { .pages = 1 }, all = list_of(0, 30);
+
+	(void)state;
+	for (int64_t now_ms = NOW_MS; now_ms < NOW_MS + 3000; now_ms += 1000) {
+		known_update(&known, &none, &(struct known_rules){ true, false, 50, now_ms });
+		assert_int_equal(known.kept.since_ms, NOW_MS);
+	}
+	known_update(&known, &all, &(struct known_rules){ true, false, 50, NOW_MS });
+	assert_int_equal(known.empty_syncs, 0);
+	assert_int_equal(known.kept.courses, 0);
+}
+
+/* *ret_known: what a text says; false: it is damaged. */
+static bool read_text(const char *text, struct known *ret_known)
+{
+	const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .node_max = 10000 };
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	assert_int_equal(json_parse(&json, text, strlen(text), &limits, NULL), 0);
+	return known_read(json, ret_known, NULL) == 0;
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(30), again = { 0 };
+	CLEANUP(hemera_list_done) struct hemera_list none = { .pages = 1 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(100000), second = BUF_INIT(100000);
+	CLEANUP(json_freep) struct json *kept = NULL;
+
+	(void)state;
+	snprintf(known.courses[3].start_date, TIME_TEXT_SIZE, "2026-03-14T23:00:00.000Z");
+	known.courses[3].participant_count = 12;
+	known_update(&known, &none, &(struct known_rules){ true, false, 50, NOW_MS });
+	known_write(&text, &known);
+	assert_true(read_text(buf_text(&text), &again));
+	assert_int_equal(again.count, 30);
+	assert_int_equal(again.empty_syncs, 1);
+	assert_string_equal(again.courses[3].start_date, "2026-03-14T23:00:00.000Z");
+	assert_string_equal(again.courses[3].title, "old");
+	assert_int_equal(again.courses[3].participant_count, 12);
+	kept = known_kept_to_json(&again.kept);
+	assert_string_equal(json_string(json_get(kept, "reason")), "empty");
+	assert_int_equal(json_integer(json_get(kept, "courses"), 0), 30);
+	assert_string_equal(json_string(json_get(kept, "since")), "2026-03-15T00:00:00.000Z");
+	known_write(&second, &again);
+	assert_string_equal(buf_text(&second), buf_text(&text));
+}
+
+static void damage_is_noticed(void **state)
+{
+	static const char *const texts[] = { "null", "[]", "{}", "{\"emptySyncs\":0,\"kept\":null}",
+		"{\"emptySyncs\":0,\"kept\":null,\"courses\":[{}]}",
+		"{\"emptySyncs\":-1,\"kept\":null,\"courses\":[]}", "{\"emptySyncs\":0,\"courses\":[]}",
+		"{\"emptySyncs\":0,\"kept\":{\"reason\":\"x\"},\"courses\":[]}",
+		"{\"emptySyncs\":0,\"kept\":{\"reason\":\"empty\",\"courses\":1},\"courses\":[]}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct known known = { 0 };
+
+		if (read_text(texts[i], &known))
+			fail_msg("%s is used", texts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whether_rows_leave_depends_on_how_many_and_why),
+		cmocka_unit_test(a_row_that_is_not_valid_stays_as_it_is_known),
+		cmocka_unit_test(since_when_is_remembered_while_the_reason_is_the_same),
+		cmocka_unit_test(what_is_written_is_read_again),
+		cmocka_unit_test(damage_is_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
