@@ -170,19 +170,27 @@ static int sync_find_lost(struct sync_job *job, struct error *err)
 static void sync_report_kept(struct sync_job *job)
 {
 	const struct known_kept *kept = &job->manifest.known.kept;
-	struct error problem;
+	const char *plural = kept->courses == 1 ? "" : "s";
+	struct error problem = { 0 };
 
 	job->report->kept = *kept;
-	if (kept->reason == KNOWN_ACCEPTED || kept->reason == KNOWN_INCOMPLETE)
+	if (kept->reason == KNOWN_EMPTY)
+		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
+			"Hemera's list is empty, which may be a mistake there: %zu known course%s and the "
+			"pages stay "
+			"until %s or \"aither sync --force\" is run",
+			kept->courses, plural,
+			kept->courses <= KNOWN_FREE_COUNT ? "the next sync finds it empty, too,"
+							  : "it has courses again");
+	else if (kept->reason == KNOWN_SHRUNK)
+		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
+			"Hemera's list lacks %zu known course%s, more than MaxDeletePercent=%u permits: all "
+			"known "
+			"courses and their pages stay until it has them again or \"aither sync --force\" is "
+			"run",
+			kept->courses, plural, job->options->config->sync.delete_percent_max);
+	else
 		return;
-	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-		"Hemera's list %s %zu known course%s, which may be a mistake there: %s on the homepage, and "
-		"no page "
-		"is removed, until %s\"aither sync --force\" is run",
-		kept->reason == KNOWN_EMPTY ? "is empty, without" : "lacks", kept->courses,
-		kept->courses == 1 ? "" : "s", kept->courses == 1 ? "it stays" : "they stay",
-		kept->courses <= KNOWN_FREE_COUNT ? "the next sync finds the same, or "
-						  : "the list has them again, or ");
 	job_add_problem(job, "list", &problem);
 }
 
