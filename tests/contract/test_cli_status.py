@@ -124,6 +124,17 @@ class Systemd(StackTest):
         self.assertNotIn("aither.service", done.stdout)
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
 
+    def test_when_courses_that_wait_are_read(self) -> None:
+        self.hemera.scenario(add=[{"id": "cnew0000000000000000000" + str(n), "participants": [{}]} for n in range(2)],
+                             used=92, limit=100)
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        self.assertRegex(self.stack.cli("status").stdout,
+                         r"(?m)^deferred +\d courses? waits? for Hemera's rate limit, until aither-sync@hourly\.timer runs "
+                         r"in 3[01] min; read them now: aither sync --until-complete$")
+        self.set("aither-sync.service", ActiveState="activating", SubState="start")
+        self.assertRegex(self.stack.cli("status").stdout,
+                         r"(?m)^deferred +\d courses? waits? for Hemera's rate limit; aither-sync\.service goes on with them$")
+
     def test_no_timer(self) -> None:
         for name in ("aither-sync.timer", "aither-sync@hourly.timer"):
             self.set(name, ActiveState="inactive", SubState="dead", UnitFileState="disabled",

@@ -13,6 +13,8 @@ HEMERA_API_KEY="stub-hemera-test-key-0123456789abcdef"
 ; a comment, too
 HTML_OUTPUT_DIR=output
 NO_SUCH_VARIABLE
+SMTP_PASS="a \\"quoted\\" word"
+SMTP_USER=aither
 NOTIFY_EMAIL_TO=one@example.org\t
 """
 
@@ -51,6 +53,13 @@ class CheckConfig(StackTest):
                 code, text = self.check()
                 self.assertEqual(code, 78)
                 self.assertIn(wanted, text)
+
+    def test_a_file_that_cannot_be_read_is_named(self) -> None:
+        self.file.mkdir()
+        code, text = self.check()
+        self.assertEqual(code, 78)
+        self.assertIn("what the unit has from its environment file is not checked: ", text)
+        self.assertIn(str(self.file), text)
 
     def test_without_the_file_only_the_environment_counts(self) -> None:
         code, text = self.check()

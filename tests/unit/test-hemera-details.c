@@ -133,6 +133,22 @@ static void no_ids_need_no_request(void **state)
 	assert_int_equal(script_count(""), 0);
 }
 
+/* Which of the two counts nobody knows. */
+static void a_detail_with_a_repeated_name_fails(void **state)
+{
+	(void)state;
+	script_add((struct script_reply){ .path = DETAIL_PATH "c0 ",
+		.status = 200,
+		.body = "{\"success\":true,\"data\":{\"id\":\"c0\",\"participants\":[],\"participants\":[]}"
+			"}" });
+	script_add((struct script_reply){ .path = DETAIL_PATH "c1 ",
+		.status = 200,
+		.body = "{\"success\":true,\"data\":{\"course\":{\"id\":\"c1\",\"id\":\"c1\","
+			"\"participants\":[]}}}" });
+	assert_int_equal(read_details(2, NULL), 0);
+	assert_states("FF");
+}
+
 static void each_detail_fails_for_itself(void **state)
 {
 	static const struct {
@@ -355,6 +371,7 @@ int main(void)
 		SCRIPT_TEST(details_are_read),
 		SCRIPT_TEST(as_many_as_permitted_are_under_way_together),
 		SCRIPT_TEST(no_ids_need_no_request),
+		SCRIPT_TEST(a_detail_with_a_repeated_name_fails),
 		SCRIPT_TEST(each_detail_fails_for_itself),
 		SCRIPT_TEST(the_older_shape_is_read),
 		SCRIPT_TEST(a_broken_connection_is_tried_again),

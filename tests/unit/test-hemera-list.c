@@ -219,6 +219,28 @@ static void a_lost_row_is_found_by_level(void **state)
 	assert_int_equal(reason.errnum, 0);
 }
 
+/* Rows that are not valid count as the others do, and one without an id is told once. */
+static void bad_rows_are_not_lost(void **state)
+{
+	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
+	struct error reason = { 0 };
+
+	(void)state;
+	add_reply(PAGE("0 "), script_list_body(0, 500));
+	add_reply(
+		PAGE("500 "), "{\"success\":true,\"data\":[{\"id\":\"bad\"},{\"id\":7}," GOOD_ROW("c1") "]}");
+	add_reply(SLICE("BEGINNER", "0"),
+		"{\"success\":true,\"data\":[{\"id\":7},{\"id\":\"bad\"}," GOOD_ROW("cx") "]}");
+	assert_int_equal(read_all(&list, &reason, NULL), 0);
+	assert_true(hemera_list_has_all(&list));
+	assert_int_equal(list.count, 501);
+	assert_int_equal(list.bad_count, 1);
+	assert_int_equal(list.unidentified, 1);
+	assert_string_equal(script_problems(),
+		"course bad: at offset 500: data[0].title: missing\n"
+		"course data[1]: at offset 500: data[1].id: number where a string is due\n");
+}
+
 static void a_lost_row_is_found_with_other_offsets(void **state)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
@@ -322,6 +344,7 @@ int main(void)
 		SCRIPT_TEST(a_row_with_bytes_that_are_no_text_costs_one_course),
 		SCRIPT_TEST(a_list_without_repeated_rows_is_whole),
 		SCRIPT_TEST(a_lost_row_is_found_by_level),
+		SCRIPT_TEST(bad_rows_are_not_lost),
 		SCRIPT_TEST(a_lost_row_is_found_with_other_offsets),
 		SCRIPT_TEST(a_row_that_no_slice_has_stays_lost),
 		SCRIPT_TEST(slices_leave_the_budget_for_the_details),
