@@ -20,54 +20,81 @@ bool config_environment_is_units(void)
 	return environment_is_from_file || getenv("INVOCATION_ID"); /* systemd.exec(5) */
 }
 
-static char *trim(char *text)
+static const char *skip_blanks(const char *at)
 {
-	char *end = text + strlen(text);
-
-	while (end > text && strchr(BLANKS, end[-1]))
-		*--end = '\0';
-	return text + strspn(text, BLANKS);
+	return at + strspn(at, BLANKS);
 }
 
-/* Takes quotes around the whole and the backslashes that escape something away. */
-static void unquote(char *value)
+/* Behind the closing quote, or at the end. */
+static const char *read_quoted(const char *at, struct buf *value)
 {
-	char quote = *value == '"' || *value == '\'' ? *value : '\0', *to = value;
-	const char *from = quote ? value + 1 : value;
+	char quote = *at++;
 
-	for (; *from && !(quote && *from == quote); from++) {
-		if (*from == '\\' && quote != '\'' && from[1])
-			from++;
-		*to++ = *from;
+	for (; *at && *at != quote; at++) {
+		bool is_escape = quote == '"' && *at == '\\' && at[1] && strchr("\"\\`$\n", at[1]);
+
+		at += is_escape;
+		if (!is_escape || *at != '\n')
+			buf_append_char(value, *at);
 	}
-	*to = '\0';
+	return *at ? at + 1 : at;
 }
 
-static void set_line(char *line)
+static const char *read_bare(const char *at, struct buf *value)
 {
-	char *name = trim(line), *equals = strchr(name, '='), *value;
+	for (; *at && *at != '\n'; at++) {
+		bool is_escape = *at == '\\' && at[1];
 
-	if (!equals || equals == name || strchr("#;", *name))
-		return;
-	*equals = '\0';
-	value = trim(equals + 1);
-	unquote(value);
-	if (setenv(trim(name), value, 1) < 0)
+		at += is_escape;
+		if (!is_escape || *at != '\n')
+			buf_append_char(value, *at);
+	}
+	while (value->length > 0 && strchr(BLANKS, value->data[value->length - 1]))
+		buf_truncate(value, value->length - 1);
+	return at;
+}
+
+/* As systemd does it: quotes count at the beginning and behind a quoted part, a backslash before the end of a
+ * line joins it with the next one. Returns the end of the line. */
+static const char *read_value(const char *at, struct buf *value)
+{
+	at = skip_blanks(at);
+	while (*at == '"' || *at == '\'')
+		at = skip_blanks(read_quoted(at, value));
+	return read_bare(at, value);
+}
+
+/* Returns the beginning of the next line. */
+static const char *set_line(const char *line)
+{
+	const char *name = skip_blanks(line), *end = name + strcspn(name, "=\n");
+	CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
+	CLEANUP(mem_freep) char *key = NULL;
+	size_t length = (size_t)(end - name);
+
+	if (*end != '=' || length == 0 || strchr("#;", *name)) {
+		end += strcspn(end, "\n");
+		return *end ? end + 1 : end;
+	}
+	end = read_value(end + 1, &value);
+	while (length > 0 && strchr(BLANKS, name[length - 1]))
+		length--;
+	key = mem_strndup(name, length);
+	if (setenv(key, buf_text(&value), 1) < 0)
 		abort(); /* only without memory: the name is not empty and has no '=' */
+	return *end ? end + 1 : end;
 }
 
 int config_environment_load(const char *path, struct error *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
-	CLEANUP(mem_freep) char *lines = NULL;
-	char *rest = NULL;
+	const char *line;
 	int r = file_read_path(path, &text, err);
 
 	if (r < 0)
 		return r;
 	environment_is_from_file = true;
-	lines = buf_take(&text);
-	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		set_line(line);
+	for (line = buf_text(&text); *line;)
+		line = set_line(line);
 	return 0;
 }

@@ -38,7 +38,7 @@ const struct config_key config_keys[] = {
 	{ "Hemera", "RequestTimeoutSec", NUMBER(1, 300), AT(hemera.request_timeout_s), .default_text = "30",
 		.unit = "seconds", .meaning = "Time for one whole request, 1 to 300 seconds." },
 	{ "Hemera", "MaxRetries", NUMBER(0, 20), AT(hemera.retries_max), .default_text = "5",
-		.meaning = "Further attempts after status 500, 502, 503, 504 or a lost connection, 0 to 20." },
+		.meaning = "Further attempts after a 5xx status, 408, 425 or a lost connection, 0 to 20." },
 
 	{ "Sync", "OutputDirectory", config_parse_path, AT(sync.output_directory),
 		.default_text = "/var/lib/aither/output", .max = PATH_MAX - 1, .environment = "HTML_OUTPUT_DIR",
@@ -46,7 +46,7 @@ const struct config_key config_keys[] = {
 	{ "Sync", "TimeLimitSec", NUMBER(5, 600), AT(sync.time_limit_s), .default_text = "50",
 		.unit = "seconds", .meaning = "A sync ends its network work by then, 5 to 600 seconds." },
 	{ "Sync", "MaxDeletePercent", NUMBER(0, 100), AT(sync.delete_percent_max), .default_text = "50",
-		.meaning = "More pages than this, and more than 10, are removed by --force only, 0 to 100." },
+		.meaning = "More courses or pages than this, and than 10, leave by --force only, 0 to 100." },
 
 	{ "Site", "TemplateDirectory", config_parse_path, AT(site.template_directory),
 		.default_text = "/etc/aither/templates", .max = PATH_MAX - 1, .shared = true,

@@ -96,7 +96,7 @@ void config_load(struct config *config, const char *path, enum config_program pr
 void config_done(struct config *config);
 
 /* Sets what the file sets, as systemd does for aither-worker.service, for --check-config, which is to see
- * what the unit sees. Continued lines are not joined. Errors of file_read_path. */
+ * what the unit sees. Errors of file_read_path. */
 int config_environment_load(const char *path, struct error *err);
 bool config_environment_is_units(void); /* from that file, or a unit's own */
 

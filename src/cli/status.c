@@ -91,15 +91,13 @@ static void print_deferred(const struct json *report, const struct doctor_units 
 	CLEANUP(mem_freep) char *text = NULL;
 
 	if (units->managed && strcmp(units->sync.active, "activating") == 0)
-		text = mem_printf(
-			"%s for Hemera's rate limit; %s goes on with them", courses, units->sync.name);
+		text = mem_printf("%s to be read; %s goes on with them", courses, units->sync.name);
 	else if (units->managed && timer)
-		text = mem_printf("%s for Hemera's rate limit, until %s runs in %s; read them now: "
-				  "aither sync --until-complete",
+		text = mem_printf(
+			"%s to be read, until %s runs in %s; read them now: aither sync --until-complete",
 			courses, timer->name, in);
 	else
-		text = mem_printf(
-			"%s for Hemera's rate limit; read them now: aither sync --until-complete", courses);
+		text = mem_printf("%s to be read; read them now: aither sync --until-complete", courses);
 	print_line("deferred", text);
 }
 
@@ -125,20 +123,27 @@ static void print_ended(const struct json *report, const struct doctor_units *un
 /* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
 static void print_kept(const struct json *kept)
 {
-	const char *reason = json_string(json_get(kept, "reason")) ?: "";
+	static const struct {
+		const char *reason, *words, *advice;
+	} rows[] = {
+		{ "empty", "is empty", "; if they are really gone: aither sync --force" },
+		{ "shrunk", "has become much shorter", "; if they are really gone: aither sync --force" },
+		{ "incomplete", "lacks rows", "" },
+		{ "unreadable", "has rows without a usable id", "" },
+	};
+	const char *reason = json_string(json_get(kept, "reason"));
 	CLEANUP(mem_freep)
-	char *courses = words_count(count_of(kept, "courses"), "known course is", "known courses are");
-	CLEANUP(mem_freep) char *text = NULL;
+	char *courses = words_count(count_of(kept, "courses"), "known course is missing and stays",
+		"known courses are missing and stay");
 
-	if (!json_string(json_get(kept, "reason")))
-		return;
-	if (strcmp(reason, "incomplete") == 0)
-		text = mem_printf("lacks rows: %s not in it and kept on the homepage", courses);
-	else
-		text = mem_printf(
-			"%s: %s not in it and kept on the homepage; if that is right: aither sync --force",
-			strcmp(reason, "empty") == 0 ? "is empty" : "has become much shorter", courses);
-	print_line("Hemera's list", text);
+	for (size_t i = 0; reason && i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(mem_freep) char *text = NULL;
+
+		if (strcmp(reason, rows[i].reason) != 0)
+			continue;
+		text = mem_printf("%s: %s on the homepage%s", rows[i].words, courses, rows[i].advice);
+		print_line("Hemera's list", text);
+	}
 }
 
 static void print_report(const struct json *report, const struct doctor_units *units, int64_t now_ms)

@@ -79,8 +79,9 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 bool hemera_list_has_all(const struct hemera_list *list);
 
 /* Looks for the lost rows: reads the list again by level and with other offsets, until none is missing, all
- * slices are read, or HEMERA_SLICES_MAX requests are. Fails only on 401 and on cancel; after any other error,
- * which *ret_reason (its code ERROR_INTERNAL: none) then describes, rows may still be missing. */
+ * slices are read, HEMERA_SLICES_MAX requests are, or the budget without its reserve is used up. Fails only
+ * on 401 and on cancel; after any other error, which *ret_reason (its code ERROR_INTERNAL: none) then
+ * describes, rows may still be missing. */
 int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
 	struct error *ret_reason, struct error *err);
 void hemera_list_done(struct hemera_list *list);
@@ -111,8 +112,9 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 	void *arg, unsigned *ret_retry_after_s, struct error *err);
 
 struct hemera_template {
-	char *id, *course_id, *markup; /* owned; course_id NULL: serves all courses */
-	char *version;                 /* owned; "3", "2026-11-29T10:00:00Z", "": none */
+	char *id, *course_id; /* owned; course_id NULL: serves all courses */
+	char *markup;         /* owned; NULL: there is one, but it cannot be read, as has been reported */
+	char *version;        /* owned; "3", "2026-11-29T10:00:00Z", "": none */
 };
 
 /* Templates that aither can use (no lesson's, no other seminar's): *ret_count 0 when Hemera has no such

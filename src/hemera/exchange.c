@@ -207,7 +207,7 @@ int exchange_get(struct hemera *client, const struct exchange_query *query, stru
 	struct exchange exchange = {
 		.path = query->path,
 		.count = 1,
-		.due = 1,
+		.due = query->only_now ? 0 : 1,
 		.use_reserve = query->use_reserve,
 		.body_max = query->body_max,
 		.done = exchange_single_on_end,

@@ -70,6 +70,7 @@ typedef int exchange_data(void *arg, const struct json *data, struct error *err)
 struct exchange_query {
 	const char *path; /* with the query string */
 	bool use_reserve;
+	bool only_now; /* a new window is not waited for */
 	size_t body_max;
 	exchange_data *on_data;
 	void *arg;

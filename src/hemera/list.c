@@ -28,7 +28,8 @@ struct listing {
 	size_t course_capacity, bad_capacity;
 	struct slice slice;
 	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
-	bool again;                  /* rows were read before: those without an id are known */
+	bool again; /* rows were read before: those without an id are known, and the reserve is the homepage's
+		     */
 	hemera_problem *problem;
 	void *arg;
 };
@@ -128,8 +129,7 @@ static int listing_on_data(void *arg, const struct json *data, struct error *err
 	return 0;
 }
 
-static int listing_read_page(
-	struct hemera *client, struct listing *listing, bool use_reserve, struct error *err)
+static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
 {
 	const struct slice *slice = &listing->slice;
 	CLEANUP(mem_freep)
@@ -137,7 +137,8 @@ static int listing_read_page(
 		slice->offset, slice->level ? "&level=" : "", slice->level ? slice->level : "");
 	const struct exchange_query query = {
 		.path = path,
-		.use_reserve = use_reserve,
+		.use_reserve = !listing->again,
+		.only_now = listing->again,
 		.body_max = HEMERA_LIST_BODY_MAX,
 		.on_data = listing_on_data,
 		.arg = listing,
@@ -156,7 +157,7 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 	int r;
 
 	do {
-		r = listing_read_page(client, &listing, true, err);
+		r = listing_read_page(client, &listing, err);
 		if (r < 0)
 			return r;
 		if (listing.page_rows >= HEMERA_PAGE_ROWS &&
@@ -185,7 +186,7 @@ static int listing_read_slice(struct hemera *client, struct listing *listing, st
 		if (hemera_list_has_all(&listing->list) || *requests == HEMERA_SLICES_MAX)
 			return 0;
 		(*requests)++;
-		r = listing_read_page(client, listing, false, err);
+		r = listing_read_page(client, listing, err);
 		if (r < 0)
 			return r;
 	} while (listing->page_rows >= HEMERA_PAGE_ROWS);
@@ -227,7 +228,8 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	for (size_t i = 0; i < list->bad_count; i++)
 		listing_mark_seen(&listing, list->bad_ids[i]);
 	*ret_reason = (struct error){ 0 };
-	r = listing_read_slices(client, &listing, ret_reason);
+	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason)
+		      : 0; /* a single page loses nothing by paging */
 	*list = listing.list;
 	list->pages = pages;
 	listing.list = (struct hemera_list){ 0 };

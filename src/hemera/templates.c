@@ -108,9 +108,23 @@ static char *template_version(const struct json *row)
 	return buf_take(&text);
 }
 
-static void templates_add(struct templates *templates, const struct json *row)
+/* What names the course is a string or not there. */
+static bool template_names_course(const struct json *row)
 {
-	const char *course_id = json_string(json_get(row, "courseId"));
+	static const char *const members[] = { "courseId", "seminarId", "lessonId" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		enum json_type type = json_type(json_get(row, members[i]));
+
+		if (type != JSON_MISSING && type != JSON_NULL && type != JSON_STRING)
+			return false;
+	}
+	return json_first(row) != NULL;
+}
+
+static void templates_add(struct templates *templates, const struct json *row, bool is_readable)
+{
+	const char *course_id = json_string(json_get(row, "courseId")), *id = template_id(row);
 	struct hemera_template *item;
 
 	if (!course_id)
@@ -122,29 +136,30 @@ static void templates_add(struct templates *templates, const struct json *row)
 	}
 	item = &templates->items[templates->count++];
 	*item = (struct hemera_template){
-		.id = mem_strdup(template_id(row)),
+		.id = mem_strdup(id ? id : ""),
 		.course_id = course_id ? mem_strdup(course_id) : NULL,
-		.markup = mem_strdup(json_string(json_get(row, "markup"))),
+		.markup = is_readable ? mem_strdup(json_string(json_get(row, "markup"))) : NULL,
 		.version = template_version(row),
 	};
 	utf8_defuse(item->id);
 }
 
+/* A row that is not valid still says that there is a template, which must not be replaced by another one. */
 static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
 {
 	struct error problem = { 0 };
+	bool is_readable = template_check(row, path, &problem) == 0;
 
-	if (template_check(row, path, &problem) < 0) {
+	if (!is_readable) {
 		const char *id = template_id(row);
 		CLEANUP(mem_freep) char *entity = mem_printf("template %s", id ? id : path);
 
 		utf8_defuse(entity);
 		if (templates->problem)
 			templates->problem(templates->arg, entity, &problem);
-		return;
 	}
-	if (template_is_usable(row))
-		templates_add(templates, row);
+	if (template_names_course(row) && template_is_usable(row))
+		templates_add(templates, row, is_readable);
 }
 
 static int templates_on_data(void *arg, const struct json *data, struct error *err)

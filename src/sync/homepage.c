@@ -33,10 +33,9 @@ static void homepage_rows_done(struct homepage_rows *rows)
 	free(rows->items);
 }
 
-static void homepage_add_row(
-	struct homepage_rows *rows, const struct course *course, const struct manifest_entry *linked)
+static void homepage_add_row(struct homepage_rows *rows, const struct course *course, const char *page)
 {
-	char *href = linked ? mem_printf(NAMES_DIRECTORY "/%s", linked->name) : NULL;
+	char *href = page ? mem_printf(NAMES_DIRECTORY "/%s", page) : NULL;
 
 	rows->hrefs[rows->count] = href;
 	rows->items[rows->count++] = (struct page_course){
@@ -51,17 +50,37 @@ static void homepage_add_row(
 	};
 }
 
+/* Where each course's page is: as the manifest says, or, if that was lost, where it has to be. Owned. */
+static struct names_course *homepage_pages(const struct homepage *homepage)
+{
+	const struct known *known = homepage->known;
+	struct names_course *pages = mem_zalloc((known->count + 1) * sizeof(*pages));
+
+	for (size_t i = 0; i < known->count; i++) {
+		const struct manifest_entry *entry = manifest_find(homepage->manifest, known->courses[i].id);
+
+		pages[i] = (struct names_course){ .id = known->courses[i].id,
+			.slug = known->courses[i].slug,
+			.fixed = entry ? entry->name : NULL };
+	}
+	names_plan(pages, known->count);
+	return pages;
+}
+
 static void homepage_collect(const struct homepage *homepage, struct homepage_rows *rows)
 {
 	const struct known *known = homepage->known;
 	bool public = homepage->options->config->site.course_pages_public;
+	CLEANUP(mem_freep) struct names_course *pages = public ? homepage_pages(homepage) : NULL;
+	int64_t size, modified_us;
 
 	rows->items = mem_alloc((known->count + 1) * sizeof(*rows->items));
 	rows->hrefs = mem_alloc((known->count + 1) * sizeof(*rows->hrefs));
 	for (size_t i = 0; i < known->count; i++) {
-		const struct course *course = &known->courses[i];
+		bool is_linked = public && (pages[i].fixed || publish_stat(homepage->out->courses,
+								      pages[i].name, &size, &modified_us));
 
-		homepage_add_row(rows, course, public ? manifest_find(homepage->manifest, course->id) : NULL);
+		homepage_add_row(rows, &known->courses[i], is_linked ? pages[i].name : NULL);
 	}
 }
 
@@ -182,8 +201,8 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++) {
 		bool changed;
 
-		r = publish_replace(homepage->out->root, names_homepage[language], &pages[language],
-			PUBLISH_PAGE_MODE, &changed, err);
+		r = publish_homepage(homepage->out->root, names_homepage[language], &pages[language],
+			homepage->is_without_hemera, &changed, err);
 		*ret_changed |= changed;
 	}
 	if (r == 0)

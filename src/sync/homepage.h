@@ -29,6 +29,9 @@ struct homepage { /* all borrowed */
 	const struct library *library;
 	const struct known *known;
 	struct manifest *manifest; /* its `site` is brought up to date */
+	/* What is known is made anew, for the day has changed: the files keep their times, by which
+	 * aither-web tells how old the data are. */
+	bool is_without_hemera;
 	/* Told once when the operator's homepage.hbs cannot be used and the shipped one is; may be NULL. */
 	library_problem *problem;
 	void *arg;

@@ -190,24 +190,26 @@ void inspect_output(const struct config *config, struct json *checks)
 static void inspect_list(const struct known *known, struct json *checks)
 {
 	static const char *const reasons[] = {
-		[KNOWN_EMPTY] = "Hemera's list is empty",
-		[KNOWN_INCOMPLETE] = "Hemera's list lacks rows",
-		[KNOWN_SHRUNK] = "Hemera's list has become much shorter",
+		[KNOWN_EMPTY] = "Hemera's list has been empty",
+		[KNOWN_INCOMPLETE] = "Hemera's list has been without some of its rows",
+		[KNOWN_SHRUNK] = "Hemera's list has been much shorter",
+		[KNOWN_UNREADABLE] = "Hemera's list has had rows without a usable id",
 	};
 	char since[TIME_TEXT_SIZE];
+	bool can_force;
 
 	if (known->kept.reason == KNOWN_ACCEPTED) {
-		check_add(checks, "course-list", CHECK_OK, NULL, "%zu courses are known", known->count);
+		check_add(
+			checks, "course-list", CHECK_OK, NULL, "courses on the homepage: %zu", known->count);
 		return;
 	}
+	can_force = known->kept.reason == KNOWN_EMPTY || known->kept.reason == KNOWN_SHRUNK;
 	time_format(known->kept.since_ms, since);
-	check_add(checks, "course-list", CHECK_WARNING,
-		known->kept.reason == KNOWN_INCOMPLETE ? "aither sync" : "aither sync --force",
-		"%s since %s: %zu of %zu known courses are not in it, and stay on the homepage until it is "
-		"right "
-		"again%s",
+	check_add(checks, "course-list", CHECK_WARNING, can_force ? "aither sync --force" : NULL,
+		"%s since %s; known courses that are missing from it and stay on the homepage: %zu of %zu%s",
 		reasons[known->kept.reason], since, known->kept.courses, known->count,
-		known->kept.reason == KNOWN_INCOMPLETE ? "" : "; if it is right, remove them");
+		can_force ? ". If they are really gone, remove them"
+			  : "; this has to be set right in Hemera");
 }
 
 void inspect_manifest(const struct config *config, struct json *checks)

@@ -66,9 +66,10 @@ struct sync_job {
 	struct library library;
 	struct hemera *client;
 	struct hemera_list list;
+	size_t lost; /* rows of the list that no request was left for */
 	struct templates templates;
-	bool templates_unknown;     /* Hemera has templates but did not give them: pages stay as they are */
-	bool templates_limited;     /* it may have some, the next sync will read them: no page is made */
+	bool templates_unknown; /* Hemera may have templates but did not give them: pages stay as they are */
+	bool templates_limited; /* it may have some, the next sync will read them: no page is made */
 	struct job_course *courses; /* owned; beside list.courses */
 	size_t count;
 	struct nameset present; /* pages on disk when the sync began */

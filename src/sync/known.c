@@ -18,6 +18,7 @@ static const char *const known_reasons[] = {
 	[KNOWN_EMPTY] = "empty",
 	[KNOWN_INCOMPLETE] = "incomplete",
 	[KNOWN_SHRUNK] = "shrunk",
+	[KNOWN_UNREADABLE] = "unreadable",
 };
 
 static int known_compare(const void *left, const void *right)
@@ -57,7 +58,7 @@ static int known_read_kept(const struct json *kept, struct known_kept *ret_kept,
 
 	if (json_type(kept) == JSON_NULL)
 		return 0;
-	for (int i = KNOWN_EMPTY; i <= KNOWN_SHRUNK && reason; i++)
+	for (int i = KNOWN_EMPTY; i <= KNOWN_UNREADABLE && reason; i++)
 		if (strcmp(reason, known_reasons[i]) == 0)
 			ret_kept->reason = (enum known_verdict)i;
 	if (ret_kept->reason == KNOWN_ACCEPTED || courses <= 0 ||
@@ -151,21 +152,40 @@ static const char **known_listed_ids(const struct hemera_list *list, size_t *ret
 	return ids;
 }
 
+bool known_is_too_much(size_t gone, size_t known, unsigned delete_percent_max)
+{
+	return gone > KNOWN_FREE_COUNT && gone * 100 > (uint64_t)delete_percent_max * known;
+}
+
 static enum known_verdict known_judge(const struct known *known, const struct hemera_list *list,
 	const struct known_rules *rules, size_t missing)
 {
+	bool is_empty = list->count + list->bad_count == 0;
+
 	if (missing == 0)
 		return KNOWN_ACCEPTED;
-	if (known_may_lack(list))
+	if (!hemera_list_has_all(list))
 		return KNOWN_INCOMPLETE;
+	if (list->unidentified > 0)
+		return KNOWN_UNREADABLE;
 	if (rules->force)
 		return KNOWN_ACCEPTED;
-	if (missing > KNOWN_FREE_COUNT && missing * 100 > (uint64_t)rules->delete_percent_max * known->count)
-		return list->count + list->bad_count == 0 ? KNOWN_EMPTY : KNOWN_SHRUNK;
-	if (list->count + list->bad_count == 0 &&
-		!(rules->is_sync && known->empty_syncs + 1 >= KNOWN_EMPTY_SYNCS))
+	if (known_is_too_much(missing, known->count, rules->delete_percent_max))
+		return is_empty ? KNOWN_EMPTY : KNOWN_SHRUNK;
+	if (is_empty && !(rules->is_sync && known->empty_syncs + 1 >= KNOWN_EMPTY_SYNCS))
 		return KNOWN_EMPTY;
 	return KNOWN_ACCEPTED;
+}
+
+static struct known_kept known_keep(const struct known *known, enum known_verdict verdict, size_t missing,
+	const struct known_rules *rules)
+{
+	if (verdict == KNOWN_ACCEPTED)
+		return (struct known_kept){ 0 };
+	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
+		return known->kept;
+	return (struct known_kept){ verdict, missing,
+		known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
 }
 
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
@@ -194,13 +214,11 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 			course_copy(&next.courses[next.count++], course);
 	}
 	known_sort(&next);
-	if (rules->is_sync)
-		next.empty_syncs = verdict != KNOWN_EMPTY                   ? 0
-				   : known->empty_syncs < KNOWN_EMPTY_SYNCS ? known->empty_syncs + 1
-									    : KNOWN_EMPTY_SYNCS;
-	if (verdict != KNOWN_ACCEPTED)
-		next.kept = (struct known_kept){ verdict, missing,
-			known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
+	if (verdict != KNOWN_EMPTY)
+		next.empty_syncs = 0;
+	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)
+		next.empty_syncs++;
+	next.kept = known_keep(known, verdict, missing, rules);
 	known_done(known);
 	*known = next;
 	next = (struct known){ 0 };

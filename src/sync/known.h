@@ -7,7 +7,9 @@
  * refresh read it; kept in the manifest. An empty or a short list may be a fault of Hemera, so it is not
  * believed at once. A row that the list lacks leaves the homepage, unless
  *
- * - rows may be missing from the list (KNOWN_INCOMPLETE), which not even --force overrules;
+ * - rows may be missing from the list (KNOWN_INCOMPLETE), or have no usable id (KNOWN_UNREADABLE), which not
+ * even
+ *   --force overrules;
  * - more than MaxDeletePercent of the known rows, and more than KNOWN_FREE_COUNT, would leave (KNOWN_SHRUNK);
  * - the list is empty (KNOWN_EMPTY): it has to be empty in two syncs in a row.
  *
@@ -28,7 +30,7 @@ struct json;
 #define KNOWN_FREE_COUNT 10 /* a site of three courses must be able to lose two, whatever the percentage */
 #define KNOWN_EMPTY_SYNCS 2 /* so many in a row are believed */
 
-enum known_verdict { KNOWN_ACCEPTED, KNOWN_EMPTY, KNOWN_INCOMPLETE, KNOWN_SHRUNK };
+enum known_verdict { KNOWN_ACCEPTED, KNOWN_EMPTY, KNOWN_INCOMPLETE, KNOWN_SHRUNK, KNOWN_UNREADABLE };
 
 struct known_kept {
 	enum known_verdict reason; /* KNOWN_ACCEPTED: nothing is kept */
@@ -50,7 +52,8 @@ void known_sort(struct known *known); /* after courses were put in */
 const struct course *known_find(const struct known *known, const char *id);
 
 struct known_rules {
-	bool is_sync; /* a refresh's list is no second one that agrees */
+	bool is_sync;     /* a refresh's list is no second one that agrees */
+	bool is_thorough; /* lost rows were looked for: else it is as usual that some are */
 	bool force;
 	unsigned delete_percent_max;
 	int64_t now_ms; /* wall clock */
@@ -59,6 +62,9 @@ struct known_rules {
 /* Takes over what the list says, and decides on the rows that it lacks: the result is known->kept. Rows that
  * are not valid are shown as they are known. */
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules);
+
+/* Are so many courses gone at once that a mistake is more likely? */
+bool known_is_too_much(size_t gone, size_t known, unsigned delete_percent_max);
 
 /* Can a course be missing from the list that Hemera has? */
 bool known_may_lack(const struct hemera_list *list);

@@ -19,6 +19,7 @@
 
 static void outcome_count_deferred(struct sync_job *job)
 {
+	job->report->courses_deferred = (unsigned)job->lost;
 	for (size_t i = 0; i < job->count; i++)
 		job->report->courses_deferred += job->courses[i].deferred;
 }

@@ -103,6 +103,11 @@ static int pages_make(
 	const struct template *tmpl = templates_for(&job->templates, course->row->id, texts);
 	const struct page_course view = pages_view(course);
 
+	if (!tmpl && (course->there || course->on_disk)) {
+		pages_keep(job, course, JOB_KEPT);
+		return 0;
+	}
+	tmpl = tmpl ? tmpl : job->library.course;
 	page_fingerprint(&view, participants, tmpl, texts, course->hash);
 	if (!pages_is_current(course))
 		return pages_render(job, course, tmpl, participants, err);
@@ -120,7 +125,7 @@ int job_make_page(
 		pages_defer(job, course);
 		return 0;
 	}
-	if ((job->templates_unknown && course->there) || job->templates_limited) {
+	if ((job->templates_unknown && (course->there || course->on_disk)) || job->templates_limited) {
 		course->deferred |= job->templates_limited && (!course->there || course->changed);
 		pages_keep(job, course, JOB_KEPT);
 		return 0;

@@ -90,7 +90,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	const struct homepage homepage = { .options = options,
+	struct homepage homepage = { .options = options,
 		.out = &out,
 		.library = &library,
 		.known = &manifest.known,
@@ -105,6 +105,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 		return r;
 	if (refresh_list(options, &list, &problem) < 0) {
 		/* A course that ended yesterday is past today, whether Hemera answers or not. */
+		homepage.is_without_hemera = true;
 		if (manifest_load(out.root, &manifest, NULL) == 0 && manifest.known.count > 0)
 			(void)homepage_publish(&homepage, &changed, NULL);
 		return error_pass(err, &problem);

@@ -167,7 +167,7 @@ static bool removal_is_refused(const struct removal *removal)
 	unsigned percent = job->options->config->sync.delete_percent_max;
 	struct error problem;
 
-	if (job->options->force || count <= KNOWN_FREE_COUNT || count * 100 <= (uint64_t)percent * known)
+	if (job->options->force || !known_is_too_much(count, known, percent))
 		return false;
 	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
 		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that "

@@ -135,6 +135,7 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 		.library = &job->library,
 		.known = &job->manifest.known,
 		.manifest = &job->manifest,
+		.is_without_hemera = job->list.pages == 0,
 		.problem = problem,
 		.arg = job,
 	};
@@ -148,49 +149,76 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 	return r;
 }
 
-/* A course that is lost at every listing would have no page, and nobody would know. */
+/* A course that is lost at every listing would have no page, and nobody would know. When the budget ends
+ * before all are found, the next sync goes on. */
 static int sync_find_lost(struct sync_job *job, struct error *err)
 {
+	struct hemera_list *list = &job->list;
 	struct error reason = { 0 }, problem;
-	int r = hemera_list_lost(job->client, &job->list, job_add_problem, job, &reason, err);
+	size_t known;
+	int r = hemera_list_lost(job->client, list, job_add_problem, job, &reason, err);
 
-	if (r < 0 || hemera_list_has_all(&job->list))
+	if (r < 0 || hemera_list_has_all(list))
 		return r;
+	known = list->count + list->bad_count + list->unidentified;
+	if (reason.code == ERROR_HEMERA_RATE_LIMITED) {
+		job->lost = list->rows - known;
+		job->report->retry_after_s = reason.retry_after_s;
+		return 0;
+	}
 	error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-		"Hemera has %zu courses, and its list gives %zu of them, also when it is read by level and "
-		"with "
-		"other offsets%s%s; no page is removed, and courses known from before stay on the homepage",
-		job->list.rows, job->list.count + job->list.bad_count + job->list.unidentified,
-		reason.errnum ? ", which ended with: " : "", reason.errnum ? reason.message : "");
+		"Hemera's list has %zu rows, but only %zu different courses%s%s; no page is removed, and "
+		"courses known "
+		"from before stay on the homepage",
+		list->rows, known,
+		reason.errnum     ? ", and looking for the others failed: "
+		: list->pages > 1 ? ", also when it is read by level and with other offsets"
+				  : "",
+		reason.errnum ? reason.message : "");
 	job_add_problem(job, "list", &problem);
 	return 0;
 }
 
-/* The rows that are missing because some cannot be read, or are lost, have been reported. */
+/* Lost rows have been reported. */
 static void sync_report_kept(struct sync_job *job)
 {
 	const struct known_kept *kept = &job->manifest.known.kept;
+	unsigned percent = job->options->config->sync.delete_percent_max;
 	const char *plural = kept->courses == 1 ? "" : "s";
 	struct error problem = { 0 };
 
 	job->report->kept = *kept;
-	if (kept->reason == KNOWN_EMPTY)
+	switch (kept->reason) {
+	case KNOWN_ACCEPTED:
+	case KNOWN_INCOMPLETE:
+		return;
+	case KNOWN_EMPTY:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
 			"Hemera's list is empty, which may be a mistake there: %zu known course%s and the "
 			"pages stay "
 			"until %s or \"aither sync --force\" is run",
 			kept->courses, plural,
-			kept->courses <= KNOWN_FREE_COUNT ? "the next sync finds it empty, too,"
-							  : "it has courses again");
-	else if (kept->reason == KNOWN_SHRUNK)
+			known_is_too_much(kept->courses, kept->courses, percent)
+				? "it has courses again"
+				: "the next sync finds it empty, too,");
+		break;
+	case KNOWN_SHRUNK:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
 			"Hemera's list lacks %zu known course%s, more than MaxDeletePercent=%u permits: all "
 			"known "
 			"courses and their pages stay until it has them again or \"aither sync --force\" is "
 			"run",
-			kept->courses, plural, job->options->config->sync.delete_percent_max);
-	else
-		return;
+			kept->courses, plural, percent);
+		break;
+	case KNOWN_UNREADABLE:
+		error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"%zu known course%s missing from Hemera's list, but %zu row%s without a usable id "
+			"may be "
+			"theirs: they and their pages stay until all rows have one",
+			kept->courses, kept->courses == 1 ? " is" : "s are", job->list.unidentified,
+			job->list.unidentified == 1 ? "" : "s");
+		break;
+	}
 	job_add_problem(job, "list", &problem);
 }
 
@@ -199,6 +227,7 @@ static void sync_accept_list(struct sync_job *job)
 	const struct sync_options *options = job->options;
 	const struct known_rules rules = {
 		.is_sync = true,
+		.is_thorough = job->lost == 0,
 		.force = options->force,
 		.delete_percent_max = options->config->sync.delete_percent_max,
 		.now_ms = job->report->start_ms,
@@ -244,8 +273,8 @@ static int sync_homepage_links(struct sync_job *job, struct error *err)
 	return job->options->config->site.course_pages_public ? sync_publish_homepage(job, NULL, err) : 0;
 }
 
-/* A template list that cannot be read must not turn all pages over to the local template: while Hemera is
- * known to have templates they stay as they are. When the budget has ended, which the next sync sets right,
+/* A template list that cannot be read must not turn all pages over to the local template: unless Hemera is
+ * known to have none they stay as they are. When the budget has ended, which the next sync sets right,
  * no page is made while it may have some. */
 static int sync_templates(struct sync_job *job, struct error *err)
 {
@@ -256,7 +285,8 @@ static int sync_templates(struct sync_job *job, struct error *err)
 
 	templates_init(&job->templates, &job->library, fetched, count, job_add_problem, job);
 	if (r == 0) {
-		job->report->templates_fetched = (unsigned)count;
+		for (size_t i = 0; i < count; i++)
+			job->report->templates_fetched += fetched[i].markup != NULL;
 		job->manifest.hemera_templates =
 			count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
 		return 0;
@@ -269,7 +299,7 @@ static int sync_templates(struct sync_job *job, struct error *err)
 		return 0;
 	}
 	job_add_problem(job, "templates", &problem);
-	job->templates_unknown = job->manifest.hemera_templates == MANIFEST_TEMPLATES_SOME;
+	job->templates_unknown = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
 	return 0;
 }
 

@@ -94,6 +94,8 @@ const struct template *templates_for(
 
 	if (!item)
 		item = templates_find(templates, NULL);
+	if (item && !item->source->markup)
+		return NULL;
 	if (item && !item->tried)
 		templates_compile(templates, item, texts);
 	return item && item->compiled ? item->compiled : templates->library->course;

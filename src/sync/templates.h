@@ -40,7 +40,7 @@ void templates_init(struct templates *templates, const struct library *library,
 	struct hemera_template *fetched, size_t count, library_problem *problem, void *arg);
 void templates_done(struct templates *templates);
 
-/* Borrowed. `texts`: of the pages' language. */
+/* Borrowed; NULL: Hemera has one that cannot be read. `texts`: of the pages' language. */
 const struct template *templates_for(
 	struct templates *templates, const char *course_id, const struct texts *texts);
 

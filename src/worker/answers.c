@@ -82,6 +82,8 @@ void answer_status(struct http_response *response, const char *request_id, const
 			"no sync has run yet; start one: aither sync");
 		return;
 	}
+	if (!json_get(report, "removed")) /* in a manifest of version 0.1.0 */
+		json_set(report, "removed", json_new_array());
 	json_set_time(report, "lastSuccessTime", history->last_success_ms);
 	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
 	json_set(report, "listKept", known_kept_to_json(&history->kept));

@@ -83,7 +83,7 @@ class Deferred(StackTest):
 
     def test_what_waits_is_told(self) -> None:
         self.stack.cli("sync")
-        self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait for Hemera's rate limit; read them now: "
+        self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait to be read; read them now: "
                                                            r"aither sync --until-complete$")
 
 
@@ -129,11 +129,11 @@ class Systemd(StackTest):
                              used=92, limit=100)
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertRegex(self.stack.cli("status").stdout,
-                         r"(?m)^deferred +\d courses? waits? for Hemera's rate limit, until aither-sync@hourly\.timer runs "
+                         r"(?m)^deferred +\d courses? waits? to be read, until aither-sync@hourly\.timer runs "
                          r"in 3[01] min; read them now: aither sync --until-complete$")
         self.set("aither-sync.service", ActiveState="activating", SubState="start")
         self.assertRegex(self.stack.cli("status").stdout,
-                         r"(?m)^deferred +\d courses? waits? for Hemera's rate limit; aither-sync\.service goes on with them$")
+                         r"(?m)^deferred +\d courses? waits? to be read; aither-sync\.service goes on with them$")
 
     def test_no_timer(self) -> None:
         for name in ("aither-sync.timer", "aither-sync@hourly.timer"):

@@ -47,7 +47,11 @@ class CheckConfig(StackTest):
     def test_values_of_the_file_are_checked_as_the_unit_has_them(self) -> None:
         for line, wanted in (('HEMERA_API_KEY="too short"', "environment HEMERA_API_KEY: hemera-api-key must have 32"),
                              ("NOTIFY_FAILURE_THRESHOLD=many", "environment NOTIFY_FAILURE_THRESHOLD=many"),
-                             ("ROLLBAR_ENABLED='perhaps'", "environment ROLLBAR_ENABLED=perhaps")):
+                             ("ROLLBAR_ENABLED='perhaps'", "environment ROLLBAR_ENABLED=perhaps"),
+                             ("ROLLBAR_ENABLED = per\\\nhaps ", "environment ROLLBAR_ENABLED=perhaps:"),
+                             ('ROLLBAR_ENABLED="y\\n"\'o\' # c', "environment ROLLBAR_ENABLED=y\\no# c:"),
+                             ('HEMERA_API_BASE_URL="https://x.example" # prod',
+                              "environment HEMERA_API_BASE_URL=https://x.example# prod")):
             with self.subTest(line):
                 self.file.write_text(f"HEMERA_API_KEY={self.hemera.key}\n{line}\n")  # the last line counts
                 code, text = self.check()

@@ -63,6 +63,22 @@ class Ties(ListTest):
         self.assertEqual((reply.status, reply.data["changed"]), (200, False))
         self.assertEqual(len(self.hemera.requests(LIST)), 3)
         self.assertEqual(self.titles(), 1200)
+        self.assertIsNone(self.status()["listKept"], "the last sync had all")
+
+    def test_a_second_sync_within_the_minute_is_a_success(self) -> None:
+        self.hemera.scenario(limit=100)
+        self.assertEqual(self.sync()["status"], "success")
+        report = self.sync()
+        self.assertEqual((report["status"], report["filesDeleted"]), ("success", 0), report["errors"])
+        self.assertEqual(self.titles(), 1200)
+        self.assertIsNone(self.status()["listKept"])
+
+    def test_what_the_limit_keeps_from_being_found_waits(self) -> None:
+        self.hemera.scenario(limit=100, used=88)
+        report = self.sync()
+        self.assertEqual((report["status"], report["errors"]), ("success", []))
+        self.assertGreater(report["coursesDeferred"], 0)
+        self.assertGreater(report["retryAfterSec"], 0)
 
 
 class LostForGood(ListTest):
@@ -78,12 +94,13 @@ class LostForGood(ListTest):
         for arguments in ([], [], ["--force"]):
             done = self.stack.cli("sync", *arguments)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("list: HEMERA_BAD_DATA: Hemera has 600 courses, and its list gives 599 of them", done.stderr)
+            self.assertIn("list: HEMERA_BAD_DATA: Hemera's list has 600 rows, but only 599 different courses, also when", done.stderr)
             self.assertIn("0 removed", done.stdout)
         self.assertEqual(len(self.stack.pages()), 600)
         self.assertEqual(self.titles(), 600)
         self.assertEqual(self.status()["listKept"]["reason"], "incomplete")
-        self.assertIn("Hemera's list          lacks rows: 1 known course is not in it", self.stack.cli("status").stdout)
+        self.assertIn("Hemera's list          lacks rows: 1 known course is missing and stays on the homepage\n",
+                      self.stack.cli("status").stdout)
 
 
 class SecondSync(ListTest):
@@ -101,7 +118,7 @@ class SecondSync(ListTest):
         self.assertEqual(len(self.stack.pages()), 120)
         shown = self.stack.cli("status")
         self.assertEqual(shown.returncode, 0)
-        self.assertRegex(shown.stdout, r"deferred +\d+ courses wait for Hemera's rate limit; read them now: "
+        self.assertRegex(shown.stdout, r"deferred +\d+ courses wait to be read; read them now: "
                                        r"aither sync --until-complete\n")
 
     def test_the_limit_alone_is_no_failure(self) -> None:
@@ -148,8 +165,8 @@ class Guard(ListTest):
             self.assertEqual(self.sync_code(), (200, "partial"))
         self.assertEqual((len(self.stack.pages()), self.titles()), (30, 30))
         shown = self.stack.cli("status").stdout
-        self.assertIn("Hemera's list          is empty: 30 known courses are not in it and kept on the homepage; "
-                      "if that is right: aither sync --force", shown)
+        self.assertIn("Hemera's list          is empty: 30 known courses are missing and stay on the homepage; "
+                      "if they are really gone: aither sync --force\n", shown)
         checks = {c["name"]: c for c in json.loads(self.stack.cli("doctor", "--json").stdout)["data"]["checks"]}
         self.assertEqual((checks["course-list"]["status"], checks["course-list"]["remedy"]),
                          ("warning", "aither sync --force"))
@@ -211,7 +228,49 @@ class BadRows(ListTest):
                 self.assertEqual((len(self.stack.pages()), self.titles()), (3, 3))
 
 
+class Unreadable(ListTest):
+    hemera_arguments = ("--courses", "0", "--no-limit")
+
+    def test_rows_without_an_id_keep_what_may_be_theirs(self) -> None:
+        rows = [course(number, startDate=None, endDate=None, participantCount=0) for number in range(5)]
+        self.hemera.scenario(replace_list=rows)
+        self.sync()
+        self.hemera.scenario(replace_list=[*rows[:3], rows[3] | {"id": "?? bad"}])
+        done = self.stack.cli("sync", "--force")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("2 known courses are missing from Hemera's list, but 1 row without a usable id may be theirs", done.stderr)
+        self.assertEqual((len(self.stack.pages()), self.titles()), (5, 5))
+        self.assertIn("Hemera's list          has rows without a usable id: 2 known courses are missing and stay on the "
+                      "homepage\n", self.stack.cli("status").stdout)
+
+
+class PublicPages(ListTest):
+    hemera_arguments = ("--courses", "120", "--participants", "1", "--no-limit")
+    config = "[Site]\nCoursePages=public\n"
+
+    def test_links_stay_though_the_manifest_is_lost(self) -> None:
+        self.sync()
+        self.assertEqual(self.stack.get("/").text.count('href="/courses/'), 120)
+        (self.stack.output / MANIFEST).unlink()
+        self.hemera.scenario(limit=100, window=60)
+        self.assertGreater(self.sync()["coursesDeferred"], 0)
+        self.assertEqual(self.stack.get("/").text.count('href="/courses/'), 120)
+
+
 class Templates(ListTest):
+    def test_a_row_that_cannot_be_read_leaves_the_pages_as_they_are(self) -> None:
+        good = {"sourceId": "t1", "courseId": None, "markup": "GOOD", "version": 1}
+        self.hemera.scenario(templates=[good])
+        self.sync()
+        self.hemera.scenario(templates=[good | {"markup": None}], add=course(7))
+        report = self.sync()
+        self.assertEqual((report["status"], report["errorsTotal"], report["templatesFetched"]), ("partial", 1, 0))
+        self.assertEqual(sorted(self.stack.pages().values())[-3:], ["GOOD"] * 3)
+        self.assertEqual(len(self.stack.pages()), 4)
+        self.hemera.scenario(templates=[good | {"version": 2}])
+        self.sync()
+        self.assertEqual(set(self.stack.pages().values()), {"GOOD"})
+
     def test_the_latest_version_counts_whatever_it_looks_like(self) -> None:
         for versions in ([1, 2], ["1", "2"], [9, 10], ["2026-09-30", "2026-10-01"], [None, 1], [None, "2026-01-01"],
                          ["2025-12-31T23:59:59.999Z", "2026-01-01T00:00:00.000Z"]):

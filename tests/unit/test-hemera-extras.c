@@ -73,13 +73,17 @@ static void templates_for_courses_are_kept(void **state)
 			"{\"id\":\"t7\",\"courseId\":\"c1\",\"markup\":null,\"version\":1},"
 			"{\"courseId\":\"c1\",\"markup\":\"\",\"version\":1}]}" });
 	assert_int_equal(read_templates(&result, NULL), 0);
-	assert_int_equal(result.count, 3);
+	assert_int_equal(result.count, 5);
 	assert_string_equal(result.templates[0].id, "t1");
 	assert_null(result.templates[0].course_id);
 	assert_string_equal(result.templates[0].markup, "<p>");
 	assert_string_equal(result.templates[0].version, "3");
 	assert_string_equal(result.templates[1].course_id, "c1");
 	assert_string_equal(result.templates[2].course_id, "c2");
+	for (size_t i = 3; i < 5; i++) { /* there, but not readable */
+		assert_string_equal(result.templates[i].course_id, "c1");
+		assert_null(result.templates[i].markup);
+	}
 	assert_string_equal(script_problems(),
 		"template t6: data[5].courseId: number where a string is due\n"
 		"template t7: data[6].markup: null where a string is due\n"
@@ -105,9 +109,12 @@ static void templates_have_the_shapes_of_the_node_implementation(void **state)
 			"{\"id\":\"t8\",\"markup\":\"half \\ud83d\",\"version\":1},"
 			"{\"id\":\"t9\",\"markup\":\"\",\"version\":1e400}]}}" });
 	assert_int_equal(read_templates(&result, NULL), 0);
-	assert_int_equal(result.count, ARRAY_SIZE(versions));
-	for (size_t i = 0; i < ARRAY_SIZE(versions); i++)
-		assert_string_equal(result.templates[i].version, versions[i]);
+	assert_int_equal(result.count, ARRAY_SIZE(versions) + 3);
+	for (size_t i = 0; i < result.count; i++) {
+		assert_int_equal(result.templates[i].markup != NULL, i < ARRAY_SIZE(versions));
+		if (i < ARRAY_SIZE(versions))
+			assert_string_equal(result.templates[i].version, versions[i]);
+	}
 	assert_string_equal(result.templates[1].id, "intro/1");
 	assert_string_equal(result.templates[2].id, "t3");
 	assert_string_equal(script_problems(),

@@ -72,14 +72,15 @@ static void whether_rows_leave_depends_on_how_many_and_why(void **state)
 		{ "one is lost by paging", 30, 1, 29, 1, 0, 50, 0, true, false, KNOWN_INCOMPLETE, 30 },
 		{ "one is lost by paging, forced", 30, 1, 29, 1, 0, 50, 0, true, true, KNOWN_INCOMPLETE, 30 },
 		{ "an unknown one is lost", 30, 0, 30, 1, 0, 50, 0, true, false, KNOWN_ACCEPTED, 30 },
-		{ "one has no id", 30, 1, 29, 0, 1, 50, 0, true, true, KNOWN_INCOMPLETE, 30 },
+		{ "one has no id", 30, 1, 29, 0, 1, 50, 0, true, true, KNOWN_UNREADABLE, 30 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(known_done) struct known known = known_of(rows[i].known);
 		CLEANUP(hemera_list_done) struct hemera_list list = list_of(rows[i].first, rows[i].listed);
-		const struct known_rules rules = { rows[i].is_sync, rows[i].force, rows[i].percent, NOW_MS };
+		const struct known_rules rules = { rows[i].is_sync, rows[i].is_sync, rows[i].force,
+			rows[i].percent, NOW_MS };
 
 		known.empty_syncs = rows[i].empty_syncs;
 		list.rows += rows[i].lost + rows[i].unidentified;
@@ -99,7 +100,7 @@ static void a_row_that_is_not_valid_stays_as_it_is_known(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(3);
 	CLEANUP(hemera_list_done) struct hemera_list list = list_of(0, 2);
-	const struct known_rules rules = { true, false, 50, NOW_MS };
+	const struct known_rules rules = { true, true, false, 50, NOW_MS };
 
 	(void)state;
 	list.bad_ids = mem_zalloc(2 * sizeof(*list.bad_ids));
@@ -112,6 +113,42 @@ static void a_row_that_is_not_valid_stays_as_it_is_known(void **state)
 	assert_string_equal(known_find(&known, "c002")->title, "old");
 }
 
+static void a_list_with_courses_between_two_empty_ones_counts(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(3);
+	CLEANUP(hemera_list_done) struct hemera_list none = { .pages = 1 }, all = list_of(0, 3);
+	const struct known_rules sync = { true, true, false, 50, NOW_MS },
+				 refresh = { .delete_percent_max = 50 };
+
+	(void)state;
+	known_update(&known, &none, &sync);
+	assert_int_equal(known.empty_syncs, 1);
+	known_update(&known, &all, &refresh);
+	assert_int_equal(known.empty_syncs, 0);
+	known_update(&known, &none, &sync);
+	assert_int_equal(known.kept.reason, KNOWN_EMPTY);
+	assert_int_equal(known.count, 3);
+}
+
+/* What the last sync has said of it stays. */
+static void a_list_that_nobody_looked_into_further_says_nothing_new(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(30);
+	CLEANUP(hemera_list_done) struct hemera_list list = list_of(1, 29);
+	const struct known_rules thorough = { true, true, false, 50, NOW_MS },
+				 quick = { .delete_percent_max = 50 };
+
+	(void)state;
+	list.rows++;
+	known_update(&known, &list, &quick);
+	assert_int_equal(known.kept.reason, KNOWN_ACCEPTED);
+	assert_int_equal(known.count, 30);
+	known_update(&known, &list, &thorough);
+	known_update(&known, &list, &quick);
+	assert_int_equal(known.kept.reason, KNOWN_INCOMPLETE);
+	assert_int_equal(known.kept.since_ms, NOW_MS);
+}
+
 static void since_when_is_remembered_while_the_reason_is_the_same(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(30);
@@ -119,10 +156,10 @@ static void since_when_is_remembered_while_the_reason_is_the_same(void **state)
 
 	(void)state;
 	for (int64_t now_ms = NOW_MS; now_ms < NOW_MS + 3000; now_ms += 1000) {
-		known_update(&known, &none, &(struct known_rules){ true, false, 50, now_ms });
+		known_update(&known, &none, &(struct known_rules){ true, true, false, 50, now_ms });
 		assert_int_equal(known.kept.since_ms, NOW_MS);
 	}
-	known_update(&known, &all, &(struct known_rules){ true, false, 50, NOW_MS });
+	known_update(&known, &all, &(struct known_rules){ true, true, false, 50, NOW_MS });
 	assert_int_equal(known.empty_syncs, 0);
 	assert_int_equal(known.kept.courses, 0);
 }
@@ -147,7 +184,7 @@ static void what_is_written_is_read_again(void **state)
 	(void)state;
 	snprintf(known.courses[3].start_date, TIME_TEXT_SIZE, "2026-03-14T23:00:00.000Z");
 	known.courses[3].participant_count = 12;
-	known_update(&known, &none, &(struct known_rules){ true, false, 50, NOW_MS });
+	known_update(&known, &none, &(struct known_rules){ true, true, false, 50, NOW_MS });
 	known_write(&text, &known);
 	assert_true(read_text(buf_text(&text), &again));
 	assert_int_equal(again.count, 30);
@@ -185,6 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whether_rows_leave_depends_on_how_many_and_why),
 		cmocka_unit_test(a_row_that_is_not_valid_stays_as_it_is_known),
+		cmocka_unit_test(a_list_with_courses_between_two_empty_ones_counts),
+		cmocka_unit_test(a_list_that_nobody_looked_into_further_says_nothing_new),
 		cmocka_unit_test(since_when_is_remembered_while_the_reason_is_the_same),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(damage_is_noticed),
