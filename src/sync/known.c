@@ -34,15 +34,6 @@ void known_done(struct known *known)
 	*known = (struct known){ 0 };
 }
 
-const struct course *known_find(const struct known *known, const char *id)
-{
-	const struct course key = { .id = (char *)id };
-
-	if (known->count == 0)
-		return NULL;
-	return bsearch(&key, known->courses, known->count, sizeof(key), known_compare);
-}
-
 void known_sort(struct known *known)
 {
 	if (known->count > 0)

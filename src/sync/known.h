@@ -48,9 +48,6 @@ struct known {
 void known_done(struct known *known);
 void known_sort(struct known *known); /* after courses were put in */
 
-/* Borrowed; NULL: not known. */
-const struct course *known_find(const struct known *known, const char *id);
-
 struct known_rules {
 	bool is_sync;     /* a refresh's list is no second one that agrees */
 	bool is_thorough; /* lost rows were looked for: else it is as usual that some are */

@@ -100,7 +100,7 @@ class Limits(StackTest):
                 self.hemera.scenario(raw_list=raw)
                 report = self.sync()
                 self.assertEqual((report["status"], [(e["entity"], e["code"]) for e in report["errors"]]),
-                                 ("partial", [("course data[0]", "HEMERA_BAD_DATA")]))
+                                 ("partial", [("course data[0]", "HEMERA_BAD_DATA"), ("list", "HEMERA_BAD_DATA")]))
                 self.assertEqual(self.stack.stamps(), before)
 
     def test_a_hostile_list_is_refused_and_nothing_changes(self) -> None:

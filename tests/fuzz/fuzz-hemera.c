@@ -262,8 +262,9 @@ static void check_templates(void)
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		check_line(templates[i].id);
-		FUZZ_CHECK(templates[i].markup && templates[i].version, "%s", templates[i].id);
+		if (templates[i].markup)
+			check_line(templates[i].id);
+		FUZZ_CHECK(templates[i].version, "%s", templates[i].id);
 	}
 	hemera_templates_free(templates, count);
 }
