@@ -206,6 +206,11 @@ static const char *scan_word(struct scan *scan)
 	return scan->at == scan->end ? "the text ends too early" : "a value expected";
 }
 
+static bool is_delimiter(char character)
+{
+	return character && strchr(",:]}[{\" \t\n\r", character);
+}
+
 /* A number or a word, which end at the next of these characters: "-Infinity", "007" and "undefined" are each
  * one value that is not valid. */
 static int scan_bare(struct scan *scan, size_t index)
@@ -215,7 +220,7 @@ static int scan_bare(struct scan *scan, size_t index)
 	fault = *start == '-' || (*start >= '0' && *start <= '9') ? scan_number(scan) : scan_word(scan);
 	if (!scan->faults)
 		return fault ? scan_fail(scan, -EBADMSG, fault) : 0;
-	while (scan->at < scan->end && !memchr(",:]}[{\" \t\n\r", *scan->at, 11)) {
+	while (scan->at < scan->end && !is_delimiter(*scan->at)) {
 		fault = fault ? fault : "invalid value";
 		scan->at++;
 	}
@@ -275,7 +280,7 @@ static void scan_close(struct scan *scan)
 static int scan_value(struct scan *scan)
 {
 	size_t index = scan->node_count;
-	const char *start = scan->at, *fault;
+	const char *start = scan->at, *fault = NULL;
 	int byte = scan_peek(scan), r;
 
 	if (scan->node_count++ >= scan->limits->node_max)
@@ -309,7 +314,7 @@ static int scan_repeated_name(struct scan *scan, const char *start)
 /* A member name and its colon. */
 static int scan_name(struct scan *scan)
 {
-	const char *start = scan->at, *fault;
+	const char *start = scan->at, *fault = NULL;
 	size_t length;
 	int r;
 
