@@ -111,6 +111,19 @@ class Many(StackTest):
 class Report(StackTest):
     """The report in the manifest is passed on, whatever somebody has made of it."""
 
+    def test_a_report_of_the_first_version_has_no_list_of_removed_pages(self) -> None:
+        self.sync()
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        path = self.stack.output / MANIFEST
+        manifest = json.loads(path.read_text())
+        del manifest["lastSync"]["removed"], manifest["list"]
+        path.write_text(json.dumps(manifest))
+        self.stack.start_worker()
+        status = self.stack.get("/api/sync/status").data
+        self.assertEqual((status["removed"], status["listKept"]), ([], None))
+        self.assertEqual(self.sync()["filesSkipped"], 3)
+
     def test_a_report_with_wrong_values_stops_neither_status_nor_sync(self) -> None:
         self.sync()
         assert self.stack.worker
