@@ -22,6 +22,7 @@ _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse w
 #define JSON_IS_BROKEN (1 << 17)
 #define JSON_BLOCK_FACTOR \
 	6 /* a node of 64 bytes, its name and its text: Hemera's answers take six times their length */
+#define FAULT_TEXT_MAX 24                   /* "?" and any size_t in quotes */
 #define JSON_MEMBER_SIZE 4096               /* nodes of a member with twenty values */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
 
@@ -61,7 +62,7 @@ static int json_build(struct json **ret_json, const char *text, size_t length, s
 	return 0;
 }
 
-/* The text without what cJSON must not see: null for values, "" for names. */
+/* The text without what cJSON must not see: null for values, "?7" for names. */
 static void json_cut_faults(
 	struct buf *out, const char *text, size_t length, const struct json_faults *faults)
 {
@@ -73,7 +74,10 @@ static void json_cut_faults(
 		if (!fault->start)
 			continue;
 		buf_append(out, at, (size_t)(fault->start - at));
-		buf_append_text(out, fault->index == JSON_FAULT_NAME ? "\"\"" : "null");
+		if (fault->index == JSON_FAULT_NAME)
+			buf_printf(out, "\"?%zu\"", i); /* a name of its own, so that it is not there twice */
+		else
+			buf_append_text(out, "null");
 		at = fault->end;
 	}
 	buf_append(out, at, (size_t)(text + length - at));
@@ -109,7 +113,7 @@ static void json_mark_faults(cJSON *node, struct json_marking *marking)
 static int json_build_broken(struct json **ret_json, const char *text, size_t length,
 	const struct json_faults *faults, struct error *err)
 {
-	CLEANUP(buf_done) struct buf rest = BUF_INIT(length + faults->count * strlen("null"));
+	CLEANUP(buf_done) struct buf rest = BUF_INIT(length + faults->count * FAULT_TEXT_MAX);
 	struct json_marking marking = { .faults = faults };
 	int r;
 

@@ -123,8 +123,12 @@ static int participations_on_data(void *arg, const struct json *data, struct err
 /* The rows of one course in their normal form. */
 static int participations_read(struct json **ret_participants, const struct wanted *wanted, struct error *err)
 {
+	/* A name that was no text stands in the rows as another one, which may be there already. */
 	const struct json_limits limits = {
-		.size_max = PARTICIPATIONS_SIZE_MAX, .depth_max = JSON_DEPTH_MAX, .node_max = REPLY_NODES_MAX
+		.size_max = PARTICIPATIONS_SIZE_MAX,
+		.depth_max = JSON_DEPTH_MAX,
+		.node_max = REPLY_NODES_MAX,
+		.keeps_broken = true,
 	};
 	const struct buf *rows = &wanted->rows;
 	CLEANUP(buf_done) struct buf text = BUF_INIT(PARTICIPATIONS_SIZE_MAX);
@@ -140,6 +144,8 @@ static int participations_read(struct json **ret_participants, const struct want
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG,
 			"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
 	r = json_parse(&array, buf_text(&text), text.length, &limits, err);
+	if (r < 0 && err)
+		err->code = ERROR_HEMERA_BAD_DATA;
 	if (r < 0)
 		return r;
 	return course_participants_from_json(ret_participants, array, "participations", err);

@@ -406,7 +406,8 @@ static void a_value_that_is_no_json_costs_itself_alone(void **state)
 static void a_name_that_is_no_text_costs_its_member(void **state)
 {
 	static const char text[] = "{\"a\\ud83d\":1,\"b\":2,\"\\u0000\":{\"c\":3},\"d\":4}";
-	CLEANUP(json_freep) struct json *json = NULL;
+	CLEANUP(json_freep) struct json *json = NULL, *again = NULL;
+	CLEANUP(buf_done) struct buf out = BUF_INIT(1000);
 
 	(void)state;
 	assert_int_equal(json_parse(&json, text, strlen(text), &tolerant, NULL), 0);
@@ -414,6 +415,8 @@ static void a_name_that_is_no_text_costs_its_member(void **state)
 	assert_int_equal(json_integer(json_get(json, "b"), 0), 2);
 	assert_int_equal(json_integer(json_get(json, "d"), 0), 4);
 	assert_null(json_get(json, "a"));
+	json_write(&out, json); /* the two that are no text have not become the same one */
+	assert_int_equal(json_parse(&again, buf_text(&out), out.length, &limits, NULL), 0);
 }
 
 static void the_members_of_an_object_with_a_repeated_name_can_be_looked_up(void **state)
