@@ -42,7 +42,7 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	return result;
 }
 
-/* What systemd does for the unit. Tests have a file of their own. */
+/* Reads the environment file as systemd does for the unit. Tests set another path. */
 static void read_environment_file(void)
 {
 	const char *path = getenv("AITHER_ENVIRONMENT_FILE") ?: CONFIG_ENVIRONMENT_FILE;

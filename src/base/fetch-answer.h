@@ -15,7 +15,8 @@ void fetch_answer_fail(
 /* After CURLE_OK: status and headers. */
 void fetch_answer_read(struct fetch_result *result, CURL *easy);
 
-/* What a code of libcurl means. CURLE_WRITE_ERROR is our own refusal of a large body, too: see the buffer. */
+/* Translates a code of libcurl. CURLE_WRITE_ERROR also means that our callback refused a large body: check
+ * the buffer first. */
 enum fetch_failure fetch_answer_failure(CURL *easy, CURLcode code);
 enum fetch_step fetch_answer_step(CURL *easy, CURLcode code, bool tls_begun);
 

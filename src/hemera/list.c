@@ -16,7 +16,7 @@
 
 #define ROW_PATH_SIZE 48 /* "data.courses[4294967295]" */
 
-/* What is asked for: every course, or those of a level, from an offset on. */
+/* A part of the list: all courses or those of one level, starting at an offset. */
 struct slice {
 	const char *level; /* NULL: all */
 	size_t offset;

@@ -108,7 +108,7 @@ static char *template_version(const struct json *row)
 	return buf_take(&text);
 }
 
-/* What names the course is a string or not there. */
+/* Are the ids of the course, the seminar and the lesson strings, null or absent? */
 static bool template_names_course(const struct json *row)
 {
 	static const char *const members[] = { "courseId", "seminarId", "lessonId" };

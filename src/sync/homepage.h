@@ -29,8 +29,8 @@ struct homepage { /* all borrowed */
 	const struct library *library;
 	const struct known *known;
 	struct manifest *manifest; /* its `site` is brought up to date */
-	/* What is known is made anew, for the day has changed: the files keep their times, by which
-	 * aither-web tells how old the data are. */
+	/* Hemera cannot be reached, so the known courses are rendered again in case the day has changed. The
+	 * files keep their modification times, because aither-web takes the age of the data from them. */
 	bool is_without_hemera;
 	/* Told once when the operator's homepage.hbs cannot be used and the shipped one is; may be NULL. */
 	library_problem *problem;

@@ -149,7 +149,7 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 	return r;
 }
 
-/* A course that is lost at every listing would have no page, and nobody would know. When the budget ends
+/* A course that is lost at every listing would have no page, without any error. When the budget ends
  * before all are found, the next sync goes on. */
 static int sync_find_lost(struct sync_job *job, struct error *err)
 {

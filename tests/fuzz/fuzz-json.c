@@ -138,7 +138,7 @@ static void check_limits(const struct json *json, const char *text, size_t lengt
 	FUZZ_CHECK(!json || (r == 0 && is_same(json, any)), "%d with infinite numbers", r);
 }
 
-/* Whatever is broken says so, and everything else is what it seems. */
+/* Broken values have a reason; all others are valid. */
 static void check_kept(const struct json *json)
 {
 	enum json_type type = json_type(json);

@@ -138,8 +138,8 @@ static void a_list_with_courses_between_two_empty_ones_counts(void **state)
 	assert_int_equal(known.count, 3);
 }
 
-/* What the last sync has said of it stays. */
-static void a_list_that_nobody_looked_into_further_says_nothing_new(void **state)
+/* A refresh does not look for lost rows, so the verdict of the last sync stays. */
+static void a_refresh_does_not_change_the_verdict_on_lost_rows(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(30);
 	CLEANUP(hemera_list_done) struct hemera_list list = list_of(1, 29);
@@ -231,7 +231,7 @@ int main(void)
 		cmocka_unit_test(whether_rows_leave_depends_on_how_many_and_why),
 		cmocka_unit_test(a_row_that_is_not_valid_stays_as_it_is_known),
 		cmocka_unit_test(a_list_with_courses_between_two_empty_ones_counts),
-		cmocka_unit_test(a_list_that_nobody_looked_into_further_says_nothing_new),
+		cmocka_unit_test(a_refresh_does_not_change_the_verdict_on_lost_rows),
 		cmocka_unit_test(since_when_is_remembered_while_the_reason_is_the_same),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(damage_is_noticed),
