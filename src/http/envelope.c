@@ -105,10 +105,13 @@ void envelope_status(struct http_response *response, const char *request_id, int
 		{ 400, ERROR_BAD_REQUEST, "the request is not well formed" },
 		{ 405, ERROR_METHOD_NOT_ALLOWED,
 			"this method is not possible here; the Allow header lists those that are" },
+		{ 411, ERROR_BAD_REQUEST,
+			"Transfer-Encoding is not accepted; send Content-Length, or no body" },
 		{ 413, ERROR_PAYLOAD_TOO_LARGE, "the request body is too large" },
 		{ 414, ERROR_URI_TOO_LONG, "the request URL is too long" },
 		{ 417, ERROR_BAD_REQUEST, "the expectation is not known; only 100-continue is" },
 		{ 431, ERROR_HEADERS_TOO_LARGE, "the request headers are too large" },
+		{ 501, ERROR_BAD_REQUEST, "this Transfer-Encoding is not known, and none is accepted" },
 		{ 503, ERROR_SHUTTING_DOWN, "the service is shutting down" },
 	};
 	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);

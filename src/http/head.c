@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/head.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -24,20 +25,74 @@ static bool is_field(const char *line, size_t length, const char *name)
 	return length > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0;
 }
 
-bool head_has_one_reading(const char *bytes, size_t length, bool is_http_1_0)
+static bool is_chunked(const char *field, size_t length)
 {
-	const char *rest = bytes;
+	const char *value = memchr(field, ':', length) + 1;
+	const char *end = field + length;
+
+	while (value < end && (*value == ' ' || *value == '\t'))
+		value++;
+	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	return end - value == 7 && strncasecmp(value, "chunked", 7) == 0;
+}
+
+static bool is_http_1_0(const char *line, size_t length)
+{
+	static const char version[] = " HTTP/1.0";
+	size_t size = sizeof(version) - 1;
+
+	return length >= size && memcmp(line + length - size, version, size) == 0;
+}
+
+/* The request line; *rest is then where the fields begin. NULL: there is none. */
+static const char *request_line(const char **rest, const char *end, size_t *ret_length)
+{
+	const char *line = next_line(rest, end, ret_length);
+
+	if (line && *ret_length == 0) /* one empty line before it is permitted, RFC 9112 section 2.2 */
+		line = next_line(rest, end, ret_length);
+	return line;
+}
+
+int head_check(const char *bytes, size_t length)
+{
+	const char *rest = bytes, *end = bytes + length;
 	unsigned hosts = 0, lengths = 0, encodings = 0;
+	int encoding_status = 0;
 	size_t size;
 
-	const char *line = next_line(&rest, bytes + length, &size);
-	if (line && size == 0) /* one empty line before the request is permitted, RFC 9112 section 2.2 */
-		line = next_line(&rest, bytes + length, &size);
-	while (line && (line = next_line(&rest, bytes + length, &size)) && size > 0) {
+	const char *line = request_line(&rest, end, &size);
+	bool is_old = line && is_http_1_0(line, size);
+	while (line && (line = next_line(&rest, end, &size)) && size > 0) {
 		hosts += is_field(line, size, "host");
 		lengths += is_field(line, size, "content-length");
-		encodings += is_field(line, size, "transfer-encoding");
+		if (is_field(line, size, "transfer-encoding")) {
+			encodings++;
+			encoding_status = is_chunked(line, size) ? 411 : 501;
+		}
 	}
-	return line && lengths + encodings <= 1 && hosts <= 1 && (hosts == 1 || is_http_1_0) &&
-	       !(encodings && is_http_1_0);
+	if (!line || lengths + encodings > 1 || hosts > 1 || (hosts == 0 && !is_old) || (encodings && is_old))
+		return 400;
+	return encoding_status;
+}
+
+int head_disarm(char *bytes, size_t length)
+{
+	const char *rest = bytes, *end = bytes + length;
+	size_t size;
+
+	if (!memmem(bytes, length, "\r\n\r\n", 4))
+		return 0;
+	int status = head_check(bytes, length);
+	const char *line = request_line(&rest, end, &size);
+	if (!line || (status == 0 && !is_http_1_0(line, size)))
+		return status;
+	while ((line = next_line(&rest, end, &size)) && size > 0) {
+		if (is_field(line, size, "expect") ||
+			(status && (is_field(line, size, "content-length") ||
+					   is_field(line, size, "transfer-encoding"))))
+			bytes[line - bytes] = '_';
+	}
+	return status;
 }

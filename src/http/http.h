@@ -104,7 +104,8 @@ struct http_response {
 	struct http_body *body;   /* one reference, owned; NULL: empty */
 	struct http_header headers[HTTP_HEADERS_MAX];
 	size_t header_count;
-	bool close; /* answer with Connection: close */
+	bool close;          /* answer with Connection: close */
+	bool without_length; /* of an answer to HEAD: the length of GET's body is not known */
 };
 
 /* The value is copied; one with control characters is dropped, so that no header can be smuggled in. */

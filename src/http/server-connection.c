@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "http/head.h"
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -30,15 +31,36 @@ static bool is_loopback(const struct sockaddr_storage *address)
 	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-static enum http_peer find_peer(const struct listener *listener, h2o_socket_t *socket)
+/* An IPv4 address as IPv6 writes it (::ffff:192.0.2.7). Of an IPv6 address the first half, because every
+ * subscriber has the whole second half. */
+static struct in6_addr client_of(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	struct in6_addr client = IN6ADDR_ANY_INIT;
+
+	if (address->ss_family == AF_INET) {
+		client.s6_addr[10] = client.s6_addr[11] = 0xff;
+		memcpy(&client.s6_addr[12], &v4->sin_addr, sizeof(v4->sin_addr));
+	} else if (address->ss_family == AF_INET6) {
+		client = ((const struct sockaddr_in6 *)address)->sin6_addr;
+		if (!IN6_IS_ADDR_V4MAPPED(&client))
+			memset(&client.s6_addr[8], 0, 8);
+	}
+	return client;
+}
+
+static void find_peer(struct connection *connection, bool is_unix)
 {
 	struct sockaddr_storage here = { .ss_family = AF_UNSPEC }, there = { .ss_family = AF_UNSPEC };
 
-	if (listener->is_unix)
-		return HTTP_PEER_UNIX;
-	h2o_socket_getsockname(socket, (struct sockaddr *)&here);
-	h2o_socket_getpeername(socket, (struct sockaddr *)&there);
-	return is_loopback(&here) && is_loopback(&there) ? HTTP_PEER_LOOPBACK : HTTP_PEER_REMOTE;
+	if (is_unix) {
+		connection->peer = HTTP_PEER_UNIX;
+		return;
+	}
+	h2o_socket_getsockname(connection->socket, (struct sockaddr *)&here);
+	h2o_socket_getpeername(connection->socket, (struct sockaddr *)&there);
+	connection->peer = is_loopback(&here) && is_loopback(&there) ? HTTP_PEER_LOOPBACK : HTTP_PEER_REMOTE;
+	connection->client = client_of(&there);
 }
 
 /* An IPv4 client of an IPv6 socket (::ffff:192.0.2.7) is known elsewhere by its IPv4 address. */
@@ -71,6 +93,8 @@ static void connection_free(struct connection *connection)
 	struct server *server = connection->server;
 
 	LIST_REMOVE(connection, link);
+	if (connection->is_unhooked)
+		LIST_REMOVE(connection, unhooked_link);
 	free(connection);
 	server->connection_count--;
 	if (server->state == SERVER_RUNNING && server->listeners_rest)
@@ -141,6 +165,26 @@ static void choose_room(const struct connection *connection, size_t others)
 		setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+bool connections_are_scarce(const struct server *server)
+{
+	return server->listeners_rest || server->connection_count > server->connections_max * 3 / 4;
+}
+
+/* Does the client hold half of all places already? On loopback, where a proxy stands for everybody, it may.
+ */
+static bool holds_half(const struct connection *newcomer)
+{
+	const struct server *server = newcomer->server;
+	size_t half = (server->connections_max + 1) / 2, count = 0;
+	const struct connection *connection;
+
+	if (newcomer->peer != HTTP_PEER_REMOTE || server->connection_count < half)
+		return false;
+	LIST_FOREACH (connection, &server->connections, link)
+		count += memcmp(&connection->client, &newcomer->client, sizeof(newcomer->client)) == 0;
+	return count >= half;
+}
+
 void connection_open(struct listener *listener, h2o_socket_t *socket)
 {
 	struct server *server = listener->server;
@@ -148,16 +192,58 @@ void connection_open(struct listener *listener, h2o_socket_t *socket)
 
 	connection->server = server;
 	connection->socket = socket;
+	find_peer(connection, listener->is_unix);
+	if (holds_half(connection)) {
+		server->refused++;
+		h2o_socket_close(socket);
+		free(connection);
+		return;
+	}
 	connection->spare_fd = listener->is_unix ? -1 : fcntl(h2o_socket_get_fd(socket), F_DUPFD_CLOEXEC, 3);
-	connection->peer = find_peer(listener, socket);
 	connection_enter(connection, CONNECTION_READING);
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	choose_room(connection, server->connection_count++);
-	connections_want_sweep(server, SERVER_SWEEP_MS);
+	connections_want_sweep(
+		server, connections_are_scarce(server) ? SERVER_SCARCE_SWEEP_MS : SERVER_SWEEP_MS);
 	/* The one place of the socket that the library leaves to us. */
 	socket->on_close.cb = on_closed;
 	socket->on_close.data = connection;
 	h2o_accept(&server->accept, socket);
+	connection_unhook(connection);
+}
+
+/* The library answers Expect and waits for the end of a body before any handler is called. So the head passes
+ * here first. Requests that come in one piece with the one before them do not: they are refused by
+ * call_check_head, but only when their body has ended. */
+static void on_readable(h2o_socket_t *socket, const char *err)
+{
+	struct connection *connection = socket->on_close.data;
+
+	if (!err && connection->phase == CONNECTION_READING && !connection->refusal)
+		connection->refusal = head_disarm(socket->input->bytes, socket->input->size);
+	connection->library_read(socket, err);
+}
+
+void connection_unhook(struct connection *connection)
+{
+	if (!connection->is_unhooked)
+		LIST_INSERT_HEAD(&connection->server->unhooked, connection, unhooked_link);
+	connection->is_unhooked = true;
+}
+
+void connections_hook(struct server *server)
+{
+	struct connection *connection;
+
+	while ((connection = LIST_FIRST(&server->unhooked))) {
+		LIST_REMOVE(connection, unhooked_link);
+		connection->is_unhooked = false;
+		h2o_socket_cb *read = &connection->socket->_cb.read;
+		if (connection->phase == CONNECTION_READING && *read && *read != on_readable) {
+			connection->library_read = *read;
+			*read = on_readable;
+		}
+	}
 }
 
 struct connection *connection_of(h2o_req_t *req)
@@ -180,50 +266,39 @@ void connection_linger(struct connection *connection)
 		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
 }
 
-/* From the end of the last response to the end of the next request. */
-static uint64_t request_limit_ms(const struct connection *connection)
+/* How long the phase may last. While places are scarce, clients that send or take nothing must not hold them
+ * for long. */
+static uint64_t phase_limit_ms(const struct connection *connection)
 {
-	bool pressed = connection->server->listeners_rest && connection->socket->input->size > 0;
-	return pressed ? SERVER_PRESSED_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000;
-}
+	bool scarce = connections_are_scarce(connection->server);
 
-/* Whoever asks for much and takes nothing must not hold every place for long. */
-static uint64_t write_limit_ms(const struct connection *connection)
-{
-	return connection->server->listeners_rest ? SERVER_PRESSED_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
+	switch (connection->phase) {
+	case CONNECTION_READING: /* from the end of the last response to the end of the next request */
+		return scarce ? SERVER_SCARCE_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000;
+	case CONNECTION_HANDLING:
+		return connection->server->may_wait ? UINT64_MAX : SERVER_WRITE_TIMEOUT_S * 1000;
+	case CONNECTION_WRITING:
+		return scarce ? SERVER_SCARCE_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
+	case CONNECTION_LINGERING:
+		if (has_unsent(h2o_socket_get_fd(connection->socket)))
+			return scarce ? SERVER_SCARCE_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
+		break;
+	}
+	return scarce ? SERVER_SCARCE_REQUEST_MS : SERVER_LINGER_MS;
 }
 
 static bool is_over(const struct connection *connection, uint64_t now)
 {
-	const struct server *server = connection->server;
-	uint64_t age = now - connection->since_ms;
-
-	switch (connection->phase) {
-	case CONNECTION_READING:
-		return age > request_limit_ms(connection);
-	case CONNECTION_HANDLING:
-		return !server->may_wait && age > SERVER_WRITE_TIMEOUT_S * 1000;
-	case CONNECTION_WRITING:
-		return age > write_limit_ms(connection);
-	case CONNECTION_LINGERING:
-		if (has_unsent(h2o_socket_get_fd(connection->socket)))
-			return age > write_limit_ms(connection);
-		break;
-	}
-	return age > SERVER_LINGER_MS;
+	return now - connection->since_ms > phase_limit_ms(connection);
 }
 
-/* Idle, and its place is wanted, or the end is near? */
+/* Idle, and the server is about to end? */
 static bool may_go_home(const struct connection *connection, uint64_t now)
 {
 	const struct server *server = connection->server;
-	uint64_t age = now - connection->since_ms;
 
-	if (connection->phase != CONNECTION_READING || connection->socket->input->size > 0)
-		return false;
-	if (server->state == SERVER_DRAINING)
-		return now - server->drain_began_ms >= SERVER_DRAIN_GRACE_MS;
-	return server->listeners_rest && age >= SERVER_PRESSED_IDLE_MS;
+	return server->state == SERVER_DRAINING && connection->phase == CONNECTION_READING &&
+	       connection->socket->input->size == 0 && now - server->drain_began_ms >= SERVER_DRAIN_GRACE_MS;
 }
 
 /* What the client did not take, the kernel throws away with a reset; else it would go on trying. */
@@ -279,7 +354,7 @@ void connections_sweep(void *arg)
 		listeners_resume(server);
 	if (server->state == SERVER_DRAINING && now >= server->drain_ends_ms)
 		server->state = SERVER_ENDED;
-	if (server->listeners_rest || server->state != SERVER_RUNNING)
+	if (connections_are_scarce(server) || server->state != SERVER_RUNNING)
 		return;
 	if (server->connection_count == 0)
 		watch_repeat(server->sweep, server->sweep_ms = 0);

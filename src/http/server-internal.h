@@ -17,6 +17,7 @@
  * whatever reason; a pending belongs to the application and merely knows its call.
  */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,11 +32,12 @@
 #define SERVER_RESERVED_FDS 128 /* 64 calls to the worker, journal, event loop, files */
 #define SERVER_SWEEP_MS 1000    /* how exactly deadlines are kept */
 #define SERVER_DRAIN_SWEEP_MS 100
-#define SERVER_DRAIN_GRACE_MS 1000  /* for clients that are about to use their idle connection */
-#define SERVER_PRESSED_IDLE_MS 1000 /* while others wait for a free connection, an idle one lives so long */
-#define SERVER_PRESSED_REQUEST_MS 2000 /* and an unfinished request; a lost packet comes again by then */
-#define SERVER_PRESSED_WRITE_MS 3000   /* and a response that is not taken */
-#define SERVER_PRESSED_SWEEP_MS 250
+#define SERVER_DRAIN_GRACE_MS 1000 /* for clients that are about to use their idle connection */
+/* While places are scarce, an idle connection and an unfinished request live this long. A lost packet is sent
+ * again within it, unless the client is very far away. */
+#define SERVER_SCARCE_REQUEST_MS 500
+#define SERVER_SCARCE_WRITE_MS 1000 /* and a response that the client does not take */
+#define SERVER_SCARCE_SWEEP_MS 250
 #define SERVER_LINGER_MS 2000 /* so long a client may go on sending what was refused */
 /* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice what is
  * set here, and a segment). Of the first few each may have a page of 500 courses there, which saves a tenth
@@ -87,14 +89,23 @@ struct connection {
 	h2o_socket_t *socket;
 	struct http_call *call; /* of the current request */
 	enum http_peer peer;
+	struct in6_addr client; /* whose address, for holds_half */
 	enum connection_phase phase;
-	uint64_t since_ms; /* when the phase began */
-	int spare_fd;      /* of the same socket, and outlives the library's; -1: none */
-	bool refused;      /* the client may go on sending */
-	bool given_up;     /* nothing more is sent */
+	uint64_t since_ms;          /* when the phase began */
+	uint64_t turn;              /* of the loop, in which it was last served */
+	h2o_socket_cb library_read; /* called by on_readable */
+	LIST_ENTRY(connection) unhooked_link;
+	bool is_unhooked;
+	int refusal;   /* status of the request that is arriving, found before the library has parsed it; 0:
+			  none */
+	int spare_fd;  /* of the same socket, and outlives the library's; -1: none */
+	bool refused;  /* the client may go on sending */
+	bool given_up; /* nothing more is sent */
 };
 
-struct http_call { /* lives in the request's pool */
+struct http_call {                   /* lives in the request's pool */
+	TAILQ_ENTRY(http_call) link; /* of the server's `waiting` */
+	bool is_waiting;
 	h2o_req_t *req;
 	struct connection *connection;
 	struct http_pending *pending; /* NULL: none */
@@ -119,6 +130,10 @@ struct server {
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, connection) connections;
 	size_t connection_count;
+	uint64_t refused;                 /* connections, because their client had too many */
+	LIST_HEAD(, connection) unhooked; /* the library may have set another callback for reading */
+	TAILQ_HEAD(, http_call) waiting;  /* for the next turn, because their connection had one in this */
+	uint64_t turn;                    /* of the loop */
 	bool listeners_rest;
 	struct server_watch *sweep;
 	unsigned sweep_ms; /* 0: not running */
@@ -146,17 +161,22 @@ void listeners_close(struct server *server);
 /* server-connection.c */
 void connection_open(struct listener *listener, h2o_socket_t *socket);
 struct connection *connection_of(h2o_req_t *req);
+bool connections_are_scarce(const struct server *server);
 void connection_enter(struct connection *connection, enum connection_phase phase);
 void connection_linger(struct connection *connection); /* before its last response, a refusal */
 void connections_sweep(void *arg);                     /* the server */
 void connections_check_input(struct server *server);
+void connection_unhook(struct connection *connection); /* its next request is read after connections_hook */
+void connections_hook(struct server *server);
 void connections_abort(struct server *server);
 void connections_want_sweep(struct server *server, unsigned interval_ms);
 
 /* server-request.c */
 struct http_call *call_new(h2o_req_t *req);
 int call_fill_request(struct http_call *call, struct http_request *ret_request); /* 0, or an error status */
+int call_check_head(const struct http_call *call);                               /* 0, or an error status */
 int call_on_request(h2o_handler_t *handler, h2o_req_t *req);
+void calls_take_turns(struct server *server); /* each call that waits is handled */
 
 /* server-response.c */
 void call_respond(struct http_call *call, struct http_response *response);

@@ -82,7 +82,7 @@ void listeners_rest(struct server *server)
 	server->listeners_rest = true;
 	LIST_FOREACH (listener, &server->listeners, link)
 		h2o_socket_read_stop(listener->socket);
-	connections_want_sweep(server, SERVER_PRESSED_SWEEP_MS);
+	connections_want_sweep(server, SERVER_SCARCE_SWEEP_MS);
 }
 
 void listeners_resume(struct server *server)

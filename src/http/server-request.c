@@ -41,10 +41,14 @@ static void call_dispose(void *arg)
 {
 	struct http_call *call = arg;
 
+	if (call->is_waiting)
+		TAILQ_REMOVE(&call->connection->server->waiting, call, link);
 	call_detach(call);
 	http_body_unref(call->body);
 	call->connection->call = NULL;
+	call->connection->refusal = 0;
 	connection_enter(call->connection, CONNECTION_READING);
+	connection_unhook(call->connection);
 }
 
 static enum http_method method_of(h2o_iovec_t name)
@@ -163,34 +167,62 @@ int call_fill_request(struct http_call *call, struct http_request *ret_request)
 }
 
 /* The head still stands in the library's buffer, with what it has taken out of its list of headers. */
-static bool has_one_reading(const struct http_call *call)
+int call_check_head(const struct http_call *call)
 {
 	const h2o_buffer_t *input = call->connection->socket->input;
 
-	return head_has_one_reading(input->bytes, input->size, call->req->version < 0x101);
+	return call->connection->refusal ? call->connection->refusal : head_check(input->bytes, input->size);
 }
 
-int call_on_request(h2o_handler_t *handler, h2o_req_t *req)
+static void call_handle(struct http_call *call)
 {
-	struct http_call *call = call_new(req);
 	const struct http_router *router = call->connection->server->router;
 	struct http_response response = { 0 };
 	struct http_request request;
 	enum http_result result = HTTP_DONE;
 
-	(void)handler;
-	connection_enter(call->connection, CONNECTION_HANDLING);
+	call->connection->turn = call->connection->server->turn;
 	int status = call_fill_request(call, &request);
-	if (status == 0 && !has_one_reading(call))
-		status = 400;
-	response.close = status != 0; /* who knows where the next request would begin */
-	if (status)
+	if (status == 0)
+		status = call_check_head(call);
+	if (status) {
 		router_fail(router, &request, &response, status);
-	else
+		response.close = true; /* it is not certain where the next request would begin */
+		connection_linger(call->connection);
+	} else {
 		result = router_dispatch(router, &request, &response);
+	}
 	/* After HTTP_LATER the call may be answered and gone already. */
 	if (result == HTTP_DONE)
 		call_respond(call, &response);
 	http_response_done(&response);
+}
+
+/* The library handles pipelined requests of one connection until there are none left, and only then returns
+ * to the loop. Each connection gets one answer in a turn, so that the others do not wait for that. */
+int call_on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+	struct http_call *call = call_new(req);
+	struct server *server = call->connection->server;
+
+	(void)handler;
+	connection_enter(call->connection, CONNECTION_HANDLING);
+	if (call->connection->turn == server->turn) {
+		TAILQ_INSERT_TAIL(&server->waiting, call, link);
+		call->is_waiting = true;
+	} else {
+		call_handle(call);
+	}
 	return 0;
+}
+
+void calls_take_turns(struct server *server)
+{
+	struct http_call *call;
+
+	while ((call = TAILQ_FIRST(&server->waiting)) && call->connection->turn != server->turn) {
+		TAILQ_REMOVE(&server->waiting, call, link);
+		call->is_waiting = false;
+		call_handle(call);
+	}
 }

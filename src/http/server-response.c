@@ -28,11 +28,13 @@ static const char *reason_of(int status)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 409, "Conflict" },
+		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" },
 		{ 417, "Expectation Failed" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
 		{ 502, "Bad Gateway" },
 		{ 503, "Service Unavailable" },
 		{ 504, "Gateway Timeout" },
@@ -66,8 +68,9 @@ static void fill_response(struct http_call *call, struct http_response *response
 	req->res.status = response->status;
 	req->res.reason = reason_of(response->status);
 	server_count(call->connection->server, call->method, response->status);
-	/* Without a length the library would send chunks or close; these two have none by definition. */
-	if (response->status != 304 && response->status != 204)
+	/* Without a length the library would send chunks or close, but for answers that have no body by
+	 * definition. */
+	if (response->status != 304 && response->status != 204 && !response->without_length)
 		req->res.content_length = call->body ? call->body->length : 0;
 	memset(&req->res.headers, 0, sizeof(req->res.headers));
 	if (response->content_type)
@@ -75,7 +78,8 @@ static void fill_response(struct http_call *call, struct http_response *response
 	for (size_t i = 0; i < response->header_count; i++)
 		add_header(req, response->headers[i].name, response->headers[i].value);
 	add_header(req, "x-request-id", call->request_id);
-	if (response->close || call->connection->server->state != SERVER_RUNNING)
+	if (response->close || call->connection->server->state != SERVER_RUNNING ||
+		connections_are_scarce(call->connection->server))
 		req->http1_is_persistent = 0;
 }
 
@@ -174,8 +178,11 @@ void call_on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
 		struct http_request request;
 
 		call_fill_request(call, &request);
-		router_fail(connection->server->router, &request, &response, req->res.status);
-		response.status = req->res.status;
+		int refusal =
+			call_check_head(call); /* a coding that the library cannot decode is refused anyway */
+		int status = refusal ? refusal : req->res.status;
+		router_fail(connection->server->router, &request, &response, status);
+		response.status = status;
 		response.close = true;
 		fill_response(call, &response);
 		http_response_done(&response);

@@ -73,6 +73,8 @@ int server_new(struct server **ret_server, const struct server_options *options,
 	LIST_INIT(&server->watches);
 	LIST_INIT(&server->listeners);
 	LIST_INIT(&server->connections);
+	LIST_INIT(&server->unhooked);
+	TAILQ_INIT(&server->waiting);
 	configure(server);
 	h2o_context_init(&server->context, server->loop, &server->config);
 	disarm_library(&server->context.http1.req_timeout);
@@ -111,13 +113,24 @@ bool server_is_running(const struct server *server)
 
 void server_turn(struct server *server)
 {
-	h2o_evloop_run(server->loop, INT32_MAX); /* -1 is EINTR: the caller turns on */
+	bool has_waiting = !TAILQ_EMPTY(&server->waiting);
+
+	server->turn++;
+	calls_take_turns(server);
+	connections_hook(server);
+	/* What the calls have begun, the loop goes on with at once. -1 is EINTR: the caller turns on. */
+	h2o_evloop_run(server->loop, has_waiting ? 0 : INT32_MAX);
 	connections_check_input(server);
 }
 
 size_t server_connections(const struct server *server)
 {
 	return server->connection_count;
+}
+
+uint64_t server_refused(const struct server *server)
+{
+	return server->refused;
 }
 
 uint64_t server_requests(const struct server *server)

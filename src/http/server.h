@@ -14,12 +14,13 @@
  *		server_turn(server);
  *	server_freep(&server);
  *
- * One client may have any number of the connections, up to all: behind a proxy everybody has the proxy's
- * address, and who wants many addresses has them. Instead nobody keeps a place for long while others wait:
- * then an idle connection lives 1 s, an unfinished request 2 s, an answer that is not taken 3 s (tests: with
- * 5000 connections of one client at once a newcomer waits up to 13 s, and who is inside notices nothing). A
- * place is free again only when the kernel holds nothing for it any more: so the places bound its
- * memory, too.
+ * A client may hold half of the places at most (by IPv4 address, or the first 64 bits of an IPv6 address). On
+ * loopback it may hold all of them, because a proxy there stands for everybody. Places are scarce when more
+ * than three quarters are taken: then every answer closes its connection, an idle connection and an
+ *unfinished request live 0.5 s, and an answer that the client does not take lives 1 s. A place is free again
+ * only when the kernel holds nothing for it any more: so the places bound its memory, too.
+ *
+ * Each connection is served once in a turn of the loop, however many requests it has sent.
  */
 
 #include <stdbool.h>
@@ -73,6 +74,7 @@ bool server_is_running(const struct server *server);
 void server_turn(struct server *server); /* one turn of the loop; blocks until something happens */
 
 size_t server_connections(const struct server *server);
+uint64_t server_refused(const struct server *server);  /* connections closed at once, see above */
 uint64_t server_requests(const struct server *server); /* total */
 
 /* Answers since the start, by method and status (100 to 599); what the library refuses before it knows of a

@@ -2,6 +2,8 @@
 #ifndef AITHER_WEB_INTERNAL_H
 #define AITHER_WEB_INTERNAL_H
 
+#include <stdint.h>
+
 #include "http/router.h"
 #include "web/auth.h"
 #include "web/openapi.h"
@@ -12,6 +14,8 @@ struct web {
 	struct web_options options;
 	struct auth auth;
 	struct refusals refusals;
+	uint64_t connections_refused; /* up to the last minute */
+	uint64_t gzip_pause_ms;       /* see page_answer */
 	struct http_router router;
 	struct server *server; /* owned, as all below */
 	struct thread_queue *queue;

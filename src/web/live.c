@@ -150,7 +150,7 @@ static void answer_visitors(struct live *live, bool fresh)
 		struct http_response response = { 0 };
 		STAILQ_REMOVE_HEAD(&live->visitors, link);
 		bool is_published = look_at_site(live, visitor->language);
-		page_answer(choose_page(live, visitor->language, is_published, fresh), &visitor->wish,
+		page_answer(choose_page(live, visitor->language, is_published, fresh), &visitor->wish, NULL,
 			"no-cache", &response);
 		http_complete(visitor->pending, &response);
 		page_wish_done(&visitor->wish);
@@ -265,7 +265,8 @@ enum http_result live_home(struct live *live, const struct http_request *request
 
 	page_wish_read(&wish, request);
 	if (fresh || !should_wait(live, is_published)) {
-		page_answer(choose_page(live, language, is_published, fresh), &wish, "no-cache", response);
+		page_answer(
+			choose_page(live, language, is_published, fresh), &wish, NULL, "no-cache", response);
 		page_wish_done(&wish);
 		return HTTP_DONE;
 	}

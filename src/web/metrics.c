@@ -119,6 +119,10 @@ static void write_own(struct buf *out, const struct metrics *metrics)
 	write_requests(out, metrics->options.server);
 	metric_gauge(out, "aither_http_connections", "Open connections.",
 		(double)server_connections(metrics->options.server));
+	metric_family(out, "aither_http_connections_refused_total", METRIC_COUNTER,
+		"Connections closed at once, because their client held half of all places.");
+	metric_sample(out, "aither_http_connections_refused_total", NULL, 0,
+		(double)server_refused(metrics->options.server));
 	write_homepage(out, metrics->options.live);
 	metric_process(out, "process", metrics->start_ms);
 }

@@ -12,12 +12,14 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "http/http.h"
 #include "web/negotiate.h"
 
 #define POLICY_SIZE_MAX 4096  /* 64 inline styles; more are not permitted to count */
 #define GZIP_MIN 512          /* below, header and bytes are one packet anyway */
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
+#define GZIP_PAUSE 9          /* times as long as compressing has taken */
 /* Of templates/filter-script.hbs, the only script there is. Not of what the page has: then whatever got into
  * a page would run. */
 #define SCRIPT_HASH "LzQMiJxwpvyMzU7qdJQGR7EzZZdn29QRd6leN0ua1SQ="
@@ -67,6 +69,7 @@ void page_set(struct page *page, char *owned_text, size_t length, const char *st
 	snprintf(page->etag_gzip, sizeof(page->etag_gzip), "\"%.32s-gz\"", digest);
 	page->policy = page_policy(owned_text);
 	page->plain = http_body_new(owned_text, length);
+	page->is_incompressible = length < GZIP_MIN || length > UINT32_MAX / 2;
 	page->language = static_language;
 	page->vary = static_vary;
 }
@@ -79,14 +82,12 @@ void page_done(struct page *page)
 	*page = (struct page){ 0 };
 }
 
-/* NULL: not worth it, or zlib has no memory. */
+/* NULL: the gzip form is not smaller, or zlib has no memory. */
 static struct http_body *compress_body(struct http_body *plain)
 {
 	z_stream stream = { 0 };
 
-	if (plain->length < GZIP_MIN || plain->length > UINT32_MAX / 2 ||
-		deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 9, Z_DEFAULT_STRATEGY) !=
-			Z_OK)
+	if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 9, Z_DEFAULT_STRATEGY) != Z_OK)
 		return NULL;
 	size_t room = deflateBound(&stream, plain->length);
 	CLEANUP(mem_freep) char *bytes = mem_alloc(room);
@@ -108,6 +109,7 @@ void page_wish_read(struct page_wish *ret_wish, const struct http_request *reque
 {
 	const char *if_none_match = http_request_header(request, "if-none-match");
 
+	ret_wish->is_head = request->method == HTTP_HEAD;
 	ret_wish->gzip = negotiate_gzip(http_request_header(request, "accept-encoding"));
 	ret_wish->if_none_match = if_none_match ? mem_strdup(if_none_match) : NULL;
 }
@@ -125,12 +127,34 @@ void page_security_headers(struct http_response *response, const char *policy)
 	http_response_header(response, "permissions-policy", "camera=(), geolocation=(), microphone=()");
 }
 
-void page_answer(struct page *page, const struct page_wish *wish, const char *cache_control,
-	struct http_response *response)
+static void compress_page(struct page *page, uint64_t *pause_ms)
 {
-	if (wish->gzip && !page->gzip)
-		page->gzip = compress_body(page->plain);
-	bool gzip = wish->gzip && page->gzip;
+	uint64_t began_ms = time_mono_ms();
+
+	page->gzip = compress_body(page->plain);
+	page->is_incompressible = !page->gzip;
+	if (pause_ms)
+		*pause_ms = time_mono_ms() + GZIP_PAUSE * (time_mono_ms() - began_ms + 1);
+}
+
+/* Is the gzip form the answer? For GET it is made, unless there is a pause. */
+static bool choose_gzip(struct page *page, const struct page_wish *wish, uint64_t *pause_ms)
+{
+	if (!wish->gzip || page->is_incompressible)
+		return false;
+	if (page->gzip || negotiate_has_etag(wish->if_none_match, page->etag_gzip))
+		return true;
+	if (pause_ms && time_mono_ms() < *pause_ms)
+		return false;
+	if (!wish->is_head)
+		compress_page(page, pause_ms);
+	return !page->is_incompressible;
+}
+
+void page_answer(struct page *page, const struct page_wish *wish, uint64_t *gzip_pause_ms,
+	const char *cache_control, struct http_response *response)
+{
+	bool gzip = choose_gzip(page, wish, gzip_pause_ms);
 	const char *etag = gzip ? page->etag_gzip : page->etag;
 	bool known = negotiate_has_etag(wish->if_none_match, etag);
 
@@ -146,5 +170,7 @@ void page_answer(struct page *page, const struct page_wish *wish, const char *ca
 		http_response_header(response, "content-language", page->language);
 	if (gzip)
 		http_response_header(response, "content-encoding", "gzip");
-	response->body = http_body_ref(gzip ? page->gzip : page->plain);
+	response->without_length = gzip && !page->gzip;
+	if (!response->without_length)
+		response->body = http_body_ref(gzip ? page->gzip : page->plain);
 }

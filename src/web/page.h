@@ -6,10 +6,14 @@
  * An HTML page ready to be sent: its bytes, their gzip form, a strong entity tag for each, and the content
  * security policy that permits its inline styles and the one script of ours, nothing else. All are made once
  * (the gzip form when the first client wants it); then a request costs a lookup.
+ *
+ * Compressing takes a hundred times as long as sending. So HEAD and 304 never compress, and course pages, of
+ * which there may be more than are kept in memory, take a tenth of the time at most.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct http_body;
 struct http_request;
@@ -19,6 +23,7 @@ struct http_response;
 
 struct page {
 	struct http_body *plain, *gzip; /* owned; gzip: NULL until wanted */
+	bool is_incompressible;
 	char etag[PAGE_ETAG_SIZE], etag_gzip[PAGE_ETAG_SIZE];
 	char *policy;         /* owned; Content-Security-Policy */
 	const char *language; /* static; Content-Language; NULL: not sent */
@@ -32,16 +37,18 @@ void page_done(struct page *page);
 
 /* What matters of a request for the answer, kept while a visitor waits. */
 struct page_wish {
-	bool gzip;
+	bool gzip, is_head;
 	char *if_none_match; /* owned; NULL: none */
 };
 
 void page_wish_read(struct page_wish *ret_wish, const struct http_request *request);
 void page_wish_done(struct page_wish *wish);
 
-/* 200, or 304 when the client has it. */
-void page_answer(struct page *page, const struct page_wish *wish, const char *cache_control,
-	struct http_response *response);
+/* 200, or 304 when the client has it. The answer to HEAD has no Content-Length when GET would have to
+ * compress. *gzip_pause_ms, zeroed at first and shared by all course pages: until then (monotonic) the page
+ * is sent as it is when it is not compressed yet. NULL: no pause. */
+void page_answer(struct page *page, const struct page_wish *wish, uint64_t *gzip_pause_ms,
+	const char *cache_control, struct http_response *response);
 
 /* Content-Security-Policy for a page with this text. Owned. */
 char *page_policy(const char *text);

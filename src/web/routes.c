@@ -157,7 +157,7 @@ static enum http_result handle_course(
 		return HTTP_DONE;
 	}
 	page_wish_read(&wish, request);
-	page_answer(page, &wish, is_public ? "no-cache" : "private, no-store", response);
+	page_answer(page, &wish, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
 	page_wish_done(&wish);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");

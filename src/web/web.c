@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "web/web.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/config.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -42,11 +44,24 @@ static void show_status(const struct web *web)
 	daemon_status("serving the courses as of %s", when);
 }
 
+static void report_refused_connections(struct web *web)
+{
+	uint64_t refused = server_refused(web->server) - web->connections_refused;
+
+	web->connections_refused += refused;
+	if (refused > 0)
+		log_write(LOG_WARNING,
+			"refused %" PRIu64 " connections in the last minute: their client held half of the "
+			"%u that [Web] MaxConnections= permits",
+			refused, web->options.config->web.connections_max);
+}
+
 static void on_minute(void *arg)
 {
 	struct web *web = arg;
 
 	show_status(web);
+	report_refused_connections(web);
 	refusals_next_minute(&web->refusals);
 }
 

@@ -13,6 +13,7 @@ A WebTest runs aither-web alone, without worker and Hemera; the pages are writte
 import http.client
 import os
 import resource
+import select
 import socket
 import struct
 import threading
@@ -66,6 +67,14 @@ class Raw:
             return self.socket.recv(65536)
         except ConnectionError:
             return b""
+
+    def drain(self) -> None:
+        """Takes what is there, without waiting."""
+        try:
+            while self.socket.recv(1 << 20, socket.MSG_DONTWAIT):
+                pass
+        except OSError:
+            pass
 
     def read_all(self) -> bytes:
         """To the end of the connection."""
@@ -145,6 +154,67 @@ class Bystander(threading.Thread):
     def __enter__(self) -> "Bystander":
         self.start()
         wait_until(lambda: self.asked, "the bystander is served")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self.join()
+
+
+class Returning(threading.Thread):
+    """Clients that want every place for ever: `count` connections, each of them made again as soon as it has ended. All
+    send `data` at once, and again every `again_s` seconds if that is given; they read what they get unless told not to."""
+
+    def __init__(self, port: int, count: int, data: bytes, again_s: float = 0, reads: bool = True):
+        super().__init__(daemon=True)
+        self.port, self.count, self.data, self.again_s, self.reads = port, count, data, again_s, reads
+        self._end = threading.Event()
+        self._poll = select.epoll()
+        self._open: dict[int, socket.socket] = {}
+
+    def _connect(self) -> None:
+        client = socket.socket()
+        if not self.reads:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.setblocking(False)
+        client.connect_ex(("127.0.0.1", self.port))
+        self._open[client.fileno()] = client
+        self._poll.register(client, select.EPOLLOUT | select.EPOLLRDHUP)
+
+    def _send(self, client: socket.socket) -> None:
+        try:
+            client.send(self.data)
+        except OSError:
+            pass  # it has ended, which the next event says
+
+    def _handle(self, descriptor: int, event: int) -> None:
+        client = self._open[descriptor]
+        if event & select.EPOLLOUT:
+            self._send(client)
+            self._poll.modify(client, select.EPOLLRDHUP | (select.EPOLLIN if self.reads else 0))
+        elif event & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+            del self._open[descriptor]
+            client.close()
+        else:
+            client.recv(65536)
+
+    def run(self) -> None:
+        last_s = time.monotonic()
+        while not self._end.is_set():
+            for _ in range(min(500, self.count - len(self._open))):
+                self._connect()
+            for descriptor, event in self._poll.poll(0.05):
+                self._handle(descriptor, event)
+            if self.again_s and time.monotonic() - last_s > self.again_s:
+                last_s = time.monotonic()
+                for client in self._open.values():
+                    self._send(client)
+        for client in self._open.values():
+            client.close()
+        self._poll.close()
+
+    def __enter__(self) -> "Returning":
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:

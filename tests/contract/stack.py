@@ -146,9 +146,9 @@ class Stack:
         self.worker.wait_for_line(r"listening on /")
         return self.worker
 
-    def start_web(self) -> Daemon:
-        self.web = Daemon("aither-web", [f"--config={self.config}", "--listen=127.0.0.1:0"], self.environment)
-        self.port = int(self.web.wait_for_line(r"listening on 127\.0\.0\.1:(\d+)")[1])
+    def start_web(self, address: str = "127.0.0.1") -> Daemon:
+        self.web = Daemon("aither-web", [f"--config={self.config}", f"--listen={address}:0"], self.environment)
+        self.port = int(self.web.wait_for_line(rf"listening on {re.escape(address)}:(\d+)")[1])
         return self.web
 
     def start(self) -> "Stack":

@@ -6,7 +6,7 @@ import socket
 import time
 import unittest
 
-from attack import GET, PATIENCE_S, SANITIZED, Raw, WebTest, allow_descriptors
+from attack import GET, PATIENCE_S, SANITIZED, Raw, Returning, WebTest, allow_descriptors
 from stack import wait_until
 
 CROWD = 5000
@@ -49,9 +49,52 @@ class SlowClients(WebTest):
         self.wait_for_descriptors(before)
 
 
+class ManyClients(WebTest):
+    """More connections than there are places, from clients that come back at once, as fast as they can. A visitor waits
+    2 s at most."""
+
+    SECONDS = 6
+    COUNT = CONNECTIONS_MAX + 80
+    page_size = 100_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        allow_descriptors(2 * self.COUNT)
+
+    def withstand(self, data: bytes, again_s: float = 0, reads: bool = True) -> None:
+        with Returning(self.stack.port, self.COUNT, data, again_s, reads):
+            wait_until(lambda: self.spending.descriptors > CONNECTIONS_MAX, "the attackers are there")
+            with self.bystander() as visitor:
+                time.sleep(self.SECONDS)
+        print(f"# {visitor.asked} requests, the slowest {visitor.slowest_s:.2f} s, {self.spending.processor_s:.2f} s of "
+              f"processor time")
+        self.assertEqual(visitor.failures, [])
+        self.assertGreater(visitor.asked, 10)
+        if not SANITIZED:
+            self.assertLess(max(visitor.slowest_s, visitor.kept_slowest_s), 2)
+
+    def test_a_tiny_request_now_and_then(self) -> None:
+        self.withstand(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", again_s=0.85)
+
+    def test_a_tiny_request_as_often_as_possible(self) -> None:
+        self.withstand(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", again_s=0.01)
+
+    def test_nothing_at_all(self) -> None:
+        self.withstand(b"")
+
+    def test_a_request_that_is_never_finished(self) -> None:
+        self.withstand(b"GET / HTTP/1.1\r\nHost: x\r\nA: ", again_s=0.2)
+
+    def test_pages_that_are_not_read(self) -> None:
+        self.withstand(GET * 60, reads=False)
+
+    def test_bodies_that_never_end(self) -> None:
+        self.withstand(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", again_s=0.2)
+
+
 class Crowd(WebTest):
-    """Five thousand connections on 1024 places. The crowd does not come again: a bound on the wait for those who stand
-    in line behind it is what is promised, and those inside who use their connection notice nothing."""
+    """Five thousand connections on 1024 places, which do not come again. What is promised is a bound on the wait for those
+    who stand in line behind them."""
 
     page_size = 300_000
 
@@ -91,8 +134,7 @@ class Crowd(WebTest):
               f"{visitor.kept_slowest_s:.2f} s, {self.spending.processor_s:.2f} s of processor time, "
               f"{self.spending.memory_kib} KiB")
         self.assertEqual(visitor.failures, [])
-        self.assertLess(visitor.kept_slowest_s, 3)
-        self.assertLess(waited_s, wait_max_s)
+        self.assertLess(max(visitor.kept_slowest_s, waited_s), wait_max_s)
         if not SANITIZED:
             self.assertLess(self.spending.processor_s, processor_max_s)
         for client in crowd:
@@ -100,34 +142,34 @@ class Crowd(WebTest):
         self.wait_for_descriptors(before)
 
     def test_idle_connections(self) -> None:
-        self.survive(b"", 15, processor_max_s=1.5)
+        self.survive(b"", 6, processor_max_s=1.5)
 
     def test_unfinished_requests(self) -> None:
-        self.survive(b"GET / HTTP/1.1\r\nHost", 25, processor_max_s=3)
+        self.survive(b"GET / HTTP/1.1\r\nHost", 6, processor_max_s=3)
 
     def test_readers_who_take_nothing(self) -> None:
         # More than the kernel takes for them; what it does take has to be copied.
-        self.survive(GET * 40, PATIENCE_S, processor_max_s=25, receive_buffer=4096)
+        self.survive(GET * 40, min(PATIENCE_S, 10), processor_max_s=25, receive_buffer=4096)
 
 
 class FewDescriptors(WebTest):
     def test_the_processor_rests_while_descriptors_are_used_up(self) -> None:
         limit = self.spending.descriptors + 20
-        kept = self.raw(GET)
-        self.assertEqual(kept.reply().status, 200)
         resource.prlimit(self.web.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
-        crowd = [self.raw(GET) for _ in range(100)]
+        crowd = [self.raw(b"GET / HTTP/1.1\r\nHost") for _ in range(100)]
         wait_until(lambda: self.spending.descriptors == limit, "all descriptors are used")
         began_s = self.spending.processor_s
         until = time.monotonic() + 3
+        most = 0
         while time.monotonic() < until:
-            kept.send(GET)  # keeps its place
-            self.assertEqual(kept.reply().status, 200)
+            most = max(most, self.spending.descriptors)
             time.sleep(0.1)
+        self.assertEqual(most, limit)
         self.assertLess(self.spending.processor_s - began_s, 0.6)
         # Those who wait get their turn when others leave.
+        last = self.raw(GET)
+        self.assertEqual(last.reply().status, 200)
         for connection in crowd:
-            self.assertEqual(connection.reply().status, 200)
             connection.close()
 
     def test_a_homepage_that_cannot_be_opened_now_is_not_forgotten(self) -> None:

@@ -256,6 +256,8 @@ class Codes(TableTest):
                 ("METHOD_NOT_ALLOWED", 405, "DELETE", "/api/sync", {}, None),
                 ("BAD_REQUEST", 400, "POST", "/api/sync?force=x", {}, None),
                 ("BAD_REQUEST", 400, "GET", "/api/%00", {}, None),
+                ("BAD_REQUEST", 411, "POST", "/api/sync", {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n"),
+                ("BAD_REQUEST", 501, "POST", "/api/sync", {"Transfer-Encoding": "gzip"}, b"x"),
                 ("PAYLOAD_TOO_LARGE", 413, "POST", "/api/sync", {}, b"x" * 70_000),
                 ("URI_TOO_LONG", 414, "GET", "/api/" + "x" * 5000, {}, None),
                 ("HEADERS_TOO_LARGE", 431, "GET", "/api/sync", {"X-Filler": "x" * 20_000}, None)):

@@ -307,6 +307,8 @@ class Pages(Answers):
                 headers = BEARER | kind
                 self.ask(400, name, verb, target + "%00", headers)
                 self.ask(405, name, "PUT", target, headers)
+                self.ask(411, name, verb, target, headers | {"Transfer-Encoding": "chunked"}, body=b"0\r\n\r\n")
+                self.ask(501, name, verb, target, headers | {"Transfer-Encoding": "gzip"}, body=b"x")
                 self.ask(413, name, verb, target, headers, body=b"x" * 70000)
                 self.ask(414, name, verb, f"{target}?{'x' * 5000}", headers)
                 self.ask(417, name, verb, target, headers | {"Expect": "something"}, body=b"x")

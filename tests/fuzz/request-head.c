@@ -2,6 +2,7 @@
 #include "tests/fuzz/request-head.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 
@@ -84,12 +85,20 @@ static unsigned count_fields(const struct request_head *head, const char *name)
 	return count;
 }
 
-bool request_head_has_one_reading(const struct request_head *head)
+int request_head_check(const struct request_head *head)
 {
+	const char *coding = NULL;
 	unsigned hosts = count_fields(head, "host"), codings = count_fields(head, "transfer-encoding");
 
-	return hosts <= 1 && (hosts == 1 || head->is_http_1_0) && !(codings && head->is_http_1_0) &&
-	       codings + count_fields(head, "content-length") <= 1;
+	if (hosts > 1 || (hosts == 0 && !head->is_http_1_0) || (codings && head->is_http_1_0) ||
+		codings + count_fields(head, "content-length") > 1)
+		return 400;
+	for (size_t i = 0; i < head->count; i++)
+		if (strcmp(head->fields[i].name, "transfer-encoding") == 0)
+			coding = head->fields[i].value;
+	if (!coding)
+		return 0;
+	return strcasecmp(coding, "chunked") == 0 ? 411 : 501;
 }
 
 bool request_head_read(struct request_head *ret_head, const uint8_t *bytes, size_t size)

@@ -29,6 +29,6 @@ bool request_head_read(struct request_head *ret_head, const uint8_t *bytes, size
 void request_head_done(struct request_head *head);
 
 /* Is it clear, from the fields that were read, where the request ends and for whom it is? */
-bool request_head_has_one_reading(const struct request_head *head);
+int request_head_check(const struct request_head *head);
 
 #endif

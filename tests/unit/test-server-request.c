@@ -52,8 +52,10 @@ static const struct {
 	{ "chunked body",
 		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-		"200", "\r\n\r\nabc" },
-	{ "broken chunk", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400",
+		"411", "\"BAD_REQUEST\"" },
+	{ "broken chunk", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "411",
+		"\"BAD_REQUEST\"" },
+	{ "unknown coding", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "501",
 		"\"BAD_REQUEST\"" },
 	{ "announced large body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n", "413",
 		"\"PAYLOAD_TOO_LARGE\"" },

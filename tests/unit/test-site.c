@@ -352,7 +352,7 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 		assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
 		struct page *page = site_home(site, LANGUAGE_DE, "");
 		assert_true(page->plain->file >= 0);
-		page_answer(page, &wish, "no-cache", &response);
+		page_answer(page, &wish, NULL, "no-cache", &response);
 		assert_int_equal(response.body == page->plain, is_random);
 		assert_memory_equal(page->plain->bytes, text, sizeof(text) - 1);
 		http_response_done(&response);
