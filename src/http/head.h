@@ -12,10 +12,12 @@
 
 #include <stddef.h>
 
-/* `bytes` begin with a head that the library has parsed, or will; more may follow. 0: nothing is wrong with
- *it, or the status of the refusal: 400  a line does not end in CR LF; Content-Length, Transfer-Encoding or
- *Host occurs twice, or the first two together; Transfer-Encoding in HTTP/1.0; no Host in HTTP/1.1 411
- *Transfer-Encoding: chunked 501  another Transfer-Encoding */
+/* `bytes` begin with a head that the library has parsed, or is about to; more may follow. 0, or the status
+ * of the refusal:
+ *	400  a line does not end in CR LF; Content-Length, Transfer-Encoding or Host occurs twice, or the
+ *	     first two together; Transfer-Encoding in HTTP/1.0; no Host in HTTP/1.1
+ *	411  Transfer-Encoding: chunked
+ *	501  another Transfer-Encoding */
 int head_check(const char *bytes, size_t length);
 
 /* Before the library parses it: gives fields that it would act upon before any handler is called a name that

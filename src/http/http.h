@@ -46,7 +46,8 @@ struct http_field {               /* of a request */
 struct http_request { /* valid until the handler returns; texts are NUL-terminated */
 	enum http_method method;
 	const char *method_name;
-	const char *path;  /* decoded once, no NUL or control character, valid UTF-8, begins with '/' */
+	const char
+		*path; /* decoded once, no NUL or control character, valid UTF-8, begins with '/'; or "*" */
 	const char *query; /* raw, without '?'; "" when absent */
 	const char *tail;  /* for prefix routes: what follows the prefix; else "" */
 	const char *body;  /* request entity */
@@ -58,7 +59,8 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
 	struct http_call *call; /* NULL in tests of handlers: these must not ask for http_later */
 };
 
-/* A header of the request by lower-case name; NULL when absent, the first of several. Borrowed. */
+/* A header of the request by lower-case name; NULL when absent. Several lines of one name are one value, with
+ * ", " between them (RFC 9110 section 5.3). Borrowed. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
 /* http_request_parameter copies a decoded query parameter into ret[size]; false: absent, too long, not text.

@@ -49,7 +49,10 @@ enum http_result router_dispatch(
 		if (tail)
 			allowed |= router->routes[i].methods;
 	}
-	if (allowed)
+	if (strcmp(request->path, "*") == 0) { /* of OPTIONS, about the server as a whole */
+		response->status = 204;
+		http_response_header(response, "allow", "GET, HEAD, POST");
+	} else if (allowed)
 		fail_method(router, request, response, allowed);
 	else
 		router_fail(router, request, response, 404);

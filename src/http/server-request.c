@@ -6,7 +6,11 @@
 #include "base/hash.h"
 #include "http/decode.h"
 #include "http/head.h"
+#include "http/list.h"
 #include "http/router.h"
+
+#define METHOD_CHARACTERS /* RFC 9110 section 5.6.2 */ \
+	"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 static bool is_request_id(h2o_iovec_t text)
 {
@@ -81,25 +85,49 @@ static char *pool_copy(h2o_req_t *req, h2o_iovec_t text)
 	return copy;
 }
 
-/* Splits "http://host/path" (RFC 9112 section 3.2.2), which takes precedence over Host. */
+/* Splits "http://host/path" (RFC 9112 section 3.2.2), which takes precedence over Host; "https" comes from a
+ * proxy that ends TLS. An empty path is "/". A target without a host, or with a user, becomes empty. */
 static h2o_iovec_t split_target(h2o_req_t *req, h2o_iovec_t *authority)
 {
 	h2o_iovec_t target = req->input.path;
+	size_t scheme = strncasecmp(target.base, "http://", 7) == 0    ? 7
+			: strncasecmp(target.base, "https://", 8) == 0 ? 8
+								       : 0;
 
-	if (target.len < 7 || strncasecmp(target.base, "http://", 7) != 0)
+	if (scheme == 0)
 		return target;
-	const char *host = target.base + 7;
-	const char *slash = memchr(host, '/', target.len - 7);
-	if (!slash)
+	const char *host = target.base + scheme;
+	size_t length = 0;
+	while (scheme + length < target.len && !strchr("/?#", host[length]))
+		length++;
+	if (length == 0 || memchr(host, '@', length))
 		return (h2o_iovec_t){ NULL, 0 };
-	*authority = h2o_iovec_init(host, (size_t)(slash - host));
-	return h2o_iovec_init(slash, target.len - (size_t)(slash - target.base));
+	*authority = h2o_iovec_init(host, length);
+	h2o_iovec_t rest = h2o_iovec_init(host + length, target.len - scheme - length);
+	return rest.len > 0 && rest.base[0] == '/' ? rest
+						   : h2o_concat(&req->pool, h2o_iovec_init("/", 1), rest);
 }
 
 /* The library keeps Host apart, and invents one where the client sent none. */
 static bool has_authority(const h2o_req_t *req, h2o_iovec_t authority)
 {
 	return authority.base && authority.base != req->hostconf->authority.hostport.base;
+}
+
+/* Several lines of one name are one list (RFC 9110 section 5.3). */
+static void add_field(h2o_req_t *req, struct http_field *fields, size_t *count, const h2o_header_t *header)
+{
+	const char *name = pool_copy(req, *header->name);
+
+	for (size_t i = 0; i < *count; i++) {
+		if (strcmp(fields[i].name, name) != 0)
+			continue;
+		h2o_iovec_t old = h2o_iovec_init(fields[i].value, strlen(fields[i].value));
+		fields[i].value = pool_copy(
+			req, h2o_concat(&req->pool, old, h2o_iovec_init(H2O_STRLIT(", ")), header->value));
+		return;
+	}
+	fields[(*count)++] = (struct http_field){ .name = name, .value = pool_copy(req, header->value) };
 }
 
 static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_request *request)
@@ -119,8 +147,7 @@ static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_reques
 		/* A folded line (RFC 9112 section 5.2) arrives without a name. */
 		if (header->name->len == 0)
 			return 400;
-		fields[count++] = (struct http_field){ .name = pool_copy(req, *header->name),
-			.value = pool_copy(req, header->value) };
+		add_field(req, fields, &count, header);
 	}
 	request->fields = fields;
 	request->field_count = count;
@@ -129,6 +156,11 @@ static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_reques
 
 static int fill_target(h2o_req_t *req, h2o_iovec_t target, struct http_request *request)
 {
+	if (h2o_memis(target.base, target.len, H2O_STRLIT("*")) &&
+		strcmp(request->method_name, "OPTIONS") == 0) {
+		request->path = "*";
+		return 0;
+	}
 	if (target.len == 0 || target.base[0] != '/')
 		return 400;
 	const char *mark = memchr(target.base, '?', target.len);
@@ -161,6 +193,8 @@ int call_fill_request(struct http_call *call, struct http_request *ret_request)
 	};
 	if (req->input.path.len > SERVER_URL_MAX)
 		return 414;
+	if (strspn(ret_request->method_name, METHOD_CHARACTERS) != req->input.method.len)
+		return 400;
 	h2o_iovec_t target = split_target(req, &authority);
 	int status = fill_fields(req, authority, ret_request);
 	return status ? status : fill_target(req, target, ret_request);
@@ -185,6 +219,9 @@ static void call_handle(struct http_call *call)
 	int status = call_fill_request(call, &request);
 	if (status == 0)
 		status = call_check_head(call);
+	/* The library knows it only where it stands alone. */
+	if (list_has(http_request_header(&request, "connection"), "close"))
+		call->req->http1_is_persistent = 0;
 	if (status) {
 		router_fail(router, &request, &response, status);
 		response.close = true; /* it is not certain where the next request would begin */

@@ -21,6 +21,7 @@ static const char *reason_of(int status)
 	} rows[] = {
 		{ 200, "OK" },
 		{ 202, "Accepted" },
+		{ 204, "No Content" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },

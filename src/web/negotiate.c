@@ -5,92 +5,39 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
 #include "http/http.h"
-
-#define QUALITY_MAX 1000 /* in thousandths */
-
-struct item {
-	const char *name;
-	size_t length;
-	unsigned quality;
-};
+#include "http/list.h"
 
 const char *language_name(enum web_language language)
 {
 	return language == LANGUAGE_EN ? "en" : "de";
 }
 
-static bool item_is(const struct item *item, const char *name)
+/* "de", "de-AT", "de_DE.UTF-8" and "deu" are German: clients take them from their environment. */
+static bool is_language(const struct list_item *item, enum web_language language)
 {
-	return item->length == strlen(name) && strncasecmp(item->name, name, item->length) == 0;
-}
+	static const char *const codes[LANGUAGES][3] = {
+		[LANGUAGE_DE] = { "de", "deu", "ger" },
+		[LANGUAGE_EN] = { "en", "eng", "eng" },
+	};
 
-/* "0.25" to 250; anything malformed is 0, so that it is never chosen. */
-static unsigned parse_quality(const char *text, size_t length)
-{
-	unsigned quality = 0, weight = QUALITY_MAX;
-
-	if (length == 0 || length > 5 || (text[0] != '0' && text[0] != '1') || (length > 1 && text[1] != '.'))
-		return 0;
-	for (size_t i = 0; i < length; i++) {
-		if (i == 1)
-			continue;
-		if (text[i] < '0' || text[i] > '9')
-			return 0;
-		quality += (unsigned)(text[i] - '0') * weight;
-		weight /= 10;
+	for (size_t i = 0; i < ARRAY_SIZE(codes[language]); i++) {
+		size_t length = strlen(codes[language][i]);
+		if (item->length >= length && strncasecmp(item->name, codes[language][i], length) == 0 &&
+			(item->length == length || strchr("-_.@", item->name[length])))
+			return true;
 	}
-	return quality <= QUALITY_MAX ? quality : 0;
-}
-
-/* The weight among the parameters text[0..length): ";level=1; q=0.5" */
-static unsigned find_quality(const char *text, size_t length)
-{
-	const char *end = text + length;
-
-	while (text < end) {
-		text += strspn(text, "; \t");
-		size_t size = strcspn(text, ";,");
-		size_t trimmed = size;
-		while (trimmed > 0 && (text[trimmed - 1] == ' ' || text[trimmed - 1] == '\t'))
-			trimmed--;
-		if (trimmed >= 2 && (text[0] == 'q' || text[0] == 'Q') && text[1] == '=')
-			return parse_quality(text + 2, trimmed - 2);
-		text += size;
-	}
-	return QUALITY_MAX;
-}
-
-/* The next element of a comma list, or NULL; returns where to go on. */
-static const char *next_item(const char *list, struct item *ret_item)
-{
-	list += strspn(list, ", \t");
-	if (!*list)
-		return NULL;
-	size_t size = strcspn(list, ",");
-	ret_item->name = list;
-	ret_item->length = strcspn(list, ";, \t");
-	ret_item->quality = find_quality(list + ret_item->length, size - ret_item->length);
-	return list + size;
-}
-
-/* "de" and "de-AT" are German. */
-static bool is_language(const struct item *item, enum web_language language)
-{
-	const char *name = language_name(language);
-	size_t length = strlen(name);
-
-	return item->length >= length && strncasecmp(item->name, name, length) == 0 &&
-	       (item->length == length || item->name[length] == '-');
+	return false;
 }
 
 static enum web_language accepted_language(const char *list)
 {
 	unsigned best = 0, named = 0, any = 0;
 	enum web_language chosen = LANGUAGE_DE;
-	struct item item;
+	struct list_item item;
 
-	while ((list = next_item(list, &item))) {
+	while (list_next(&list, &item)) {
 		for (int i = 0; i < LANGUAGES; i++) {
 			if (!is_language(&item, (enum web_language)i))
 				continue;
@@ -100,7 +47,7 @@ static enum web_language accepted_language(const char *list)
 				chosen = (enum web_language)i;
 			}
 		}
-		if (item_is(&item, "*"))
+		if (list_item_is(&item, "*"))
 			any = item.quality;
 	}
 	/* The star stands for those that were not named. */
@@ -135,13 +82,13 @@ bool negotiate_gzip(const char *list)
 {
 	unsigned gzip = 0, any = 0;
 	bool named = false;
-	struct item item;
+	struct list_item item;
 
-	while (list && (list = next_item(list, &item))) {
-		if (item_is(&item, "gzip") || item_is(&item, "x-gzip")) {
+	while (list_next(&list, &item)) {
+		if (list_item_is(&item, "gzip") || list_item_is(&item, "x-gzip")) {
 			gzip = item.quality;
 			named = true;
-		} else if (item_is(&item, "*")) {
+		} else if (list_item_is(&item, "*")) {
 			any = item.quality;
 		}
 	}
@@ -155,7 +102,7 @@ bool negotiate_has_etag(const char *list, const char *etag)
 	while (list && *list) {
 		list += strspn(list, ", \t");
 		if (*list == '*')
-			return true;
+			return list[1 + strspn(list + 1, ", \t")] == '\0';
 		if (list[0] == 'W' && list[1] == '/')
 			list += 2;
 		if (*list != '"')
@@ -173,11 +120,25 @@ bool negotiate_has_etag(const char *list, const char *etag)
 bool negotiate_html(const struct http_request *request)
 {
 	const char *list = http_request_header(request, "accept");
-	struct item item;
+	int html = -1, text = -1, json = -1, application = -1, any = 0; /* -1: not named */
+	struct list_item item;
 
-	while (list && (list = next_item(list, &item))) {
-		if (item_is(&item, "text/html") && item.quality > 0)
-			return true;
+	while (list_next(&list, &item)) {
+		int quality = (int)item.quality;
+		if (list_item_is(&item, "text/html"))
+			html = quality;
+		else if (list_item_is(&item, "text/*"))
+			text = quality;
+		else if (list_item_is(&item, "application/json"))
+			json = quality;
+		else if (list_item_is(&item, "application/*"))
+			application = quality;
+		else if (list_item_is(&item, "*/*"))
+			any = quality;
 	}
-	return false;
+	/* The most specific range counts (RFC 9110 section 12.5.1). */
+	bool is_named = html >= 0 || text >= 0;
+	html = html >= 0 ? html : text >= 0 ? text : any;
+	json = json >= 0 ? json : application >= 0 ? application : any;
+	return html > json || (html == json && html > 0 && is_named);
 }

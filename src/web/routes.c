@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "http/envelope.h"
+#include "http/list.h"
 #include "web/health.h"
 #include "web/live.h"
 #include "web/metrics.h"
@@ -84,7 +85,7 @@ static bool may_relay(struct web *web, const struct http_request *request, enum 
 static enum http_result handle_sync(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
-	const char *prefer = http_request_header(request, "prefer");
+	bool is_async = list_has(http_request_header(request, "prefer"), "respond-async"); /* RFC 7240 */
 	struct web *web = arg;
 	struct error err = { 0 };
 	bool force, dry_run;
@@ -105,7 +106,7 @@ static enum http_result handle_sync(
 		&(struct relay_order){
 			.method = "POST",
 			.target = target,
-			.prefer = prefer && strcasestr(prefer, "respond-async") ? "respond-async" : NULL,
+			.prefer = is_async ? "respond-async" : NULL,
 			.timeout_ms = web->options.config->sync.time_limit_s * 1000 + RELAY_SYNC_EXTRA_MS,
 			.is_sync = true,
 		});

@@ -7,16 +7,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/list.h"
 #include "worker/doctor.h"
 #include "worker/notices.h"
-
-/* RFC 7240: tokens separated by commas; case-insensitive. */
-static bool prefers_async(const struct http_request *request)
-{
-	const char *prefer = http_request_header(request, "prefer");
-
-	return prefer && strcasestr(prefer, "respond-async");
-}
 
 static enum http_result handle_sync(
 	const struct http_request *request, struct http_response *response, void *app)
@@ -43,7 +36,7 @@ static enum http_result handle_sync(
 	memcpy(job->request_id, request->request_id, strlen(request->request_id) + 1);
 	job->options.force = force;
 	job->options.dry_run = dry_run;
-	if (prefers_async(request)) {
+	if (list_has(http_request_header(request, "prefer"), "respond-async")) { /* RFC 7240 */
 		worker_start_sync(worker, job);
 		answer_sync_running(response, request->request_id, job, 202);
 		http_response_header(response, "preference-applied", "respond-async");

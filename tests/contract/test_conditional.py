@@ -110,6 +110,22 @@ class Conditional(WebTest):
             self.assertEqual(self.ask(target).headers["Cache-Control"], "no-store", target)
 
 
+    def test_several_lines_of_a_list_are_one_list(self) -> None:
+        etag = self.ask("/").headers["ETag"].encode()
+
+        def answer(*lines: bytes) -> dict[str, str]:
+            connection = self.raw(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
+            reply = connection.reply()
+            connection.close()
+            return reply.headers | {"status": str(reply.status)}
+
+        self.assertEqual(answer(b'If-None-Match: "other"', b"if-none-match:" + etag)["status"], "304")
+        self.assertEqual(answer(b"Accept-Encoding: br", b"Accept-Encoding:  gzip ")["content-encoding"], "gzip")
+        self.assertEqual(answer(b"Accept-Language: fr", b"Accept-Language: en")["content-language"], "en")
+        self.assertEqual(answer(b"Connection: x", b"Connection: close")["connection"], "close")
+        self.assertEqual(answer(b"Connection: keep-alive,close")["connection"], "close")
+
+
 class PublicPages(WebTest):
     config = "[Web]\nLiveTTLSec=3600\n[Site]\nCoursePages=public\n"
 

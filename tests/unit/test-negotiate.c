@@ -32,6 +32,13 @@ static void languages_are_negotiated(void **state)
 		{ "another language of similar name", "", "enm, den", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
 		{ "bad weight", "", "en;q=x, de;q=0.1", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
 		{ "weight above one", "", "en;q=1.5, de;q=0.1", CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
+		{ "underscore", "", "en_US", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "a locale", "", "fr, en_GB.UTF-8;q=0.9", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "three letters", "", "eng, deu;q=0.5", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "upper case", "", "EN", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "script and region", "", "en-Latn-GB", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
+		{ "blanks around a weight", "", "de ; q=0.1 , en ;\tq=0.2\t", CONFIG_LANGUAGE_AUTO,
+			LANGUAGE_EN },
 		{ "parameter wins", "lang=en", "de", CONFIG_LANGUAGE_DE, LANGUAGE_EN },
 		{ "unknown parameter", "lang=fr", "en", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },
 		{ "site's language", "", "de", CONFIG_LANGUAGE_EN, LANGUAGE_EN },
@@ -77,6 +84,39 @@ static void gzip_is_sent_only_to_those_who_ask(void **state)
 	}
 }
 
+static void html_is_for_those_who_prefer_it_to_json(void **state)
+{
+	static const struct {
+		const char *accept;
+		bool expected;
+	} rows[] = {
+		{ "", false },
+		{ "*/*", false },
+		{ "text/html", true },
+		{ "Text/HTML;level=1", true },
+		{ "text/*", true },
+		{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true },
+		{ "application/json, text/html", true },
+		{ "application/json", false },
+		{ "application/json, text/html;q=0.9", false },
+		{ "application/json;q=0.5, text/html;q=0.9", true },
+		{ "text/html;q=0, */*", false },
+		{ "text/plain, */*", false },
+		{ "text/html;a=\";q=0, x\"", true },
+		{ "x/y;a=\", text/html, \"", false },
+		{ "x/y;a=\"\\\", text/html", false },
+		{ "x/y;a=\"\\\"\", text/html", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct http_field field = { "accept", rows[i].accept };
+		const struct http_request request = { .fields = &field, .field_count = 1 };
+		if (negotiate_html(&request) != rows[i].expected)
+			fail_msg("%s", rows[i].accept);
+	}
+}
+
 static void entity_tags_are_compared_weakly(void **state)
 {
 	static const struct {
@@ -90,6 +130,8 @@ static void entity_tags_are_compared_weakly(void **state)
 		{ "\"x\", \"abc\"", true },
 		{ "\"x\",W/\"y\" , W/\"abc\"", true },
 		{ "*", true },
+		{ " * ,", true },
+		{ "*x", false },
 		{ "\"abc", false },
 		{ "abc", false },
 		{ "\"ab\"", false },
@@ -110,6 +152,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(languages_are_negotiated),
 		cmocka_unit_test(gzip_is_sent_only_to_those_who_ask),
+		cmocka_unit_test(html_is_for_those_who_prefer_it_to_json),
 		cmocka_unit_test(entity_tags_are_compared_weakly),
 	};
 
