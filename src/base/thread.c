@@ -13,11 +13,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-/* The deepest things that run on these threads are the template renderer and cJSON at JSON_DEPTH_MAX (64
- * levels of some 200 bytes) and TLS handshakes (about 100 KiB): a few hundred KiB with the larger frames of
- * a sanitizer build. Only pages that are touched cost memory; the size matters for address space. */
-#define STACK_SIZE (1u << 20)
-
 struct thread_queue {
 	int fd;               /* readable while `first` is set */
 	pthread_mutex_t lock; /* guards first and last, nothing else */
@@ -130,7 +125,7 @@ static int create_thread(struct thread_job *job)
 	int result = pthread_attr_init(&attributes);
 	if (result != 0)
 		return -result;
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
 	result = pthread_create(&job->thread, &attributes, thread_main, job);

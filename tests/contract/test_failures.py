@@ -106,6 +106,27 @@ class Templates(StackTest):
         self.assertEqual(report["errors"][0]["entity"], "template t9")
         self.assertTrue(all("<html" in page for page in self.stack.pages().values()))
 
+    def test_a_partial_that_calls_itself_inside_of_blocks_costs_itself_alone(self) -> None:
+        self.assertEqual(self.sync()["status"], "success")
+        before = self.stack.pages()
+        partial = self.stack.directory / "templates/participant.hbs"
+        partial.parent.mkdir()
+        for block in ("each @root.participants", "with @root.course", "if @root.participants"):
+            with self.subTest(block):
+                partial.write_text(f"{{{{#{block}}}}}" * 24 + "\n  {{> participant}}\n"
+                                   + f"{{{{/{block.split()[0]}}}}}" * 24)
+                report = self.sync()
+                self.assertEqual((report["status"], report["errorsTotal"]), ("partial", 1))
+                self.assertEqual((report["errors"][0]["entity"], report["errors"][0]["code"]),
+                                 (str(partial), "TEMPLATE_ERROR"))
+                self.assertIn("blocks and partials inside one another", report["errors"][0]["message"])
+                self.assertEqual(self.stack.pages(), before)
+                (self.stack.directory / "data.json").write_text('{"course":{"id":"c"},"participants":[{"name":"A"}]}')
+                done = self.stack.cli("render", f"--template={partial}", f"--partials={partial.parent}",
+                                      f"--data={self.stack.directory / 'data.json'}")
+                self.assertEqual((done.returncode, done.stdout), (65, ""))
+                self.assertIn("blocks and partials inside one another", done.stderr)
+
     def test_the_participations_list_saves_the_details(self) -> None:
         self.hemera.scenario(participations=True)
         report = self.sync()
