@@ -13,13 +13,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "render/template.h"
 #include "render/texts.h"
 
-#define DATA_SIZE_MAX (16 << 20)   /* a page's data have some KB; this is for trying out what is too much */
-#define OUTPUT_SIZE_MAX (64 << 20) /* what an endless loop would else write into memory */
-#define PARTIALS_MAX 256           /* a directory of templates has about ten */
+#define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
+#define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
 struct arguments {
 	const char *template, *data, *partials; /* borrowed paths; partials may be NULL */
@@ -171,7 +171,7 @@ static int render(const struct arguments *arguments, struct buf *out, struct err
 
 int command_render(const struct config *config, int argc, char **argv)
 {
-	CLEANUP(buf_done) struct buf out = BUF_INIT(OUTPUT_SIZE_MAX);
+	CLEANUP(buf_done) struct buf out = BUF_INIT(PUBLISHED_HOMEPAGE_MAX);
 	struct arguments arguments;
 	struct error err = { 0 };
 

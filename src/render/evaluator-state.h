@@ -24,7 +24,8 @@ struct evaluator {
 	const struct texts *texts;
 	const struct template_stop *stop; /* NULL: never */
 	unsigned clock_steps;
-	struct buf *out;
+	struct buf *out; /* the page, or the lines of an indented partial, which has the room that is left */
+	size_t size_max; /* of the page */
 	struct work work;
 	struct value root;
 	struct value *stack; /* owned */

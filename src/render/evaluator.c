@@ -226,12 +226,12 @@ static int evaluator_extend(struct evaluator *evaluator, const struct program_pa
 }
 
 /* Runs a partial into a buffer of its own and copies it with the indentation before every line. A last line
- * that is empty is none. */
+ * that is empty is none. All buffers of partials inside one another together hold no more than a page. */
 static int evaluator_indented(struct evaluator *evaluator, const struct program_unit *unit,
 	struct slice indent, const struct scope *scope)
 {
 	struct buf *out = evaluator->out;
-	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max);
+	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max - out->length);
 	const char *at;
 	int r;
 
@@ -382,7 +382,7 @@ int evaluator_range(struct evaluator *evaluator, uint32_t start, uint32_t end, c
 				    : evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
 		if (r == 0 && buf_overflowed(evaluator->out))
 			r = evaluator_fail(evaluator, instruction->offset,
-				"the page becomes larger than %zu bytes", evaluator->out->size_max);
+				"the page becomes larger than %zu bytes", evaluator->size_max);
 		at++;
 		if (instruction->op == OP_BLOCK)
 			at = PROGRAM_ITEM(
@@ -404,6 +404,7 @@ int evaluator_run(const struct program *program, const struct json *data, const 
 		.texts = texts,
 		.stop = stop,
 		.out = out,
+		.size_max = out->size_max,
 		.work = { .steps_left = TEMPLATE_STEPS_MAX, .arena = &arena },
 		.root = value_from_json(data),
 		.stack = mem_alloc(EVALUATOR_STACK_FIRST * sizeof(struct value)),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "render/library-files.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -14,7 +15,6 @@
 #define LIBRARY_SAMPLE_NOW                                                               \
 	INT64_C(1767225600000) /* 2026-01-01; the sample has courses before and after it \
 				*/
-#define LIBRARY_PAGE_MAX (4 << 20)
 
 static const struct page_course library_sample[] = {
 	{ "c1", "A", "a", "BEGINNER", "2026-02-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z", 2,
@@ -31,9 +31,10 @@ static const char library_sample_participants[] =
 	"\"lineManagerProfile\":null,\"preparationCompletedAt\":null}]";
 
 static int library_render(const struct template *tmpl, const char *path, const struct json *data,
-	const struct texts *texts, bool needs_mark, struct error *err)
+	const struct texts *texts, bool is_home, struct error *err)
 {
-	CLEANUP(buf_done) struct buf page = BUF_INIT(LIBRARY_PAGE_MAX);
+	CLEANUP(buf_done)
+	struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
 	int r = template_render(tmpl, data, texts, NULL, &page, err);
 	size_t marks = 0;
 
@@ -41,7 +42,7 @@ static int library_render(const struct template *tmpl, const char *path, const s
 		return r;
 	for (const char *at = buf_text(&page); (at = strstr(at, LIBRARY_STATUS_MARK)); at++)
 		marks++;
-	if (needs_mark && marks != 1)
+	if (is_home && marks != 1)
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
 			"%s: gives a page with %zu times %s instead of once", path, marks,
 			LIBRARY_STATUS_MARK);

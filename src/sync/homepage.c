@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -121,7 +122,7 @@ static int homepage_render_all(
 }
 
 /* The operator's files first, else the shipped ones: a mistake in a template never takes the site down.
- * *ret_own: no mistake. */
+ * *ret_own: no mistake. With an error neither will do. */
 static int homepage_render_safely(const struct homepage *homepage, const struct homepage_rows *rows,
 	struct buf *out, bool *ret_own, struct error *err)
 {
@@ -132,10 +133,12 @@ static int homepage_render_safely(const struct homepage *homepage, const struct 
 	*ret_own = r == 0;
 	if (r == 0)
 		return 0;
-	if (homepage->problem)
-		homepage->problem(homepage->arg, "homepage.hbs", &problem);
 	r = library_load(&shipped, NULL, homepage->options->shipped_templates, NULL, NULL, err);
-	return r < 0 ? r : homepage_render_all(&shipped, rows, out, err);
+	if (r == 0)
+		r = homepage_render_all(&shipped, rows, out, err);
+	if (r == 0 && homepage->problem)
+		homepage->problem(homepage->arg, "homepage.hbs", &problem);
+	return r;
 }
 
 /* What the files on disk would be made from now. */
@@ -156,7 +159,7 @@ static bool homepage_is_current(const struct homepage *homepage, char (*hex)[HAS
 		const struct manifest_site *site = &homepage->manifest->site[language];
 		int64_t size, modified_us;
 
-		if (strcmp(site->hash, hex[language]) != 0 ||
+		if (strcmp(site->hash, hex[language]) != 0 || site->size > PUBLISHED_HOMEPAGE_MAX ||
 			!publish_stat(homepage->out->root, names_homepage[language], &size, &modified_us) ||
 			size != site->size || modified_us != site->modified_us)
 			return false;
@@ -187,7 +190,8 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 {
 	CLEANUP(homepage_rows_done) struct homepage_rows rows = { .now_ms = time_now_ms() };
 	CLEANUP(homepage_pages_done)
-	struct buf pages[LIBRARY_LANGUAGES] = { BUF_INIT(HOMEPAGE_SIZE_MAX), BUF_INIT(HOMEPAGE_SIZE_MAX) };
+	struct buf pages[LIBRARY_LANGUAGES] = { BUF_INIT(PUBLISHED_HOMEPAGE_MAX),
+		BUF_INIT(PUBLISHED_HOMEPAGE_MAX) };
 	char hex[LIBRARY_LANGUAGES][HASH_HEX_SIZE];
 	bool own;
 	int r;
@@ -198,6 +202,8 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 	if (homepage_is_current(homepage, hex))
 		return 0;
 	r = homepage_render_safely(homepage, &rows, pages, &own, err);
+	if (r < 0 || homepage->options->dry_run)
+		return r;
 	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++) {
 		bool changed;
 

@@ -21,8 +21,6 @@ struct manifest;
 struct publish;
 struct sync_options;
 
-#define HOMEPAGE_SIZE_MAX (64 << 20) /* 50 000 courses make 20 MB */
-
 struct homepage { /* all borrowed */
 	const struct sync_options *options;
 	const struct publish *out;
@@ -37,7 +35,8 @@ struct homepage { /* all borrowed */
 	void *arg;
 };
 
-/* Both files, or an error and at most one of them. */
+/* Both files, or an error and at most one of them. ERROR_TEMPLATE: the templates, also the shipped ones, make
+ * no page of these courses, and the old files stay. A dry run only finds out whether they do. */
 int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
 
 #endif

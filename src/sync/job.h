@@ -26,7 +26,6 @@
 #include "sync/sync.h"
 #include "sync/templates.h"
 
-#define JOB_PAGE_SIZE_MAX (16 << 20) /* 30 participants with full texts make 200 KB */
 /* Pages that are not made so long after the end of the network's time wait for the next sync, so that
  * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
 #define JOB_RENDER_GRACE_MS 3000
@@ -51,7 +50,8 @@ struct job_course {
 	bool deferred;
 	enum job_outcome outcome;
 	char hash[HASH_HEX_SIZE];
-	size_t page; /* JOB_WRITTEN: index in out.pages */
+	size_t page;   /* JOB_WRITTEN: index in out.pages */
+	uint64_t size; /* of its page: the old one's, then the new one's; 0: it has none */
 };
 
 struct sync_job {
@@ -62,6 +62,7 @@ struct sync_job {
 	int64_t round_ms; /* wall clock: when the round began that this sync belongs to, see plan.c */
 	struct publish out;
 	struct manifest manifest;
+	bool homepage_failed; /* the templates make none of this list, as the report says */
 	bool manifest_unread; /* there is one, for the next sync: it must not be replaced */
 	struct library library;
 	struct hemera *client;
@@ -72,6 +73,7 @@ struct sync_job {
 	bool templates_limited; /* it may have some, the next sync will read them: no page is made */
 	struct job_course *courses; /* owned; beside list.courses */
 	size_t count;
+	uint64_t pages_size;    /* of all course pages together, new ones and those that stay */
 	struct nameset present; /* pages on disk when the sync began */
 	struct nameset moved;   /* old names of pages that have new ones */
 	struct buf page;        /* reused for each */

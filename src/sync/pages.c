@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -45,12 +46,39 @@ static void pages_defer(struct sync_job *job, struct job_course *course)
 	pages_keep(job, course, JOB_KEPT);
 }
 
+static void pages_fail(struct sync_job *job, struct job_course *course, const struct error *problem)
+{
+	job_add_course_problem(job, course, problem);
+	pages_keep(job, course, JOB_FAILED);
+}
+
+/* Is there room for it beside all other pages? In place of a page that is not smaller there always is. */
+static bool pages_has_room(struct sync_job *job, struct job_course *course, struct error *ret_problem)
+{
+	uint64_t total = job->pages_size - course->size + job->page.length;
+
+	if (total > PUBLISHED_COURSES_MAX && job->page.length > course->size) {
+		error_fail(ret_problem, ERROR_TEMPLATE, -E2BIG,
+			"with its page of %zu bytes all course pages together become larger than %d bytes",
+			job->page.length, PUBLISHED_COURSES_MAX);
+		return false;
+	}
+	job->pages_size = total;
+	course->size = job->page.length;
+	return true;
+}
+
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
 	CLEANUP(mem_freep) char *path = mem_printf(NAMES_DIRECTORY "/%s", course->name);
+	struct error problem;
 	int r;
 
+	if (!pages_has_room(job, course, &problem)) {
+		pages_fail(job, course, &problem);
+		return 0;
+	}
 	course->outcome = JOB_WRITTEN;
 	if (job->options->dry_run) {
 		report_add_change(job->report, path);
@@ -83,8 +111,7 @@ static int pages_render(struct sync_job *job, struct job_course *course, const s
 		return 0;
 	}
 	if (r < 0) {
-		job_add_course_problem(job, course, &problem);
-		pages_keep(job, course, JOB_FAILED);
+		pages_fail(job, course, &problem);
 		return 0;
 	}
 	return pages_write(job, course, err);

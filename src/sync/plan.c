@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 
 /* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
@@ -69,8 +70,8 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 	nameset_sort(ret_claimed);
 }
 
-/* Whole: a page that was cut, replaced or taken away on disk is made again. It may stay at an old name as
- * long as no other course is to have that name. */
+/* Whole: a page that was cut, replaced or taken away on disk, or is too large to be served, is made again. It
+ * may stay at an old name as long as no other course is to have that name. */
 static bool plan_page_is_there(
 	const struct sync_job *job, const struct job_course *course, const struct nameset *claimed)
 {
@@ -80,7 +81,7 @@ static bool plan_page_is_there(
 	if (!entry || (strcmp(entry->name, course->name) != 0 && nameset_has(claimed, entry->name)))
 		return false;
 	return publish_stat(job->out.courses, entry->name, &size, &modified_us) && size == entry->size &&
-	       modified_us == entry->modified_us;
+	       size <= PUBLISHED_COURSE_MAX && modified_us == entry->modified_us;
 }
 
 /* Names of pages that belong to other courses than those that are to have them: slugs were swapped, or taken
@@ -99,13 +100,14 @@ static void plan_foreign_names(const struct sync_job *job, struct nameset *ret_f
 	nameset_sort(ret_foreign);
 }
 
-static bool plan_is_on_disk(
-	const struct sync_job *job, const struct job_course *course, const struct nameset *foreign)
+static bool plan_is_on_disk(const struct sync_job *job, const struct job_course *course,
+	const struct nameset *foreign, int64_t *ret_size)
 {
-	int64_t size, modified_us;
+	int64_t modified_us;
 
 	return !nameset_has(foreign, course->name) &&
-	       publish_stat(job->out.courses, course->name, &size, &modified_us) && size > 0;
+	       publish_stat(job->out.courses, course->name, ret_size, &modified_us) && *ret_size > 0 &&
+	       *ret_size <= PUBLISHED_COURSE_MAX;
 }
 
 static void plan_look_for_pages(struct sync_job *job, const struct nameset *claimed)
@@ -115,10 +117,15 @@ static void plan_look_for_pages(struct sync_job *job, const struct nameset *clai
 	plan_foreign_names(job, &foreign);
 	for (size_t i = 0; i < job->count; i++) {
 		struct job_course *course = &job->courses[i];
+		int64_t size = 0;
 
 		course->there = plan_page_is_there(job, course, claimed);
-		course->on_disk = !course->there && plan_is_on_disk(job, course, &foreign);
+		course->on_disk = !course->there && plan_is_on_disk(job, course, &foreign, &size);
+		course->size = (uint64_t)(course->entry ? course->entry->size : course->on_disk ? size : 0);
+		job->pages_size += course->entry ? 0 : course->size;
 	}
+	for (size_t i = 0; i < job->manifest.count; i++)
+		job->pages_size += (uint64_t)job->manifest.entries[i]->size;
 }
 
 /* In the site's zone, as the homepage has it. */

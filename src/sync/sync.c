@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "sync/homepage.h"
 #include "sync/job.h"
@@ -139,14 +140,18 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 		.problem = problem,
 		.arg = job,
 	};
+	struct error failure = { 0 };
 	bool changed = false;
-	int r;
+	int r = homepage_publish(&homepage, &changed, &failure);
 
-	if (job->options->dry_run)
-		return 0;
-	r = homepage_publish(&homepage, &changed, err);
 	job->report->homepage_changed |= changed;
-	return r;
+	if (r == 0 || failure.code != ERROR_TEMPLATE)
+		return error_pass(err, &failure);
+	/* The old homepage stays, and course pages do not depend on it. */
+	if (!job->homepage_failed)
+		job_add_problem(job, "homepage.hbs", &failure);
+	job->homepage_failed = true;
+	return 0;
 }
 
 /* A course that is lost at every listing would have no page, without any error. When the budget ends
@@ -258,7 +263,7 @@ static int sync_homepage(struct sync_job *job, struct error *err)
 	const struct sync_options *options = job->options;
 	int r = sync_publish_homepage(job, job_add_problem, err);
 
-	if (r < 0 || options->dry_run)
+	if (r < 0 || options->dry_run || job->homepage_failed)
 		return r;
 	atomic_store(&options->progress->listed_changed, job->report->homepage_changed);
 	atomic_store(&options->progress->listed_at_ms, job->list.fetched_at_ms);
@@ -362,7 +367,7 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 		.report = ret_report,
 		.start_mono_ms = time_mono_ms(),
 		.out = PUBLISH_INIT,
-		.page = BUF_INIT(JOB_PAGE_SIZE_MAX),
+		.page = BUF_INIT(PUBLISHED_COURSE_MAX),
 	};
 	struct error problem = { 0 };
 	int r;

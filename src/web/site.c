@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "http/http.h"
 #include "web/notice.h"
@@ -74,7 +75,7 @@ struct site *site_new(const char *output_directory, const char *shipped_template
 	site->path = mem_strdup(output_directory);
 	site->output = -1;
 	for (int i = 0; i < LANGUAGES; i++)
-		buf_init(&site->index[i].text, SITE_INDEX_MAX);
+		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
 	load_fallback(site, shipped_templates);
 	site->courses = shelf_new();
 	return site;
@@ -243,7 +244,7 @@ static bool is_course_name(const char *name)
 static int read_course(struct shelf *shelf, int courses, const char *file, const char *language,
 	struct page **ret_page, struct error *err)
 {
-	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_COURSE_MAX);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(PUBLISHED_COURSE_MAX);
 	struct stat stat_now;
 
 	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
@@ -312,8 +313,10 @@ int site_course(struct site *site, const char *name, const char *static_language
 
 	if (result == 0)
 		return 0;
+	/* What is too large is no page of the worker's, which makes it anew; the operator wants to know. */
+	if (result == -EFBIG || !is_absent(result))
+		tell_course(site, problem.message);
 	if (is_absent(result))
 		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem.message);
-	tell_course(site, problem.message);
 	return error_set(err, result, "%s", problem.message);
 }

@@ -22,8 +22,6 @@ struct error;
 struct page;
 struct site;
 
-#define SITE_INDEX_MAX (32u << 20) /* 50 000 courses need 15 MiB */
-#define SITE_COURSE_MAX (4u << 20) /* Hemera's largest course page has some 100 KiB */
 #define SITE_FALLBACK_MAX (256u << 10)
 #define SITE_REOPEN_MS 1000 /* how soon a replaced directory is noticed */
 #define SITE_TELL_MS 60000  /* how often at most it is logged that a course page cannot be read */
@@ -43,8 +41,9 @@ struct page *site_home(struct site *site, enum web_language language, const char
 struct page *site_fallback(struct site *site);
 
 /* courses/NAME.html, for NAME with or without .html. ERROR_NOT_FOUND: -ENOENT, it is not there or not the
- * name of a page; -ELOOP, -EINVAL...: there is something, but no regular file. Another code: it may be there,
- * but cannot be read now; that is logged. *ret_page is borrowed until the next call. */
+ * name of a page; -ELOOP, -EINVAL...: there is something, but no regular file. -EFBIG: it is too large, which
+ * is logged. Another code: it may be there, but cannot be read now; that is logged. *ret_page is borrowed
+ * until the next call. */
 int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
 	struct error *err);
 

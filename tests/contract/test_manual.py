@@ -118,11 +118,11 @@ class Examples(unittest.TestCase):
     def test_the_limits_are_those_of_the_program(self) -> None:
         listed = [int(n) for n in re.findall(r"^ +(\d+)  ", next(b for b in blocks(section("ERRORS"))
                                                                   if "bytes of a template" in b), re.M)]
-        source = "".join(p.read_text() for folder in ("render", "cli", "sync")
+        source = "".join(p.read_text() for folder in ("base", "render", "cli")
                          for p in sorted((TOP / "src" / folder).glob("*.[ch]")))
         names = ["TEMPLATE_SIZE", "TEMPLATE_NESTING", "TEMPLATE_PARTIAL_DEPTH", "EVALUATOR_DEPTH", "COMPILER_PAIRS",
-                 "PARSER_PARAMS", "PARSER_NUMBER", "TEMPLATE_STEPS", "EVALUATOR_MEMORY", "JOB_PAGE_SIZE",
-                 "HOMEPAGE_SIZE", "DATA_SIZE", "PARTIALS", "OUTPUT_SIZE"]
+                 "PARSER_PARAMS", "PARSER_NUMBER", "TEMPLATE_STEPS", "EVALUATOR_MEMORY", "PUBLISHED_COURSE",
+                 "PUBLISHED_HOMEPAGE", "PUBLISHED_COURSES", "DATA_SIZE", "PARTIALS", "PUBLISHED_HOMEPAGE"]
         values = []
         for name in names:
             found = re.search(rf"^#define {name}_MAX[\s\\]+(?:\((\d+) << (\d+)\)|(\d+))", source, re.M)

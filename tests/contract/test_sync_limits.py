@@ -3,6 +3,7 @@
 import signal
 import time
 import unittest
+from typing import Any
 
 from stack import Daemon, StackTest, wait_until
 
@@ -115,6 +116,72 @@ class TwoWorkers(StackTest):
         self.assertEqual(len(self.stack.pages()), 3)
         self.stack.socket.unlink()
         self.stack.start_worker()
+
+
+class Sizes(StackTest):
+    """What is published is served; what is too large for that is reported, and the old page stays."""
+    hemera_arguments = ("--courses", "3", "--participants", "8", "--no-limit")
+    config = "[Site]\nCoursePages=public\n[Web]\nLiveTTLSec=3600\n"
+
+    def assert_all_served(self) -> None:
+        for name, text in self.stack.pages().items():
+            reply = self.stack.get(f"/courses/{name}")
+            self.assertEqual((reply.status, reply.text == text), (200, True), name)
+
+    def assert_too_large(self, report: Any, entities: set[str], size: int) -> None:
+        self.assertEqual(report["status"], "partial")
+        self.assertEqual({error["entity"] for error in report["errors"]}, entities)
+        for error in report["errors"]:
+            self.assertEqual(error["code"], "TEMPLATE_ERROR")
+            self.assertIn(f"the page becomes larger than {size} bytes", error["message"])
+
+    def test_course_pages(self) -> None:
+        each = "{{#each participants}}" + "x" * 2**19 + "{{/each}}"
+        self.hemera.scenario(templates=template(each))
+        self.assertEqual(self.sync()["filesGenerated"], 3)
+        self.assertEqual({len(page) for page in self.stack.pages().values()}, {4 * 2**20})
+        self.assert_all_served()
+        before = self.stack.stamps()
+        courses = {f"course {course}" for course in self.stack.manifest["entities"]["courses"]}
+        self.hemera.scenario(templates=template(each + "y"))
+        for target in ("/api/sync?dryRun=1", "/api/sync"):
+            self.assert_too_large(self.stack.post(target).data, courses, 4 * 2**20)
+            self.assertEqual(self.stack.stamps(), before)
+        self.assert_all_served()
+
+    def test_the_largest_homepage_is_served(self) -> None:
+        mark = "<!--aither:status-->"
+        templates = self.stack.directory / "templates"
+        templates.mkdir()
+        (templates / "million.hbs").write_text("x" * 2**20)
+        (templates / "rest.hbs").write_text("x" * (2**20 - len(mark)))
+        (templates / "homepage.hbs").write_text(mark + "{{> million}}" * 7 + "{{> rest}}")
+        self.assertEqual(self.sync()["homepageChanged"], True)
+        self.assertEqual((self.stack.output / "index.de.html").stat().st_size, 8 * 2**20)
+        reply = self.stack.get("/")
+        self.assertEqual((reply.status, reply.text.endswith("x" * (8 * 2**20 - len(mark)))), (200, True))
+        (templates / "homepage.hbs").write_text(mark + "{{> million}}" * 7 + "{{> rest}}y")
+        self.assert_too_large(self.sync(), {str(templates / "homepage.hbs")}, 8 * 2**20)
+        self.assertIn("<table", self.stack.get("/").text, "the shipped template is used")
+
+    def test_the_homepage(self) -> None:
+        """Also the shipped template makes too much of it; course pages do not depend on it."""
+        self.sync()
+        before = self.stack.stamps()
+        rows = [{"id": f"clong{n:019d}", "title": f"{n:04} " + "T" * 8000, "slug": f"s{n}", "level": "BEGINNER",
+                 "startDate": None, "endDate": None, "participantCount": 0} for n in range(1100)]
+        self.hemera.scenario(replace_list=rows)
+        self.assert_too_large(self.stack.post("/api/sync?dryRun=1").data, {"homepage.hbs"}, 8 * 2**20)
+        self.assertEqual(self.stack.stamps(), before)
+        report = self.stack.post("/api/sync").data
+        self.assert_too_large(report, {"homepage.hbs"}, 8 * 2**20)
+        self.assertEqual((report["filesGenerated"], report["homepageChanged"]), (1100, False))
+        self.assertEqual(self.stack.get("/").status, 200)
+        for name in ("index.de.html", "index.en.html"):
+            self.assertEqual(self.stack.stamps()[name], before[name])
+        self.hemera.scenario(replace_list=rows[:600])
+        self.assertTrue(self.sync()["homepageChanged"])
+        self.assertIn("0599 TTT", self.stack.get("/").text)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/published.h"
 #include "base/time.h"
 #include "http/http.h"
 #include "web/negotiate.h"
@@ -308,6 +309,25 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	assert_int_equal(site_course(site, "a", "de", &page, &err), 0);
 }
 
+/* The worker writes none: it was left by an earlier version, or is not the worker's. */
+static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
+{
+	struct place *place = *state;
+	struct page *page = NULL;
+	struct error err = { 0 };
+
+	fill_courses(place);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/courses/a.html", place->output);
+	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
+	told = 0;
+	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX), 0);
+	assert_int_equal(site_course(site, "a", "de", &page, &err), 0);
+	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX + 1), 0);
+	assert_int_equal(site_course(site, "a", "de", &page, &err), -EFBIG);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_int_equal(told, 1);
+}
+
 static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **state)
 {
 	struct place *place = *state;
@@ -410,6 +430,8 @@ int main(void)
 			only_published_course_pages_are_found, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
 			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_course_page_that_is_too_large_is_missing_and_logged, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(course_pages_that_cannot_be_read_do_not_fill_the_journal,
 			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -306,6 +306,24 @@ static void the_page_has_a_largest_size(void **state)
 		.error = "the page becomes larger than 19 bytes" });
 }
 
+/* Each level holds its lines until it is indented: all of them together are no more than a page. */
+static void indented_partials_share_the_room_of_the_page(void **state)
+{
+	CLEANUP(mem_freep) char *line = repeat("x", 65535);
+	CLEANUP(mem_freep) char *walk = mem_printf("%s\n  {{> walk}}\n", line);
+
+	(void)state;
+	try(&(struct trial){ .text = "{{> walk}}",
+		.partial = partial("walk", walk),
+		.error = "walk.hbs:1:1: the page becomes larger than 1048576 bytes" });
+	try(&(struct trial){
+		.text = "  {{> p}}", .partial = partial("p", "ab\n"), .size_max = 5, .expected = "  ab\n" });
+	try(&(struct trial){ .text = "  {{> p}}",
+		.partial = partial("p", "ab\n"),
+		.size_max = 4,
+		.error = "page:1:3: the page becomes larger than 4 bytes" });
+}
+
 static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
@@ -381,6 +399,7 @@ int main(void)
 		cmocka_unit_test(numbers_in_long_texts_are_work),
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_page_has_a_largest_size),
+		cmocka_unit_test(indented_partials_share_the_room_of_the_page),
 		cmocka_unit_test(a_page_that_does_not_fit_leaves_what_was_there),
 		cmocka_unit_test(a_cancelled_or_late_render_ends_at_once),
 		cmocka_unit_test(lists_in_a_tag_have_a_longest),
