@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -154,6 +155,11 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
+		/* Standard input may have been left so by the program that gave it. */
+		if (got < 0 && errno == EAGAIN) {
+			poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
+			continue;
+		}
 		if (got < 0)
 			return error_set(err, -errno, "%s: cannot read: %m", name);
 		if (buf_append(&content, chunk, (size_t)got) < 0)
@@ -193,6 +199,11 @@ int file_read_path(const char *path, struct buf *ret_content, struct error *err)
 		return error_set(err, -errno, "%s: cannot open: %m", path);
 	r = file_check_regular(fd, path, &status, err);
 	return r < 0 ? r : file_read_fd(fd, path, status.st_size, ret_content, err);
+}
+
+int file_read_stream(int fd, const char *name, struct buf *ret_content, struct error *err)
+{
+	return file_read_fd(fd, name, 0, ret_content, err);
 }
 
 int file_write_all(int fd, const void *bytes, size_t length)

@@ -49,6 +49,10 @@ int file_read(
 /* The same by path, following symlinks: for files that the operator names. */
 int file_read_path(const char *path, struct buf *ret_content, struct error *err);
 
+/* The same of pipes, terminals and devices, for commands: waits until the other end has closed. `name` stands
+ * in messages. The descriptor stays open. */
+int file_read_stream(int fd, const char *name, struct buf *ret_content, struct error *err);
+
 /* Writing fails with the code ERROR_OUTPUT (also file_make_directory), reading with ERROR_INTERNAL.
  *
  * Writes a new file `name` (replacing a leftover of that name), mode by fchmod; with `sync` it is on

@@ -3,9 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/config.h"
@@ -15,14 +18,16 @@
 #include "base/mem.h"
 #include "base/published.h"
 #include "base/time.h"
+#include "render/library.h"
 #include "render/template.h"
 #include "render/texts.h"
 
 #define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
-struct arguments {
-	const char *template, *data, *partials; /* borrowed paths; partials may be NULL */
+struct arguments {                   /* borrowed paths */
+	const char *template, *data; /* "-": standard input */
+	const char *partials;        /* NULL: none */
 };
 
 struct partial_files {
@@ -36,6 +41,33 @@ static void partial_files_done(struct partial_files *files)
 		free((char *)files->items[i].name);
 		free((char *)files->items[i].text);
 	}
+}
+
+/* Standard input may be a socket, which cannot be opened by the path /dev/stdin. */
+static bool is_stdin(const char *path)
+{
+	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
+static const char *input_name(const char *path)
+{
+	return is_stdin(path) ? "standard input" : path;
+}
+
+/* A file, a pipe (as <(command) is one), a terminal: all that ends. `what` is asked for at a terminal. */
+static int read_input(const char *path, const char *what, struct buf *text, struct error *err)
+{
+	CLEANUP(file_closep) int opened = -1;
+
+	if (is_stdin(path)) {
+		if (isatty(STDIN_FILENO))
+			fprintf(stderr, "reading the %s from the terminal; Ctrl-D ends it\n", what);
+		return file_read_stream(STDIN_FILENO, input_name(path), text, err);
+	}
+	opened = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (opened < 0)
+		return error_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+	return file_read_stream(opened, path, text, err);
 }
 
 static int read_arguments(struct arguments *ret, int argc, char **argv)
@@ -114,18 +146,23 @@ static int read_partials(const char *directory, struct partial_files *files, str
 	return result;
 }
 
-/* The words for {{t}} and {{date}}: those of the language that the data name, else German. */
-static int read_texts(const struct json *data, struct texts **ret_texts, struct error *err)
+/* A file of the operator's that cannot be used: the pages have the shipped texts then. */
+static void complain_of_texts(void *arg, const char *path, const struct error *problem)
+{
+	(void)arg;
+	(void)path; /* begins the message */
+	command_complain("%s; the shipped texts are used", problem->message);
+}
+
+/* For {{t}} and {{date}}: those of the pages, in the language that the data name, else in German. */
+static int read_texts(
+	const struct config *config, const struct json *data, struct texts **ret_texts, struct error *err)
 {
 	const char *language = json_string(json_get(data, "lang"));
-	const char *name = language && strcmp(language, "en") == 0 ? "texts.en.json" : "texts.de.json";
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", config_shipped_templates(), name);
-	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
-	int result = file_read_path(path, &text, err);
+	bool english = language && strcmp(language, "en") == 0;
 
-	if (result < 0)
-		return result;
-	return texts_parse(ret_texts, name, buf_text(&text), text.length, err);
+	return library_load_texts(ret_texts, english ? LIBRARY_EN : LIBRARY_DE,
+		config->site.template_directory, config_shipped_templates(), complain_of_texts, NULL, err);
 }
 
 static int read_data(const char *path, struct json **ret_data, struct error *err)
@@ -135,35 +172,43 @@ static int read_data(const char *path, struct json **ret_data, struct error *err
 		.node_max = DATA_SIZE_MAX,
 		.infinite_numbers = true };
 	CLEANUP(buf_done) struct buf text = BUF_INIT(DATA_SIZE_MAX);
-	int result = file_read_path(path, &text, err);
+	int result = read_input(path, "data", &text, err);
 
 	if (result < 0)
 		return result;
 	result = json_parse(ret_data, buf_text(&text), text.length, &limits, err);
 	if (result < 0)
-		error_prefix(err, "%s: ", path);
+		error_prefix(err, "%s: ", input_name(path));
 	return result;
 }
 
-static int render(const struct arguments *arguments, struct buf *out, struct error *err)
+/* Messages name the file alone, but what stands for a pipe by its path. */
+static const char *template_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash || strncmp(path, "/dev/", strlen("/dev/")) == 0 ? input_name(path) : slash + 1;
+}
+
+static int render(
+	const struct config *config, const struct arguments *arguments, struct buf *out, struct error *err)
 {
 	CLEANUP(partial_files_done) struct partial_files files = { .count = 0 };
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(texts_freep) struct texts *texts = NULL;
 	CLEANUP(json_freep) struct json *data = NULL;
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
-	const char *name = strrchr(arguments->template, '/');
-	int result = file_read_path(arguments->template, &text, err);
+	int result = read_input(arguments->template, "template", &text, err);
 
 	if (result == 0 && arguments->partials)
 		result = read_partials(arguments->partials, &files, err);
 	if (result == 0)
-		result = template_compile(&template, name ? name + 1 : arguments->template, buf_text(&text),
+		result = template_compile(&template, template_name(arguments->template), buf_text(&text),
 			text.length, &(struct template_partials){ files.items, files.count }, err);
 	if (result == 0)
 		result = read_data(arguments->data, &data, err);
 	if (result == 0)
-		result = read_texts(data, &texts, err);
+		result = read_texts(config, data, &texts, err);
 	if (result == 0)
 		result = template_render(template, data, texts, NULL, out, err);
 	return result;
@@ -183,10 +228,14 @@ int command_render(const struct config *config, int argc, char **argv)
 		fputs("usage: aither render --template FILE --data FILE [--partials DIR]\n", stderr);
 		return COMMAND_USAGE;
 	}
+	if (is_stdin(arguments.template) && is_stdin(arguments.data)) {
+		command_complain("render: only one of --template and --data can be standard input");
+		return COMMAND_USAGE;
+	}
 	if (time_zone_set(config->site.time_zone) < 0)
 		command_complain(
 			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
-	if (render(&arguments, &out, &err) < 0) {
+	if (render(config, &arguments, &out, &err) < 0) {
 		command_complain("%s", err.message);
 		return COMMAND_BAD_DATA;
 	}

@@ -46,9 +46,11 @@ static int library_parse_texts(struct texts **ret_texts, const struct library_ve
 	return 0;
 }
 
-static int library_load_texts(struct texts **ret_texts, const char *name, const char *directory,
+int library_load_texts(struct texts **ret_texts, enum library_language language, const char *directory,
 	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
 {
+	static const char *const names[] = { [LIBRARY_DE] = "texts.de.json", [LIBRARY_EN] = "texts.en.json" };
+	const char *name = names[language];
 	CLEANUP(library_version_done) struct library_version own = { 0 }, shipped = { 0 };
 	CLEANUP(texts_freep) struct texts *texts = NULL;
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
@@ -185,15 +187,11 @@ static int library_load_templates(struct library *library, const char *directory
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err)
 {
-	static const char *const texts_names[] = {
-		[LIBRARY_DE] = "texts.de.json", [LIBRARY_EN] = "texts.en.json"
-	};
 	CLEANUP(library_done) struct library library = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; i < LIBRARY_LANGUAGES && r == 0; i++)
-		r = library_load_texts(
-			&library.texts[i], texts_names[i], directory, shipped_directory, problem, arg, err);
+	for (enum library_language i = 0; i < LIBRARY_LANGUAGES && r == 0; i++)
+		r = library_load_texts(&library.texts[i], i, directory, shipped_directory, problem, arg, err);
 	if (r == 0)
 		r = library_load_templates(&library, directory, shipped_directory, problem, arg, err);
 	if (r < 0)

@@ -36,6 +36,10 @@ int library_load(struct library *ret_library, const char *directory, const char 
 	library_problem *problem, void *arg, struct error *err);
 void library_done(struct library *library);
 
+/* The texts alone, in one language. Owned. */
+int library_load_texts(struct texts **ret_texts, enum library_language language, const char *directory,
+	const char *shipped_directory, library_problem *problem, void *arg, struct error *err);
+
 /* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with
  * sample data, as the library's own. Owned. */
 int library_compile(const struct library *library, const char *name, const char *text,

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -10,25 +11,26 @@ import unittest.mock
 from pathlib import Path
 
 from stack import BUILD, TOP
+from terminal import Terminal
 
 
 class Render(unittest.TestCase):
-    """Needs no daemon and no configuration but the time zone."""
+    """Needs no daemon and of the configuration only the time zone and the directory of the operator's texts."""
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
         self.addCleanup(shutil.rmtree, self.directory)
-        self.write("aither.conf", "[Site]\nTimeZone=Europe/Berlin\n")
+        self.write("aither.conf", f"[Site]\nTimeZone=Europe/Berlin\nTemplateDirectory={self.directory}/own\n")
 
     def write(self, name: str, content: str | bytes) -> None:
         path = self.directory / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
-    def run_render(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_render(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         environment = {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")} | os.environ
         return subprocess.run([BUILD / "aither", "--config=aither.conf", "render", *arguments], text=True,
-                              cwd=self.directory, env=environment, capture_output=True, timeout=60)
+                              cwd=self.directory, env=environment, capture_output=True, timeout=60, input=stdin)
 
     def render(self, template: str | bytes, data: str | bytes, *more: str) -> subprocess.CompletedProcess[str]:
         self.write("a.hbs", template)
@@ -64,6 +66,89 @@ class Render(unittest.TestCase):
         for data, expected in (('{"day":"2026-03-14T23:00:00.000Z"}', "Kurse, 15. März 2026"),
                                ('{"day":"2026-03-14T23:00:00.000Z","lang":"en"}', "Courses, 15 March 2026")):
             self.assertEqual(self.render(template, data).stdout, expected)
+
+    def test_the_texts_are_those_of_the_pages(self) -> None:
+        """The operator's file, as in a sync; what cannot be used is named, and the shipped one is used instead."""
+        shipped = (TOP / "templates/texts.de.json").read_text()
+        own = shipped.replace('"home.title": "Kurse"', '"home.title": "Seminare"').replace(" {year}", " anno {year}")
+        self.write("own/texts.de.json", own)
+        template = '{{t "home.title"}}, {{date day}}'
+        day = '{"day":"2026-03-14T23:00:00.000Z"%s}'
+        for partials in ((), ("--partials", str(TOP / "templates"))):
+            done = self.render(template, day % "", *partials)
+            self.assertEqual((done.stdout, done.stderr), ("Seminare, 15. März anno 2026", ""))
+        self.assertEqual(self.render(template, day % ',"lang":"en"').stdout, "Courses, 15 March 2026")
+        self.write("own/texts.de.json", "{")
+        done = self.render(template, day % "")
+        self.assertEqual((done.returncode, done.stdout), (0, "Kurse, 15. März 2026"))
+        self.assertRegex(done.stderr, rf"\Aaither: {re.escape(str(self.directory))}/own/texts\.de\.json: "
+                                      r"line 1, [^\n]*; the shipped texts are used\n\Z")
+
+    def test_standard_input(self) -> None:
+        self.render("{{a}}", '{"a":7}')
+        for path in ("-", "/dev/stdin"):
+            for option, text in (("--data", '{"a":8}'), ("--template", "<{{a}}>")):
+                files = {"--template": "a.hbs", "--data": "data.json"} | {option: path}
+                done = self.run_render(*[word for pair in files.items() for word in pair], stdin=text)
+                self.assertEqual((done.returncode, done.stdout, done.stderr),
+                                 (0, "8" if option == "--data" else "<7>", ""))
+        self.assert_refused(self.run_render("--template=-", "--data=data.json", stdin="{{#if}}"),
+                            "standard input:1:1: .*never closed")
+        self.assert_refused(self.run_render("--template=a.hbs", "--data=-", stdin="{"),
+                            "standard input: line 1, column 2: ")
+        for option, size in (("--template", 2**20), ("--data", 2**24)):
+            files = {"--template": "a.hbs", "--data": "data.json"} | {option: "-"}
+            self.assert_refused(self.run_render(*[word for pair in files.items() for word in pair],
+                                                stdin=" " * (size + 1)), f"standard input: larger than {size} bytes")
+
+    def test_one_input_cannot_be_both(self) -> None:
+        for template, data in (("-", "-"), ("/dev/stdin", "-")):
+            done = self.run_render("--template", template, "--data", data, stdin="{}")
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (64, "", "aither: render: only one of --template and --data can be standard input\n"))
+
+    def test_other_kinds_of_standard_input(self) -> None:
+        """A socket, as sshd has it; a pipe that does not block; the end of a file; none."""
+        self.write("a.hbs", "{{a}}")
+        self.write("data.json", '{"a":1}')
+        command = [BUILD / "aither", "--config=aither.conf", "render", "--template=a.hbs", "--data=/dev/stdin"]
+        environment = {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")} | os.environ
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        for stdin, write in ((theirs.fileno(), lambda text: (ours.sendall(text), ours.close())),
+                             (reader, lambda text: (os.write(writer, text), os.close(writer)))):
+            process = subprocess.Popen(command, cwd=self.directory, env=environment, stdin=stdin,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            write(b'{"a":7}')
+            self.assertEqual((*process.communicate(timeout=60), process.returncode), (b"7", b"", 0))
+        theirs.close()
+        os.close(reader)
+        with open(self.directory / "data.json") as file:
+            done = subprocess.run(command, cwd=self.directory, env=environment, stdin=file, capture_output=True)
+            self.assertEqual((done.returncode, done.stdout), (0, b"1"))
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], cwd=self.directory, env=environment,
+                              capture_output=True, text=True)
+        self.assert_refused(done, "standard input: cannot read: Bad file descriptor")
+
+    def test_pipes_and_devices(self) -> None:
+        self.render("{{a}}", '{"a":7}')
+        done = subprocess.run(["bash", "-c", f'{BUILD}/aither --config=aither.conf render --template <(cat a.hbs) '
+                               "--data <(cat data.json)"], cwd=self.directory, text=True, capture_output=True,
+                              env={"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")} | os.environ, timeout=60)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "7", ""))
+        self.assert_refused(self.run_render("--template=a.hbs", "--data=/dev/zero"),
+                            "/dev/zero: larger than 16777216 bytes")
+        self.assert_refused(self.run_render("--template=a.hbs", "--data=/dev/null"), "/dev/null: line 1, column 1: ")
+
+    def test_a_terminal_is_asked(self) -> None:
+        self.write("a.hbs", "{{a}}")
+        with Terminal([BUILD / "aither", "render", f"--template={self.directory}/a.hbs", "--data=-"],
+                      {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}) as terminal:
+            terminal.wait_for("reading the data from the terminal; Ctrl-D ends it")
+            terminal.type('{"a":7}\n\x04')
+            self.assertEqual(terminal.end(), 0)
+            self.assertEqual(terminal.stdout, "7")
 
     def test_an_error_in_the_template_has_its_position(self) -> None:
         for template, sentence in (("a\n{{#if x}}\n {{/each}}", r"a\.hbs:3:2: \{\{/each\}\} closes .* opened at 2:1"),
