@@ -203,6 +203,8 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	int result = connect_worker(fd, request->socket_path, deadline_ms, err);
 	if (result == 0)
 		result = send_request(fd, request, err);
+	if (result == 0 && request->ret_sent)
+		atomic_store(request->ret_sent, true);
 	if (result == 0)
 		result = read_response(fd, request, deadline_ms, &response, err);
 	if (result < 0)

@@ -8,6 +8,7 @@
  * program that faces the world needs no libcurl.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -23,6 +24,8 @@ struct workerclient_request {
 	const char *request_id; /* sent as X-Request-Id; NULL: none */
 	const char *prefer;     /* sent as Prefer; NULL: none */
 	unsigned timeout_ms;    /* whole call; 0: none */
+	/* Set as soon as the worker will get the request, whatever becomes of the call; NULL: not wanted. */
+	atomic_bool *ret_sent;
 };
 
 struct workerclient_response {

@@ -26,7 +26,7 @@ struct call {
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
 	int result;
-	atomic_bool handed_over; /* a sync that the worker is being asked for, no longer whether it lives */
+	atomic_bool sent; /* a sync that the worker has been asked for */
 };
 
 struct relay {
@@ -94,12 +94,12 @@ static void call_run(struct thread_job *job)
 		.request_id = call->request_id,
 		.prefer = call->order.prefer,
 		.timeout_ms = call->order.timeout_ms,
+		.ret_sent = call->order.is_sync ? &call->sent : NULL,
 	};
 
 	call->result = call->order.is_sync ? find_out_whether_it_lives(call) : 0;
 	if (call->result < 0)
 		return;
-	atomic_store(&call->handed_over, call->order.is_sync);
 	call->result = workerclient_call(&request, &call->response, &call->err);
 }
 
@@ -209,7 +209,7 @@ static void answer_early(struct call *call)
 	struct http_response response = { 0 };
 	struct error err = { 0 };
 
-	if (atomic_load(&call->handed_over)) {
+	if (atomic_load(&call->sent)) {
 		struct json *data = json_new_object();
 		json_set_string(data, "status", "running");
 		envelope_success(&response, call->request_id, 202, data);
@@ -223,13 +223,13 @@ static void answer_early(struct call *call)
 	http_complete(STEAL(call->pending), &response);
 }
 
-static void answer_all_early(struct relay *relay, bool handed_over_only)
+static void answer_all_early(struct relay *relay, bool sent_only)
 {
 	struct call *next;
 
 	for (struct call *call = LIST_FIRST(&relay->calls); call; call = next) {
 		next = LIST_NEXT(call, link);
-		if (handed_over_only && !atomic_load(&call->handed_over))
+		if (sent_only && !atomic_load(&call->sent))
 			continue;
 		LIST_REMOVE(call, link);
 		relay->count--;

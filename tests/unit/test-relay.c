@@ -130,6 +130,23 @@ static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
 	assert_answer(place, status, "HTTP/1.1 503 ", "retry-after: 1\r\n");
 }
 
+/* It may never get there: the worker's queue is full, or it has just ended. */
+static void a_sync_that_was_not_sent_is_not_called_a_running_one(void **state)
+{
+	struct place *place = *state;
+
+	place_start(place);
+	atomic_store(&worker.held, true);
+	atomic_store(&worker.connecting, true);
+	int sync = ask_sync(place, "/api/sync");
+	wait_for_calls(place, 1);
+	worker_release_one();
+	wait_for_calls(place, 2);
+	server_drain(web_server(place->web), 3000);
+	web_stop(place->web);
+	assert_answer(place, sync, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
+}
+
 static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 {
 	struct place *place = *state;
@@ -163,6 +180,8 @@ int main(void)
 			an_unreachable_worker_is_503_with_retry_after, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			too_many_waiting_calls_are_refused, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_sync_that_was_not_sent_is_not_called_a_running_one, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(stopping_answers_at_once_whom_the_worker_need_not_answer,
 			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -167,9 +167,12 @@ static void requests_are_written_as_the_server_expects_them(void **state)
 		const char *answer = OK_HEAD "Content-Length: 0\r\n\r\n";
 		struct workerclient_request request = rows[i].request;
 		worker_start(answer, strlen(answer), STAY);
+		atomic_bool sent = false;
 		request.socket_path = worker.path;
+		request.ret_sent = &sent;
 		assert_int_equal(workerclient_call(&request, &response, NULL), 0);
 		worker_stop();
+		assert_true(sent);
 		assert_string_equal(worker.request, rows[i].expected);
 	}
 }
@@ -295,13 +298,21 @@ static void a_worker_that_leaves_is_a_reset_and_a_silent_one_a_timeout(void **st
 static void a_worker_that_accepts_nobody_is_given_up_at_the_time_limit(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct workerclient_response response;
+	atomic_bool sent = false;
+	const struct workerclient_request request = { .socket_path = worker.path,
+		.method = "GET",
+		.target = "/",
+		.timeout_ms = SHORT_MS,
+		.ret_sent = &sent };
 
 	(void)state;
 	worker_listen(0);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", worker.path);
 	int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(waiting, (const struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(call_briefly(NULL), -ETIMEDOUT);
+	assert_int_equal(workerclient_call(&request, &response, NULL), -ETIMEDOUT);
+	assert_false(sent);
 	close(waiting);
 	worker_stop();
 }

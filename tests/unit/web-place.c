@@ -42,6 +42,8 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	snprintf(worker.prefer, sizeof(worker.prefer), "%s", request->prefer ? request->prefer : "none");
 	worker.timeout_ms = request->timeout_ms;
 	pthread_mutex_unlock(&worker.lock);
+	if (request->ret_sent)
+		atomic_store(request->ret_sent, !atomic_load(&worker.connecting));
 	atomic_fetch_add(&worker.calls, 1);
 	eventfd_write(worker.arrived, 1);
 	if (atomic_load(&worker.held))
@@ -131,6 +133,7 @@ int place_setup(void **state)
 	worker.permits = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
 	worker.arrived = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	atomic_store(&worker.held, false);
+	atomic_store(&worker.connecting, false);
 	atomic_store(&worker.calls, 0);
 	atomic_store(&worker.scrapes, 0);
 	atomic_store(&worker.status, 200);
@@ -144,6 +147,7 @@ int place_setup(void **state)
 void worker_release(unsigned calls)
 {
 	atomic_store(&worker.held, false);
+	atomic_store(&worker.connecting, false);
 	eventfd_write(worker.permits, calls);
 }
 

@@ -23,6 +23,7 @@ struct web;
 struct worker_part {
 	int permits, arrived; /* eventfds: one counts down, the other wakes the loop */
 	atomic_bool held;
+	atomic_bool connecting; /* calls that are held have not been sent yet */
 	atomic_uint calls;
 	atomic_uint scrapes;      /* of the calls, those for figures */
 	atomic_int status;        /* 0: cannot be reached */
