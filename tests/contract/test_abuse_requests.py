@@ -249,6 +249,71 @@ class Connections(WebTest):
         self.wait_for_descriptors(before)
 
 
+class Compression(WebTest):
+    """More large pages than are kept in memory, asked for again and again. Compressing each of them anew would take twelve
+    times as long as sending it as it is."""
+
+    config = "[Web]\nLiveTTLSec=3600\n[Site]\nCoursePages=public\n"
+    PAGES, LENGTH, ROUNDS = 120, 100_000, 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        choice = random.Random(1)
+        words = [f"{choice.getrandbits(24):x}" for _ in range(3000)]
+        for number in range(self.PAGES):
+            text = "<!DOCTYPE html>" + " ".join(choice.choices(words, k=self.LENGTH // 6))
+            (self.stack.output / "courses" / f"c{number}.html").write_text(text[:self.LENGTH])
+
+    def cost_s(self, method: bytes, fields: bytes) -> float:
+        """Processor time of asking for every page in turn, by one client that does not wait for the answers."""
+        before_s = self.spending.processor_s
+        connection = self.raw()
+        reader = threading.Thread(target=connection.read_all)
+        reader.start()
+        for number in range(self.PAGES * self.ROUNDS):
+            connection.send(b"%s /courses/c%d HTTP/1.1\r\nHost: x\r\n%s\r\n" % (method, number % self.PAGES, fields))
+        connection.socket.shutdown(socket.SHUT_WR)
+        reader.join()
+        connection.close()
+        return self.spending.processor_s - before_s
+
+    def test_asking_for_compressed_pages_costs_little_more_than_for_others(self) -> None:
+        with self.bystander() as visitor:
+            plain_s = self.cost_s(b"GET", b"")
+            for method, fields in ((b"HEAD", b"Accept-Encoding: gzip\r\n"), (b"GET", b"Accept-Encoding: gzip\r\n"),
+                                   (b"GET", b'Accept-Encoding: gzip\r\nIf-None-Match: "x"\r\n')):
+                cost_s = self.cost_s(method, fields)
+                print(f"# {method!r} {fields!r}: {cost_s:.2f} s, as it is {plain_s:.2f} s")
+                self.assertLess(cost_s, 4 * plain_s + 0.1)
+        self.assertEqual(visitor.failures, [])
+        self.assertLess(visitor.slowest_s, 2)
+
+    def test_head_compresses_nothing_and_says_what_get_would_send(self) -> None:
+        head = self.stack.request("HEAD", "/courses/c1", {"Accept-Encoding": "gzip"})
+        self.assertIsNone(head.headers["Content-Length"])
+        get = self.stack.request("GET", "/courses/c1", {"Accept-Encoding": "gzip"})
+        names = ("ETag", "Vary", "Content-Encoding", "Content-Type", "Content-Language", "Cache-Control")
+        self.assertEqual([head.headers[name] for name in names], [get.headers[name] for name in names])
+        self.assertEqual(get.headers["Content-Encoding"], "gzip")
+        again = self.stack.request("HEAD", "/courses/c1", {"Accept-Encoding": "gzip"})
+        self.assertEqual(int(again.headers["Content-Length"]), len(get.body))
+        etag = get.headers["ETag"]
+        known = self.stack.request("GET", "/courses/c1", {"Accept-Encoding": "gzip", "If-None-Match": etag})
+        self.assertEqual((known.status, known.headers["ETag"]), (304, etag))
+
+    def test_what_follows_an_answer_without_a_length_is_the_next_answer(self) -> None:
+        head = b"HEAD /courses/c2 HTTP/1.%d\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n"
+        for version in (1, 0):
+            connection = self.raw(head % version + b"GET /healthz HTTP/1.0\r\n\r\n")
+            answer = connection.reply(head=True)
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn("content-length", answer.headers)
+            self.assertNotIn("transfer-encoding", answer.headers)
+            if answer.headers["connection"] == "keep-alive":
+                self.assertEqual(connection.reply().status, 200)
+            self.assertEqual(connection.read_all(), b"")
+
+
 class Fragments(WebTest):
     """Thousands of connections with whole and broken pieces of requests, changed bytes, and every way to end. Whatever
     the answers are: the process lives, its visitor is served, and nothing is left."""
