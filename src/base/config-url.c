@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/config-table.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -19,23 +19,23 @@
 
 struct url {
 	const char *scheme;      /* one of those permitted */
-	char host[HOST_MAX + 1]; /* lower case, an IPv6 address in brackets */
+	char host[HOST_MAX + 1]; /* lower case; an IPv6 address as given, in brackets */
 	unsigned port;           /* 0: not given */
 	const char *path;        /* what follows, borrowed */
 };
 
-/* An IPv6 address in brackets: copies it and the brackets. */
+/* An IPv6 address in brackets, perhaps with a zone: copies it and the brackets. */
 static size_t split_literal(const char *text, struct url *url)
 {
 	struct in6_addr address;
 	const char *end = strchr(text, ']');
 	size_t length = end ? (size_t)(end - text) : 0;
 
-	if (length < 3 || length >= INET6_ADDRSTRLEN)
+	if (length < 3 || length >= HOST_MAX)
 		return 0;
 	memcpy(url->host, text + 1, length - 1);
 	url->host[length - 1] = '\0';
-	if (inet_pton(AF_INET6, url->host, &address) != 1)
+	if (!address_parse_v6(url->host, &address, NULL))
 		return 0;
 	memcpy(url->host, text, length + 1);
 	url->host[length + 1] = '\0';
@@ -95,15 +95,6 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 	return 0;
 }
 
-static bool is_loopback(const char *host)
-{
-	struct in_addr address;
-
-	if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
 static int store_url(const struct url *url, const char *path, void *target)
 {
 	char **string = target;
@@ -122,7 +113,7 @@ static int split_http(const char *text, struct url *url, struct error *err)
 	if (result < 0)
 		return result;
 	/* The API key, or the report, would cross a network in the clear. */
-	if (strcmp(url->scheme, "http") == 0 && !is_loopback(url->host))
+	if (strcmp(url->scheme, "http") == 0 && !address_is_local_host(url->host))
 		return error_set(err, -EINVAL,
 			"http:// is possible for this machine only (localhost, 127.0.0.0/8, [::1]); use "
 			"https://");
@@ -184,5 +175,5 @@ bool config_url_is_local(const char *url)
 	static const char *const schemes[] = { "https", "http", "smtps", "smtp", NULL };
 	struct url parts = { 0 };
 
-	return split_url(url, schemes, &parts, NULL) == 0 && is_loopback(parts.host);
+	return split_url(url, schemes, &parts, NULL) == 0 && address_is_local_host(parts.host);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -51,7 +52,8 @@ int port_parse(const char *text, struct port_address *ret_address)
 		return -EINVAL;
 	CLEANUP(mem_freep)
 	char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
-	if (inet_pton(address.v6 ? AF_INET6 : AF_INET, host, address.bytes) != 1 ||
+	if (!(address.v6 ? address_parse_v6(host, address.bytes, NULL)
+			 : inet_pton(AF_INET, host, address.bytes) == 1) ||
 		!port_parse_number(colon + 1, &address.port))
 		return -EINVAL;
 	*ret_address = address;
@@ -60,9 +62,7 @@ int port_parse(const char *text, struct port_address *ret_address)
 
 bool port_is_loopback(const struct port_address *address)
 {
-	static const unsigned char one[V6_SIZE] = { [V6_SIZE - 1] = 1 };
-
-	return address->v6 ? memcmp(address->bytes, one, V6_SIZE) == 0 : address->bytes[0] == 127;
+	return address_is_loopback(address->v6 ? AF_INET6 : AF_INET, address->bytes);
 }
 
 static bool port_is_any(const struct port_address *address)

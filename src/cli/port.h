@@ -28,8 +28,8 @@ struct port_holder {
 	char name[PORT_NAME_SIZE]; /* of the program, when there is a pid */
 };
 
-/* "127.0.0.1:3500", "[::1]:3500" or "3500" (then all addresses), as systemd.socket(5) has them. -EINVAL: not
- * an address of TCP. */
+/* "127.0.0.1:3500", "[::1]:3500" or "3500" (then all addresses), as systemd.socket(5) has them; a zone is
+ * permitted and does not count. -EINVAL: not an address of TCP. */
 int port_parse(const char *text, struct port_address *ret_address);
 bool port_is_loopback(const struct port_address *address);
 

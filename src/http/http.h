@@ -56,6 +56,7 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
 	size_t field_count;
 	const char *request_id; /* the client's X-Request-Id when it is well formed, else a new UUID */
 	enum http_peer peer;
+	bool is_http_1_0;
 	struct http_call *call; /* NULL in tests of handlers: these must not ask for http_later */
 };
 

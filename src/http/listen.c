@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -60,7 +61,8 @@ static bool parse_inet(const char *text, union address *ret_address, socklen_t *
 		colon[-1] = '\0';
 		ret_address->v6.sin6_family = AF_INET6;
 		*ret_length = sizeof(ret_address->v6);
-		return inet_pton(AF_INET6, host + 1, &ret_address->v6.sin6_addr) == 1 &&
+		return address_parse_v6(
+			       host + 1, &ret_address->v6.sin6_addr, &ret_address->v6.sin6_scope_id) &&
 		       parse_port(colon + 1, &ret_address->v6.sin6_port);
 	}
 	ret_address->v4.sin_family = AF_INET;

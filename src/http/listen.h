@@ -3,7 +3,8 @@
 #define AITHER_HTTP_LISTEN_H
 
 /*
- * The sockets of --listen: "127.0.0.1:3500", "[::1]:3500", "/run/aither/worker.sock". Numeric addresses only.
+ * The sockets of --listen: "127.0.0.1:3500", "[::1]:3500", "/run/aither/worker.sock". Numeric addresses
+ * only; one that is valid on one link has its zone: "[fe80::1%eth0]:3500".
  * With port 0 the system chooses; "listening on 127.0.0.1:41234" on stderr says what it has become. A unix
  * socket gets mode 0660 and replaces one that nobody listens on.
  */

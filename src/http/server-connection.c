@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -19,16 +20,11 @@
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+	const void *bytes = address->ss_family == AF_INET
+				    ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+				    : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
 
-	if (address->ss_family == AF_INET)
-		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	if (address->ss_family != AF_INET6)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		return v6->sin6_addr.s6_addr[12] == 127;
-	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+	return address_is_loopback(address->ss_family, bytes);
 }
 
 /* An IPv4 address as IPv6 writes it (::ffff:192.0.2.7). Of an IPv6 address the first half, because every

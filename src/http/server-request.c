@@ -189,6 +189,7 @@ int call_fill_request(struct http_call *call, struct http_request *ret_request)
 		.body_length = req->entity.base ? req->entity.len : 0,
 		.request_id = call->request_id,
 		.peer = call->connection->peer,
+		.is_http_1_0 = req->version < 0x101,
 		.call = call,
 	};
 	if (req->input.path.len > SERVER_URL_MAX)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "web/auth.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -47,51 +49,108 @@ static bool has_basic(const struct auth *auth, const struct http_request *reques
  * that it owns and points at 127.0.0.1 stays in Host. */
 static bool is_local_host(const char *host)
 {
-	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+	size_t length = strlen(host), digits = 0;
 
-	for (size_t i = 0; host && i < ARRAY_SIZE(names); i++) {
-		size_t length = strlen(names[i]);
-		if (strncasecmp(host, names[i], length) != 0)
-			continue;
-		const char *rest = host + length;
-		if (*rest == '\0' || (*rest == ':' && strspn(rest + 1, "0123456789") == strlen(rest + 1)))
-			return true;
-	}
-	return false;
+	while (digits < length && isdigit((unsigned char)host[length - 1 - digits]))
+		digits++;
+	if (digits < length && host[length - 1 - digits] == ':')
+		length -= digits + 1;
+	CLEANUP(mem_freep) char *name = mem_strndup(host, length);
+	return address_is_local_host(name);
 }
 
-static bool has_trace_of_others(const struct http_request *request)
+/* Does the Referer name a page of ours, "http://localhost:3500/"? */
+static bool is_own_page(const char *referer, const char *host)
 {
-	static const char *const names[] = { "forwarded", "via", "origin" };
+	static const char scheme[] = "http://";
+	const char *authority = referer + strlen(scheme);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (http_request_header(request, names[i]))
+	if (strncasecmp(referer, scheme, strlen(scheme)) != 0)
+		return false;
+	/* The end of the text, which strchr finds as well, is the origin alone. */
+	return strncasecmp(authority, host, strlen(host)) == 0 && strchr("/?#", authority[strlen(host)]);
+}
+
+/* The fields by which proxies and content delivery networks name the client or themselves; "*" stands for any
+ * end. All of X-... counts, for no client on this machine needs one but those named in is_trace(), and
+ * proxies invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
+ */
+static bool is_of_proxy(const char *name)
+{
+	static const char *const patterns[] = { "cdn-*", "cf-*", "client-cert*", "cloudfront-*", "early-data",
+		"fastly-*", "fly-*", "forwarded*", "front-end-https", "proxy*", "remote-*", "ssl-client-*",
+		"surrogate-*", "tailscale-*", "via", "wl-proxy-*", "x-*" };
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		size_t fixed = strcspn(patterns[i], "*");
+		if (strncmp(name, patterns[i], fixed) == 0 && (patterns[i][fixed] || length == fixed))
 			return true;
 	}
+	/* "True-Client-IP", "Client-IP", and what comes next */
+	return length > 3 && strcmp(name + length - 3, "-ip") == 0;
+}
+
+/* Does the field show that a proxy or a page of another site is behind the request? */
+static bool is_trace(const struct http_field *field, const char *host)
+{
+	if (strcmp(field->name, "origin") == 0)
+		return true;
+	if (strcmp(field->name, "referer") == 0)
+		return !is_own_page(field->value, host);
+	if (strcmp(field->name, "sec-fetch-site") == 0)
+		return strcmp(field->value, "same-origin") != 0 && strcmp(field->value, "none") != 0;
+	if (strcmp(field->name, "x-request-id") == 0 || strcmp(field->name, "x-requested-with") == 0)
+		return false;
+	return is_of_proxy(field->name);
+}
+
+/* What shows that the request may not be from this machine; NULL: nothing. */
+static const char *find_foreign_trace(const struct http_request *request)
+{
+	const char *host = http_request_header(request, "host");
+
+	if (request->peer != HTTP_PEER_LOOPBACK)
+		return "its address";
+	if (!host || !is_local_host(host))
+		return "Host";
+	/* What nginx speaks to an upstream server by default, when it leaves no other trace. */
+	if (request->is_http_1_0)
+		return "HTTP/1.0";
 	for (size_t i = 0; i < request->field_count; i++) {
-		if (strncmp(request->fields[i].name, "x-forwarded-", 12) == 0)
-			return true;
+		if (is_trace(&request->fields[i], host))
+			return request->fields[i].name;
 	}
-	const char *site = http_request_header(request, "sec-fetch-site");
-	return site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
+	return NULL;
 }
 
-static bool has_local_access(const struct auth *auth, const struct http_request *request)
+static int fail_without_token(const char *why, struct error *err)
 {
-	return auth->local_access && request->peer == HTTP_PEER_LOOPBACK &&
-	       is_local_host(http_request_header(request, "host")) && !has_trace_of_others(request);
+	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
+		"no sync token is set on this machine, so this is not permitted%s; set one: aither "
+		"set-secret sync-token",
+		why);
+}
+
+static int check_local_access(const struct auth *auth, const struct http_request *request, struct error *err)
+{
+	const char *trace = find_foreign_trace(request);
+
+	if (!auth->local_access)
+		return fail_without_token("", err);
+	if (!trace)
+		return 0;
+	CLEANUP(mem_freep) char *why = mem_printf(" from elsewhere (as %.64s shows)", trace);
+	return fail_without_token(why, err);
 }
 
 int auth_check(
 	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err)
 {
 	if (!auth->token) {
-		if (need == AUTH_API && has_local_access(auth, request))
-			return 0;
-		return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-			"no sync token is set on this machine, so this is not permitted%s; set one: aither "
-			"set-secret sync-token",
-			need == AUTH_API ? " from elsewhere" : "");
+		if (need == AUTH_API)
+			return check_local_access(auth, request, err);
+		return fail_without_token("", err);
 	}
 	if (has_bearer(auth, request) || (need == AUTH_PAGE && has_basic(auth, request)))
 		return 0;

@@ -5,8 +5,9 @@
 /*
  * Who may do what. With a token set, it is needed always: as "Authorization: Bearer TOKEN", and for pages
  * that a browser shows also as the password of Basic. While none is set, calls that AUTH_API protects are
- * open to this machine (LocalAccess), and only if nothing hints at a proxy or at a foreign web page in
- * between.
+ * open to this machine (LocalAccess): both ends of the connection and Host are loopback addresses, and
+ * nothing shows a proxy or a page of another site in between. A proxy that leaves no trace cannot be
+ * detected.
  *
  * Basic opens pages only: a browser repeats it unasked, so it must not start a sync.
  */

@@ -82,6 +82,23 @@ static void without_a_token_only_this_machine_gets_in(void **state)
 		{ "IPv4", "127.0.0.1", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, true },
 		{ "IPv6", "[::1]:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, true },
 		{ "any case", "LOCALHOST", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, true },
+		{ "complete name", "localhost.:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API,
+			true },
+		{ "another IPv4", "127.8.9.1:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API,
+			true },
+		{ "IPv6, spelled out", "[0:0:0:0:0:0:0:1]", "user-agent", "curl", HTTP_PEER_LOOPBACK,
+			AUTH_API, true },
+		{ "IPv4 in IPv6", "[::ffff:127.0.0.1]:80", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API,
+			true },
+		{ "IPv6 with a zone", "[::1%25lo]:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API,
+			true },
+		{ "no port", "localhost:", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, true },
+		{ "not of this machine", "192.0.2.1:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API,
+			false },
+		{ "nor IPv6", "[::2]:3500", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "looks like an address", "127.0.0.1.evil.example", "user-agent", "curl", HTTP_PEER_LOOPBACK,
+			AUTH_API, false },
+		{ "empty", "", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_API, false },
 		{ "own page", "localhost", "sec-fetch-site", "same-origin", HTTP_PEER_LOOPBACK, AUTH_API,
 			true },
 		{ "typed in", "localhost", "sec-fetch-site", "none", HTTP_PEER_LOOPBACK, AUTH_API, true },
@@ -102,6 +119,22 @@ static void without_a_token_only_this_machine_gets_in(void **state)
 			AUTH_API, false },
 		{ "Via", "localhost", "via", "1.1 proxy", HTTP_PEER_LOOPBACK, AUTH_API, false },
 		{ "Origin", "localhost", "origin", "http://localhost", HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "own Referer", "localhost:3500", "referer", "http://localhost:3500/courses/x",
+			HTTP_PEER_LOOPBACK, AUTH_API, true },
+		{ "own origin as Referer", "localhost:3500", "referer", "http://LOCALHOST:3500",
+			HTTP_PEER_LOOPBACK, AUTH_API, true },
+		{ "Referer elsewhere", "localhost:3500", "referer", "http://evil.example/",
+			HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "Referer that begins so", "localhost", "referer", "http://localhost.evil.example/",
+			HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "Referer with a user", "localhost", "referer", "http://localhost@evil.example/",
+			HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "Referer of another port", "localhost:3500", "referer", "http://localhost:3000/",
+			HTTP_PEER_LOOPBACK, AUTH_API, false },
+		{ "Referer by https", "localhost", "referer", "https://localhost/", HTTP_PEER_LOOPBACK,
+			AUTH_API, false },
+		{ "no URL as Referer", "localhost", "referer", "about:blank", HTTP_PEER_LOOPBACK, AUTH_API,
+			false },
 		{ "cross-site", "localhost", "sec-fetch-site", "cross-site", HTTP_PEER_LOOPBACK, AUTH_API,
 			false },
 		{ "other port here", "localhost", "sec-fetch-site", "same-site", HTTP_PEER_LOOPBACK, AUTH_API,
@@ -125,6 +158,52 @@ static void without_a_token_only_this_machine_gets_in(void **state)
 			assert_non_null(strstr(err.message, "aither set-secret sync-token"));
 		}
 	}
+}
+
+static bool is_local_with(const char *name, bool is_http_1_0)
+{
+	const struct auth auth = { .token = NULL, .local_access = true };
+	const struct http_field fields[] = { { "user-agent", "curl/7.88.1" }, { "host", "127.0.0.1:3500" },
+		{ name, "192.0.2.7" }, { "accept", "*/*" } };
+	struct http_request request = request_of(fields, ARRAY_SIZE(fields), HTTP_PEER_LOOPBACK);
+	struct error err = { 0 };
+
+	request.is_http_1_0 = is_http_1_0;
+	if (auth_check(&auth, &request, AUTH_API, &err) == 0)
+		return true;
+	/* The operator learns what gave it away. */
+	if (!strstr(err.message, is_http_1_0 ? "HTTP/1.0" : name))
+		fail_msg("%s: %s", name, err.message);
+	return false;
+}
+
+static void whatever_names_a_proxy_is_a_trace_of_one(void **state)
+{
+	static const char *const traces[] = { "forwarded", "via", "x-forwarded", "x-forwarded-for",
+		"x-forwarded-host", "x-forwarded-server", "x-real-ip", "x-client-ip", "x-cluster-client-ip",
+		"x-original-forwarded-for", "x-original-host", "x-original-url", "x-original-uri",
+		"x-rewrite-url", "x-proxyuser-ip", "x-remote-ip", "x-remote-addr", "x-host", "x-scheme",
+		"x-envoy-external-address", "x-amzn-trace-id", "x-amz-cf-id", "x-varnish",
+		"x-appengine-remote-addr", "x-azure-clientip", "x-azure-socketip", "x-arr-log-id",
+		"x-cloud-trace-context", "x-akamai-config-log-detail", "cf-connecting-ip",
+		"cf-connecting-ipv6", "cf-ray", "cf-visitor", "true-client-ip", "fastly-client-ip",
+		"fastly-ff", "fly-client-ip", "fly-forwarded-port", "wl-proxy-client-ip", "wl-proxy-ssl",
+		"proxy-client-ip", "proxy-connection", "proxy", "client-ip", "http-client-ip", "remote-addr",
+		"remote-user", "cdn-loop", "cdn-src-ip", "cloudfront-viewer-address", "incap-client-ip",
+		"surrogate-capability", "forwarded-for", "ali-cdn-real-ip", "front-end-https", "early-data",
+		"client-cert", "ssl-client-verify", "tailscale-user-login" };
+	static const char *const others[] = { "accept-language", "cache-control", "connection",
+		"content-type", "cookie", "expect", "from", "if-none-match", "prefer", "priority",
+		"sec-ch-ua", "traceparent", "upgrade-insecure-requests", "x-request-id", "x-requested-with" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(traces); i++)
+		if (is_local_with(traces[i], false))
+			fail_msg("%s", traces[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (!is_local_with(others[i], false))
+			fail_msg("%s", others[i]);
+	assert_false(is_local_with("dnt", true));
 }
 
 static void local_access_can_be_switched_off(void **state)
@@ -161,6 +240,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_that_is_set_is_always_needed),
 		cmocka_unit_test(without_a_token_only_this_machine_gets_in),
+		cmocka_unit_test(whatever_names_a_proxy_is_a_trace_of_one),
 		cmocka_unit_test(local_access_can_be_switched_off),
 		cmocka_unit_test(pages_are_challenged_with_both_schemes),
 	};

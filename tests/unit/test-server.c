@@ -371,7 +371,7 @@ static void a_missing_descriptor_for_a_timer_is_told_and_does_no_harm(void **sta
 static void listen_texts_are_checked(void **state)
 {
 	static const char *const bad[] = { "", "3500", "localhost:3500", "127.0.0.1:", "127.0.0.1:65536",
-		"127.0.0.1:1x", "::1:3500", "[::1]", "[::1:0", "127.0.0.1:-1" };
+		"127.0.0.1:1x", "::1:3500", "[::1]", "[::1:0", "127.0.0.1:-1", "[::1%]:0" };
 	struct error err;
 	int fd = -1;
 
