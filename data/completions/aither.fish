@@ -25,4 +25,5 @@ complete -c aither -n '__fish_seen_subcommand_from sync status doctor test-mail 
 complete -c aither -n '__fish_seen_subcommand_from render' -l template -r -F -d 'The template'
 complete -c aither -n '__fish_seen_subcommand_from render' -l data -r -F -d 'The data'
 complete -c aither -n '__fish_seen_subcommand_from render' -l partials -x -a '(__fish_complete_directories)' -d 'Directory of partials'
-complete -c aither -n '__fish_seen_subcommand_from set-secret' -a 'hemera-api-key sync-token smtp-password rollbar-token'
+complete -c aither -n '__fish_seen_subcommand_from set-secret' -a 'hemera-api-key sync-token pages-password smtp-password rollbar-token'
+complete -c aither -n '__fish_seen_subcommand_from set-secret' -l generate -d 'Make it by chance and print it'

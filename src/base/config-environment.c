@@ -64,24 +64,22 @@ static const char *read_value(const char *at, struct buf *value)
 	return read_bare(at, value);
 }
 
-/* Returns the beginning of the next line. */
-static const char *set_line(const char *line)
+/* Reads one line: *ret_name and `value` are those of an assignment; *ret_name (owned) is NULL for a comment
+ * and for what is none. Returns the beginning of the next line. */
+static const char *read_line(const char *line, char **ret_name, struct buf *value)
 {
 	const char *name = skip_blanks(line), *end = name + strcspn(name, "=\n");
-	CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
-	CLEANUP(mem_freep) char *key = NULL;
 	size_t length = (size_t)(end - name);
 
+	*ret_name = NULL;
 	if (*end != '=' || length == 0 || strchr("#;", *name)) {
 		end += strcspn(end, "\n");
 		return *end ? end + 1 : end;
 	}
-	end = read_value(end + 1, &value);
+	end = read_value(end + 1, value);
 	while (length > 0 && strchr(BLANKS, name[length - 1]))
 		length--;
-	key = mem_strndup(name, length);
-	if (setenv(key, buf_text(&value), 1) < 0)
-		abort(); /* only without memory: the name is not empty and has no '=' */
+	*ret_name = mem_strndup(name, length);
 	return *end ? end + 1 : end;
 }
 
@@ -94,7 +92,34 @@ int config_environment_load(const char *path, struct error *err)
 	if (r < 0)
 		return r;
 	environment_is_from_file = true;
-	for (line = buf_text(&text); *line;)
-		line = set_line(line);
+	for (line = buf_text(&text); *line;) {
+		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
+		CLEANUP(mem_freep) char *name = NULL;
+
+		line = read_line(line, &name, &value);
+		if (name && setenv(name, buf_text(&value), 1) < 0)
+			abort(); /* only without memory: the name is not empty and has no '=' */
+	}
 	return 0;
+}
+
+const char *config_environment_find_secret(const char *path)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
+	const char *line, *found = NULL;
+
+	if (file_read_path(path, &text, NULL) < 0)
+		return NULL;
+	for (line = buf_text(&text); *line && !found;) {
+		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
+		CLEANUP(mem_freep) char *name = NULL;
+
+		line = read_line(line, &name, &value);
+		for (int i = 0; name && value.length > 0 && i < CONFIG_SECRETS; i++) {
+			const char *variable = config_secret_environment((enum config_secret)i);
+			if (variable && strcmp(variable, name) == 0)
+				found = variable;
+		}
+	}
+	return found;
 }

@@ -9,20 +9,28 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
-#define SECRET_FILE_MAX 1024 /* the longest secret and its line end fit; more is another file */
+#define SECRET_FILE_MAX 2048 /* the longest secret and its line end fit; more is another file */
+
+enum form {
+	FORM_VISIBLE, /* ASCII without blanks */
+	FORM_BYTES,   /* all but control characters */
+	FORM_TEXT,    /* the same, in UTF-8, which browsers send; its characters are counted */
+};
 
 static const struct {
-	const char *name, *environment;
+	const char *name, *environment; /* environment: NULL: not there */
 	size_t length_min, length_max;
-	bool blanks;                 /* a password may have blanks and letters of any language */
+	enum form form;
 	enum config_program program; /* the only one that loads it: nobody holds what he does not use */
 } secrets[CONFIG_SECRETS] = {
-	[CONFIG_SECRET_HEMERA_API_KEY] = { "hemera-api-key", "HEMERA_API_KEY", 32, 256, false,
+	[CONFIG_SECRET_HEMERA_API_KEY] = { "hemera-api-key", "HEMERA_API_KEY", 32, 256, FORM_VISIBLE,
 		CONFIG_WORKER },
-	[CONFIG_SECRET_SYNC_TOKEN] = { "sync-token", "AITHER_SYNC_TOKEN", 16, 256, false, CONFIG_WEB },
-	[CONFIG_SECRET_SMTP_PASSWORD] = { "smtp-password", "SMTP_PASS", 1, 256, true, CONFIG_WORKER },
-	[CONFIG_SECRET_ROLLBAR_TOKEN] = { "rollbar-token", "ROLLBAR_SERVER_TOKEN", 16, 256, false,
+	[CONFIG_SECRET_SYNC_TOKEN] = { "sync-token", "AITHER_SYNC_TOKEN", 16, 256, FORM_VISIBLE, CONFIG_WEB },
+	[CONFIG_SECRET_PAGES_PASSWORD] = { "pages-password", NULL, 12, 256, FORM_TEXT, CONFIG_WEB },
+	[CONFIG_SECRET_SMTP_PASSWORD] = { "smtp-password", "SMTP_PASS", 1, 256, FORM_BYTES, CONFIG_WORKER },
+	[CONFIG_SECRET_ROLLBAR_TOKEN] = { "rollbar-token", "ROLLBAR_SERVER_TOKEN", 16, 256, FORM_VISIBLE,
 		CONFIG_WORKER },
 };
 
@@ -39,26 +47,41 @@ int config_secret_find(const char *name)
 	return -1;
 }
 
-/* They become header lines and lines of SMTP, so a control character never passes. */
-static bool is_permitted(unsigned char c, bool blanks)
+enum config_program config_secret_program(enum config_secret secret)
 {
-	if (c < ' ' || c == 0x7f)
-		return false;
-	return blanks || (c > ' ' && c < 0x7f);
+	return secrets[secret].program;
+}
+
+const char *config_secret_environment(enum config_secret secret)
+{
+	return secrets[secret].environment;
+}
+
+/* Secrets become header lines and lines of SMTP, so a control character never passes. */
+static const char *find_fault(int32_t c, enum form form)
+{
+	if (form == FORM_VISIBLE)
+		return c <= ' ' || c >= 0x7f ? "blanks, control or non-ASCII characters" : NULL;
+	if (c == UTF8_NONE)
+		return "bytes that are not UTF-8";
+	return c < ' ' || c == 0x7f ? "control characters" : NULL;
 }
 
 int config_secret_check(enum config_secret secret, const char *value, struct error *err)
 {
-	size_t length = strlen(value);
+	const char *at = value, *end = value + strlen(value), *fault = NULL;
+	enum form form = secrets[secret].form;
+	size_t length;
 
+	for (length = 0; at < end; length++) {
+		int32_t c = form == FORM_TEXT ? utf8_next(&at, end) : (unsigned char)*at++;
+		fault = fault ?: find_fault(c, form);
+	}
 	if (length < secrets[secret].length_min || length > secrets[secret].length_max)
 		return error_set(err, -EINVAL, "%s must have %zu to %zu characters, this one has %zu",
 			secrets[secret].name, secrets[secret].length_min, secrets[secret].length_max, length);
-	for (size_t i = 0; i < length; i++)
-		if (!is_permitted((unsigned char)value[i], secrets[secret].blanks))
-			return error_set(err, -EINVAL, "%s must not have %s", secrets[secret].name,
-				secrets[secret].blanks ? "control characters"
-						       : "blanks, control or non-ASCII characters");
+	if (fault)
+		return error_set(err, -EINVAL, "%s must not have %s", secrets[secret].name, fault);
 	return 0;
 }
 
@@ -152,7 +175,7 @@ void config_secrets_load(struct config_loader *loader)
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
 		if (secrets[i].program != loader->program || load_credential(loader, (enum config_secret)i))
 			continue;
-		const char *value = getenv(secrets[i].environment);
+		const char *value = secrets[i].environment ? getenv(secrets[i].environment) : NULL;
 		if (!value || !*value)
 			continue;
 		CLEANUP(mem_freep) char *where = mem_printf("environment %s", secrets[i].environment);

@@ -58,7 +58,7 @@ const struct config_key config_keys[] = {
 		.shared = true, .meaning = "For the dates that are shown; a name below /usr/share/zoneinfo." },
 	{ "Site", "CoursePages", config_parse_flag, AT(site.course_pages_public), .default_text = "private",
 		.words = course_pages_words, .shared = true,
-		.meaning = "private: the sync token opens them. public: linked from the homepage." },
+		.meaning = "private: for those with the pages password. public: linked from the homepage." },
 
 	{ "Web", "LiveTTLSec", NUMBER(0, 86400), AT(web.live_ttl_s), .default_text = "30", .unit = "seconds",
 		.shared = true, .meaning = "Age at which the homepage asks Hemera again, 0 to 86400 seconds." },

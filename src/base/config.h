@@ -13,8 +13,8 @@
  *	if (config.problems.count) ... each is one sentence that says what to do
  *
  * Secrets are never in these files: `$CREDENTIALS_DIRECTORY/aither.NAME` (systemd.exec(5), Credentials),
- * then the environment. A program loads only what it uses: the worker all but the sync token, aither-web
- * the sync token alone, the command line none.
+ * then the environment. A program loads only what it uses: aither-web the sync token and the pages password,
+ * the worker all others, the command line none.
  *
  * A line of a file has at most 199 bytes (the limit of libinih as Debian builds it). An empty value
  * ("MailTo=") returns to the default; an empty variable counts as not set.
@@ -34,6 +34,7 @@ struct error;
 enum config_secret {
 	CONFIG_SECRET_HEMERA_API_KEY,
 	CONFIG_SECRET_SYNC_TOKEN,
+	CONFIG_SECRET_PAGES_PASSWORD,
 	CONFIG_SECRET_SMTP_PASSWORD,
 	CONFIG_SECRET_ROLLBAR_TOKEN,
 	CONFIG_SECRETS
@@ -100,6 +101,9 @@ void config_done(struct config *config);
 int config_environment_load(const char *path, struct error *err);
 bool config_environment_is_units(void); /* from that file, or a unit's own */
 
+/* The first variable in such a file that holds a secret; static, NULL: none, or the file cannot be read. */
+const char *config_environment_find_secret(const char *path);
+
 /* Can the program do its work? False when a required value is missing or a value given is wrong. */
 bool config_is_usable(const struct config *config);
 
@@ -112,6 +116,8 @@ bool config_url_is_local(const char *url);
 /* "hemera-api-key"; config_secret_find returns -1 for an unknown name. */
 const char *config_secret_name(enum config_secret secret);
 int config_secret_find(const char *name);
+enum config_program config_secret_program(enum config_secret secret); /* that loads it */
+const char *config_secret_environment(enum config_secret secret);     /* "HEMERA_API_KEY"; NULL: none */
 
 /* Checks a secret's form (hemera-api-key: 32 to 256 visible characters...); -EINVAL with a sentence
  * that does not contain it. */

@@ -21,7 +21,7 @@ const struct command COMMANDS[] = {
 		command_doctor, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },
-	{ "set-secret", "NAME", "store a secret, read from the terminal or standard input",
+	{ "set-secret", "[--generate] NAME", "store a secret, read from the terminal or standard input",
 		command_set_secret, false },
 	{ "test-mail", "[--json]", "have the worker send a mail to MailTo", command_test_mail, true },
 	{ "test-rollbar", "[--json]", "have the worker send an item to Rollbar", command_test_rollbar, true },

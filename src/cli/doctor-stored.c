@@ -19,8 +19,10 @@
 #define CREDENTIALS "credentials"
 #define SYNC_TOKEN "sync-token"
 
-/* Where LoadCredential=NAME looks (systemd.exec(5)); the last is what aither-web has been given. */
-const char *const doctor_credstores[] = { "/etc/credstore", "/run/credstore", "/usr/lib/credstore",
+/* Where LoadCredential= and LoadCredentialEncrypted= look (systemd.exec(5)); the last is what aither-web has
+ * been given. */
+const char *const doctor_credstores[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
+	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
 	"/run/credentials/aither.service", NULL };
 
 enum stored { STORED_NOT, STORED_THERE, STORED_HIDDEN };
@@ -80,7 +82,7 @@ static void secrets_check(const struct doctor_units *units, const char *const *d
 
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
 		const char *name = config_secret_name((enum config_secret)i);
-		bool is_web = i == CONFIG_SECRET_SYNC_TOKEN;
+		bool is_web = config_secret_program((enum config_secret)i) == CONFIG_WEB;
 		const struct unit *unit = is_web ? &units->web : &units->worker;
 		int64_t stored_ms = 0;
 		enum stored stored = find_stored(directories, name, &stored_ms);
@@ -114,39 +116,74 @@ static bool is_public(const struct unit *socket)
 	return false;
 }
 
-/* The worker tells of the secrets that it refuses, aither-web is not asked. */
-static bool is_refused(const char *const *directories, struct error *err)
+/* The worker tells of the secrets that it refuses, aither-web is not asked. What is encrypted only systemd
+ * can read. */
+static bool is_refused(const char *const *directories, enum config_secret secret, struct error *err)
 {
 	int result = -ENOENT;
 
 	for (; *directories && result == -ENOENT; directories++) {
-		CLEANUP(mem_freep) char *path = mem_printf("%s/aither." SYNC_TOKEN, *directories);
+		CLEANUP(mem_freep)
+		char *path = mem_printf("%s/aither.%s", *directories, config_secret_name(secret));
 
-		result = config_secret_check_file(CONFIG_SECRET_SYNC_TOKEN, path, err);
+		if (!strstr(*directories, ".encrypted"))
+			result = config_secret_check_file(secret, path, err);
 	}
 	return result < 0 && result != -ENOENT && result != -EACCES && result != -EPERM;
 }
 
-static void token_check(const struct unit *socket, const char *const *directories, struct json *checks)
+static bool refused_add(const char *const *directories, enum config_secret secret, struct json *checks)
 {
+	const char *name = config_secret_name(secret);
+	CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", name);
 	struct error err = { 0 };
+
+	if (!is_refused(directories, secret, &err))
+		return false;
+	check_add(checks, name, CHECK_FAILED, remedy, "aither-web does not accept the one that is stored: %s",
+		err.message);
+	return true;
+}
+
+bool doctor_token_is_set(const char *const *directories, bool *ret_hidden)
+{
 	int64_t ignored;
 	enum stored stored = find_stored(directories, SYNC_TOKEN, &ignored);
 
-	if (stored == STORED_THERE && is_refused(directories, &err))
-		check_add(checks, SYNC_TOKEN, CHECK_FAILED, "aither set-secret " SYNC_TOKEN,
-			"aither-web does not accept the one that is stored: %s", err.message);
-	else if (stored == STORED_THERE)
+	*ret_hidden = stored == STORED_HIDDEN;
+	return stored == STORED_THERE;
+}
+
+static void token_check(const struct unit *socket, const char *const *directories, struct json *checks)
+{
+	bool is_hidden, is_set = doctor_token_is_set(directories, &is_hidden);
+
+	if (refused_add(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
+		return;
+	if (is_set)
 		check_add(checks, SYNC_TOKEN, CHECK_OK, NULL, "is set: calls over TCP need it");
-	else if (!is_public(socket))
-		check_add(checks, SYNC_TOKEN, CHECK_OK, NULL,
-			"aither.socket listens on this machine's own addresses only, so none is needed");
-	else if (stored == STORED_HIDDEN)
+	else if (is_hidden)
 		check_add(checks, SYNC_TOKEN, CHECK_SKIPPED, "sudo aither doctor",
 			"only root may see whether it is set");
+	else if (!is_public(socket))
+		check_add(checks, SYNC_TOKEN, CHECK_OK, NULL,
+			"is not set: all programs on this machine may run syncs, and so may strangers by a "
+			"proxy that leaves no trace; set one before there is a proxy: " DOCTOR_MAKE_TOKEN);
 	else
-		check_add(checks, SYNC_TOKEN, CHECK_WARNING, "aither set-secret " SYNC_TOKEN,
+		check_add(checks, SYNC_TOKEN, CHECK_WARNING, DOCTOR_MAKE_TOKEN,
 			"is not set, but aither.socket listens on more than this machine's own addresses");
+}
+
+/* aither-web does not speak TLS. */
+static void tls_check(const struct unit *socket, struct json *checks)
+{
+	if (is_public(socket))
+		check_add(checks, "tls", CHECK_WARNING,
+			"systemctl edit aither.socket\nsystemctl restart aither.socket",
+			"aither.socket listens on more than this machine's own addresses, without TLS: the "
+			"token, passwords and private pages cross the network in the clear; listen on "
+			"127.0.0.1 and put a proxy with TLS in front, as in "
+			"/usr/share/doc/aither/examples/nginx.conf");
 }
 
 void doctor_stored_check(const struct doctor_units *units, const char *const *directories,
@@ -158,6 +195,61 @@ void doctor_stored_check(const struct doctor_units *units, const char *const *di
 	}
 	secrets_check(units, directories, loaded, checks);
 	token_check(&units->web_socket, directories, checks);
+	refused_add(directories, CONFIG_SECRET_PAGES_PASSWORD, checks);
+	tls_check(&units->web_socket, checks);
+}
+
+/* ---- what others can read ---- */
+
+/* Has somebody beside root one of these rights? */
+static bool is_open(const struct stat *status, mode_t rights)
+{
+	return (status->st_mode & rights & S_IRWXO) ||
+	       (status->st_gid != 0 && (status->st_mode & rights & S_IRWXG));
+}
+
+/* One that holds none of our secrets is none of our business. */
+static bool has_secret(const char *directory)
+{
+	const char *const directories[] = { directory, NULL };
+	int64_t ignored;
+
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		if (find_stored(directories, config_secret_name((enum config_secret)i), &ignored) !=
+			STORED_NOT)
+			return true;
+	return false;
+}
+
+static void store_check(const char *directory, struct json *checks)
+{
+	CLEANUP(mem_freep)
+	char *remedy = mem_printf("chmod 700 %s\nchmod 600 %s/aither.*", directory, directory);
+	struct stat status;
+
+	if (stat(directory, &status) == 0 && is_open(&status, 0777) && has_secret(directory))
+		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
+			"others than root may look into %s, where secrets are stored (mode %03o)", directory,
+			status.st_mode & 0777);
+}
+
+void doctor_exposed_check(const char *const *directories, const char *environment_file, struct json *checks)
+{
+	const char *variable = NULL;
+	struct stat status;
+
+	for (; *directories; directories++)
+		if (strncmp(*directories, "/run/credentials/", 17) != 0)
+			store_check(*directories, checks);
+	if (stat(environment_file, &status) == 0 && is_open(&status, 0444))
+		variable = config_environment_find_secret(environment_file);
+	if (variable) {
+		CLEANUP(mem_freep) char *remedy = mem_printf("chmod 600 %s", environment_file);
+
+		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
+			"others than root may read %s, and with it %s (mode %03o)", environment_file,
+			variable, status.st_mode & 0777);
+	}
 }
 
 /* ---- configuration files ---- */

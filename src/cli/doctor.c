@@ -201,6 +201,7 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	/* Before what the worker says: it may speak of what was. */
 	doctor_changed_check(&units, checks);
 	doctor_stored_check(&units, doctor_credstores, json_get(answer.data, "secrets"), checks);
+	doctor_exposed_check(doctor_credstores, CONFIG_ENVIRONMENT_FILE, checks);
 	if (worker_exit == 0)
 		check_add_all(checks, json_get(answer.data, "checks"));
 	else

@@ -34,11 +34,21 @@ void doctor_units_check(const struct doctor_units *units, const struct config *c
 /* port: who holds an address that aither.socket should have. */
 void doctor_port_check(const struct doctor_units *units, struct json *checks);
 
-/* credentials, sync-token: what is stored in one of `directories` (NULL-terminated; doctor_credstores), what
- * `loaded` (an array of names) says that the worker has of it, and what came after its unit was started. */
+#define DOCTOR_MAKE_TOKEN "aither set-secret --generate sync-token"
+
+/* credentials, sync-token, pages-password, tls: what is stored in one of `directories` (NULL-terminated;
+ * doctor_credstores), what `loaded` (an array of names) says that the worker has of it, and what came after
+ * its unit was started. */
 extern const char *const doctor_credstores[];
 void doctor_stored_check(const struct doctor_units *units, const char *const *directories,
 	const struct json *loaded, struct json *checks);
+
+/* Is a sync token stored? *ret_hidden: only root may see it. */
+bool doctor_token_is_set(const char *const *directories, bool *ret_hidden);
+
+/* credentials: stores and an environment file (CONFIG_ENVIRONMENT_FILE) with a secret that others can read.
+ */
+void doctor_exposed_check(const char *const *directories, const char *environment_file, struct json *checks);
 
 /* restart: daemons that were started before a file of theirs was changed. */
 void doctor_changed_check(const struct doctor_units *units, struct json *checks);

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -26,9 +27,9 @@ struct line {
 };
 
 /* Which unit loads it: that one has to be restarted to see the new value. */
-static const char *unit_of(int secret)
+static const char *unit_of(enum config_secret secret)
 {
-	return secret == CONFIG_SECRET_SYNC_TOKEN ? "aither.service" : "aither-worker.service";
+	return config_secret_program(secret) == CONFIG_WEB ? "aither.service" : "aither-worker.service";
 }
 
 static void wipe(struct line *line)
@@ -143,14 +144,43 @@ static void restart(const char *unit)
 		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
+/* ---- what we choose ourselves ---- */
+
+#define GENERATED_GROUPS 5
+#define GENERATED_GROUP 5 /* letters: 5 groups of 5, each one of 32, are 125 bits */
+
+/* "k7xqe-w2mzp-...": small letters and digits, without those that are taken for each other (l, 1, o, 0). */
+static int generate(struct line *line)
+{
+	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char random[GENERATED_GROUPS * GENERATED_GROUP];
+
+	_Static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		command_complain("set-secret: the system has no random bytes: %s", strerror(errno));
+		return COMMAND_FAILED;
+	}
+	line->length = 0;
+	for (size_t i = 0; i < sizeof(random); i++) {
+		if (i > 0 && i % GENERATED_GROUP == 0)
+			line->text[line->length++] = '-';
+		line->text[line->length++] = letters[random[i] % 32];
+	}
+	line->text[line->length] = '\0';
+	explicit_bzero(random, sizeof(random));
+	return 0;
+}
+
+/* ---- the command ---- */
+
 static void print_names(FILE *out)
 {
-	fputs("usage: aither set-secret NAME, where NAME is one of:\n", out);
+	fputs("usage: aither set-secret [--generate] NAME, where NAME is one of:\n", out);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		fprintf(out, "  %s\n", config_secret_name((enum config_secret)i));
 }
 
-static int check_and_store(enum config_secret which, const char *secret)
+static int check_and_store(enum config_secret which, const char *secret, bool is_generated)
 {
 	const char *name = config_secret_name(which);
 	struct error err = { 0 };
@@ -163,9 +193,17 @@ static int check_and_store(enum config_secret which, const char *secret)
 		command_complain("set-secret: %s", err.message);
 		return COMMAND_FAILED;
 	}
-	/* The length shows a paste that went wrong. */
-	CLEANUP(mem_freep) char *length = words_count((int64_t)strlen(secret), "character", "characters");
-	printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);
+	if (is_generated) {
+		/* Alone, so that a script can take it. */
+		puts(secret);
+		command_complain(
+			"set-secret: stored as " CREDSTORE "/aither.%s, where root can read it again", name);
+	} else {
+		/* The length shows a paste that went wrong. */
+		CLEANUP(mem_freep)
+		char *length = words_count((int64_t)strlen(secret), "character", "characters");
+		printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);
+	}
 	fflush(stdout);
 	restart(unit_of(which));
 	return COMMAND_DONE;
@@ -174,21 +212,37 @@ static int check_and_store(enum config_secret which, const char *secret)
 int command_set_secret(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(wipe) struct line line = { .length = 0 };
-	int which = argc == 2 ? config_secret_find(argv[1]) : -1, exit_code;
+	int which = -1, names = 0, exit_code;
+	bool is_generated = false;
 
 	(void)config;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		print_names(stdout);
 		return COMMAND_DONE;
 	}
-	if (which < 0) {
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--generate") == 0) {
+			is_generated = true;
+		} else {
+			which = config_secret_find(argv[i]);
+			names++;
+		}
+	}
+	if (names != 1 || which < 0) {
 		print_names(stderr);
+		return COMMAND_USAGE;
+	}
+	const char *name = config_secret_name((enum config_secret)which);
+	if (is_generated && config_secret_program((enum config_secret)which) != CONFIG_WEB) {
+		command_complain("set-secret: %s is issued by others; --generate makes a sync-token or a "
+				 "pages-password",
+			name);
 		return COMMAND_USAGE;
 	}
 	if (geteuid() != 0) {
 		command_complain("set-secret writes to " CREDSTORE ": run it as root");
 		return COMMAND_NOT_PERMITTED;
 	}
-	exit_code = read_secret(&line, argv[1]);
-	return exit_code ? exit_code : check_and_store((enum config_secret)which, line.text);
+	exit_code = is_generated ? generate(&line) : read_secret(&line, name);
+	return exit_code ? exit_code : check_and_store((enum config_secret)which, line.text, is_generated);
 }

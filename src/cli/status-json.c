@@ -28,11 +28,16 @@ static struct json *system_to_json(const struct doctor_units *units)
 	const struct unit *shown[] = { &units->web_socket, &units->worker_socket, &units->web, &units->worker,
 		&units->sync, &units->timer };
 	struct json *object, *array;
+	bool is_hidden, is_set = doctor_token_is_set(doctor_credstores, &is_hidden);
 
 	if (!units->managed)
 		return NULL;
 	object = json_new_object();
 	array = json_new_array();
+	if (is_hidden)
+		json_set(object, "syncTokenSet", NULL);
+	else
+		json_set_bool(object, "syncTokenSet", is_set);
 	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
 		json_append(array, unit_to_json(shown[i]));

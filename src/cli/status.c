@@ -185,7 +185,25 @@ static void print_next(const struct doctor_units *units, int64_t now_ms)
 	print_line("next sync", text);
 }
 
-static void print_system(const struct doctor_units *units, int64_t now_ms)
+/* A proxy that leaves no trace makes strangers local: so long as there is no token, the operator sees it. */
+static void print_token(const struct config *config)
+{
+	bool is_hidden;
+
+	if (doctor_token_is_set(doctor_credstores, &is_hidden))
+		return;
+	if (is_hidden)
+		print_line("sync token", "only root may see whether one is set: sudo aither status");
+	else if (config->web.local_access)
+		print_line("sync token",
+			"not set: all programs on this machine may run syncs, and so may strangers by a "
+			"proxy that leaves no trace; set one: " DOCTOR_MAKE_TOKEN);
+	else
+		print_line("sync token",
+			"not set: LocalAccess=no refuses all calls over TCP; set one: " DOCTOR_MAKE_TOKEN);
+}
+
+static void print_system(const struct config *config, const struct doctor_units *units, int64_t now_ms)
 {
 	const struct unit *services[] = { &units->web, &units->worker, &units->sync };
 
@@ -200,6 +218,7 @@ static void print_system(const struct doctor_units *units, int64_t now_ms)
 	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
 		if (verdict_has_failed(services[i]))
 			print_unit(services[i]);
+	print_token(config);
 }
 
 static void print_verdict(const struct verdict *verdict)
@@ -260,7 +279,7 @@ int command_status(const struct config *config, int argc, char **argv)
 	print_verdict(&verdict);
 	if (answer.data)
 		print_report(answer.data, &units, now_ms);
-	print_system(&units, now_ms);
+	print_system(config, &units, now_ms);
 	print_problems(answer.data);
 	return verdict.exit_code;
 }

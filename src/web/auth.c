@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "http/http.h"
 
-#define CREDENTIALS_MAX 1024 /* a token has at most 256 characters, a user name is not used */
+#define CREDENTIALS_MAX 2048 /* a password has at most 256 characters of 4 bytes, a user name is not used */
 
 /* What follows the scheme in Authorization; NULL: another scheme. */
 static const char *credentials(const struct http_request *request, const char *scheme)
@@ -40,9 +40,10 @@ static bool has_basic(const struct auth *auth, const struct http_request *reques
 	if (!given || hash_base64_decode(given, strlen(given), decoded, sizeof(decoded)) < 0)
 		return false;
 	const char *colon = strchr(decoded, ':');
-	bool equal = colon && hash_secret_equal(colon + 1, strlen(colon + 1), auth->token);
+	bool is_password = colon && hash_secret_equal(colon + 1, strlen(colon + 1), auth->pages_password);
+	bool is_token = colon && hash_secret_equal(colon + 1, strlen(colon + 1), auth->token);
 	explicit_bzero(decoded, sizeof(decoded));
-	return equal;
+	return is_password || is_token;
 }
 
 /* A page of another site can make a browser here send requests to us, but not under these names: a name
@@ -144,21 +145,42 @@ static int check_local_access(const struct auth *auth, const struct http_request
 	return fail_without_token(why, err);
 }
 
+static int fail_credentials(const struct http_request *request, enum auth_need need, struct error *err)
+{
+	bool is_wrong = auth_has_credentials(request, need);
+
+	if (need == AUTH_PAGE)
+		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
+			is_wrong ? "the password or token is wrong"
+				 : "a password is needed: by Basic, with any user name, the one of: aither "
+				   "set-secret pages-password");
+	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
+		is_wrong ? "the token is wrong"
+			 : "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret "
+			   "sync-token)");
+}
+
+static int check_page(const struct auth *auth, const struct http_request *request, struct error *err)
+{
+	if (!auth->token && !auth->pages_password)
+		return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
+			"neither a pages password nor a sync token is set on this machine, so private pages "
+			"are closed; set one: aither set-secret pages-password, or: aither set-secret "
+			"sync-token");
+	if (has_bearer(auth, request) || has_basic(auth, request))
+		return 0;
+	return fail_credentials(request, AUTH_PAGE, err);
+}
+
 int auth_check(
 	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err)
 {
-	if (!auth->token) {
-		if (need == AUTH_API)
-			return check_local_access(auth, request, err);
-		return fail_without_token("", err);
-	}
-	if (has_bearer(auth, request) || (need == AUTH_PAGE && has_basic(auth, request)))
-		return 0;
-	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
-		http_request_header(request, "authorization")
-			? "the token is wrong"
-			: "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret "
-			  "sync-token)");
+	if (need == AUTH_PAGE)
+		return check_page(auth, request, err);
+	if (!auth->token)
+		return need == AUTH_API ? check_local_access(auth, request, err)
+					: fail_without_token("", err);
+	return has_bearer(auth, request) ? 0 : fail_credentials(request, need, err);
 }
 
 bool auth_has_credentials(const struct http_request *request, enum auth_need need)
@@ -166,9 +188,10 @@ bool auth_has_credentials(const struct http_request *request, enum auth_need nee
 	return credentials(request, "Bearer") || (need == AUTH_PAGE && credentials(request, "Basic"));
 }
 
-void auth_challenge(struct http_response *response, enum auth_need need)
+void auth_challenge(const struct auth *auth, struct http_response *response, enum auth_need need)
 {
-	http_response_header(response, "www-authenticate", "Bearer realm=\"aither\"");
+	if (auth->token)
+		http_response_header(response, "www-authenticate", "Bearer realm=\"aither\"");
 	if (need == AUTH_PAGE)
 		http_response_header(
 			response, "www-authenticate", "Basic realm=\"aither\", charset=\"UTF-8\"");

@@ -3,7 +3,8 @@
 #define AITHER_WEB_REFUSALS_H
 
 /*
- * Tells the journal of wrong tokens, in the form that data/examples/fail2ban-filter.conf understands:
+ * Tells the journal of wrong tokens and passwords, in the form that data/examples/fail2ban-filter.conf
+ * understands:
  *
  *	a wrong token from 192.0.2.7: POST /api/sync
  *
@@ -17,7 +18,7 @@
 
 struct http_request;
 
-/* Who guesses gets nowhere: a token has at least 16 characters. So the lines are for a ban, which needs a few
+/* A token or password made by chance is not guessed. So the lines are for a ban, which needs a few
  * of one address, and must not push everything else out of the journal: 30 are at most 40 MB a day. */
 #define REFUSALS_PER_MINUTE 30
 

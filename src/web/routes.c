@@ -60,7 +60,7 @@ static bool is_permitted(struct web *web, const struct http_request *request, en
 		return true;
 	answer_error(web, request, response, &err);
 	if (err.code == ERROR_UNAUTHORIZED) {
-		auth_challenge(response, need);
+		auth_challenge(&web->auth, response, need);
 		refusals_tell(&web->refusals, request, need);
 	}
 	return false;

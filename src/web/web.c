@@ -113,6 +113,7 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 	web->options = *options;
 	web->auth = (struct auth){
 		.token = options->config->secrets[CONFIG_SECRET_SYNC_TOKEN],
+		.pages_password = options->config->secrets[CONFIG_SECRET_PAGES_PASSWORD],
 		.local_access = options->config->web.local_access,
 	};
 	web->router = (struct http_router){

@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+import socket
 import unittest
 
 from stack import Reply, StackTest
@@ -30,11 +31,87 @@ class WithoutToken(StackTest):
                 self.assertIn("aither set-secret sync-token", reply.json["error"]["message"])
         self.assertEqual(self.hemera.requests(), [])
 
+    def test_any_trace_of_a_proxy_or_another_site_is_one(self) -> None:
+        for name in ("X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP", "X-Original-URL", "CDN-Loop",
+                     "X-Varnish", "Fastly-Client-IP", "X-Envoy-External-Address", "Client-IP", "Referer"):
+            with self.subTest(name):
+                reply = self.stack.request("GET", "/api/sync", {name: "http://192.0.2.7/"})
+                self.assertEqual((reply.status, reply.code), (403, "SYNC_TOKEN_NOT_SET"))
+                self.assertIn(f"as {name.lower()} shows", reply.json["error"]["message"])
+        own = f"http://127.0.0.1:{self.stack.port}/"
+        self.assertEqual(self.stack.request("GET", "/api/sync", {"Referer": own, "X-Request-Id": "x"}).code, "NO_SYNC_JOB")
+
+    def test_old_http_is_what_nginx_speaks(self) -> None:
+        for version, status in (("1.0", 403), ("1.1", 404)):
+            with socket.create_connection(("127.0.0.1", self.stack.port)) as connection:
+                connection.sendall(f"GET /api/sync HTTP/{version}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                                   .encode())
+                self.assertIn(f" {status} ".encode(), connection.recv(4096).partition(b"\r\n")[0])
+
+    def test_loopback_is_known_in_every_spelling(self) -> None:
+        for host in ("localhost.", "LOCALHOST:3500", "127.1.2.3", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]:3500", "[::1%25lo]"):
+            with self.subTest(host):
+                self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": host}).code, "NO_SYNC_JOB")
+
     def test_force_and_private_pages_need_a_token_always(self) -> None:
         self.sync()
         self.assertEqual(self.stack.post("/api/sync?force=1").code, "SYNC_TOKEN_NOT_SET")
         name = next(iter(self.stack.pages()))
         self.assertIn(self.stack.get(f"/courses/{name}").status, (401, 403))
+
+
+class PagesPassword(StackTest):
+    """With a token and without one: it opens private pages, and nothing else."""
+
+    PASSWORD = "grüße: an alle"
+
+    def basic(self, password: str) -> dict[str, str]:
+        return {"Authorization": "Basic " + base64.b64encode(f"staff:{password}".encode()).decode()}
+
+    def restart_web(self, token: str | None) -> None:
+        credentials = self.stack.directory / "credentials"
+        credentials.mkdir(exist_ok=True)
+        (credentials / "aither.pages-password").write_text(f"{self.PASSWORD}\n")
+        self.stack.environment["CREDENTIALS_DIRECTORY"] = str(credentials)
+        if token:
+            (credentials / "aither.sync-token").write_text(token)
+        assert self.stack.web
+        self.assertEqual(self.stack.web.stop(), 0)
+        self.stack.start_web()
+
+    def test_it_opens_private_pages_and_nothing_else(self) -> None:
+        self.sync()
+        page = f"/courses/{next(iter(self.stack.pages()))}"
+        for token, refused in ((None, "SYNC_TOKEN_NOT_SET"), ("a-sync-token-of-good-length", "UNAUTHORIZED")):
+            self.restart_web(token)
+            with self.subTest(token=token):
+                opened = self.stack.request("GET", page, self.basic(self.PASSWORD))
+                self.assertEqual((opened.status, opened.headers["Cache-Control"]), (200, "private, no-store"))
+                for headers in ({}, self.basic("wrong password"), {"Authorization": f"Bearer {self.PASSWORD}".encode()
+                                                                   .decode("latin-1")}):
+                    reply = self.stack.request("GET", page, headers)
+                    self.assertEqual((reply.status, reply.code), (401, "UNAUTHORIZED"))
+                    self.assertEqual([c.split()[0] for c in reply.headers.get_all("WWW-Authenticate")],
+                                     ["Bearer", "Basic"] if token else ["Basic"])
+                for method, target in (("POST", "/api/sync"), ("GET", "/api/sync/status"), ("GET", "/metrics")):
+                    headers = self.basic(self.PASSWORD) | {"Host": "courses.example.org"}
+                    self.assertEqual(self.stack.request(method, target, headers).code, refused)
+                if token:
+                    self.assertEqual(self.stack.request("GET", page, self.basic(token)).status, 200)
+        assert self.stack.web
+        told = [line for line in self.stack.web.log if "a wrong token from 127.0.0.1: GET /courses/" in line]
+        self.assertEqual(len(told), 2, self.stack.web.log)
+        self.assertNotIn(self.PASSWORD, "\n".join(self.stack.web.log))
+
+    def test_a_damaged_one_opens_nothing(self) -> None:
+        self.sync()
+        self.restart_web(None)
+        (self.stack.directory / "credentials" / "aither.pages-password").write_text("short")
+        assert self.stack.web
+        self.stack.web.stop()
+        self.stack.start_web()
+        page = f"/courses/{next(iter(self.stack.pages()))}"
+        self.assertEqual(self.stack.request("GET", page, self.basic("short")).status, 403)
 
 
 class Policy(StackTest):

@@ -24,6 +24,8 @@ def world_works() -> bool:
 class Arguments(unittest.TestCase):
     def test_wrong_names_and_values_are_refused_before_anything_is_written(self) -> None:
         for arguments, value, expected in ((["nonsense"], "x", 64), ([], "", 64), (["sync-token", "x"], "", 64),
+                                           (["--generate"], "", 64), (["--generate", "hemera-api-key"], "", 64),
+                                           (["--generate", "nonsense"], "", 64), (["--other", "sync-token"], "", 64),
                                            (["hemera-api-key"], "short", 65 if os.geteuid() == 0 else 77)):
             done = subprocess.run([BUILD / "aither", "set-secret", *arguments], input=value, text=True,
                                   capture_output=True, timeout=30)
@@ -49,6 +51,20 @@ class Stored(unittest.TestCase):
         done = self.run_in_world(script, "first\n")
         self.assertTrue(done.stdout.endswith("\n600 0 /etc/credstore/aither.smtp-password\nother"), done.stdout)
 
+    def test_our_own_are_made_by_chance_and_shown_once(self) -> None:
+        made = set()
+        for name in ("sync-token", "pages-password"):
+            for arguments in (f"--generate {name}", f"{name} --generate"):
+                done = self.run_in_world(f'"$1" set-secret {arguments} && {STORED}', "not read\n")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                secret, *stored = done.stdout.splitlines()
+                self.assertRegex(secret, r"^([a-km-np-z2-9]{5}-){4}[a-km-np-z2-9]{5}$")
+                self.assertEqual(stored, ["700 0 /etc/credstore", f"600 0 /etc/credstore/aither.{name}", secret])
+                self.assertEqual(done.stderr, f"aither: set-secret: stored as /etc/credstore/aither.{name}, "
+                                              "where root can read it again\n")
+                made.add(secret)
+        self.assertEqual(len(made), 4)
+
     def test_a_wrong_value_changes_nothing(self) -> None:
         for value in ("short\n", "", "\n", "x" * 5000, "a\0" + "b" * 40, f"{KEY} with blanks\n"):
             with self.subTest(value[:40]):
@@ -63,11 +79,15 @@ class Stored(unittest.TestCase):
         self.assertRegex(done.stderr, "^aither: set-secret: directory /etc/credstore: ")
 
     def test_where_systemd_runs_the_daemon_gets_it_or_the_operator_is_told(self) -> None:
+        for name, unit in (("sync-token", "aither"), ("pages-password", "aither"), ("smtp-password", "aither-worker")):
+            self.check_restart(name, f"{unit}.service")
+
+    def check_restart(self, name: str, unit: str) -> None:
         script = ('mkdir -p /run/systemd/system /etc/bin && printf "#!/bin/sh\\necho \\$* >&2; exit {}" >/etc/bin/systemctl '
-                  '&& chmod +x /etc/bin/systemctl && PATH=/etc/bin:$PATH "$1" set-secret sync-token')
-        for status, told in ((0, ""), (1, "aither: set-secret: stored; now run: systemctl try-restart aither.service\n")):
+                  '&& chmod +x /etc/bin/systemctl && PATH=/etc/bin:$PATH "$1" set-secret ' + name)
+        for status, told in ((0, ""), (1, f"aither: set-secret: stored; now run: systemctl try-restart {unit}\n")):
             done = self.run_in_world(script.format(status), f"{KEY}\n")
-            self.assertEqual((done.returncode, done.stderr), (0, f"try-restart aither.service\n{told}"))
+            self.assertEqual((done.returncode, done.stderr), (0, f"try-restart {unit}\n{told}"))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
     def test_only_root_may(self) -> None:

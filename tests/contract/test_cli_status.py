@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """`aither status` on a real stack: the first line, the exit code, and what systemd says (stub/systemd_stub.py)."""
+import json
+import os
+import re
+import subprocess
 import time
 import unittest
 from typing import Any
 
-from stack import StackTest
+from stack import BUILD, StackTest
 from stub.systemd_stub import SystemdStub
 
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
@@ -123,6 +127,22 @@ class Systemd(StackTest):
         self.assertRegex(done.stdout, r"(?m)^aither-worker\.socket +listening, static$")
         self.assertNotIn("aither.service", done.stdout)
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
+
+    def test_without_a_token_it_says_so(self) -> None:
+        """In a world without /etc/credstore, where there is none."""
+        program = [BUILD / "aither", f"--config={self.stack.config}", "status"]
+        world = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
+                 'mount -t tmpfs tmpfs /etc && "$@" && "$@" --json && mkdir -m 700 /etc/credstore && '
+                 'echo a-token-of-good-length >/etc/credstore/aither.sync-token && "$@" && "$@" --json', "sh"]
+        if subprocess.run([*world[:-2], "mount -t tmpfs tmpfs /etc"], capture_output=True).returncode != 0:
+            self.skipTest("this system permits no mount namespace")
+        done = subprocess.run([*world, *program], env=self.stack.environment, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        shown, without, hidden, with_one = re.split(r"^(\{.*\})\n", done.stdout, flags=re.M)[:4]
+        self.assertRegex(shown, r"(?m)^sync token +not set: .*; set one: aither set-secret --generate sync-token$")
+        self.assertIs(json.loads(without)["data"]["systemd"]["syncTokenSet"], False)
+        self.assertNotIn("sync token", hidden)
+        self.assertIs(json.loads(with_one)["data"]["systemd"]["syncTokenSet"], True)
 
     def test_when_courses_that_wait_are_read(self) -> None:
         self.hemera.scenario(add=[{"id": "cnew0000000000000000000" + str(n), "participants": [{}]} for n in range(2)],

@@ -217,10 +217,14 @@ class Token(UnitsTest):
         if check["status"] == "skipped":
             self.assertEqual(check["remedy"], "sudo aither doctor")
         else:
-            self.assertEqual((check["status"], check["remedy"]), ("warning", "aither set-secret sync-token"))
+            self.assertEqual((check["status"], check["remedy"]), ("warning", "aither set-secret --generate sync-token"))
+        self.assertEqual(self.doctor().the("tls")["status"], "warning")
 
     def test_none_is_needed_on_loopback(self) -> None:
-        self.assertEqual(self.doctor().the("sync-token")["status"], "ok")
+        found = self.doctor()
+        self.assertIn(found.the("sync-token")["status"], ("ok", "skipped"))
+        self.assertRegex(found.the("sync-token")["message"], "^is not set: |^is set: |^only root may see ")
+        self.assertEqual(found.named("tls"), [])
 
 
 if __name__ == "__main__":

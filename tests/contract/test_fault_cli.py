@@ -16,6 +16,7 @@ from test_cli_secret import WORLD, world_works
 
 EXIT_CODES = (0, 1, 2, 64, 65, 69, 75, 77, 78)
 SECRET = ("set-secret", "sync-token")
+GENERATED = ("set-secret", "--generate", "sync-token")
 COMMANDS = (
     ("status",), ("status", "--json"), ("sync",), ("sync", "--json"), ("sync", "--no-wait"), ("doctor", "--json"),
     ("render", "--template", "{}/t.hbs", "--data", "{}/d.json"), ("test-mail", "--json"), ("test-rollbar",),
@@ -37,7 +38,7 @@ class Commands(Attack):
         (self.stack.directory / "d.json").write_text('{"a":"filled"}')
 
     def arguments(self, command: tuple[str, ...]) -> list:
-        prefix = WORLD if command == SECRET else []
+        prefix = WORLD if command in (SECRET, GENERATED) else []
         return [*prefix, BUILD / "aither", f"--config={self.stack.config}",
                 *(word.format(self.stack.directory) for word in command)]
 
@@ -91,6 +92,7 @@ class Commands(Attack):
         self.count = 0
         for run in (self.run_piped, self.run_on_terminal):
             self.attack(SECRET, run)
+        self.attack(GENERATED, self.run_piped)
         print(f"# {self.count} failures")
 
     def test_one_byte_at_a_time_and_interrupted_everywhere_it_says_the_same(self) -> None:

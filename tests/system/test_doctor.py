@@ -117,7 +117,7 @@ class Doctor(Story):
         self.addCleanup(run, "systemctl", "restart", "aither.socket")
         self.addCleanup(revert, "aither.socket")
         run("systemctl", "restart", "aither.socket")
-        check = self.assert_check("sync-token", "warning", "is not set", "aither set-secret sync-token")
+        check = self.assert_check("sync-token", "warning", "is not set", "aither set-secret --generate sync-token")
         run(*shlex.split(check["remedy"]), stdin="token-of-the-system-test")
         self.addCleanup(run, "rm", "/etc/credstore/aither.sync-token")
         self.assertEqual(self.the("sync-token")["status"], "ok")

@@ -14,8 +14,12 @@
 
 #define TOKEN "0123456789abcdef"
 #define BASIC_OF_TOKEN "dXNlcjowMTIzNDU2Nzg5YWJjZGVm" /* user:TOKEN */
-#define BASIC_EMPTY_USER "OjAxMjM0NTY3ODlhYmNkZWY="   /* :TOKEN */
-#define BASIC_NO_COLON "MDEyMzQ1Njc4OWFiY2RlZg=="     /* TOKEN */
+#define PASSWORD             \
+	"gr\xc3\xbc\xc3\x9f" \
+	"e: an alle"
+#define BASIC_OF_PASSWORD "c3RhZmY6Z3LDvMOfZTogYW4gYWxsZQ==" /* staff:PASSWORD */
+#define BASIC_EMPTY_USER "OjAxMjM0NTY3ODlhYmNkZWY="          /* :TOKEN */
+#define BASIC_NO_COLON "MDEyMzQ1Njc4OWFiY2RlZg=="            /* TOKEN */
 
 static struct http_request request_of(const struct http_field *fields, size_t count, enum http_peer peer)
 {
@@ -140,7 +144,6 @@ static void without_a_token_only_this_machine_gets_in(void **state)
 		{ "other port here", "localhost", "sec-fetch-site", "same-site", HTTP_PEER_LOOPBACK, AUTH_API,
 			false },
 		{ "force", "localhost", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_TOKEN, false },
-		{ "private page", "localhost", "user-agent", "curl", HTTP_PEER_LOOPBACK, AUTH_PAGE, false },
 	};
 	const struct auth auth = { .token = NULL, .local_access = true };
 
@@ -157,6 +160,59 @@ static void without_a_token_only_this_machine_gets_in(void **state)
 			assert_int_equal(err.code, ERROR_SYNC_TOKEN_NOT_SET);
 			assert_non_null(strstr(err.message, "aither set-secret sync-token"));
 		}
+	}
+}
+
+static void the_pages_password_opens_pages_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *name, *token, *password, *authorization;
+		enum auth_need need;
+		int result;
+		enum error_code code;
+		const char *says;
+	} rows[] = {
+		{ "password", TOKEN, PASSWORD, "Basic " BASIC_OF_PASSWORD, AUTH_PAGE, 0, 0, "" },
+		{ "password, no token", NULL, PASSWORD, "Basic " BASIC_OF_PASSWORD, AUTH_PAGE, 0, 0, "" },
+		{ "token by Basic", TOKEN, PASSWORD, "Basic " BASIC_OF_TOKEN, AUTH_PAGE, 0, 0, "" },
+		{ "token by Bearer", TOKEN, PASSWORD, "Bearer " TOKEN, AUTH_PAGE, 0, 0, "" },
+		{ "password by Bearer", TOKEN, "0123456789ab", "Bearer 0123456789ab", AUTH_PAGE, -EACCES,
+			ERROR_UNAUTHORIZED, "password or token is wrong" },
+		{ "a password is needed", NULL, PASSWORD, NULL, AUTH_PAGE, -EACCES, ERROR_UNAUTHORIZED,
+			"set-secret pages-password" },
+		{ "wrong password", NULL, PASSWORD, "Basic " BASIC_OF_TOKEN, AUTH_PAGE, -EACCES,
+			ERROR_UNAUTHORIZED, "password or token is wrong" },
+		{ "not by Basic", NULL, PASSWORD, "Digest x", AUTH_PAGE, -EACCES, ERROR_UNAUTHORIZED,
+			"a password is needed" },
+		{ "neither is set", NULL, NULL, "Basic " BASIC_OF_PASSWORD, AUTH_PAGE, -EACCES,
+			ERROR_SYNC_TOKEN_NOT_SET, "aither set-secret pages-password" },
+		{ "starts no sync", TOKEN, PASSWORD, "Basic " BASIC_OF_PASSWORD, AUTH_API, -EACCES,
+			ERROR_UNAUTHORIZED, "a token is needed" },
+		{ "nor by Bearer", TOKEN, "0123456789ab", "Bearer 0123456789ab", AUTH_API, -EACCES,
+			ERROR_UNAUTHORIZED, "the token is wrong" },
+		{ "no metrics", TOKEN, PASSWORD, "Basic " BASIC_OF_PASSWORD, AUTH_TOKEN, -EACCES,
+			ERROR_UNAUTHORIZED, "a token is needed" },
+		{ "no metrics without a token", NULL, "0123456789ab", "Bearer 0123456789ab", AUTH_TOKEN,
+			-EACCES, ERROR_SYNC_TOKEN_NOT_SET, "aither set-secret sync-token" },
+		{ "no sync from elsewhere", NULL, PASSWORD, "Basic " BASIC_OF_PASSWORD, AUTH_API, -EACCES,
+			ERROR_SYNC_TOKEN_NOT_SET, "aither set-secret sync-token" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct auth auth = {
+			.token = rows[i].token, .pages_password = rows[i].password, .local_access = true
+		};
+		const struct http_field fields[] = { { "host", "courses.example.org" },
+			{ "authorization", rows[i].authorization } };
+		struct http_request request =
+			request_of(fields, rows[i].authorization ? 2 : 1, HTTP_PEER_REMOTE);
+		struct error err = { 0 };
+		int result = auth_check(&auth, &request, rows[i].need, &err);
+		if (result != rows[i].result || (result < 0 && err.code != rows[i].code) ||
+			(result < 0 && !strstr(err.message, rows[i].says)))
+			fail_msg("%s: %d %s", rows[i].name, result, err.message);
+		assert_null(strstr(err.message, PASSWORD));
 	}
 }
 
@@ -218,21 +274,32 @@ static void local_access_can_be_switched_off(void **state)
 	assert_int_equal(err.code, ERROR_SYNC_TOKEN_NOT_SET);
 }
 
-static void pages_are_challenged_with_both_schemes(void **state)
+static void challenges_name_what_opens(void **state)
 {
-	struct http_response page = { 0 }, api = { 0 };
+	static const struct {
+		const char *token, *password;
+		enum auth_need need;
+		const char *first, *second;
+	} rows[] = {
+		{ TOKEN, NULL, AUTH_PAGE, "Bearer realm", "Basic realm" },
+		{ TOKEN, PASSWORD, AUTH_PAGE, "Bearer realm", "Basic realm" },
+		{ NULL, PASSWORD, AUTH_PAGE, "Basic realm", NULL },
+		{ TOKEN, PASSWORD, AUTH_API, "Bearer realm", NULL },
+		{ TOKEN, NULL, AUTH_TOKEN, "Bearer realm", NULL },
+	};
 
 	(void)state;
-	auth_challenge(&page, AUTH_PAGE);
-	assert_int_equal(page.header_count, 2);
-	assert_string_equal(page.headers[0].name, "www-authenticate");
-	assert_non_null(strstr(page.headers[0].value, "Bearer"));
-	assert_non_null(strstr(page.headers[1].value, "Basic"));
-	auth_challenge(&api, AUTH_API);
-	assert_int_equal(api.header_count, 1);
-	assert_non_null(strstr(api.headers[0].value, "Bearer"));
-	http_response_done(&page);
-	http_response_done(&api);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct auth auth = { .token = rows[i].token, .pages_password = rows[i].password };
+		struct http_response response = { 0 };
+		auth_challenge(&auth, &response, rows[i].need);
+		assert_int_equal(response.header_count, rows[i].second ? 2 : 1);
+		assert_string_equal(response.headers[0].name, "www-authenticate");
+		assert_non_null(strstr(response.headers[0].value, rows[i].first));
+		if (rows[i].second)
+			assert_non_null(strstr(response.headers[1].value, rows[i].second));
+		http_response_done(&response);
+	}
 }
 
 int main(void)
@@ -240,9 +307,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_that_is_set_is_always_needed),
 		cmocka_unit_test(without_a_token_only_this_machine_gets_in),
+		cmocka_unit_test(the_pages_password_opens_pages_and_nothing_else),
 		cmocka_unit_test(whatever_names_a_proxy_is_a_trace_of_one),
 		cmocka_unit_test(local_access_can_be_switched_off),
-		cmocka_unit_test(pages_are_challenged_with_both_schemes),
+		cmocka_unit_test(challenges_name_what_opens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,36 +195,116 @@ static void a_token_is_wanted_where_others_can_call(void **state)
 
 	CLEANUP(json_freep) struct json *local = stored_checks(&units, NULL);
 	assert_check(json_next(json_first(local)), "sync-token", CHECK_OK, NULL);
+	assert_non_null(
+		strstr(json_string(json_get(json_next(json_first(local)), "message")), "is not set: "));
+	assert_int_equal(json_count(local), 2);
 	memcpy(units.web_socket.listen[1], "[::]:3500", sizeof("[::]:3500"));
 	units.web_socket.listen_count = 2;
 	CLEANUP(json_freep) struct json *open = stored_checks(&units, NULL);
-	assert_check(
-		json_next(json_first(open)), "sync-token", CHECK_WARNING, "aither set-secret sync-token");
+	assert_check(json_next(json_first(open)), "sync-token", CHECK_WARNING,
+		"aither set-secret --generate sync-token");
 	store("aither.sync-token", STARTED_MS - 5000);
 	CLEANUP(json_freep) struct json *safe = stored_checks(&units, NULL);
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
+	/* A token helps only those who do not hear it. */
+	assert_check(json_next(json_next(json_first(safe))), "tls", CHECK_WARNING,
+		"systemctl edit aither.socket\nsystemctl restart aither.socket");
 }
 
-static void a_token_that_aither_web_refuses_is_none(void **state)
+static const struct json *check_of(const struct json *checks, const char *name)
 {
-	CLEANUP(mem_freep) char *long_one = mem_printf("%02000d", 0);
+	JSON_FOREACH (check, checks)
+		if (strcmp(json_string(json_get(check, "name")), name) == 0)
+			return check;
+	fail_msg("no check %s", name);
+	return NULL;
+}
+
+static void what_aither_web_refuses_is_as_good_as_not_stored(void **state)
+{
+	CLEANUP(mem_freep) char *long_one = mem_printf("%04000d", 0);
 	const struct {
-		const char *text, *message;
+		const char *secret, *text, *message;
 	} rows[] = {
-		{ "short\n", "sync-token must have 16 to 256 characters, this one has 5" },
-		{ long_one, "does not accept the one that is stored: " },
+		{ "sync-token", "short\n", "sync-token must have 16 to 256 characters, this one has 5" },
+		{ "sync-token", long_one, "does not accept the one that is stored: " },
+		{ "pages-password", "short\n",
+			"pages-password must have 12 to 256 characters, this one has 5" },
 	};
 	const struct doctor_units units = running_units();
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		scratch_put("aither.sync-token", rows[i].text);
+		CLEANUP(mem_freep) char *file = mem_printf("aither.%s", rows[i].secret);
+		CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", rows[i].secret);
+		scratch_put(file, rows[i].text);
 		CLEANUP(json_freep) struct json *checks = stored_checks(&units, NULL);
-		const struct json *check = json_first(checks);
-		while (strcmp(json_string(json_get(check, "name")), "sync-token") != 0)
-			check = json_next(check);
-		assert_check(check, "sync-token", CHECK_FAILED, "aither set-secret sync-token");
+		const struct json *check = check_of(checks, rows[i].secret);
+		assert_check(check, rows[i].secret, CHECK_FAILED, remedy);
 		assert_non_null(strstr(json_string(json_get(check, "message")), rows[i].message));
+		assert_int_equal(unlinkat(scratch_fd, file, 0), 0);
+	}
+}
+
+/* Only systemd can read it, so its form says nothing. */
+static void an_encrypted_token_is_one(void **state)
+{
+	CLEANUP(mem_freep) char *directory = mem_printf("%s/credstore.encrypted", scratch_path);
+	const char *const directories[] = { directory, NULL };
+	const struct doctor_units units = running_units();
+	CLEANUP(json_freep) struct json *loaded = json_new_array(), *checks = json_new_array();
+	(void)state;
+
+	assert_int_equal(mkdirat(scratch_fd, "credstore.encrypted", 0700), 0);
+	scratch_put("credstore.encrypted/aither.sync-token", "short\n");
+	doctor_stored_check(&units, directories, loaded, checks);
+	assert_non_null(strstr(json_string(json_get(check_of(checks, "sync-token"), "message")), "is set"));
+}
+
+/* ---- what others can read ---- */
+
+static void secrets_that_others_can_read_are_found(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		mode_t file_mode, directory_mode;
+		const char *remedy; /* its beginning; NULL: all is well */
+	} rows[] = {
+		{ "closed", "HEMERA_API_KEY=x\n", 0600, 0700, NULL },
+		{ "an open store", "", 0600, 0705, "chmod 700 " },
+		{ "a store whose names others see", "", 0600, 0704, "chmod 700 " },
+		{ "an open file with a key", "# of Node\nA=b\n HEMERA_API_KEY = 'x'\n", 0604, 0700,
+			"chmod 600 " },
+		{ "with a password", "SMTP_PASS=x", 0604, 0700, "chmod 600 " },
+		{ "without a secret", "HEMERA_API_BASE_URL=https://x\n#HEMERA_API_KEY=x\n", 0604, 0700,
+			NULL },
+		{ "an empty one", "HEMERA_API_KEY=\n", 0604, 0700, NULL },
+	};
+	CLEANUP(mem_freep) char *store = mem_printf("%s/store", scratch_path);
+	CLEANUP(mem_freep) char *file = mem_printf("%s/default", scratch_path);
+	const char *const directories[] = { "/nonexistent/credstore", store, NULL };
+	(void)state;
+
+	assert_int_equal(mkdirat(scratch_fd, "store", 0704), 0);
+	CLEANUP(json_freep) struct json *empty = json_new_array();
+	doctor_exposed_check(directories, file, empty);
+	assert_int_equal(json_count(empty), 0);
+	scratch_put("store/aither.hemera-api-key", "x");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *checks = json_new_array();
+
+		scratch_put("default", rows[i].text);
+		assert_int_equal(fchmodat(scratch_fd, "default", rows[i].file_mode, 0), 0);
+		assert_int_equal(fchmodat(scratch_fd, "store", rows[i].directory_mode, 0), 0);
+		doctor_exposed_check(directories, file, checks);
+		if (json_count(checks) != (rows[i].remedy ? 1 : 0))
+			fail_msg("%s: %zu checks", rows[i].name, json_count(checks));
+		if (!rows[i].remedy)
+			continue;
+		const char *remedy = json_string(json_get(json_first(checks), "remedy"));
+		assert_int_equal(check_status_of(json_first(checks)), CHECK_WARNING);
+		if (strncmp(remedy, rows[i].remedy, strlen(rows[i].remedy)) != 0)
+			fail_msg("%s: %s", rows[i].name, remedy);
 	}
 }
 
@@ -246,7 +326,9 @@ int main(void)
 		SCRATCH_TEST(what_is_stored_but_not_loaded_needs_a_restart),
 		SCRATCH_TEST(a_daemon_that_does_not_run_takes_it_when_it_starts),
 		SCRATCH_TEST(a_token_is_wanted_where_others_can_call),
-		SCRATCH_TEST(a_token_that_aither_web_refuses_is_none),
+		SCRATCH_TEST(what_aither_web_refuses_is_as_good_as_not_stored),
+		SCRATCH_TEST(an_encrypted_token_is_one),
+		SCRATCH_TEST(secrets_that_others_can_read_are_found),
 		SCRATCH_TEST(without_units_nothing_is_stored_for_anybody),
 	};
 

@@ -23,6 +23,7 @@
 static const char *const variables[CONFIG_SECRETS] = {
 	[CONFIG_SECRET_HEMERA_API_KEY] = "HEMERA_API_KEY",
 	[CONFIG_SECRET_SYNC_TOKEN] = "AITHER_SYNC_TOKEN",
+	[CONFIG_SECRET_PAGES_PASSWORD] = "AITHER_PAGES_PASSWORD", /* is not one: nothing reads it */
 	[CONFIG_SECRET_SMTP_PASSWORD] = "SMTP_PASS",
 	[CONFIG_SECRET_ROLLBAR_TOKEN] = "ROLLBAR_SERVER_TOKEN",
 };
@@ -49,8 +50,8 @@ static void load(struct config *config, enum config_program program)
 
 static void secrets_have_names(void **state)
 {
-	static const char *const names[] = { "hemera-api-key", "sync-token", "smtp-password",
-		"rollbar-token" };
+	static const char *const names[] = { "hemera-api-key", "sync-token", "pages-password",
+		"smtp-password", "rollbar-token" };
 
 	(void)state;
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
@@ -79,6 +80,18 @@ static void the_form_of_secrets_is_checked(void **state)
 		{ CONFIG_SECRET_SYNC_TOKEN, SIXTEEN, true },
 		{ CONFIG_SECRET_SYNC_TOKEN, "0123456789abcde", false },
 		{ CONFIG_SECRET_SYNC_TOKEN, SIXTEEN "\t", false },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "0123456789ab", true },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "correct horse", true },
+		{ CONFIG_SECRET_PAGES_PASSWORD,
+			"gr\xc3\xbc\xc3\x9f"
+			"e an alle",
+			true },
+		{ CONFIG_SECRET_PAGES_PASSWORD, K256, true },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "0123456789a", false },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", false },
+		{ CONFIG_SECRET_PAGES_PASSWORD, K256 "x", false },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "no UTF-8 here \xe4", false },
+		{ CONFIG_SECRET_PAGES_PASSWORD, "a tab\tis one too many", false },
 		{ CONFIG_SECRET_SMTP_PASSWORD, "p", true },
 		{ CONFIG_SECRET_SMTP_PASSWORD, "correct horse \xc3\xa4", true },
 		{ CONFIG_SECRET_SMTP_PASSWORD, "", false },
@@ -145,11 +158,12 @@ static void every_program_loads_only_what_it_uses(void **state)
 {
 	static const struct {
 		enum config_program program;
-		bool loaded[CONFIG_SECRETS]; /* hemera-api-key, sync-token, smtp-password, rollbar-token */
+		bool loaded[CONFIG_SECRETS]; /* hemera-api-key, sync-token, pages-password, smtp-password,
+						rollbar-token */
 	} rows[] = {
-		{ CONFIG_WORKER, { true, false, true, true } },
-		{ CONFIG_WEB, { false, true, false, false } },
-		{ CONFIG_CLI, { false, false, false, false } },
+		{ CONFIG_WORKER, { true, false, false, true, true } },
+		{ CONFIG_WEB, { false, true, true, false, false } },
+		{ CONFIG_CLI, { false } },
 	};
 
 	(void)state;
@@ -157,6 +171,7 @@ static void every_program_loads_only_what_it_uses(void **state)
 		CLEANUP(config_done) struct config config = { 0 };
 		for (int secret = 0; secret < CONFIG_SECRETS; secret++)
 			setenv(variables[secret], KEY, 1);
+		scratch_put("aither.pages-password", "of the staff, with blanks\n");
 		load(&config, rows[i].program);
 		for (int secret = 0; secret < CONFIG_SECRETS; secret++)
 			assert_int_equal(config.secrets[secret] != NULL, rows[i].loaded[secret]);
