@@ -79,6 +79,8 @@ static void fill_response(struct http_call *call, struct http_response *response
 	for (size_t i = 0; i < response->header_count; i++)
 		add_header(req, response->headers[i].name, response->headers[i].value);
 	add_header(req, "x-request-id", call->request_id);
+	/* Nothing we send is another type than it says, whatever it looks like. */
+	add_header(req, "x-content-type-options", "nosniff");
 	if (response->close || call->connection->server->state != SERVER_RUNNING ||
 		connections_are_scarce(call->connection->server))
 		req->http1_is_persistent = 0;

@@ -35,7 +35,6 @@ void openapi_answer(
 		load(openapi);
 	http_response_header(response, "etag", openapi->etag);
 	http_response_header(response, "cache-control", "no-cache");
-	http_response_header(response, "x-content-type-options", "nosniff");
 	if (negotiate_has_etag(http_request_header(request, "if-none-match"), openapi->etag)) {
 		response->status = 304;
 		return;

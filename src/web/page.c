@@ -82,6 +82,16 @@ void page_done(struct page *page)
 	*page = (struct page){ 0 };
 }
 
+void page_sandbox(struct page *page)
+{
+	if (page->is_sandboxed)
+		return;
+	char *policy = mem_printf("%s; sandbox allow-same-origin", page->policy);
+	free(page->policy);
+	page->policy = policy;
+	page->is_sandboxed = true;
+}
+
 /* NULL: the gzip form is not smaller, or zlib has no memory. */
 static struct http_body *compress_body(struct http_body *plain)
 {
@@ -122,7 +132,6 @@ void page_wish_done(struct page_wish *wish)
 void page_security_headers(struct http_response *response, const char *policy)
 {
 	http_response_header(response, "content-security-policy", policy);
-	http_response_header(response, "x-content-type-options", "nosniff");
 	http_response_header(response, "referrer-policy", "no-referrer");
 	http_response_header(response, "permissions-policy", "camera=(), geolocation=(), microphone=()");
 }

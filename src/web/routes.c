@@ -157,6 +157,8 @@ static enum http_result handle_course(
 		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}
+	if (!is_public)
+		page_sandbox(page);
 	page_wish_read(&wish, request);
 	page_answer(page, &wish, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
 	page_wish_done(&wish);

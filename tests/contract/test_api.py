@@ -194,6 +194,43 @@ class WithToken(StackTest):
                 self.assertNotIn("root:", reply.text)
 
 
+class Sniffing(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def test_no_answer_is_taken_for_another_type(self) -> None:
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        self.sync(**bearer)
+        page = f"/courses/{next(iter(self.stack.pages()))}"
+        for method, target, headers, status in (
+                ("GET", "/", {}, 200), ("HEAD", "/", {}, 200), ("GET", page, bearer, 200), ("GET", page, {}, 401),
+                ("GET", "/api/sync/status", bearer, 200), ("POST", "/api/sync", bearer, 200), ("POST", "/api/sync", {}, 401),
+                ("GET", "/api/openapi.json", {}, 200), ("GET", "/healthz", {}, 200), ("GET", "/readyz", {}, 200),
+                ("GET", "/metrics", bearer, 200), ("GET", "/nothing", {}, 404), ("DELETE", "/", {}, 405),
+                ("GET", "/nothing", {"Accept": "text/html"}, 404)):
+            with self.subTest(f"{method} {target} {headers}"):
+                reply = self.stack.request(method, target, headers)
+                self.assertEqual(reply.status, status)
+                self.assertEqual(reply.headers.get_all("X-Content-Type-Options"), ["nosniff"])
+
+
+class Sandbox(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def policy(self, target: str, **headers: str) -> str:
+        policies = self.stack.request("GET", target, headers).headers.get_all("Content-Security-Policy")
+        self.assertEqual(len(policies), 1)
+        return policies[0]
+
+    def test_pages_with_participants_are_in_one(self) -> None:
+        self.sync(Authorization=f"Bearer {TOKEN}")
+        page = f"/courses/{next(iter(self.stack.pages()))}"
+        first = self.policy(page, Authorization=f"Bearer {TOKEN}")
+        self.assertTrue(first.endswith("; sandbox allow-same-origin"), first)
+        self.assertEqual(self.policy(page, Authorization=f"Bearer {TOKEN}"), first)
+        for target in ("/", page):
+            self.assertNotIn("sandbox", self.policy(target, Accept="text/html"))
+
+
 class WrongCalls(StackTest):
     def test_unknown_paths_and_methods(self) -> None:
         self.assertEqual(self.stack.get("/api/nothing").code, "NOT_FOUND")
