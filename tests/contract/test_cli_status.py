@@ -138,10 +138,15 @@ class Systemd(StackTest):
             self.skipTest("this system permits no mount namespace")
         done = subprocess.run([*world, *program], env=self.stack.environment, capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        shown, without, hidden, with_one = re.split(r"^(\{.*\})\n", done.stdout, flags=re.M)[:4]
+        shown, without, silent, with_one = re.split(r"^(\{.*\})\n", done.stdout, flags=re.M)[:4]
         self.assertRegex(shown, r"(?m)^sync token +not set: .*; set one: aither set-secret --generate sync-token$")
         self.assertIs(json.loads(without)["data"]["systemd"]["syncTokenSet"], False)
-        self.assertNotIn("sync token", hidden)
+        self.assertNotIn("sync token", silent)
+        with self.stack.config.open("a") as file:
+            file.write("[Web]\nLocalAccess=no\n")
+        closed = subprocess.run([*world[:-2], "mount -t tmpfs tmpfs /etc && exec \"$@\"", "sh", *program],
+                                env=self.stack.environment, capture_output=True, text=True, timeout=60)
+        self.assertRegex(closed.stdout, r"(?m)^sync token +not set: LocalAccess=no refuses all calls over TCP; set one: ")
         self.assertIs(json.loads(with_one)["data"]["systemd"]["syncTokenSet"], True)
 
     def test_when_courses_that_wait_are_read(self) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`aither doctor` about units, the port and stored secrets, with a systemd that is played (stub/systemd_stub.py)."""
+import json
 import os
 import re
 import socket
@@ -199,9 +200,14 @@ class SomebodyElse(UnitsTest):
         for path in (self.stack.directory, self.stack.socket, Path(self.systemd.address.partition("=")[2]),
                      Path(self.systemd.address.partition("=")[2]).parent):
             path.chmod(0o777)
-        done = subprocess.run([*self.WORLD, program, f"--config={self.stack.config}", "doctor", "--json"],
-                              env=self.stack.environment, capture_output=True, text=True, timeout=PATIENCE_S * 2)
-        found = Result(done)
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([*self.WORLD, program, f"--config={self.stack.config}", *arguments],
+                                  env=self.stack.environment, capture_output=True, text=True, timeout=PATIENCE_S * 2)
+
+        self.assertIn("sync token             only root may see whether one is set: sudo aither status\n",
+                      run("status").stdout)
+        self.assertIsNone(json.loads(run("status", "--json").stdout)["data"]["systemd"]["syncTokenSet"])
+        found = Result(run("doctor", "--json"))
         for name, message in (("credentials", "only root may see which secrets are stored"),
                               ("sync-token", "only root may see whether it is set")):
             self.assertEqual((found.the(name)["status"], found.the(name)["message"], found.the(name)["remedy"]),

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 from pathlib import Path
@@ -221,6 +222,19 @@ class Nginx(StackTest):
             self.assertEqual((answer.status, answer.headers["X-Cache"]), (200, None))
         self.assertEqual(self.ask("GET", page).status, 401)
 
+    def test_guesses_are_limited_and_visitors_are_not(self) -> None:
+        began = time.monotonic()
+        guesses = [("/api/sync/status", "Bearer a-wrong-token"), ("/courses/x", "Basic Ondyb25n")] * 20
+        statuses = [self.ask("GET", target, {"Authorization": guess}).status for target, guess in guesses]
+        self.assertEqual(statuses[:20], [401] * 20)
+        self.assertLessEqual(statuses.count(401), 22 + time.monotonic() - began)
+        self.assertEqual(set(statuses), {401, 429})
+        self.assertTrue(429 in statuses[::2] and 429 in statuses[1::2], statuses)
+        # Whoever only looks is not hindered by it.
+        self.assertEqual(self.ask("GET", "/courses/x").status, 401)
+        with self.ask("GET", "/") as answer:
+            self.assertEqual(answer.status, 200)
+
     def test_the_figures_are_not_shown_to_the_world(self) -> None:
         self.assertEqual(self.ask("GET", "/metrics", BEARER).status, 404)
         with self.ask("GET", "/readyz") as answer:
@@ -243,6 +257,36 @@ class LocalAccessBehindNginx(StackTest):
         for name in names:
             self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": "localhost", name: "x"}).code,
                              "SYNC_TOKEN_NOT_SET")
+
+
+@unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
+class LocalAccessBehindProxiesOfOthers(StackTest):
+    """Without a token, and configured as most tutorials do."""
+
+    def test_strangers_are_not_taken_for_this_machine(self) -> None:
+        directory = temporary(self)
+        paths = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        server = "server {{ listen unix:{}/{}; location / {{ proxy_pass http://127.0.0.1:{}; {} }} }}\n"
+        servers = {"bare": "", "real-ip": "proxy_http_version 1.1; proxy_set_header X-Real-IP $remote_addr;"}
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (directory / "nginx.conf").write_text(
+            f"{user}pid {directory}/pid;\ndaemon off;\nworker_processes 1;\nevents {{}}\nhttp {{\naccess_log off;\n{paths}"
+            + "".join(server.format(directory, name, self.stack.port, more) for name, more in servers.items()) + "}\n")
+        nginx = subprocess.Popen(["nginx", "-e", "stderr", "-c", str(directory / "nginx.conf")], stderr=subprocess.DEVNULL)
+        self.addCleanup(nginx.wait, 30)
+        self.addCleanup(nginx.terminate)
+        wait_until(lambda: nginx.poll() is not None or (directory / "pid").exists(), "nginx listens")
+        for name in servers:
+            for host in ("localhost", "courses.example.org"):
+                with self.subTest(name, host=host), socket.socket(socket.AF_UNIX) as client:
+                    client.connect(f"{directory}/{name}")
+                    client.sendall(f"POST /api/sync HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n"
+                                   "Connection: close\r\n\r\n".encode())
+                    answer = b"".join(iter(lambda: client.recv(65536), b""))
+                    self.assertIn(b" 403 ", answer.partition(b"\r\n")[0])
+                    self.assertIn(b"SYNC_TOKEN_NOT_SET", answer)
+        self.assertEqual(self.hemera.requests(), [])
 
 
 class AlertRules(StackTest):
