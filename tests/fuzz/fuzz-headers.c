@@ -6,10 +6,13 @@
  *  - what a list says does not depend on case, where the standard has none, nor on blanks and empty elements;
  *  - an element that is added in front of a list of entity tags changes nothing, unless it is the one;
  *  - no Authorization opens two different tokens, and none at all what has no token;
+ *  - the pages password opens pages only;
+ *  - no Host but localhost and loopback addresses is local;
  *  - a parameter that is accepted is text and fits.
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -126,18 +129,43 @@ static void check_authorization(const char *value)
 	FUZZ_CHECK(!opens("authorization", value, NULL, AUTH_PAGE), "without a token: \"%s\"", value);
 }
 
+static void check_pages_password(const char *value)
+{
+	const struct http_field field = { "authorization", value };
+	struct http_request request = request_with(&field);
+	const struct auth with = { .token = OTHER_TOKEN, .pages_password = TOKEN },
+			  without = { .pages_password = TOKEN };
+	bool page = auth_check(&without, &request, AUTH_PAGE, NULL) == 0;
+
+	FUZZ_CHECK(!page || auth_check(&with, &request, AUTH_PAGE, NULL) == 0, "\"%s\"", value);
+	FUZZ_CHECK(!page || strncasecmp(value, "Basic ", 6) == 0, "\"%s\"", value);
+	for (enum auth_need need = AUTH_API; need != AUTH_PAGE; need++) {
+		FUZZ_CHECK(auth_check(&without, &request, need, NULL) < 0, "\"%s\"", value);
+		FUZZ_CHECK(!page || auth_check(&with, &request, need, NULL) < 0, "\"%s\"", value);
+	}
+}
+
 static void check_host(const char *value)
 {
-	size_t length = strcspn(value, ":");
+	CLEANUP(mem_freep) char *address = NULL;
+	unsigned char bytes[16];
 
 	if (!opens("host", value, NULL, AUTH_API))
 		return;
-	if (value[0] == '[')
-		FUZZ_CHECK(strncmp(value, "[::1]", 5) == 0, "\"%s\"", value);
-	else
-		FUZZ_CHECK((length == 9 && strncasecmp(value, "localhost", length) == 0) ||
-				   (length == 9 && strncmp(value, "127.0.0.1", length) == 0),
+	if (value[0] != '[') {
+		size_t length = strcspn(value, ":");
+		bool is_name = strncasecmp(value, "localhost", 9) == 0 &&
+			       (length == 9 || (length == 10 && value[9] == '.'));
+		FUZZ_CHECK(
+			is_name || (strncmp(value, "127.", 4) == 0 && strspn(value, "0123456789.") == length),
 			"\"%s\"", value);
+		return;
+	}
+	address = mem_strndup(value + 1, strcspn(value + 1, "%]"));
+	FUZZ_CHECK(inet_pton(AF_INET6, address, bytes) == 1, "\"%s\"", value);
+	FUZZ_CHECK(memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16) == 0 ||
+			   memcmp(bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f", 13) == 0,
+		"\"%s\"", value);
 }
 
 /* In a block that is exactly as large, so that the sanitizer sees a byte too many. */
@@ -175,6 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_lists(value);
 	check_etags(value);
 	check_authorization(value);
+	check_pages_password(value);
 	check_host(value);
 	check_base64(value);
 	check_query(value);

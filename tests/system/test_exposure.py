@@ -132,7 +132,7 @@ class WebHalf(unittest.TestCase):
 
     def test_it_has_the_sync_token_and_no_other_secret(self) -> None:
         loaded = re.findall("^LoadCredential=(.*)$", output("systemctl", "cat", self.unit), re.M)
-        self.assertEqual(loaded, ["aither.sync-token"])
+        self.assertEqual(loaded, ["aither.sync-token", "aither.pages-password"])
 
     def test_it_cannot_write_anything_anywhere(self) -> None:
         self.assertEqual(answer(self.unit, "writable:/"), "ok")

@@ -160,6 +160,17 @@ class Package(Story):
         self.assertEqual(output("ls", "/run/credentials/aither.service"), "aither.sync-token")
         self.assertEqual(output("ls", "/run/credentials/aither-worker.service"), "aither.hemera-api-key")
 
+    def test_the_pages_password_reaches_aither_web_and_opens_pages_only(self) -> None:
+        password = run("aither", "set-secret", "--generate", "pages-password").stdout.strip()
+        self.addCleanup(run, "systemctl", "restart", "aither.service")
+        self.addCleanup(run, "rm", "/etc/credstore/aither.pages-password")
+        self.assertEqual(output("cat", "/etc/credstore/aither.pages-password"), password)
+        page = next(path for path in pages() if path.startswith("courses/"))
+        for user, status in ((f"staff:{password}", 200), ("staff:wrong", 401)):
+            self.assertEqual(curl("--user", user, f"{SITE}/{page}").status, status)
+        self.assertEqual(curl("--user", f"staff:{password}", f"{SITE}/metrics").status, 403)
+        self.assertEqual(output("ls", "/run/credentials/aither.service"), "aither.pages-password")
+
     def test_every_event_is_explained(self) -> None:
         events = re.findall(r'#define LOG_EVENT_\w+ "([0-9a-f]{32})"', (TREE / "src/base/log.h").read_text())
         self.assertGreater(len(events), 3)
