@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ACADEMY, ENDLESS, MANY, THREE } from "./scenes.mjs";
 import {
-	assertAccessible, assertNoSidewaysScrolling, assertValid, DESK, hemera, HEMERA_IS_AWAY, leavesFor, LOCALE,
-	password, PHONE, show, sync, visit, world,
+	assertAccessible, assertNoSidewaysScrolling, assertValid, DESK, followFirstLink, hemera, HEMERA_IS_AWAY, leavesFor,
+	LOCALE, password, PHONE, show, sync, visit, world,
 } from "./world.mjs";
 
 const LEVELS = {
@@ -224,6 +224,11 @@ test("a template cannot carry a participant's name to another site", async () =>
 	} finally {
 		await hemera({ templates: null });
 	}
+});
+
+test("a private course page leads back to the homepage", async () => {
+	await show("private", "three");
+	assert.equal(await followFirstLink("private", "/courses/gehalt", password), "/");
 });
 
 test("without JavaScript everything is there but the filter", async () => {

@@ -77,6 +77,22 @@ export async function leavesFor(elsewhere, site, path, options) {
 	}
 }
 
+// Where the first link of a page leads, as it is, by the keyboard alone.
+export async function followFirstLink(site, path, options) {
+	const context = await browser.newContext(options);
+	const page = await context.newPage();
+
+	try {
+		await page.goto(world.sites[site] + path);
+		await page.keyboard.press("Tab");
+		await page.keyboard.press("Enter");
+		await page.waitForURL((url) => url.pathname !== path);
+		return new URL(page.url()).pathname;
+	} finally {
+		await context.close();
+	}
+}
+
 // A page on a site; `use` gets it. Fails when the browser complained about anything or went elsewhere.
 // options: Playwright's of a context, and status: the HTTP status that the first page has to have.
 export async function visit(site, path, options, use) {
