@@ -130,7 +130,7 @@ class WebHalf(unittest.TestCase):
         self.assertEqual(answer(self.unit, f"read:{MANIFEST}"), "EACCES")
         self.assertEqual(answer(self.unit, f"read:{MANIFEST}", "DynamicUser=no\nUser=aither"), "ok")
 
-    def test_it_has_the_sync_token_and_no_other_secret(self) -> None:
+    def test_it_has_the_sync_token_the_pages_password_and_no_other_secret(self) -> None:
         loaded = re.findall("^LoadCredential=(.*)$", output("systemctl", "cat", self.unit), re.M)
         self.assertEqual(loaded, ["aither.sync-token", "aither.pages-password"])
 
