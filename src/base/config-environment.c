@@ -9,15 +9,21 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define ENVIRONMENT_FILE_MAX (256 << 10)
 #define BLANKS " \t\r"
 
-static bool environment_is_from_file;
+static bool environment_is_from_file, environment_has_mark;
 
 bool config_environment_is_units(void)
 {
 	return environment_is_from_file || getenv("INVOCATION_ID"); /* systemd.exec(5) */
+}
+
+bool config_environment_has_mark(void)
+{
+	return environment_has_mark;
 }
 
 static const char *skip_blanks(const char *at)
@@ -92,6 +98,7 @@ int config_environment_load(const char *path, struct error *err)
 	if (r < 0)
 		return r;
 	environment_is_from_file = true;
+	environment_has_mark = utf8_mark_length(buf_text(&text), text.length) > 0;
 	for (line = buf_text(&text); *line;) {
 		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
 		CLEANUP(mem_freep) char *name = NULL;

@@ -105,10 +105,10 @@ static void take(
 		loader->config->secrets[secret] = mem_strdup(value);
 }
 
-/* The file's text without the line end that an editor leaves. -EINVAL: it is none. */
+/* The file's text without the byte order mark and the line end that an editor leaves. -EINVAL: it is none. */
 static int read_secret(const char *path, struct buf *ret_text, struct error *err)
 {
-	int result = file_read_path(path, ret_text, err);
+	int result = file_read_text(path, ret_text, err);
 
 	if (result < 0)
 		return result;
@@ -122,7 +122,7 @@ static int read_secret(const char *path, struct buf *ret_text, struct error *err
 static void wipe(struct buf *text)
 {
 	if (text->data)
-		explicit_bzero(text->data, text->length);
+		explicit_bzero(text->data, text->capacity);
 	buf_done(text);
 }
 

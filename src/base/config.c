@@ -152,6 +152,11 @@ static void report_relative(
 
 static void load_environment(struct config_loader *loader)
 {
+	if (config_environment_has_mark())
+		config_problem(loader->config, false,
+			CONFIG_ENVIRONMENT_FILE
+			": begins with a byte order mark, so systemd ignores its first line; save "
+			"it as UTF-8 without one");
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *name = environment(key->environment) ? key->environment : key->environment_other;

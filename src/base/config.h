@@ -100,6 +100,7 @@ void config_done(struct config *config);
  * what the unit sees. Errors of file_read_path. */
 int config_environment_load(const char *path, struct error *err);
 bool config_environment_is_units(void); /* from that file, or a unit's own */
+bool config_environment_has_mark(void); /* systemd takes a byte order mark for a part of the first name */
 
 /* The first variable in such a file that holds a secret; static, NULL: none, or the file cannot be read. */
 const char *config_environment_find_secret(const char *path);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define FILE_NAME_LENGTH_MAX 255 /* NAME_MAX of every file system in use */
 #define FILE_CHUNK_SIZE 16384
@@ -201,9 +202,32 @@ int file_read_path(const char *path, struct buf *ret_content, struct error *err)
 	return r < 0 ? r : file_read_fd(fd, path, status.st_size, ret_content, err);
 }
 
-int file_read_stream(int fd, const char *name, struct buf *ret_content, struct error *err)
+static void skip_mark(struct buf *text)
 {
-	return file_read_fd(fd, name, 0, ret_content, err);
+	size_t mark = utf8_mark_length(buf_text(text), text->length);
+
+	if (mark == 0)
+		return;
+	text->length -= mark;
+	memmove(text->data, text->data + mark, text->length + 1);
+}
+
+int file_read_text(const char *path, struct buf *ret_text, struct error *err)
+{
+	int r = file_read_path(path, ret_text, err);
+
+	if (r == 0)
+		skip_mark(ret_text);
+	return r;
+}
+
+int file_read_stream(int fd, const char *name, struct buf *ret_text, struct error *err)
+{
+	int r = file_read_fd(fd, name, 0, ret_text, err);
+
+	if (r == 0)
+		skip_mark(ret_text);
+	return r;
 }
 
 int file_write_all(int fd, const void *bytes, size_t length)

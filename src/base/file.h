@@ -49,9 +49,12 @@ int file_read(
 /* The same by path, following symlinks: for files that the operator names. */
 int file_read_path(const char *path, struct buf *ret_content, struct error *err);
 
-/* The same of pipes, terminals and devices, for commands: waits until the other end has closed. `name` stands
+/* The same without the byte order mark that a text may begin with. */
+int file_read_text(const char *path, struct buf *ret_text, struct error *err);
+
+/* The text of pipes, terminals and devices, for commands: waits until the other end has closed. `name` stands
  * in messages. The descriptor stays open. */
-int file_read_stream(int fd, const char *name, struct buf *ret_content, struct error *err);
+int file_read_stream(int fd, const char *name, struct buf *ret_text, struct error *err);
 
 /* Writing fails with the code ERROR_OUTPUT (also file_make_directory), reading with ERROR_INTERNAL.
  *

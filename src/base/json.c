@@ -13,6 +13,7 @@
 #include "base/json-scan.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 
 _Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
 
@@ -130,8 +131,12 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 	struct error *err)
 {
 	CLEANUP(json_faults_done) struct json_faults faults = { 0 };
-	int r = json_scan(text, length, limits, NULL, limits->keeps_broken ? &faults : NULL, err);
+	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1: it may be ignored */
+	int r;
 
+	text += mark;
+	length -= mark;
+	r = json_scan(text, length, limits, NULL, limits->keeps_broken ? &faults : NULL, err);
 	if (r < 0)
 		return r;
 	return faults.count > 0 ? json_build_broken(ret_json, text, length, &faults, err)
@@ -142,8 +147,11 @@ int json_parse_large(struct json **ret_json, struct json_members *members, const
 	const struct json_limits *limits, struct error *err)
 {
 	CLEANUP(buf_done) struct buf rest = BUF_INIT(length);
+	size_t mark = utf8_mark_length(text, length);
 	int r;
 
+	text += mark;
+	length -= mark;
 	members->at = members->end = NULL;
 	r = json_scan(text, length, limits, members, NULL, err);
 	if (r < 0 || !members->at)

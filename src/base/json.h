@@ -8,7 +8,7 @@
  * NUL, "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than
  * depth_max, more than node_max values, duplicate member names, numbers of more than 63 characters or
  * beyond double (but see infinite_numbers), and anything after the value, because cJSON accepts or silently
- * changes each of these.
+ * changes each of these. A byte order mark before the value is skipped.
  *
  * Reading is total: every accessor accepts NULL and a node of another type, so a path can be
  * followed without checks: json_string(json_get(json_get(root, "meta"), "requestId")).

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/utf8.h"
 
-#include <stddef.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define CODE_POINT_MAX 0x10ffff
 
@@ -31,6 +32,59 @@ int32_t utf8_next(const char **at, const char *end)
 		return UTF8_NONE;
 	*at += length - 1;
 	return code_point;
+}
+
+size_t utf8_mark_length(const char *text, size_t length)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	return length >= sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0 ? sizeof(mark) - 1 : 0;
+}
+
+struct range {
+	int32_t first, last;
+};
+
+static bool is_in(int32_t code_point, const struct range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (code_point >= ranges[i].first && code_point <= ranges[i].last)
+			return true;
+	return false;
+}
+
+bool utf8_is_invisible(int32_t code_point)
+{
+	/* Unicode's Default_Ignorable_Code_Point, and U+2800. */
+	static const struct range ranges[] = { { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x61c, 0x61c },
+		{ 0x115f, 0x1160 }, { 0x17b4, 0x17b5 }, { 0x180b, 0x180f }, { 0x200b, 0x200f },
+		{ 0x202a, 0x202e }, { 0x2060, 0x206f }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 },
+		{ 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 }, { 0xfff0, 0xfff8 },
+		{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff } };
+
+	if (utf8_is_control(code_point))
+		return code_point >= 0;
+	return code_point >= 0xad && is_in(code_point, ranges, ARRAY_SIZE(ranges));
+}
+
+static bool is_space(int32_t code_point)
+{
+	static const struct range ranges[] = { { ' ', ' ' }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 },
+		{ 0x2000, 0x200a }, { 0x2028, 0x2029 }, { 0x202f, 0x202f }, { 0x205f, 0x205f },
+		{ 0x3000, 0x3000 } };
+
+	return is_in(code_point, ranges, ARRAY_SIZE(ranges));
+}
+
+bool utf8_is_blank(const char *text)
+{
+	for (const char *at = text, *end = text + strlen(text); at < end;) {
+		int32_t code_point = utf8_next(&at, end);
+
+		if (!utf8_is_invisible(code_point) && !is_space(code_point))
+			return false;
+	}
+	return true;
 }
 
 /* Byte by byte, for not all of the text need be UTF-8: U+0080 to U+009F are C2 80 to C2 9F. */

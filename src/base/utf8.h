@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define UTF8_NONE (-1)
@@ -21,6 +22,19 @@ static inline bool utf8_is_control(int32_t code_point)
 {
 	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
 }
+
+/* The bytes of the byte order mark (U+FEFF) that a file or body begins with, 3 or 0. Windows editors and some
+ * gateways write one. Every reader of a file or body skips it, because nothing visible would be wrong there.
+ */
+size_t utf8_mark_length(const char *text, size_t length);
+
+/* Does a reader see nothing: is there nothing but white space, control and format characters (soft hyphen,
+ * zero width, direction), and letters that are blank by definition (Hangul fillers, the Braille blank)? Bytes
+ * that are no UTF-8 are visible: something is wrong with them. */
+bool utf8_is_blank(const char *text);
+
+/* One such character that is not white space. */
+bool utf8_is_invisible(int32_t code_point);
 
 /* Control characters become '?', so that foreign text is no command for a terminal and stays in its line. */
 void utf8_defuse(char *text);

@@ -117,7 +117,7 @@ static int read_partial(
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 	struct template_partial *item = &files->items[files->count];
-	int result = file_read_path(path, &text, err);
+	int result = file_read_text(path, &text, err);
 
 	if (result < 0)
 		return result;

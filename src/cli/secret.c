@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/interrupt.h"
 #include "cli/words.h"
 
@@ -100,6 +101,7 @@ static int read_secret(struct line *line, const char *name)
 {
 	const struct interrupt none = INTERRUPT_INIT;
 	int exit_code = 0;
+	size_t mark;
 
 	if (isatty(STDIN_FILENO))
 		exit_code = read_line_silently(line, name);
@@ -115,6 +117,8 @@ static int read_secret(struct line *line, const char *name)
 		command_complain("set-secret: %s must not have NUL characters", name);
 		return COMMAND_BAD_DATA;
 	}
+	mark = utf8_mark_length(line->text, line->length);
+	memmove(line->text, line->text + mark, line->length + 1 - mark);
 	line->text[strcspn(line->text, "\r\n")] = '\0';
 	return 0;
 }

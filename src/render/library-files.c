@@ -28,7 +28,7 @@ int library_version_read(
 
 	if (!path)
 		return -ENOENT;
-	r = file_read_path(path, &text, err);
+	r = file_read_text(path, &text, err);
 	if (r < 0) {
 		buf_done(&text);
 		if (err)

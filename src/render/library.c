@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "render/library-check.h"
 #include "render/library-files.h"
 #include "render/template.h"
@@ -215,8 +216,10 @@ int library_compile(const struct library *library, const char *name, const char 
 	const struct texts *texts, struct template **ret_template, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = NULL;
-	int r = template_compile(&tmpl, name, text, strlen(text), &library->partials->partials, err);
+	int r;
 
+	text += utf8_mark_length(text, strlen(text));
+	r = template_compile(&tmpl, name, text, strlen(text), &library->partials->partials, err);
 	if (r == 0)
 		r = template_check_partials(tmpl, err);
 	if (r == 0)

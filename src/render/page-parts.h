@@ -11,7 +11,8 @@ struct json;
 struct page_course;
 struct texts;
 
-/* The text, or "" when it is nothing but whitespace: then templates see it as missing. NULL stays. */
+/* The text, or "" when nothing of it is seen (utf8_is_blank): then templates see it as missing. NULL stays.
+ */
 const char *page_text(const char *text);
 
 /* level, levelLabel, startDate, startDateText, endDate, endDateText, participantCount. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/page.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "render/page-parts.h"
-#include "render/slice.h"
 #include "render/texts.h"
 
 #define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts */
@@ -19,12 +18,7 @@ static const char *const page_statuses[] = { "PREPARATION", "SUMMARY", "DEBRIEFI
 
 const char *page_text(const char *text)
 {
-	struct slice all;
-
-	if (!text || isalnum((unsigned char)text[0]))
-		return text;
-	all = slice_from_text(text);
-	return slice_space_end(all) == all.length ? "" : text;
+	return text && utf8_is_blank(text) ? "" : text;
 }
 
 /* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */

@@ -46,6 +46,11 @@ class Render(unittest.TestCase):
         done = self.render("Hallo {{name}}{{> rest}}\n", '{"name":"<Welt>","list":[1,2]}', "--partials=parts")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo &lt;Welt&gt;, 12\n", ""))
 
+    def test_byte_order_marks_are_skipped(self) -> None:
+        self.write("parts/rest.hbs", "\ufeff, {{t \"language\"}}")
+        done = self.render("\ufeffHallo {{name}}{{> rest}}\n", '\ufeff{"name":"Welt"}', "--partials=parts")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo Welt, de\n", ""))
+
     def test_output_that_finds_no_room_is_a_failure(self) -> None:
         self.write("a.hbs", "page")
         self.write("data.json", "{}")

@@ -40,7 +40,7 @@ class Stored(unittest.TestCase):
                               env=ENVIRONMENT, cwd=TOP, capture_output=True, timeout=30)
 
     def test_it_is_stored_for_root_alone(self) -> None:
-        for value in (f"{KEY}\n", KEY, f"{KEY}\r\n", f"{KEY}\nmore\n"):
+        for value in (f"{KEY}\n", KEY, f"{KEY}\r\n", f"{KEY}\nmore\n", f"\ufeff{KEY}\n"):
             done = self.run_in_world(f'"$1" set-secret hemera-api-key && {STORED}', value)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertEqual(done.stdout, f"stored {len(KEY)} characters as /etc/credstore/aither.hemera-api-key\n"

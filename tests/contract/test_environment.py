@@ -44,6 +44,14 @@ class CheckConfig(StackTest):
         self.file.write_text(re.sub(".*(TOKEN|DIR).*\n", "", ENVIRONMENT))
         self.assertEqual(self.check(), (0, "configuration is fine\n"))
 
+    def test_a_byte_order_mark_costs_the_first_line_as_in_systemd(self) -> None:
+        self.file.write_text(f"\ufeffHEMERA_API_KEY={self.hemera.key}\nSMTP_USER=aither\nSMTP_PASS=word\n")
+        code, text = self.check()
+        self.assertEqual(code, 78)
+        self.assertIn("/etc/default/aither: begins with a byte order mark, so systemd ignores its first line", text)
+        self.assertIn("hemera-api-key is not set", text)
+        self.assertEqual(text.count("\n"), 2, text)
+
     def test_values_of_the_file_are_checked_as_the_unit_has_them(self) -> None:
         for line, wanted in (('HEMERA_API_KEY="too short"', "environment HEMERA_API_KEY: hemera-api-key must have 32"),
                              ("NOTIFY_FAILURE_THRESHOLD=many", "environment NOTIFY_FAILURE_THRESHOLD=many"),

@@ -103,6 +103,14 @@ class Limits(StackTest):
                                  ("partial", [("course data[0]", "HEMERA_BAD_DATA"), ("list", "HEMERA_BAD_DATA")]))
                 self.assertEqual(self.stack.stamps(), before)
 
+    def test_a_byte_order_mark_before_the_list_changes_nothing(self) -> None:
+        row = {"id": "c1", "title": "One", "slug": "one", "level": "BEGINNER", "startDate": None, "endDate": None,
+               "participantCount": 0}
+        body = json.dumps({"success": True, "data": [row], "meta": {}})
+        self.hemera.scenario(raw_list={"body": "\ufeff" + body})
+        self.assertEqual(self.sync()["status"], "success")
+        self.assertEqual(list(self.stack.pages()), ["one.html"])
+
     def test_a_hostile_list_is_refused_and_nothing_changes(self) -> None:
         self.sync()
         before = self.stack.stamps()

@@ -121,7 +121,7 @@ static void a_credential_comes_before_the_environment(void **state)
 	setenv("HEMERA_API_KEY", "from-the-environment-" SIXTEEN, 1);
 	setenv("SMTP_PASS", "only in the environment", 1);
 	scratch_put("aither.conf", "[Hemera]\nBaseURL=https://a\n[Notify]\nSMTPUser=aither\n");
-	scratch_put("aither.hemera-api-key", KEY "\r\n");
+	scratch_put("aither.hemera-api-key", "\xef\xbb\xbf" KEY "\r\n");
 	load(&config, CONFIG_WORKER);
 	assert_string_equal(config.secrets[CONFIG_SECRET_HEMERA_API_KEY], KEY);
 	assert_string_equal(config.secrets[CONFIG_SECRET_SMTP_PASSWORD], "only in the environment");

@@ -194,6 +194,30 @@ static void paths_of_the_operator_may_be_symlinks(void **state)
 	assert_true(content.length > 0);
 }
 
+static void a_text_begins_behind_its_byte_order_mark(void **state)
+{
+	static const struct {
+		const char *content, *text;
+	} rows[] = {
+		{ "text", "text" },
+		{ "\xef\xbb\xbftext", "text" },
+		{ "\xef\xbb\xbf", "" },
+		{ "\xef\xbb\xbf\xef\xbb\xbf", "\xef\xbb\xbf" },
+		{ "", "" },
+	};
+	CLEANUP(mem_freep) char *path = mem_printf("%s/a", scratch_path);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(100);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		scratch_put("a", rows[i].content);
+		assert_int_equal(file_read_text(path, &text, NULL), 0);
+		assert_string_equal(buf_text(&text), rows[i].text);
+		assert_int_equal(text.length, strlen(rows[i].text));
+	}
+	assert_int_equal(file_read_text(scratch_path, &text, NULL), -EINVAL);
+}
+
 static void directories_are_made_once_with_their_mode(void **state)
 {
 	CLEANUP(file_closep) int first = -1, second = -1;
@@ -273,6 +297,7 @@ int main(void)
 		SCRATCH_TEST(reading_stops_at_the_limit),
 		SCRATCH_TEST(large_files_are_read_and_written_whole),
 		SCRATCH_TEST(paths_of_the_operator_may_be_symlinks),
+		SCRATCH_TEST(a_text_begins_behind_its_byte_order_mark),
 		SCRATCH_TEST(directories_are_made_once_with_their_mode),
 		SCRATCH_TEST(directories_by_path_may_end_with_slashes),
 		SCRATCH_TEST(a_directory_is_never_reached_by_symlink),

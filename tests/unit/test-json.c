@@ -107,6 +107,29 @@ static void a_path_is_followed_without_checks(void **state)
 	assert_int_equal(seen, 0);
 }
 
+static void a_byte_order_mark_before_the_value_is_skipped_once(void **state)
+{
+	static const char one[] = "\xef\xbb\xbf{\"a\":[\"\\ud800\",1]}", two[] = "\xef\xbb\xbf\xef\xbb\xbf{}";
+	const struct json_limits keeping = {
+		.size_max = 100, .depth_max = 5, .node_max = 10, .keeps_broken = true
+	};
+	struct json_members members = { .path = (const char *const[]){ "a", NULL } };
+	CLEANUP(json_freep) struct json *json = NULL;
+	struct json *none = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(&json, one, strlen(one), &keeping, NULL), 0);
+	assert_string_equal(json_fault(json_first(json_get(json, "a"))), "half of a surrogate pair");
+	assert_int_equal(json_integer(json_next(json_first(json_get(json, "a"))), -1), 1);
+	assert_int_equal(json_parse(&none, two, strlen(two), &keeping, NULL), -EBADMSG);
+	assert_int_equal(json_parse(&none, one, 3, &keeping, NULL), -EBADMSG);
+	assert_int_equal(json_parse_large(&none, &members, two, strlen(two), &keeping, NULL), -EBADMSG);
+	json_free(json);
+	json = NULL;
+	assert_int_equal(json_parse_large(&json, &members, two + 3, strlen(two) - 3, &keeping, NULL), 0);
+	assert_int_equal(json_type(json), JSON_OBJECT);
+}
+
 /* Row by row what every accessor makes of a value that is not of its type. */
 static void accessors_are_total(void **state)
 {
@@ -454,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_refused_text_leaves_the_result_untouched),
 		cmocka_unit_test(every_value_has_its_type),
 		cmocka_unit_test(a_path_is_followed_without_checks),
+		cmocka_unit_test(a_byte_order_mark_before_the_value_is_skipped_once),
 		cmocka_unit_test(accessors_are_total),
 		cmocka_unit_test(integers_are_exact_or_refused),
 		cmocka_unit_test(strings_are_decoded),

@@ -138,8 +138,8 @@ static void an_operators_file_takes_the_place_of_the_shipped_one(void **state)
 	struct fixture *fixture = *state;
 	CLEANUP(mem_freep) char *page = NULL;
 
-	put(fixture, "course.hbs", "mine: {{> extra}}");
-	put(fixture, "extra.hbs", "{{course.title}}");
+	put(fixture, "course.hbs", "\xef\xbb\xbfmine: {{> extra}}"); /* byte order marks are none of it */
+	put(fixture, "extra.hbs", "\xef\xbb\xbf{{course.title}}");
 	put(fixture, "note.txt", "{{#if");
 	put(fixture, ".hidden.hbs", "{{#if");
 	load(fixture);
@@ -208,16 +208,19 @@ static void missing_shipped_files_are_an_error(void **state)
 
 static void templates_from_elsewhere_use_the_partials(void **state)
 {
-	static const char good[] = "{{> head title=\"x\"}}", bad[] = "{{> nope}}",
+	static const char good[] = "\xef\xbb\xbf{{course.title}}{{> head title=\"x\"}}", bad[] = "{{> nope}}",
 			  mistyped[] = "{{t \"course.tilte\"}}";
 	struct fixture *fixture = *state;
 	CLEANUP(template_freep) struct template *template = NULL;
+	CLEANUP(buf_done) struct buf page = BUF_INIT(100000);
 	struct template *none = NULL;
 	struct error err = { 0 };
 
 	load(fixture);
 	const struct texts *texts = fixture->library.texts[LIBRARY_DE];
 	assert_int_equal(library_compile(&fixture->library, "template t1", good, texts, &template, &err), 0);
+	assert_int_equal(template_render(template, NULL, texts, NULL, &page, NULL), 0);
+	assert_int_equal(strncmp(buf_text(&page), "<meta", 5), 0);
 	assert_int_equal(
 		library_compile(&fixture->library, "template t1", bad, texts, &none, &err), -EBADMSG);
 	assert_string_equal(err.message, "template t1:1:1: there is no partial \"nope\"");

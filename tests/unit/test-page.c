@@ -317,7 +317,7 @@ static void the_homepage_has_courses_in_a_fixed_order(void **state)
 		{ "2", "p", "p", "BEGINNER", "2025-01-01T23:00:00.000Z", "", 2, NULL },
 		{ "3", "c", "c", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 3, NULL },
 		{ "4", "q", "q", "ADVANCED", "2025-05-01T22:00:00.000Z", "", 4, NULL },
-		{ "5", " ", "u", "ADVANCED", "", "", 5, "courses/u.html" },
+		{ "5", " \u00ad\u200b", "u", "ADVANCED", "", "", 5, "courses/u.html" },
 		{ "6", "a", "a", "BEGINNER", "2026-04-01T22:00:00.000Z", "", 6, NULL },
 	};
 	CLEANUP(json_freep) struct json *data = page_home_data(courses, ARRAY_SIZE(courses), texts_de, NOON);

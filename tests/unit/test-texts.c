@@ -114,7 +114,7 @@ static void a_bad_file_is_refused_by_name(void **state)
 static void unknown_words_of_the_format_stay(void **state)
 {
 	static const char json[] =
-		"{\"language\":\"x\",\"date.format\":\"{year}/{day} {hour} {\"," MONTHS "}";
+		"\xef\xbb\xbf{\"language\":\"x\",\"date.format\":\"{year}/{day} {hour} {\"," MONTHS "}";
 	CLEANUP(texts_freep) struct texts *texts = NULL;
 	CLEANUP(buf_done) struct buf out = BUF_INIT(100);
 

@@ -75,12 +75,55 @@ static void a_cut_text_ends_with_a_whole_character(void **state)
 	}
 }
 
+static void only_a_whole_byte_order_mark_at_the_beginning_is_one(void **state)
+{
+	(void)state;
+	assert_int_equal(utf8_mark_length("\xef\xbb\xbf", 3), 3);
+	assert_int_equal(utf8_mark_length("\xef\xbb\xbf\xef\xbb\xbf", 6), 3);
+	assert_int_equal(utf8_mark_length("\xef\xbb\xbf", 2), 0);
+	assert_int_equal(utf8_mark_length("a\xef\xbb\xbf", 4), 0);
+	assert_int_equal(utf8_mark_length(NULL, 0), 0);
+}
+
+static void a_text_of_which_nothing_is_seen_is_blank(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		bool blank;
+	} rows[] = {
+		{ "nothing", "", true },
+		{ "white space", " \t\r\n", true },
+		{ "spaces of Unicode", "\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000", true },
+		{ "soft hyphen", "\u00ad", true },
+		{ "zero width", "\u200b\u200c\u200d\u2060\ufeff", true },
+		{ "directions", "\u200e\u200f\u061c\u202a\u202e\u2066\u2069", true },
+		{ "Hangul fillers", "\u115f\u1160\u3164\uffa0", true },
+		{ "Braille blank", "\u2800", true },
+		{ "variation selectors and tags", "\ufe0f\U000e0020\U000e01ef", true },
+		{ "combining grapheme joiner", "\u034f", true },
+		{ "next line, a control character", "\xc2\x85\x01", true },
+		{ "a letter between them", "\u200bx\u200b", false },
+		{ "beside a range", "\u2010", false },
+		{ "a Braille letter", "\u2801", false },
+		{ "a Hangul letter", "\u3131", false },
+		{ "the sign for no character", "\ufffd", false },
+		{ "no UTF-8", "\xff", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (utf8_is_blank(rows[i].text) != rows[i].blank)
+			fail_msg("%s", rows[i].name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_character_is_read_strictly),
 		cmocka_unit_test(no_control_character_is_left_and_nothing_else_is_changed),
 		cmocka_unit_test(a_cut_text_ends_with_a_whole_character),
+		cmocka_unit_test(only_a_whole_byte_order_mark_at_the_beginning_is_one),
+		cmocka_unit_test(a_text_of_which_nothing_is_seen_is_blank),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
