@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,13 +13,13 @@
 #include "base/mem.h"
 
 /*
- * libinih splits the lines, but it would cut long ones, take an indented line for the rest of the value
- * above, forget all but the first line it does not understand and tell nobody the line numbers. So it gets
- * its lines from read_line(), which counts, checks and passes on only what is well-formed.
+ * Read here and not by libinih, which as Debian builds it cuts lines at 199 bytes, keeps all but the first
+ * mistake to itself and knows no line numbers.
  */
 
 #define FILE_SIZE_MAX 65536
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+#define BLANKS " \t\r"
 
 struct reader {
 	struct config_loader *loader;
@@ -28,26 +27,39 @@ struct reader {
 	const char *next; /* the rest of the file, NUL-terminated */
 	unsigned line, section_line;
 	unsigned reported_line; /* section_line of the last unknown section */
+	char *section;          /* owned; NULL: none yet */
 	bool skipping;          /* below a section line that was not understood */
+
+	/* The assignment whose value may go on in the next line. */
+	char *name;       /* owned; NULL: there is none */
+	struct buf value; /* of it */
+	unsigned name_line;
 };
+
+static void reader_done(struct reader *reader)
+{
+	free(reader->section);
+	free(reader->name);
+	buf_done(&reader->value);
+}
 
 /* A line whose meaning is lost may have held anything. aither-web and the command line go on: the worker
  * will not, and it says so. */
-static void report_syntax(const struct reader *reader, const char *problem)
+static void report_syntax(const struct reader *reader)
 {
-	config_problem(reader->loader->config, reader->loader->program == CONFIG_WORKER, "%s:%u: %s",
-		reader->path, reader->line, problem);
+	config_problem(reader->loader->config, reader->loader->program == CONFIG_WORKER,
+		"%s:%u: neither [Section] nor Key=value", reader->path, reader->line);
 }
 
 /* "[Name]" with nothing behind it but a comment. */
 static bool is_section(const char *text)
 {
-	size_t length = strspn(text + 1, NAME_CHARACTERS);
+	size_t length = *text == '[' ? strspn(text + 1, NAME_CHARACTERS) : 0;
 
 	if (length == 0 || text[1 + length] != ']')
 		return false;
 	text += length + 2;
-	text += strspn(text, " \t");
+	text += strspn(text, BLANKS);
 	return *text == '\0' || *text == '#' || *text == ';';
 }
 
@@ -55,82 +67,34 @@ static bool is_assignment(const char *text)
 {
 	size_t length = strspn(text, NAME_CHARACTERS);
 
-	return length > 0 && text[length + strspn(text + length, " \t")] == '=';
+	return length > 0 && text[length + strspn(text + length, BLANKS)] == '=';
 }
 
-/* Shall libinih see the line? */
-static bool check_line(struct reader *reader, const char *text, size_t size_max)
-{
-	bool is_heading = *text == '[';
-
-	if (*text == '\0' || *text == '#' || *text == ';')
-		return false;
-	if (is_heading) {
-		reader->section_line = reader->line;
-		reader->skipping = false;
-	}
-	if (reader->skipping)
-		return false;
-	if (strlen(text) >= size_max) {
-		CLEANUP(mem_freep)
-		char *problem = mem_printf("the line is longer than %zu bytes", size_max - 1);
-		report_syntax(reader, problem);
-	} else if (is_heading ? !is_section(text) : !is_assignment(text)) {
-		report_syntax(reader, "neither [Section] nor Key=value");
-	} else {
-		return true;
-	}
-	/* Keys below a heading that is not understood must not count for the section above it. */
-	if (is_heading)
-		reader->skipping = true;
-	return false;
-}
-
-/* Cuts the next line out of the file, without blanks around it; NULL at the end. */
+/* The next line of the file, with the blanks before it but not those behind it; NULL at the end. */
 static char *cut_line(struct reader *reader)
 {
-	const char *text = reader->next + strspn(reader->next, " \t");
-	const char *end = reader->next + strcspn(reader->next, "\n");
+	const char *text = reader->next, *end = text + strcspn(text, "\n");
 
-	if (*reader->next == '\0')
+	if (*text == '\0')
 		return NULL;
 	reader->next = *end ? end + 1 : end;
 	reader->line++;
-	while (end > text && strchr(" \t\r", end[-1]))
+	while (end > text && strchr(BLANKS, end[-1]))
 		end--;
 	return mem_strndup(text, (size_t)(end - text));
 }
 
-/* For libinih, in the manner of fgets(). */
-static char *read_line(char *ret_line, int size, void *stream)
-{
-	struct reader *reader = stream;
-
-	for (;;) {
-		CLEANUP(mem_freep) char *text = cut_line(reader);
-		if (!text)
-			return NULL;
-		if (!check_line(reader, text, (size_t)size))
-			continue;
-		memcpy(ret_line, text, strlen(text) + 1);
-		return ret_line;
-	}
-}
-
 /* Once for each heading, not for each key below it. */
-static void report_section(struct reader *reader, const char *section)
+static void report_section(struct reader *reader)
 {
-	const struct config_key *similar = config_section_suggest(section);
-	bool is_new = reader->reported_line != reader->section_line;
+	const struct config_key *similar = config_section_suggest(reader->section);
 
+	if (reader->reported_line == reader->section_line)
+		return;
 	reader->reported_line = reader->section_line;
-	if (!*section)
-		config_problem(reader->loader->config, false, "%s:%u: there is no [Section] above this line",
-			reader->path, reader->line);
-	else if (is_new)
-		config_problem(reader->loader->config, false, "%s:%u: unknown section [%s]%s%s%s",
-			reader->path, reader->section_line, section, similar ? "; did you mean [" : "",
-			similar ? similar->section : "", similar ? "]?" : "");
+	config_problem(reader->loader->config, false, "%s:%u: unknown section [%s]%s%s%s", reader->path,
+		reader->section_line, reader->section, similar ? "; did you mean [" : "",
+		similar ? similar->section : "", similar ? "]?" : "");
 }
 
 /* Looks for what people call a secret anywhere in a name. */
@@ -146,8 +110,9 @@ static bool is_like_secret(const char *name)
 }
 
 /* Never with the value: it may be a secret. */
-static void report_key(const struct reader *reader, const char *section, const char *name)
+static void report_key(const struct reader *reader)
 {
+	const char *section = reader->section, *name = reader->name;
 	const struct config_key *similar = config_key_suggest(section, name);
 	CLEANUP(mem_freep) char *hint = NULL;
 
@@ -158,35 +123,90 @@ static void report_key(const struct reader *reader, const char *section, const c
 	else if (is_like_secret(name))
 		hint = mem_strdup("; secrets are not kept in this file but stored by `aither set-secret`");
 	config_problem(reader->loader->config, false, "%s:%u: [%s] unknown key %s%s", reader->path,
-		reader->line, section, name, hint ? hint : "");
+		reader->name_line, section, name, hint ? hint : "");
 }
 
-static int take_value(void *user, const char *section, const char *name, const char *value)
+/* Sets the value that has been read up to here, if there is one. */
+static void end_value(struct reader *reader)
 {
-	struct reader *reader = user;
-	const struct config_key *key = config_key_find(section, name);
+	CLEANUP(mem_freep) char *where = NULL;
+	const struct config_key *key;
 
-	if (!config_section_exists(section)) {
-		report_section(reader, section);
-		return 1;
+	if (!reader->name)
+		return;
+	key = reader->section ? config_key_find(reader->section, reader->name) : NULL;
+	if (!reader->section) {
+		config_problem(reader->loader->config, false, "%s:%u: there is no [Section] above this line",
+			reader->path, reader->name_line);
+	} else if (!config_section_exists(reader->section)) {
+		report_section(reader);
+	} else if (!key) {
+		report_key(reader);
+	} else {
+		where = mem_printf(
+			"%s:%u: [%s] %s", reader->path, reader->name_line, reader->section, reader->name);
+		config_set(reader->loader, key, where, buf_text(&reader->value));
 	}
-	if (!key) {
-		report_key(reader, section, name);
-		return 1;
+	free(STEAL(reader->name));
+	buf_clear(&reader->value);
+}
+
+/* Without a comment, which is ';' behind a blank; a blank between two parts. */
+static void add_to_value(struct reader *reader, const char *text)
+{
+	const char *start = text + strspn(text, BLANKS), *end = text;
+
+	while (*end && !(*end == ';' && end > text && strchr(BLANKS, end[-1])))
+		end++;
+	while (end > start && strchr(BLANKS, end[-1]))
+		end--;
+	if (end <= start)
+		return;
+	if (reader->value.length > 0)
+		buf_append_char(&reader->value, ' ');
+	buf_append(&reader->value, start, (size_t)(end - start));
+}
+
+static void read_line(struct reader *reader, const char *line)
+{
+	const char *text = line + strspn(line, BLANKS);
+	size_t length = strspn(text, NAME_CHARACTERS);
+
+	if (*text == '\0' || *text == '#' || *text == ';')
+		return;
+	if (is_section(text)) {
+		end_value(reader);
+		free(reader->section);
+		reader->section = mem_strndup(text + 1, strcspn(text, "]") - 1);
+		reader->section_line = reader->line;
+		reader->skipping = false;
+	} else if (*text == '[') {
+		/* Keys below a heading that is not understood must not count for the section above it. */
+		end_value(reader);
+		report_syntax(reader);
+		reader->skipping = true;
+	} else if (reader->skipping) {
+		return;
+	} else if (is_assignment(text)) {
+		end_value(reader);
+		reader->name = mem_strndup(text, length);
+		reader->name_line = reader->line;
+		add_to_value(reader, strchr(text, '=') + 1);
+	} else if (reader->name && text > line) {
+		add_to_value(reader, line);
+	} else {
+		report_syntax(reader);
 	}
-	CLEANUP(mem_freep)
-	char *where = mem_printf("%s:%u: [%s] %s", reader->path, reader->line, section, name);
-	config_set(reader->loader, key, where, value);
-	return 1;
 }
 
 void config_file_load(struct config_loader *loader, const char *path, bool must_exist)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(FILE_SIZE_MAX);
-	struct reader reader = { .loader = loader, .path = path };
+	CLEANUP(reader_done)
+	struct reader reader = { .loader = loader, .path = path, .value = BUF_INIT(FILE_SIZE_MAX) };
 	struct error err = { 0 };
 
-	int result = file_read_path(path, &content, &err);
+	int result = file_read_text(path, &content, &err);
 	if (result == -ENOENT && !must_exist)
 		return;
 	reader.next = buf_text(&content);
@@ -199,9 +219,13 @@ void config_file_load(struct config_loader *loader, const char *path, bool must_
 			"%s: there is a NUL byte in it, so it is not a text file", path);
 		return;
 	}
-	if (strncmp(reader.next, "\xef\xbb\xbf", 3) == 0) /* the byte order mark of some editors */
-		reader.next += 3;
-	ini_parse_stream(read_line, &reader, take_value, &reader);
+	for (;;) {
+		CLEANUP(mem_freep) char *line = cut_line(&reader);
+		if (!line)
+			break;
+		read_line(&reader, line);
+	}
+	end_value(&reader);
 }
 
 static int is_drop_in(const struct dirent *entry)

@@ -16,7 +16,7 @@
  * then the environment. A program loads only what it uses: aither-web the sync token and the pages password,
  * the worker all others, the command line none.
  *
- * A line of a file has at most 199 bytes (the limit of libinih as Debian builds it). An empty value
+ * An indented line that is no assignment, section or comment goes on with the value above it. An empty value
  * ("MailTo=") returns to the default; an empty variable counts as not set.
  */
 

@@ -141,13 +141,39 @@ static void lines_are_read_as_operators_write_them(void **state)
 	assert_false(config.web.local_access);
 }
 
+#define ADDRESSES                                                                   \
+	"a-rather-long-name-of-a-person@department-of-something.example.org,"       \
+	"another-rather-long-name-of-a-person@department-of-something.example.org," \
+	"a-third-rather-long-name-of-a-person@department-of-something.example.org"
+
+static void long_values_stand_in_one_line_or_go_on_in_the_next(void **state)
+{
+	static const char *const rows[] = {
+		"MailTo=" ADDRESSES "," ADDRESSES "\n",
+		"MailTo=" ADDRESSES ",\n  " ADDRESSES "\n",
+		"MailTo = \r\n\t" ADDRESSES
+		", ; the first three\r\n\r\n# and these\r\n  ; as well\r\n\t" ADDRESSES "\r\n",
+	};
+
+	(void)state;
+	setenv("HEMERA_API_BASE_URL", "https://a", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep) char *text = mem_printf("[Notify]\n%sFailureThreshold=4", rows[i]);
+		CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, text);
+		assert_string_equal(problems, "");
+		assert_string_equal(config.notify.mail_to, ADDRESSES "," ADDRESSES);
+		assert_int_equal(config.notify.failure_threshold, 4);
+	}
+}
+
 static void later_files_and_the_environment_win(void **state)
 {
 	CLEANUP(config_done) struct config config = { 0 };
 
 	(void)state;
 	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d", 0755), 0);
-	scratch_put("aither.conf.d/20-b.conf", "[Sync]\nTimeLimitSec=20\nMaxDeletePercent=20\n");
+	scratch_put("aither.conf.d/20-b.conf", "\xef\xbb\xbf[Sync]\nTimeLimitSec=20\nMaxDeletePercent=20\n");
 	scratch_put("aither.conf.d/10-a.conf",
 		"[Sync]\nTimeLimitSec=10\nMaxDeletePercent=10\n[Hemera]\nMaxRetries=\n");
 	scratch_put("aither.conf.d/.hidden.conf", "nonsense");
@@ -199,7 +225,15 @@ static void every_problem_is_a_sentence_with_its_line(void **state)
 		{ "[Sync]\nTimeLimitSec: 5", ":2: neither [Section] nor Key=value" },
 		{ "[Sync] TimeLimitSec=5", ":1: neither [Section] nor Key=value" },
 		{ "[Web]\n[Sync\nTimeLimitSec=abc", ":2: neither [Section] nor Key=value" },
-		{ "[Site]\nTimeZone=" HUNDRED HUNDRED, ":2: the line is longer than 199 bytes" },
+		{ "[Web]\nLocalAccess=may\n be ; not\n\n [Site]",
+			":2: [Web] LocalAccess=may be: neither yes nor no" },
+		{ "[Web]\nLocalAccess=yes\nsee above", ":3: neither [Section] nor Key=value" },
+		{ "[Web\nLocalAccess=yes\n  see above", ":1: neither [Section] nor Key=value" },
+		{ "[Web]\n  see below\nLocalAccess=yes", ":2: neither [Section] nor Key=value" },
+		{ "[Site]\nTint=a,\n  b\n  c", ":2: [Site] unknown key Tint" },
+		{ "[Site]\nTimeZone=" HUNDRED HUNDRED,
+			":2: [Site] TimeZone=" TEN TEN TEN TEN TEN TEN TEN
+			"aaaaaa...: not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)" },
 	};
 
 	(void)state;
@@ -414,6 +448,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CONFIG_TEST(an_empty_file_leaves_the_defaults_and_asks_for_the_address),
 		CONFIG_TEST(lines_are_read_as_operators_write_them),
+		CONFIG_TEST(long_values_stand_in_one_line_or_go_on_in_the_next),
 		CONFIG_TEST(later_files_and_the_environment_win),
 		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),
 		CONFIG_TEST(what_stops_a_program_depends_on_what_it_uses),
