@@ -122,10 +122,9 @@ int config_parse_path(const struct config_key *key, const char *text, void *targ
 int config_parse_zone(const struct config_key *key, const char *text, void *target, struct error *err)
 {
 	/* The default always stands: what is said when it is not installed needs a name. */
-	if (text != key->default_text && !time_zone_exists(text))
-		return error_set(
-			err, -EINVAL, "not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)");
-	return store(target, text);
+	int r = text == key->default_text ? 0 : time_zone_check(text, err);
+
+	return r < 0 ? r : store(target, text);
 }
 
 /* Letters, digits, dots, hyphens, or an address literal in brackets (RFC 5321, 4.1.3). */

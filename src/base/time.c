@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -169,26 +170,47 @@ static bool time_zone_name_is_safe(const char *name)
 }
 
 /* tzset(3) silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
-bool time_zone_exists(const char *iana_name)
+static bool time_zone_is_installed(const char *name)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", iana_name);
+	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
 	CLEANUP(buf_done) struct buf content = BUF_INIT(TIME_ZONE_SIZE_MAX);
 
-	return time_zone_name_is_safe(iana_name) && file_read_path(path, &content, NULL) == 0 &&
+	return time_zone_name_is_safe(name) && file_read_path(path, &content, NULL) == 0 &&
 	       strncmp(buf_text(&content), "TZif", 4) == 0;
+}
+
+int time_zone_check(const char *iana_name, struct error *err)
+{
+	static const char counting[] = "right/"; /* zones of clocks that count leap seconds */
+	size_t length = strlen(counting), directory = strlen(TIME_ZONE_DIRECTORY);
+
+	if (strncmp(iana_name, counting, length) == 0 && time_zone_is_installed(iana_name + length))
+		return error_set(err, -EINVAL,
+			"shows times some 27 seconds early, because Hemera's do not count leap seconds; "
+			"write %s",
+			iana_name + length);
+	if (strncmp(iana_name, TIME_ZONE_DIRECTORY, directory) == 0 &&
+		time_zone_is_installed(iana_name + directory))
+		return error_set(err, -EINVAL, "the file of a time zone, not its name; write %s",
+			iana_name + directory);
+	if (strcmp(iana_name, "localtime") == 0 || strcmp(iana_name, "posixrules") == 0)
+		return error_set(err, -EINVAL,
+			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)");
+	if (strncmp(iana_name, counting, length) == 0 || !time_zone_is_installed(iana_name))
+		return error_set(
+			err, -EINVAL, "not a time zone in " TIME_ZONE_DIRECTORY " (like Europe/Berlin)");
+	return 0;
 }
 
 int time_zone_set(const char *iana_name)
 {
-	CLEANUP(mem_freep) char *zone = NULL;
+	int r = time_zone_check(iana_name, NULL);
+	CLEANUP(mem_freep) char *zone = r < 0 ? mem_strdup("UTC0") : mem_printf(":%s", iana_name);
 
-	if (!time_zone_exists(iana_name))
-		return -EINVAL;
-	zone = mem_printf(":%s", iana_name);
 	if (setenv("TZ", zone, 1) < 0)
 		return -errno;
 	tzset();
-	return 0;
+	return r;
 }
 
 const char *time_zone(void)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
+
 #define TIME_TEXT_SIZE 25 /* 24 characters and NUL */
 
 uint64_t time_mono_ms(void);
@@ -24,11 +26,12 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 /* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise, and for NULL. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
 
-/* An IANA name ("Europe/Berlin") for which /usr/share/zoneinfo has a zone? */
-bool time_zone_exists(const char *iana_name);
+/* 0 for an IANA name ("Europe/Berlin") of which /usr/share/zoneinfo has the zone; else -EINVAL with what is
+ * wrong with it. Zones below right/ are refused: they count leap seconds, which no time of ours does. */
+int time_zone_check(const char *iana_name, struct error *err);
 
-/* Sets the zone of all later time_local and time_day calls; -EINVAL when it does not exist. Call it once,
- * before threads start. */
+/* Sets the zone of all later time_local and time_day calls. -EINVAL: it failed time_zone_check; then the zone
+ * is UTC, whatever /etc/localtime says. Call it once, before threads start. */
 int time_zone_set(const char *iana_name);
 const char *time_zone(void); /* the one that counts, as TZ of the environment; NULL: the machine's own */
 

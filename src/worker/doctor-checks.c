@@ -134,7 +134,7 @@ static void check_zone(const struct config *config, struct json *checks)
 {
 	const char *zone = config->site.time_zone;
 
-	if (time_zone_exists(zone))
+	if (time_zone_check(zone, NULL) == 0)
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
 		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" CHECK_RESTART_WORKER,

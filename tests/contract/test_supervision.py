@@ -159,12 +159,13 @@ class Configuration(StackTest):
         zone = [check for check in report.data["checks"] if check["name"] == "time-zone"][0]
         self.assertEqual((zone["status"], zone["remedy"].split("\n")[0]), ("warning", "apt-get install tzdata"))
         template, data = self.stack.directory / "x.hbs", self.stack.directory / "x.json"
-        template.write_text("{{title}}")
-        data.write_text('{"title": "x"}')
+        template.write_text("{{title}} {{date start}}")
+        data.write_text('{"title": "x", "lang": "en", "start": "2026-03-14T23:00:00.000Z"}')
         done = subprocess.run([*WITHOUT_ZONES, BUILD / "aither", f"--config={self.stack.config}", "render",
-                               f"--template={template}", f"--data={data}"], env=self.stack.environment,
+                               f"--template={template}", f"--data={data}"],
+                              env=self.stack.environment | {"TZ": "JST-9"},  # as /etc/localtime may have it
                               capture_output=True, text=True, timeout=PATIENCE_S)
-        self.assertEqual((done.returncode, done.stdout), (0, "x"))
+        self.assertEqual((done.returncode, done.stdout), (0, "x 14 March 2026"))
         self.assertIn("time zone Europe/Berlin is not installed", done.stderr)
 
 
