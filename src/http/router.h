@@ -3,9 +3,13 @@
 #define AITHER_HTTP_ROUTER_H
 
 /*
- * Routing is data: a const table of path, methods and handler. The dispatcher alone decides 404 and
- * 405 (with Allow), gives HEAD to GET handlers, and answers in the envelope, or in HTML where the route
- * is for browsers. Several rows may share a path, each with other methods; Allow names them all.
+ * Routing is data: a const table of path, methods, query parameters and handler. The dispatcher alone decides
+ * 404 and 405 (with Allow), refuses parameters that a call does not have (400), gives HEAD to GET handlers,
+ * and answers in the envelope, or in HTML where the route is for browsers. Several rows may share a path,
+ * each with other methods; Allow names them all.
+ *
+ * A call with a misspelt "dryRun" must not be run without it. Pages ignore what they do not know, because
+ * others append things to links.
  */
 
 #include "http/http.h"
@@ -18,7 +22,10 @@ struct http_route {
 	bool prefix;
 	unsigned methods; /* HTTP_GET | HTTP_POST; HEAD comes with GET */
 	http_handler *handler;
+	const char *const *parameters; /* of the query, NULL-terminated; NULL: any others are ignored */
 };
+
+extern const char *const router_no_parameters[]; /* of a call that has none */
 
 struct http_router {
 	const struct http_route *routes;

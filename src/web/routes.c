@@ -203,16 +203,18 @@ static enum http_result handle_openapi(
 	return HTTP_DONE;
 }
 
+static const char *const sync_parameters[] = { "dryRun", "force", NULL };
+
 const struct http_route web_routes[] = {
-	{ "/", false, HTTP_GET, handle_home },
-	{ "/courses/", true, HTTP_GET, handle_course },
-	{ "/api/openapi.json", false, HTTP_GET, handle_openapi },
-	{ "/api/sync", false, HTTP_GET, handle_status },
-	{ "/api/sync", false, HTTP_POST, handle_sync },
-	{ "/api/sync/status", false, HTTP_GET, handle_status },
-	{ "/healthz", false, HTTP_GET, handle_health },
-	{ "/metrics", false, HTTP_GET, handle_metrics },
-	{ "/readyz", false, HTTP_GET, handle_ready },
+	{ "/", false, HTTP_GET, handle_home, NULL },
+	{ "/courses/", true, HTTP_GET, handle_course, NULL },
+	{ "/api/openapi.json", false, HTTP_GET, handle_openapi, router_no_parameters },
+	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
+	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },
+	{ "/api/sync/status", false, HTTP_GET, handle_status, router_no_parameters },
+	{ "/healthz", false, HTTP_GET, handle_health, NULL },
+	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
+	{ "/readyz", false, HTTP_GET, handle_ready, NULL },
 };
 
 const size_t web_route_count = ARRAY_SIZE(web_routes);

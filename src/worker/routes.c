@@ -101,16 +101,18 @@ static enum http_result handle_metrics(
 	return HTTP_DONE;
 }
 
+static const char *const sync_parameters[] = { "dryRun", "force", NULL };
+
 const struct http_route worker_routes[] = {
-	{ "/api/sync", false, HTTP_GET, handle_status },
-	{ "/api/sync", false, HTTP_POST, handle_sync },
-	{ "/api/sync/status", false, HTTP_GET, handle_status },
-	{ "/internal/refresh", false, HTTP_POST, handle_refresh },
-	{ "/internal/doctor", false, HTTP_GET, doctor_handle },
-	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail },
-	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item },
-	{ "/healthz", false, HTTP_GET, handle_health },
-	{ "/metrics", false, HTTP_GET, handle_metrics },
+	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
+	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },
+	{ "/api/sync/status", false, HTTP_GET, handle_status, router_no_parameters },
+	{ "/internal/refresh", false, HTTP_POST, handle_refresh, router_no_parameters },
+	{ "/internal/doctor", false, HTTP_GET, doctor_handle, router_no_parameters },
+	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail, router_no_parameters },
+	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item, router_no_parameters },
+	{ "/healthz", false, HTTP_GET, handle_health, NULL },
+	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
 };
 
 const size_t worker_route_count = ARRAY_SIZE(worker_routes);

@@ -119,13 +119,29 @@ class Calls(TableTest):
             self.assertTrue(reply.data["lastSuccessTime"])
 
     def test_force_and_dry_run_are_switches(self) -> None:
-        for query in ("force=1", "force=0", "dryRun=1", "force=1&dryRun=1", "force=0&other=x"):
+        for query in ("force=1", "force=0", "dryRun=1", "force=1&dryRun=1"):
             self.assertEqual(self.call("POST", f"/api/sync?{query}").status, 200, query)
         for query in ("force=2", "force=", "force", "force=yes", "dryRun=true", "force=1%00", "force=%31%31"):
             with self.subTest(query):
                 reply = self.call("POST", f"/api/sync?{query}")
                 self.assertEqual(reply.status, 400)
                 self.assert_envelope(reply, "BAD_REQUEST")
+
+    def test_a_misspelt_parameter_runs_nothing(self) -> None:
+        for query, message in (("dryrun=1", 'unknown query parameter "dryrun"; this call has dryRun, force'),
+                               ("dryRun=1&x=1", 'unknown query parameter "x"; this call has dryRun, force'),
+                               ("dryRun=1&dryRun=0", 'query parameter "dryRun" is there twice')):
+            with self.subTest(query):
+                reply = self.call("POST", f"/api/sync?{query}")
+                self.assertEqual(reply.status, 400)
+                self.assert_envelope(reply, "BAD_REQUEST")
+                self.assertEqual(reply.json["error"]["message"], message)
+        for target in ("/api/sync?dryrun=1", "/internal/refresh?now=1", "/internal/test-mail?to=me"):
+            self.assertEqual(self.stack.request("POST", target, over_unix_socket=True).status, 400, target)
+        self.assertEqual(self.hemera.requests(), [])
+        for method, path in (("GET", "/api/sync"), ("GET", "/api/sync/status"), ("GET", "/metrics")):
+            self.assertEqual(self.call(method, f"{path}?lang=de").status, 400, path)
+        self.assertEqual(self.call("GET", "/healthz?probe=1").status, 200)
 
     def test_pages(self) -> None:
         self.call("POST", "/api/sync")

@@ -116,13 +116,13 @@ static enum http_result on_slow(const struct http_request *request, struct http_
 }
 
 static const struct http_route routes[] = {
-	{ "/hello", false, HTTP_GET, on_hello },
-	{ "/below/", true, HTTP_GET, on_hello },
-	{ "/echo", false, HTTP_POST, on_echo },
-	{ "/same", false, HTTP_GET, on_not_modified },
-	{ "/large", false, HTTP_GET, on_large },
-	{ "/park", false, HTTP_GET, on_park },
-	{ "/slow", false, HTTP_GET, on_slow },
+	{ "/hello", false, HTTP_GET, on_hello, NULL },
+	{ "/below/", true, HTTP_GET, on_hello, NULL },
+	{ "/echo", false, HTTP_POST, on_echo, NULL },
+	{ "/same", false, HTTP_GET, on_not_modified, NULL },
+	{ "/large", false, HTTP_GET, on_large, NULL },
+	{ "/park", false, HTTP_GET, on_park, NULL },
+	{ "/slow", false, HTTP_GET, on_slow, NULL },
 };
 
 static void on_queue(void *arg)

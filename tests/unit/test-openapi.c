@@ -74,6 +74,29 @@ static const char *method_name(unsigned method)
 	return method == HTTP_GET ? "get" : "post";
 }
 
+/* What a call has as parameters of its query; of a page the document may name some of those it knows. */
+static void assert_parameters(const struct http_route *route, const struct json *operation)
+{
+	size_t described = 0, known = 0;
+
+	while (route->parameters && route->parameters[known])
+		known++;
+	JSON_FOREACH (parameter, json_get(operation, "parameters")) {
+		const char *name = strrchr(json_string(json_get(parameter, "$ref")), '/') + 1;
+		const struct json *entry =
+			json_get(json_get(json_get(document, "components"), "parameters"), name);
+
+		if (strcmp(json_string(json_get(entry, "in")), "query") != 0)
+			continue;
+		for (size_t i = 0; i < known; i++)
+			described += strcmp(route->parameters[i], json_string(json_get(entry, "name"))) == 0;
+		if (route->parameters && described == 0)
+			fail_msg("%s has no parameter %s", route->path, name);
+	}
+	if (described != known)
+		fail_msg("%s has %zu parameters, and %zu are described", route->path, known, described);
+}
+
 static void assert_described(const struct http_route *route, const char *program)
 {
 	for (unsigned method = HTTP_GET; method <= HTTP_POST; method <<= 1) {
@@ -83,6 +106,7 @@ static void assert_described(const struct http_route *route, const char *program
 		if (!is_served_by(json_get(path, method_name(method)), program))
 			fail_msg("%s has %s %s, the document has not", program, method_name(method),
 				route->path);
+		assert_parameters(route, json_get(path, method_name(method)));
 	}
 }
 

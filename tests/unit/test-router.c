@@ -35,12 +35,14 @@ static enum http_result on_below(
 	return HTTP_LATER;
 }
 
+static const char *const parameters[] = { "dryRun", "force", NULL };
+
 static const struct http_route routes[] = {
-	{ "/", false, HTTP_GET, on_get },
-	{ "/sync", false, HTTP_GET, on_get },
-	{ "/sync", false, HTTP_POST, on_post },
-	{ "/post", false, HTTP_POST, on_post },
-	{ "/below/", true, HTTP_GET, on_below },
+	{ "/", false, HTTP_GET, on_get, NULL },
+	{ "/sync", false, HTTP_GET, on_get, NULL },
+	{ "/sync", false, HTTP_POST, on_post, parameters },
+	{ "/post", false, HTTP_POST, on_post, router_no_parameters },
+	{ "/below/", true, HTTP_GET, on_below, NULL },
 };
 
 static const char *header_of(const struct http_response *response, const char *name)
@@ -109,6 +111,62 @@ static void prefix_routes_get_the_rest_of_the_path(void **state)
 	http_response_done(&response);
 }
 
+static void a_call_has_its_parameters_and_no_others(void **state)
+{
+	static const char unknown[] = "unknown query parameter ", both[] = "; this call has dryRun, force",
+			  twice[] = "query parameter \\\"force\\\" is there twice";
+	static const struct {
+		const char *path, *query;
+		enum http_method method;
+		int status;
+		const char *before, *shown, *after;
+	} rows[] = {
+		{ "/sync", "", HTTP_POST, 202, NULL, NULL, NULL },
+		{ "/sync", "&&", HTTP_POST, 202, NULL, NULL, NULL },
+		{ "/sync", "dryRun=1&&force=0&", HTTP_POST, 202, NULL, NULL, NULL },
+		{ "/sync", "force", HTTP_POST, 202, NULL, NULL, NULL },
+		{ "/sync", "dryrun=1", HTTP_POST, 400, unknown, "\\\"dryrun\\\"", both },
+		{ "/sync", "force=1&dry_run=1", HTTP_POST, 400, unknown, "\\\"dry_run\\\"", both },
+		{ "/sync", "dryRu=1", HTTP_POST, 400, unknown, "\\\"dryRu\\\"", both },
+		{ "/sync", "dryRun%20=1", HTTP_POST, 400, unknown, "\\\"dryRun%20\\\"", both },
+		{ "/sync", "%64ryRun=1", HTTP_POST, 400, unknown, "\\\"%64ryRun\\\"", both },
+		{ "/sync", "=1", HTTP_POST, 400, unknown, "\\\"\\\"", both },
+		{ "/sync", "a?b", HTTP_POST, 400, unknown, "\\\"a?b\\\"", both },
+		{ "/sync", "x\x1b[1mx", HTTP_POST, 400, unknown, "\\\"x?[1mx\\\"", both },
+		{ "/sync", "dry-run-now=1", HTTP_POST, 400, unknown, "\\\"dry-run-now\\\"", both },
+		{ "/sync", "a-password-1", HTTP_POST, 400, "unknown query parameter", "", both },
+		{ "/sync", "force=1&dryRun=0&force=1", HTTP_POST, 400, twice, "", "" },
+		{ "/sync", "force&force=0", HTTP_POST, 400, twice, "", "" },
+		{ "/post", "x", HTTP_POST, 400, unknown, "\\\"x\\\"", "; this call has none" },
+		{ "/sync", "utm_source=mail&utm_source=x", HTTP_GET, 201, NULL, NULL, NULL },
+		{ "/post", "x", HTTP_GET, 405, NULL, NULL, NULL },
+	};
+	const struct http_router router = { .routes = routes, .count = ARRAY_SIZE(routes) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct http_request request = { .method = rows[i].method,
+			.path = rows[i].path,
+			.request_id = "id",
+			.query = rows[i].query,
+			.tail = "" };
+		struct http_response response = { 0 };
+
+		router_dispatch(&router, &request, &response);
+		if (response.status != rows[i].status)
+			fail_msg("%s?%s: status %d", rows[i].path, rows[i].query, response.status);
+		if (rows[i].before) {
+			CLEANUP(mem_freep)
+			char *message = mem_printf(
+				"\"message\":\"%s%s%s\"", rows[i].before, rows[i].shown, rows[i].after);
+
+			if (!strstr(response.body->bytes, message))
+				fail_msg("%s instead of %s", response.body->bytes, message);
+		}
+		http_response_done(&response);
+	}
+}
+
 static void own_fail(
 	const struct http_request *request, struct http_response *response, int status, void *app)
 {
@@ -139,6 +197,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_path_and_method_has_its_answer),
 		cmocka_unit_test(prefix_routes_get_the_rest_of_the_path),
+		cmocka_unit_test(a_call_has_its_parameters_and_no_others),
 		cmocka_unit_test(the_application_words_its_failures),
 	};
 
