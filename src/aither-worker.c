@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/collate.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 		.has_alert = true,
 		.unix_only = true,
 	};
+	struct error err = { 0 };
 	int exit_code = daemon_options_parse(&options, argc, argv);
 
 	if (exit_code >= 0)
@@ -79,6 +81,8 @@ int main(int argc, char **argv)
 	if (time_zone_set(config.site.time_zone) < 0)
 		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
 			config.site.time_zone);
+	if (collate_prepare(&err) < 0)
+		log_write(LOG_WARNING, "%s", err.message);
 	if (options.alert)
 		return alert_scheduled_sync(&config);
 	return serve(&config, &options);

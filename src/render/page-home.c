@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/collate.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -14,13 +15,14 @@
 
 struct page_row {
 	const struct page_course *course;
-	bool started, ended; /* is there such a date? */
+	const char *title_key; /* borrowed; by collation_key */
+	bool started, ended;   /* is there such a date? */
 	int64_t start_ms, end_ms;
 };
 
-static struct page_row page_row(const struct page_course *course)
+static struct page_row page_row(const struct page_course *course, const char *title_key)
 {
-	struct page_row row = { .course = course };
+	struct page_row row = { .course = course, .title_key = title_key };
 
 	row.started = time_parse(course->start_date, &row.start_ms) == 0;
 	row.ended = time_parse(course->end_date, &row.end_ms) == 0;
@@ -52,7 +54,9 @@ static int page_compare(const void *left, const void *right)
 
 	if (a->start_ms != b->start_ms)
 		return a->start_ms < b->start_ms ? -1 : 1;
-	order = page_compare_texts(a->course->title, b->course->title);
+	order = strcmp(a->title_key, b->title_key);
+	if (order == 0)
+		order = page_compare_texts(a->course->title, b->course->title);
 	return order ? order : page_compare_texts(a->course->id, b->course->id);
 }
 
@@ -76,6 +80,17 @@ static struct json *page_home_row(const struct page_course *course, const struct
 	return object;
 }
 
+/* Owned, as each key is. */
+static char **page_title_keys(const struct page_course *courses, size_t count)
+{
+	CLEANUP(collation_freep) struct collation *collation = collation_new();
+	char **keys = mem_resize(NULL, count, sizeof(*keys));
+
+	for (size_t i = 0; i < count; i++)
+		keys[i] = collation_key(collation, courses[i].title ? courses[i].title : "");
+	return keys;
+}
+
 enum page_group { PAGE_CURRENT, PAGE_UNDATED, PAGE_PAST, PAGE_GROUPS };
 
 static enum page_group page_group(const struct page_row *row, int64_t now_ms)
@@ -90,6 +105,7 @@ struct json *page_home_data(
 {
 	static const char *const members[] = { "current", "undated", "past" };
 	CLEANUP(mem_freep) struct page_row *rows = mem_resize(NULL, count, sizeof(*rows));
+	CLEANUP(mem_freep) char **keys = page_title_keys(courses, count);
 	struct json *data;
 
 	json_build_begin(count * PAGE_ROW_SIZE + PAGE_ROW_SIZE);
@@ -101,7 +117,7 @@ struct json *page_home_data(
 		size_t in_group = 0;
 
 		for (size_t i = 0; i < count; i++) {
-			rows[in_group] = page_row(&courses[i]);
+			rows[in_group] = page_row(&courses[i], keys[i]);
 			in_group += page_group(&rows[in_group], now_ms) == group;
 		}
 		if (in_group > 0)
@@ -111,5 +127,7 @@ struct json *page_home_data(
 			json_append(array, page_home_row(rows[i].course, texts));
 		json_set(data, members[group], array);
 	}
+	for (size_t i = 0; i < count; i++)
+		free(keys[i]);
 	return json_build_end(data);
 }

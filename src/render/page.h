@@ -22,7 +22,7 @@ struct template;
 struct texts;
 
 /* Raise it when the same input gives other bytes than before: then every page is made again. */
-#define PAGE_RENDERER_VERSION "2"
+#define PAGE_RENDERER_VERSION "3"
 
 struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
 	const char *id, *title, *slug, *level, *start_date, *end_date;
@@ -44,8 +44,8 @@ void page_fingerprint(const struct page_course *course, const struct json *parti
 
 /* Data of the homepage: lang, courseCount, current[] (running and upcoming, by start), undated[], past[]
  * (latest first); each {title, titleMissing, level, levelLabel, startDate, startDateText, endDate,
- * endDateText, participantCount, href}. A course is past when its last day (its first, without an end) is
- * over in the site's zone at now_ms. Owned. */
+ * endDateText, participantCount, href}, those of one day by title as base/collate.h has it. A course is past
+ * when its last day (its first, without an end) is over in the site's zone at now_ms. Owned. */
 struct json *page_home_data(
 	const struct page_course *courses, size_t count, const struct texts *texts, int64_t now_ms);
 

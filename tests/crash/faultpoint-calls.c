@@ -13,6 +13,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
+#include <locale.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -164,6 +166,8 @@ WRAP(FILE *, NULL, fdopen, (int fd, const char *mode), (fd, mode))
 WRAP(DIR *, NULL, opendir, (const char *path), (path))
 WRAP(DIR *, NULL, fdopendir, (int fd), (fd))
 WRAP(struct dirent *, NULL, readdir, (DIR * directory), (directory))
+WRAP(iconv_t, (iconv_t)-1, iconv_open, (const char *to, const char *from), (to, from))
+WRAP(locale_t, NULL, newlocale, (int mask, const char *name, locale_t base), (mask, name, base))
 WRAP(int, -1, scandir,
 	(const char *path, struct dirent ***ret, int (*filter)(const struct dirent *),
 		int (*compare)(const struct dirent **, const struct dirent **)),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/collate.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -50,7 +51,8 @@ static int set_up(void **state)
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
 
 	(void)state;
-	if (time_zone_set("Europe/Berlin") < 0 || file_read_path(path, &text, NULL) < 0)
+	if (time_zone_set("Europe/Berlin") < 0 || collate_prepare(NULL) < 0 ||
+		file_read_path(path, &text, NULL) < 0)
 		return -1;
 	return texts_parse(&texts_de, path, buf_text(&text), text.length, NULL);
 }
@@ -310,6 +312,24 @@ static void assert_titles(const struct json *group, const char *expected)
 	assert_string_equal(buf_text(&titles), expected);
 }
 
+static void titles_of_one_day_are_in_the_order_of_a_dictionary(void **state)
+{
+	static const char *const titles[] = { "Zug", "Öffentliche Rede", "anfangen", "Zeichnen", "apfel",
+		"Straße", "Äpfel", "Übung", "Strasse", "Apfel" };
+	struct page_course courses[ARRAY_SIZE(titles)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
+		courses[i] = (struct page_course){ .id = "c",
+			.title = titles[i],
+			.level = "BEGINNER",
+			.start_date = "2026-06-01T22:00:00.000Z",
+			.end_date = "" };
+	CLEANUP(json_freep) struct json *data = page_home_data(courses, ARRAY_SIZE(courses), texts_de, NOON);
+	assert_titles(json_get(data, "current"),
+		"anfangenApfelapfelÄpfelÖffentliche RedeStrasseStraßeÜbungZeichnenZug");
+}
+
 static void the_homepage_has_courses_in_a_fixed_order(void **state)
 {
 	static const struct page_course courses[] = {
@@ -389,6 +409,7 @@ int main(void)
 		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),
 		cmocka_unit_test(the_homepage_has_another_fingerprint_when_it_would_look_different),
 		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
+		cmocka_unit_test(titles_of_one_day_are_in_the_order_of_a_dictionary),
 		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),
 		cmocka_unit_test(a_homepage_without_courses_has_empty_groups),
 	};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/collate.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+#include <wctype.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#define ASCII_MAX 16 /* bytes of one character; the longest of all have 7 */
+
+struct collation {
+	iconv_t to_ascii;
+};
+
+static locale_t tables; /* whose transliteration counts, for all threads */
+
+int collate_prepare(struct error *err)
+{
+	CLEANUP(collation_freep) struct collation *collation = NULL;
+
+	tables = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (tables)
+		collation = collation_new();
+	if (!collation)
+		return error_set(err, -errno, "titles are not sorted as in a dictionary: C.UTF-8: %m");
+	return 0;
+}
+
+struct collation *collation_new(void)
+{
+	CLEANUP(mem_freep) struct collation *collation = mem_alloc(sizeof(*collation));
+
+	if (!tables)
+		return NULL;
+	collation->to_ascii = iconv_open("ASCII//TRANSLIT", "UTF-8");
+	return (intptr_t)collation->to_ascii == -1 ? NULL : STEAL(collation);
+}
+
+void collation_freep(struct collation **collation)
+{
+	if (!*collation)
+		return;
+	iconv_close((*collation)->to_ascii);
+	free(*collation);
+}
+
+/* While the tables are the thread's locale. */
+static void append_ascii(struct buf *key, const struct collation *collation, int32_t code_point)
+{
+	char utf8[MB_LEN_MAX], ascii[ASCII_MAX], *in = utf8, *out = ascii;
+	size_t length = wcrtomb(utf8, (wchar_t)towlower((wint_t)code_point), &(mbstate_t){ 0 });
+	size_t in_left = length, out_left = sizeof(ascii);
+
+	/* What it has no ASCII for becomes '?'. */
+	if (iconv(collation->to_ascii, &in, &in_left, &out, &out_left) == (size_t)-1 ||
+		(out - ascii == 1 && ascii[0] == '?')) {
+		buf_append(key, utf8, length);
+		return;
+	}
+	for (const char *letter = ascii; letter < out; letter++)
+		buf_append_char(key, (char)towlower((wint_t)*letter));
+}
+
+char *collation_key(const struct collation *collation, const char *text)
+{
+	locale_t before = uselocale(collation ? tables : (locale_t)0);
+	const char *at = text, *end = text + strlen(text);
+	CLEANUP(buf_done) struct buf key = BUF_INIT((size_t)(end - at) * ASCII_MAX);
+
+	while (at < end) {
+		const char *start = at;
+		int32_t code_point = utf8_next(&at, end);
+
+		if (code_point >= 0 && code_point < 0x80)
+			buf_append_char(&key, (char)towlower((wint_t)code_point));
+		else if (!collation || code_point == UTF8_NONE)
+			buf_append(&key, start, (size_t)(at - start));
+		else if (!utf8_is_invisible(code_point))
+			append_ascii(&key, collation, code_point);
+	}
+	uselocale(before);
+	return buf_take(&key);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/collate.h"
+#include "base/mem.h"
+
+static void letters_lose_case_and_marks(void **state)
+{
+	static const struct {
+		const char *title, *key;
+	} rows[] = {
+		{ "", "" },
+		{ "Zug 12", "zug 12" },
+		{ "Äpfel", "apfel" },
+		{ "a\u0308pfel", "apfel" }, /* the mark as a character of its own */
+		{ "Straße", "strasse" },
+		{ "STRAẞE", "strasse" },
+		{ "Øre Łódź Đông Œuvre Ærø", "ore lodz dong oeuvre aero" },
+		{ "Ça ñ å Ş ğ ı İ", "ca n a s g i i" },
+		{ "„Zitat“ – Punkt…", ",,zitat\" - punkt..." },
+		{ "Zeit\u00a0plan", "zeit plan" },
+		{ "Zeit\u200bplan Kom\u00admunikation \ufeff", "zeitplan kommunikation " },
+		{ "Что?", "что?" },
+		{ "日本", "日本" },
+		{ "ok?", "ok?" },
+		{ "\xff\xfe", "\xff\xfe" },
+	};
+	CLEANUP(collation_freep) struct collation *collation = collation_new();
+
+	(void)state;
+	assert_non_null(collation);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(mem_freep) char *key = collation_key(collation, rows[i].title);
+
+		assert_string_equal(key, rows[i].key);
+	}
+}
+
+static void without_glibcs_tables_letters_only_lose_their_case(void **state)
+{
+	CLEANUP(mem_freep) char *key = collation_key(NULL, "Übung IN Zeit");
+
+	(void)state;
+	assert_string_equal(key, "Übung in zeit");
+}
+
+static void the_callers_locale_stays_and_does_not_count(void **state)
+{
+	CLEANUP(collation_freep) struct collation *collation = collation_new();
+	locale_t mine = newlocale(LC_ALL_MASK, "POSIX", (locale_t)0);
+	CLEANUP(mem_freep) char *key = NULL;
+
+	(void)state;
+	uselocale(mine);
+	key = collation_key(collation, "Übung");
+	assert_ptr_equal(uselocale((locale_t)0), mine);
+	uselocale(LC_GLOBAL_LOCALE);
+	freelocale(mine);
+	assert_string_equal(key, "ubung");
+}
+
+/* The worker forbids executable mappings when it has started, and then no module of iconv could be loaded. */
+static void glibc_loads_no_module_for_it(void **state)
+{
+	CLEANUP(collation_freep) struct collation *collation = collation_new();
+	CLEANUP(mem_freep) char *key = collation_key(collation, "Übung");
+	CLEANUP(buf_done) struct buf maps = BUF_INIT(1 << 20);
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[1000];
+
+	(void)state;
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		buf_append_text(&maps, line);
+	fclose(file);
+	assert_non_null(strstr(buf_text(&maps), "/libc.so"));
+	/* gconv-modules.cache is a list, and no code. */
+	for (const char *at = buf_text(&maps); (at = strstr(at, "/gconv/")); at++)
+		assert_memory_equal(at, "/gconv/gconv-modules", strlen("/gconv/gconv-modules"));
+}
+
+static void nothing_is_asked_of_the_system_before_it_is_prepared(void **state)
+{
+	(void)state;
+	assert_null(collation_new());
+	assert_int_equal(collate_prepare(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_asked_of_the_system_before_it_is_prepared),
+		cmocka_unit_test(letters_lose_case_and_marks),
+		cmocka_unit_test(without_glibcs_tables_letters_only_lose_their_case),
+		cmocka_unit_test(the_callers_locale_stays_and_does_not_count),
+		cmocka_unit_test(glibc_loads_no_module_for_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
