@@ -22,7 +22,7 @@
 #define GZIP_PAUSE 9          /* times as long as compressing has taken */
 /* Of templates/filter-script.hbs, the only script there is. Not of what the page has: then whatever got into
  * a page would run. */
-#define SCRIPT_HASH "LzQMiJxwpvyMzU7qdJQGR7EzZZdn29QRd6leN0ua1SQ="
+#define SCRIPT_HASH "EWcdhNM3RNhmtL3h6UYL/h+woHM9mm5ZCwl67kCK2eo="
 
 /* The content of the next <style> element; NULL: no more. */
 static const char *next_style(const char *text, size_t *ret_length, const char **ret_next)
