@@ -92,6 +92,9 @@ const struct config_key config_keys[] = {
 	{ "Notify", "FailureThreshold", NUMBER(1, 1000), AT(notify.failure_threshold), .default_text = "3",
 		.environment = "NOTIFY_FAILURE_THRESHOLD",
 		.meaning = "Failed syncs in a row before a mail is sent, 1 to 1000." },
+	{ "Notify", "RetryDelaySec", NUMBER(1, 3600), AT(notify.retry_delay_s), .default_text = "60",
+		.unit = "seconds",
+		.meaning = "Delay before a mail refused for now is sent again, 1 to 3600 seconds; doubles." },
 
 	{ "Rollbar", "Enabled", config_parse_flag, AT(rollbar.enabled), .default_text = "no",
 		.environment = "ROLLBAR_ENABLED",

@@ -80,7 +80,7 @@ struct config { /* all strings owned, NULL when not set */
 	struct {
 		char *mail_to, *mail_from;  /* bare addresses; mail_to: several, separated by commas only */
 		char *smtp_url, *smtp_user; /* smtp:// or smtps://host[:port]; no user in it */
-		unsigned failure_threshold;
+		unsigned failure_threshold, retry_delay_s;
 	} notify;
 	struct {
 		bool enabled;

@@ -89,8 +89,10 @@ void smtp_dialog_sent(struct smtp_dialog *dialog, const char *line, size_t lengt
 		take_recipient(dialog, text);
 	if (dialog->stage == SMTP_GOODBYE)
 		dialog->goodbye_mono_ms = time_mono_ms();
-	if (dialog->stage == SMTP_LOGIN)
+	if (dialog->stage == SMTP_LOGIN) {
+		dialog->logged_in = true;
 		take_secret(dialog, text);
+	}
 	explicit_bzero(text, sizeof(text));
 }
 
@@ -114,16 +116,25 @@ static void append_line(struct smtp_dialog *dialog, const char *line, size_t len
 		copy_line(dialog->lines + end, sizeof(dialog->lines) - end, line + skip, length - skip);
 }
 
+static void add_recipient(struct smtp_recipients *recipients, const char *address, const char *reply)
+{
+	char *before = recipients->addresses;
+	size_t end = strlen(recipients->text);
+
+	snprintf(recipients->text + end, sizeof(recipients->text) - end, "%s%s (%.100s)", end > 0 ? ", " : "",
+		address, reply);
+	recipients->addresses = before ? mem_printf("%s,%s", before, address) : mem_strdup(address);
+	free(before);
+}
+
 static void take_refusal(struct smtp_dialog *dialog, unsigned code)
 {
-	size_t end = strlen(dialog->refused);
-
 	dialog->refused_code = code;
 	dialog->refused_stage = dialog->stage;
 	snprintf(dialog->reply, sizeof(dialog->reply), "%u%s", code, dialog->lines);
 	if (dialog->stage == SMTP_RECIPIENT && dialog->recipient[0])
-		snprintf(dialog->refused + end, sizeof(dialog->refused) - end, "%s%s (%.100s)",
-			end > 0 ? ", " : "", dialog->recipient, dialog->reply);
+		add_recipient(code <= SMTP_TEMPORARY_MAX ? &dialog->deferred : &dialog->refused,
+			dialog->recipient, dialog->reply);
 }
 
 void smtp_dialog_received(struct smtp_dialog *dialog, const char *line, size_t length)
@@ -144,5 +155,7 @@ void smtp_dialog_received(struct smtp_dialog *dialog, const char *line, size_t l
 
 void smtp_dialog_done(struct smtp_dialog *dialog)
 {
+	free(dialog->deferred.addresses);
+	free(dialog->refused.addresses);
 	explicit_bzero(dialog, sizeof(*dialog));
 }

@@ -9,8 +9,6 @@
 #include "base/smtp-dialog.h"
 #include "base/smtp.h"
 
-#define TEMPORARY_MAX 499 /* RFC 5321, 4.2.1: 4yz may succeed later, 5yz will not */
-
 /* What is not listed is a connection that broke, or a refusal if the server has said so. */
 static const struct {
 	CURLcode code;
@@ -118,7 +116,7 @@ static int fail_login(const struct smtp_failure *failure, const struct smtp_serv
 			"operator, or "
 			"leave out [Notify] SMTPUser if it needs none",
 			server->url);
-	if (dialog->refused_code <= TEMPORARY_MAX)
+	if (dialog->refused_code <= SMTP_TEMPORARY_MAX)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
 			"mail server %s cannot check user and password at present: %s; try again later",
 			server->url, dialog->reply);
@@ -145,16 +143,41 @@ static const struct {
 	[SMTP_GOODBYE] = { "is not ready", "look into its log" },
 };
 
+/* For a login that is configured but not offered; "" without one. */
+static const char *login_warning(const struct smtp_server *server, const struct smtp_dialog *dialog)
+{
+	if (!server->user || !server->password || dialog->logged_in)
+		return "";
+	return "; it offers no login (AUTH), so [Notify] SMTPUser is not used";
+}
+
+/* "a@x.org (550 no); correct [Notify] MailTo; refused for now: b@x.org (450 wait)"; owned. */
+static char *refused_recipients(const struct smtp_dialog *dialog, const char *when_all_may_come)
+{
+	const char *refused = dialog->refused.text, *deferred = dialog->deferred.text;
+
+	if (!refused[0])
+		return mem_printf("%s%s", deferred, when_all_may_come);
+	return mem_printf("%s; %s%s%s", refused, refusals[SMTP_RECIPIENT].remedy,
+		deferred[0] ? "; refused for now: " : "", deferred);
+}
+
 static int fail_refused(
 	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err)
 {
+	static const char later[] = "; it may take it later";
 	const struct smtp_dialog *dialog = failure->dialog;
-	bool is_temporary = dialog->refused_code <= TEMPORARY_MAX;
-	bool is_recipient = dialog->refused_stage == SMTP_RECIPIENT && dialog->refused[0];
+	bool is_temporary = dialog->refused_code <= SMTP_TEMPORARY_MAX;
+	bool is_recipient = dialog->refused_stage == SMTP_RECIPIENT &&
+			    (dialog->refused.addresses || dialog->deferred.addresses);
+	CLEANUP(mem_freep)
+	char *why = is_recipient ? refused_recipients(dialog, later)
+		    : is_temporary
+			    ? mem_printf("%s%s", dialog->reply, later)
+			    : mem_printf("%s; %s", dialog->reply, refusals[dialog->refused_stage].remedy);
 
-	return error_fail(err, ERROR_NOTIFY_FAILED, -EREMOTEIO, "mail server %s %s: %s; %s", server->url,
-		refusals[dialog->refused_stage].what, is_recipient ? dialog->refused : dialog->reply,
-		is_temporary ? "it may take it later" : refusals[dialog->refused_stage].remedy);
+	return error_fail(err, ERROR_NOTIFY_FAILED, -EREMOTEIO, "mail server %s %s: %s%s", server->url,
+		refusals[dialog->refused_stage].what, why, login_warning(server, dialog));
 }
 
 int smtp_failure_describe(
@@ -177,13 +200,20 @@ int smtp_failure_describe(
 	}
 }
 
-void smtp_failure_refused(
-	const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err)
+void smtp_failure_warn(const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err)
 {
-	if (dialog->refused[0])
+	const char *login = login_warning(server, dialog);
+	bool are_deferred = dialog->deferred.text[0] && !dialog->refused.text[0];
+
+	if (dialog->deferred.text[0] || dialog->refused.text[0]) {
+		CLEANUP(mem_freep) char *recipients = refused_recipients(dialog, "");
+
 		error_fail(err, ERROR_NOTIFY_FAILED, 0,
-			"mail server %s refused some of the recipients: %s; correct [Notify] MailTo",
-			server->url, dialog->refused);
-	else
+			"mail server %s refused some of the recipients%s: %s%s", server->url,
+			are_deferred ? " for now" : "", recipients, login);
+	} else if (login[0]) {
+		error_fail(err, ERROR_NOTIFY_FAILED, 0, "mail server %s takes mails%s", server->url, login);
+	} else {
 		error_set(err, 0, "%s", "");
+	}
 }

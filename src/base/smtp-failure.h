@@ -29,8 +29,8 @@ struct smtp_failure {
 int smtp_failure_describe(
 	const struct smtp_failure *failure, const struct smtp_server *server, struct error *err);
 
-/* After success: leaves in err who of several recipients was refused, or nothing. */
-void smtp_failure_refused(
-	const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err);
+/* After success: leaves in err what the operator is to know all the same, that some recipients were refused
+ * or that there was no login, or nothing. */
+void smtp_failure_warn(const struct smtp_server *server, const struct smtp_dialog *dialog, struct error *err);
 
 #endif

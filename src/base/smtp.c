@@ -190,13 +190,31 @@ static CURLcode drive(struct session *session)
 	return message ? message->data.result : CURLE_FAILED_INIT;
 }
 
+/* After a failure: may the same mail be taken later? An answer that is lost after the whole mail has gone out
+ * may have been a good one: the mail would come twice. */
+static bool may_come_later(const struct session *session, int result)
+{
+	const struct smtp_dialog *dialog = &session->dialog;
+
+	if (result == -ECANCELED)
+		return false;
+	if (dialog->refused_code)
+		return dialog->refused_stage == SMTP_RECIPIENT ? dialog->deferred.addresses != NULL
+							       : dialog->refused_code <= SMTP_TEMPORARY_MAX;
+	if (session->rest && session->rest_length == 0)
+		return false;
+	return result == -EHOSTUNREACH || result == -ETIMEDOUT;
+}
+
 static int run(struct session *session, struct error *err)
 {
 	curl_off_t named_us = 0, connected_us = 0;
 	CURLcode code = drive(session);
 
-	if (code == CURLE_OK)
+	if (code == CURLE_OK) {
+		smtp_failure_warn(session->server, &session->dialog, err);
 		return 0;
+	}
 	curl_easy_getinfo(session->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
 	curl_easy_getinfo(session->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	CLEANUP(mem_freep)
@@ -211,7 +229,15 @@ static int run(struct session *session, struct error *err)
 	return smtp_failure_describe(&failure, session->server, err);
 }
 
-int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct error *err)
+void smtp_outcome_done(struct smtp_outcome *outcome)
+{
+	free(outcome->deferred);
+	free(outcome->refused);
+	*outcome = (struct smtp_outcome){ 0 };
+}
+
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
+	struct error *err)
 {
 	CLEANUP(session_done) struct session session = { 0 };
 	int result = session_open(&session, server, err);
@@ -221,8 +247,9 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	if (set_mail(&session, mail))
 		return fail_libcurl(err);
 	result = run(&session, err);
-	if (result == 0)
-		smtp_failure_refused(server, &session.dialog, err);
+	outcome->later = result < 0 && may_come_later(&session, result);
+	outcome->deferred = STEAL(session.dialog.deferred.addresses);
+	outcome->refused = STEAL(session.dialog.refused.addresses);
 	return result;
 }
 

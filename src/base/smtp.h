@@ -10,12 +10,14 @@
  * name; what does not leave the machine needs none, and a mail that says what is broken must not stay away
  * because of it.
  *
- * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without. EHLO says base/host.h's name.
+ * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without, with a warning. EHLO says
+ * base/host.h's name.
  * A cancellation is seen within 100 ms, and within 2 s while the mail waits for its answer. Certificate, name
  * and port are the operator's business: every sentence says which of them to mend.
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct error;
@@ -34,11 +36,22 @@ struct smtp_mail {
 	size_t length;
 };
 
+/* Recipients that were refused, separated by commas, owned, NULL: none; for now (4yz of RFC 5321, 4.2.1) and
+ * for good (5yz). later: a mail that was not sent may be taken later, for the server has refused it for now
+ * or cannot be reached; not when it may have taken it and only its answer was lost. */
+struct smtp_outcome {
+	char *deferred, *refused;
+	bool later;
+};
+
 /* 0: the server has taken it for at least one recipient; err->message is then "", or a warning that names
  * those it has refused. -EHOSTUNREACH: no connection, or it broke; -EPROTO: TLS, -EKEYREJECTED: the
  * certificate, -EACCES: AUTH refused, -EREMOTEIO: the server refused it (its reply is in the sentence),
- * -ETIMEDOUT, -ECANCELED; all with code ERROR_NOTIFY_FAILED and a sentence without the password. */
-int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct error *err);
+ * -ETIMEDOUT, -ECANCELED; all with code ERROR_NOTIFY_FAILED and a sentence without the password.
+ * `outcome` must be zeroed, and is filled in any case. */
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
+	struct error *err);
+void smtp_outcome_done(struct smtp_outcome *outcome);
 
 /* The same up to and with AUTH, then NOOP and QUIT: would a mail be taken? */
 int smtp_probe(const struct smtp_server *server, struct error *err);

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "notify/message.h"
 
 #define COURSE_PREFIX "course "
 #define COUNT_MAX 1000000 /* no row of syncs is longer */
@@ -59,20 +60,24 @@ static bool read_count(const struct json *json, unsigned *ret_count)
 	return *ret_count > 0;
 }
 
-/* Absent: none. Only mails about the row have a kind that is stored. */
-static bool read_mail(const struct json *json, struct incident_mail *ret_mail)
+static bool read_kind(const struct json *json, enum incident_kind last, enum incident_kind *ret_kind)
 {
 	const char *name = json_string(json_get(json, "kind"));
 
-	if (!json)
-		return true;
-	for (int kind = INCIDENT_FAILURE; name && kind <= INCIDENT_RECOVERY; kind++) {
+	for (int kind = INCIDENT_FAILURE; name && kind <= (int)last; kind++) {
 		if (strcmp(name, incident_kind_name((enum incident_kind)kind)) != 0)
 			continue;
-		ret_mail->kind = (enum incident_kind)kind;
-		return read_id(json_get(json, "messageId"), ret_mail->id);
+		*ret_kind = (enum incident_kind)kind;
+		return true;
 	}
 	return false;
+}
+
+/* Absent: none. Only a mail about the row is stored with its kind. */
+static bool read_mail(const struct json *json, struct incident_mail *ret_mail)
+{
+	return !json || (read_kind(json, INCIDENT_RECOVERY, &ret_mail->kind) &&
+				read_id(json_get(json, "messageId"), ret_mail->id));
 }
 
 /* A row about which nobody was told yet can only have a failure to tell, any other only the rest. */
@@ -128,13 +133,47 @@ static bool read_courses(const struct json *json, struct incident_state *state)
 	return to_tell ? read_id(id, state->courses_id) : !id;
 }
 
+/* ASCII, as every mail of ours is, in lines: nothing else may go out again. */
+static bool is_text(const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length == 0 || length > MESSAGE_SIZE_MAX)
+		return false;
+	for (; *text; text++)
+		if ((*text < ' ' || *text > '~') && *text != '\r' && *text != '\n' && *text != '\t')
+			return false;
+	return true;
+}
+
+static bool read_waiting(const struct json *json, struct incident_state *state)
+{
+	JSON_FOREACH (item, json_get(json, "waiting")) {
+		struct incident_waiting waiting = {
+			.message_id = json_string(json_get(item, "messageId")),
+			.rest.to = json_string(json_get(item, "to")),
+			.rest.text = json_string(json_get(item, "text")),
+		};
+
+		if (state->waiting_count == INCIDENT_WAITING_MAX ||
+			!read_kind(item, INCIDENT_COURSES, &waiting.kind) ||
+			!incident_is_message_id(waiting.message_id) ||
+			!read_time(item, "since", &waiting.rest.since_ms) || !waiting.rest.to ||
+			!waiting.rest.to[0] || strlen(waiting.rest.to) > INCIDENT_RECIPIENTS_MAX ||
+			!is_visible(waiting.rest.to) || !is_text(waiting.rest.text))
+			return false;
+		state->waiting[state->waiting_count++] = waiting;
+	}
+	return true;
+}
+
 void incident_state_read(struct incident_state *ret_state, const struct json *json)
 {
 	*ret_state = (struct incident_state){ 0 };
 	if (!json)
 		return;
 	if (!read_row(json, &ret_state->row) || !read_withdrawn(json, ret_state) ||
-		!read_courses(json, ret_state))
+		!read_courses(json, ret_state) || !read_waiting(json, ret_state))
 		*ret_state = (struct incident_state){ 0 };
 }
 
@@ -176,11 +215,30 @@ static struct json *write_courses(const struct incident_state *state)
 	return array;
 }
 
+static struct json *write_waiting(const struct incident_state *state)
+{
+	struct json *array = json_new_array();
+
+	for (size_t i = 0; i < state->waiting_count; i++) {
+		const struct incident_waiting *waiting = &state->waiting[i];
+		struct json *object = json_new_object();
+
+		json_set_string(object, "kind", incident_kind_name(waiting->kind));
+		json_set_string(object, "messageId", waiting->message_id);
+		json_set_time(object, "since", waiting->rest.since_ms);
+		json_set_string(object, "to", waiting->rest.to);
+		json_set_string(object, "text", waiting->rest.text);
+		json_append(array, object);
+	}
+	return array;
+}
+
 struct json *incident_state_write(const struct incident_state *state)
 {
 	struct json *object, *withdrawn;
 
-	if (!state->row.opened_ms && !state->withdrawn.id[0] && state->course_count == 0)
+	if (!state->row.opened_ms && !state->withdrawn.id[0] && state->course_count == 0 &&
+		state->waiting_count == 0)
 		return NULL;
 	object = json_new_object();
 	if (state->row.opened_ms)
@@ -194,5 +252,7 @@ struct json *incident_state_write(const struct incident_state *state)
 		json_set_string(object, "coursesMessageId", state->courses_id);
 	if (state->course_count > 0)
 		json_set(object, "courses", write_courses(state));
+	if (state->waiting_count > 0)
+		json_set(object, "waiting", write_waiting(state));
 	return object;
 }

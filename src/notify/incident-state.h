@@ -6,6 +6,8 @@
  * The state of incident.h as a struct; private to notify/. Two things that do not depend on each other:
  * the row of failed syncs, and the courses that keep syncs partial. Each has at most one mail that is due.
  *
+ * What is borrowed is part of the JSON that was read.
+ *
  * withdrawn: the row's mail that was due until the last sync made it untrue. A mail server may have taken it
  * meanwhile; if that is noted before the next sync ends, the row goes on from there.
  */
@@ -46,6 +48,8 @@ struct incident_state {
 	struct incident_course courses[INCIDENT_COURSES_MAX];
 	size_t course_count;
 	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about those to tell; "": none is due */
+	struct incident_waiting waiting[INCIDENT_WAITING_MAX]; /* borrowed; the oldest first */
+	size_t waiting_count;
 };
 
 /* Nothing for NULL and for whatever the writer would not have written. */

@@ -147,6 +147,21 @@ static void incident_count_courses(struct incident_state *state, const struct in
 		incident_message_id(host_name(), state->courses_id);
 }
 
+/* A mail that waits gives way to a newer one about the failures, or leaves with the courses. */
+static void incident_drop_outdated(struct incident_state *state)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < state->waiting_count; i++) {
+		bool is_outdated = state->waiting[i].kind == INCIDENT_COURSES ? state->course_count == 0
+									      : state->row.due.id[0] != '\0';
+
+		if (!is_outdated)
+			state->waiting[kept++] = state->waiting[i];
+	}
+	state->waiting_count = kept;
+}
+
 struct json *incident_advance(const struct json *state, const struct incident_sync *sync)
 {
 	const char *status = json_string(json_get(sync->report, "status"));
@@ -163,6 +178,7 @@ struct json *incident_advance(const struct json *state, const struct incident_sy
 		incident_after_success(&next);
 		incident_count_courses(&next, sync);
 	}
+	incident_drop_outdated(&next);
 	return incident_state_write(&next);
 }
 
@@ -206,27 +222,78 @@ static void incident_withdrawn_sent(struct incident_state *state, int64_t now_ms
 	incident_make_due(&state->row.due, INCIDENT_RECOVERY);
 }
 
-struct json *incident_sent(const struct json *state, const char *message_id, int64_t now_ms)
+static size_t incident_find_waiting(const struct incident_state *state, const char *message_id)
 {
+	size_t i = 0;
+
+	while (i < state->waiting_count && strcmp(state->waiting[i].message_id, message_id) != 0)
+		i++;
+	return i;
+}
+
+static void incident_stop_waiting(struct incident_state *state, size_t index)
+{
+	state->waiting_count--;
+	memmove(&state->waiting[index], &state->waiting[index + 1],
+		(state->waiting_count - index) * sizeof(state->waiting[0]));
+}
+
+static void incident_wait(struct incident_state *state, const struct incident_waiting *mail)
+{
+	size_t i = incident_find_waiting(state, mail->message_id);
+
+	if (i < state->waiting_count && mail->rest.to) {
+		state->waiting[i].rest.to = mail->rest.to;
+	} else if (i < state->waiting_count) {
+		incident_stop_waiting(state, i);
+	} else if (mail->rest.to) {
+		if (state->waiting_count == INCIDENT_WAITING_MAX)
+			incident_stop_waiting(state, 0);
+		state->waiting[state->waiting_count++] = *mail;
+	}
+}
+
+bool incident_waiting(const struct json *state, size_t index, struct incident_waiting *ret_waiting)
+{
+	struct incident_state now;
+
+	incident_state_read(&now, state);
+	if (index >= now.waiting_count)
+		return false;
+	*ret_waiting = now.waiting[index];
+	return true;
+}
+
+struct json *incident_sent(
+	const struct json *state, const char *message_id, int64_t now_ms, const struct incident_rest *rest)
+{
+	struct incident_waiting mail = { .message_id = message_id };
 	struct incident_state next;
 
 	incident_state_read(&next, state);
 	if (!message_id[0])
 		return json_copy(state);
+	if (rest)
+		mail.rest = *rest;
 	if (strcmp(next.row.due.id, message_id) == 0) {
+		mail.kind = next.row.due.kind;
 		if (next.row.due.kind == INCIDENT_RECOVERY)
 			next.row = (struct incident_row){ 0 };
 		else
 			incident_row_mailed(&next.row, message_id, now_ms);
 	} else if (strcmp(next.withdrawn.id, message_id) == 0) {
+		mail.kind = next.withdrawn.kind;
 		incident_withdrawn_sent(&next, now_ms);
 	} else if (strcmp(next.courses_id, message_id) == 0) {
+		mail.kind = INCIDENT_COURSES;
 		for (size_t i = 0; i < next.course_count; i++)
 			if (next.courses[i].mark == INCIDENT_TO_TELL)
 				next.courses[i].mark = INCIDENT_TOLD;
 		next.courses_id[0] = '\0';
-	} else {
+	} else if (incident_find_waiting(&next, message_id) == next.waiting_count) {
 		return json_copy(state);
 	}
+	incident_wait(&next, &mail);
+	incident_drop_outdated(&next);
 	return incident_state_write(&next);
 }

@@ -12,11 +12,13 @@
  *	 "due":{"kind":"failure","messageId"},                        the mail about them that waits
  *	 "withdrawn":{"kind","messageId","openedAt"},                 one that the last sync made untrue
  *	 "courses":[{"entity":"course c1","partials":3,"told":true}], what keeps syncs partial, and the
- *	 "coursesMessageId"}                                          mail that waits ("told" is false)
+ *	 "coursesMessageId",                                          mail that waits ("told" is false)
+ *	 "waiting":[{"kind","messageId","since","to","text"}]}        mails that some recipients have got
  *
  *	state = incident_advance(state, &sync);     at the end of every sync, saved with the manifest
  *	incident_due(state, &notice), send it;      whenever there is time, also after a restart
- *	state = incident_sent(state, id, now_ms);   the mail server has taken it
+ *	state = incident_sent(state, id, now_ms, rest);    the mail server has taken it, for all but the rest
+ *	incident_waiting(state, 0, &waiting), send it again to the rest, and call incident_sent as before
  *
  * Two mails may be due at once, about failures and about courses; incident_due gives one after the other.
  *
@@ -25,9 +27,14 @@
  * fails, for which the old incident goes on. Between sending and storing that, the process may die: then the
  * mail is sent again with the same Message-ID, which mail programs show once. Or a sync may end: a mail that
  * it has dropped can be noted as sent until the next one ends, and what follows from it becomes due.
+ *
+ * A mail that the server has taken for some recipients and refused for others for now waits for these, as it
+ * was sent. It is dropped when a newer mail about the failures is due, which goes to all; one about courses
+ * when every course is well again.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json;
@@ -37,6 +44,8 @@ struct json;
 #define INCIDENT_PAUSE_MS INT64_C(84600000)
 #define INCIDENT_COURSES_MAX 100     /* as many as a report names */
 #define INCIDENT_MESSAGE_ID_SIZE 320 /* "<uuid@host>", host of at most 253 bytes */
+#define INCIDENT_WAITING_MAX 4       /* about failures one, the rest about courses; the oldest gives way */
+#define INCIDENT_RECIPIENTS_MAX 8192 /* bytes; 20 addresses of MailTo */
 
 enum incident_kind {
 	INCIDENT_FAILURE,  /* FailureThreshold failed syncs in a row */
@@ -62,14 +71,32 @@ struct incident_notice {
 	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the incident's first mail, "" for the first itself */
 };
 
+/* Recipients that the mail server has refused for now. */
+struct incident_rest {
+	const char *to;   /* addresses separated by commas */
+	const char *text; /* the whole mail, as the others have got it (message.h) */
+	int64_t since_ms; /* it was first refused */
+};
+
+struct incident_waiting { /* borrowed from the state */
+	enum incident_kind kind;
+	const char *message_id;
+	struct incident_rest rest;
+};
+
 /* The state after that sync; owned, NULL: none. `state` stays the caller's. State that makes no sense (an
  * editor was at it) counts as none. */
 struct json *incident_advance(const struct json *state, const struct incident_sync *sync);
 
 bool incident_due(const struct json *state, struct incident_notice *ret_notice);
 
-/* The state when the mail with that id has been sent; as before when no such mail was due. Owned. */
-struct json *incident_sent(const struct json *state, const char *message_id, int64_t now_ms);
+/* The state when the mail with that id has been sent; as before when no such mail was due or waits. `rest`:
+ * who has still to get it; NULL: everybody has, or is not to get it any more. Owned. */
+struct json *incident_sent(
+	const struct json *state, const char *message_id, int64_t now_ms, const struct incident_rest *rest);
+
+/* The mail of that index, the oldest is 0; false: there are fewer. */
+bool incident_waiting(const struct json *state, size_t index, struct incident_waiting *ret_waiting);
 
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 

@@ -108,7 +108,6 @@ static void outcome_tell_history(struct sync_job *job)
 	job->report->last_success_ms = job->manifest.last_success_ms;
 	job->report->consecutive_failures = job->manifest.consecutive_failures;
 	job->report->courses_published = (unsigned)job->manifest.count;
-	job->report->incident = json_copy(job->manifest.incident);
 }
 
 /* Nothing may be written, but what was before is still true if it can be read. */

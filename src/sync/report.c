@@ -44,7 +44,6 @@ void report_done(struct report *report)
 		free(report->would_change[i]);
 	free(report->would_change);
 	free(report->course_id);
-	json_free(report->incident);
 	*report = (struct report){ .status = report->status };
 }
 

@@ -45,8 +45,7 @@ struct report {
 	/* For notices, not in the JSON: the sync's end could not be written into the manifest, so that the
 	 * next one will not know of it; the manifest was damaged and has been made anew. */
 	bool manifest_unsaved, manifest_damaged;
-	struct json *incident; /* owned; as it was saved with the manifest (notify/incident.h), NULL: none */
-	char *course_id;       /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
+	char *course_id; /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
 	struct report_error errors[REPORT_ERRORS_MAX];
 	size_t errors_total;
 	char **would_change; /* owned; dry run only: pages that would be written or removed */

@@ -27,6 +27,7 @@ struct budget;
 struct config;
 struct error;
 struct hemera_figures;
+struct incident_rest;
 struct json;
 
 enum sync_phase { SYNC_PHASE_LIST, SYNC_PHASE_FETCH, SYNC_PHASE_RENDER, SYNC_PHASE_PUBLISH };
@@ -84,11 +85,15 @@ struct sync_history {
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 
+/* What the manifest says of mails (notify/incident.h); owned, NULL: nothing. On failure *ret_incident is
+ * untouched. */
+int sync_incident_load(const char *output_directory, struct json **ret_incident, struct error *err);
+
 /* Notes in the manifest that the mail with that id was sent (incident_sent). -EWOULDBLOCK with
  * SYNC_IN_PROGRESS: a sync holds the lock, try again when it has ended; else OUTPUT_ERROR: there is no
  * manifest that can be read and written, nothing was changed. A sync of this process that begins meanwhile
  * waits for it. */
-int sync_incident_sent(
-	const char *output_directory, const char *message_id, int64_t now_ms, struct error *err);
+int sync_incident_sent(const char *output_directory, const char *message_id, int64_t now_ms,
+	const struct incident_rest *rest, struct error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/smtp.h"
 #include "base/time.h"
 #include "notify/message.h"
 #include "worker/notices-internal.h"
@@ -86,6 +87,7 @@ static int alert_mail(const struct config *config, const struct alert *alert)
 	CLEANUP(json_freep) struct json *report = alert_report(alert);
 	struct incident_notice notice = { .kind = INCIDENT_SCHEDULE };
 	const struct message message = { .notice = &notice, .report = report };
+	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 	struct notices_stamp stamp = { 0 };
 	struct error problem = { 0 };
 
@@ -95,7 +97,13 @@ static int alert_mail(const struct config *config, const struct alert *alert)
 	if (notices_stamp_is_recent(&stamp, time_now_ms()))
 		return EXIT_SUCCESS;
 	incident_message_id(host_name(), notice.message_id);
-	if (notices_deliver(config, &message, NULL, &problem) < 0)
+	CLEANUP(mem_freep) char *text = notices_write(config, &message);
+	const struct notices_letter letter = { .kind = notice.kind,
+		.message_id = notice.message_id,
+		.to = config->notify.mail_to,
+		.text = text,
+		.otherwise = "" };
+	if (notices_deliver(config, &letter, NULL, &outcome, &problem) < 0)
 		return EXIT_FAILURE;
 	memcpy(stamp.message_id, notice.message_id, sizeof(stamp.message_id));
 	stamp.mailed_ms = time_now_ms();

@@ -187,6 +187,8 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	if (r < 0)
 		check_add(checks, "mail", CHECK_FAILED, mail_remedy(r), "no mail to %s can be sent: %s",
 			config->notify.mail_to, err.message);
+	else if (err.message[0])
+		check_add(checks, "mail", CHECK_WARNING, mail_remedy(0), "%s", err.message);
 	else
 		check_add(checks, "mail", CHECK_OK, NULL, "%s takes mails; to get one: aither test-mail",
 			config->notify.smtp_url);

@@ -23,10 +23,11 @@
 #include "worker/notices.h"
 
 struct config;
-struct json;
 struct message;
+struct smtp_outcome;
 
-#define NOTICES_SENT_MAX 4 /* mails of one sync: about failures and about courses; and of the one before */
+#define NOTICES_DUE_MAX 2 /* mails of one sync: about failures and about courses */
+#define NOTICES_SENT_MAX (2 * NOTICES_DUE_MAX + INCIDENT_WAITING_MAX)
 #define NOTICES_MAIL_TIMEOUT_MS 30000
 
 enum notices_kind {
@@ -37,10 +38,31 @@ enum notices_kind {
 	NOTICES_TEST_ITEM
 };
 
-struct notices_sent { /* a mail that the server has taken */
+struct notices_rest {    /* recipients who have not got a mail yet, as in struct incident_rest */
+	char *to, *text; /* owned; `to` NULL: nobody is left */
+	int64_t since_ms;
+};
+
+struct notices_sent { /* a mail that the server has taken, which is not in the manifest yet */
 	char message_id[INCIDENT_MESSAGE_ID_SIZE];
 	int64_t at_ms;
-	bool is_recorded; /* in the manifest */
+	struct notices_rest rest;
+};
+
+/* A mail ready to be sent; all borrowed. retry_s: in how long it is sent again if the server does not take it
+ * now; 0: it is not, and `otherwise` ends the sentence in the log (", given up"). */
+struct notices_letter {
+	enum incident_kind kind;
+	const char *message_id, *job_id; /* job_id NULL: about no sync */
+	const char *to, *text;
+	unsigned retry_s;
+	const char *otherwise;
+};
+
+/* The times at which one mail after the other is tried again; zeroed at first. */
+struct notices_backoff {
+	uint64_t since_mono_ms;
+	unsigned delay_s;
 };
 
 /* That the operator knows of what the manifest cannot tell: that it cannot be written, or that no sync is
@@ -54,6 +76,11 @@ struct notices_memory {
 	struct notices_sent sent[NOTICES_SENT_MAX]; /* a ring; message_id "": unused */
 	size_t sent_next;
 	struct notices_stamp stamp;
+	struct { /* the last mail about the output, which cannot be in the manifest */
+		enum incident_kind kind;
+		char message_id[INCIDENT_MESSAGE_ID_SIZE];
+		struct notices_rest rest;
+	} output;
 	uint64_t suspended_until_mono_ms; /* Rollbar's rate limit */
 };
 
@@ -68,7 +95,7 @@ struct notices_task {
 
 	/* About a sync. */
 	char job_id[HASH_UUID_SIZE];
-	struct json *report, *incident; /* owned; NULL for tests, incident also when there is none */
+	struct json *report; /* owned; NULL for tests */
 	unsigned consecutive_failures;
 	int64_t last_success_ms;
 	bool has_failed, manifest_unsaved;
@@ -76,7 +103,14 @@ struct notices_task {
 
 	struct http_pending *pending; /* who waits for a test; NULL: nobody */
 
+	/* Of a mail that is tried again. */
+	struct notices_backoff backoff;
+	unsigned retry_s;       /* see struct notices_letter */
+	uint64_t retry_mono_ms; /* when it is its turn */
+	char *refused;          /* owned; recipients refused for good in an earlier try, NULL: none */
+
 	/* Output. */
+	bool wants_retry;
 	unsigned counts[NOTICES_CHANNELS][NOTICES_RESULTS];
 	bool has_unrecorded;
 	int result; /* of a test, with `err` (also a warning after a success) */
@@ -89,10 +123,21 @@ void notices_add(struct notices *notices, struct notices_task *owned_task);
 struct notices_task *notices_task_new(struct notices *notices, enum notices_kind kind); /* owned */
 size_t notices_waiting(const struct notices *notices, enum notices_kind kind); /* running one included */
 
-/* notices-mail.c, on any thread: fills in from, to, host and time, sends, and logs what has become of it.
- * `err` is a warning after a success, as smtp_send's. */
-int notices_deliver(const struct config *config, const struct message *message, const atomic_bool *cancelled,
-	struct error *err);
+/* notices-mail.c, on any thread. The text of a mail to all recipients, with from, to, host and time filled
+ * in; owned. */
+char *notices_write(const struct config *config, const struct message *message);
+
+/* Sends it and logs what has become of it. `outcome` and `err` (a warning after a success): as smtp_send. */
+int notices_deliver(const struct config *config, const struct notices_letter *letter,
+	const atomic_bool *cancelled, struct smtp_outcome *outcome, struct error *err);
+
+/* The recipients of one list, separated by commas, that are (or are not) in another; owned, NULL: none. */
+char *notices_recipients(const char *list, const char *other, bool are_in_it);
+
+/* Begins a try: in how many seconds the next one is; 0: this is the last. */
+unsigned notices_backoff_next(struct notices_backoff *backoff, unsigned first_s);
+
+void notices_memory_done(struct notices_memory *memory);
 
 /* notices-mail.c, on the thread. */
 void notices_mail_run(struct notices_task *task);

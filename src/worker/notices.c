@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/config.h"
 #include "base/json.h"
@@ -17,6 +18,7 @@ struct notices {
 	struct worker *worker;
 	struct notices_task *running; /* owned; NULL: none */
 	struct notices_task *first;   /* owned; those that wait, oldest first */
+	struct notices_task *later;   /* owned; the mail that is tried again at its time; NULL: none */
 	struct notices_memory memory; /* the running task's */
 	atomic_bool cancelled;
 	bool is_stopping, has_unrecorded;
@@ -47,8 +49,14 @@ static void notices_task_free(struct notices_task *task)
 {
 	notices_item_done(&task->item);
 	json_free(task->report);
-	json_free(task->incident);
+	free(task->refused);
 	free(task);
+}
+
+static void drop_later(struct notices *notices)
+{
+	if (notices->later)
+		notices_task_free(STEAL(notices->later));
 }
 
 void notices_freep(struct notices **notices_pointer)
@@ -63,6 +71,8 @@ void notices_freep(struct notices **notices_pointer)
 		notices->first = task->next;
 		notices_task_free(task);
 	}
+	drop_later(notices);
+	notices_memory_done(&notices->memory);
 	free(notices);
 }
 
@@ -102,6 +112,25 @@ static void task_answer(struct notices_task *task)
 }
 
 static void start_next(struct notices *notices);
+static struct notices_task **find(struct notices *notices, enum notices_kind kind);
+
+/* A mail of a later sync, which waits already, says the same or better. */
+static void try_again_later(struct notices *notices, struct notices_task *owned_task)
+{
+	if (notices->is_stopping || *find(notices, NOTICES_MAIL)) {
+		notices_task_free(owned_task);
+		return;
+	}
+	memset(owned_task->counts, 0, sizeof(owned_task->counts));
+	owned_task->retry_mono_ms = time_mono_ms() + owned_task->retry_s * UINT64_C(1000);
+	notices->later = owned_task;
+}
+
+void notices_tick(struct notices *notices)
+{
+	if (notices->later && time_mono_ms() >= notices->later->retry_mono_ms)
+		notices_add(notices, STEAL(notices->later));
+}
 
 static void task_done(struct thread_job *job)
 {
@@ -120,7 +149,10 @@ static void task_done(struct thread_job *job)
 	/* The sync that was in the way has ended already: nobody else would come back to it. */
 	if (notices->has_unrecorded && may_record)
 		notices_add(notices, notices_task_new(notices, NOTICES_RECORD));
-	notices_task_free(task);
+	if (task->wants_retry)
+		try_again_later(notices, task);
+	else
+		notices_task_free(task);
 	start_next(notices);
 }
 
@@ -181,6 +213,8 @@ static void make_room(struct notices *notices, enum notices_kind kind)
 {
 	struct notices_task **link = find(notices, kind);
 
+	if (kind == NOTICES_MAIL)
+		drop_later(notices);
 	if (kind == NOTICES_MAIL && *link)
 		notices_task_free(take(link));
 	else if (kind == NOTICES_ITEM && *link && notices_waiting(notices, kind) >= NOTICES_ITEMS_MAX)
@@ -194,6 +228,7 @@ void notices_add(struct notices *notices, struct notices_task *owned_task)
 	make_room(notices, owned_task->kind);
 	while (*link)
 		link = &(*link)->next;
+	owned_task->next = NULL; /* it may have been in the queue before */
 	*link = owned_task;
 	start_next(notices);
 }
@@ -206,7 +241,6 @@ static void add_mail(struct notices *notices, const struct worker_sync *job)
 
 	snprintf(task->job_id, sizeof(task->job_id), "%s", job->job_id);
 	task->report = report_to_json(&job->report);
-	task->incident = json_copy(job->report.incident);
 	task->consecutive_failures = job->report.consecutive_failures;
 	task->last_success_ms = job->report.last_success_ms;
 	task->has_failed = job->result < 0;
@@ -233,7 +267,7 @@ void notices_sync_ended(struct notices *notices, const struct worker_sync *job)
 
 size_t notices_pending(const struct notices *notices)
 {
-	size_t count = notices->running ? 1 : 0;
+	size_t count = (notices->running != NULL) + (notices->later != NULL);
 
 	for (const struct notices_task *task = notices->first; task; task = task->next)
 		count++;
@@ -244,6 +278,7 @@ void notices_stop(struct notices *notices)
 {
 	notices->is_stopping = true;
 	atomic_store(&notices->cancelled, true);
+	drop_later(notices);
 	while (notices->first) {
 		struct notices_task *task = take(&notices->first);
 		if (task->kind == NOTICES_ITEM) {

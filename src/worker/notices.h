@@ -8,9 +8,11 @@
  *
  * What is due is in the manifest's incident, which the sync has saved; a mail that cannot be sent stays due
  * and is tried again after the next sync. That it was sent is stored at once, or after the sync that runs
- * meanwhile. The one notice without a manifest is that the manifest cannot be written: its stamp is a file in
- * $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the worker; without one it is kept in memory. While it
- * lasts no other mail is sent, as nothing could be stored about it.
+ * meanwhile. A mail that the server does not take now, from all recipients or some, is tried again without a
+ * sync as well: after [Notify] RetryDelaySec, and then ever later, for NOTICES_RETRY_MS. The one notice
+ * without a manifest is that the manifest cannot be written: its stamp is a file in $RUNTIME_DIRECTORY
+ * (systemd.exec(5)), which outlives the worker; without one it is kept in memory. While it lasts no other
+ * mail is sent, as nothing could be stored about it.
  *
  * Items for Rollbar are not stored: what cannot be delivered is lost, with a line in the journal.
  */
@@ -24,8 +26,9 @@ struct notices;
 struct worker;
 struct worker_sync;
 
-#define NOTICES_ITEMS_MAX 20 /* that wait for Rollbar; then the oldest one is dropped */
-#define NOTICES_TESTS_MAX 8  /* calls of the operator that wait */
+#define NOTICES_ITEMS_MAX 20                /* that wait for Rollbar; then the oldest one is dropped */
+#define NOTICES_TESTS_MAX 8                 /* calls of the operator that wait */
+#define NOTICES_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
 
 enum notices_channel { NOTICES_BY_MAIL, NOTICES_BY_ROLLBAR, NOTICES_CHANNELS };
 
@@ -45,6 +48,9 @@ void notices_sync_ended(struct notices *notices, const struct worker_sync *job);
 
 /* Mails and items that are under way or wait; while there are any the worker must not leave. */
 size_t notices_pending(const struct notices *notices);
+
+/* To be called every second: starts what is to be tried again. */
+void notices_tick(struct notices *notices);
 
 /* Cancels what is under way (it comes back within 2 s), drops what waits, and takes nothing any more. */
 void notices_stop(struct notices *notices);

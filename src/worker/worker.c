@@ -14,7 +14,7 @@
 #include "worker/notices.h"
 
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
-#define IDLE_CHECK_MS 1000
+#define SECOND_MS 1000
 
 static void on_messages(void *arg)
 {
@@ -23,14 +23,15 @@ static void on_messages(void *arg)
 	thread_queue_dispatch(worker->queue);
 }
 
-/* The key is in memory only while it is needed: with nothing to do the process ends, and systemd
- * starts it again at the next connection. */
-static void on_idle_check(void *arg)
+/* Sends mails again. The key is in memory only while it is needed: with nothing to do the process ends, and
+ * systemd starts it again at the next connection. */
+static void on_second(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned limit_s = worker->options.config->worker.idle_exit_s;
 	uint64_t now = time_mono_ms(), requests = server_requests(worker->server) - worker->scrapes;
 
+	notices_tick(worker->notices);
 	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
 		notices_pending(worker->notices) || server_connections(worker->server)) {
 		worker->requests_seen = requests;
@@ -74,7 +75,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	worker->notices = notices_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
 	doctor_init(worker);
-	server_every(worker->server, IDLE_CHECK_MS, on_idle_check, worker);
+	server_every(worker->server, SECOND_MS, on_second, worker);
 	load_history(worker);
 	worker_show_status(worker);
 	*ret_worker = STEAL(worker);

@@ -7,7 +7,8 @@
  *	mail-client URL USER TIMEOUT_MS send FROM TO <message
  *
  * The password is in $MAIL_PASSWORD; an empty USER: no AUTH. SIGTERM cancels. Prints the name of the errno,
- * or 0, the milliseconds that the call took and the sentence.
+ * or 0, the milliseconds that the call took, "later" or "-", who was refused for now and who for good ("-":
+ * nobody), and the sentence.
  */
 
 #include <errno.h>
@@ -41,7 +42,8 @@ static void read_message(struct buf *message)
 		buf_append(message, bytes, count);
 }
 
-static int call(const struct smtp_server *server, char **arguments, struct error *err)
+static int call(
+	const struct smtp_server *server, char **arguments, struct smtp_outcome *outcome, struct error *err)
 {
 	CLEANUP(buf_done) struct buf message = BUF_INIT(MESSAGE_SIZE_MAX);
 
@@ -51,11 +53,12 @@ static int call(const struct smtp_server *server, char **arguments, struct error
 	const struct smtp_mail mail = {
 		.from = arguments[1], .to = arguments[2], .text = buf_text(&message), .length = message.length
 	};
-	return smtp_send(server, &mail, err);
+	return smtp_send(server, &mail, outcome, err);
 }
 
 int main(int argc, char **argv)
 {
+	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 	struct error err = { .message = "(nothing was written here)" };
 
 	if (argc < 5 || (strcmp(argv[4], "probe") != 0 && argc != 7))
@@ -68,8 +71,9 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
 	uint64_t began_ms = time_mono_ms();
-	int result = call(&server, argv + 4, &err);
-	printf("%s %u %s\n", result < 0 ? strerrorname_np(-result) : "0",
-		(unsigned)(time_mono_ms() - began_ms), err.message);
+	int result = call(&server, argv + 4, &outcome, &err);
+	printf("%s %u %s %s %s %s\n", result < 0 ? strerrorname_np(-result) : "0",
+		(unsigned)(time_mono_ms() - began_ms), outcome.later ? "later" : "-", outcome.deferred ?: "-",
+		outcome.refused ?: "-", err.message);
 	return result < 0 && err.code != ERROR_NOTIFY_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

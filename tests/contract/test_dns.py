@@ -253,7 +253,7 @@ class Others(DnsTest):
         self.dns.names["mail.test"] = SILENT
         done = subprocess.run([BUILD / "tests/contract/mail-client", "smtp://mail.test", "", "500", "probe"],
                               capture_output=True, text=True)
-        self.assertRegex(done.stdout, r"^ETIMEDOUT \d+ mail server smtp://mail.test: the name service did not answer "
+        self.assertRegex(done.stdout, r"^ETIMEDOUT \d+ - - - mail server smtp://mail.test: the name service did not answer "
                          r"within 1 s; check \[Notify\] SMTPURL, and the name service of this machine$")
 
 

@@ -408,6 +408,12 @@ class Mail(DoctorTest):
         found = self.assert_check("mail", "failed", r"offers no encryption \(STARTTLS\)", "SMTPURL=")
         self.assertNotIn("ca-certificates", found.the("mail")["remedy"])
 
+    def test_a_mail_server_that_offers_no_login(self) -> None:
+        self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither",
+                       SMTP_PASS="sword-fish-1234")
+        found = self.assert_check("mail", "warning", "takes mails; it offers no login .*SMTPUser is not used", "SMTPURL=")
+        self.assertEqual(found.exit, 0)
+
     def test_a_mail_server_that_is_down(self) -> None:
         self.configure(mail="MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:9")
         found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent", "aither test-mail")

@@ -5,12 +5,13 @@ import email.utils
 import errno
 import json
 import re
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 import unittest
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +31,10 @@ OTHER_KEY = "another-key-another-key-another-key-1"
 FIRST_COURSE = "^/api/service/courses/cgen0*1$"
 STAMP = "mailed.json"
 STOP_S = 3
+
+
+def earlier(hours: int) -> str:
+    return (datetime.now(timezone.utc) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def day_earlier(stamp: str) -> str:
@@ -229,7 +234,7 @@ class ServerDown(MailTest):
         self.failing_sync()
         self.settle()
         due = self.due_id()
-        self.wait_for_line("tried again after the next sync")
+        self.wait_for_line(r"mail \(failure\) to .* not sent, tried again in 60 s: ")
         self.failing_sync()
         self.settle()
         self.assertEqual(self.due_id(), due, "it is the same mail")
@@ -292,6 +297,194 @@ class ServerDown(MailTest):
         self.assertIn("syncs succeed again", str(recovery.header("Subject")))
         self.good_sync()
         self.assertEqual(self.new_mails(), [])
+
+
+class NotNow(MailTest):
+    """Mails that the server takes later, without a sync in between."""
+
+    first, second = RECIPIENTS
+
+    def configuration(self) -> str:
+        return super().configuration() + "RetryDelaySec=1\n"
+
+    def offers(self, recipient: str) -> int:
+        return sum(step == "RCPT" and recipient in argument for step, argument, _ in self.server.steps)
+
+    def deliveries(self) -> list[tuple[str, ...]]:
+        return [mail.recipients for mail in self.server.mails]
+
+    def wait_for_nobody(self) -> None:
+        wait_until(lambda: "waiting" not in self.incident, "that nobody waits")
+
+    def waiting_for_second(self, delay_s: int = 60) -> Mail:
+        """The first has got the mail, the second waits, so long that nothing happens by itself."""
+        assert self.stack.worker
+        self.stack.worker.stop()
+        config = self.stack.config.read_text()
+        self.stack.config.write_text(config.replace("RetryDelaySec=1\n", f"RetryDelaySec={delay_s}\n"))
+        self.stack.start_worker()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second)
+        self.failing_sync()
+        mail, = self.server.wait_for(1)
+        self.assertEqual(mail.recipients, (self.first,))
+        wait_until(lambda: self.incident.get("waiting"), "that it is stored")
+        self.assertEqual([w["to"] for w in self.incident["waiting"]], [self.second])
+        return mail
+
+    def test_one_recipient_gets_the_same_mail_later_and_the_other_not_twice(self) -> None:
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=2)
+        self.failing_sync()
+        mails = self.server.wait_for(2)
+        self.assertEqual([m.recipients for m in mails], [(self.first,), (self.second,)])
+        self.assertEqual(mails[0].content, mails[1].content)
+        self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
+        self.wait_for_line(rf"mail \(failure\) sent to {self.first}, but: .* refused some of the recipients for now: "
+                           rf"{self.second} \(451 4\.7\.1 greylisted\), tried again in 1 s")
+        self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, tried again in 2 s: .* it may take it later")
+        self.wait_for_line(rf"mail \(failure\) sent to {self.second}$")
+        self.wait_for_nobody()
+        self.assertEqual(self.incident["mails"], 1)
+        self.failing_sync()
+        self.assertEqual(len(self.mails()), 2)
+
+    def test_a_mail_that_no_recipient_got_comes_without_a_sync(self) -> None:
+        for step, reply in (("RCPT", "450 4.2.0 greylisted"), ("MESSAGE", "452 4.3.1 full"), ("GREETING", "421 busy"),
+                            ("STARTTLS", "454 4.7.0 not now"), ("LOGIN", "454 4.7.0 not now"), ("MAIL", DROP)):
+            with self.subTest(step):
+                self.server.clear()
+                self.server.fail(step, reply, count=2)
+                self.failing_sync()
+                self.server.wait_for(1)
+                wait_until(lambda: "due" not in self.incident, "that it is stored")
+                self.assertEqual(self.deliveries(), [RECIPIENTS])
+                self.good_sync()
+                self.new_mails()
+
+    def test_a_mail_server_that_comes_back_gets_it_without_a_sync(self) -> None:
+        self.server.stop()
+        self.failing_sync()
+        self.wait_for_line("tried again in 1 s: .* cannot be reached")
+        self.server.start()
+        self.server.wait_for(1)
+        self.assertEqual(self.deliveries(), [RECIPIENTS])
+
+    def test_a_recipient_refused_for_good_is_not_offered_it_again(self) -> None:
+        self.server.fail("RCPT", "550 5.1.1 no such user", only=self.first)
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=1)
+        self.failing_sync()
+        self.server.wait_for(1)
+        self.assertEqual(self.deliveries(), [(self.second,)])
+        self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 2))
+
+    def test_a_mail_whose_answer_was_lost_waits_for_the_next_sync(self) -> None:
+        self.server.fail("MESSAGE", DROP, count=1)
+        self.failing_sync()
+        self.wait_for_line("not sent, tried again after the next sync: .* closed the connection")
+
+    def test_after_a_kill_the_next_sync_goes_on_with_who_waits(self) -> None:
+        mail = self.waiting_for_second()
+        assert self.stack.worker
+        self.stack.worker.stop(signal.SIGKILL)
+        self.server.mend()
+        self.stack.start_worker()
+        self.failing_sync()
+        self.wait_for_nobody()
+        self.assertEqual(self.deliveries(), [(self.first,), (self.second,)])
+        self.assertEqual(self.server.mails[1].content, mail.content)
+
+    def test_sigterm_does_not_wait_for_it(self) -> None:
+        self.waiting_for_second()
+        before = time.monotonic()
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.assertLess(time.monotonic() - before, STOP_S)
+        self.assertEqual([w["to"] for w in self.incident["waiting"]], [self.second])
+
+    def test_a_newer_mail_about_it_takes_its_place(self) -> None:
+        self.waiting_for_second()
+        self.server.mend()
+        self.good_sync()
+        mails = self.mails()
+        self.assertEqual([m.recipients for m in mails], [(self.first,), RECIPIENTS])
+        self.assertIn("syncs succeed again", str(mails[1].header("Subject")))
+        self.assertEqual(self.incident, {})
+
+    def test_it_is_given_up_after_four_hours(self) -> None:
+        self.waiting_for_second()
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.edit_manifest(lambda m: m["incident"]["waiting"][0].update(since=earlier(hours=5)))
+        self.stack.start_worker()
+        self.failing_sync()
+        self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, given up: ")
+        self.wait_for_nobody()
+
+    def test_who_is_no_longer_in_mailto_does_not_get_it(self) -> None:
+        self.waiting_for_second()
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.server.mend()
+        self.stack.config.write_text(self.stack.config.read_text().replace(f", {self.second}", ""))
+        self.stack.start_worker()
+        self.failing_sync()
+        self.wait_for_nobody()
+        self.assertEqual(self.deliveries(), [(self.first,)])
+
+    def test_what_is_sent_again_during_a_sync_is_stored_after_it(self) -> None:
+        self.waiting_for_second(delay_s=2)
+        self.server.mend()
+        self.server.fail("MESSAGE", HOLD)
+        self.server.wait_for_step("MESSAGE")
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
+        self.assertEqual(self.stack.post("/api/sync?dryRun=1", Prefer="respond-async").status, 202)
+        self.server.release()
+        self.wait_for_nobody()
+        self.failing_sync()
+        self.assertEqual([m.recipients for m in self.mails()], [(self.first,), (self.second,)])
+
+    def test_a_manifest_that_cannot_be_read_is_read_again_later(self) -> None:
+        self.server.fail("MESSAGE", HOLD)
+        self.failing_sync()
+        self.server.wait_for_step("MESSAGE")
+        self.failing_sync()  # what it has to send waits behind the first
+        manifest = self.stack.output / MANIFEST
+        text = manifest.read_text()
+        manifest.write_text("{")
+        self.server.release()
+        self.wait_for_line("that mail .* was sent cannot be stored")
+        self.wait_for_line("cannot read which mails are due: ")
+        manifest.write_text(text)
+        wait_until(lambda: self.incident.get("mails") == 1, "that it is stored")
+        self.assertEqual(len(self.mails()), 1)
+
+    def test_a_test_mail_says_it_and_is_not_tried_again(self) -> None:
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second)
+        reply = self.ask_for_test_mail()
+        self.assertRegex(reply.data["warning"], rf"refused some of the recipients for now: {self.second} \(451 ")
+        self.server.fail("RCPT", "451 4.7.1 greylisted")
+        reply = self.ask_for_test_mail()
+        self.assertEqual((reply.status, reply.code), (502, "NOTIFY_FAILED"))
+        self.assertIn("451 4.7.1 greylisted), ", reply.json["error"]["message"])
+        self.assertIn("it may take it later", reply.json["error"]["message"])
+        figures = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
+        self.assertEqual(figures["aither_notifications_pending"], 0)
+
+    def test_the_worker_stays_until_it_is_sent(self) -> None:
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
+        self.stack.socket.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.stack.socket))
+            listener.listen()
+            process = Activated("aither-worker", self.stack, listener).process
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=3)  # after 1, 3 and 7 s
+            self.failing_sync()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertEqual(self.deliveries(), [(self.first,), (self.second,)])
+        self.assertNotIn("waiting", self.incident)
 
 
 class SlowServer(MailTest):

@@ -196,6 +196,18 @@ class Trouble(NoticesTest):
         self.server.release()
         self.wait_for_mails(1)
 
+    def test_a_mail_of_a_newer_sync_takes_the_place_of_one_to_be_tried_again(self) -> None:
+        self.break_hemera()
+        self.server.hold()
+        self.server.fail("MESSAGE", "452 4.3.1 full", count=1)
+        self.failing_sync()
+        self.assertTrue(self.server.has_come.wait(PATIENCE_S))
+        self.failing_sync()
+        self.server.release()
+        mail, = self.wait_for_mails(1)
+        self.assertEqual(mail.header("X-Aither-Job"), self.stack.manifest["lastSync"]["jobId"])
+        self.assertEqual(self.figures()["aither_notifications_pending"], 0)
+
     def test_the_end_of_the_worker_does_not_wait_for_it_and_it_stays_due(self) -> None:
         assert self.stack.worker
         self.break_hemera()
@@ -305,6 +317,39 @@ class TheOutput(OutputTest):
                 self.assertIsNone(mail.header("In-Reply-To"))
                 self.server.mails.clear()
                 self.restart()
+
+
+class TheOutputLater(OutputTest):
+    deputy = "deputy@example.org"
+    lines = NoticesTest.lines.replace(OPERATOR, f"{OPERATOR}, {deputy}") + "RetryDelaySec=1\n"
+
+    def deliveries(self, count: int) -> list[tuple[str, ...]]:
+        return [mail.recipients for mail in self.server.wait_for(count)]
+
+    def test_who_is_refused_for_now_hears_of_it_later_too(self) -> None:
+        self.break_output()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.deputy, count=2)
+        self.failing_sync(500)
+        self.assertEqual(self.deliveries(2), [(OPERATOR,), (self.deputy,)])
+        self.mend_output()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.deputy, count=1)
+        self.sync()
+        self.assertEqual(self.deliveries(4)[2:], [(OPERATOR,), (self.deputy,)])
+        mails = self.server.mails
+        self.assertEqual(mails[0].content, mails[1].content)
+        self.assertEqual(mails[2].content, mails[3].content)
+
+    def test_its_end_takes_the_place_of_what_waits(self) -> None:
+        self.break_output()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.deputy)
+        self.failing_sync(500)
+        self.server.wait_for(1)
+        self.wait_for_count("sent", 1)
+        self.server.mend()
+        self.mend_output()
+        self.sync()
+        self.wait_for_count("sent", 2)
+        self.assertIn("succeed again", str(self.server.mails[-1].header("Subject")))
 
 
 class TheNote(OutputTest):

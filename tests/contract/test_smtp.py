@@ -28,6 +28,9 @@ MESSAGE = (b"From: <aither@host.example.org>\r\nSubject: =?UTF-8?Q?gest=C3=B6rt?
 class Outcome:
     errno: str
     took_ms: int
+    later: bool
+    deferred: str
+    refused: str
     sentence: str
 
 
@@ -52,8 +55,8 @@ class Call:
         out, _ = self.process.communicate(timeout=PATIENCE_S * 3)
         self._input.close()
         assert self.process.returncode == 0, (self.process.returncode, out)
-        errno, took_ms, sentence = out.rstrip("\n").split(" ", 2)
-        return Outcome(errno, int(took_ms), sentence)
+        errno, took_ms, later, deferred, refused, sentence = out.rstrip("\n").split(" ", 5)
+        return Outcome(errno, int(took_ms), later == "later", deferred, refused, sentence)
 
 
 class SmtpTest(unittest.TestCase):
@@ -71,6 +74,7 @@ class SmtpTest(unittest.TestCase):
 
     def send(self, server: SmtpStub, host: str = REMOTE, scheme: str = "smtp", to: str = RECIPIENT,
              **more: Any) -> Outcome:
+        more.setdefault("user", USER if server.users else "")
         return Call(f"{scheme}://{host}:{server.port}", "send", SENDER, to, ca=self.ca.file, **more).outcome()
 
     def assert_sent(self, outcome: Outcome) -> None:
@@ -136,7 +140,44 @@ class Delivery(SmtpTest):
         self.assertEqual([m.recipients for m in server.mails], [("a@x.org", "c@x.org")])
         self.assertEqual((outcome.errno, outcome.sentence),
                          ("0", f"mail server smtp://{LOCAL}:{server.port} refused some of the recipients: b@x.org (550 "
-                               "5.1.1 no such user), d@x.org (452 4.2.2 full); correct [Notify] MailTo"))
+                               "5.1.1 no such user); correct [Notify] MailTo; refused for now: d@x.org (452 "
+                               "4.2.2 full)"))
+        self.assertEqual((outcome.deferred, outcome.refused), ("d@x.org", "b@x.org"))
+
+    def test_recipients_who_are_refused_for_now_are_no_reason_to_correct_anything(self) -> None:
+        server = self.server()
+        for name in ("b", "d"):
+            server.fail("RCPT", f"451 4.7.1 {name} waits", only=f"{name}@x.org")
+        outcome = self.send(server, LOCAL, to="a@x.org,b@x.org,d@x.org")
+        self.assertEqual([m.recipients for m in server.mails], [("a@x.org",)])
+        self.assertEqual((outcome.errno, outcome.sentence),
+                         ("0", f"mail server smtp://{LOCAL}:{server.port} refused some of the recipients for now: "
+                               "b@x.org (451 4.7.1 b waits), d@x.org (451 4.7.1 d waits)"))
+        self.assertEqual((outcome.deferred, outcome.refused), ("b@x.org,d@x.org", "-"))
+
+    def test_recipients_of_whom_none_is_taken_are_told_apart(self) -> None:
+        server = self.server()
+        server.fail("RCPT", "550 5.1.1 no such user", only="b@x.org")
+        server.fail("RCPT", "451 4.7.1 wait", only="a@x.org")
+        outcome = self.send(server, LOCAL, to="a@x.org,b@x.org")
+        self.assertEqual((outcome.errno, outcome.later, outcome.deferred, outcome.refused),
+                         ("EREMOTEIO", True, "a@x.org", "b@x.org"))
+        self.assertIn("refuses every recipient: b@x.org (550 5.1.1 no such user); correct [Notify] MailTo; refused for "
+                      "now: a@x.org (451 4.7.1 wait)", outcome.sentence)
+
+    def test_a_login_that_is_not_offered_is_a_warning(self) -> None:
+        server = self.server()
+        outcome = self.send(server, LOCAL, user=USER)
+        self.assertEqual((outcome.errno, outcome.sentence),
+                         ("0", f"mail server smtp://{LOCAL}:{server.port} takes mails; it offers no login (AUTH), so "
+                               "[Notify] SMTPUser is not used"))
+        self.assertEqual(len(server.mails), 1)
+        probed = Call(f"smtp://{LOCAL}:{server.port}", "probe").outcome()
+        self.assertEqual((probed.errno, probed.sentence), ("0", outcome.sentence))
+        server.fail("MAIL", "530 5.7.0 log in first")
+        refused = self.send(server, LOCAL, user=USER)
+        self.assertEqual(refused.errno, "EREMOTEIO")
+        self.assertRegex(refused.sentence, "530 5.7.0 log in first; .*; it offers no login")
 
     def test_a_long_mail_arrives_whole(self) -> None:
         server = self.server(tls=self.tls)
@@ -168,6 +209,7 @@ class Row:
     timeout_ms: int = LONG_MS
     probe: bool = True  # smtp_probe sees it, too
     users: dict[str, str] | None = None
+    later: bool = False  # the same mail may be taken later
 
 
 class Faults(SmtpTest):
@@ -177,22 +219,24 @@ class Faults(SmtpTest):
         wait = "within 2 s; "
         return [
             Row("busy at the greeting", "EREMOTEIO", "serves nobody at present: 421 4.3.2 overloaded; it may take it "
-                "later", fault=("GREETING", "421 4.3.2 overloaded")),
+                "later", fault=("GREETING", "421 4.3.2 overloaded"), later=True),
             Row("closed to this machine", "EREMOTEIO", "serves nobody at present: 554 5.7.1 go away; look into its log",
                 fault=("GREETING", "554 5.7.1 go away")),
             Row("drops at the greeting", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
-                fault=("GREETING", DROP)),
+                fault=("GREETING", DROP), later=True),
             Row("hangs at the greeting", "ETIMEDOUT", "sent no greeting " + wait + "if its port is one for TLS from "
-                "the start (465), write smtps:// in [Notify] SMTPURL", fault=("GREETING", HANG), timeout_ms=SHORT_MS),
+                "the start (465), write smtps:// in [Notify] SMTPURL", fault=("GREETING", HANG), timeout_ms=SHORT_MS,
+                later=True),
             Row("smtp to a port with TLS", "ETIMEDOUT", "write smtps:// in [Notify] SMTPURL",
-                {"tls": self.tls, "implicit": True}, timeout_ms=SHORT_MS),
+                {"tls": self.tls, "implicit": True}, timeout_ms=SHORT_MS, later=True),
             Row("smtps to a port without TLS", "EPROTO", "if its port is one for STARTTLS (25, 587), write smtp:// in "
                 "[Notify] SMTPURL", scheme="smtps"),
             Row("no STARTTLS across the network", "EPROTO", "offers no encryption (STARTTLS), and nothing is sent over "
                 "a network without; ", host=REMOTE, settings={"users": login, "plain_auth": True}),
             Row("STARTTLS refused across the network", "EPROTO", "offers no encryption (STARTTLS): 454 4.7.0 not now, ",
-                tls, ("STARTTLS", "454 4.7.0 not now"), host=REMOTE),
-            Row("drops at STARTTLS", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", tls, ("STARTTLS", DROP)),
+                tls, ("STARTTLS", "454 4.7.0 not now"), host=REMOTE, later=True),
+            Row("drops at STARTTLS", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", tls,
+                ("STARTTLS", DROP), later=True),
             Row("certificate of another name", "EKEYREJECTED", "the certificate is for another host name; write a "
                 "name that it is for into [Notify] SMTPURL", {"tls": other}, host=REMOTE),
             Row("certificate of another name, smtps", "EKEYREJECTED", "the certificate is for another host name; ",
@@ -207,7 +251,7 @@ class Faults(SmtpTest):
                 {"users": {USER: "another"}, "plain_auth": True}),
             Row("login not possible at present", "EACCES", "cannot check user and password at present: 454 4.7.0 "
                 "database down; try again later", {"users": login, "plain_auth": True},
-                ("LOGIN", "454 4.7.0 database down")),
+                ("LOGIN", "454 4.7.0 database down"), later=True),
             Row("a server that repeats the password", "EACCES", "does not accept the user or the password: 535 (a line "
                 "with a secret in it); ", {"users": login, "plain_auth": True},
                 ("LOGIN", "535 5.7.8 bad {secret} there")),
@@ -216,13 +260,13 @@ class Faults(SmtpTest):
             Row("no login that is known", "EACCES", "offers no login that aither has (AUTH PLAIN or LOGIN); ask its "
                 "operator, or leave out [Notify] SMTPUser", fault=("EHLO", "250-x\r\n250 AUTH GSSAPI")),
             Row("login drops", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
-                {"users": login, "plain_auth": True}, ("AUTH", DROP)),
+                {"users": login, "plain_auth": True}, ("AUTH", DROP), later=True),
             Row("sender refused", "EREMOTEIO", "refuses the sender: 550 5.7.1 not yours; set [Notify] MailFrom to an "
                 "address it accepts", fault=("MAIL", "550 5.7.1 not yours"), probe=False),
             Row("sender refused for now", "EREMOTEIO", "refuses the sender: 451 4.7.1 wait; it may take it later",
-                fault=("MAIL", "451 4.7.1 wait"), probe=False),
+                fault=("MAIL", "451 4.7.1 wait"), probe=False, later=True),
             Row("greylisted", "EREMOTEIO", "refuses every recipient: operator@example.org (450 4.2.0 greylisted); it "
-                "may take it later", fault=("RCPT", "450 4.2.0 greylisted"), probe=False),
+                "may take it later", fault=("RCPT", "450 4.2.0 greylisted"), probe=False, later=True),
             Row("no such user", "EREMOTEIO", "refuses every recipient: operator@example.org (550 5.1.1 no such user); "
                 "correct [Notify] MailTo", fault=("RCPT", "550 5.1.1 no such user"), probe=False),
             Row("a reply of several lines", "EREMOTEIO", "refuses every recipient: operator@example.org (550 5.1.1 no "
@@ -233,25 +277,26 @@ class Faults(SmtpTest):
             Row("a reply with odd bytes", "EREMOTEIO", "refuses the mail: 554 ?[31mred?; look",
                 fault=("DATA", "554 \x1b[31mred\x07"), probe=False),
             Row("shuts down in the middle", "EREMOTEIO", "refuses every recipient: operator@example.org (421 4.3.2 "
-                "bye); it may take it later", fault=("RCPT", "421 4.3.2 bye"), probe=False),
+                "bye); it may take it later", fault=("RCPT", "421 4.3.2 bye"), probe=False, later=True),
             Row("drops in the middle", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", fault=("RCPT", DROP),
-                probe=False),
+                probe=False, later=True),
             Row("hangs in the middle", "ETIMEDOUT", "did not complete the mail " + wait, fault=("RCPT", HANG),
-                timeout_ms=SHORT_MS, probe=False),
+                timeout_ms=SHORT_MS, probe=False, later=True),
             Row("mail refused", "EREMOTEIO", "refuses the mail: 554 5.6.0 spam; look into its log",
                 fault=("MESSAGE", "554 5.6.0 spam"), probe=False),
             Row("disk full", "EREMOTEIO", "refuses the mail: 452 4.3.1 full; it may take it later",
-                fault=("MESSAGE", "452 4.3.1 full"), probe=False),
+                fault=("MESSAGE", "452 4.3.1 full"), probe=False, later=True),
             Row("drops the whole mail", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", fault=("MESSAGE", DROP),
                 probe=False),
             Row("hangs with the whole mail", "ETIMEDOUT", "did not complete the mail " + wait, fault=("MESSAGE", HANG),
                 timeout_ms=SHORT_MS, probe=False),
         ]
 
-    def check(self, row: Row, server: SmtpStub, outcome: Outcome) -> None:
+    def check(self, row: Row, server: SmtpStub, outcome: Outcome, is_probe: bool = False) -> None:
         self.assertEqual(outcome.errno, row.errno, outcome)
         self.assertTrue(outcome.sentence.startswith(f"mail server {row.scheme}://{row.host}:{server.port}"), outcome)
         self.assertIn(row.sentence, outcome.sentence)
+        self.assertEqual(outcome.later, row.later and not is_probe, outcome)
         self.assertNotIn(PASSWORD, outcome.sentence)
         self.assertLess(outcome.took_ms, row.timeout_ms + 5000, outcome)
         self.assertEqual(server.mails, [])
@@ -265,7 +310,8 @@ class Faults(SmtpTest):
                 server = self.server(**row.settings)
                 if row.fault:
                     server.fail(*row.fault)
-                self.check(row, server, self.send(server, row.host, row.scheme, timeout_ms=row.timeout_ms))
+                self.check(row, server, self.send(server, row.host, row.scheme, timeout_ms=row.timeout_ms,
+                                                 user=USER))
                 server.close()
 
     def test_a_probe_says_the_same_of_what_comes_before_the_mail(self) -> None:
@@ -277,7 +323,7 @@ class Faults(SmtpTest):
                 outcome = Call(f"{row.scheme}://{row.host}:{server.port}", "probe", ca=self.ca.file,
                                timeout_ms=row.timeout_ms).outcome()
                 if row.probe:
-                    self.check(row, server, outcome)
+                    self.check(row, server, outcome, is_probe=True)
                 else:
                     self.assertEqual(outcome.errno, "0", outcome)
                 self.assertNotIn("MAIL", [step for step, _, _ in server.steps])
@@ -371,7 +417,7 @@ class Cancellation(SmtpTest):
     def test_while_saying_goodbye_the_mail_counts_as_sent(self) -> None:
         server = self.server()
         server.fail("QUIT", HANG)
-        call = Call(f"smtp://{LOCAL}:{server.port}", "send", SENDER, RECIPIENT)
+        call = Call(f"smtp://{LOCAL}:{server.port}", "send", SENDER, RECIPIENT, user="")
         server.wait_for_step("QUIT")
         call.process.send_signal(signal.SIGTERM)
         self.assert_sent(call.outcome())

@@ -100,9 +100,25 @@ bool world_due(const struct world *world, struct incident_notice *ret_notice)
 
 void world_note_sent(struct world *world, const char *id)
 {
+	world_note_sent_but(world, id, NULL);
+}
+
+void world_note_sent_but(struct world *world, const char *id, const char *to)
+{
+	const struct incident_rest rest = { .to = to, .text = "From: a\r\n\r\nx", .since_ms = world->now_ms };
 	CLEANUP(json_freep) struct json *state = world_parse(world->text);
 
-	world_store(world, incident_sent(state, id, world->now_ms));
+	world_store(world, incident_sent(state, id, world->now_ms, to ? &rest : NULL));
+}
+
+void world_waiting(const struct world *world, struct buf *out)
+{
+	CLEANUP(json_freep) struct json *state = world_parse(world->text);
+	struct incident_waiting waiting;
+
+	for (size_t i = 0; incident_waiting(state, i, &waiting); i++)
+		buf_printf(out, "%s%s to %s", i > 0 ? ", " : "", incident_kind_name(waiting.kind),
+			waiting.rest.to);
 }
 
 /* The courses that the mail which is due would name, "" for none. */

@@ -33,6 +33,12 @@ void world_sync(struct world *world, const char *sync);
 bool world_due(const struct world *world, struct incident_notice *ret_notice);
 void world_note_sent(struct world *world, const char *id);
 
+/* The mail with that id has been sent, but those in `to` have still to get it. */
+void world_note_sent_but(struct world *world, const char *id, const char *to);
+
+/* Appends "failure to b@x, courses to b@x,c@x": what waits. */
+void world_waiting(const struct world *world, struct buf *out);
+
 /* Sends all that is due: appends "failure", "courses a b"... separated by commas. */
 void world_mail(struct world *world, struct buf *out);
 

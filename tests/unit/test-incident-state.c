@@ -18,6 +18,12 @@
 #define MAILED "\"messageId\":\"<a@b>\",\"mailedAt\":\"2026-03-14T23:00:00.000Z\",\"mails\":1"
 #define WAITS "\"coursesMessageId\":\"<a@b>\""
 
+#define LETTER(kind, id, since, to, text) \
+	"{\"kind\":" kind ",\"messageId\":" id ",\"since\":" since ",\"to\":" to ",\"text\":" text "}"
+#define SINCE "\"2026-03-14T23:00:00.000Z\""
+#define WHOLE(number) \
+	LETTER("\"failure\"", "\"<" number "@b>\"", SINCE, "\"a@b,c@d\"", "\"From: a\\r\\n\\r\\nx\"")
+
 static void damaged_state_counts_as_none(void **state)
 {
 	static const char *const rows[] = {
@@ -61,6 +67,20 @@ static void damaged_state_counts_as_none(void **state)
 		"{" WAITS ",\"courses\":[{\"entity\":\"course a\",\"partials\":1,\"told\":1}]}",
 		"{\"courses\":[{\"entity\":\"course a\",\"partials\":3,\"told\":false}]}",
 		"{\"courses\":[{\"entity\":\"course a\",\"partials\":3}],\"coursesMessageId\":\"<a@b>\"}",
+		"{" OPEN ",\"waiting\":[5]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"test\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"a@b\"", SINCE, "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", "5", "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"\"", "\"x\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\\r\\nRCPT\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\xc3\xa4\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\\u001b\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" WHOLE("1") "," WHOLE("2") "," WHOLE("3") "," WHOLE("4") "," WHOLE("5") "]}",
 	};
 
 	(void)state;
@@ -109,6 +129,7 @@ static void what_is_like_them_but_whole_is_read(void **state)
 		"{\"withdrawn\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"," OPEN "}}",
 		"{\"coursesMessageId\":\"<a@b>\",\"courses\":[{\"entity\":\"course "
 		"a\",\"partials\":3,\"told\":false}]}",
+		"{\"waiting\":[" WHOLE("1") "," WHOLE("2") "," WHOLE("3") "," WHOLE("4") "]}",
 		"{\"courses\":[{\"entity\":\"course data[17]\",\"partials\":1},"
 		"{\"entity\":\"course b\",\"partials\":9,\"told\":true}]}",
 	};

@@ -153,6 +153,115 @@ static void a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told(void 
 	assert_string_equal(again.message_id, first.message_id);
 }
 
+static void assert_waiting(const struct world *world, const char *expected)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(10000);
+
+	world_waiting(world, &out);
+	assert_string_equal(buf_text(&out), expected);
+}
+
+/* Sends what is due, but not to b. */
+static void send_but_to_b(struct world *world, struct incident_notice *ret_notice)
+{
+	assert_true(world_due(world, ret_notice));
+	world_note_sent_but(world, ret_notice->message_id, "b@x.org");
+}
+
+static void a_mail_waits_for_those_who_have_not_got_it(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice notice, due;
+	struct incident_waiting waiting;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &notice));
+	world_note_sent_but(&world, notice.message_id, "b@x.org,c@x.org");
+	assert_waiting(&world, "failure to b@x.org,c@x.org");
+	assert_false(world_due(&world, &due));
+	world.now_ms += HOUR_MS;
+	world_note_sent_but(&world, notice.message_id, "c@x.org");
+	assert_waiting(&world, "failure to c@x.org");
+	CLEANUP(json_freep) struct json *json = world_parse(world.text);
+	assert_true(incident_waiting(json, 0, &waiting));
+	assert_string_equal(waiting.message_id, notice.message_id);
+	assert_string_equal(waiting.rest.text, "From: a\r\n\r\nx");
+	assert_int_equal(waiting.rest.since_ms, WORLD_START_MS);
+	assert_int_equal(json_integer(json_get(json, "mails"), 0), 1);
+	world_sync(&world, "F");
+	world_sync(&world, "C");
+	assert_waiting(&world, "failure to c@x.org");
+	world_note_sent(&world, notice.message_id);
+	assert_waiting(&world, "");
+	world_note_sent_but(&world, notice.message_id, "c@x.org"); /* it was neither due nor waiting */
+	assert_waiting(&world, "");
+}
+
+static void a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice notice;
+
+	(void)state;
+	world_sync(&world, "F");
+	send_but_to_b(&world, &notice);
+	world.now_ms += 24 * HOUR_MS;
+	world_sync(&world, "F");
+	assert_waiting(&world, "");
+	send_but_to_b(&world, &notice);
+	assert_waiting(&world, "reminder to b@x.org");
+	world_sync(&world, "S");
+	assert_waiting(&world, "");
+	send_but_to_b(&world, &notice);
+	assert_waiting(&world, "recovery to b@x.org");
+	world_sync(&world, "S");
+	assert_waiting(&world, "recovery to b@x.org");
+	world_sync(&world, "F");
+	assert_waiting(&world, "");
+	assert_true(world_due(&world, &notice));
+	assert_int_equal(notice.kind, INCIDENT_FAILURE);
+	assert_string_equal(notice.thread_id, "");
+}
+
+static void a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody(void **state)
+{
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice failure, notice;
+
+	(void)state;
+	world_sync(&world, "F");
+	assert_true(world_due(&world, &failure));
+	world_sync(&world, "S");
+	world_note_sent_but(&world, failure.message_id, "b@x.org");
+	assert_waiting(&world, "");
+	assert_true(world_due(&world, &notice));
+	assert_int_equal(notice.kind, INCIDENT_RECOVERY);
+}
+
+static void mails_about_courses_wait_beside_it_until_all_are_well(void **state)
+{
+	static const char *const syncs[] = { "P:course a", "P:course a,course b",
+		"P:course a,course b,course c", "P:course a,course b,course c,course d" };
+	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
+	struct incident_notice notice;
+
+	(void)state;
+	world_sync(&world, "F");
+	send_but_to_b(&world, &notice);
+	for (size_t i = 0; i < ARRAY_SIZE(syncs); i++) {
+		world_sync(&world, syncs[i]);
+		while (world_due(&world, &notice))
+			world_note_sent_but(&world, notice.message_id, "b@x.org");
+	}
+	/* There is no room for more. */
+	assert_waiting(
+		&world, "courses to b@x.org, courses to b@x.org, courses to b@x.org, courses to b@x.org");
+	world_sync(&world, "S");
+	assert_waiting(&world, "");
+	assert_null(world.text);
+}
+
 static void a_daily_sync_that_ends_minutes_earlier_still_reminds(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
@@ -386,6 +495,10 @@ int main(void)
 		cmocka_unit_test(scripted_histories_give_exactly_these_mails),
 		cmocka_unit_test(a_mail_keeps_its_id_until_it_is_sent),
 		cmocka_unit_test(a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told),
+		cmocka_unit_test(a_mail_waits_for_those_who_have_not_got_it),
+		cmocka_unit_test(a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits),
+		cmocka_unit_test(a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody),
+		cmocka_unit_test(mails_about_courses_wait_beside_it_until_all_are_well),
 		cmocka_unit_test(a_daily_sync_that_ends_minutes_earlier_still_reminds),
 		cmocka_unit_test(later_mails_belong_to_the_thread_of_the_first),
 		cmocka_unit_test(an_unknown_mail_changes_nothing),

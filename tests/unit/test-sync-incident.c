@@ -42,7 +42,7 @@ static bool due(struct incident_notice *ret_notice)
 static int note_sent(const struct incident_notice *notice, struct error *err)
 {
 	return sync_incident_sent(
-		fixture_config.sync.output_directory, notice->message_id, time_now_ms(), err);
+		fixture_config.sync.output_directory, notice->message_id, time_now_ms(), NULL, err);
 }
 
 static void fail_times(unsigned times)

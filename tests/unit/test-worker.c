@@ -161,12 +161,19 @@ void sync_history_done(struct sync_history *history)
 
 /* ---- base/smtp.h ---- */
 
-int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct error *err)
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
+	struct error *err)
 {
 	(void)mail;
+	(void)outcome;
 	fake.mails++;
 	fake.was_cancelled = atomic_load(server->cancelled);
 	return fake.was_cancelled ? error_fail(err, ERROR_NOTIFY_FAILED, -ECANCELED, "cancelled") : 0;
+}
+
+void smtp_outcome_done(struct smtp_outcome *outcome)
+{
+	(void)outcome;
 }
 
 int smtp_probe(const struct smtp_server *server, struct error *err)
