@@ -15,6 +15,11 @@
 
 struct config_key;
 
+/* Ends a sentence about an international host name (RFC 5890): converting one needs tables that only libcurl
+ * brings, and aither-web does without it. */
+#define CONFIG_WRITE_ASCII \
+	"has letters that are not ASCII; write its ASCII form (xn--...), which idn2(1) prints"
+
 /* 0, or -EINVAL with the target as it was. */
 typedef int config_parse(const struct config_key *key, const char *text, void *target, struct error *err);
 
@@ -41,7 +46,7 @@ config_parse config_parse_choice;   /* enum, counted from 0 */
 config_parse config_parse_text;     /* char *, printable ASCII */
 config_parse config_parse_path;     /* char *, absolute, without trailing slash */
 config_parse config_parse_zone;     /* char *, a name that /usr/share/zoneinfo has */
-config_parse config_parse_mail;     /* char *, addresses separated by commas, without spaces */
+config_parse config_parse_mail;     /* char *, addresses as RFC 5322 has them; bare, separated by commas */
 config_parse config_parse_origin;   /* char *, scheme://host[:port] without trailing slash */
 config_parse config_parse_endpoint; /* char *, the same with a path */
 config_parse config_parse_smtp;     /* char *, smtp:// or smtps://host[:port] */

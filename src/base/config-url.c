@@ -83,6 +83,9 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 		return error_set(err, -EINVAL, "does not begin with %s:// or %s://", schemes[0], schemes[1]);
 	if (strchr(rest, '@'))
 		return error_set(err, -EINVAL, "a user name or password must not be in it");
+	for (size_t i = 0; i < strcspn(rest, "/?#"); i++)
+		if ((unsigned char)rest[i] >= 0x80)
+			return error_set(err, -EINVAL, "the host name " CONFIG_WRITE_ASCII);
 	size_t length = split_host(rest, url);
 	if (length == 0)
 		return error_set(err, -EINVAL, "there is no valid host name or [IPv6 address] after ://");

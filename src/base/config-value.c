@@ -155,23 +155,109 @@ static bool is_mail_address(const char *text, size_t length)
 	return is_mail_domain(at + 1, length - local - 1);
 }
 
-/* Narrows text[0..*length) to the address in it: blanks around it go, and so does the name in
- * "Name <address>", which the Node implementation permits. */
-static const char *trim_mail(const char *text, size_t *length)
+static int fail_mail(const struct config_key *key, struct error *err)
 {
-	const char *end = text + *length;
+	return error_set(err, -EINVAL, "%s",
+		key->max > 1 ? "not a list of mail addresses separated by commas" : "not a mail address");
+}
 
-	while (end > text && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	const char *open = memchr(text, '<', (size_t)(end - text));
-	if (open && end[-1] == '>') {
-		text = open + 1;
-		end--;
+/* The end of a quoted string or of a comment, in which comments may stand (RFC 5322, 3.2.4 and 3.2.2); NULL:
+ * it has none. */
+static const char *skip_string(const char *text)
+{
+	for (text++; *text; text++) {
+		if (*text == '\\' && text[1])
+			text++;
+		else if (*text == '"')
+			return text + 1;
 	}
-	while (text < end && (*text == ' ' || *text == '\t'))
-		text++;
-	*length = (size_t)(end - text);
+	return NULL;
+}
+
+static const char *skip_comment(const char *text)
+{
+	for (unsigned depth = 0; *text; text++) {
+		if (*text == '\\' && text[1])
+			text++;
+		else if (*text == '(')
+			depth++;
+		else if (*text == ')' && --depth == 0)
+			return text + 1;
+	}
+	return NULL;
+}
+
+/* Blanks and comments; NULL: a comment does not end. */
+static const char *skip_blanks(const char *text)
+{
+	while (text && (*text == ' ' || *text == '\t' || *text == '('))
+		text = *text == '(' ? skip_comment(text) : text + 1;
 	return text;
+}
+
+/* What is neither blank nor mark; what stands in the brackets of an address literal may be a mark. */
+static size_t span_word(const char *text)
+{
+	size_t length = strcspn(text, " \t\"(),:;<>[");
+
+	if (text[length] == '[')
+		length += strcspn(text + length, "] \t");
+	return text[length] == ']' ? length + 1 : length;
+}
+
+static int check_mail(const struct config_key *key, const char *text, size_t length, struct error *err)
+{
+	const char *at = memchr(text, '@', length);
+
+	if (is_mail_address(text, length))
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return error_set(err, -EINVAL, "%s",
+				at && text + i > at
+					? "a mail address's host name " CONFIG_WRITE_ASCII
+					: "a mail address has letters before its @ that are not ASCII");
+	return fail_mail(key, err);
+}
+
+/* One mailbox of RFC 5322, 3.4: an address, or a name and the address in angle brackets. Sets *text to its
+ * end, and *ret_address to the address in it. */
+static int parse_mailbox(const struct config_key *key, const char **text, const char **ret_address,
+	size_t *ret_length, struct error *err)
+{
+	const char *next = skip_blanks(*text), *word = NULL;
+	size_t length = 0;
+	unsigned words = 0; /* of an address, or of the name before one */
+	bool has_at = false, is_quoted = false;
+
+	for (; next && *next && !strchr(",:;<>)", *next); next = skip_blanks(next), words++) {
+		word = next;
+		length = span_word(next);
+		has_at |= memchr(word, '@', length) != NULL;
+		is_quoted |= *next == '"';
+		next = *next == '"' ? skip_string(next) : next + length;
+	}
+	bool is_bare = words == 1 && !is_quoted;
+	if (next && *next == ':')
+		return error_set(err, -EINVAL,
+			"a group of mail addresses (name: address, ...;) is not possible; write the "
+			"addresses alone");
+	if (next && *next == '<' && !has_at) {
+		word = skip_blanks(next + 1);
+		length = word ? span_word(word) : 0;
+		next = word ? skip_blanks(word + length) : NULL;
+		is_bare = next && *next == '>';
+		if (is_bare)
+			next = skip_blanks(next + 1);
+	}
+	if (!next)
+		return error_set(err, -EINVAL, "a quotation mark or parenthesis is not closed");
+	if (!is_bare || (*next && *next != ','))
+		return fail_mail(key, err);
+	*text = next;
+	*ret_address = word;
+	*ret_length = length;
+	return check_mail(key, word, length, err);
 }
 
 int config_parse_mail(const struct config_key *key, const char *text, void *target, struct error *err)
@@ -180,17 +266,16 @@ int config_parse_mail(const struct config_key *key, const char *text, void *targ
 	unsigned count = 0;
 
 	for (const char *next = text; next; count++) {
-		size_t length = strcspn(next, ",");
-		const char *address = next;
-		next = next[length] ? next + length + 1 : NULL;
-		address = trim_mail(address, &length);
-		if (!is_mail_address(address, length))
-			return error_set(err, -EINVAL, "%s",
-				key->max > 1 ? "not a list of mail addresses separated by commas"
-					     : "not a mail address");
+		const char *address = NULL;
+		size_t length = 0;
+		int r = parse_mailbox(key, &next, &address, &length, err);
+
+		if (r < 0)
+			return r;
 		if (count > 0)
 			buf_append_char(&list, ',');
 		buf_append(&list, address, length);
+		next = *next ? next + 1 : NULL;
 	}
 	if (count > key->max)
 		return error_set(

@@ -225,7 +225,7 @@ static void the_default_time_zone_stands_though_it_is_not_installed(void **state
 	assert_string_equal(zone, "Europe/Atlantis");
 }
 
-static void mail_addresses_are_a_plain_list(void **state)
+static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 {
 	static const struct config_key key = { .parse = config_parse_mail, .max = 3 };
 	static const struct row rows[] = {
@@ -234,11 +234,39 @@ static void mail_addresses_are_a_plain_list(void **state)
 		{ "a+b.c@[192.0.2.1]", "a+b.c@[192.0.2.1]" },
 		{ "a@x.org,b@x.org , c@x.org", "a@x.org,b@x.org,c@x.org" },
 		{ "Operator on Duty <op@x.org>, <b@x.org>", "op@x.org,b@x.org" },
+		{ "\"Doe, Jane\" <jane@x.org>, ops@y.org", "jane@x.org,ops@y.org" },
+		{ "\"a \\\" <b@x.org>, c\"<a@x.org>", "a@x.org" },
+		{ "\"\" < a@x.org >", "a@x.org" },
+		{ "J\xc3\xb6rg M. <a@x.org>", "a@x.org" },
+		{ "a@x.org (day, and (nested \\) <b@x.org>) night),b@x.org", "a@x.org,b@x.org" },
+		{ "(first) Jane (second) <(third) a@x.org (fourth)> (fifth)", "a@x.org" },
+		{ "\ta@[IPv6:2001:db8::1] , b@x.org", "a@[IPv6:2001:db8::1],b@x.org" },
 		{ "a@x.org,b@x.org,c@x.org,d@x.org", NULL },
 		{ "a@x.org,", NULL },
 		{ ",a@x.org", NULL },
 		{ "a@x.org b@x.org", NULL },
 		{ "a@x.org; b@x.org", NULL },
+		{ "ops: a@x.org, b@x.org;", NULL },
+		{ "ops:;", NULL },
+		{ "\"Doe, Jane\", a@x.org", NULL },
+		{ "\"a@x.org\"", NULL },
+		{ "\"a\"@x.org", NULL },
+		{ "\"Jane <a@x.org>", NULL },
+		{ "a@x.org (comment", NULL },
+		{ "a@x.org )", NULL },
+		{ "(comment)", NULL },
+		{ "\"", NULL },
+		{ "a@x.org <b@x.org>", NULL },
+		{ "Jane <a@x.org> b@x.org", NULL },
+		{ "Jane <a@x.org> <b@x.org>", NULL },
+		{ "Jane <a@x.org, b@x.org>", NULL },
+		{ "Jane <>", NULL },
+		{ "Jane <\"a\"@x.org>", NULL },
+		{ "<@relay.org:a@x.org>", NULL },
+		{ "a@[192.0.2.1", NULL },
+		{ "a @x.org", NULL },
+		{ "a@x.org,,b@x.org", NULL },
+		{ "a@x.org,\"x\r\nBcc: y\" b@x.org", NULL },
 		{ "operator", NULL },
 		{ "@x.org", NULL },
 		{ "a@", NULL },
@@ -256,6 +284,54 @@ static void mail_addresses_are_a_plain_list(void **state)
 
 	(void)state;
 	check_rows(&key, rows, ARRAY_SIZE(rows));
+}
+
+/* What is wrong with a text; NULL: nothing. */
+static const char *problem_of(const struct config_key *key, const char *text, struct error *err)
+{
+	CLEANUP(mem_freep) char *value = NULL;
+
+	return key->parse(key, text, &value, err) < 0 ? err->message : NULL;
+}
+
+static void wrong_addresses_are_told_in_the_right_words(void **state)
+{
+	static const struct config_key to = { .parse = config_parse_mail, .max = 20 },
+				       from = { .parse = config_parse_mail, .max = 1 },
+				       origin = { .parse = config_parse_origin },
+				       server = { .parse = config_parse_smtp },
+				       item = { .parse = config_parse_endpoint };
+	static const struct {
+		const struct config_key *key;
+		const char *text, *problem;
+	} rows[] = {
+		{ &to, "op@m\xc3\xbcnchen.example",
+			"host name has letters that are not ASCII; write its ASCII form (xn--" },
+		{ &to, "a@x.org, Jane <j\xc3\xbcrgen@x.org>", "letters before its @ that are not ASCII" },
+		{ &to, "ops: a@x.org, b@x.org;", "a group of mail addresses" },
+		{ &to, "\"Doe, Jane <a@x.org>", "a quotation mark or parenthesis is not closed" },
+		{ &to, "a@x.org; b@x.org", "not a list of mail addresses separated by commas" },
+		{ &from, "operator", "not a mail address" },
+		{ &from, "a@x.org, b@x.org", "more than 1 mail address" },
+		{ &origin, "https://hemer\xc3\xa4.example",
+			"host name has letters that are not ASCII; write its ASCII form (xn--" },
+		{ &server, "smtp://m\xc3\xa4il.example:25",
+			"host name has letters that are not ASCII; write its ASCII form (xn--" },
+		{ &item, "https://\xd0\xbf\xd1\x80.example/x",
+			"host name has letters that are not ASCII; write its ASCII form (xn--" },
+		{ &item, "https://x.example/\xc3\xa4", "the path may have visible ASCII characters only" },
+		{ &origin, "https://xn--hemer-jra.example", NULL },
+		{ &to, "op@xn--mnchen-3ya.example", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { 0 };
+		const char *problem = problem_of(rows[i].key, rows[i].text, &err);
+
+		if (!problem != !rows[i].problem || (problem && !strstr(problem, rows[i].problem)))
+			fail_msg("\"%s\": %s", rows[i].text, problem ? problem : "is taken");
+	}
 }
 
 static void texts_are_printable_and_bounded(void **state)
@@ -372,7 +448,8 @@ int main(void)
 		cmocka_unit_test(paths_are_absolute),
 		cmocka_unit_test(time_zones_must_exist),
 		cmocka_unit_test(the_default_time_zone_stands_though_it_is_not_installed),
-		cmocka_unit_test(mail_addresses_are_a_plain_list),
+		cmocka_unit_test(mail_addresses_are_a_list_of_rfc_5322),
+		cmocka_unit_test(wrong_addresses_are_told_in_the_right_words),
 		cmocka_unit_test(texts_are_printable_and_bounded),
 		cmocka_unit_test(numbers_keep_their_bounds),
 		cmocka_unit_test(flags_know_the_usual_words),
