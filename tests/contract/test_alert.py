@@ -13,7 +13,8 @@ from stack import BUILD
 
 if importlib.util.find_spec("aiosmtpd") is None:
     raise unittest.SkipTest("python3-aiosmtpd is not installed")
-from stub.smtp_stub import Mail, SmtpStub  # noqa: E402
+from stub.certificates import Authority  # noqa: E402
+from stub.smtp_stub import DROP, Mail, SmtpStub  # noqa: E402
 
 OPERATOR = "operator@example.org"
 UNIT = "aither-sync.service"
@@ -94,6 +95,19 @@ class Alert(unittest.TestCase):
         self.assertIn("cannot be reached", done.stderr)
         self.server.start()
         self.mail_of(UNREACHABLE)
+
+    def test_a_connection_that_breaks_is_a_failure_like_others(self) -> None:
+        # libcurl says goodbye on the broken connection. SIGPIPE, which --alert does not ignore, would end it.
+        server = SmtpStub(tls=Authority(self.runtime).context(), implicit=True)
+        self.addCleanup(server.close)
+        self.config.write_text(f"[Notify]\nSMTPURL=smtps://127.0.0.1:{server.port}\nMailTo={OPERATOR}\n")
+        for step in ("EHLO", "MAIL", "RCPT", "DATA", "MESSAGE"):
+            with self.subTest(step):
+                server.clear()
+                server.fail(step, DROP)
+                done = self.alert(UNREACHABLE)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("closed the connection unexpectedly", done.stderr)
 
     def test_without_anybody_to_mail_to_there_is_the_event_alone(self) -> None:
         self.configure("")

@@ -5,7 +5,8 @@
  * This has to hold:
  *  - damage is told in one line of plain text, and nothing is kept of it;
  *  - what is read has only names, ids and hashes that can be used as they are, in order, each once;
- *  - what is written of it is read again, and written then it is the same text.
+ *  - what is written of it is read again, and written then it is the same text;
+ *  - no mail that waits in it has more than one line for its id and its recipients.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -18,6 +19,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/decode.h"
+#include "notify/incident.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
 
@@ -70,6 +72,26 @@ static void check_rest(const struct manifest *manifest)
 	FUZZ_CHECK(!manifest->incident || json_type(manifest->incident) == JSON_OBJECT, "incident");
 }
 
+/* A mail that goes out again must not get lines from anywhere else. */
+static void check_mails(const struct manifest *manifest)
+{
+	struct incident_notice notice;
+	struct incident_waiting waiting;
+
+	if (incident_due(manifest->incident, &notice))
+		FUZZ_CHECK(incident_is_message_id(notice.message_id), "%s", notice.message_id);
+	for (size_t i = 0; incident_waiting(manifest->incident, i, &waiting); i++) {
+		CLEANUP(json_freep)
+		struct json *after = incident_sent(manifest->incident, waiting.message_id, 0, NULL);
+		struct incident_waiting gone;
+
+		FUZZ_CHECK(incident_is_message_id(waiting.message_id), "%s", waiting.message_id);
+		FUZZ_CHECK(waiting.rest.to[0] && !strpbrk(waiting.rest.to, " \r\n"), "%s", waiting.rest.to);
+		FUZZ_CHECK(waiting.rest.text[0], "no text");
+		FUZZ_CHECK(!incident_waiting(after, INCIDENT_WAITING_MAX - 1, &gone), "nobody has left");
+	}
+}
+
 static void check_written(const struct manifest *manifest)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_SIZE_MAX);
@@ -106,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	}
 	check_entries(&manifest);
 	check_rest(&manifest);
+	check_mails(&manifest);
 	check_written(&manifest);
 	return 0;
 }
