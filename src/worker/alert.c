@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/alert.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "base/error.h"
@@ -82,14 +84,58 @@ static int alert_nobody(const struct config *config)
 	return exit_code;
 }
 
+/* Notes that the operator has been told. */
+static void alert_stamp(const char *message_id)
+{
+	struct notices_stamp stamp = { .mailed_ms = time_now_ms() };
+
+	memcpy(stamp.message_id, message_id, sizeof(stamp.message_id));
+	notices_stamp_write(&stamp);
+}
+
+/* To all, and again to those whom the server refuses for now. Without any answer of the server the unit fails
+ * at once: that shows, and the next alert tries again. */
+static int alert_send(const struct config *config, const struct incident_notice *notice, const char *text)
+{
+	CLEANUP(mem_freep) char *to = mem_strdup(config->notify.mail_to);
+	struct notices_backoff backoff = { 0 };
+	int exit_code = EXIT_FAILURE;
+
+	for (;;) {
+		CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
+		const struct notices_letter letter = { .kind = notice->kind,
+			.message_id = notice->message_id,
+			.to = to,
+			.text = text,
+			.otherwise = "" };
+		struct error problem = { 0 };
+		unsigned delay_s = notices_backoff_next(&backoff, config->notify.retry_delay_s);
+		int r = notices_deliver(config, &letter, NULL, &outcome, &problem);
+		char *rest = NULL;
+
+		if (r == 0) {
+			alert_stamp(notice->message_id);
+			exit_code = EXIT_SUCCESS;
+			rest = STEAL(outcome.deferred);
+		} else if (r == -EREMOTEIO && outcome.later) {
+			rest = notices_recipients(to, outcome.refused, false);
+		}
+		free(to);
+		to = rest;
+		if (!to || delay_s == 0)
+			return exit_code;
+		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
+			incident_kind_name(notice->kind), to, delay_s);
+		sleep(delay_s);
+	}
+}
+
 static int alert_mail(const struct config *config, const struct alert *alert)
 {
 	CLEANUP(json_freep) struct json *report = alert_report(alert);
 	struct incident_notice notice = { .kind = INCIDENT_SCHEDULE };
 	const struct message message = { .notice = &notice, .report = report };
-	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 	struct notices_stamp stamp = { 0 };
-	struct error problem = { 0 };
 
 	if (!config->notify.mail_to)
 		return alert_nobody(config);
@@ -98,17 +144,7 @@ static int alert_mail(const struct config *config, const struct alert *alert)
 		return EXIT_SUCCESS;
 	incident_message_id(host_name(), notice.message_id);
 	CLEANUP(mem_freep) char *text = notices_write(config, &message);
-	const struct notices_letter letter = { .kind = notice.kind,
-		.message_id = notice.message_id,
-		.to = config->notify.mail_to,
-		.text = text,
-		.otherwise = "" };
-	if (notices_deliver(config, &letter, NULL, &outcome, &problem) < 0)
-		return EXIT_FAILURE;
-	memcpy(stamp.message_id, notice.message_id, sizeof(stamp.message_id));
-	stamp.mailed_ms = time_now_ms();
-	notices_stamp_write(&stamp);
-	return EXIT_SUCCESS;
+	return alert_send(config, &notice, text);
 }
 
 int alert_scheduled_sync(const struct config *config)

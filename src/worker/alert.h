@@ -13,8 +13,9 @@ struct config;
 
 /* Reads MONITOR_SERVICE_RESULT, MONITOR_EXIT_STATUS and MONITOR_UNIT (systemd.exec(5)); writes one event of
  * priority alert to the journal when there is something the worker has not reported, and sends one mail, at
- * most once a day: when is kept in a file in $RUNTIME_DIRECTORY. Exit code; not 0: the mail could not be
- * sent, or SIGTERM ended it. Problems of the configuration count only where they keep the mail away. */
+ * most once a day: when is kept in a file in $RUNTIME_DIRECTORY. Where the mail server refuses it for now,
+ * that takes up to NOTICES_RETRY_MS. Exit code; not 0: the mail could not be sent, or SIGTERM ended it.
+ * Problems of the configuration count only where they keep the mail away. */
 int alert_scheduled_sync(const struct config *config);
 
 #endif

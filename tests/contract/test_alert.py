@@ -96,6 +96,18 @@ class Alert(unittest.TestCase):
         self.server.start()
         self.mail_of(UNREACHABLE)
 
+    def test_who_is_refused_for_now_gets_it_later_and_nobody_gets_it_twice(self) -> None:
+        deputy = "deputy@example.org"
+        self.configure(f"MailTo={OPERATOR}, {deputy}\nRetryDelaySec=1\n")
+        self.server.fail("RCPT", "451 4.7.1 greylisted", count=2)
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=deputy, count=1)
+        done = self.alert(UNREACHABLE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([m.recipients for m in self.server.mails], [(OPERATOR,), (deputy,)])
+        self.assertEqual(self.server.mails[0].content, self.server.mails[1].content)
+        self.assertIn(f"mail (schedule) to {OPERATOR},{deputy} is tried again in 1 s", done.stderr)
+        self.assertIn(f"mail (schedule) to {deputy} is tried again in 2 s", done.stderr)
+
     def test_a_connection_that_breaks_is_a_failure_like_others(self) -> None:
         # libcurl says goodbye on the broken connection. SIGPIPE, which --alert does not ignore, would end it.
         server = SmtpStub(tls=Authority(self.runtime).context(), implicit=True)
