@@ -17,12 +17,12 @@
 #include "cli/progress.h"
 #include "cli/words.h"
 
-#define CALL_TIMEOUT_MS 17000 /* the worker gives what it has after 12 s */
+#define CALL_TIMEOUT_MS 13000 /* the worker gives what it has after 12 s */
 #define ALL_MS 20000          /* what aither(1) promises, whatever hangs */
 #define WORKER "worker"
 #define CONFIGURATION "configuration"
 
-static_assert(UNITS_TIMEOUT_MS + CALL_TIMEOUT_MS < ALL_MS, "systemd is asked before the worker");
+static_assert(CALL_TIMEOUT_MS + DOCTOR_UNITS_MS < ALL_MS, "one is asked after the other");
 
 enum { JSON = 1 };
 static const char *const SWITCHES[] = { "--json", NULL };
@@ -36,7 +36,7 @@ static const char *worker_remedy(const struct doctor_units *units, int errnum)
 		return "sudo aither doctor";
 	if (units->known && !units->managed)
 		return "sensible-editor " CONFIG_PATH_DEFAULT;
-	if (strcmp(units->worker.active, "failed") == 0)
+	if (units->managed && unit_has_failed(&units->worker))
 		return "journalctl -x -n 20 -u aither-worker.service\n"
 		       "systemctl restart aither-worker.socket";
 	if (errnum == -ECONNREFUSED || errnum == -ETIMEDOUT || errnum == -ECONNRESET ||
@@ -54,9 +54,7 @@ static void add_own_problems(const struct config *config, struct json *checks)
 			NULL, "%s", config->problems.text[i]);
 }
 
-/* 0: *ret_answer has its checks; else the exit code. */
-static int ask_worker(const struct config *config, const struct doctor_units *units,
-	struct answer *ret_answer, struct json *checks)
+static int ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
 {
 	const struct workerclient_request request = {
 		.socket_path = config->worker.socket,
@@ -64,17 +62,23 @@ static int ask_worker(const struct config *config, const struct doctor_units *un
 		.target = "/internal/doctor",
 		.timeout_ms = CALL_TIMEOUT_MS,
 	};
-	struct error err = { 0 };
-	int r = answer_call(&request, ret_answer, &err);
 
-	if (r < 0) {
-		check_add(checks, WORKER, CHECK_FAILED, worker_remedy(units, r), "%s", err.message);
-		return command_exit_of_failure(&err);
+	return answer_call(&request, ret_answer, err);
+}
+
+/* 0: `answer` has its checks; else the exit code. */
+static int worker_check(const struct config *config, const struct doctor_units *units,
+	const struct answer *answer, const struct error *failure, struct json *checks)
+{
+	if (failure->errnum < 0) {
+		check_add(checks, WORKER, CHECK_FAILED, worker_remedy(units, failure->errnum), "%s",
+			failure->message);
+		return command_exit_of_failure(failure);
 	}
-	if (ret_answer->status != 200) {
+	if (answer->status != 200) {
 		/* 404: one of an older version still runs. */
 		check_add(checks, WORKER, CHECK_FAILED, "systemctl restart aither-worker.service", "%s",
-			ret_answer->message ?: "aither-worker gives no answer that can be understood");
+			answer->message ?: "aither-worker gives no answer that can be understood");
 		return COMMAND_UNREACHABLE;
 	}
 	check_add(checks, WORKER, CHECK_OK, NULL, "answers at %s", config->worker.socket);
@@ -189,15 +193,18 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	CLEANUP(json_freep) struct json *checks = json_new_array();
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	struct doctor_units units;
+	struct error failure = { 0 };
 	unsigned switches;
 	int exit_code, worker_exit;
 
 	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
 		return exit_code;
+	/* First, so that systemd knows of a worker that cannot start. */
+	ask_worker(config, &answer, &failure);
 	doctor_units_read(&units, config);
 	doctor_units_check(&units, config, checks);
 	doctor_port_check(&units, checks);
-	worker_exit = ask_worker(config, &units, &answer, checks);
+	worker_exit = worker_check(config, &units, &answer, &failure, checks);
 	/* Before what the worker says: it may speak of what was. */
 	doctor_changed_check(&units, checks);
 	doctor_stored_check(&units, doctor_credstores, json_get(answer.data, "secrets"), checks);

@@ -23,15 +23,25 @@ struct doctor_units {
 	struct unit web_socket, worker_socket, timer, web, worker, sync;
 	struct unit others[8]; /* instances of aither-sync@.timer */
 	size_t other_count;
+	int answers[UNITS_LISTEN_MAX]; /* of web_socket.listen: of port_ask(); 0: not asked */
 	bool known, managed;
 };
 
+/* Takes at most DOCTOR_UNITS_MS. Asks aither.socket's port before it asks systemd about the services, so that
+ * one that cannot start has been tried. */
+#define DOCTOR_PORT_MS 2500 /* aither-web answers 0.2 s after it was activated */
+#define DOCTOR_UNITS_MS (2 * UNITS_TIMEOUT_MS + DOCTOR_PORT_MS)
 void doctor_units_read(struct doctor_units *ret_units, const struct config *config);
 
 /* aither.socket, aither-worker.socket, timer, services. */
 void doctor_units_check(const struct doctor_units *units, const struct config *config, struct json *checks);
 
-/* port: who holds an address that aither.socket should have. */
+/* Why visitors get no answer at aither.socket's addresses, as a sentence: owned; NULL: they do, or it is not
+ * known. An address that cannot be reached (FreeBind=, no IPv6) counts only where no other one answers and
+ * the socket is for all clients. */
+char *doctor_port_problem(const struct doctor_units *units);
+
+/* port: who holds an address that aither.socket should have, and whether it is answered there. */
 void doctor_port_check(const struct doctor_units *units, struct json *checks);
 
 #define DOCTOR_MAKE_TOKEN "aither set-secret --generate sync-token"

@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/time.h"
 
 #define TABLE_SIZE_MAX (16 << 20) /* 150 bytes for each socket: 100 000 of them */
 #define STATE_LISTEN 0x0a         /* TCP_LISTEN of the kernel's tcp_states.h */
@@ -213,4 +217,86 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 		return true;
 	}
 	return false;
+}
+
+/* ---- does anything answer? ---- */
+
+static int port_connect(const struct port_address *address)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(address->port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(address->port) };
+	CLEANUP(file_closep)
+	int fd = socket(address->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(&v4.sin_addr, address->bytes, V4_SIZE);
+	memcpy(&v6.sin6_addr, address->bytes, V6_SIZE);
+	/* "All addresses" means the loopback address here. */
+	r = address->v6 ? connect(fd, (const struct sockaddr *)&v6, sizeof(v6))
+			: connect(fd, (const struct sockaddr *)&v4, sizeof(v4));
+	if (r < 0 && errno != EINPROGRESS)
+		return -errno;
+	return file_steal(&fd);
+}
+
+static int port_send_request(int fd)
+{
+	static const char request[] =
+		"GET /healthz HTTP/1.1\r\nHost: localhost\r\nUser-Agent: aither\r\nConnection: close\r\n\r\n";
+
+	/* Also tells why the connection could not be made. */
+	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* aither-web sends the whole head at once. */
+static int port_receive_status(int fd)
+{
+	char text[16] = "";
+	int status;
+	ssize_t length = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (length <= 0)
+		return length < 0 ? -errno : -ECONNRESET;
+	return sscanf(text, "HTTP/1.%*1[01] %3d", &status) == 1 && status >= 100 ? status : -EBADMSG;
+}
+
+void port_ask(const struct port_address *addresses, size_t count, unsigned timeout_ms, int *ret_results)
+{
+	uint64_t now_ms = time_mono_ms(), deadline_ms = now_ms + timeout_ms;
+	struct pollfd waits[PORT_ASK_MAX];
+	size_t waiting = 0;
+
+	count = count < PORT_ASK_MAX ? count : PORT_ASK_MAX;
+	for (size_t i = 0; i < count; i++) {
+		int fd = port_connect(&addresses[i]);
+
+		waits[i] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+		ret_results[i] = fd < 0 ? fd : -EINPROGRESS;
+		waiting += fd >= 0;
+	}
+	while (waiting > 0 && now_ms < deadline_ms) {
+		int ready = poll(waits, count, (int)(deadline_ms - now_ms));
+
+		if (ready < 0 && errno != EINTR) /* stopped and continued */
+			break;
+		for (size_t i = 0; i < count && ready > 0; i++) {
+			int r;
+
+			if (waits[i].fd < 0 || !waits[i].revents)
+				continue;
+			r = waits[i].events == POLLOUT ? port_send_request(waits[i].fd)
+						       : port_receive_status(waits[i].fd);
+			waits[i].events = POLLIN;
+			ret_results[i] = r == 0 ? -ETIMEDOUT : r;
+			if (r == 0)
+				continue;
+			file_closep(&waits[i].fd);
+			waiting--;
+		}
+		now_ms = time_mono_ms();
+	}
+	for (size_t i = 0; i < count; i++)
+		file_closep(&waits[i].fd);
 }

@@ -4,7 +4,7 @@
 
 /*
  * Who listens on a TCP address of this machine? From /proc/net/tcp and tcp6 (proc_pid_net(5)), and the
- * descriptors of all processes, which only root can see.
+ * descriptors of all processes, which only root can see. And is it answered there?
  *
  *	if (port_parse("127.0.0.1:3500", &wanted) == 0 && port_find_holder(&wanted, &holder)) ...
  */
@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define PORT_ASK_MAX 16   /* addresses that are asked at once */
 #define PORT_NAME_SIZE 64 /* /proc/PID/comm has at most 15 characters, but some kernel threads */
 
 struct port_address {
@@ -39,5 +40,11 @@ bool port_search(
 	const char *text, bool v6, const struct port_address *wanted, uint64_t *ret_inode, uid_t *ret_uid);
 
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder);
+
+/* Sends GET /healthz to the first PORT_ASK_MAX addresses, to all at once. Each result is the HTTP status of
+ * the answer, or -ETIMEDOUT (connected, but no answer: a socket of systemd takes connections also while its
+ * service cannot start), -EINPROGRESS (not connected in time), -ECONNREFUSED, -ECONNRESET (closed without an
+ * answer), -EADDRNOTAVAIL, -ENETUNREACH... (this machine has no such address), -EBADMSG (not HTTP). */
+void port_ask(const struct port_address *addresses, size_t count, unsigned timeout_ms, int *ret_results);
 
 #endif

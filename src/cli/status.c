@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -22,7 +23,7 @@
 #include "cli/words.h"
 
 #define CALL_TIMEOUT_MS 10000
-#define STATE_MAX 256 /* of a unit, in words */
+#define STATE_MAX 512 /* of a unit, in words, and what to do */
 
 enum { JSON = 1 };
 static const char *const SWITCHES[] = { "--json", NULL };
@@ -162,10 +163,11 @@ static void print_report(const struct json *report, const struct doctor_units *u
 static void print_unit(const struct unit *unit)
 {
 	CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
+	CLEANUP(mem_freep) char *name = check_quote(unit->name);
 
 	unit_describe(&state, unit);
-	if (verdict_has_failed(unit))
-		buf_printf(&state, "; see: systemctl status %s", unit->name);
+	if (unit_has_failed(unit))
+		buf_printf(&state, "; see: journalctl -x -n 20 -u %s", name);
 	else if (unit_is_installed(unit) && !unit_is_active(unit))
 		buf_printf(&state, "; start it: systemctl enable --now aither.socket");
 	print_line(unit->name, buf_text(&state));
@@ -205,7 +207,8 @@ static void print_token(const struct config *config)
 
 static void print_system(const struct config *config, const struct doctor_units *units, int64_t now_ms)
 {
-	const struct unit *services[] = { &units->web, &units->worker, &units->sync };
+	const struct unit *more[] = { &units->web, &units->worker, &units->sync, &units->timer };
+	CLEANUP(mem_freep) char *port = units->managed ? doctor_port_problem(units) : NULL;
 
 	if (!units->managed) {
 		print_line("next sync", "unknown");
@@ -215,9 +218,14 @@ static void print_system(const struct config *config, const struct doctor_units 
 	print_next(units, now_ms);
 	print_unit(&units->web_socket);
 	print_unit(&units->worker_socket);
-	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
-		if (verdict_has_failed(services[i]))
-			print_unit(services[i]);
+	if (port)
+		print_line("port", port);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		if (unit_has_failed(more[i]))
+			print_unit(more[i]);
+	for (size_t i = 0; i < units->other_count; i++)
+		if (unit_has_failed(&units->others[i]))
+			print_unit(&units->others[i]);
 	print_token(config);
 }
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +18,15 @@
 #define SERVICE "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define UNKNOWN "unknown"
+#define START_POLL_MS 50
+#define START_REST_MS 500 /* of the time, for what is asked after it */
 
 struct units {
 	sd_bus *bus; /* owned */
 	uint64_t deadline_mono_ms;
 };
 
-enum kind { WORD, TIME, COUNT, ADDRESSES };
+enum kind { WORD, TIME, COUNT, STATUS, PREFIXES, ADDRESSES };
 
 /* The properties that matter, among the two hundred of a unit. */
 static const struct {
@@ -37,7 +41,11 @@ static const struct {
 	{ "Result", WORD, offsetof(struct unit, result) },
 	{ "ExecMainStartTimestamp", TIME, offsetof(struct unit, started_ms) },
 	{ "NextElapseUSecRealtime", TIME, offsetof(struct unit, next_ms) },
+	{ "ExecMainCode", STATUS, offsetof(struct unit, exit_code) },
+	{ "ExecMainStatus", STATUS, offsetof(struct unit, exit_status) },
 	{ "MainPID", COUNT, offsetof(struct unit, main_pid) },
+	{ "BindToDevice", WORD, offsetof(struct unit, device) },
+	{ "IPAddressDeny", PREFIXES, offsetof(struct unit, denies) },
 	{ "Listen", ADDRESSES, 0 },
 };
 
@@ -115,6 +123,17 @@ static int units_read_addresses(sd_bus_message *reply, struct unit *unit)
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
+/* "a(iayu)": family, address and length of each prefix. Are there any? */
+static int units_read_prefixes(sd_bus_message *reply, bool *ret_any)
+{
+	int r = sd_bus_message_enter_container(reply, 'a', "(iayu)");
+
+	*ret_any = r > 0 && sd_bus_message_at_end(reply, false) == 0;
+	while (r > 0 && sd_bus_message_at_end(reply, false) == 0)
+		r = sd_bus_message_skip(reply, "(iayu)");
+	return r < 0 ? r : sd_bus_message_exit_container(reply);
+}
+
 /* Microseconds; all ones stand for never. */
 static int units_read_time(sd_bus_message *reply, int64_t *ret_ms)
 {
@@ -141,6 +160,10 @@ static int units_read_value(sd_bus_message *reply, enum kind kind, void *target,
 		return units_read_time(reply, target);
 	case COUNT:
 		return sd_bus_message_read(reply, "u", target);
+	case STATUS:
+		return sd_bus_message_read(reply, "i", target);
+	case PREFIXES:
+		return units_read_prefixes(reply, target);
 	case ADDRESSES:
 		break;
 	}
@@ -156,6 +179,10 @@ static const char *units_type_of(enum kind kind)
 		return "t";
 	case COUNT:
 		return "u";
+	case STATUS:
+		return "i";
+	case PREFIXES:
+		return "a(iayu)";
 	case ADDRESSES:
 		break;
 	}
@@ -231,6 +258,17 @@ void units_read(struct units *units, const char *name, struct unit *ret_unit)
 	*ret_unit = unit;
 }
 
+/* A start that fails takes milliseconds out of the second between two of them; only its end tells why. */
+void units_read_started(struct units *units, const char *name, struct unit *ret_unit)
+{
+	units_read(units, name, ret_unit);
+	while (units && strcmp(ret_unit->active, "activating") == 0 &&
+		strncmp(ret_unit->sub, "start", 5) == 0 && units_left_us(units) > START_REST_MS * 1000) {
+		poll(NULL, 0, START_POLL_MS);
+		units_read(units, name, ret_unit);
+	}
+}
+
 /* ---- lists ---- */
 
 static int units_list(struct units *units, const char *pattern, sd_bus_message **ret_reply)
@@ -286,10 +324,107 @@ bool unit_is_enabled(const struct unit *unit)
 	return strcmp(unit->file, "enabled") == 0 || strcmp(unit->file, "enabled-runtime") == 0;
 }
 
+/* Those of systemd itself, before the program runs (systemd.exec(5), "Process Exit Codes"), as far as a
+ * directive of aither's units or of a drop-in leads to them. */
+static const struct exit_status {
+	int32_t status;
+	const char *name, *meaning;
+} EXIT_STATUSES[] = {
+	{ 200, "CHDIR", "its working directory cannot be entered" },
+	{ 203, "EXEC", "its program cannot be executed" },
+	{ 205, "LIMITS", "its resource limits cannot be set" },
+	{ 206, "OOM_ADJUST", "its OOM score cannot be set" },
+	{ 209, "STDOUT", "its standard output cannot be opened" },
+	{ 210, "CHROOT", "its root directory cannot be entered" },
+	{ 213, "SECUREBITS", "its secure bits cannot be set" },
+	{ 216, "GROUP", "its group does not exist or cannot be set" },
+	{ 217, "USER", "its user does not exist or cannot be set" },
+	{ 218, "CAPABILITIES", "its capabilities cannot be dropped" },
+	{ 219, "CGROUP", "its control group cannot be set up" },
+	{ 225, "NETWORK", "its network namespace cannot be set up" },
+	{ 226, "NAMESPACE", "its mount or user namespace cannot be set up" },
+	{ 227, "NO_NEW_PRIVILEGES", "it cannot be kept from new privileges" },
+	{ 228, "SECCOMP", "its system call filter cannot be installed" },
+	{ 230, "PERSONALITY", "its execution domain cannot be set" },
+	{ 231, "APPARMOR", "its AppArmor profile cannot be used" },
+	{ 232, "ADDRESS_FAMILIES", "its address families cannot be restricted" },
+	{ 233, "RUNTIME_DIRECTORY", "its directory below /run cannot be made" },
+	{ 237, "KEYRING", "its kernel keyring cannot be set up" },
+	{ 238, "STATE_DIRECTORY", "its directory below /var/lib cannot be made" },
+	{ 243, "CREDENTIALS", "its stored secrets cannot be loaded" },
+	{ 245, "BPF", "its BPF restrictions cannot be set up" },
+};
+
+static const struct {
+	const char *result, *meaning;
+} RESULTS[] = {
+	{ "core-dump", "it crashed" },
+	{ "oom-kill", "the kernel killed it because memory ran out" },
+	{ "protocol", "it ended before it was ready" },
+	{ "resources", "systemd could not set up what it needs" },
+	{ "service-start-limit-hit", "its service failed too often" },
+	{ "start-limit-hit", "it failed too often" },
+	{ "timeout", "it did not start or stop in time" },
+	{ "trigger-limit-hit", "it was activated too often" },
+	{ "watchdog", "it hung, and systemd killed it" },
+};
+
+static const struct exit_status *unit_find_exit_status(const struct unit *unit)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(EXIT_STATUSES) && unit->exit_code == CLD_EXITED; i++)
+		if (EXIT_STATUSES[i].status == unit->exit_status)
+			return &EXIT_STATUSES[i];
+	return NULL;
+}
+
+bool unit_is_restarting(const struct unit *unit)
+{
+	/* also "auto-restart-queued" of systemd 254; "success" after Restart=always */
+	return strcmp(unit->active, "activating") == 0 && strncmp(unit->sub, "auto-restart", 12) == 0 &&
+	       strcmp(unit->result, "success") != 0;
+}
+
+bool unit_has_failed(const struct unit *unit)
+{
+	return strcmp(unit->active, "failed") == 0 || unit_is_restarting(unit);
+}
+
+bool unit_has_not_run(const struct unit *unit)
+{
+	return unit_has_failed(unit) &&
+	       (strcmp(unit->result, "resources") == 0 || unit_find_exit_status(unit));
+}
+
+bool unit_lacks_namespace(const struct unit *unit)
+{
+	return unit_has_failed(unit) && unit->exit_code == CLD_EXITED &&
+	       (unit->exit_status == 225 || unit->exit_status == 226 || unit->exit_status == 243);
+}
+
+void unit_describe_failure(struct buf *out, const struct unit *unit)
+{
+	const struct exit_status *row = unit_find_exit_status(unit);
+	const char *signal_name = unit->exit_code == CLD_KILLED || unit->exit_code == CLD_DUMPED
+					  ? sigabbrev_np(unit->exit_status)
+					  : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(RESULTS); i++)
+		if (strcmp(RESULTS[i].result, unit->result) == 0) {
+			buf_printf(out, "%s: %s", unit->result, RESULTS[i].meaning);
+			return;
+		}
+	if (row)
+		buf_printf(out, "exit status %" PRId32 "/%s: %s", row->status, row->name, row->meaning);
+	else if (unit->exit_code == CLD_EXITED)
+		buf_printf(out, "exit status %" PRId32, unit->exit_status);
+	else if (signal_name)
+		buf_printf(out, "signal %" PRId32 "/%s", unit->exit_status, signal_name);
+	else
+		buf_append_text(out, unit->result[0] ? unit->result : UNKNOWN);
+}
+
 void unit_describe(struct buf *out, const struct unit *unit)
 {
-	bool failed = strcmp(unit->active, "failed") == 0;
-
 	if (!unit_is_known(unit) || !unit_is_installed(unit)) {
 		buf_append_text(out, unit_is_known(unit) ? "not installed" : UNKNOWN);
 		return;
@@ -302,9 +437,12 @@ void unit_describe(struct buf *out, const struct unit *unit)
 	if (unit_is_active(unit))
 		buf_append_text(out, unit->sub);
 	else
-		buf_append_text(out, unit->active);
-	if (failed && unit->result[0])
-		buf_printf(out, " (%s)", unit->result);
+		buf_append_text(out, unit_is_restarting(unit) ? "restarting" : unit->active);
+	if (unit_has_failed(unit)) {
+		buf_append_text(out, " (");
+		unit_describe_failure(out, unit);
+		buf_append_text(out, ")");
+	}
 	if (unit->file[0])
 		buf_printf(out, ", %s", unit->file);
 }

@@ -24,7 +24,7 @@ struct units;
 
 #define UNITS_TIMEOUT_MS 2000
 #define UNITS_NAME_SIZE 256 /* systemd's own limit, NUL included */
-#define UNITS_WORD_SIZE 24  /* the longest, "start-limit-hit" and "enabled-runtime", have 15 */
+#define UNITS_WORD_SIZE 24  /* the longest, "service-start-limit-hit", has 23 */
 #define UNITS_LISTEN_MAX 16 /* addresses of a socket unit; aither.socket has two */
 #define UNITS_ADDRESS_SIZE 128
 
@@ -35,11 +35,16 @@ struct unit {
 	char sub[UNITS_WORD_SIZE];    /* listening, running, waiting, dead...; "unknown" */
 	char file[UNITS_WORD_SIZE];   /* enabled, disabled, static, masked...; "": no file; "unknown" */
 	char result[UNITS_WORD_SIZE]; /* success, exit-code, signal, resources...; "": has none */
-	int64_t started_ms; /* services: when the main process was last started; 0: never, or not known */
-	int64_t next_ms;    /* timers: next run, the random delay included; 0: none is planned */
-	uint32_t main_pid;  /* services; 0: not running */
+	int32_t exit_code;   /* services: how the last main process ended, CLD_EXITED, CLD_KILLED... of
+			      * sigaction(2); 0: it has not, or none was started */
+	int32_t exit_status; /* services: its exit status or signal */
+	int64_t started_ms;  /* services: when the main process was last started; 0: never, or not known */
+	int64_t next_ms;     /* timers: next run, the random delay included; 0: none is planned */
+	uint32_t main_pid;   /* services; 0: not running */
 	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
 	size_t listen_count;
+	char device[UNITS_WORD_SIZE]; /* sockets: BindToDevice=; "": any */
+	bool denies;                  /* sockets: IPAddressDeny= keeps some clients away */
 };
 
 struct units *units_open(void); /* owned */
@@ -47,6 +52,10 @@ void units_freep(struct units **units);
 
 /* Fills all of *ret_unit, also for a unit that does not exist (load "not-found"). */
 void units_read(struct units *units, const char *name, struct unit *ret_unit);
+
+/* The same for a service that may be starting: waits for most of the connection's time until the start has
+ * succeeded or failed. */
+void units_read_started(struct units *units, const char *name, struct unit *ret_unit);
 
 /* Units in memory (active, failed or needed) whose names match the shell pattern, "aither-sync@*.timer"; at
  * most `max`. Returns how many. */
@@ -58,8 +67,22 @@ bool unit_is_installed(const struct unit *unit); /* known, and there is such a u
 bool unit_is_active(const struct unit *unit);
 bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at least until it is restarted */
 
+/* Failed, or a service that systemd starts again after a failure: with Restart= and without a start limit, a
+ * service that cannot start never becomes "failed". */
+bool unit_has_failed(const struct unit *unit);
+bool unit_is_restarting(const struct unit *unit); /* the second of these */
+
+/* Has systemd itself failed to run the service's program, by setting up its surroundings or executing it? */
+bool unit_has_not_run(const struct unit *unit);
+
+/* Did systemd fail at a step for which it needs a namespace: 225/NETWORK, 226/NAMESPACE, 243/CREDENTIALS? */
+bool unit_lacks_namespace(const struct unit *unit);
+
 /* Appends what a person wants to know in a few words: "listening, enabled", "failed (exit-code), disabled",
- * "not installed", "unknown". */
+ * "restarting (exit status 203/EXEC: its program cannot be executed), static", "not installed", "unknown". */
 void unit_describe(struct buf *out, const struct unit *unit);
+
+/* Appends why it has failed: "exit status 226/NAMESPACE: its sandbox cannot be set up", "oom-kill: ...". */
+void unit_describe_failure(struct buf *out, const struct unit *unit);
 
 #endif

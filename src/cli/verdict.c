@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -12,6 +14,8 @@
 #include "cli/command.h"
 #include "cli/doctor.h"
 #include "cli/words.h"
+
+#define WHY_MAX 256 /* why a unit has failed */
 
 const struct unit *verdict_next_timer(const struct doctor_units *units)
 {
@@ -26,20 +30,48 @@ const struct unit *verdict_next_timer(const struct doctor_units *units)
 	return next;
 }
 
-bool verdict_has_failed(const struct unit *unit)
-{
-	return strcmp(unit->active, "failed") == 0;
-}
-
 /* aither-sync.service has failed when a sync has, which the report tells better. It tells nothing of a run
- * that began after the last sync: that had none run, or one that could not be saved. */
+ * that began after the last sync: that had none run, or one that could not be saved; nor of one in which the
+ * program could not be executed. */
 static bool has_failed_without_sync(const struct unit *service, const struct json *report)
 {
 	int64_t sync_ms;
 
-	return verdict_has_failed(service) &&
-	       time_parse(json_string(json_get(report, "startTime")), &sync_ms) == 0 &&
-	       service->started_ms > sync_ms;
+	if (!unit_has_failed(service))
+		return false;
+	return unit_has_not_run(service) ||
+	       (time_parse(json_string(json_get(report, "startTime")), &sync_ms) == 0 &&
+		       service->started_ms > sync_ms);
+}
+
+static char *failure_of(const struct unit *unit, const char *consequence)
+{
+	CLEANUP(buf_done) struct buf why = BUF_INIT(WHY_MAX);
+	CLEANUP(mem_freep) char *name = check_quote(unit->name);
+
+	unit_describe_failure(&why, unit);
+	return mem_printf("%s has failed (%s)%s; see: journalctl -x -n 20 -u %s", unit->name, buf_text(&why),
+		unit_is_restarting(unit) ? " and is started again and again" : consequence, name);
+}
+
+/* A timer that has failed; NULL: none has. */
+static const struct unit *failed_timer(const struct doctor_units *units)
+{
+	if (unit_has_failed(&units->timer))
+		return &units->timer;
+	for (size_t i = 0; i < units->other_count; i++)
+		if (unit_has_failed(&units->others[i]))
+			return &units->others[i];
+	return NULL;
+}
+
+static bool has_timer(const struct doctor_units *units)
+{
+	bool is_active = unit_is_active(&units->timer);
+
+	for (size_t i = 0; i < units->other_count; i++)
+		is_active = is_active || unit_is_active(&units->others[i]);
+	return is_active;
 }
 
 /* What keeps visitors from being served or syncs from running, whatever the last sync was; owned, NULL:
@@ -48,21 +80,31 @@ static char *unit_problem(const struct doctor_units *units, const struct json *r
 {
 	const struct unit *needed[] = { &units->web_socket, &units->worker_socket, &units->web,
 		&units->worker };
+	const struct unit *timer = failed_timer(units);
 
 	if (!units->managed)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (verdict_has_failed(needed[i]))
-			return mem_printf(
-				"%s has failed; see: systemctl status %s", needed[i]->name, needed[i]->name);
+		if (unit_has_failed(needed[i]))
+			return failure_of(needed[i], "");
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (strcmp(needed[i]->load, "masked") == 0)
+			return mem_printf("%s is masked; see: aither doctor", needed[i]->name);
 	if (unit_is_installed(&units->web_socket) && !unit_is_active(&units->web_socket))
 		return mem_printf("aither.socket is %s, so no visitor is served; start it: "
 				  "systemctl enable --now aither.socket",
 			units->web_socket.active);
+	CLEANUP(mem_freep) char *port = doctor_port_problem(units);
+	if (port)
+		return mem_printf("%s; see: journalctl -x -n 20 -u aither.service", port);
 	if (has_failed_without_sync(&units->sync, report))
-		return mem_printf("%s has failed, and no sync is known since it began; see: systemctl "
-				  "status %s",
-			units->sync.name, units->sync.name);
+		return failure_of(&units->sync, ", and no sync is known since it began");
+	if (timer)
+		return failure_of(timer, ", so it starts no sync");
+	if (unit_is_known(&units->timer) && !has_timer(units))
+		return mem_printf("aither-sync.timer is %s, so no sync is planned; start it: "
+				  "systemctl enable --now aither-sync.timer",
+			units->timer.active);
 	return NULL;
 }
 
@@ -141,9 +183,11 @@ void verdict_judge(struct verdict *ret_verdict, const struct answer *answer, con
 	const struct doctor_units *units, int64_t now_ms)
 {
 	CLEANUP(mem_freep) char *problem = unit_problem(units, answer ? answer->data : NULL);
+	bool cannot_answer = units->managed && unit_has_failed(&units->worker);
 
 	if (!answer)
-		set(ret_verdict, command_exit_of_failure(failure), mem_strdup(failure->message));
+		set(ret_verdict, command_exit_of_failure(failure),
+			cannot_answer ? failure_of(&units->worker, "") : mem_strdup(failure->message));
 	else
 		judge_answer(ret_verdict, answer, now_ms);
 	if (problem && ret_verdict->exit_code == COMMAND_DONE) {

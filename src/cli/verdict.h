@@ -31,6 +31,4 @@ void verdict_done(struct verdict *verdict);
 /* The timer that fires next; NULL: none does. Borrowed. */
 const struct unit *verdict_next_timer(const struct doctor_units *units);
 
-bool verdict_has_failed(const struct unit *unit);
-
 #endif

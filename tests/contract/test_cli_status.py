@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 import unittest
@@ -99,7 +100,7 @@ class Systemd(StackTest):
     def setUp(self) -> None:
         super().setUp()
         self.systemd = SystemdStub({
-            "aither.socket": unit("active", "listening", Listen=[("Stream", "127.0.0.1:3500")]),
+            "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}")]),
             "aither-worker.socket": unit("active", "listening", "static",
                                          Listen=[("Stream", str(self.stack.socket))]),
             "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(5 * 3600)),
@@ -165,6 +166,8 @@ class Systemd(StackTest):
             self.set(name, ActiveState="inactive", SubState="dead", UnitFileState="disabled",
                      NextElapseUSecRealtime=0)
         done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: aither-sync.timer is inactive, "), done.stdout)
         self.assertRegex(done.stdout, r"(?m)^next sync +none is planned; .*: systemctl enable --now aither-sync\.timer$")
 
     def test_switched_off(self) -> None:
@@ -178,9 +181,58 @@ class Systemd(StackTest):
         self.set("aither.service", ActiveState="failed", SubState="failed", Result="exit-code")
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 1)
-        self.assertTrue(done.stdout.startswith("not healthy: aither.service has failed; "), done.stdout)
+        self.assertTrue(done.stdout.startswith("not healthy: aither.service has failed (exit-code); "), done.stdout)
         self.assertRegex(done.stdout, r"(?m)^aither\.service +failed \(exit-code\), static; "
-                                      r"see: systemctl status aither\.service$")
+                                      r"see: journalctl -x -n 20 -u aither\.service$")
+
+    def test_a_service_that_cannot_start(self) -> None:
+        for name in ("aither.service", "aither-worker.service"):
+            before = dict(self.systemd.units[name])
+            self.set(name, ActiveState="activating", SubState="auto-restart", Result="exit-code", ExecMainCode=1,
+                     ExecMainStatus=203)
+            done = self.stack.cli("status")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stdout, rf"\Anot healthy: {name} has failed \(exit status 203/EXEC: .*\) and is "
+                                          rf"started again and again; see: journalctl -x -n 20 -u {name}\n")
+            self.assertRegex(done.stdout, rf"(?m)^{name} +restarting \(exit status 203/EXEC: .*\), static; see: journal")
+            self.systemd.units[name] = before
+
+    def test_a_worker_that_cannot_start(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.set("aither-worker.service", ActiveState="activating", SubState="auto-restart", Result="exit-code",
+                 ExecMainCode=1, ExecMainStatus=226)
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 69)
+        self.assertTrue(done.stdout.startswith("not healthy: aither-worker.service has failed (exit status 226/NAMESPACE: "),
+                        done.stdout)
+
+    def test_a_port_that_never_answers(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            self.set("aither.socket", Listen=[("Stream", address)])
+            done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, rf"\Anot healthy: {re.escape(address)} takes connections, but aither-web does not "
+                                      r"answer within 2\.5 s; see: journalctl -x -n 20 -u aither\.service\n")
+        self.assertRegex(done.stdout, rf"(?m)^port +{re.escape(address)} takes connections")
+
+    def test_the_scheduled_sync_cannot_be_executed(self) -> None:
+        """The report of an earlier sync knows nothing of it."""
+        self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code", ExecMainCode=1,
+                 ExecMainStatus=203)
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: aither-sync.service has failed (exit status 203/EXEC: "),
+                        done.stdout)
+
+    def test_a_timer_that_has_failed(self) -> None:
+        self.set("aither-sync@hourly.timer", ActiveState="failed", SubState="failed", Result="resources",
+                 NextElapseUSecRealtime=0)
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(done.stdout.startswith("not healthy: aither-sync@hourly.timer has failed (resources: "), done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^aither-sync@hourly\.timer +failed ")
 
     def test_without_a_worker_systemd_still_tells(self) -> None:
         assert self.stack.worker

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -25,8 +26,8 @@ class UnitsTest(DoctorTest):
     def setUp(self) -> None:
         super().setUp()
         self.systemd = SystemdStub({
-            "aither.socket": unit("active", "listening", Listen=[("Stream", "127.0.0.1:3500"),
-                                                                 ("Stream", "[::1]:3500")]),
+            "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}"),
+                                                                 ("Stream", "/run/aither/http.sock")]),
             "aither-worker.socket": unit("active", "listening", "static",
                                          Listen=[("Stream", str(self.stack.socket))]),
             "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=1_795_000_000_000_000),
@@ -50,7 +51,9 @@ class Units(UnitsTest):
         self.assertEqual(found.the("aither-sync.timer")["message"],
                          "waiting, enabled; next run 2026-11-18T11:06:40.000Z")
         self.assertEqual(found.the("services")["status"], "ok")
-        self.assertEqual(found.the("port")["message"], "aither.socket listens on 127.0.0.1:3500, [::1]:3500")
+        self.assertEqual(found.the("port")["message"],
+                         f"aither.socket listens on 127.0.0.1:{self.stack.port}, /run/aither/http.sock, "
+                         "and aither-web answers")
 
     def test_never_switched_on(self) -> None:
         for name in ("aither.socket", "aither-worker.socket", "aither-sync.timer"):
@@ -65,7 +68,7 @@ class Units(UnitsTest):
 
     def test_the_workers_socket_is_gone(self) -> None:
         self.set("aither-worker.socket", ActiveState="failed", SubState="failed", Result="resources")
-        found = self.assert_check("aither-worker.socket", "failed", r"failed \(resources\)",
+        found = self.assert_check("aither-worker.socket", "failed", r"failed \(resources: .*\)",
                                   "systemctl start aither-worker.socket")
         self.assertEqual(found.exit, 1)
 
@@ -124,10 +127,59 @@ class Units(UnitsTest):
         self.assertEqual(found.named("aither-sync.timer"), [])
 
     def test_a_service_that_has_failed(self) -> None:
-        self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code")
-        found = self.assert_check("aither-sync.service", "failed", r"failed \(exit-code\)",
+        self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code",
+                 ExecMainCode=1, ExecMainStatus=69)
+        found = self.assert_check("aither-sync.service", "failed", r"failed \(exit status 69\), static",
                                   "journalctl -x -n 20 -u aither-sync.service")
         self.assertEqual(found.exit, 1)
+
+    def test_a_service_that_cannot_start(self) -> None:
+        """Without a start limit, systemd starts it again and again instead of calling it failed."""
+        for name in ("aither.service", "aither-worker.service"):
+            for code, status, result, message in (
+                    (1, 203, "exit-code", "exit status 203/EXEC: its program cannot be executed"),
+                    (1, 216, "exit-code", "exit status 216/GROUP: "),
+                    (1, 217, "exit-code", "exit status 217/USER: "),
+                    (1, 226, "exit-code", "exit status 226/NAMESPACE: "),
+                    (1, 243, "exit-code", "exit status 243/CREDENTIALS: "),
+                    (1, 71, "exit-code", "exit status 71"),
+                    (2, 11, "signal", "signal 11/SEGV"),
+                    (3, 6, "watchdog", "watchdog: "),
+                    (2, 9, "oom-kill", "oom-kill: .* memory"),
+                    (0, 0, "resources", "resources: ")):
+                with self.subTest(unit=name, status=status):
+                    before = dict(self.systemd.units[name])
+                    self.set(name, ActiveState="activating", SubState="auto-restart", Result=result, ExecMainCode=code,
+                             ExecMainStatus=status)
+                    found = self.assert_check(name, "failed", rf"^restarting \({message}.*\), static",
+                                              f"journalctl -x -n 20 -u {name}\n")
+                    self.assertEqual((found.exit, found.named("services")), (1, []))
+                    self.systemd.units[name] = before
+
+    def test_the_start_of_a_service_is_waited_for(self) -> None:
+        """Its last exit status is known again only when this start has failed, too."""
+        starting = unit("activating", "start", "static")
+        self.systemd.units["aither.service"] = [starting, starting, unit(
+            "activating", "auto-restart", "static", Result="exit-code", ExecMainCode=1, ExecMainStatus=226)]
+        self.assert_check("aither.service", "failed", r"226/NAMESPACE", "journalctl")
+        self.systemd.units["aither.service"] = [starting, unit("active", "running", "static")]
+        self.assertEqual(self.doctor().the("services")["status"], "ok")
+
+    def test_a_service_that_was_ended_and_comes_back(self) -> None:
+        self.set("aither.service", ActiveState="activating", SubState="auto-restart", Result="success", ExecMainCode=2,
+                 ExecMainStatus=15)
+        self.assertEqual(self.doctor().the("services")["status"], "ok")
+
+    def test_a_masked_service(self) -> None:
+        self.set("aither.service", LoadState="masked", ActiveState="inactive")
+        found = self.assert_check("aither.service", "failed", "masked", "systemctl unmask aither.service")
+        self.assertEqual(found.exit, 1)
+
+    def test_a_timer_that_has_failed_beside_one_that_runs(self) -> None:
+        self.systemd.units["aither-sync@*:0-30.timer"] = unit("failed", "failed", Result="resources")
+        found = self.assert_check("aither-sync@*:0-30.timer", "failed", r"failed \(resources: .*\), enabled",
+                                  "systemctl restart 'aither-sync@*:0-30.timer'")
+        self.assertEqual((found.exit, found.the("aither-sync.timer")["status"]), (1, "ok"))
 
     def test_a_worker_without_a_unit(self) -> None:
         """`./dev demo` on a machine where aither is installed, too."""
@@ -181,6 +233,60 @@ class Port(UnitsTest):
         found = self.busy(f"127.0.0.1:{port}", f"127.0.0.2:{free}", "/run/aither/http.sock")
         self.assertEqual(found.the("port")["status"], "ok")
         self.assertIn(": free", found.the("port")["message"])
+
+    def active(self, *listen: str, **properties: Any) -> dict[str, Any]:
+        self.set("aither.socket", Listen=[("Stream", address) for address in listen], **properties)
+        found = self.doctor()
+        self.assertEqual(found.exit, 0 if found.the("port")["status"] == "ok" else 1)
+        return found.the("port")
+
+    def test_a_port_that_takes_connections_and_never_answers(self) -> None:
+        """As systemd's do while the service cannot start."""
+        address = f"127.0.0.1:{self.listen('127.0.0.1')}"
+        for listen in ([address], [f"127.0.0.1:{self.stack.port}", address]):
+            check = self.active(*listen)
+            self.assertEqual((check["status"], check["message"]), (
+                "failed", f"{address} takes connections, but aither-web does not answer within 2.5 s"))
+            self.assertTrue(check["remedy"].startswith("journalctl -x -n 20 -u aither.service\n"))
+
+    def test_a_port_that_answers_otherwise(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
+
+        def serve() -> None:
+            for answer in answers:
+                with listener.accept()[0] as connection:
+                    self.assertTrue(connection.recv(4096).startswith(b"GET /healthz HTTP/1.1\r\n"))
+                    connection.sendall(answer)
+        server = threading.Thread(target=serve)
+        server.start()
+        self.addCleanup(server.join)
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        for answer in answers:
+            check = self.active(address)
+            self.assertEqual(check["status"], "failed")
+            self.assertIn(f"{address} does not answer as" if answer else f"at {address}: Connection reset",
+                          check["message"])
+
+    def test_a_port_that_refuses_connections(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        check = self.active(f"127.0.0.1:{port}")
+        self.assertEqual((check["status"], check["message"]), (
+            "failed", f"cannot reach aither-web at 127.0.0.1:{port}: Connection refused"))
+
+    def test_an_address_that_this_machine_lacks_is_passed_over(self) -> None:
+        """FreeBind=yes permits to listen on it. The last one of 127.0.0.0/8 is for broadcasts: no connection leads there."""
+        self.assertEqual(self.active("127.255.255.255:3500", f"127.0.0.1:{self.stack.port}")["status"], "ok")
+        self.assertEqual(self.active("127.255.255.255:3500")["status"], "failed")
+
+    def test_a_socket_for_some_clients_only_need_not_be_reached(self) -> None:
+        silent = f"127.0.0.1:{self.listen('127.0.0.1')}"
+        for name, value in (("BindToDevice", "eth0"), ("IPAddressDeny", [(2, bytes(4), 0), (10, bytes(16), 0)])):
+            self.assertEqual(self.active("127.255.255.255:3500", **{name: value})["status"], "ok")
+            self.assertEqual(self.active(silent, **{name: value})["status"], "failed")
+            del self.systemd.units["aither.socket"][name]
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")

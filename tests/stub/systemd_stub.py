@@ -6,8 +6,9 @@
 
 It knows Hello, Properties.GetAll of units and Manager.ListUnitsByPatterns, and speaks just enough of the wire
 protocol (dbus.freedesktop.org/doc/dbus-specification.html): little-endian, one client a connection, no
-signals. Values: a text is "s", a number "t", MainPID "u", a list of pairs "a(ss)". A unit that is not named
-is not found. `silent`: accepts and never says a word.
+signals. Values: a text is "s", a number "t", MainPID "u", ExecMainCode and ExecMainStatus "i", a list of pairs
+"a(ss)", IPAddressDeny (family, bytes and length of each) "a(iayu)". A unit that is not named is not found. A list
+of units in place of one: what it is from one call to the next, the last one for good. `silent`: accepts and never says a word.
 """
 import fnmatch
 import re
@@ -59,6 +60,12 @@ class Writer:
         self.text(pair[0])
         self.text(pair[1])
 
+    def prefix(self, prefix: tuple[int, bytes, int]) -> None:
+        family, address, length = prefix
+        self.number(family, "<i")
+        self.array(1, list(address), self.data.append)
+        self.number(length)
+
     def property(self, item: tuple[str, Any]) -> None:
         name, value = item
         self.text(name)
@@ -66,8 +73,12 @@ class Writer:
             self.signature("s")
             self.text(value)
         elif isinstance(value, int):
-            self.signature("u" if name == "MainPID" else "t")
-            self.number(value, "<I" if name == "MainPID" else "<Q")
+            form = {"MainPID": "u", "ExecMainCode": "i", "ExecMainStatus": "i"}.get(name, "t")
+            self.signature(form)
+            self.number(value, {"u": "<I", "i": "<i", "t": "<Q"}[form])
+        elif name == "IPAddressDeny":
+            self.signature("a(iayu)")
+            self.array(8, value, self.prefix)
         else:
             self.signature("a(ss)")
             self.array(8, value, self.pair)
@@ -122,7 +133,7 @@ def message(kind: int, serial: int, fields: list[tuple[int, str, Any]], body: by
 class Client:
     """One connection."""
 
-    def __init__(self, connection: socket.socket, units: dict[str, dict[str, Any]]):
+    def __init__(self, connection: socket.socket, units: dict[str, Any]):
         self.connection, self.units, self.serial = connection, units, 0
         self.stream = connection.makefile("rb")
 
@@ -164,7 +175,10 @@ class Client:
             form = "a{sv}"
             escaped = fields[PATH].rsplit("/", 1)[1]
             name = re.sub("_([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), escaped)
-            out.array(8, list((NOT_FOUND | self.units.get(name, {})).items()), out.property)
+            unit = self.units.get(name, {})
+            if isinstance(unit, list):
+                unit = unit.pop(0) if len(unit) > 1 else unit[0]
+            out.array(8, list((NOT_FOUND | unit).items()), out.property)
         elif fields[MEMBER] == "ListUnitsByPatterns":
             form = "a(ssssssouso)"
             body.texts()  # states
@@ -187,7 +201,7 @@ class Client:
 
 
 class SystemdStub:
-    def __init__(self, units: dict[str, dict[str, Any]], silent: bool = False):
+    def __init__(self, units: dict[str, Any], silent: bool = False):
         self.units = units
         self.silent = silent
         self._directory = tempfile.TemporaryDirectory(prefix="aither-bus-")

@@ -62,7 +62,7 @@ class Doctor(Story):
             "python3", "-m", "http.server", "--bind", "127.0.0.1", "3500")
         process = show(HOLDER, "MainPID")
         run(*SWITCH_ON.split(), check=False)
-        self.assert_check("aither.socket", "failed", "failed (resources)", SWITCH_ON)
+        self.assert_check("aither.socket", "failed", "failed (resources: ", SWITCH_ON)
         self.assert_check("port", "failed", f"held by python3 (process {process}, user root)",
                           f"systemctl status {process}\n")
         other = self.the("port", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -98,8 +98,13 @@ class Doctor(Story):
     def test_a_configuration_that_nobody_has_read_yet(self) -> None:
         started = show(WORKER, "ExecMainStartTimestampMonotonic")
         write(CONFIG, f"[Sync]\nOutputDirectory={PAGES}\n")
-        check = self.assert_check("restart", "warning", f"after {WORKER} was started", WORKER)
-        run(*shlex.split(check["remedy"]))
+        found = [check for check in doctor()[1] if check["name"] == "restart"]
+        # aither-web, too: doctor's own request has started it.
+        self.assertEqual([check["message"].partition(" after ")[2] for check in found],
+                         [f"{name} was started" for name in ("aither.service", WORKER)])
+        for check in found:
+            self.assertEqual(check["status"], "warning")
+            run(*shlex.split(check["remedy"]))
         self.assertNotEqual(show(WORKER, "ExecMainStartTimestampMonotonic"), started)
 
     def test_the_remedy_permits_another_output_directory(self) -> None:
@@ -127,7 +132,7 @@ class Doctor(Story):
         run("systemctl", "start", "--no-block", "aither-sync.service")
         wait_until(lambda: show("aither-sync.service", "MainPID") != "0", 30, "the command runs")
         run("systemctl", "kill", "--signal=KILL", "aither-sync.service")
-        check = self.assert_check("aither-sync.service", "failed", "failed (signal)", "journalctl -x")
+        check = self.assert_check("aither-sync.service", "failed", "failed (signal 9/KILL)", "journalctl -x")
         run("sh", "-ec", check["remedy"])
         self.assertEqual(self.the("services")["status"], "ok")
 

@@ -3,6 +3,7 @@
  * by tests/contract/test_doctor_units.py. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -48,6 +49,54 @@ static void states_become_words(void **state)
 		{ "masked", { .load = "masked", .active = "inactive", .file = "masked" }, "masked", true,
 			false, false },
 		{ "missing", { .load = "not-found", .active = "inactive" }, "not installed", false, false,
+			false },
+		{ "cannot start",
+			{ .load = "loaded",
+				.active = "activating",
+				.sub = "auto-restart",
+				.file = "static",
+				.result = "exit-code",
+				.exit_code = CLD_EXITED,
+				.exit_status = 226 },
+			"restarting (exit status 226/NAMESPACE: its mount or user namespace cannot be set "
+			"up), static",
+			true, false, false },
+		{ "is restarted, as systemd 254 has it",
+			{ .load = "loaded",
+				.active = "activating",
+				.sub = "auto-restart-queued",
+				.result = "signal",
+				.exit_code = CLD_KILLED,
+				.exit_status = SIGSEGV },
+			"restarting (signal 11/SEGV)", true, false, false },
+		{ "ended in peace",
+			{ .load = "loaded",
+				.active = "activating",
+				.sub = "auto-restart",
+				.result = "success",
+				.exit_code = CLD_EXITED },
+			"activating", true, false, false },
+		{ "an exit status of the program",
+			{ .load = "loaded",
+				.active = "failed",
+				.result = "exit-code",
+				.exit_code = CLD_EXITED,
+				.exit_status = 71 },
+			"failed (exit status 71)", true, false, false },
+		{ "a signal without a name",
+			{ .load = "loaded",
+				.active = "failed",
+				.result = "signal",
+				.exit_code = CLD_KILLED,
+				.exit_status = 4711 },
+			"failed (signal)", true, false, false },
+		{ "another word than a status is what it failed from",
+			{ .load = "loaded",
+				.active = "failed",
+				.result = "oom-kill",
+				.exit_code = CLD_KILLED,
+				.exit_status = SIGKILL },
+			"failed (oom-kill: the kernel killed it because memory ran out)", true, false,
 			false },
 	};
 	(void)state;

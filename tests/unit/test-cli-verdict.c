@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -128,6 +129,7 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 		.web = unit("aither.service", "inactive"),
 		.worker = unit("aither-worker.service", "inactive"),
 		.sync = unit("aither-sync.service", "failed"),
+		.timer = unit("aither-sync.timer", "active"),
 		.known = true,
 		.managed = true,
 	};
@@ -135,14 +137,31 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	(void)state;
 	assert_verdict("all as it should be", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
 	units.web = unit("aither.service", "failed");
+	memcpy(units.web.result, "exit-code", sizeof("exit-code"));
 	assert_verdict("a daemon has failed", &good, &units, COMMAND_FAILED,
-		"aither.service has failed; see: systemctl status aither.service");
+		"aither.service has failed (exit-code); see: journalctl -x -n 20 -u aither.service");
 	assert_verdict("the sync's failure comes first", &bad, &units, COMMAND_FAILED, REPORTS[2].sentence);
 	units.web = unit("aither.service", "active");
 	units.web_socket = unit("aither.socket", "inactive");
 	assert_verdict("switched off", &good, &units, COMMAND_FAILED,
 		"aither.socket is inactive, so no visitor is served; start it: systemctl enable --now "
 		"aither.socket");
+	units.web_socket = unit("aither.socket", "active");
+	memcpy(units.worker.load, "masked", sizeof("masked"));
+	assert_verdict("masked", &good, &units, COMMAND_FAILED,
+		"aither-worker.service is masked; see: aither doctor");
+	units.worker = unit("aither-worker.service", "inactive");
+	units.timer = unit("aither-sync.timer", "inactive");
+	assert_verdict("no timer", &good, &units, COMMAND_FAILED,
+		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
+		"aither-sync.timer");
+	units.others[0] = unit("aither-sync@*:0-30.timer", "active");
+	units.other_count = 1;
+	assert_verdict("another timer", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
+	units.others[0] = unit("aither-sync@*:0-30.timer", "failed");
+	assert_verdict("a timer has failed", &good, &units, COMMAND_FAILED,
+		"aither-sync@*:0-30.timer has failed (unknown), so it starts no sync; see: journalctl -x -n "
+		"20 -u 'aither-sync@*:0-30.timer'");
 	units.managed = false;
 	assert_verdict("another worker's units", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
 }
@@ -157,6 +176,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	struct doctor_units units = {
 		.web_socket = unit("aither.socket", "active"),
 		.sync = unit("aither-sync.service", "failed"),
+		.timer = unit("aither-sync.timer", "active"),
 		.known = true,
 		.managed = true,
 	};
@@ -168,12 +188,94 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 		"the last sync succeeded 12 min ago");
 	units.sync.started_ms = sync_ms + 1000;
 	assert_verdict("it came later", &good, &units, COMMAND_FAILED,
-		"aither-sync.service has failed, and no sync is known since it began; see: systemctl status "
-		"aither-sync.service");
+		"aither-sync.service has failed (unknown), and no sync is known since it began; see: "
+		"journalctl -x -n 20 -u aither-sync.service");
+	units.sync.started_ms = 0;
+	memcpy(units.sync.result, "resources", sizeof("resources"));
+	assert_verdict("it could not even be started", &good, &units, COMMAND_FAILED,
+		"aither-sync.service has failed (resources: systemd could not set up what it needs), and no "
+		"sync is known since it began; see: journalctl -x -n 20 -u aither-sync.service");
 	units.sync = unit("aither-sync.service", "inactive");
 	units.sync.started_ms = sync_ms + 1000;
 	assert_verdict(
 		"it has not failed", &good, &units, COMMAND_DONE, "the last sync succeeded 12 min ago");
+}
+
+/* It is in no state that systemd calls failed, and its socket takes connections all the same. */
+static void a_service_that_cannot_start_is_a_reason(void **state)
+{
+	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
+	struct doctor_units units = {
+		.web_socket = unit("aither.socket", "active"),
+		.worker_socket = unit("aither-worker.socket", "active"),
+		.web = unit("aither.service", "activating"),
+		.worker = unit("aither-worker.service", "active"),
+		.timer = unit("aither-sync.timer", "active"),
+		.known = true,
+		.managed = true,
+	};
+	static const struct {
+		const char *name;
+		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
+		const char *sentence;
+	} rows[] = {
+		{ "both answer", { 200, 200, 0 }, "the last sync succeeded 12 min ago" },
+		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 min ago" },
+		{ "without IPv6", { 200, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 min ago" },
+		{ "one does not answer", { 200, -ETIMEDOUT, 0 },
+			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
+			"journalctl -x -n 20 -u aither.service" },
+		{ "there is no address at all", { -EADDRNOTAVAIL, -EADDRNOTAVAIL, 0 },
+			"cannot reach aither-web at 127.0.0.1:3500: Cannot assign requested address; see: "
+			"journalctl -x -n 20 -u aither.service" },
+		{ "not connected in time", { -EINPROGRESS, 0, 0 },
+			"cannot reach aither-web at 127.0.0.1:3500: Connection timed out; see: journalctl -x "
+			"-n 20 -u aither.service" },
+		{ "another answer", { 404, 200, 0 },
+			"127.0.0.1:3500 does not answer as aither-web does; see: journalctl -x -n 20 -u "
+			"aither.service" },
+	};
+
+	(void)state;
+	memcpy(units.web.sub, "auto-restart", sizeof("auto-restart"));
+	memcpy(units.web.result, "exit-code", sizeof("exit-code"));
+	units.web.exit_code = CLD_EXITED;
+	units.web.exit_status = 226;
+	assert_verdict("in between", &good, &units, COMMAND_FAILED,
+		"aither.service has failed (exit status 226/NAMESPACE: its mount or user namespace cannot be "
+		"set up) and is started again and again; see: journalctl -x -n 20 -u aither.service");
+	units.web = unit("aither.service", "active");
+	units.web_socket.listen_count = 3;
+	memcpy(units.web_socket.listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
+	memcpy(units.web_socket.listen[1], "[::1]:3500", sizeof("[::1]:3500"));
+	memcpy(units.web_socket.listen[2], "/run/a.sock", sizeof("/run/a.sock"));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool is_healthy = strncmp(rows[i].sentence, "the last", 8) == 0;
+
+		memcpy(units.answers, rows[i].answers, sizeof(rows[i].answers));
+		assert_verdict(rows[i].name, &good, &units, is_healthy ? COMMAND_DONE : COMMAND_FAILED,
+			rows[i].sentence);
+	}
+}
+
+static void without_a_worker_its_unit_says_why(void **state)
+{
+	struct doctor_units units = {
+		.web_socket = unit("aither.socket", "active"),
+		.worker_socket = unit("aither-worker.socket", "active"),
+		.worker = unit("aither-worker.service", "failed"),
+		.known = true,
+		.managed = true,
+	};
+
+	(void)state;
+	memcpy(units.worker.result, "watchdog", sizeof("watchdog"));
+	assert_verdict("its unit", NULL, &units, COMMAND_UNREACHABLE,
+		"aither-worker.service has failed (watchdog: it hung, and systemd killed it); see: "
+		"journalctl "
+		"-x -n 20 -u aither-worker.service");
+	units.managed = false;
+	assert_verdict("another worker's unit", NULL, &units, COMMAND_UNREACHABLE, "there is no worker");
 }
 
 static void the_next_timer_is_the_earliest_of_all(void **state)
@@ -196,6 +298,8 @@ int main(void)
 		cmocka_unit_test(the_report_is_judged),
 		cmocka_unit_test(units_that_keep_it_from_working_are_a_reason),
 		cmocka_unit_test(a_scheduled_run_without_a_sync_is_a_reason),
+		cmocka_unit_test(a_service_that_cannot_start_is_a_reason),
+		cmocka_unit_test(without_a_worker_its_unit_says_why),
 		cmocka_unit_test(the_next_timer_is_the_earliest_of_all),
 	};
 

@@ -153,6 +153,47 @@ static void the_holder_has_a_name(void **state)
 	assert_string_equal(holder.name, "test-port");
 }
 
+/* A port of 127.0.0.1; listens unless `backlog` is negative. */
+static int bind_port(int backlog, struct port_address *ret_address)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	if (backlog >= 0)
+		assert_int_equal(listen(fd, backlog), 0);
+	*ret_address = (struct port_address){ .bytes = { 127, 0, 0, 1 }, .port = ntohs(address.sin_port) };
+	return fd;
+}
+
+/* tests/contract/test_doctor_units.py has what answers. */
+static void silence_is_told_from_refusal(void **state)
+{
+	struct port_address addresses[4] = { [2] = { .bytes = { 127, 255, 255, 255 }, .port = 1 } };
+	CLEANUP(file_closep) int silent = bind_port(1, &addresses[0]);
+	CLEANUP(file_closep) int closed = bind_port(-1, &addresses[1]);
+	CLEANUP(file_closep) int full = bind_port(0, &addresses[3]);
+	int results[4], before[1];
+	(void)state;
+
+	port_ask(&addresses[3], 1, 1, before); /* takes the only place in its queue */
+	assert_int_equal(before[0], -ETIMEDOUT);
+	port_ask(addresses, 4, 20, results);
+	assert_int_equal(results[0], -ETIMEDOUT);
+	assert_int_equal(results[1], -ECONNREFUSED);
+	assert_int_equal(results[2], -ENETUNREACH); /* for broadcasts */
+	assert_int_equal(results[3], -EINPROGRESS);
+}
+
+static void nothing_is_asked_of_no_address(void **state)
+{
+	(void)state;
+
+	port_ask(NULL, 0, 1000, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +201,8 @@ int main(void)
 		cmocka_unit_test(the_one_in_the_way_is_found),
 		cmocka_unit_test(what_is_no_table_has_nobody),
 		cmocka_unit_test(the_holder_has_a_name),
+		cmocka_unit_test(silence_is_told_from_refusal),
+		cmocka_unit_test(nothing_is_asked_of_no_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
