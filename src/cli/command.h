@@ -29,7 +29,7 @@ enum command_exit {
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
 	COMMAND_NOT_CONFIGURED = 78,
-	COMMAND_INTERRUPTED = 130, /* Ctrl-C, as a shell counts it: 128 and SIGINT */
+	COMMAND_INTERRUPTED = 130, /* as a shell counts what Ctrl-C has ended: 128 and SIGINT */
 };
 
 struct command {

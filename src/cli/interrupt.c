@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -59,9 +60,8 @@ int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms)
 
 int interrupt_leave(struct interrupt *interrupt, int signal_number)
 {
-	if (signal_number != SIGINT) {
-		interrupt_close(interrupt);
-		raise(signal_number);
-	}
+	fflush(stdout); /* a signal does not */
+	interrupt_close(interrupt);
+	raise(signal_number);
 	return COMMAND_INTERRUPTED;
 }

@@ -41,8 +41,8 @@ void interrupt_close(struct interrupt *interrupt); /* for CLEANUP; the signals d
  * signal's number; 0: no signal. */
 int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms);
 
-/* What the program returns after SIGINT: COMMAND_INTERRUPTED. Another signal ends it here, as it would have.
- */
+/* Ends the program by the signal, as it would have ended without: a shell that runs a loop leaves it after a
+ * Ctrl-C only when the program dies of it. COMMAND_INTERRUPTED where it does not. */
 int interrupt_leave(struct interrupt *interrupt, int signal_number);
 
 #endif

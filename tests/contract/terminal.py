@@ -4,7 +4,7 @@
     with Terminal([BUILD / "aither", "sync"], environment) as terminal:
         terminal.wait_for("fetch")
         terminal.type("\\x03")
-        self.assertEqual(terminal.end(), 130)
+        self.assertEqual(terminal.end(), -signal.SIGINT)
         print(terminal.output, terminal.stdout)
 
 The program's stdin and stderr are the terminal; what it says on stdout goes to a pipe.

@@ -95,7 +95,7 @@ class Interrupted(TerminalTest):
         terminal = self.terminal("sync")
         terminal.wait_for(BAR)
         terminal.type("\x03")
-        self.assertEqual(terminal.end(), 130)
+        self.assertEqual(terminal.end(), -signal.SIGINT)
         self.assertRegex(terminal.output, r"\x1b\[K(\^C)?no longer watched: the sync goes on in the worker; "
                                           r"see: aither status\r\n\Z")
         self.assertEqual(terminal.stdout, "")
@@ -104,13 +104,23 @@ class Interrupted(TerminalTest):
         wait_until(lambda: self.status() == "success", "the sync has ended")
         self.assertEqual(len(self.stack.pages()), 5)
 
+    def test_ctrl_c_ends_a_loop_of_the_shell(self) -> None:
+        """A shell goes on with its loop after a command that only exits."""
+        loop = "for n in 1 2 3; do \"$@\"; echo $n; done; echo all"
+        with Terminal(["bash", "-c", loop, "bash", BUILD / "aither", f"--config={self.stack.config}", "sync"],
+                      self.stack.environment) as terminal:
+            terminal.wait_for(BAR)
+            terminal.type("\x03")
+            self.assertEqual(terminal.end(), -signal.SIGINT)
+            self.assertEqual(terminal.stdout, "")
+
     def test_sigint_does_the_same_without_a_terminal(self) -> None:
         process = subprocess.Popen([BUILD / "aither", f"--config={self.stack.config}", "sync"], text=True,
                                    env=self.stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         wait_until(lambda: self.hemera.requests("/api/service/courses/"), "the sync is at work")
         process.send_signal(signal.SIGINT)
         output, complaints = process.communicate(timeout=30)
-        self.assertEqual((process.returncode, output), (130, ""))
+        self.assertEqual((process.returncode, output), (-signal.SIGINT, ""))
         self.assertTrue(complaints.endswith("see: aither status\n"), complaints)
 
     def test_other_signals_wipe_the_bar_and_end_it(self) -> None:
@@ -160,11 +170,20 @@ class RateLimit(TerminalTest):
         first = terminal.wait_for(r"wait    Hemera's rate limit: (\d+) s")
         terminal.wait_for(rf"wait    Hemera's rate limit: {int(first[1]) - 1} s")
         terminal.type("\x03")
-        self.assertEqual(terminal.end(), 130)
+        self.assertEqual(terminal.end(), -signal.SIGINT)
         self.assertRegex(terminal.output, r"\x1b\[K(\^C)?no longer waiting: no sync was started; "
                                           r"go on with: aither sync --until-complete\r\n\Z")
         self.assertRegex(terminal.stdout, r"\d+ courses wait for Hemera's rate limit, which permits more in \d+ s\n")
         self.assertEqual(self.status(), "success")
+
+    def test_what_was_printed_before_a_signal_is_there(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.hemera.scenario(window=60)
+            terminal = self.terminal("sync", "--until-complete")
+            terminal.wait_for(r"wait    Hemera's rate limit")
+            terminal.process.send_signal(number)
+            self.assertEqual(terminal.end(), -number)
+            self.assertRegex(terminal.stdout, r"\A\d+ pages written(.*\n)*\d+ courses wait for Hemera's rate limit")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ static struct {
 	char target[64];
 	unsigned waited_s[ANSWERS_MAX];
 	size_t waits;
+	int raised;         /* the signal that the program wanted to die of */
 	int signal_at_wait; /* what ends the first wait; 0: its time */
 } worker;
 
@@ -197,6 +198,12 @@ static void until_complete_goes_on_while_it_is_of_use(void **state)
 	}
 }
 
+int raise(int signal_number)
+{
+	worker.raised = signal_number;
+	return 0;
+}
+
 static void a_wait_that_is_interrupted_ends_it(void **state)
 {
 	static const struct scripted answers[] = { DEFERRED, DONE };
@@ -210,6 +217,7 @@ static void a_wait_that_is_interrupted_ends_it(void **state)
 	worker.signal_at_wait = SIGINT;
 	assert_int_equal(command_sync(&config, 2, arguments), COMMAND_INTERRUPTED);
 	assert_int_equal(worker.calls, 1);
+	assert_int_equal(worker.raised, SIGINT);
 }
 
 int main(void)
