@@ -81,6 +81,7 @@ struct worker {
 	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
+	bool refresh_failed; /* the last one, which has been logged */
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit, */
 	uint64_t scrapes;                       /* which requests for figures do not put off */

@@ -82,8 +82,10 @@ static void refresh_done(struct thread_job *job)
 		worker->history.kept = refresh->refreshed.kept;
 	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
 		refresh->result == 0 ? NULL : &refresh->err);
-	if (refresh->result < 0)
+	/* Visitors may ask every ten seconds while Hemera is out of order. */
+	if (refresh->result < 0 && !worker->refresh_failed)
 		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
+	worker->refresh_failed = refresh->result < 0;
 }
 
 static void fill_options(struct worker *worker, struct sync_options *options, struct sync_progress *progress)

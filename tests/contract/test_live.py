@@ -36,6 +36,22 @@ class LiveTest(StackTest):
         return reply.text, time.monotonic() - before
 
 
+class Warnings(StackTest):
+    def refresh(self) -> int:
+        return self.stack.request("POST", "/internal/refresh", over_unix_socket=True).status
+
+    def test_a_hemera_that_fails_all_day_costs_one_line(self) -> None:
+        """Every tenth second a visitor has the homepage refreshed."""
+        for _ in range(2):
+            self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": 3})
+            for _ in range(3):
+                self.assertEqual(self.refresh(), 502)
+            self.assertEqual(self.refresh(), 200)
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.assertEqual(sum("homepage not refreshed" in line for line in self.stack.worker.log), 2)
+
+
 class ManyVisitors(LiveTest):
     config = "[Web]\nLiveTTLSec=0\nLiveWaitSec=20\n"
 
