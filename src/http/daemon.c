@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "http/listen.h"
 #include "http/server.h"
 
@@ -236,11 +237,12 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 
 void daemon_status(const char *format, ...)
 {
-	char text[256]; /* a sentence */
+	char text[256]; /* a sentence, perhaps with the path of a file in it */
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	if ((size_t)vsnprintf(text, sizeof(text), format, arguments) >= sizeof(text))
+		utf8_trim(text); /* systemd takes UTF-8 only */
 	va_end(arguments);
 	sd_notifyf(0, "STATUS=%s", text);
 }

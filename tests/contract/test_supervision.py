@@ -68,6 +68,21 @@ class Notified(unittest.TestCase):
         status = [line for line in self.manager.said if line.startswith("STATUS=")]
         self.assertRegex(status[-1], r"^STATUS=not configured: .*/aither\.conf:\d+: \[Hemera\] MaxRetries=many: ")
 
+    def test_a_status_is_not_cut_within_a_character(self) -> None:
+        """systemd throws away a status that is not UTF-8."""
+        for ascii_before in range(2):
+            self.manager.said.clear()
+            self.stack.config = self.stack.directory / ("x" * ascii_before + "ä" * 120) / "aither.conf"
+            self.stack.config.parent.mkdir()
+            self.stack.write_config("[Hemera]\nMaxRetries=many\n")
+            worker = self.stack.start_worker()
+            try:
+                self.manager.wait_for("READY=1")
+            finally:
+                worker.stop()
+            status = [line for line in self.manager.said if line.startswith("STATUS=")]
+            self.assertRegex(status[0], r"^STATUS=not configured: /.*/x?ä{80,}$")
+
     def test_a_second_signal_changes_nothing(self) -> None:
         """The first lets aither-web wait for a request that has begun; the second must not end it sooner."""
         web = self.stack.start_web()
