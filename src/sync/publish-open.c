@@ -90,11 +90,13 @@ static int publish_take_lock(struct publish *publish, const char *path, struct e
 
 	if (r < 0)
 		return publish_fail(err, r, path, &problem);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return error_fail(err, ERROR_SYNC_IN_PROGRESS, -EWOULDBLOCK,
+	r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+	if (r == -EWOULDBLOCK)
+		return error_fail(err, ERROR_SYNC_IN_PROGRESS, r,
 			"another process is running a sync into this output directory");
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot lock: %m", PUBLISH_LOCK_NAME);
+	if (r < 0)
+		return error_fail(
+			err, ERROR_OUTPUT, r, "%s: cannot lock: %s", PUBLISH_LOCK_NAME, strerror(-r));
 	publish->lock = file_steal(&fd);
 	return 0;
 }

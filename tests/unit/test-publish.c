@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -185,6 +187,27 @@ static void a_sync_waits_for_who_holds_the_lock_for_a_moment(void **state)
 	assert_int_equal(result, 0);
 }
 
+static int lock_errno; /* of the next flock(2); 0: it is made */
+
+int flock(int fd, int operation)
+{
+	errno = lock_errno;
+	lock_errno = 0;
+	return errno ? -1 : (int)syscall(SYS_flock, fd, operation);
+}
+
+static void a_lock_that_cannot_be_had_is_an_output_error(void **state)
+{
+	CLEANUP(publish_close) struct publish out = PUBLISH_INIT;
+	struct error problem = { 0 };
+
+	(void)state;
+	lock_errno = ENOLCK;
+	assert_int_equal(publish_open(&out, output, &problem), -ENOLCK);
+	assert_int_equal(problem.code, ERROR_OUTPUT);
+	assert_string_equal(problem.message, PUBLISH_LOCK_NAME ": cannot lock: No locks available");
+}
+
 static void a_symlink_is_replaced_and_not_followed(void **state)
 {
 	CLEANUP(publish_close) struct publish out = PUBLISH_INIT;
@@ -341,6 +364,7 @@ int main(void)
 		OUTPUT_TEST(a_second_one_is_told_that_a_sync_is_running),
 		OUTPUT_TEST(who_holds_the_lock_for_a_moment_creates_nothing),
 		OUTPUT_TEST(a_sync_waits_for_who_holds_the_lock_for_a_moment),
+		OUTPUT_TEST(a_lock_that_cannot_be_had_is_an_output_error),
 		OUTPUT_TEST(a_symlink_is_replaced_and_not_followed),
 		OUTPUT_TEST(symlinks_for_our_own_files_are_refused),
 		OUTPUT_TEST(a_directory_in_the_way_costs_its_page_alone),
