@@ -103,10 +103,13 @@ static int read_secret(struct line *line, const char *name)
 	int exit_code = 0;
 	size_t mark;
 
-	if (isatty(STDIN_FILENO))
+	if (isatty(STDIN_FILENO)) {
 		exit_code = read_line_silently(line, name);
-	else
-		exit_code = read_line(line, &none) < 0 ? complain_of_input(-errno) : 0;
+	} else {
+		int r = read_line(line, &none);
+
+		exit_code = r < 0 ? complain_of_input(r) : 0;
+	}
 	if (exit_code)
 		return exit_code;
 	if (line->length == 0) {
