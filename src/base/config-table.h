@@ -20,7 +20,9 @@ struct config_key;
 #define CONFIG_WRITE_ASCII \
 	"has letters that are not ASCII; write its ASCII form (xn--...), which idn2(1) prints"
 
-/* 0, or -EINVAL with the target as it was. */
+/* 0, or -EINVAL with the target as it was. CONFIG_CORRECTED: what was meant is clear and is in the target;
+ * *err says what is wrong nevertheless. */
+#define CONFIG_CORRECTED 1
 typedef int config_parse(const struct config_key *key, const char *text, void *target, struct error *err);
 
 struct config_key {

@@ -124,7 +124,13 @@ int config_parse_zone(const struct config_key *key, const char *text, void *targ
 	/* The default always stands: what is said when it is not installed needs a name. */
 	int r = text == key->default_text ? 0 : time_zone_check(text, err);
 
-	return r < 0 ? r : store(target, text);
+	if (r == 0)
+		return store(target, text);
+	if (strncmp(text, TIME_ZONE_COUNTING, strlen(TIME_ZONE_COUNTING)) != 0 ||
+		time_zone_check(text + strlen(TIME_ZONE_COUNTING), NULL) < 0)
+		return r;
+	store(target, text + strlen(TIME_ZONE_COUNTING));
+	return CONFIG_CORRECTED;
 }
 
 /* Letters, digits, dots, hyphens, or an address literal in brackets (RFC 5321, 4.1.3). */

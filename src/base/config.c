@@ -71,13 +71,15 @@ static void show_value(const struct config_key *key, const char *text, char ret_
 }
 
 static void report_value(struct config_loader *loader, const struct config_key *key, const char *where,
-	const char *text, const struct error *err)
+	const char *text, bool is_corrected, const struct error *err)
 {
+	bool is_needed = key->shared || loader->program == CONFIG_WORKER;
 	char shown[SHOWN_SIZE];
 
 	show_value(key, text, shown);
-	config_problem(loader->config, key->shared || loader->program == CONFIG_WORKER, "%s%s: %s", where,
-		shown, err->message);
+	config_problem(loader->config, is_needed && !is_corrected, "%s%s: %s", where, shown, err->message);
+	if (is_corrected)
+		return;
 	if (key == config_key_find("Hemera", "BaseURL"))
 		loader->base_url_wrong = true;
 }
@@ -93,8 +95,10 @@ void config_set(
 	if (!*text) {
 		mem_freep(target);
 		*(char **)target = NULL;
-	} else if (key->parse(key, text, target, &err) < 0) {
-		report_value(loader, key, where, text, &err);
+	} else {
+		int r = key->parse(key, text, target, &err);
+		if (r != 0)
+			report_value(loader, key, where, text, r == CONFIG_CORRECTED, &err);
 	}
 }
 
@@ -122,9 +126,9 @@ static void set_smtp_url(
 	unsigned port = SMTP_PORT_SUBMISSION;
 
 	if (port_text && config_parse_number(&port_key, port_text, &port, &err) < 0)
-		report_value(loader, &port_key, "environment SMTP_PORT", port_text, &err);
+		report_value(loader, &port_key, "environment SMTP_PORT", port_text, false, &err);
 	if (secure_text && config_parse_flag(&secure_key, secure_text, &is_secure, &err) < 0)
-		report_value(loader, &secure_key, "environment SMTP_SECURE", secure_text, &err);
+		report_value(loader, &secure_key, "environment SMTP_SECURE", secure_text, false, &err);
 	if (!secure_text && port == SMTP_PORT_TLS)
 		is_secure = true;
 	if (!port_text && is_secure)
@@ -133,7 +137,7 @@ static void set_smtp_url(
 	char *url = mem_printf("%s://%s%s%s:%u", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
 		is_literal ? "]" : "", port);
 	if (key->parse(key, url, target_of(loader->config, key), &err) < 0)
-		report_value(loader, key, where, host, &err);
+		report_value(loader, key, where, host, false, &err);
 }
 
 /* The Node implementation has its default, "output", below the directory in which it runs: no mistake of the

@@ -181,10 +181,9 @@ static bool time_zone_is_installed(const char *name)
 
 int time_zone_check(const char *iana_name, struct error *err)
 {
-	static const char counting[] = "right/"; /* zones of clocks that count leap seconds */
-	size_t length = strlen(counting), directory = strlen(TIME_ZONE_DIRECTORY);
+	size_t length = strlen(TIME_ZONE_COUNTING), directory = strlen(TIME_ZONE_DIRECTORY);
 
-	if (strncmp(iana_name, counting, length) == 0 && time_zone_is_installed(iana_name + length))
+	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 && time_zone_is_installed(iana_name + length))
 		return error_set(err, -EINVAL,
 			"shows times some 27 seconds early, because Hemera's do not count leap seconds; "
 			"write %s",
@@ -196,7 +195,7 @@ int time_zone_check(const char *iana_name, struct error *err)
 	if (strcmp(iana_name, "localtime") == 0 || strcmp(iana_name, "posixrules") == 0)
 		return error_set(err, -EINVAL,
 			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)");
-	if (strncmp(iana_name, counting, length) == 0 || !time_zone_is_installed(iana_name))
+	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 || !time_zone_is_installed(iana_name))
 		return error_set(
 			err, -EINVAL, "not a time zone in " TIME_ZONE_DIRECTORY " (like Europe/Berlin)");
 	return 0;

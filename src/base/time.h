@@ -26,6 +26,8 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 /* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise, and for NULL. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
 
+#define TIME_ZONE_COUNTING "right/" /* zones of clocks that count leap seconds */
+
 /* 0 for an IANA name ("Europe/Berlin") of which /usr/share/zoneinfo has the zone; else -EINVAL with what is
  * wrong with it. Zones below right/ are refused: they count leap seconds, which no time of ours does. */
 int time_zone_check(const char *iana_name, struct error *err);

@@ -141,6 +141,13 @@ static void reply_read_error(
 					     : BUDGET_RETRY_AFTER_MAX_S;
 }
 
+static bool reply_says_not_found(const struct json *root)
+{
+	const char *code = json_string(json_get(json_get(root, "error"), "code"));
+
+	return code && strcmp(code, "NOT_FOUND") == 0;
+}
+
 void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err)
 {
@@ -156,6 +163,13 @@ void reply_read(
 	}
 	if (!root)
 		return;
+	if (!json_bool(json_get(root, "success"), true) && reply_says_not_found(root)) {
+		/* Some gateways answer 200 whatever the server behind them says. */
+		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
+		ret_reply->verdict = REPLY_NOT_FOUND;
+		ret_reply->is_hemera = true;
+		return;
+	}
 	if (!json_bool(json_get(root, "success"), false) || !json_get(root, "data")) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "answered 200 without success and data");
 		return;

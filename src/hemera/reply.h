@@ -18,7 +18,7 @@ struct json;
 
 enum reply_verdict {
 	REPLY_DATA,      /* 200 with an envelope: ret_data is set */
-	REPLY_NOT_FOUND, /* 404, of Hemera or not */
+	REPLY_NOT_FOUND, /* 404, of Hemera or not; or 200 with an envelope that says NOT_FOUND */
 	REPLY_NO_KEY,    /* 401: the key is not accepted */
 	REPLY_LIMITED,   /* 429 */
 	REPLY_RETRY,     /* 408, 425, 500, 502 to 504, 520 to 530, a lost connection: may pass */

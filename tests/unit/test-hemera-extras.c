@@ -217,6 +217,7 @@ static const struct {
 } unavailable[] = {
 	{ "HTML 404", { .status = 404, .type = "text/html", .body = "<html>" } },
 	{ "JSON 404", { .status = 404, .body = NOT_FOUND } },
+	{ "404 that has become 200", { .status = 200, .body = NOT_FOUND } },
 	{ "a row of nobody knows which course",
 		{ .status = 200,
 			.body = "{\"success\":true,\"data\":[" ROW("\"c1\"", "b1", "NONE") "," ROW(
