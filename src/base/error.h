@@ -19,12 +19,14 @@ enum error_code {
 	ERROR_BAD_REQUEST,        /* BAD_REQUEST 400 */
 	ERROR_UNAUTHORIZED,       /* 401 */
 	ERROR_SYNC_TOKEN_NOT_SET, /* 403 */
+	ERROR_FORBIDDEN,          /* 403; this caller may not ask for it */
 	ERROR_NOT_FOUND,          /* 404 */
 	ERROR_NO_SYNC_JOB,        /* 404 */
 	ERROR_METHOD_NOT_ALLOWED, /* 405 */
 	ERROR_SYNC_IN_PROGRESS,   /* 409 */
 	ERROR_PAYLOAD_TOO_LARGE,  /* 413 */
 	ERROR_URI_TOO_LONG,       /* 414 */
+	ERROR_TOO_MANY_REQUESTS,  /* 429 */
 	ERROR_HEADERS_TOO_LARGE,  /* 431 */
 	ERROR_OUTPUT, /* OUTPUT_ERROR 500, 507 when the disk is full (errnum -ENOSPC or -EDQUOT) */
 	ERROR_HEMERA_UNREACHABLE,  /* 502 */

@@ -55,6 +55,7 @@ void doctor_units_read(struct doctor_units *ret_units, const struct config *conf
 
 	units_read(bus, "aither.socket", &units.web_socket);
 	units_read(bus, "aither-worker.socket", &units.worker_socket);
+	units_read(bus, "aither-worker-web.socket", &units.worker_web_socket);
 	units_read(bus, "aither-sync.timer", &units.timer);
 	units.other_count = units_find(bus, "aither-sync@*.timer", units.others, ARRAY_SIZE(units.others));
 	units.known = unit_is_known(&units.worker_socket);
@@ -134,6 +135,22 @@ static void failed_timer_check(const struct unit *timer, struct json *checks)
 		unit_add(checks, timer, CHECK_FAILED, remedy, ": it starts no sync any more");
 }
 
+/* systemd opens no socket of a service that runs; the worker's restart opens it in between. */
+static void worker_web_socket_check(const struct doctor_units *units, struct json *checks)
+{
+	const struct unit *socket = &units->worker_web_socket;
+
+	if (unit_check_file(socket, checks))
+		return;
+	if (unit_is_active(socket))
+		unit_add(checks, socket, CHECK_OK, NULL, "");
+	else
+		unit_add(checks, socket, CHECK_FAILED,
+			unit_is_active(&units->web_socket) ? "systemctl restart aither-worker.service"
+							   : SWITCH_ON,
+			": aither-web cannot reach the worker");
+}
+
 /* Any of the timers will do, but one that has failed was to run. */
 static void timer_check(const struct doctor_units *units, struct json *checks)
 {
@@ -211,6 +228,7 @@ void doctor_units_check(const struct doctor_units *units, const struct config *c
 	} else {
 		web_socket_check(&units->web_socket, checks);
 		worker_socket_check(units, checks);
+		worker_web_socket_check(units, checks);
 		timer_check(units, checks);
 		services_check(units, checks);
 	}

@@ -20,7 +20,7 @@ struct json;
 /* What systemd says. `managed`: the daemon that is asked is that of the units; else (--listen, another
  * Socket, no systemd) nothing about units applies. */
 struct doctor_units {
-	struct unit web_socket, worker_socket, timer, web, worker, sync;
+	struct unit web_socket, worker_socket, worker_web_socket, timer, web, worker, sync;
 	struct unit others[8]; /* instances of aither-sync@.timer */
 	size_t other_count;
 	int answers[UNITS_LISTEN_MAX]; /* of web_socket.listen: of port_ask(); 0: not asked */
@@ -33,7 +33,7 @@ struct doctor_units {
 #define DOCTOR_UNITS_MS (2 * UNITS_TIMEOUT_MS + DOCTOR_PORT_MS)
 void doctor_units_read(struct doctor_units *ret_units, const struct config *config);
 
-/* aither.socket, aither-worker.socket, timer, services. */
+/* The sockets, the timer, the services. */
 void doctor_units_check(const struct doctor_units *units, const struct config *config, struct json *checks);
 
 /* Why visitors get no answer at aither.socket's addresses, as a sentence: owned; NULL: they do, or it is not

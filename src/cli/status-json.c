@@ -25,8 +25,8 @@ static struct json *unit_to_json(const struct unit *unit)
 static struct json *system_to_json(const struct doctor_units *units)
 {
 	const struct unit *timer = verdict_next_timer(units);
-	const struct unit *shown[] = { &units->web_socket, &units->worker_socket, &units->web, &units->worker,
-		&units->sync, &units->timer };
+	const struct unit *shown[] = { &units->web_socket, &units->worker_socket, &units->worker_web_socket,
+		&units->web, &units->worker, &units->sync, &units->timer };
 	struct json *object, *array;
 	bool is_hidden, is_set = doctor_token_is_set(doctor_credstores, &is_hidden);
 

@@ -32,7 +32,7 @@ static void print_line(const char *label, const char *text)
 {
 	CLEANUP(mem_freep) char *harmless = words_harmless(text);
 
-	printf("%-22s %s\n", label, harmless);
+	printf("%-24s %s\n", label, harmless);
 }
 
 static int64_t count_of(const struct json *object, const char *name)
@@ -115,7 +115,7 @@ static void print_ended(const struct json *report, const struct doctor_units *un
 	print_line("it took", took);
 	if (strcmp(json_string(json_get(report, "status")) ?: "", "failed") == 0)
 		return; /* it published nothing, and what it had read by then says little */
-	printf("%-22s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
+	printf("%-24s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
 	print_line("pages", pages);
 	if (count_of(report, "coursesDeferred"))
 		print_deferred(report, units, now_ms);
@@ -157,7 +157,7 @@ static void print_report(const struct json *report, const struct doctor_units *u
 	else
 		print_ended(report, units, now_ms);
 	print_kept(json_get(report, "listKept"));
-	printf("%-22s %" PRId64 "\n", "failures in a row", count_of(report, "consecutiveFailures"));
+	printf("%-24s %" PRId64 "\n", "failures in a row", count_of(report, "consecutiveFailures"));
 }
 
 static void print_unit(const struct unit *unit)
@@ -218,6 +218,7 @@ static void print_system(const struct config *config, const struct doctor_units 
 	print_next(units, now_ms);
 	print_unit(&units->web_socket);
 	print_unit(&units->worker_socket);
+	print_unit(&units->worker_web_socket);
 	if (port)
 		print_line("port", port);
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++)

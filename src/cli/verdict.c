@@ -78,8 +78,8 @@ static bool has_timer(const struct doctor_units *units)
  * nothing. */
 static char *unit_problem(const struct doctor_units *units, const struct json *report)
 {
-	const struct unit *needed[] = { &units->web_socket, &units->worker_socket, &units->web,
-		&units->worker };
+	const struct unit *needed[] = { &units->web_socket, &units->worker_socket, &units->worker_web_socket,
+		&units->web, &units->worker };
 	const struct unit *timer = failed_timer(units);
 
 	if (!units->managed)

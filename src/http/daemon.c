@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -42,6 +43,10 @@ static void print_help(const struct daemon_options *options)
 	fputs("                        beside the sockets that systemd hands over\n"
 	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
 		stdout);
+	if (options->unix_only)
+		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may not call "
+		      "everything\n",
+			stdout);
 	if (options->has_alert)
 		fputs("  --alert               write an alert to the journal and mail it (run by "
 		      "aither-alert@.service)\n",
@@ -62,10 +67,19 @@ static int usage_error(const struct daemon_options *options, const char *problem
 
 int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 {
-	enum { OPTION_CONFIG = 1, OPTION_LISTEN, OPTION_CHECK, OPTION_ALERT, OPTION_VERSION, OPTION_HELP };
+	enum {
+		OPTION_CONFIG = 1,
+		OPTION_LISTEN,
+		OPTION_LISTEN_WEB,
+		OPTION_CHECK,
+		OPTION_ALERT,
+		OPTION_VERSION,
+		OPTION_HELP
+	};
 	static const struct option table[] = {
 		{ "config", required_argument, NULL, OPTION_CONFIG },
 		{ "listen", required_argument, NULL, OPTION_LISTEN },
+		{ "listen-web", required_argument, NULL, OPTION_LISTEN_WEB },
 		{ "check-config", no_argument, NULL, OPTION_CHECK },
 		{ "version", no_argument, NULL, OPTION_VERSION },
 		{ "help", no_argument, NULL, OPTION_HELP },
@@ -78,6 +92,8 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 			options->config_path = optarg;
 		} else if (option == OPTION_LISTEN && options->listen_count < DAEMON_LISTEN_MAX) {
 			options->listen[options->listen_count++] = optarg;
+		} else if (option == OPTION_LISTEN_WEB && options->unix_only) {
+			options->listen_web = optarg;
 		} else if (option == OPTION_CHECK) {
 			options->check_config = true;
 		} else if (option == OPTION_ALERT && options->has_alert) {
@@ -89,10 +105,11 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 			print_help(options);
 			return 0;
 		} else { /* getopt_long has named what it does not know */
-			return usage_error(options, option == OPTION_LISTEN ? "too many --listen"
-						    : option == OPTION_ALERT
-							    ? "--alert is not for this program"
-							    : NULL);
+			return usage_error(options,
+				option == OPTION_LISTEN       ? "too many --listen"
+				: option == OPTION_LISTEN_WEB ? "--listen-web is not for this program"
+				: option == OPTION_ALERT      ? "--alert is not for this program"
+							      : NULL);
 		}
 	}
 	return optind < argc ? usage_error(options, "there are no arguments beside the options") : -1;
@@ -135,31 +152,35 @@ static int fail_not_unix(const struct daemon_options *options, struct error *err
 		options->program);
 }
 
-static int listen_inherited(
-	struct server *server, const struct daemon_options *options, int count, struct error *err)
+/* `name` is FileDescriptorName=, or what the starter made of it; NULL: there is none. */
+static int listen_inherited(struct server *server, const struct daemon_options *options, int fd,
+	const char *name, struct error *err)
 {
-	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++) {
-		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
-			return error_set(err, -ENOTSOCK,
-				"the inherited descriptor %d is not a listening stream socket (ListenStream= "
-				"without Accept=)",
-				fd);
-		if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
-			return fail_not_unix(options, err);
+	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+		return error_set(err, -ENOTSOCK,
+			"the inherited descriptor %d is not a listening stream socket (ListenStream= "
+			"without Accept=)",
+			fd);
+	if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
+		return fail_not_unix(options, err);
+	if (options->unix_only && name && strcmp(name, DAEMON_WEB_SOCKET) == 0)
+		server_listen_web(server, fd);
+	else
 		server_listen(server, fd);
-	}
 	return 0;
 }
 
-static int listen_option(
-	struct server *server, const struct daemon_options *options, const char *text, struct error *err)
+static int listen_option(struct server *server, const struct daemon_options *options, const char *text,
+	bool is_web, struct error *err)
 {
 	int fd = -1;
 
 	if (options->unix_only && text[0] != '/')
 		return fail_not_unix(options, err);
 	int result = listen_open(text, &fd, err);
-	if (result == 0)
+	if (result == 0 && is_web)
+		server_listen_web(server, fd);
+	else if (result == 0)
 		server_listen(server, fd);
 	return result;
 }
@@ -169,14 +190,24 @@ int daemon_listen(
 {
 	/* Whoever sees us listen may also end us: from here on that is a clean end. */
 	(void)block_signals();
-	int inherited = sd_listen_fds(1);
+	char **names = NULL;
+	int inherited = sd_listen_fds_with_names(1, &names), result = 0;
 
 	if (inherited < 0)
 		return error_set(
 			err, inherited, "cannot take the sockets from systemd: %s", strerror(-inherited));
-	int result = listen_inherited(server, options, inherited, err);
+	for (int i = 0; i < inherited; i++) {
+		if (result == 0)
+			result = listen_inherited(
+				server, options, SD_LISTEN_FDS_START + i, names ? names[i] : NULL, err);
+		if (names)
+			free(names[i]);
+	}
+	free(names);
 	for (size_t i = 0; i < options->listen_count && result == 0; i++)
-		result = listen_option(server, options, options->listen[i], err);
+		result = listen_option(server, options, options->listen[i], false, err);
+	if (options->listen_web && result == 0)
+		result = listen_option(server, options, options->listen_web, true, err);
 	if (result == 0 && server_listener_count(server) == 0)
 		result = error_set(err, -EDESTADDRREQ,
 			"no socket to listen on; start it with: systemctl start %s, or give it "

@@ -16,6 +16,7 @@ struct server;
 
 #define DAEMON_DRAIN_MS 3000 /* of the unit's TimeoutStopSec */
 #define DAEMON_LISTEN_MAX 16
+#define DAEMON_WEB_SOCKET "web" /* FileDescriptorName= of aither-worker-web.socket */
 
 struct daemon_options {
 	const char *program;                   /* "aither-web" */
@@ -26,6 +27,9 @@ struct daemon_options {
 	bool check_config, alert; /* --check-config; --alert only where `has_alert` */
 	bool has_alert;
 	bool unix_only; /* its calls need no token, so they must not come over TCP */
+	/* --listen-web=/path, only where `unix_only`: on this socket, and on the inherited one of the name
+	 * DAEMON_WEB_SOCKET, the clients are HTTP_PEER_WEB. */
+	const char *listen_web;
 };
 
 /* Parses argv; answers --help and --version itself. Returns -1 to go on, else the exit code (0 or 64). */

@@ -103,6 +103,7 @@ void envelope_status(struct http_response *response, const char *request_id, int
 		const char *message;
 	} rows[] = {
 		{ 400, ERROR_BAD_REQUEST, "the request is not well formed" },
+		{ 403, ERROR_FORBIDDEN, "this call is not permitted on this socket" },
 		{ 405, ERROR_METHOD_NOT_ALLOWED,
 			"this method is not possible here; the Allow header lists those that are" },
 		{ 411, ERROR_BAD_REQUEST,

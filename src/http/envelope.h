@@ -14,6 +14,10 @@
 struct error;
 struct json;
 
+/* Of both halves: only a person at this machine may lift the guard against mass deletion. */
+#define ENVELOPE_FORCE_FORBIDDEN \
+	"force is permitted on the command line of this machine only: aither sync --force"
+
 /* `owned_data` may be NULL (null in a success, absent in an error). */
 void envelope_success(
 	struct http_response *response, const char *request_id, int status, struct json *owned_data);

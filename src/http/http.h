@@ -33,6 +33,7 @@ enum http_method {
 
 enum http_peer {
 	HTTP_PEER_UNIX,     /* came over a unix socket */
+	HTTP_PEER_WEB,      /* aither-web, over the worker's socket for it: may call few routes */
 	HTTP_PEER_LOOPBACK, /* TCP, both ends are loopback addresses */
 	HTTP_PEER_REMOTE,
 };

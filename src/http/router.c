@@ -116,6 +116,10 @@ enum http_result router_dispatch(
 	for (size_t i = 0; i < router->count; i++) {
 		const char *tail = route_match(&router->routes[i], request->path);
 		if (tail && (router->routes[i].methods & wanted)) {
+			if (request->peer == HTTP_PEER_WEB && !(router->routes[i].methods & ROUTE_FOR_WEB)) {
+				router_fail(router, request, response, 403);
+				return HTTP_DONE;
+			}
 			request->tail = tail;
 			return call(&router->routes[i], request, response, router->app);
 		}

@@ -3,10 +3,10 @@
 #define AITHER_HTTP_ROUTER_H
 
 /*
- * Routing is data: a const table of path, methods, query parameters and handler. The dispatcher alone decides
- * 404 and 405 (with Allow), refuses parameters that a call does not have (400), gives HEAD to GET handlers,
- * and answers in the envelope, or in HTML where the route is for browsers. Several rows may share a path,
- * each with other methods; Allow names them all.
+ * Routing is data: a const table of path, methods, who may call, query parameters and handler. The dispatcher
+ * alone decides 403, 404 and 405 (with Allow), refuses parameters that a call does not have (400), gives HEAD
+ * to GET handlers, and answers in the envelope, or in HTML where the route is for browsers. Several rows may
+ * share a path, each with other methods; Allow names them all.
  *
  * A call with a misspelt "dryRun" must not be run without it. Pages ignore what they do not know, because
  * others append things to links.
@@ -17,10 +17,12 @@
 typedef enum http_result http_handler(
 	const struct http_request *request, struct http_response *response, void *app);
 
+#define ROUTE_FOR_WEB (1u << 8) /* among the methods: HTTP_PEER_WEB may call it, too; else it gets 403 */
+
 struct http_route {
 	const char *path; /* "/api/sync"; with `prefix` "/courses/" matches all below */
 	bool prefix;
-	unsigned methods; /* HTTP_GET | HTTP_POST; HEAD comes with GET */
+	unsigned methods; /* HTTP_GET | HTTP_POST, HEAD comes with GET; | ROUTE_FOR_WEB */
 	http_handler *handler;
 	const char *const *parameters; /* of the query, NULL-terminated; NULL: any others are ignored */
 };
@@ -30,8 +32,8 @@ extern const char *const router_no_parameters[]; /* of a call that has none */
 struct http_router {
 	const struct http_route *routes;
 	size_t count;
-	/* Fills an error response that is no handler's (404, 405, 413...); decides envelope or HTML. NULL:
-	 * envelope. */
+	/* Fills an error response that is no handler's (403, 404, 405, 413...); decides envelope or HTML.
+	 * NULL: envelope. */
 	void (*fail)(
 		const struct http_request *request, struct http_response *response, int status, void *app);
 	void *app; /* for handlers and fail */

@@ -45,12 +45,12 @@ static struct in6_addr client_of(const struct sockaddr_storage *address)
 	return client;
 }
 
-static void find_peer(struct connection *connection, bool is_unix)
+static void find_peer(struct connection *connection, const struct listener *listener)
 {
 	struct sockaddr_storage here = { .ss_family = AF_UNSPEC }, there = { .ss_family = AF_UNSPEC };
 
-	if (is_unix) {
-		connection->peer = HTTP_PEER_UNIX;
+	if (listener->is_unix) {
+		connection->peer = listener->is_web ? HTTP_PEER_WEB : HTTP_PEER_UNIX;
 		return;
 	}
 	h2o_socket_getsockname(connection->socket, (struct sockaddr *)&here);
@@ -78,7 +78,7 @@ void http_request_address(const struct http_request *request, char ret_address[s
 	struct sockaddr_storage there = { .ss_family = AF_UNSPEC };
 
 	ret_address[0] = '\0';
-	if (!request->call || request->peer == HTTP_PEER_UNIX)
+	if (!request->call || request->peer == HTTP_PEER_UNIX || request->peer == HTTP_PEER_WEB)
 		return;
 	h2o_socket_getpeername(request->call->connection->socket, (struct sockaddr *)&there);
 	print_address(&there, ret_address);
@@ -188,7 +188,7 @@ void connection_open(struct listener *listener, h2o_socket_t *socket)
 
 	connection->server = server;
 	connection->socket = socket;
-	find_peer(connection, listener->is_unix);
+	find_peer(connection, listener);
 	if (holds_half(connection)) {
 		server->refused++;
 		h2o_socket_close(socket);

@@ -73,7 +73,7 @@ struct listener {
 	LIST_ENTRY(listener) link;
 	h2o_socket_t *socket;
 	struct server *server;
-	bool is_unix;
+	bool is_unix, is_web;
 };
 
 enum connection_phase {

@@ -46,7 +46,7 @@ static void limit_clients(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
 }
 
-void server_listen(struct server *server, int owned_fd)
+static void listen_on(struct server *server, int owned_fd, bool is_web)
 {
 	struct listener *listener = mem_zalloc(sizeof(*listener));
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
@@ -54,6 +54,7 @@ void server_listen(struct server *server, int owned_fd)
 
 	getsockname(owned_fd, (struct sockaddr *)&address, &length);
 	listener->is_unix = address.ss_family == AF_UNIX;
+	listener->is_web = is_web;
 	if (!listener->is_unix)
 		limit_clients(owned_fd);
 	listener->server = server;
@@ -62,6 +63,16 @@ void server_listen(struct server *server, int owned_fd)
 	LIST_INSERT_HEAD(&server->listeners, listener, link);
 	if (!server->listeners_rest)
 		h2o_socket_read_start(listener->socket, on_acceptable);
+}
+
+void server_listen(struct server *server, int owned_fd)
+{
+	listen_on(server, owned_fd, false);
+}
+
+void server_listen_web(struct server *server, int owned_fd)
+{
+	listen_on(server, owned_fd, true);
 }
 
 size_t server_listener_count(const struct server *server)

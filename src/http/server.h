@@ -50,7 +50,8 @@ int server_new(
 	struct server **ret_server, const struct server_options *options, struct error *err); /* owned */
 void server_freep(struct server **server);
 
-void server_listen(struct server *server, int owned_fd); /* a listening stream socket, TCP or unix */
+void server_listen(struct server *server, int owned_fd);     /* a listening stream socket, TCP or unix */
+void server_listen_web(struct server *server, int owned_fd); /* the same; its clients are HTTP_PEER_WEB */
 size_t server_listener_count(const struct server *server);
 
 typedef void server_callback(void *arg);

@@ -95,17 +95,16 @@ static enum http_result handle_sync(
 		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun are 0 or 1");
 		return answer_error(web, request, response, &err);
 	}
-	if (!may_relay(web, request, force ? AUTH_TOKEN : AUTH_API, response))
+	if (force) {
+		error_fail(&err, ERROR_FORBIDDEN, -EPERM, ENVELOPE_FORCE_FORBIDDEN);
+		return answer_error(web, request, response, &err);
+	}
+	if (!may_relay(web, request, AUTH_API, response))
 		return HTTP_DONE;
-	CLEANUP(mem_freep)
-	char *target = mem_printf("/api/sync%s%s", force ? "?force=1" : "",
-		!dry_run ? ""
-		: force  ? "&dryRun=1"
-			 : "?dryRun=1");
 	return relay_call(web->relay, request, response,
 		&(struct relay_order){
 			.method = "POST",
-			.target = target,
+			.target = dry_run ? "/api/sync?dryRun=1" : "/api/sync",
 			.prefer = is_async ? "respond-async" : NULL,
 			.timeout_ms = web->options.config->sync.time_limit_s * 1000 + RELAY_SYNC_EXTRA_MS,
 			.is_sync = true,

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/quota.h"
 #include "base/thread.h"
 #include "hemera/budget.h"
 #include "hemera/figures.h"
@@ -30,6 +31,12 @@ struct notices;
 struct server_watch;
 
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
+
+/* Refreshes must not use up Hemera's budget (100 requests a minute), however often they are called: a burst,
+ * then one per LiveTTLSec, within these bounds. Other calls are answered with the result of the last one. */
+#define WORKER_REFRESH_BURST 10
+#define WORKER_REFRESH_INTERVAL_MIN_S 1
+#define WORKER_REFRESH_INTERVAL_MAX_S 5
 
 enum worker_slot { WORKER_IDLE, WORKER_REFRESHING, WORKER_SYNCING };
 
@@ -58,6 +65,11 @@ struct worker_refresh {
 	int result;
 };
 
+struct worker_look { /* at Hemera's list: the last one that has ended, by a refresh or a sync */
+	int64_t fetched_at_ms;
+	struct error err; /* errnum 0: it has succeeded */
+};
+
 enum worker_result { WORKER_SUCCESS, WORKER_PARTIAL, WORKER_FAILED, WORKER_CANCELLED, WORKER_RESULTS };
 
 struct worker_figures { /* since this process started */
@@ -82,6 +94,8 @@ struct worker {
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
 	bool refresh_failed; /* the last one, which has been logged */
+	struct quota refreshes;
+	struct worker_look look;
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit, */
 	uint64_t scrapes;                       /* which requests for figures do not put off */

@@ -15,10 +15,14 @@
 
 static void start_sync_now(struct worker *worker, struct worker_sync *job);
 
-/* Gives every visitor's refresh that waits the same answer: a fetch time, or else the error. */
+/* A look at the list has ended: gives every refresh that waits the same answer, a fetch time or else the
+ * error. */
 static void answer_waiters(
 	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
 {
+	worker->look = (struct worker_look){ .fetched_at_ms = fetched_at_ms };
+	if (problem)
+		worker->look.err = *problem;
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
 		const char *request_id = http_pending_request_id(pending);
@@ -177,10 +181,10 @@ static void end_waiting(struct worker *worker, const struct worker_sync *job)
 {
 	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
 
-	if (job->result < 0 && job->err.code != ERROR_SYNC_IN_PROGRESS)
-		answer_waiters(worker, 0, false, &job->err);
-	else if (listed_at_ms)
+	if (listed_at_ms)
 		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
+	else if (job->result < 0 && job->err.code != ERROR_SYNC_IN_PROGRESS)
+		answer_waiters(worker, 0, false, &job->err);
 	else if (worker->waiter_count > 0)
 		worker_start_refresh(worker);
 }

@@ -121,7 +121,9 @@ struct notices_task {
 /* notices.c, on the loop: takes ownership. */
 void notices_add(struct notices *notices, struct notices_task *owned_task);
 struct notices_task *notices_task_new(struct notices *notices, enum notices_kind kind); /* owned */
-size_t notices_waiting(const struct notices *notices, enum notices_kind kind); /* running one included */
+
+/* May a test of this kind be made now? 0: yes, and it counts; else in how many seconds. */
+unsigned notices_take_test(struct notices *notices, enum notices_kind kind);
 
 /* notices-mail.c, on any thread. The text of a mail to all recipients, with from, to, host and time filled
  * in; owned. */

@@ -67,9 +67,13 @@ static enum http_result test_handle(const struct http_request *request, struct h
 		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
 		return HTTP_DONE;
 	}
-	if (notices_waiting(worker->notices, kind) >= NOTICES_TESTS_MAX) {
-		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
-			"too many tests are under way already");
+	unsigned wait_s = notices_take_test(worker->notices, kind);
+	if (wait_s > 0) {
+		struct error problem = { 0 };
+		error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
+			"too many tests in a short time; the next one is possible in %u s", wait_s);
+		problem.retry_after_s = wait_s;
+		envelope_error(response, request->request_id, &problem, NULL);
 		return HTTP_DONE;
 	}
 	task = notices_task_new(worker->notices, kind);

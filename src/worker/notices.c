@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/quota.h"
 #include "base/time.h"
 #include "worker/internal.h"
 #include "worker/notices-internal.h"
@@ -23,6 +24,7 @@ struct notices {
 	atomic_bool cancelled;
 	bool is_stopping, has_unrecorded;
 	uint64_t counts[NOTICES_CHANNELS][NOTICES_RESULTS];
+	struct quota tests[NOTICES_CHANNELS];
 };
 
 struct notices *notices_new(struct worker *worker)
@@ -30,6 +32,9 @@ struct notices *notices_new(struct worker *worker)
 	struct notices *notices = mem_zalloc(sizeof(*notices));
 
 	notices->worker = worker;
+	for (size_t i = 0; i < NOTICES_CHANNELS; i++)
+		notices->tests[i] = (struct quota){ .burst = NOTICES_TESTS_BURST,
+			.interval_ms = NOTICES_TESTS_INTERVAL_S * 1000 };
 	return notices;
 }
 
@@ -192,13 +197,21 @@ static struct notices_task **find(struct notices *notices, enum notices_kind kin
 	return link;
 }
 
-size_t notices_waiting(const struct notices *notices, enum notices_kind kind)
+/* The running one included. */
+static size_t count_waiting(const struct notices *notices, enum notices_kind kind)
 {
 	size_t count = notices->running && notices->running->kind == kind;
 
 	for (const struct notices_task *task = notices->first; task; task = task->next)
 		count += task->kind == kind;
 	return count;
+}
+
+unsigned notices_take_test(struct notices *notices, enum notices_kind kind)
+{
+	enum notices_channel channel = kind == NOTICES_TEST_MAIL ? NOTICES_BY_MAIL : NOTICES_BY_ROLLBAR;
+
+	return (unsigned)((quota_take(&notices->tests[channel], time_mono_ms()) + 999) / 1000);
 }
 
 static void drop_item(struct notices *notices, struct notices_task *owned_task, const char *reason)
@@ -217,7 +230,7 @@ static void make_room(struct notices *notices, enum notices_kind kind)
 		drop_later(notices);
 	if (kind == NOTICES_MAIL && *link)
 		notices_task_free(take(link));
-	else if (kind == NOTICES_ITEM && *link && notices_waiting(notices, kind) >= NOTICES_ITEMS_MAX)
+	else if (kind == NOTICES_ITEM && *link && count_waiting(notices, kind) >= NOTICES_ITEMS_MAX)
 		drop_item(notices, take(link), "too many wait already, this is the oldest one");
 }
 

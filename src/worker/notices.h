@@ -27,8 +27,11 @@ struct worker;
 struct worker_sync;
 
 #define NOTICES_ITEMS_MAX 20                /* that wait for Rollbar; then the oldest one is dropped */
-#define NOTICES_TESTS_MAX 8                 /* calls of the operator that wait */
 #define NOTICES_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
+/* Tests of each kind: a burst, then one per interval, which is the longest that sending one takes. A program
+ * that can open the socket must not be able to fill the operator's mailbox. */
+#define NOTICES_TESTS_BURST 5
+#define NOTICES_TESTS_INTERVAL_S 30
 
 enum notices_channel { NOTICES_BY_MAIL, NOTICES_BY_ROLLBAR, NOTICES_CHANNELS };
 

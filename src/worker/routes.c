@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/time.h"
+#include "http/envelope.h"
 #include "http/list.h"
 #include "worker/doctor.h"
 #include "worker/notices.h"
@@ -24,6 +26,11 @@ static enum http_result handle_sync(
 		http_request_switch(request, "dryRun", &dry_run) < 0) {
 		answer_error(response, request->request_id, ERROR_BAD_REQUEST, -EINVAL,
 			"force and dryRun are 0 or 1");
+		return HTTP_DONE;
+	}
+	if (force && request->peer == HTTP_PEER_WEB) {
+		answer_error(
+			response, request->request_id, ERROR_FORBIDDEN, -EPERM, ENVELOPE_FORCE_FORBIDDEN);
 		return HTTP_DONE;
 	}
 	if (worker->sync || worker->next) {
@@ -72,6 +79,13 @@ static enum http_result handle_refresh(
 			"too many calls wait for the homepage's refresh");
 		return HTTP_DONE;
 	}
+	if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0) {
+		if (worker->look.err.errnum)
+			envelope_error(response, request->request_id, &worker->look.err, NULL);
+		else
+			answer_refreshed(response, request->request_id, worker->look.fetched_at_ms, false);
+		return HTTP_DONE;
+	}
 	worker_add_waiter(worker, request);
 	if (worker->slot == WORKER_IDLE)
 		worker_start_refresh(worker);
@@ -103,16 +117,18 @@ static enum http_result handle_metrics(
 
 static const char *const sync_parameters[] = { "dryRun", "force", NULL };
 
+/* aither-web may make the calls that visitors and scripts make through it, and no others: if it were broken
+ * into, it could otherwise send mail and have pages removed. */
 const struct http_route worker_routes[] = {
-	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
-	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },
-	{ "/api/sync/status", false, HTTP_GET, handle_status, router_no_parameters },
-	{ "/internal/refresh", false, HTTP_POST, handle_refresh, router_no_parameters },
+	{ "/api/sync", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
+	{ "/api/sync", false, HTTP_POST | ROUTE_FOR_WEB, handle_sync, sync_parameters }, /* without force */
+	{ "/api/sync/status", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
+	{ "/internal/refresh", false, HTTP_POST | ROUTE_FOR_WEB, handle_refresh, router_no_parameters },
 	{ "/internal/doctor", false, HTTP_GET, doctor_handle, router_no_parameters },
 	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail, router_no_parameters },
 	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item, router_no_parameters },
-	{ "/healthz", false, HTTP_GET, handle_health, NULL },
-	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
+	{ "/healthz", false, HTTP_GET | ROUTE_FOR_WEB, handle_health, NULL },
+	{ "/metrics", false, HTTP_GET | ROUTE_FOR_WEB, handle_metrics, router_no_parameters },
 };
 
 const size_t worker_route_count = ARRAY_SIZE(worker_routes);

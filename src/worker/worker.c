@@ -52,6 +52,15 @@ static void load_history(struct worker *worker)
 		log_write(LOG_WARNING, "the past is not known: %s", err.message);
 }
 
+static unsigned refresh_interval_s(const struct config *config)
+{
+	unsigned seconds = config->web.live_ttl_s;
+
+	if (seconds < WORKER_REFRESH_INTERVAL_MIN_S)
+		return WORKER_REFRESH_INTERVAL_MIN_S;
+	return seconds < WORKER_REFRESH_INTERVAL_MAX_S ? seconds : WORKER_REFRESH_INTERVAL_MAX_S;
+}
+
 int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
 {
 	CLEANUP(worker_freep) struct worker *worker = mem_zalloc(sizeof(*worker));
@@ -62,6 +71,8 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	figures_init(&worker->figures);
 	worker->router =
 		(struct http_router){ .routes = worker_routes, .count = worker_route_count, .app = worker };
+	worker->refreshes = (struct quota){ .burst = WORKER_REFRESH_BURST,
+		.interval_ms = refresh_interval_s(options->config) * 1000 };
 	budget_init(&worker->budget, options->config->hemera.requests_per_minute);
 	result = thread_queue_new(&worker->queue, err);
 	if (result < 0)

@@ -124,6 +124,7 @@ class Stack:
         self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
         self.output = self.directory / "output"
         self.socket = self.directory / "worker.sock"
+        self.web_socket = self.directory / "web.sock"  # the worker's for aither-web, which may not ask for everything
         self.config = self.directory / "aither.conf"
         self.environment = {"PATH": os.environ["PATH"], "HEMERA_API_KEY": hemera.key,
                             "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
@@ -141,13 +142,14 @@ class Stack:
                                f"[Site]\nTemplateDirectory={self.directory / 'templates'}\n{text}")
 
     def start_worker(self) -> Daemon:
-        self.worker = Daemon("aither-worker", [f"--config={self.config}", f"--listen={self.socket}"],
-                             self.environment)
-        self.worker.wait_for_line(r"listening on /")
+        self.worker = Daemon("aither-worker", [f"--config={self.config}", f"--listen={self.socket}",
+                                               f"--listen-web={self.web_socket}"], self.environment)
+        self.worker.wait_for_line(rf"listening on {self.web_socket}")
         return self.worker
 
     def start_web(self, address: str = "127.0.0.1") -> Daemon:
-        self.web = Daemon("aither-web", [f"--config={self.config}", f"--listen={address}:0"], self.environment)
+        self.web = Daemon("aither-web", [f"--config={self.config}", f"--listen={address}:0"],
+                          self.environment | {"AITHER_WORKER_SOCKET": str(self.web_socket)})
         self.port = int(self.web.wait_for_line(rf"listening on {re.escape(address)}:(\d+)")[1])
         return self.web
 
@@ -170,12 +172,13 @@ class Stack:
     # ---- HTTP ----
 
     def request(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes | None = None,
-                over_unix_socket: bool = False, timeout_s: float = PATIENCE_S * 3) -> Reply:
+                over_unix_socket: bool | Path = False, timeout_s: float = PATIENCE_S * 3) -> Reply:
+        """Over TCP; True: over the command line's socket; or over the socket of that path."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         if over_unix_socket:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.sock.settimeout(timeout_s)
-            connection.sock.connect(str(self.socket))
+            connection.sock.connect(str(self.socket if over_unix_socket is True else over_unix_socket))
         try:
             connection.request(method, target, body=body, headers=headers or {})
             return Reply(connection.getresponse())
@@ -191,6 +194,12 @@ class Stack:
     def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run([BUILD / "aither", f"--config={self.config}", *arguments], env=self.environment,
                               capture_output=True, text=True, input=stdin or "", timeout=PATIENCE_S * 4)
+
+    def wait_for_notices(self) -> None:
+        """Until the worker has no mail and no item for Rollbar under way, whatever became of them."""
+        wait_until(lambda: "\naither_notifications_pending 0\n" in self.request("GET", "/metrics",
+                                                                                over_unix_socket=True).text,
+                   "no notice is pending")
 
     # ---- what is published ----
 

@@ -25,7 +25,7 @@ class PlayedWorker(WebTest):
         """Each connection is given to play(); without, nobody accepts, as when the process is stopped."""
         self.listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(self.listener.close)
-        self.listener.bind(str(self.stack.socket))
+        self.listener.bind(str(self.stack.web_socket))
         self.listener.listen(256)
         if play:
             threading.Thread(target=self.accept, args=(play,), daemon=True).start()

@@ -53,9 +53,8 @@ class WithoutToken(StackTest):
             with self.subTest(host):
                 self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": host}).code, "NO_SYNC_JOB")
 
-    def test_force_and_private_pages_need_a_token_always(self) -> None:
+    def test_private_pages_need_a_token_always(self) -> None:
         self.sync()
-        self.assertEqual(self.stack.post("/api/sync?force=1").code, "SYNC_TOKEN_NOT_SET")
         name = next(iter(self.stack.pages()))
         self.assertIn(self.stack.get(f"/courses/{name}").status, (401, 403))
 
@@ -167,7 +166,7 @@ class WithToken(StackTest):
                 self.assertEqual((reply.status, reply.code), (401, "UNAUTHORIZED"))
                 self.assertIn("Bearer", reply.headers["WWW-Authenticate"])
         good = {"Authorization": f"Bearer {TOKEN}", "Host": "public.example.org", "X-Forwarded-For": "1.2.3.4"}
-        self.assertEqual(self.stack.request("POST", "/api/sync?force=1", good).status, 200)
+        self.assertEqual(self.stack.request("POST", "/api/sync", good).status, 200)
         self.assertEqual(self.stack.request("GET", "/api/sync/status", good).status, 200)
         self.assertEqual(self.stack.get("/api/sync/status").status, 401)
 

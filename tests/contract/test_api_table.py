@@ -119,8 +119,10 @@ class Calls(TableTest):
             self.assertTrue(reply.data["lastSuccessTime"])
 
     def test_force_and_dry_run_are_switches(self) -> None:
-        for query in ("force=1", "force=0", "dryRun=1", "force=1&dryRun=1"):
+        for query in ("force=0", "dryRun=1", "dryRun=0", "force=0&dryRun=1"):
             self.assertEqual(self.call("POST", f"/api/sync?{query}").status, 200, query)
+        for query in ("force=1", "force=1&dryRun=1"):
+            self.assert_envelope(self.call("POST", f"/api/sync?{query}"), "FORBIDDEN")
         for query in ("force=2", "force=", "force", "force=yes", "dryRun=true", "force=1%00", "force=%31%31"):
             with self.subTest(query):
                 reply = self.call("POST", f"/api/sync?{query}")
@@ -297,7 +299,7 @@ class WithoutToken(TableTest):
     environment: dict[str, str] = {}
 
     def test_what_needs_one_says_how_to_set_it(self) -> None:
-        for method, target, headers in (("POST", "/api/sync?force=1", {"Host": "localhost"}), ("GET", "/courses/x", {}),
+        for method, target, headers in (("GET", "/metrics", {"Host": "localhost"}), ("GET", "/courses/x", {}),
                                         ("POST", "/api/sync", {"Host": "example.org"}),
                                         ("GET", "/api/sync/status", {"Host": "localhost", "Via": "1.1 x"})):
             with self.subTest(target):

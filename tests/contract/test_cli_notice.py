@@ -46,6 +46,14 @@ class Mail(StackTest):
         self.assertRegex(done.stderr, r"\Aaither: NOTIFY_FAILED: .*127\.0\.0\.1.*\nwhat to do: .*\n\Z")
 
 
+    def test_after_a_few_it_says_how_long_to_wait(self) -> None:
+        for _ in range(5):
+            self.assertEqual(self.stack.cli("test-mail").returncode, 0)
+        done = self.stack.cli("test-mail")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"\Aaither: TOO_MANY_REQUESTS: .* in \d+ s\nwhat to do: Wait .*\n\Z")
+
+
 class Rollbar(test_rollbar.RollbarTest):
     def test_it_says_who_has_taken_the_item(self) -> None:
         done = self.stack.cli("test-rollbar")

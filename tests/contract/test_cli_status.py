@@ -76,7 +76,7 @@ class Status(StackTest):
         self.assertEqual((done.returncode, done.stderr), (69, ""))
         self.assertRegex(done.stdout, r"\Anot healthy: cannot reach aither-worker at .*; "
                                       r"try: systemctl start aither-worker\.socket\n")
-        self.assertIn("sockets                unknown", done.stdout)
+        self.assertIn("sockets                  unknown", done.stdout)
 
 
 class Deferred(StackTest):
@@ -101,6 +101,7 @@ class Systemd(StackTest):
         super().setUp()
         self.systemd = SystemdStub({
             "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}")]),
+            "aither-worker-web.socket": unit("active", "listening", "static"),
             "aither-worker.socket": unit("active", "listening", "static",
                                          Listen=[("Stream", str(self.stack.socket))]),
             "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(5 * 3600)),

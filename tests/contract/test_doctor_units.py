@@ -28,6 +28,7 @@ class UnitsTest(DoctorTest):
         self.systemd = SystemdStub({
             "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}"),
                                                                  ("Stream", "/run/aither/http.sock")]),
+            "aither-worker-web.socket": unit("active", "listening", "static"),
             "aither-worker.socket": unit("active", "listening", "static",
                                          Listen=[("Stream", str(self.stack.socket))]),
             "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=1_795_000_000_000_000),
@@ -56,20 +57,27 @@ class Units(UnitsTest):
                          "and aither-web answers")
 
     def test_never_switched_on(self) -> None:
-        for name in ("aither.socket", "aither-worker.socket", "aither-sync.timer"):
+        for name in ("aither.socket", "aither-worker.socket", "aither-worker-web.socket", "aither-sync.timer"):
             self.set(name, ActiveState="inactive", SubState="dead", UnitFileState="disabled")
         self.set("aither.socket", Listen=[])
         assert self.stack.worker
         self.stack.worker.stop()
         found = self.doctor()
         self.assertEqual(found.exit, 69)
-        for name in ("aither.socket", "aither-worker.socket", "aither-sync.timer"):
+        for name in ("aither.socket", "aither-worker.socket", "aither-worker-web.socket", "aither-sync.timer"):
             self.assertEqual((found.the(name)["status"], found.the(name)["remedy"]), ("failed", SWITCH_ON))
 
     def test_the_workers_socket_is_gone(self) -> None:
         self.set("aither-worker.socket", ActiveState="failed", SubState="failed", Result="resources")
         found = self.assert_check("aither-worker.socket", "failed", r"failed \(resources: .*\)",
                                   "systemctl start aither-worker.socket")
+        self.assertEqual(found.exit, 1)
+
+    def test_the_workers_socket_for_aither_web_is_gone(self) -> None:
+        """systemd does not open it while the worker runs, so it is the worker that has to be restarted."""
+        self.set("aither-worker-web.socket", ActiveState="failed", SubState="failed", Result="resources")
+        found = self.assert_check("aither-worker-web.socket", "failed", r"failed \(resources\)",
+                                  "systemctl restart aither-worker.service")
         self.assertEqual(found.exit, 1)
 
     def test_the_workers_socket_is_masked(self) -> None:

@@ -159,7 +159,7 @@ class Names(StackTest):
         for name in self.stack.pages():
             self.assertRegex(name, r"^(gut|xy|course-[0-9a-f]{16})\.html$")
         outside = {p.name for p in self.stack.directory.iterdir()}
-        self.assertEqual(outside, {"output", "aither.conf", "worker.sock"})
+        self.assertEqual(outside, {"output", "aither.conf", "worker.sock", "web.sock"})
 
 
 class Removal(StackTest):

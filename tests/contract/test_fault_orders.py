@@ -47,6 +47,12 @@ class Orders(Attack):
     def ask(self, order: Order, timeout_s: float = PATIENCE_S) -> Reply:
         return self.stack.request(order.method, order.target, over_unix_socket=True, timeout_s=timeout_s)
 
+    def restart_worker(self) -> None:
+        """One that has not used up what it permits of tests and refreshes."""
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.stack.start_worker()
+
     def try_fault(self, order: Order, fault: Fault) -> bool:
         self.faults.arm(fault.site, fault.action, fault.errnum)
         try:
@@ -70,6 +76,8 @@ class Orders(Attack):
             time.sleep(0.05)
             for fault in self.faults_of(self.faults.met()):
                 with self.naming(fault, order.target):
+                    if count % 2 == 0:  # each asks twice
+                        self.restart_worker()
                     count += 1
                     met += self.try_fault(order, fault)
         print(f"# {count} failures, {count - met} of them not met")

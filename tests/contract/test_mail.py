@@ -106,21 +106,14 @@ class MailTest(StackTest):
         return self.stack.request("POST", "/internal/test-mail", over_unix_socket=True)
 
     def mails(self) -> list[Mail]:
-        """All that have come, but for test mails. One of these is sent after what is due: it comes last."""
-        before = len(self.server.mails)
-        reply = self.ask_for_test_mail()
-        self.assertEqual(reply.status, 200, reply.text)
-        self.server.wait_for(before + 1)
-        return [m for m in self.server.mails if "test mail" not in str(m.header("Subject"))]
+        """All that have come when nothing is under way any more."""
+        self.stack.wait_for_notices()
+        return list(self.server.mails)
 
     def new_mails(self) -> list[Mail]:
         mails = self.mails()
         self.server.mails.clear()
         return mails
-
-    def settle(self) -> None:
-        """Waits until nothing is under way, whatever became of it."""
-        self.ask_for_test_mail()
 
     @property
     def incident(self) -> Any:
@@ -232,11 +225,11 @@ class ServerDown(MailTest):
     def test_what_could_not_be_sent_is_sent_once_after_the_next_sync(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         due = self.due_id()
         self.wait_for_line(r"mail \(failure\) to .* not sent, tried again in 60 s: ")
         self.failing_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         self.assertEqual(self.due_id(), due, "it is the same mail")
         self.server.start()
         self.failing_sync()
@@ -254,7 +247,7 @@ class ServerDown(MailTest):
         for step, kind in refusals:
             self.server.fail(step, kind)
             self.failing_sync()
-            self.settle()
+            self.stack.wait_for_notices()
             self.server.mend()
         self.assertEqual((self.counted("sent"), self.server.mails), (0, []))
         due = self.due_id()
@@ -276,9 +269,9 @@ class ServerDown(MailTest):
     def test_a_failure_nobody_heard_of_needs_no_recovery(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         self.good_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         self.server.start()
         self.good_sync()
         self.assertEqual(self.new_mails(), [])
@@ -288,7 +281,7 @@ class ServerDown(MailTest):
         first, = self.new_mails()
         self.server.stop()
         self.good_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         self.restart_worker()
         self.server.start()
         self.good_sync()
@@ -550,9 +543,9 @@ class SlowServer(MailTest):
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
-        self.stack.socket.unlink(missing_ok=True)
+        self.stack.web_socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.stack.socket))
+            listener.bind(str(self.stack.web_socket))
             listener.listen()
             process = Activated("aither-worker", self.stack, listener).process
             self.addCleanup(process.wait)
@@ -578,7 +571,7 @@ class DiskFull(MailTest):
 
     def full_disk_sync(self) -> Any:
         """The manifest is the last file that a sync writes; the others are as they were."""
-        self.settle()
+        self.stack.wait_for_notices()
         self.crash.arm(self.rename, Action.FAIL, errno.ENOSPC)
         reply = self.stack.post("/api/sync")
         self.crash.arm()
@@ -587,7 +580,7 @@ class DiskFull(MailTest):
 
     def test_it_mails_at_once_daily_and_when_it_is_over(self) -> None:
         self.good_sync()
-        self.settle()
+        self.stack.wait_for_notices()
         self.crash.arm()
         self.good_sync()
         self.rename = 1 + next(n for n, call in enumerate(self.crash.calls) if call.endswith(f" {MANIFEST}"))

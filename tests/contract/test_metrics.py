@@ -207,10 +207,10 @@ class TheIdleWorker(MetricsTest):
         """A worker on a socket that it was handed, as systemd does it; the socket stays open here."""
         assert self.stack.worker
         self.stack.worker.stop()
-        self.stack.socket.unlink(missing_ok=True)
+        self.stack.web_socket.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
-        listener.bind(str(self.stack.socket))
+        listener.bind(str(self.stack.web_socket))
         listener.listen()
         shell = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$2" --config="$3"'
         process = subprocess.Popen(["/bin/sh", "-c", shell, "sh", str(listener.fileno()), BUILD / "aither-worker",

@@ -119,7 +119,7 @@ class NoSecrets(JournalTest):
         self.hemera.scenario(raw_detail=None)
         self.set_key(OTHER_KEY)
         self.run_sync(502, "failed")
-        self.run_sync(502, "failed", "/api/sync?force=1")
+        self.run_sync(502, "failed", "/api/sync?dryRun=0")
 
     def bad_servers(self) -> None:
         """Both repeat what they were sent."""

@@ -142,7 +142,8 @@ class Syncs(Answers):
         self.ask(404, "syncStatus", "GET", "/api/sync/status")
         self.ask(404, "syncStatusShort", "GET", "/api/sync", over_unix_socket=True)
         self.ask(200, "startSync", "POST", "/api/sync?dryRun=1")
-        self.ask(200, "startSync", "POST", "/api/sync?force=1&dryRun=0")
+        self.ask(200, "startSync", "POST", "/api/sync?force=1&dryRun=0", {}, True)
+        self.ask(403, "startSync", "POST", "/api/sync?force=1")
         self.ask(200, "startSync", "POST", "/api/sync", {}, True)
         self.ask(200, "syncStatus", "GET", "/api/sync/status")
         self.ask(200, "syncStatusShort", "GET", "/api/sync", BEARER | {"X-Request-Id": "mine"})
@@ -324,7 +325,7 @@ class NoToken(Answers):
     environment: dict[str, str] = {}
 
     def test_refused_without_a_token(self) -> None:
-        self.ask(403, "startSync", "POST", "/api/sync?force=1", {})
+        self.ask(403, "startSync", "POST", "/api/sync", {"Via": "1.1 proxy"})
         self.ask(403, "syncStatus", "GET", "/api/sync/status", {"Via": "1.1 proxy"})
         for kind in ({}, {"Accept": "text/html"}):
             self.ask(403, "metrics", "GET", "/metrics", kind)

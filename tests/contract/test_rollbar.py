@@ -262,6 +262,13 @@ class Test(RollbarTest):
         self.assertIn("test", item["title"])
         self.assertEqual(self.counted("sent"), 1)
 
+    def test_too_many_in_a_short_time_are_refused(self) -> None:
+        replies = [self.stack.request("POST", "/internal/test-rollbar", over_unix_socket=True) for _ in range(20)]
+        self.assertEqual([reply.status for reply in replies[:5]], [200] * 5)
+        refused = next(reply for reply in replies if reply.status != 200)
+        self.assertEqual((refused.status, refused.code), (429, "TOO_MANY_REQUESTS"))
+        self.assertIn(int(refused.headers["Retry-After"]), range(1, 31))
+
     def test_what_rollbar_says_against_it_is_told(self) -> None:
         self.rollbar.answer(401)
         reply = self.stack.request("POST", "/internal/test-rollbar", over_unix_socket=True)

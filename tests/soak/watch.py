@@ -72,7 +72,7 @@ def socket_kib(*query: str) -> int:
 
 
 SOCKETS = {"aither-web": ("--tcp", "state", "connected", "exclude", "time-wait", "sport", "=", ":3500"),
-           "aither-worker": ("--unix", "state", "connected", "src", "/run/aither/worker.sock")}
+           "aither-worker": ("--unix", "state", "connected", "src", "/run/aither/*worker.sock")}
 
 
 def take(pid: int) -> Sample | None:

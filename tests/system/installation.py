@@ -14,8 +14,8 @@ KEY = "system-test-key-0123456789-abcdefghij"
 KEY_FILE = "/etc/credstore/aither.hemera-api-key"
 EVENT = "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e"  # and two digits, src/base/log.h
 DAEMONS = ("aither.service", "aither-worker.service")
-UNITS = ("aither.socket", "aither.service", "aither-worker.socket", "aither-worker.service", "aither-sync.service",
-         "aither-sync.timer")
+UNITS = ("aither.socket", "aither.service", "aither-worker.socket", "aither-worker-web.socket", "aither-worker.service",
+         "aither-sync.service", "aither-sync.timer")
 SWITCHES = ("aither.socket", "aither-sync.timer")  # what an operator enables
 REQUESTS_MIN = 200  # during a restart or an upgrade
 
@@ -107,8 +107,9 @@ def requests_during(action: Callable[[], Any]) -> list[object]:
     return results
 
 
-def repack(version: str) -> str:
-    """Another version of the installed package, made of its files; the path of the .deb."""
+def repack(version: str, change: str = "true") -> str:
+    """Another version of the installed package, made of its files and then changed by a script in its top directory; the
+    path of the .deb."""
     top = f"/root/repacked/{version}"
     run("mkdir", "-p", f"{top}/DEBIAN")
     run("sh", "-ec", """dpkg-query --listfiles aither | while read -r path; do
@@ -118,5 +119,6 @@ def repack(version: str) -> str:
     known = output("dpkg-query", "--status", "aither")
     fields = re.sub(r"^(Status: .*|Conffiles:(\n .*)*)\n", "", known, flags=re.M)
     write(f"{top}/DEBIAN/control", re.sub(r"^Version: .*$", f"Version: {version}", fields, flags=re.M) + "\n")
+    run("sh", "-ec", f"cd {top}\n{change}")
     run("dpkg-deb", "--build", top, f"{top}.deb")
     return f"{top}.deb"

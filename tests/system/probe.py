@@ -81,6 +81,20 @@ def unix(path: str) -> None:
         peer.connect(path)
 
 
+def ask(order: str) -> str:
+    """METHOD,TARGET of the socket that the unit's program knows as the worker's: the status of the answer."""
+    method, _, target = order.partition(",")
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(60)
+        peer.connect("/run/aither/worker.sock")
+        peer.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return peer.recv(100).split()[1].decode()
+
+
+def names(directory: str) -> str:
+    return " ".join(sorted(os.listdir(directory)))
+
+
 def tcp(address: str) -> None:
     host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), SECONDS).close()
@@ -153,7 +167,7 @@ def status(name: str) -> str:
 
 
 ACTIONS = {function.__name__: function for function in (
-    read, enter, create, writable, unix, tcp, udp, family, execute, execute_by_loader, execute_from_memory,
+    read, enter, names, create, writable, unix, ask, tcp, udp, family, execute, execute_by_loader, execute_from_memory,
     write_and_execute_memory, set_user_id_bit, new_namespace, change_personality, be_traced, shared_memory,
     lower_priority, status)}
 

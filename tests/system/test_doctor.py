@@ -72,7 +72,7 @@ class Doctor(Story):
     @essential
     def test_the_remedy_switches_it_on(self) -> None:
         run(*shlex.split(self.the("aither.socket")["remedy"]))
-        for name in ("aither.socket", "aither-worker.socket", "aither-sync.timer", "port", "worker"):
+        for name in ("aither.socket", "aither-worker.socket", "aither-worker-web.socket", "aither-sync.timer", "port", "worker"):
             self.assertEqual(self.the(name)["status"], "ok", name)
         self.assertIn("; next run 20", self.the("aither-sync.timer")["message"])
         self.assertEqual(doctor()[0], 78)

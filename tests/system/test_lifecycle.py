@@ -11,7 +11,7 @@ from installation import (DAEMONS, SWITCHES, active_units, configure, first_run_
 from machine import (SITE, Answer, Story, curl, drop_in, essential, is_container, journal, output, reboot, revert, run,
                      show, wait_until)
 
-SOCKETS = ("aither.socket", "aither-worker.socket")
+SOCKETS = ("aither.socket", "aither-worker.socket", "aither-worker-web.socket")
 STATUS = f"{SITE}/api/sync/status"
 STAMP = "/var/lib/systemd/timers/stamp-aither-sync.timer"
 IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")  # of the network that the test runs in
@@ -43,7 +43,7 @@ def in_background(call: Callable[[], Answer]) -> Callable[[], Answer]:
 
 class Lifecycle(Story):
     def assert_sockets_listen(self) -> None:
-        self.assertEqual([show(socket, "ActiveState") for socket in SOCKETS], ["active", "active"])
+        self.assertEqual([show(socket, "ActiveState") for socket in SOCKETS], ["active"] * len(SOCKETS))
 
     @essential
     def test_stop_and_enable_now_open_the_sockets_and_start_no_daemon(self) -> None:
@@ -133,8 +133,16 @@ class Lifecycle(Story):
         self.assertEqual(curl(f"{SITE}/").status, 200)
         self.assertEqual(show("aither.service", "ActiveState"), "active")
 
-    def test_a_scheduled_sync_mends_a_lost_socket(self) -> None:
-        run("systemctl", "stop", "aither-worker.socket", "aither-worker.service")
+    def test_each_socket_of_the_worker_brings_back_the_other(self) -> None:
+        run("systemctl", "stop", "aither-worker.socket")
+        self.assertEqual(curl(STATUS).status, 200)
+        self.assert_sockets_listen()
+        run("systemctl", "stop", "aither-worker-web.socket")
+        run("aither", "status")
+        self.assert_sockets_listen()
+
+    def test_a_scheduled_sync_mends_lost_sockets(self) -> None:
+        run("systemctl", "stop", "aither-worker.socket", "aither-worker-web.socket", "aither-worker.service")
         self.assertEqual(curl(STATUS).status, 503)
         run("systemctl", "start", "aither-sync.service")
         self.assert_sockets_listen()

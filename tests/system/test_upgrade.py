@@ -12,6 +12,15 @@ hemera: Stub
 packages: list[str] = []
 
 
+# Version 0.1.0 had one socket of the worker.
+WITH_ONE_SOCKET = """find . -name aither-worker-web.socket -delete
+sed -i "s/ 'aither-worker-web.socket'//" DEBIAN/p*
+sed -i -e '/^Wants=aither-worker-web.socket$/d' -e 's/ aither-worker-web.socket//' \\
+    -e '/^TemporaryFileSystem=/d' -e '/^BindReadOnlyPaths=/d' $(find . -path '*/systemd/system/aither*')
+sed -i /web/d usr/lib/tmpfiles.d/aither.conf
+! grep -rq 'aither-worker-web[.]\\|aither/web' $(find . -path '*/systemd/system/*') usr/lib/tmpfiles.d DEBIAN/p*"""
+
+
 def setUpModule() -> None:
     global hemera
     hemera = first_run_of_module()
@@ -40,6 +49,22 @@ class Upgrade(Story):
         self.assertEqual(show("aither-sync.timer", "ActiveState"), "active")
         self.assertEqual(hemera.requests("/api/service/courses/"), [], "an upgrade runs no sync")
 
+    def test_from_a_version_with_one_socket_of_the_worker(self) -> None:
+        """The daemons run, or only the homepage does, or neither."""
+        old = repack("0.0.9", WITH_ONE_SOCKET)
+        for running in (DAEMONS, ("aither.service",), ()):
+            with self.subTest(running):
+                run("dpkg", "--install", old)
+                run("systemctl", "stop", *DAEMONS, "aither-worker-web.socket")
+                run("rm", "-rf", "/run/aither/web")
+                if running:
+                    run("systemctl", "start", *running)
+                results = requests_during(lambda: run("dpkg", "--install", packages[1]))
+                self.assertEqual([result for result in results if result != 200], [])
+                self.assertEqual(curl(f"{SITE}/api/sync/status").status, 200)
+                self.assertEqual(show("aither-worker-web.socket", "ActiveState"), "active")
+                run("aither", "sync")
+
     def test_a_sync_that_is_running_is_answered(self) -> None:
         hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1})
         self.addCleanup(hemera.scenario, fault=None)
@@ -57,7 +82,7 @@ class Upgrade(Story):
     def test_what_is_off_stays_off(self) -> None:
         run("systemctl", "disable", "--now", *SWITCHES)
         run("dpkg", "--install", packages[2])
-        for unit in (*SWITCHES, *DAEMONS, "aither-worker.socket"):
+        for unit in (*SWITCHES, *DAEMONS, "aither-worker.socket", "aither-worker-web.socket"):
             with self.subTest(unit):
                 self.assertEqual(show(unit, "ActiveState"), "inactive")
                 self.assertIn(is_enabled(unit), ("disabled", "static"))

@@ -19,7 +19,7 @@
 #include "http/router.h"
 #include "http/server.h"
 
-static const char *const peer_names[] = { "unix", "loopback", "remote" };
+static const char *const peer_names[] = { "unix", "web", "loopback", "remote" };
 
 static enum http_result on_hello(
 	const struct http_request *request, struct http_response *response, void *arg)

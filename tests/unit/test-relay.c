@@ -26,9 +26,9 @@ static void the_workers_answer_is_passed_on(void **state)
 	struct place *place = *state;
 
 	place_start(place);
-	assert_answer(place, ask_sync(place, "/api/sync?force=1&dryRun=0"), "HTTP/1.1 200 ",
+	assert_answer(place, ask_sync(place, "/api/sync?force=0&dryRun=0"), "HTTP/1.1 200 ",
 		"retry-after: 9\r\nserver-timing: fetch;dur=1\r\n");
-	assert_string_equal(worker.target, "/api/sync?force=1");
+	assert_string_equal(worker.target, "/api/sync");
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_answer(place, ask_sync(place, "/api/sync?dryRun=1"), "HTTP/1.1 200 ", "\"success\":true");
 	assert_string_equal(worker.target, "/api/sync?dryRun=1");
@@ -38,6 +38,7 @@ static void the_workers_answer_is_passed_on(void **state)
 	assert_answer(place, ask_sync(place, "/api/sync?dryRun=yes"), "HTTP/1.1 400 ", "BAD_REQUEST");
 	assert_answer(
 		place, ask_sync(place, "/api/sync?x=/internal/refresh"), "HTTP/1.1 400 ", "BAD_REQUEST");
+	assert_answer(place, ask_sync(place, "/api/sync?force=1"), "HTTP/1.1 403 ", "aither sync --force");
 	assert_answer(place, ask_sync(place, "/internal/refresh"), "HTTP/1.1 404 ", "NOT_FOUND");
 	assert_int_equal(atomic_load(&worker.calls), 6); /* before each, whether it lives */
 }

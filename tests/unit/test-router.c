@@ -39,7 +39,7 @@ static const char *const parameters[] = { "dryRun", "force", NULL };
 
 static const struct http_route routes[] = {
 	{ "/", false, HTTP_GET, on_get, NULL },
-	{ "/sync", false, HTTP_GET, on_get, NULL },
+	{ "/sync", false, HTTP_GET | ROUTE_FOR_WEB, on_get, NULL },
 	{ "/sync", false, HTTP_POST, on_post, parameters },
 	{ "/post", false, HTTP_POST, on_post, router_no_parameters },
 	{ "/below/", true, HTTP_GET, on_below, NULL },
@@ -93,6 +93,40 @@ static void each_path_and_method_has_its_answer(void **state)
 			strcmp(allow ?: "", rows[i].allow ?: "") != 0)
 			fail_msg("%s: status %d, allow %s", rows[i].name, response.status,
 				allow ? allow : "none");
+		http_response_done(&response);
+	}
+}
+
+/* By default a route is not for aither-web: a new one has to be permitted on purpose. */
+static void aither_web_gets_only_the_routes_that_are_for_it(void **state)
+{
+	static const struct {
+		enum http_method method;
+		const char *path;
+		int status;
+	} rows[] = {
+		{ HTTP_GET, "/sync", 201 },
+		{ HTTP_HEAD, "/sync", 201 },
+		{ HTTP_POST, "/sync", 403 },
+		{ HTTP_OTHER, "/sync", 405 },
+		{ HTTP_POST, "/post", 403 },
+		{ HTTP_GET, "/below/x", 403 },
+		{ HTTP_GET, "/nowhere", 404 },
+	};
+	const struct http_router router = { .routes = routes, .count = ARRAY_SIZE(routes) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct http_request request = { .method = rows[i].method,
+			.path = rows[i].path,
+			.request_id = "id",
+			.query = "",
+			.tail = "",
+			.peer = HTTP_PEER_WEB };
+		struct http_response response = { 0 };
+		router_dispatch(&router, &request, &response);
+		if (response.status != rows[i].status)
+			fail_msg("%s: status %d, not %d", rows[i].path, response.status, rows[i].status);
 		http_response_done(&response);
 	}
 }
@@ -196,6 +230,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_path_and_method_has_its_answer),
+		cmocka_unit_test(aither_web_gets_only_the_routes_that_are_for_it),
 		cmocka_unit_test(prefix_routes_get_the_rest_of_the_path),
 		cmocka_unit_test(a_call_has_its_parameters_and_no_others),
 		cmocka_unit_test(the_application_words_its_failures),

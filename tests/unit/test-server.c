@@ -274,6 +274,16 @@ static void a_stalled_reader_does_not_hold_up_others(void **state)
 	app_stop(&app);
 }
 
+/* From here on the client's connections are for this socket. */
+static void client_use_unix(struct app *app, const char *path)
+{
+	struct sockaddr_un *address = (struct sockaddr_un *)&app->address;
+
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(address->sun_path, path, strlen(path) + 1);
+	app->address_length = sizeof(*address);
+}
+
 static void peers_are_told_apart(void **state)
 {
 	char directory[] = "/tmp/aither-test-XXXXXX", answer[4096];
@@ -294,13 +304,18 @@ static void peers_are_told_apart(void **state)
 	}
 	server_listen(app.server, fd);
 	assert_int_equal(listen_open(path, &fd, NULL), -EADDRINUSE);
-	struct sockaddr_un *address = (struct sockaddr_un *)&app.address;
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	memcpy(address->sun_path, path, strlen(path) + 1);
-	app.address_length = sizeof(*address);
+	client_use_unix(&app, path);
 	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
 	assert_answer(answer, "x-peer: unix\r\n");
 	assert_answer(answer, "x-address: \r\n");
+
+	CLEANUP(mem_freep) char *web_path = mem_printf("%s/w", directory);
+	assert_int_equal(listen_open(web_path, &fd, NULL), 0);
+	server_listen_web(app.server, fd);
+	client_use_unix(&app, web_path);
+	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
+	assert_answer(answer, "HTTP/1.1 403 ");
+	unlink(web_path);
 	unlink(path);
 	rmdir(directory);
 	app_stop(&app);

@@ -329,6 +329,30 @@ static void so_many_callers_wait_for_a_refresh(void **state)
 	assert_int_equal(fake.refreshes, 1);
 }
 
+/* Tells the last look's time, or its error, once the quota is spent. */
+static void refreshes_beyond_the_quota_do_not_ask_hemera(void **state)
+{
+	struct place *place = *state;
+	struct quota *quota = &place->worker->refreshes;
+
+	*quota = (struct quota){ .burst = 2, .interval_ms = 3600 * 1000 };
+	for (unsigned i = 0; i < quota->burst; i++) {
+		int refresh = ask(place, "POST /internal/refresh", NULL);
+		run_job(place);
+		assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
+	}
+	for (int i = 0; i < 3; i++)
+		assert_answer(place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 200 ",
+			"\"fetchedAt\":\"1970-01-01T00:00:02.000Z\",\"changed\":false");
+	assert_int_equal(fake.refreshes, 2);
+	*quota = (struct quota){ .burst = 1, .interval_ms = 3600 * 1000 };
+	fake.no_threads = true;
+	for (int i = 0; i < 3; i++)
+		assert_answer(
+			place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 500 ", "cannot start");
+	assert_int_equal(fake.refreshes, 2);
+}
+
 static void a_doctor_without_threads_says_so(void **state)
 {
 	struct place *place = *state;
@@ -517,6 +541,8 @@ int main(void)
 			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			so_many_callers_wait_for_a_refresh, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			refreshes_beyond_the_quota_do_not_ask_hemera, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_doctor_without_threads_says_so, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
