@@ -10,8 +10,10 @@
 #include "base/collate.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/noexec.h"
 #include "base/time.h"
 #include "http/daemon.h"
 #include "worker/alert.h"
@@ -82,6 +84,9 @@ int main(int argc, char **argv)
 		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
 			config.site.time_zone);
 	if (collate_prepare(&err) < 0)
+		log_write(LOG_WARNING, "%s", err.message);
+	fetch_load_libraries();
+	if (noexec_enter(&err) < 0)
 		log_write(LOG_WARNING, "%s", err.message);
 	if (options.alert)
 		return alert_scheduled_sync(&config);

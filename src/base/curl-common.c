@@ -45,6 +45,11 @@ static bool is_ready(void)
 	return global_result == CURLE_OK;
 }
 
+void curl_common_load(void)
+{
+	(void)is_ready();
+}
+
 /* QUICK_EXIT: a name server that does not answer must not delay the end of a cancelled request; the thread
  * that still asks it is left to itself.
  *

@@ -13,6 +13,9 @@
 
 #include <curl/curl.h>
 
+/* What is otherwise loaded at the first use: the providers and engines that OpenSSL's configuration names. */
+void curl_common_load(void);
+
 /* A handle: TLS 1.2 or later with verification, no signals (but OpenSSL may raise SIGPIPE: block or ignore
  * it, as base/thread does). NULL without memory or where libcurl lacks what is needed; curl_easy_cleanup
  * frees it. */

@@ -10,6 +10,7 @@
 #include "base/curl-common.h"
 #include "base/error.h"
 #include "base/fetch-answer.h"
+#include "base/host.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -95,6 +96,12 @@ static int init_slot(struct slot *slot, const struct fetch_options *options)
 		     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
 		     curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
 	return failed ? -ENOSYS : 0;
+}
+
+void fetch_load_libraries(void)
+{
+	curl_common_load();
+	host_load_modules();
 }
 
 int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err)

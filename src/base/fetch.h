@@ -35,6 +35,10 @@ struct fetch_options {
 	unsigned request_timeout_ms; /* whole request, counted from when it is sent */
 };
 
+/* Loads what libraries load on demand for a request or a mail: of the name service, of TLS. Before
+ * noexec_enter. */
+void fetch_load_libraries(void);
+
 struct fetch_request {
 	const char *url;            /* copied */
 	const char *const *headers; /* "Name: value", NULL-terminated; copied; NULL: none */

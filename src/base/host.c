@@ -70,3 +70,12 @@ const char *host_name(void)
 	pthread_once(&once, host_find);
 	return host_text;
 }
+
+/* gethostent goes through all of them, for each may have more names; those of name servers have none. */
+void host_load_modules(void)
+{
+	sethostent(0);
+	while (gethostent())
+		;
+	endhostent();
+}

@@ -13,4 +13,8 @@
 /* Borrowed, for the life of the process; found once. Any thread. */
 const char *host_name(void);
 
+/* Loads the modules of the name service (nsswitch.conf(5)) that libc would load at the first look-up that
+ * needs them. No server is asked. Before the first thread. */
+void host_load_modules(void);
+
 #endif

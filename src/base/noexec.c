@@ -5,11 +5,26 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+
+/* The low half of an argument: both architectures are little-endian, and all flags are below bit 32. */
+#define ARGUMENT(number) offsetof(struct seccomp_data, args[number])
+
+#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define PERMIT BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* The number of the call is loaded, before and after. */
+#define REFUSE_CALL(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), REFUSE
+#define REFUSE_CALL_WITH(call, number, flag)                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 4), LOAD(ARGUMENT(number)), \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1), REFUSE, PERMIT
 
 /* Numbers of another architecture mean other calls: there is no need to tell them apart, because the units
  * permit the native one only (SystemCallArchitectures=), and what is refused by mistake is refused to itself.
@@ -17,17 +32,21 @@
 int noexec_enter(struct error *err)
 {
 	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execve, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_execveat, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		LOAD(offsetof(struct seccomp_data, nr)),
+		REFUSE_CALL_WITH(mmap, 2, PROT_EXEC),
+		REFUSE_CALL_WITH(mprotect, 2, PROT_EXEC),
+		REFUSE_CALL_WITH(pkey_mprotect, 2, PROT_EXEC),
+		REFUSE_CALL_WITH(shmat, 2, SHM_EXEC),
+		REFUSE_CALL(personality), /* READ_IMPLIES_EXEC */
+		REFUSE_CALL(execve),
+		REFUSE_CALL(execveat),
+		PERMIT,
 	};
 	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
 
 	/* Without privileges a filter needs this first; the unit has set it already. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		return error_set(err, -errno, "cannot forbid programs to this process: %m");
+		return error_set(err, -errno, "cannot forbid new code to this process: %m");
 	return 0;
 }

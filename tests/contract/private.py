@@ -22,7 +22,8 @@ MARK = "AITHER_TEST_PRIVATE"
 WAYS = (("unshare", "--net", "--mount"), ("unshare", "--net", "--mount", "--user", "--map-root-user"))
 FILES = {
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    # played: tests/contract/nss-played.c, where LD_LIBRARY_PATH leads to it
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files played dns\n",
     "/etc/hosts": "# not even localhost\n",
 }
 CACHES = ("/run/nscd", "/run/systemd/resolve")  # who would answer instead

@@ -33,7 +33,7 @@ class DnsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.ca = Authority.of_test(cls)
-        cls.tls = cls.ca.context(name=f"DNS:{HOST},DNS:localhost")
+        cls.tls = cls.ca.context(name=f"DNS:{HOST},DNS:localhost,DNS:played.test")
 
     def setUp(self) -> None:
         self.dns = DnsStub("127.0.0.1", 53)
@@ -225,6 +225,19 @@ class Local(DnsTest):
             self.assertEqual(self.dns.forget_questions(), [])
             with self.assertRaises(BlockingIOError):
                 wrong.accept()
+
+
+class Modules(DnsTest):
+    """The name service is made of libraries that libc loads on demand; the worker can load none once it serves."""
+
+    def test_a_name_that_only_a_module_knows(self) -> None:
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.environment["LD_LIBRARY_PATH"] = str(BUILD / "tests/contract")
+        self.stack.write_config(f"[Hemera]\nBaseURL=https://played.test:{PORT}\n")
+        self.stack.start_worker()
+        self.assert_well()
+        self.assertNotIn("played.test", str(self.dns.forget_questions()))
 
 
 class Others(DnsTest):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from client import Stub
-from installation import KEY_FILE, first_run_of_module
+from installation import DAEMONS, KEY_FILE, first_run_of_module
 from machine import OUTPUT, SITE, curl, output, run, show, write
 
 SCORES_MAX = {"aither.service": 0.3, "aither-sync.service": 0.3, "aither-worker.service": 1.1,
@@ -183,12 +183,6 @@ class WebHalf(unittest.TestCase):
             with self.subTest(name, lift=lift):
                 self.assertNotEqual(answer(self.unit, attempts[name], lift), found[name])
 
-    def test_it_forbids_itself_programs_in_memory(self) -> None:
-        """What a memfd holds is no file of NoExecPaths=; the filter is src/base/noexec.c."""
-        process = show(self.unit, "MainPID")
-        self.assertIn("\nSeccomp:\t2\n", output("cat", f"/proc/{process}/status"))
-        self.assertNotIn("cannot forbid programs", output("journalctl", "--boot", "--unit", self.unit))
-
     def test_it_only_maps_libraries_of_the_directory_that_holds_nothing_else(self) -> None:
         allowed = re.search("^ExecPaths=(.*)$", output("systemctl", "cat", self.unit), re.M)[1].split()
         self.assertEqual(allowed[0], "/usr/sbin/aither-web")
@@ -271,6 +265,38 @@ class EverySandbox(unittest.TestCase):
         for name, (attempt, forbidden, lift) in self.ROWS.items():
             with self.subTest(name):
                 self.assertNotIn(answer("aither-worker.service", attempt, lift), forbidden.split())
+
+    def test_both_daemons_forbid_themselves_new_code(self) -> None:
+        """What a memfd holds is no file of NoExecPaths=; the filter is src/base/noexec.c, one more than the unit's own."""
+        self.assertEqual(curl(f"{SITE}/api/sync/status").status, 200)
+        for unit in DAEMONS:
+            with self.subTest(unit):
+                status = output("cat", f"/proc/{show(unit, 'MainPID')}/status")
+                filters = int(re.search(r"^Seccomp_filters:\s*(\d+)$", status, re.M)[1])
+                self.assertEqual(filters, int(answer(unit, "status:Seccomp_filters")) + 1)
+                self.assertNotIn("cannot forbid new code", output("journalctl", "--boot", "--unit", unit))
+
+    def test_no_unit_reaches_those_who_manage_the_system(self) -> None:
+        run("systemctl", "start", "dbus.socket")
+        attempts = ("bus=unix:/run/dbus/system_bus_socket", "users=unix:/run/systemd/userdb/io.systemd.DynamicUser",
+                    "manager=unix:/run/systemd/private")
+        for unit in SANDBOXES:
+            with self.subTest(unit):
+                found = probe(unit, *attempts)
+                del found["uid"]
+                self.assertLessEqual(set(found.values()), {"ENOENT", "EACCES"})
+        for unit, lift in (("aither-worker.service", "InaccessiblePaths="), ("aither-alert@test.service", "InaccessiblePaths="),
+                           ("aither-sync.service", "TemporaryFileSystem=\nBindReadOnlyPaths=")):
+            with self.subTest(unit, lift=lift):
+                found = probe(unit, *attempts, lift=lift)
+                self.assertEqual((found["bus"], found["users"]), ("ok", "ok"))
+
+    def test_only_the_command_line_reaches_the_workers_socket_for_it(self) -> None:
+        order = "ask=ask:POST,/api/sync?force=1&dryRun=1"
+        self.assertEqual(probe("aither-sync.service", order)["ask"], "200")
+        self.assertEqual(probe("aither.service", order)["ask"], "403")
+        for unit in ("aither-worker.service", "aither-alert@test.service"):
+            self.assertEqual(probe(unit, order)["ask"], "EACCES")
 
     def test_only_who_needs_it_reaches_the_network(self) -> None:
         found = {unit: answer(unit, f"tcp:127.0.0.1:{hemera.port}") for unit in SANDBOXES}

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,21 +42,109 @@ static enum result exec_descriptor(void)
 	return errno == EPERM ? REFUSED : OTHERWISE;
 }
 
+/* Of a file in memory, which is never writable in this mapping. */
+static enum result map_descriptor(void)
+{
+	int fd = memfd_create("code", 0);
+
+	if (fd < 0 || ftruncate(fd, 4096) < 0)
+		return OTHERWISE;
+	void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	return code == MAP_FAILED && errno == EPERM ? REFUSED : OTHERWISE;
+}
+
+static enum result map_library(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return OTHERWISE;
+	void *code = mmap(NULL, 4096, PROT_EXEC, MAP_SHARED, fd, 0);
+	return code == MAP_FAILED && errno == EPERM ? REFUSED : OTHERWISE;
+}
+
+/* The kernel takes prot as a long, and ignores what is above. */
+static enum result map_with_high_bits(void)
+{
+	long code = syscall(
+		SYS_mmap, NULL, 4096L, PROT_READ | PROT_EXEC | 1L << 40, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+
+	return code == -1 && errno == EPERM ? REFUSED : OTHERWISE;
+}
+
+static void *new_page(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static enum result protect(void)
+{
+	void *page = new_page();
+
+	if (page == MAP_FAILED)
+		return STILL_WORKS_NOT;
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC) < 0 && errno == EPERM ? REFUSED : OTHERWISE;
+}
+
+static enum result protect_with_key(void)
+{
+	void *page = new_page();
+
+	if (page == MAP_FAILED)
+		return STILL_WORKS_NOT;
+	return syscall(SYS_pkey_mprotect, page, 4096L, PROT_READ | PROT_EXEC, -1) < 0 && errno == EPERM
+		       ? REFUSED
+		       : OTHERWISE;
+}
+
+static enum result attach_shared(void)
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0700);
+
+	if (id < 0)
+		return OTHERWISE;
+	void *code = shmat(id, NULL, SHM_EXEC);
+	int errnum = errno;
+	shmctl(id, IPC_RMID, NULL);
+	return code == (void *)-1 && errnum == EPERM ? REFUSED : OTHERWISE;
+}
+
+static enum result make_all_executable(void)
+{
+	return personality(READ_IMPLIES_EXEC) < 0 && errno == EPERM ? REFUSED : OTHERWISE;
+}
+
+static void *map_in_thread(void *ret_result)
+{
+	*(enum result *)ret_result = map_descriptor();
+	return NULL;
+}
+
 static void *exec_in_thread(void *ret_result)
 {
 	*(enum result *)ret_result = exec_path();
 	return NULL;
 }
 
-static enum result exec_from_thread(void)
+static enum result from_thread(void *(*try)(void *))
 {
 	enum result result = OTHERWISE;
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, exec_in_thread, &result) != 0)
+	if (pthread_create(&thread, NULL, try, &result) != 0)
 		return STILL_WORKS_NOT;
 	pthread_join(thread, NULL);
 	return result;
+}
+
+static enum result exec_from_thread(void)
+{
+	return from_thread(exec_in_thread);
+}
+
+static enum result map_from_thread(void)
+{
+	return from_thread(map_in_thread);
 }
 
 /* In a process of its own: it is for good. What a program that does start ends with is none of ours. */
@@ -74,13 +164,24 @@ static int status_of(enum result (*try)(void))
 	return WEXITSTATUS(status) - 10;
 }
 
-static void no_program_is_started(void **state)
+static void no_code_is_run_but_what_is_loaded(void **state)
 {
 	static const struct {
 		const char *name;
 		enum result (*try)(void);
-	} rows[] = { { "by its path", exec_path }, { "out of memory", exec_descriptor },
-		{ "by a thread", exec_from_thread } };
+	} rows[] = {
+		{ "a program by its path", exec_path },
+		{ "a program out of memory", exec_descriptor },
+		{ "a program by a thread", exec_from_thread },
+		{ "mmap of a file in memory", map_descriptor },
+		{ "mmap of a file in memory by a thread", map_from_thread },
+		{ "mmap of a file that may be executed", map_library },
+		{ "mmap with bits above 32", map_with_high_bits },
+		{ "mprotect", protect },
+		{ "pkey_mprotect", protect_with_key },
+		{ "shmat", attach_shared },
+		{ "personality", make_all_executable },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -94,16 +195,30 @@ static enum result write_nothing(void)
 	return write(STDERR_FILENO, "", 0) == 0 ? REFUSED : STILL_WORKS_NOT;
 }
 
+/* As http/server-file does it. */
+static enum result map_to_read_and_write(void)
+{
+	int fd = memfd_create("data", 0);
+
+	if (fd < 0 || ftruncate(fd, 4096) < 0)
+		return STILL_WORKS_NOT;
+	void *data = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED || mprotect(data, 4096, PROT_READ) < 0)
+		return STILL_WORKS_NOT;
+	return REFUSED;
+}
+
 static void everything_else_goes_on(void **state)
 {
 	(void)state;
 	assert_int_equal(status_of(write_nothing), REFUSED);
+	assert_int_equal(status_of(map_to_read_and_write), REFUSED);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_program_is_started),
+		cmocka_unit_test(no_code_is_run_but_what_is_loaded),
 		cmocka_unit_test(everything_else_goes_on),
 	};
 
