@@ -122,11 +122,24 @@ class Bystander(threading.Thread):
         self.failures: list[str] = []
         self._end = threading.Event()
 
+    @staticmethod
+    def _send(connection: http.client.HTTPConnection, target: str) -> http.client.HTTPResponse:
+        """As browsers do it, once more when a kept connection has ended while nothing was under way (RFC 9112, 9.3.1)."""
+        is_kept = connection.sock is not None
+        try:
+            connection.request("GET", target)
+            return connection.getresponse()
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not is_kept:
+                raise
+            connection.close()
+            connection.request("GET", target)
+            return connection.getresponse()
+
     def _ask(self, connection: http.client.HTTPConnection, target: str) -> float:
         before = time.monotonic()
         try:
-            connection.request("GET", target)
-            response = connection.getresponse()
+            response = self._send(connection, target)
             response.read()
             if response.status != 200:
                 self.failures.append(f"{target}: {response.status}")

@@ -76,7 +76,7 @@ class Units(UnitsTest):
     def test_the_workers_socket_for_aither_web_is_gone(self) -> None:
         """systemd does not open it while the worker runs, so it is the worker that has to be restarted."""
         self.set("aither-worker-web.socket", ActiveState="failed", SubState="failed", Result="resources")
-        found = self.assert_check("aither-worker-web.socket", "failed", r"failed \(resources\)",
+        found = self.assert_check("aither-worker-web.socket", "failed", r"failed \(resources: ",
                                   "systemctl restart aither-worker.service")
         self.assertEqual(found.exit, 1)
 
@@ -318,7 +318,7 @@ class SomebodyElse(UnitsTest):
             return subprocess.run([*self.WORLD, program, f"--config={self.stack.config}", *arguments],
                                   env=self.stack.environment, capture_output=True, text=True, timeout=PATIENCE_S * 2)
 
-        self.assertIn("sync token             only root may see whether one is set: sudo aither status\n",
+        self.assertIn("sync token               only root may see whether one is set: sudo aither status\n",
                       run("status").stdout)
         self.assertIsNone(json.loads(run("status", "--json").stdout)["data"]["systemd"]["syncTokenSet"])
         found = Result(run("doctor", "--json"))

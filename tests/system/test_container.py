@@ -2,6 +2,7 @@
 """An unprivileged container without nesting, where no sandbox can be set up: `aither doctor` says so, and the examples
 that aither-web(8) names help."""
 import json
+import os
 import re
 import unittest
 from typing import Any
@@ -23,12 +24,16 @@ assert ctypes.CDLL(None).prctl(22, 2, filter, 0, 0) == 0
 os.execv("%s.real", sys.argv)
 """ % INIT
 
+IS_TOO_NEW = os.environ.get("AITHER_SUITE") == "trixie"
+
 hemera: Stub
 
 
 def setUpModule() -> None:
     """systemd executes itself anew, behind the filter, which nothing takes away again."""
     global hemera
+    if IS_TOO_NEW:
+        return
     hemera = first_run_of_module()
     run("mv", INIT, f"{INIT}.real")
     write(INIT, REFUSES_MOUNTS)
@@ -40,6 +45,7 @@ def checks() -> list[dict[str, Any]]:
     return json.loads(run("aither", "doctor", "--json", check=False).stdout)["data"]["checks"]
 
 
+@unittest.skipIf(IS_TOO_NEW, "systemd 257 itself ends behind the filter when it is executed anew")
 class Container(unittest.TestCase):
     def test_what_doctor_finds_and_the_examples_set_right(self) -> None:
         run("systemctl", "restart", "aither.service", "aither-worker.service", check=False)
