@@ -99,7 +99,7 @@ class LostForGood(ListTest):
         self.assertEqual(len(self.stack.pages()), 600)
         self.assertEqual(self.titles(), 600)
         self.assertEqual(self.status()["listKept"]["reason"], "incomplete")
-        self.assertIn("Hemera's list          lacks rows: 1 known course is missing and stays on the homepage\n",
+        self.assertIn("Hemera's list            lacks rows: 1 known course is missing and stays on the homepage\n",
                       self.stack.cli("status").stdout)
 
 
@@ -165,7 +165,7 @@ class Guard(ListTest):
             self.assertEqual(self.sync_code(), (200, "partial"))
         self.assertEqual((len(self.stack.pages()), self.titles()), (30, 30))
         shown = self.stack.cli("status").stdout
-        self.assertIn("Hemera's list          is empty: 30 known courses are missing and stay on the homepage; "
+        self.assertIn("Hemera's list            is empty: 30 known courses are missing and stay on the homepage; "
                       "if they are really gone: aither sync --force\n", shown)
         checks = {c["name"]: c for c in json.loads(self.stack.cli("doctor", "--json").stdout)["data"]["checks"]}
         self.assertEqual((checks["course-list"]["status"], checks["course-list"]["remedy"]),
@@ -240,7 +240,7 @@ class Unreadable(ListTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("2 known courses are missing from Hemera's list, but 1 row without a usable id may be theirs", done.stderr)
         self.assertEqual((len(self.stack.pages()), self.titles()), (5, 5))
-        self.assertIn("Hemera's list          has rows without a usable id: 2 known courses are missing and stay on the "
+        self.assertIn("Hemera's list            has rows without a usable id: 2 known courses are missing and stay on the "
                       "homepage\n", self.stack.cli("status").stdout)
 
 
