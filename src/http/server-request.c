@@ -114,20 +114,38 @@ static bool has_authority(const h2o_req_t *req, h2o_iovec_t authority)
 	return authority.base && authority.base != req->hostconf->authority.hostport.base;
 }
 
-/* Several lines of one name are one list (RFC 9110 section 5.3). */
-static void add_field(h2o_req_t *req, struct http_field *fields, size_t *count, const h2o_header_t *header)
+static bool is_same_name(const h2o_header_t *a, const h2o_header_t *b)
 {
-	const char *name = pool_copy(req, *header->name);
+	return h2o_memis(a->name->base, a->name->len, b->name->base, b->name->len);
+}
 
-	for (size_t i = 0; i < *count; i++) {
-		if (strcmp(fields[i].name, name) != 0)
-			continue;
-		h2o_iovec_t old = h2o_iovec_init(fields[i].value, strlen(fields[i].value));
-		fields[i].value = pool_copy(
-			req, h2o_concat(&req->pool, old, h2o_iovec_init(H2O_STRLIT(", ")), header->value));
-		return;
+/* Several lines of one name are one list (RFC 9110 section 5.3). It is made in one piece, because all pieces
+ * would stay in memory until the answer is sent. NULL: an earlier line has brought this one, too. */
+static const char *join_lines(h2o_req_t *req, size_t first)
+{
+	const h2o_header_t *lines = req->headers.entries;
+	size_t size = 0;
+
+	for (size_t i = 0; i < first; i++) {
+		if (is_same_name(&lines[i], &lines[first]))
+			return NULL;
 	}
-	fields[(*count)++] = (struct http_field){ .name = name, .value = pool_copy(req, header->value) };
+	for (size_t i = first; i < req->headers.size; i++)
+		size += is_same_name(&lines[i], &lines[first]) ? lines[i].value.len + 2 : 0;
+	char *list = h2o_mem_alloc_pool(&req->pool, size);
+	size_t length = 0;
+	for (size_t i = first; i < req->headers.size; i++) {
+		if (!is_same_name(&lines[i], &lines[first]))
+			continue;
+		if (i > first) {
+			memcpy(list + length, ", ", 2);
+			length += 2;
+		}
+		memcpy(list + length, lines[i].value.base, lines[i].value.len);
+		length += lines[i].value.len;
+	}
+	list[length] = '\0';
+	return list;
 }
 
 static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_request *request)
@@ -147,7 +165,10 @@ static int fill_fields(h2o_req_t *req, h2o_iovec_t authority, struct http_reques
 		/* A folded line (RFC 9112 section 5.2) arrives without a name. */
 		if (header->name->len == 0)
 			return 400;
-		add_field(req, fields, &count, header);
+		const char *value = join_lines(req, i);
+		if (value)
+			fields[count++] =
+				(struct http_field){ .name = pool_copy(req, *header->name), .value = value };
 	}
 	request->fields = fields;
 	request->field_count = count;

@@ -56,6 +56,16 @@ class Memory(WebTest):
         if not SANITIZED:
             self.assertLess(largest, 100_000)
 
+    def test_header_lines_of_one_name_take_no_more_memory_than_others(self) -> None:
+        allow_descriptors(2 * CONNECTIONS_MAX)
+        self.publish("x" * 300_000)
+        repeated = GET[:-2] + (b"A: " + b"b" * 160 + b"\r\n") * 95 + b"\r\n"
+        crowd = [self.raw(repeated, receive_buffer=4096) for _ in range(300)]
+        for client in crowd:
+            self.assertNotEqual(client.socket.recv(1), b"")
+        if not SANITIZED:
+            self.assertLess(self.spending.memory_kib, 100_000)
+
     def test_what_nobody_reads_is_not_left_to_the_kernel(self) -> None:
         """Clients that are answered and let go, or have said that they are done, but take nothing."""
         crowd_size = 400
