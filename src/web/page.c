@@ -153,6 +153,9 @@ static bool choose_gzip(struct page *page, const struct page_wish *wish, uint64_
 		return false;
 	if (page->gzip || negotiate_has_etag(wish->if_none_match, page->etag_gzip))
 		return true;
+	/* The plain form, from a pause: then 304 is the answer. */
+	if (negotiate_has_etag(wish->if_none_match, page->etag))
+		return false;
 	if (pause_ms && time_mono_ms() < *pause_ms)
 		return false;
 	if (!wish->is_head)
