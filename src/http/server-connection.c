@@ -208,9 +208,28 @@ void connection_open(struct listener *listener, h2o_socket_t *socket)
 	connection_unhook(connection);
 }
 
+void connection_keep_size(struct connection *connection, size_t body_length)
+{
+	const h2o_buffer_t *input = connection->socket->input;
+	const char *end = memmem(input->bytes, input->size, "\r\n\r\n", 4);
+
+	connection->request_size = end ? (size_t)(end + 4 - input->bytes) + body_length : 0;
+}
+
+void connection_check_next(struct connection *connection)
+{
+	h2o_buffer_t *input = connection->socket->input;
+	size_t size = connection->request_size;
+
+	connection->request_size = 0;
+	connection->refusal = 0;
+	if (size > 0 && size < input->size)
+		connection->refusal = head_disarm(input->bytes + size, input->size - size);
+}
+
 /* The library answers Expect and waits for the end of a body before any handler is called. So the head passes
- * here first. Requests that come in one piece with the one before them do not: they are refused by
- * call_check_head, but only when their body has ended. */
+ * here first; that of a request that came in one piece with the one before it has passed
+ * connection_check_next. */
 static void on_readable(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;

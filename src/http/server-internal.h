@@ -96,6 +96,7 @@ struct connection {
 	h2o_socket_cb library_read; /* called by on_readable */
 	LIST_ENTRY(connection) unhooked_link;
 	bool is_unhooked;
+	size_t request_size; /* of the current request in socket->input; 0: not known */
 	int refusal;   /* status of the request that is arriving, found before the library has parsed it; 0:
 			  none */
 	int spare_fd;  /* of the same socket, and outlives the library's; -1: none */
@@ -168,6 +169,9 @@ void connections_sweep(void *arg);                     /* the server */
 void connections_check_input(struct server *server);
 void connection_unhook(struct connection *connection); /* its next request is read after connections_hook */
 void connections_hook(struct server *server);
+void connection_keep_size(struct connection *connection, size_t body_length); /* of a request that is valid */
+void connection_check_next(
+	struct connection *connection); /* the request behind it, which the library has read */
 void connections_abort(struct server *server);
 void connections_want_sweep(struct server *server, unsigned interval_ms);
 

@@ -50,8 +50,8 @@ static void call_dispose(void *arg)
 	call_detach(call);
 	http_body_unref(call->body);
 	call->connection->call = NULL;
-	call->connection->refusal = 0;
 	connection_enter(call->connection, CONNECTION_READING);
+	connection_check_next(call->connection);
 	connection_unhook(call->connection);
 }
 
@@ -244,6 +244,8 @@ static void call_handle(struct http_call *call)
 	/* The library knows it only where it stands alone. */
 	if (list_has(http_request_header(&request, "connection"), "close"))
 		call->req->http1_is_persistent = 0;
+	if (status == 0)
+		connection_keep_size(call->connection, request.body_length);
 	if (status) {
 		router_fail(router, &request, &response, status);
 		response.close = true; /* it is not certain where the next request would begin */
