@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* How far it is to one of these characters outside quoted strings, or to the end. */
+/* The length of the text before the first of these characters outside quoted strings, or before its end. */
 static size_t span_until(const char *text, const char *stops)
 {
 	bool is_quoted = false;

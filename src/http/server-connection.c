@@ -166,8 +166,7 @@ bool connections_are_scarce(const struct server *server)
 	return server->listeners_rest || server->connection_count > server->connections_max * 3 / 4;
 }
 
-/* Does the client hold half of all places already? On loopback, where a proxy stands for everybody, it may.
- */
+/* Does the client hold half of all places already? Never on loopback, where a proxy serves many visitors. */
 static bool holds_half(const struct connection *newcomer)
 {
 	const struct server *server = newcomer->server;
@@ -281,8 +280,7 @@ void connection_linger(struct connection *connection)
 		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
 }
 
-/* How long the phase may last. While places are scarce, clients that send or take nothing must not hold them
- * for long. */
+/* How long the phase may last. While places are scarce, slow clients must not keep theirs for long. */
 static uint64_t phase_limit_ms(const struct connection *connection)
 {
 	bool scarce = connections_are_scarce(connection->server);

@@ -241,7 +241,7 @@ static void call_handle(struct http_call *call)
 	int status = call_fill_request(call, &request);
 	if (status == 0)
 		status = call_check_head(call);
-	/* The library knows it only where it stands alone. */
+	/* The library honours only "close" alone. */
 	if (list_has(http_request_header(&request, "connection"), "close"))
 		call->req->http1_is_persistent = 0;
 	if (status == 0)

@@ -14,11 +14,11 @@
  *		server_turn(server);
  *	server_freep(&server);
  *
- * A client may hold half of the places at most (by IPv4 address, or the first 64 bits of an IPv6
- * address). On loopback it may hold all, because a proxy there stands for everybody. Places are scarce when
- * more than three quarters are taken: then every answer closes its connection, an idle connection and an
- * unfinished request live 0.5 s, and an answer that the client does not take lives 1 s. A place is free again
- * only when the kernel holds nothing for it any more: so the places bound its memory, too.
+ * A client (an IPv4 address, or the first 64 bits of an IPv6 address) may hold at most half of the places; on
+ * loopback it may hold all of them, because a proxy there serves many visitors. Places are scarce when more
+ * than three quarters are taken. Then every answer closes its connection; an idle connection or an unfinished
+ * request is closed after 0.5 s, and a connection whose answer has not been taken completely after 1 s. A
+ * place is free again only when the kernel holds nothing for it any more, so the places bound its memory.
  *
  * Each connection is served once in a turn of the loop, however many requests it has sent.
  */

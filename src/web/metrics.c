@@ -120,7 +120,7 @@ static void write_own(struct buf *out, const struct metrics *metrics)
 	metric_gauge(out, "aither_http_connections", "Open connections.",
 		(double)server_connections(metrics->options.server));
 	metric_family(out, "aither_http_connections_refused_total", METRIC_COUNTER,
-		"Connections closed at once, because their client held half of all places.");
+		"Connections closed at once because their client already held half of MaxConnections.");
 	metric_sample(out, "aither_http_connections_refused_total", NULL, 0,
 		(double)server_refused(metrics->options.server));
 	write_homepage(out, metrics->options.live);

@@ -25,7 +25,7 @@ bool negotiate_gzip(const char *accept_encoding);
 /* Does If-None-Match (a list, weak ones too, or *) name this strong entity tag? NULL is accepted. */
 bool negotiate_has_etag(const char *if_none_match, const char *etag);
 
-/* Does the client, in Accept, prefer HTML to JSON? With equal weights HTML has to be named. */
+/* Does Accept prefer HTML to JSON? With equal weights, HTML must be named (text/html or a text range). */
 bool negotiate_html(const struct http_request *request);
 
 #endif

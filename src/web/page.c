@@ -19,7 +19,7 @@
 #define POLICY_SIZE_MAX 4096  /* 64 inline styles; more are not permitted to count */
 #define GZIP_MIN 512          /* below, header and bytes are one packet anyway */
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
-#define GZIP_PAUSE 9          /* times as long as compressing has taken */
+#define GZIP_PAUSE 9          /* pause for this multiple of the time that compressing took */
 /* Of templates/filter-script.hbs, the only script there is. Not of what the page has: then whatever got into
  * a page would run. */
 #define SCRIPT_HASH "EWcdhNM3RNhmtL3h6UYL/h+woHM9mm5ZCwl67kCK2eo="
@@ -146,7 +146,7 @@ static void compress_page(struct page *page, uint64_t *pause_ms)
 		*pause_ms = time_mono_ms() + GZIP_PAUSE * (time_mono_ms() - began_ms + 1);
 }
 
-/* Is the gzip form the answer? For GET it is made, unless there is a pause. */
+/* Shall the gzip form be sent? Compresses the page for GET, unless there is a pause. */
 static bool choose_gzip(struct page *page, const struct page_wish *wish, uint64_t *pause_ms)
 {
 	if (!wish->gzip || page->is_incompressible)

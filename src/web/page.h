@@ -50,9 +50,9 @@ struct page_wish {
 void page_wish_read(struct page_wish *ret_wish, const struct http_request *request);
 void page_wish_done(struct page_wish *wish);
 
-/* 200, or 304 when the client has it. The answer to HEAD has no Content-Length when GET would have to
- * compress. *gzip_pause_ms, zeroed at first and shared by all course pages: until then (monotonic) the page
- * is sent as it is when it is not compressed yet. NULL: no pause. */
+/* 200, or 304 when the client has the page. The answer to HEAD has no Content-Length when GET would have to
+ * compress. Until *gzip_pause_ms (monotonic; 0 at first, shared by all course pages), a page that is not
+ * compressed yet is sent uncompressed. NULL: no pause. */
 void page_answer(struct page *page, const struct page_wish *wish, uint64_t *gzip_pause_ms,
 	const char *cache_control, struct http_response *response);
 

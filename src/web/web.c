@@ -51,8 +51,9 @@ static void report_refused_connections(struct web *web)
 	web->connections_refused += refused;
 	if (refused > 0)
 		log_write(LOG_WARNING,
-			"refused %" PRIu64 " connections in the last minute: their client held half of the "
-			"%u that [Web] MaxConnections= permits",
+			"refused %" PRIu64
+			" connections in the last minute from clients that already held half of the "
+			"%u connections ([Web] MaxConnections=)",
 			refused, web->options.config->web.connections_max);
 }
 
