@@ -27,11 +27,12 @@ static bool is_loopback(const struct sockaddr_storage *address)
 	return address_is_loopback(address->ss_family, bytes);
 }
 
-/* An IPv4 address as IPv6 writes it (::ffff:192.0.2.7). Of an IPv6 address the first half, because every
- * subscriber has the whole second half. */
+/* An IPv4 address as IPv6 writes it (::ffff:192.0.2.7), or a translator (64:ff9b::192.0.2.7, RFC 6052). Of
+ * another IPv6 address the first half, because every subscriber has the whole second half. */
 static struct in6_addr client_of(const struct sockaddr_storage *address)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+	static const unsigned char translated[12] = { 0, 0x64, 0xff, 0x9b };
 	struct in6_addr client = IN6ADDR_ANY_INIT;
 
 	if (address->ss_family == AF_INET) {
@@ -39,7 +40,7 @@ static struct in6_addr client_of(const struct sockaddr_storage *address)
 		memcpy(&client.s6_addr[12], &v4->sin_addr, sizeof(v4->sin_addr));
 	} else if (address->ss_family == AF_INET6) {
 		client = ((const struct sockaddr_in6 *)address)->sin6_addr;
-		if (!IN6_IS_ADDR_V4MAPPED(&client))
+		if (!IN6_IS_ADDR_V4MAPPED(&client) && memcmp(&client, translated, sizeof(translated)) != 0)
 			memset(&client.s6_addr[8], 0, 8);
 	}
 	return client;
@@ -291,6 +292,8 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	case CONNECTION_HANDLING:
 		return connection->server->may_wait ? UINT64_MAX : SERVER_WRITE_TIMEOUT_S * 1000;
 	case CONNECTION_WRITING:
+		if (scarce && connection->call)
+			return SERVER_SCARCE_WRITE_MS + (uint64_t)connection->call->sent / SERVER_SCARCE_RATE;
 		return scarce ? SERVER_SCARCE_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
 	case CONNECTION_LINGERING:
 		if (has_unsent(h2o_socket_get_fd(connection->socket)))

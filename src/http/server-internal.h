@@ -36,7 +36,8 @@
 /* While places are scarce, an idle connection and an unfinished request live this long. A lost packet is sent
  * again within it, unless the client is very far away. */
 #define SERVER_SCARCE_REQUEST_MS 500
-#define SERVER_SCARCE_WRITE_MS 1000 /* and a response that the client does not take */
+#define SERVER_SCARCE_WRITE_MS 1000 /* and a response, */
+#define SERVER_SCARCE_RATE 64       /* with a millisecond more for each so many bytes that were taken */
 #define SERVER_SCARCE_SWEEP_MS 250
 #define SERVER_LINGER_MS 2000 /* so long a client may go on sending what was refused */
 /* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice what is
@@ -131,7 +132,7 @@ struct server {
 	LIST_HEAD(, listener) listeners;
 	LIST_HEAD(, connection) connections;
 	size_t connection_count;
-	uint64_t refused;                 /* connections, because their client had too many */
+	uint64_t refused;                 /* connections refused because their client had too many */
 	LIST_HEAD(, connection) unhooked; /* the library may have set another callback for reading */
 	TAILQ_HEAD(, http_call) waiting;  /* for the next turn, because their connection had one in this */
 	uint64_t turn;                    /* of the loop */

@@ -175,7 +175,7 @@ class Bystander(threading.Thread):
 
 
 class Returning(threading.Thread):
-    """Clients that want every place for ever: `count` connections, each of them made again as soon as it has ended. All
+    """Clients that keep every place busy: `count` connections, each of them made again as soon as it has ended. All
     send `data` at once, and again every `again_s` seconds if that is given; they read what they get unless told not to."""
 
     def __init__(self, port: int, count: int, data: bytes, again_s: float = 0, reads: bool = True):

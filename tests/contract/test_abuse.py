@@ -88,13 +88,24 @@ class ManyClients(WebTest):
     def test_pages_that_are_not_read(self) -> None:
         self.withstand(GET * 60, reads=False)
 
+    def test_a_slow_visitor_who_reads_on_gets_the_whole_page(self) -> None:
+        self.publish("x" * 1_000_000)
+        with Returning(self.stack.port, self.COUNT, b"GET / HTTP/1.1\r\nHost: x\r\nA: ", again_s=0.2):
+            wait_until(lambda: self.spending.descriptors > CONNECTIONS_MAX, "the attackers are there")
+            connection = self.raw(GET, receive_buffer=16_384)
+            length = 0
+            while more := connection.receive():
+                length += len(more)
+                time.sleep(len(more) / 200_000)  # 200 KB/s
+        self.assertGreater(length, 1_000_000)
+
     def test_bodies_that_never_end(self) -> None:
         self.withstand(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n", again_s=0.2)
 
 
 class Crowd(WebTest):
-    """Five thousand connections on 1024 places, which do not come again. What is promised is a bound on the wait for those
-    who stand in line behind them."""
+    """Five thousand connections on 1024 places that do not reconnect. The wait of the clients queued behind them is
+    bounded."""
 
     page_size = 300_000
 

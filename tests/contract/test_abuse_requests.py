@@ -111,6 +111,19 @@ class Malformed(WebTest):
         self.assertEqual(visitor.failures, [])
         self.assertLess(visitor.slowest_s, 2)
 
+    def test_the_head_of_a_pipelined_request_is_checked_before_its_body_comes(self) -> None:
+        for first in (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+                      b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"):
+            connection = self.raw(first + b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                                          b"Transfer-Encoding: chunked\r\n\r\n")
+            self.assertEqual([connection.reply().status for _ in range(2)], [200, 411])
+            self.assertEqual(connection.read_all(), b"")
+        old = b"%s /healthz HTTP/1.0\r\nConnection: keep-alive\r\n%s\r\n"
+        connection = self.raw(old % (b"GET", b"") + old % (b"POST", b"Expect: 100-continue\r\nContent-Length: 1\r\n"))
+        self.assertEqual(connection.reply().status, 200)
+        connection.send(b"a")
+        self.assertEqual(connection.reply().status, 405)
+
     def test_a_well_formed_request_with_unusual_parts_is_answered(self) -> None:
         for request, status in (
                 (b"\r\nGET / HTTP/1.1\r\nhOST:x\r\n\r\n", 200),
@@ -300,6 +313,11 @@ class Compression(WebTest):
         etag = get.headers["ETag"]
         known = self.stack.request("GET", "/courses/c1", {"Accept-Encoding": "gzip", "If-None-Match": etag})
         self.assertEqual((known.status, known.headers["ETag"]), (304, etag))
+
+    def test_a_plain_page_that_the_client_has_is_not_compressed_for_it(self) -> None:
+        etag = self.stack.get("/courses/c3").headers["ETag"]
+        reply = self.stack.request("GET", "/courses/c3", {"Accept-Encoding": "gzip", "If-None-Match": etag})
+        self.assertEqual((reply.status, reply.headers["ETag"]), (304, etag))
 
     def test_what_follows_an_answer_without_a_length_is_the_next_answer(self) -> None:
         head = b"HEAD /courses/c2 HTTP/1.%d\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n"
