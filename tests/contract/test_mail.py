@@ -115,6 +115,10 @@ class MailTest(StackTest):
         self.server.mails.clear()
         return mails
 
+    def wait_for_failures(self, count: int) -> None:
+        """Until so many tries have failed; the next one may wait for its time."""
+        wait_until(lambda: self.counted("failed") >= count, f"{count} tries fail")
+
     @property
     def incident(self) -> Any:
         return self.stack.manifest.get("incident") or {}
@@ -225,11 +229,11 @@ class ServerDown(MailTest):
     def test_what_could_not_be_sent_is_sent_once_after_the_next_sync(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.stack.wait_for_notices()
+        self.wait_for_failures(1)
         due = self.due_id()
         self.wait_for_line(r"mail \(failure\) to .* not sent, tried again in 60 s: ")
         self.failing_sync()
-        self.stack.wait_for_notices()
+        self.wait_for_failures(2)
         self.assertEqual(self.due_id(), due, "it is the same mail")
         self.server.start()
         self.failing_sync()
@@ -244,10 +248,10 @@ class ServerDown(MailTest):
         refusals = [("GREETING", "421 4.3.2 busy"), ("STARTTLS", "454 4.7.0 not now"), ("LOGIN", "535 5.7.8 {secret}"),
                     ("MAIL", "550 5.7.1 not you"), ("RCPT", "450 4.2.0 greylisted"), ("RCPT", DROP),
                     ("MESSAGE", "554 5.6.0 spam"), ("MESSAGE", DROP)]
-        for step, kind in refusals:
+        for number, (step, kind) in enumerate(refusals, 1):
             self.server.fail(step, kind)
             self.failing_sync()
-            self.stack.wait_for_notices()
+            self.wait_for_failures(number)
             self.server.mend()
         self.assertEqual((self.counted("sent"), self.server.mails), (0, []))
         due = self.due_id()
@@ -269,7 +273,7 @@ class ServerDown(MailTest):
     def test_a_failure_nobody_heard_of_needs_no_recovery(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.stack.wait_for_notices()
+        self.wait_for_failures(1)
         self.good_sync()
         self.stack.wait_for_notices()
         self.server.start()
@@ -281,7 +285,7 @@ class ServerDown(MailTest):
         first, = self.new_mails()
         self.server.stop()
         self.good_sync()
-        self.stack.wait_for_notices()
+        self.wait_for_failures(1)
         self.restart_worker()
         self.server.start()
         self.good_sync()
@@ -466,9 +470,9 @@ class NotNow(MailTest):
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
-        self.stack.socket.unlink(missing_ok=True)
+        self.stack.web_socket.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.stack.socket))
+            listener.bind(str(self.stack.web_socket))
             listener.listen()
             process = Activated("aither-worker", self.stack, listener).process
             self.addCleanup(process.wait)
