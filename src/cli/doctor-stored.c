@@ -145,18 +145,29 @@ static bool refused_add(const char *const *directories, enum config_secret secre
 	return true;
 }
 
-bool doctor_token_is_set(const char *const *directories, bool *ret_hidden)
+bool doctor_token_is_set(const struct doctor_units *units, const char *const *directories, bool *ret_hidden)
 {
 	int64_t ignored;
 	enum stored stored = find_stored(directories, SYNC_TOKEN, &ignored);
 
 	*ret_hidden = stored == STORED_HIDDEN;
-	return stored == STORED_THERE;
+	if (stored == STORED_THERE)
+		return true;
+	/* Only root may see what is stored, and a drop-in may give a token without storing it. */
+	for (size_t i = 0; i < units->web_socket.listen_count; i++) {
+		int answer = units->answers[i];
+		if (answer != PORT_HAS_TOKEN && answer != PORT_HAS_NO_TOKEN)
+			continue;
+		*ret_hidden = false;
+		return answer == PORT_HAS_TOKEN;
+	}
+	return false;
 }
 
-static void token_check(const struct unit *socket, const char *const *directories, struct json *checks)
+static void token_check(const struct doctor_units *units, const char *const *directories, struct json *checks)
 {
-	bool is_hidden, is_set = doctor_token_is_set(directories, &is_hidden);
+	const struct unit *socket = &units->web_socket;
+	bool is_hidden, is_set = doctor_token_is_set(units, directories, &is_hidden);
 
 	if (refused_add(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
 		return;
@@ -194,7 +205,7 @@ void doctor_stored_check(const struct doctor_units *units, const char *const *di
 		return;
 	}
 	secrets_check(units, directories, loaded, checks);
-	token_check(&units->web_socket, directories, checks);
+	token_check(units, directories, checks);
 	refused_add(directories, CONFIG_SECRET_PAGES_PASSWORD, checks);
 	tls_check(&units->web_socket, checks);
 }

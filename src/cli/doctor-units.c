@@ -261,6 +261,11 @@ static bool is_unreachable(int result)
 	       result == -ENETUNREACH || result == -EHOSTUNREACH || result == -EAFNOSUPPORT;
 }
 
+static bool is_answer(int result)
+{
+	return result == PORT_HAS_TOKEN || result == PORT_HAS_NO_TOKEN;
+}
+
 char *doctor_port_problem(const struct doctor_units *units)
 {
 	const struct unit *socket = &units->web_socket;
@@ -268,12 +273,12 @@ char *doctor_port_problem(const struct doctor_units *units)
 	bool is_excused = socket->device[0] || socket->denies;
 
 	for (size_t i = 0; i < socket->listen_count; i++)
-		is_excused = is_excused || units->answers[i] == 200;
+		is_excused = is_excused || is_answer(units->answers[i]);
 	for (size_t i = 0; i < socket->listen_count; i++) {
 		const char *address = socket->listen[i];
 		int result = units->answers[i];
 
-		if (result == 0 || result == 200 || (is_excused && is_unreachable(result)))
+		if (result == 0 || is_answer(result) || (is_excused && is_unreachable(result)))
 			continue;
 		if (result == -ETIMEDOUT)
 			return mem_printf(
@@ -304,7 +309,7 @@ void doctor_port_check(const struct doctor_units *units, struct json *checks)
 		struct port_address wanted;
 		struct port_holder holder;
 
-		is_answered = is_answered || units->answers[i] == 200;
+		is_answered = is_answered || is_answer(units->answers[i]);
 		buf_printf(&addresses, "%s%s", addresses.length ? ", " : "", socket->listen[i]);
 		if (unit_is_active(socket) || port_parse(socket->listen[i], &wanted) < 0 ||
 			!port_find_holder(&wanted, &holder))

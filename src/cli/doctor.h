@@ -53,8 +53,8 @@ extern const char *const doctor_credstores[];
 void doctor_stored_check(const struct doctor_units *units, const char *const *directories,
 	const struct json *loaded, struct json *checks);
 
-/* Is a sync token stored? *ret_hidden: only root may see it. */
-bool doctor_token_is_set(const char *const *directories, bool *ret_hidden);
+/* Is a sync token stored, or does aither-web have one from elsewhere? *ret_hidden: only root may see it. */
+bool doctor_token_is_set(const struct doctor_units *units, const char *const *directories, bool *ret_hidden);
 
 /* credentials: stores and an environment file (CONFIG_ENVIRONMENT_FILE) with a secret that others can read.
  */

@@ -243,8 +243,9 @@ static int port_connect(const struct port_address *address)
 
 static int port_send_request(int fd)
 {
-	static const char request[] =
-		"GET /healthz HTTP/1.1\r\nHost: localhost\r\nUser-Agent: aither\r\nConnection: close\r\n\r\n";
+	static const char request[] = "GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "
+				      "aither\r\nVia: 1.1 aither\r\n"
+				      "Connection: close\r\n\r\n";
 
 	/* Also tells why the connection could not be made. */
 	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;

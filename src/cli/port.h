@@ -41,10 +41,14 @@ bool port_search(
 
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder);
 
-/* Sends GET /healthz to the first PORT_ASK_MAX addresses, to all at once. Each result is the HTTP status of
- * the answer, or -ETIMEDOUT (connected, but no answer: a socket of systemd takes connections also while its
- * service cannot start), -EINPROGRESS (not connected in time), -ECONNREFUSED, -ECONNRESET (closed without an
- * answer), -EADDRNOTAVAIL, -ENETUNREACH... (this machine has no such address), -EBADMSG (not HTTP). */
+/* Asks the first PORT_ASK_MAX addresses, all at once, for the state of syncs, without a token and as if by a
+ * proxy: aither-web answers 401 (PORT_HAS_TOKEN) when a sync token is set, 403 (PORT_HAS_NO_TOKEN) when none
+ * is, and does not trouble the worker. Each result is the HTTP status of the answer, or -ETIMEDOUT
+ * (connected, but no answer: a socket of systemd takes connections also while its service cannot start),
+ * -EINPROGRESS (not connected in time), -ECONNREFUSED, -ECONNRESET (closed without an answer),
+ * -EADDRNOTAVAIL, -ENETUNREACH... (this machine has no such address), -EBADMSG (not HTTP). */
+#define PORT_HAS_TOKEN 401
+#define PORT_HAS_NO_TOKEN 403
 void port_ask(const struct port_address *addresses, size_t count, unsigned timeout_ms, int *ret_results);
 
 #endif

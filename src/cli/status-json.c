@@ -28,7 +28,7 @@ static struct json *system_to_json(const struct doctor_units *units)
 	const struct unit *shown[] = { &units->web_socket, &units->worker_socket, &units->worker_web_socket,
 		&units->web, &units->worker, &units->sync, &units->timer };
 	struct json *object, *array;
-	bool is_hidden, is_set = doctor_token_is_set(doctor_credstores, &is_hidden);
+	bool is_hidden, is_set = doctor_token_is_set(units, doctor_credstores, &is_hidden);
 
 	if (!units->managed)
 		return NULL;

@@ -188,11 +188,11 @@ static void print_next(const struct doctor_units *units, int64_t now_ms)
 }
 
 /* A proxy that leaves no trace makes strangers local: so long as there is no token, the operator sees it. */
-static void print_token(const struct config *config)
+static void print_token(const struct config *config, const struct doctor_units *units)
 {
 	bool is_hidden;
 
-	if (doctor_token_is_set(doctor_credstores, &is_hidden))
+	if (doctor_token_is_set(units, doctor_credstores, &is_hidden))
 		return;
 	if (is_hidden)
 		print_line("sync token", "only root may see whether one is set: sudo aither status");
@@ -227,7 +227,7 @@ static void print_system(const struct config *config, const struct doctor_units 
 	for (size_t i = 0; i < units->other_count; i++)
 		if (unit_has_failed(&units->others[i]))
 			print_unit(&units->others[i]);
-	print_token(config);
+	print_token(config, units);
 }
 
 static void print_verdict(const struct verdict *verdict)

@@ -260,12 +260,12 @@ class Port(UnitsTest):
     def test_a_port_that_answers_otherwise(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
-        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
+        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
 
         def serve() -> None:
             for answer in answers:
                 with listener.accept()[0] as connection:
-                    self.assertTrue(connection.recv(4096).startswith(b"GET /healthz HTTP/1.1\r\n"))
+                    self.assertTrue(connection.recv(4096).startswith(b"GET /api/sync/status HTTP/1.1\r\n"))
                     connection.sendall(answer)
         server = threading.Thread(target=serve)
         server.start()
@@ -321,6 +321,9 @@ class SomebodyElse(UnitsTest):
         self.assertIn("sync token               only root may see whether one is set: sudo aither status\n",
                       run("status").stdout)
         self.assertIsNone(json.loads(run("status", "--json").stdout)["data"]["systemd"]["syncTokenSet"])
+        self.set("aither.socket", ActiveState="active", Listen=[("Stream", f"127.0.0.1:{self.stack.port}")])
+        self.assertRegex(run("status").stdout, r"(?m)^sync token +not set: ")  # as aither-web answers
+        self.set("aither.socket", ActiveState="failed", Listen=[("Stream", f"0.0.0.0:{listener.getsockname()[1]}")])
         found = Result(run("doctor", "--json"))
         for name, message in (("credentials", "only root may see which secrets are stored"),
                               ("sync-token", "only root may see whether it is set")):
