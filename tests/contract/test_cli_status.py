@@ -234,6 +234,8 @@ class Systemd(StackTest):
         self.assertEqual(done.returncode, 1)
         self.assertTrue(done.stdout.startswith("not healthy: aither-sync@hourly.timer has failed (resources: "), done.stdout)
         self.assertRegex(done.stdout, r"(?m)^aither-sync@hourly\.timer +failed ")
+        self.set("aither-sync.timer", ActiveState="failed", SubState="failed", Result="resources")
+        self.assertTrue(self.stack.cli("status").stdout.startswith("not healthy: aither-sync.timer has failed "))
 
     def test_without_a_worker_systemd_still_tells(self) -> None:
         assert self.stack.worker

@@ -80,9 +80,11 @@ class Units(UnitsTest):
                                   "systemctl restart aither-worker.service")
         self.assertEqual(found.exit, 1)
 
-    def test_the_workers_socket_is_masked(self) -> None:
+    def test_the_workers_sockets_are_masked(self) -> None:
         self.set("aither-worker.socket", LoadState="masked")
-        self.assert_check("aither-worker.socket", "failed", "masked", "systemctl unmask aither-worker.socket")
+        self.set("aither-worker-web.socket", LoadState="masked")
+        for name in ("aither-worker.socket", "aither-worker-web.socket"):
+            self.assert_check(name, "failed", "masked", f"systemctl unmask {name}")
 
     def test_a_worker_that_does_not_answer(self) -> None:
         """What to do follows from what systemd says of it."""
@@ -283,6 +285,9 @@ class Port(UnitsTest):
         check = self.active(f"127.0.0.1:{port}")
         self.assertEqual((check["status"], check["message"]), (
             "failed", f"cannot reach aither-web at 127.0.0.1:{port}: Connection refused"))
+        check = self.active("[::1]:9")
+        self.assertEqual(check["status"], "failed")  # without IPv6 for another reason
+        self.assertTrue(check["message"].startswith("cannot reach aither-web at [::1]:9: "), check["message"])
 
     def test_an_address_that_this_machine_lacks_is_passed_over(self) -> None:
         """FreeBind=yes permits to listen on it. The last one of 127.0.0.0/8 is for broadcasts: no connection leads there."""

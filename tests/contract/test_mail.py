@@ -344,6 +344,21 @@ class NotNow(MailTest):
         self.failing_sync()
         self.assertEqual(len(self.mails()), 2)
 
+    def test_of_those_who_wait_each_leaves_when_it_has_got_the_mail(self) -> None:
+        third = "night@example.org"
+        assert self.stack.worker
+        self.stack.worker.stop()
+        config = self.stack.config.read_text()
+        self.stack.config.write_text(config.replace(f", {self.second}", f", {self.second}, {third}"))
+        self.stack.start_worker()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=1)
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=third, count=2)
+        self.failing_sync()
+        mails = self.server.wait_for(3)
+        self.assertEqual([m.recipients for m in mails], [(self.first,), (self.second,), (third,)])
+        self.assertEqual({m.content for m in mails}, {mails[0].content})
+        self.wait_for_nobody()
+
     def test_a_mail_that_no_recipient_got_comes_without_a_sync(self) -> None:
         for step, reply in (("RCPT", "450 4.2.0 greylisted"), ("MESSAGE", "452 4.3.1 full"), ("GREETING", "421 busy"),
                             ("STARTTLS", "454 4.7.0 not now"), ("LOGIN", "454 4.7.0 not now"), ("MAIL", DROP)):

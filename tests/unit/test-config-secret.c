@@ -62,6 +62,12 @@ static void secrets_have_names(void **state)
 	assert_int_equal(config_secret_find(""), -1);
 }
 
+static void a_file_that_is_not_there_has_no_secret(void **state)
+{
+	(void)state;
+	assert_null(config_environment_find_secret("/nonexistent/aither"));
+}
+
 static void the_form_of_secrets_is_checked(void **state)
 {
 	static const struct {
@@ -275,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SECRET_TEST(secrets_have_names),
+		SECRET_TEST(a_file_that_is_not_there_has_no_secret),
 		SECRET_TEST(the_form_of_secrets_is_checked),
 		SECRET_TEST(a_credential_comes_before_the_environment),
 		SECRET_TEST(without_a_credentials_directory_the_environment_counts),

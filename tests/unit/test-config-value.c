@@ -243,6 +243,7 @@ static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 		{ "a@example.org", "a@example.org" },
 		{ "root@localhost", "root@localhost" },
 		{ "a+b.c@[192.0.2.1]", "a+b.c@[192.0.2.1]" },
+		{ "<a:b@x.org>", NULL },
 		{ "a@x.org,b@x.org , c@x.org", "a@x.org,b@x.org,c@x.org" },
 		{ "Operator on Duty <op@x.org>, <b@x.org>", "op@x.org,b@x.org" },
 		{ "\"Doe, Jane\" <jane@x.org>, ops@y.org", "jane@x.org,ops@y.org" },

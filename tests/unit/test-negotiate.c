@@ -98,6 +98,8 @@ static void html_is_for_those_who_prefer_it_to_json(void **state)
 		{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true },
 		{ "application/json, text/html", true },
 		{ "application/json", false },
+		{ "application/*, text/*;q=0.9", false },
+		{ "application/*;q=0.1, text/*", true },
 		{ "application/json, text/html;q=0.9", false },
 		{ "application/json;q=0.5, text/html;q=0.9", true },
 		{ "text/html;q=0, */*", false },

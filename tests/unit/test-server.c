@@ -44,6 +44,22 @@ static void one_connection_serves_several_requests(void **state)
 	app_stop(&app);
 }
 
+static void the_end_may_come_before_a_pipelined_request_has_its_turn(void **state)
+{
+	struct app app;
+
+	(void)state;
+	app_start(&app, 8);
+	int fd = client_open(&app);
+	client_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (!client_is_readable(fd))
+		server_turn(app.server);
+	assert_int_equal(server_requests(app.server), 2);
+	assert_int_equal(server_answers(app.server, HTTP_GET, 200), 1);
+	app_stop(&app);
+	close(fd);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
 	struct app app;
@@ -402,6 +418,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_connection_serves_several_requests),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
+		cmocka_unit_test(the_end_may_come_before_a_pipelined_request_has_its_turn),
 		cmocka_unit_test(a_thread_answers_later),
 		cmocka_unit_test(completing_after_the_client_has_gone_is_harmless),
 		cmocka_unit_test(completing_after_the_server_has_gone_is_harmless),
