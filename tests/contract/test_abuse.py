@@ -53,7 +53,7 @@ class ManyClients(WebTest):
     """More connections than there are places, from clients that come back at once, as fast as they can. A visitor waits
     2 s at most."""
 
-    SECONDS = 6
+    SECONDS = 3
     COUNT = CONNECTIONS_MAX + 80
     page_size = 100_000
 
