@@ -182,10 +182,11 @@ static int mail_send(struct notices_task *task, const struct incident_notice *no
 			before ? mem_printf("%s,%s", before, outcome.refused) : mem_strdup(outcome.refused);
 		free(before);
 	}
-	if (r == 0 && outcome.deferred && task->retry_s > 0)
-		*ret_rest = (struct notices_rest){
-			.to = STEAL(outcome.deferred), .text = STEAL(text), .since_ms = time_now_ms()
-		};
+	if (r == 0 && outcome.deferred && task->retry_s > 0) {
+		ret_rest->to = STEAL(outcome.deferred);
+		ret_rest->text = STEAL(text);
+		ret_rest->since_ms = time_now_ms();
+	}
 	return r;
 }
 

@@ -53,23 +53,20 @@ class ManyClients(WebTest):
     """More connections than there are places, from clients that come back at once, as fast as they can. A visitor waits
     2 s at most."""
 
-    SECONDS = 3
-    COUNT = CONNECTIONS_MAX + 80
+    SECONDS, PLACES = 3, 256  # as many as any machine permits
+    COUNT = PLACES + 80
+    config = f"{WebTest.config}MaxConnections={PLACES}\n"
     page_size = 100_000
-
-    def setUp(self) -> None:
-        super().setUp()
-        allow_descriptors(2 * self.COUNT)
 
     def withstand(self, data: bytes, again_s: float = 0, reads: bool = True) -> None:
         with Returning(self.stack.port, self.COUNT, data, again_s, reads):
-            wait_until(lambda: self.spending.descriptors > CONNECTIONS_MAX, "the attackers are there")
+            wait_until(lambda: self.spending.descriptors > 1.5 * self.PLACES, "the attackers are there")
             with self.bystander() as visitor:
                 time.sleep(self.SECONDS)
         print(f"# {visitor.asked} requests, the slowest {visitor.slowest_s:.2f} s, {self.spending.processor_s:.2f} s of "
               f"processor time")
         self.assertEqual(visitor.failures, [])
-        self.assertGreater(visitor.asked, 10)
+        self.assertGreater(visitor.asked, 4)
         if not SANITIZED:
             self.assertLess(max(visitor.slowest_s, visitor.kept_slowest_s), 2)
 
@@ -91,7 +88,7 @@ class ManyClients(WebTest):
     def test_a_slow_visitor_who_reads_on_gets_the_whole_page(self) -> None:
         self.publish("x" * 1_000_000)
         with Returning(self.stack.port, self.COUNT, b"GET / HTTP/1.1\r\nHost: x\r\nA: ", again_s=0.2):
-            wait_until(lambda: self.spending.descriptors > CONNECTIONS_MAX, "the attackers are there")
+            wait_until(lambda: self.spending.descriptors > 1.5 * self.PLACES, "the attackers are there")
             connection = self.raw(GET, receive_buffer=16_384)
             length = 0
             while more := connection.receive():

@@ -166,6 +166,7 @@ WRAP(FILE *, NULL, fdopen, (int fd, const char *mode), (fd, mode))
 WRAP(DIR *, NULL, opendir, (const char *path), (path))
 WRAP(DIR *, NULL, fdopendir, (int fd), (fd))
 WRAP(struct dirent *, NULL, readdir, (DIR * directory), (directory))
+/* NOLINTNEXTLINE(performance-no-int-to-ptr): the value that POSIX defines */
 WRAP(iconv_t, (iconv_t)-1, iconv_open, (const char *to, const char *from), (to, from))
 WRAP(locale_t, NULL, newlocale, (int mask, const char *name, locale_t base), (mask, name, base))
 WRAP(int, -1, scandir,

@@ -103,7 +103,7 @@ class WebHalf(unittest.TestCase):
     def test_of_all_that_listens_it_reaches_the_workers_socket_for_it_alone(self) -> None:
         listener = "aither-test-public"
         run("systemd-run", f"--unit={listener}", f"--socket-property=ListenStream={PUBLIC_SOCKET}",
-            "--socket-property=SocketMode=0666", "/bin/true")
+            "--socket-property=SocketMode=0666", "--socket-property=RemoveOnStop=yes", "/bin/true")
         self.addCleanup(run, "systemctl", "stop", f"{listener}.socket")
         run("systemctl", "start", "dbus.socket")
         attempts = {"bus": "unix:/run/dbus/system_bus_socket", "users": "unix:/run/systemd/userdb/io.systemd.DynamicUser",

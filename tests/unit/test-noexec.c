@@ -42,6 +42,14 @@ static enum result exec_descriptor(void)
 	return errno == EPERM ? REFUSED : OTHERWISE;
 }
 
+static enum result is_refused(void *mapped)
+{
+	if (mapped == MAP_FAILED)
+		return errno == EPERM ? REFUSED : OTHERWISE;
+	munmap(mapped, 4096);
+	return OTHERWISE;
+}
+
 /* Of a file in memory, which is never writable in this mapping. */
 static enum result map_descriptor(void)
 {
@@ -49,8 +57,7 @@ static enum result map_descriptor(void)
 
 	if (fd < 0 || ftruncate(fd, 4096) < 0)
 		return OTHERWISE;
-	void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
-	return code == MAP_FAILED && errno == EPERM ? REFUSED : OTHERWISE;
+	return is_refused(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
 }
 
 static enum result map_library(void)
@@ -59,8 +66,7 @@ static enum result map_library(void)
 
 	if (fd < 0)
 		return OTHERWISE;
-	void *code = mmap(NULL, 4096, PROT_EXEC, MAP_SHARED, fd, 0);
-	return code == MAP_FAILED && errno == EPERM ? REFUSED : OTHERWISE;
+	return is_refused(mmap(NULL, 4096, PROT_EXEC, MAP_SHARED, fd, 0));
 }
 
 /* The kernel takes prot as a long, and ignores what is above. */
@@ -106,7 +112,7 @@ static enum result attach_shared(void)
 	void *code = shmat(id, NULL, SHM_EXEC);
 	int errnum = errno;
 	shmctl(id, IPC_RMID, NULL);
-	return code == (void *)-1 && errnum == EPERM ? REFUSED : OTHERWISE;
+	return (intptr_t)code == -1 && errnum == EPERM ? REFUSED : OTHERWISE;
 }
 
 static enum result make_all_executable(void)
