@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -286,9 +288,39 @@ static void closing_keeps_errno_and_happens_once(void **state)
 	assert_int_equal(fd, -1);
 }
 
+static int writing_end;
+
+static void write_late(int signal_number)
+{
+	ssize_t ignored = write(writing_end, "late", 4);
+
+	(void)signal_number;
+	(void)ignored;
+	close(writing_end);
+}
+
+/* Standard input is so when another program has left it so. */
+static void a_stream_that_does_not_block_is_waited_for(void **state)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(100);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	writing_end = ends[1];
+	signal(SIGALRM, write_late);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_int_equal(file_read_stream(ends[0], "standard input", &text, NULL), 0);
+	assert_string_equal(buf_text(&text), "late");
+	signal(SIGALRM, SIG_DFL);
+	close(ends[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stream_that_does_not_block_is_waited_for),
 		cmocka_unit_test(names_are_one_harmless_component),
 		SCRATCH_TEST(unsafe_names_are_refused_everywhere),
 		SCRATCH_TEST(a_regular_file_is_opened_and_described),
