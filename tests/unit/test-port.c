@@ -176,8 +176,9 @@ static void silence_is_told_from_refusal(void **state)
 	CLEANUP(file_closep) int closed = bind_port(-1, &addresses[1]);
 	CLEANUP(file_closep) int full = bind_port(0, &addresses[3]);
 	int results[4], before[1];
-	(void)state;
 
+	(void)state;
+	assert_true(silent >= 0 && closed >= 0 && full >= 0);
 	port_ask(&addresses[3], 1, 1, before); /* takes the only place in its queue */
 	assert_int_equal(before[0], -ETIMEDOUT);
 	port_ask(addresses, 4, 20, results);
