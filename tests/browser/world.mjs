@@ -2,6 +2,8 @@
 // What the tests share: the stub Hemera and the sites that ./run has started, and a browser that notices every complaint.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import { after } from "node:test";
 import axe from "axe-core";
 import { HtmlValidate } from "html-validate";
@@ -32,8 +34,14 @@ export async function hemera(scenario) {
 	await post(`${world.hemera}/_stub/scenario`, JSON.stringify(scenario));
 }
 
+// Over the command line's socket, for aither-web refuses to force anything.
 export async function sync(site) {
-	await post(`${world.sites[site]}/api/sync?force=1`);
+	const request = http.request({ socketPath: world.workers[site], method: "POST", path: "/api/sync?force=1" });
+	const [answer] = await once(request.end(), "response");
+
+	answer.resume();
+	assert.equal(answer.statusCode, 200);
+	await once(answer, "end");
 }
 
 // A site that shows a scene and nothing else.
