@@ -269,7 +269,8 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 	struct pollfd waits[PORT_ASK_MAX];
 	size_t waiting = 0;
 
-	count = count < PORT_ASK_MAX ? count : PORT_ASK_MAX;
+	if (count > PORT_ASK_MAX)
+		count = PORT_ASK_MAX;
 	for (size_t i = 0; i < count; i++) {
 		int fd = port_connect(&addresses[i]);
 

@@ -25,16 +25,18 @@ static bool is_field(const char *line, size_t length, const char *name)
 	return length > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0;
 }
 
-static bool is_chunked(const char *field, size_t length)
+static bool is_blank(char c)
 {
-	const char *value = memchr(field, ':', length) + 1;
-	const char *end = field + length;
+	return c == ' ' || c == '\t';
+}
 
-	while (value < end && (*value == ' ' || *value == '\t'))
-		value++;
-	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	return end - value == 7 && strncasecmp(value, "chunked", 7) == 0;
+static bool is_chunked(const char *value, size_t length)
+{
+	for (; length > 0 && is_blank(*value); value++)
+		length--;
+	while (length > 0 && is_blank(value[length - 1]))
+		length--;
+	return length == strlen("chunked") && strncasecmp(value, "chunked", length) == 0;
 }
 
 static bool is_http_1_0(const char *line, size_t length)
@@ -69,7 +71,8 @@ int head_check(const char *bytes, size_t length)
 		lengths += is_field(line, size, "content-length");
 		if (is_field(line, size, "transfer-encoding")) {
 			encodings++;
-			encoding_status = is_chunked(line, size) ? 411 : 501;
+			size_t name = strlen("transfer-encoding:");
+			encoding_status = is_chunked(line + name, size - name) ? 411 : 501;
 		}
 	}
 	if (!line || lengths + encodings > 1 || hosts > 1 || (hosts == 0 && !is_old) || (encodings && is_old))

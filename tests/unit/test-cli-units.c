@@ -329,9 +329,9 @@ static void secrets_that_others_can_read_are_found(void **state)
 			NULL },
 		{ "an empty one", "HEMERA_API_KEY=\n", 0604, 0700, NULL },
 	};
-	CLEANUP(mem_freep) char *store = mem_printf("%s/store", scratch_path);
+	CLEANUP(mem_freep) char *credstore = mem_printf("%s/store", scratch_path);
 	CLEANUP(mem_freep) char *file = mem_printf("%s/default", scratch_path);
-	const char *const directories[] = { "/nonexistent/credstore", store, NULL };
+	const char *const directories[] = { "/nonexistent/credstore", credstore, NULL };
 	(void)state;
 
 	assert_int_equal(mkdirat(scratch_fd, "store", 0704), 0);

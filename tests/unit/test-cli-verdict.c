@@ -219,10 +219,10 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
 		const char *sentence;
 	} rows[] = {
-		{ "both answer", { 200, 200, 0 }, "the last sync succeeded 12 min ago" },
+		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 min ago" },
 		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 min ago" },
-		{ "without IPv6", { 200, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 min ago" },
-		{ "one does not answer", { 200, -ETIMEDOUT, 0 },
+		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 min ago" },
+		{ "one does not answer", { 403, -ETIMEDOUT, 0 },
 			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
 			"journalctl -x -n 20 -u aither.service" },
 		{ "there is no address at all", { -EADDRNOTAVAIL, -EADDRNOTAVAIL, 0 },
@@ -231,7 +231,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 		{ "not connected in time", { -EINPROGRESS, 0, 0 },
 			"cannot reach aither-web at 127.0.0.1:3500: Connection timed out; see: journalctl -x "
 			"-n 20 -u aither.service" },
-		{ "another answer", { 404, 200, 0 },
+		{ "another answer", { 404, 401, 0 },
 			"127.0.0.1:3500 does not answer as aither-web does; see: journalctl -x -n 20 -u "
 			"aither.service" },
 	};
