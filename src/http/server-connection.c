@@ -281,6 +281,16 @@ void connection_linger(struct connection *connection)
 		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
 }
 
+/* How much of a large body the client has acknowledged; what the kernel keeps for it does not count. */
+static uint64_t bytes_taken(const struct connection *connection)
+{
+	int queued = 0;
+
+	if (!connection->call || ioctl(h2o_socket_get_fd(connection->socket), SIOCOUTQ, &queued) < 0)
+		return 0;
+	return connection->call->sent > queued ? (uint64_t)(connection->call->sent - queued) : 0;
+}
+
 /* How long the phase may last. While places are scarce, slow clients must not keep theirs for long. */
 static uint64_t phase_limit_ms(const struct connection *connection)
 {
@@ -292,9 +302,8 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	case CONNECTION_HANDLING:
 		return connection->server->may_wait ? UINT64_MAX : SERVER_WRITE_TIMEOUT_S * 1000;
 	case CONNECTION_WRITING:
-		if (scarce && connection->call)
-			return SERVER_SCARCE_WRITE_MS + (uint64_t)connection->call->sent / SERVER_SCARCE_RATE;
-		return scarce ? SERVER_SCARCE_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;
+		return scarce ? SERVER_SCARCE_WRITE_MS + bytes_taken(connection) / SERVER_SCARCE_RATE
+			      : SERVER_WRITE_TIMEOUT_S * 1000;
 	case CONNECTION_LINGERING:
 		if (has_unsent(h2o_socket_get_fd(connection->socket)))
 			return scarce ? SERVER_SCARCE_WRITE_MS : SERVER_WRITE_TIMEOUT_S * 1000;

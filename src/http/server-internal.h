@@ -36,8 +36,8 @@
 /* While places are scarce, an idle connection and an unfinished request live this long. A lost packet is sent
  * again within it, unless the client is very far away. */
 #define SERVER_SCARCE_REQUEST_MS 500
-#define SERVER_SCARCE_WRITE_MS 1000 /* and a response, */
-#define SERVER_SCARCE_RATE 64       /* with a millisecond more for each so many bytes that were taken */
+#define SERVER_SCARCE_WRITE_MS 700 /* and a response, */
+#define SERVER_SCARCE_RATE 128     /* with a millisecond more for each so many bytes that were taken */
 #define SERVER_SCARCE_SWEEP_MS 250
 #define SERVER_LINGER_MS 2000 /* so long a client may go on sending what was refused */
 /* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice what is

@@ -17,9 +17,9 @@
  * A client (an IPv4 address, or the first 64 bits of an IPv6 address) may hold at most half of the places; on
  * loopback it may hold all of them, because a proxy there serves many visitors. Places are scarce when more
  * than three quarters are taken. Then every answer closes its connection; an idle connection or an unfinished
- * request is closed after 0.5 s, and so is after 1 s a connection whose client takes its answer more slowly
- * than 64 KB/s. A place is free again only when the kernel holds nothing for it any more, so the places bound
- * its memory.
+ * request is closed after 0.5 s, and so is after 0.7 s a connection whose client takes its answer more slowly
+ * than 128 KB/s. A place is free again only when the kernel holds nothing for it any more, so that the places
+ * bound its memory.
  *
  * Each connection is served once in a turn of the loop, however many requests it has sent.
  */

@@ -66,7 +66,7 @@ class ManyClients(WebTest):
         print(f"# {visitor.asked} requests, the slowest {visitor.slowest_s:.2f} s, {self.spending.processor_s:.2f} s of "
               f"processor time")
         self.assertEqual(visitor.failures, [])
-        self.assertGreater(visitor.asked, 4)
+        self.assertGreaterEqual(visitor.asked, 4)
         if not SANITIZED:
             self.assertLess(max(visitor.slowest_s, visitor.kept_slowest_s), 2)
 
