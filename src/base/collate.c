@@ -61,7 +61,7 @@ static void append_ascii(struct buf *key, const struct collation *collation, int
 	size_t length = wcrtomb(utf8, (wchar_t)towlower((wint_t)code_point), &(mbstate_t){ 0 });
 	size_t in_left = length, out_left = sizeof(ascii);
 
-	/* What it has no ASCII for becomes '?'. */
+	/* iconv writes '?' for a character that has no ASCII form. */
 	if (iconv(collation->to_ascii, &in, &in_left, &out, &out_left) == (size_t)-1 ||
 		(out - ascii == 1 && ascii[0] == '?')) {
 		buf_append(key, utf8, length);

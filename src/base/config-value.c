@@ -201,7 +201,7 @@ static const char *skip_blanks(const char *text)
 	return text;
 }
 
-/* What is neither blank nor mark; what stands in the brackets of an address literal may be a mark. */
+/* The length of a word without blanks and marks; within the brackets of an address literal marks count. */
 static size_t span_word(const char *text)
 {
 	size_t length = strcspn(text, " \t\"(),:;<>[");

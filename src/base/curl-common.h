@@ -13,7 +13,7 @@
 
 #include <curl/curl.h>
 
-/* What is otherwise loaded at the first use: the providers and engines that OpenSSL's configuration names. */
+/* Loads the providers and engines of OpenSSL's configuration now, not at the first use. */
 void curl_common_load(void);
 
 /* A handle: TLS 1.2 or later with verification, no signals (but OpenSSL may raise SIGPIPE: block or ignore

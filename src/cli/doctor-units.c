@@ -110,19 +110,17 @@ static void web_socket_check(const struct unit *socket, struct json *checks)
 		unit_add(checks, socket, CHECK_OK, NULL, "");
 }
 
-static void worker_socket_check(const struct doctor_units *units, struct json *checks)
+/* `remedy` helps while aither.socket is active; else that one has to be switched on. */
+static void worker_socket_check(const struct doctor_units *units, const struct unit *socket,
+	const char *remedy, const char *effect, struct json *checks)
 {
-	const struct unit *socket = &units->worker_socket;
-
 	if (unit_check_file(socket, checks))
 		return;
 	if (unit_is_active(socket))
 		unit_add(checks, socket, CHECK_OK, NULL, "");
 	else
 		unit_add(checks, socket, CHECK_FAILED,
-			unit_is_active(&units->web_socket) ? "systemctl start aither-worker.socket"
-							   : SWITCH_ON,
-			": no sync can run");
+			unit_is_active(&units->web_socket) ? remedy : SWITCH_ON, effect);
 }
 
 static void failed_timer_check(const struct unit *timer, struct json *checks)
@@ -133,22 +131,6 @@ static void failed_timer_check(const struct unit *timer, struct json *checks)
 
 	if (unit_has_failed(timer))
 		unit_add(checks, timer, CHECK_FAILED, remedy, ": it starts no sync any more");
-}
-
-/* systemd opens no socket of a service that runs; the worker's restart opens it in between. */
-static void worker_web_socket_check(const struct doctor_units *units, struct json *checks)
-{
-	const struct unit *socket = &units->worker_web_socket;
-
-	if (unit_check_file(socket, checks))
-		return;
-	if (unit_is_active(socket))
-		unit_add(checks, socket, CHECK_OK, NULL, "");
-	else
-		unit_add(checks, socket, CHECK_FAILED,
-			unit_is_active(&units->web_socket) ? "systemctl restart aither-worker.service"
-							   : SWITCH_ON,
-			": aither-web cannot reach the worker");
 }
 
 /* Any of the timers will do, but one that has failed was to run. */
@@ -227,8 +209,13 @@ void doctor_units_check(const struct doctor_units *units, const struct config *c
 			config->worker.socket);
 	} else {
 		web_socket_check(&units->web_socket, checks);
-		worker_socket_check(units, checks);
-		worker_web_socket_check(units, checks);
+		worker_socket_check(units, &units->worker_socket, "systemctl start aither-worker.socket",
+			": no sync can run", checks);
+		/* systemd opens no socket of a service that runs; the worker's restart opens it in between.
+		 */
+		worker_socket_check(units, &units->worker_web_socket,
+			"systemctl restart aither-worker.service", ": aither-web cannot reach the worker",
+			checks);
 		timer_check(units, checks);
 		services_check(units, checks);
 	}

@@ -324,8 +324,8 @@ bool unit_is_enabled(const struct unit *unit)
 	return strcmp(unit->file, "enabled") == 0 || strcmp(unit->file, "enabled-runtime") == 0;
 }
 
-/* Those of systemd itself, before the program runs (systemd.exec(5), "Process Exit Codes"), as far as a
- * directive of aither's units or of a drop-in leads to them. */
+/* Exit codes of systemd before the program runs (systemd.exec(5), "Process Exit Codes") that a directive of
+ * aither's units or of a drop-in can cause. */
 static const struct exit_status {
 	int32_t status;
 	const char *name, *meaning;

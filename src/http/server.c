@@ -118,7 +118,7 @@ void server_turn(struct server *server)
 	server->turn++;
 	calls_take_turns(server);
 	connections_hook(server);
-	/* What the calls have begun, the loop goes on with at once. -1 is EINTR: the caller turns on. */
+	/* Calls that were handled have answers to send: do not wait. -1 is EINTR: the caller turns on. */
 	h2o_evloop_run(server->loop, has_waiting ? 0 : INT32_MAX);
 	connections_check_input(server);
 }

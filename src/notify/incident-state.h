@@ -6,7 +6,7 @@
  * The state of incident.h as a struct; private to notify/. Two things that do not depend on each other:
  * the row of failed syncs, and the courses that keep syncs partial. Each has at most one mail that is due.
  *
- * What is borrowed is part of the JSON that was read.
+ * Borrowed texts are part of the JSON that was read.
  *
  * withdrawn: the row's mail that was due until the last sync made it untrue. A mail server may have taken it
  * meanwhile; if that is noted before the next sync ends, the row goes on from there.

@@ -85,7 +85,7 @@ struct sync_history {
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 
-/* What the manifest says of mails (notify/incident.h); owned, NULL: nothing. On failure *ret_incident is
+/* The manifest's incident (notify/incident.h); owned, NULL: none. On failure *ret_incident is
  * untouched. */
 int sync_incident_load(const char *output_directory, struct json **ret_incident, struct error *err);
 

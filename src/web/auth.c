@@ -106,7 +106,7 @@ static bool is_trace(const struct http_field *field, const char *host)
 	return is_of_proxy(field->name);
 }
 
-/* What shows that the request may not be from this machine; NULL: nothing. */
+/* The sign that the request may not be from this machine; NULL: there is none. */
 static const char *find_foreign_trace(const struct http_request *request)
 {
 	const char *host = http_request_header(request, "host");
@@ -115,7 +115,7 @@ static const char *find_foreign_trace(const struct http_request *request)
 		return "its address";
 	if (!host || !is_local_host(host))
 		return "Host";
-	/* What nginx speaks to an upstream server by default, when it leaves no other trace. */
+	/* By default nginx speaks it to an upstream server, and leaves no other trace. */
 	if (request->is_http_1_0)
 		return "HTTP/1.0";
 	for (size_t i = 0; i < request->field_count; i++) {

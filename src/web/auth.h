@@ -3,7 +3,7 @@
 #define AITHER_WEB_AUTH_H
 
 /*
- * Who may do what. With a token set, it is needed always: as "Authorization: Bearer TOKEN". While none is
+ * Access control. With a token set, it is needed always: as "Authorization: Bearer TOKEN". While none is
  * set, calls that AUTH_API protects are open to this machine (LocalAccess): both ends of the connection and
  * Host are loopback addresses, and nothing shows a proxy or a page of another site in between. A proxy that
  * leaves no trace cannot be detected.

@@ -313,7 +313,7 @@ int site_course(struct site *site, const char *name, const char *static_language
 
 	if (result == 0)
 		return 0;
-	/* What is too large is no page of the worker's, which makes it anew; the operator wants to know. */
+	/* The worker publishes no page that is too large: report it, because the next sync makes it anew. */
 	if (result == -EFBIG || !is_absent(result))
 		tell_course(site, problem.message);
 	if (is_absent(result))

@@ -230,7 +230,7 @@ class Nginx(StackTest):
         self.assertLessEqual(statuses.count(401), 22 + time.monotonic() - began)
         self.assertEqual(set(statuses), {401, 429})
         self.assertTrue(429 in statuses[::2] and 429 in statuses[1::2], statuses)
-        # Whoever only looks is not hindered by it.
+        # Visitors without credentials are not limited.
         self.assertEqual(self.ask("GET", "/courses/x").status, 401)
         with self.ask("GET", "/") as answer:
             self.assertEqual(answer.status, 200)
