@@ -27,6 +27,8 @@ struct budget {
 	unsigned left;      /* in the present window, as far as known; requests under way are taken off */
 	unsigned under_way; /* taken and not yet ended */
 	bool answered;      /* since the window began; until then only one request may be under way */
+	unsigned remaining; /* the lowest that an answer of this window said */
+	int64_t reset_s;    /* which window that is: what its answers said; -1: nothing */
 	uint64_t window_end_mono_ms;    /* 0: no window open, as far as known */
 	uint64_t blocked_until_mono_ms; /* after a 429; 0: not blocked */
 };

@@ -133,6 +133,27 @@ static void requests_under_way_are_taken_off(void **state)
 	assert_int_equal(budget.left, 50);
 }
 
+static void an_answer_that_was_overtaken_gives_nothing_back(void **state)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget, 10);
+	for (int i = 0; i < 4; i++) {
+		assert_true(budget_take(&budget, true, NOW));
+		if (i == 0)
+			budget_answer(&budget, 10, 9, WALL_S + 60, NOW, WALL);
+	}
+	budget_answer(&budget, 10, 6, WALL_S + 60, NOW, WALL);
+	budget_answer(&budget, 10, 7, WALL_S + 60, NOW, WALL);
+	budget_answer(&budget, 10, 8, WALL_S + 60, NOW, WALL);
+	assert_int_equal(budget.left, 6);
+	/* A later Reset is another window. */
+	assert_true(budget_take(&budget, true, NOW));
+	budget_answer(&budget, 10, 9, WALL_S + 61, NOW, WALL);
+	assert_int_equal(budget.left, 9);
+}
+
 static void a_clock_that_differs_does_no_harm(void **state)
 {
 	static const int64_t resets[] = { WALL_S + 62, WALL_S + 500, WALL_S + 86400, INT64_MAX, WALL_S - 61,
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_rounded_reset_costs_no_time),
 		cmocka_unit_test(a_window_begins_when_the_first_request_arrives),
 		cmocka_unit_test(requests_under_way_are_taken_off),
+		cmocka_unit_test(an_answer_that_was_overtaken_gives_nothing_back),
 		cmocka_unit_test(a_clock_that_differs_does_no_harm),
 		cmocka_unit_test(an_answer_from_the_window_before_is_not_believed),
 		cmocka_unit_test(headers_that_make_no_sense_are_ignored),
