@@ -16,11 +16,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "render/library.h"
 #include "render/template.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 #define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
@@ -161,7 +161,7 @@ static int read_texts(
 	const char *language = json_string(json_get(data, "lang"));
 	bool english = language && strcmp(language, "en") == 0;
 
-	return library_load_texts(ret_texts, english ? LIBRARY_EN : LIBRARY_DE,
+	return library_load_texts(ret_texts, english ? LANGUAGE_EN : LANGUAGE_DE,
 		config->site.template_directory, config_shipped_templates(), complain_of_texts, NULL, err);
 }
 

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "render/library-files.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -40,12 +40,12 @@ static int library_render(const struct template *tmpl, const char *path, const s
 
 	if (r < 0)
 		return r;
-	for (const char *at = buf_text(&page); (at = strstr(at, LIBRARY_STATUS_MARK)); at++)
+	for (const char *at = buf_text(&page); (at = strstr(at, PUBLISHED_STATUS_MARK)); at++)
 		marks++;
 	if (is_home && marks != 1)
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
 			"%s: gives a page with %zu times %s instead of once", path, marks,
-			LIBRARY_STATUS_MARK);
+			PUBLISHED_STATUS_MARK);
 	return 0;
 }
 
@@ -103,7 +103,7 @@ int library_check_alone(struct library_files *files, library_problem *problem, v
 }
 
 int library_check(const char *name, const struct library_version *version,
-	const struct template_partials *partials, struct texts *const texts[static LIBRARY_LANGUAGES],
+	const struct template_partials *partials, struct texts *const texts[static LANGUAGES],
 	struct template **ret_template, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = NULL;
@@ -112,7 +112,7 @@ int library_check(const char *name, const struct library_version *version,
 
 	if (r == 0)
 		r = template_check_partials(tmpl, err);
-	for (size_t i = 0; i < LIBRARY_LANGUAGES && r == 0; i++) {
+	for (size_t i = 0; i < LANGUAGES && r == 0; i++) {
 		if (strcmp(name, "homepage") == 0)
 			r = library_check_home(tmpl, version->path, texts[i], err);
 		else if (strcmp(name, "course") == 0)

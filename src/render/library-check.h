@@ -5,7 +5,8 @@
 /*
  * Is a template good enough to make pages from it? It must compile, find its partials, and homepage and
  * course must give a page from sample data in every language, the homepage one with exactly one
- * LIBRARY_STATUS_MARK. So a mistyped {{t "key"}} is found here and not on every page. Private to library*.c.
+ * PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found here and not on every page. Private to
+ * library*.c.
  */
 
 #include "render/library.h"
@@ -23,7 +24,7 @@ int library_check_alone(struct library_files *files, library_problem *problem, v
 
 /* One file together with all partials; the compiled template, owned, points into the version's text. */
 int library_check(const char *name, const struct library_version *version,
-	const struct template_partials *partials, struct texts *const texts[static LIBRARY_LANGUAGES],
+	const struct template_partials *partials, struct texts *const texts[static LANGUAGES],
 	struct template **ret_template, struct error *err);
 
 /* A course's template, with the sample data; `path` stands in messages. */

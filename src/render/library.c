@@ -11,7 +11,7 @@
 #include "render/library-check.h"
 #include "render/library-files.h"
 #include "render/template.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 struct library_partials { /* for library_compile: keeps the texts that the partials point into */
 	struct library_files files;
@@ -30,48 +30,23 @@ static void library_partials_free(struct library_partials *partials)
 
 /* --- texts --- */
 
-static int library_parse_texts(struct texts **ret_texts, const struct library_version *version,
-	const struct texts *shipped, struct error *err)
-{
-	CLEANUP(texts_freep) struct texts *texts = NULL;
-	const char *missing;
-	int r = texts_parse(&texts, version->path, buf_text(&version->text), version->text.length, err);
-
-	if (r < 0)
-		return r;
-	missing = shipped ? texts_missing_key(texts, shipped) : NULL;
-	if (missing)
-		return error_fail(
-			err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is missing", version->path, missing);
-	*ret_texts = STEAL(texts);
-	return 0;
-}
-
-int library_load_texts(struct texts **ret_texts, enum library_language language, const char *directory,
+int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
 	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
 {
-	static const char *const names[] = { [LIBRARY_DE] = "texts.de.json", [LIBRARY_EN] = "texts.en.json" };
-	const char *name = names[language];
 	CLEANUP(library_version_done) struct library_version own = { 0 }, shipped = { 0 };
 	CLEANUP(texts_freep) struct texts *texts = NULL;
+	CLEANUP(mem_freep) char *name = mem_printf("texts.%s.json", language_name(language));
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
 	struct error own_err = { 0 };
 	int r = library_version_read(&shipped, shipped_directory, name, err);
 
 	if (r == 0)
-		r = library_parse_texts(&texts, &shipped, NULL, err);
+		r = texts_parse(&texts, shipped.path, buf_text(&shipped.text), shipped.text.length, err);
 	if (r < 0)
 		return r;
 	r = library_version_read(&own, directory, name, &own_err);
-	if (r == 0) {
-		struct texts *own_texts = NULL;
-
-		r = library_parse_texts(&own_texts, &own, texts, &own_err);
-		if (r == 0) {
-			texts_free(texts);
-			texts = own_texts;
-		}
-	}
+	if (r == 0)
+		r = texts_override(texts, own.path, buf_text(&own.text), own.text.length, &own_err);
 	if (r < 0 && r != -ENOENT && problem)
 		problem(arg, path, &own_err);
 	*ret_texts = STEAL(texts);
@@ -191,7 +166,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 	CLEANUP(library_done) struct library library = { 0 };
 	int r = 0;
 
-	for (enum library_language i = 0; i < LIBRARY_LANGUAGES && r == 0; i++)
+	for (enum language i = 0; i < LANGUAGES && r == 0; i++)
 		r = library_load_texts(&library.texts[i], i, directory, shipped_directory, problem, arg, err);
 	if (r == 0)
 		r = library_load_templates(&library, directory, shipped_directory, problem, arg, err);
@@ -206,7 +181,7 @@ void library_done(struct library *library)
 {
 	template_free(library->homepage);
 	template_free(library->course);
-	for (size_t i = 0; i < LIBRARY_LANGUAGES; i++)
+	for (size_t i = 0; i < LANGUAGES; i++)
 		texts_free(library->texts[i]);
 	library_partials_free(library->partials);
 	*library = (struct library){ 0 };

@@ -13,19 +13,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "published/published.h"
+
 struct error;
 struct template;
 struct texts;
 
-/* The mark in the homepage that aither-web replaces by the state of the data; exactly one. */
-#define LIBRARY_STATUS_MARK "<!--aither:status-->"
-
-enum library_language { LIBRARY_DE, LIBRARY_EN, LIBRARY_LANGUAGES };
-
 struct library {
-	struct template *homepage, *course;     /* owned */
-	struct texts *texts[LIBRARY_LANGUAGES]; /* owned */
-	struct library_partials *partials;      /* owned; for library_compile */
+	struct template *homepage, *course; /* owned */
+	struct texts *texts[LANGUAGES];     /* owned */
+	struct library_partials *partials;  /* owned; for library_compile */
 };
 
 /* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
@@ -37,7 +34,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 void library_done(struct library *library);
 
 /* The texts alone, in one language. Owned. */
-int library_load_texts(struct texts **ret_texts, enum library_language language, const char *directory,
+int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
 	const char *shipped_directory, library_problem *problem, void *arg, struct error *err);
 
 /* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with

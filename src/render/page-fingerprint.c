@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "render/page-parts.h"
 #include "render/template.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 /* As large as the data, which has its limits. */
 #define FINGERPRINT_MAX (SIZE_MAX / 2)

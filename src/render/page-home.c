@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "render/page-parts.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 #define PAGE_ROW_SIZE 1536 /* bytes of a course as JSON nodes */
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "render/page-parts.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 #define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts */
 

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -36,7 +36,7 @@ static void homepage_rows_done(struct homepage_rows *rows)
 
 static void homepage_add_row(struct homepage_rows *rows, const struct course *course, const char *page)
 {
-	char *href = page ? mem_printf(NAMES_DIRECTORY "/%s", page) : NULL;
+	char *href = page ? mem_printf(PUBLISHED_COURSES "/%s", page) : NULL;
 
 	rows->hrefs[rows->count] = href;
 	rows->items[rows->count++] = (struct page_course){
@@ -88,15 +88,15 @@ static void homepage_collect(const struct homepage *homepage, struct homepage_ro
 /* Without its mark aither-web could not say how old the page is; with two it would say so twice. */
 static int homepage_check_mark(const struct buf *page, struct error *err)
 {
-	const char *first = strstr(buf_text(page), LIBRARY_STATUS_MARK);
+	const char *first = strstr(buf_text(page), PUBLISHED_STATUS_MARK);
 
-	if (!first || strstr(first + 1, LIBRARY_STATUS_MARK))
+	if (!first || strstr(first + 1, PUBLISHED_STATUS_MARK))
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
-			"the page must contain " LIBRARY_STATUS_MARK " exactly once");
+			"the page must contain " PUBLISHED_STATUS_MARK " exactly once");
 	return 0;
 }
 
-static int homepage_render(const struct library *library, enum library_language language,
+static int homepage_render(const struct library *library, enum language language,
 	const struct homepage_rows *rows, struct buf *out, struct error *err)
 {
 	const struct texts *texts = library->texts[language];
@@ -112,7 +112,7 @@ static int homepage_render(const struct library *library, enum library_language 
 static int homepage_render_all(
 	const struct library *library, const struct homepage_rows *rows, struct buf *out, struct error *err)
 {
-	for (int language = 0; language < LIBRARY_LANGUAGES; language++) {
+	for (int language = 0; language < LANGUAGES; language++) {
 		int r = homepage_render(library, language, rows, &out[language], err);
 
 		if (r < 0)
@@ -143,24 +143,25 @@ static int homepage_render_safely(const struct homepage *homepage, const struct 
 
 /* What the files on disk would be made from now. */
 static void homepage_fingerprints(const struct homepage *homepage, const struct homepage_rows *rows,
-	char ret_hex[static LIBRARY_LANGUAGES][HASH_HEX_SIZE])
+	char ret_hex[static LANGUAGES][HASH_HEX_SIZE])
 {
 	char digest[HASH_HEX_SIZE];
 
 	page_home_digest(rows->items, rows->count, rows->now_ms, digest);
-	for (int language = 0; language < LIBRARY_LANGUAGES; language++)
+	for (int language = 0; language < LANGUAGES; language++)
 		page_home_fingerprint(digest, homepage->library->homepage, homepage->library->texts[language],
 			ret_hex[language]);
 }
 
 static bool homepage_is_current(const struct homepage *homepage, char (*hex)[HASH_HEX_SIZE])
 {
-	for (int language = 0; language < LIBRARY_LANGUAGES; language++) {
+	for (int language = 0; language < LANGUAGES; language++) {
 		const struct manifest_site *site = &homepage->manifest->site[language];
 		int64_t size, modified_us;
 
 		if (strcmp(site->hash, hex[language]) != 0 || site->size > PUBLISHED_HOMEPAGE_MAX ||
-			!publish_stat(homepage->out->root, names_homepage[language], &size, &modified_us) ||
+			!publish_stat(
+				homepage->out->root, published_homepage[language], &size, &modified_us) ||
 			size != site->size || modified_us != site->modified_us)
 			return false;
 	}
@@ -170,19 +171,19 @@ static bool homepage_is_current(const struct homepage *homepage, char (*hex)[HAS
 /* A page that the shipped templates had to make is made again next time, when the mistake is told again. */
 static void homepage_enter(const struct homepage *homepage, bool own, char (*hex)[HASH_HEX_SIZE])
 {
-	for (int language = 0; language < LIBRARY_LANGUAGES; language++) {
+	for (int language = 0; language < LANGUAGES; language++) {
 		struct manifest_site *site = &homepage->manifest->site[language];
 
 		*site = (struct manifest_site){ 0 };
-		if (own && publish_stat(homepage->out->root, names_homepage[language], &site->size,
+		if (own && publish_stat(homepage->out->root, published_homepage[language], &site->size,
 				   &site->modified_us))
 			memcpy(site->hash, hex[language], sizeof(site->hash));
 	}
 }
 
-static void homepage_pages_done(struct buf (*pages)[LIBRARY_LANGUAGES])
+static void homepage_pages_done(struct buf (*pages)[LANGUAGES])
 {
-	for (int language = 0; language < LIBRARY_LANGUAGES; language++)
+	for (int language = 0; language < LANGUAGES; language++)
 		buf_done(&(*pages)[language]);
 }
 
@@ -190,9 +191,8 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 {
 	CLEANUP(homepage_rows_done) struct homepage_rows rows = { .now_ms = time_now_ms() };
 	CLEANUP(homepage_pages_done)
-	struct buf pages[LIBRARY_LANGUAGES] = { BUF_INIT(PUBLISHED_HOMEPAGE_MAX),
-		BUF_INIT(PUBLISHED_HOMEPAGE_MAX) };
-	char hex[LIBRARY_LANGUAGES][HASH_HEX_SIZE];
+	struct buf pages[LANGUAGES] = { BUF_INIT(PUBLISHED_HOMEPAGE_MAX), BUF_INIT(PUBLISHED_HOMEPAGE_MAX) };
+	char hex[LANGUAGES][HASH_HEX_SIZE];
 	bool own;
 	int r;
 
@@ -204,10 +204,10 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 	r = homepage_render_safely(homepage, &rows, pages, &own, err);
 	if (r < 0 || homepage->options->dry_run)
 		return r;
-	for (int language = 0; language < LIBRARY_LANGUAGES && r == 0; language++) {
+	for (int language = 0; language < LANGUAGES && r == 0; language++) {
 		bool changed;
 
-		r = publish_homepage(homepage->out->root, names_homepage[language], &pages[language],
+		r = publish_homepage(homepage->out->root, published_homepage[language], &pages[language],
 			homepage->is_without_hemera, &changed, err);
 		*ret_changed |= changed;
 	}

@@ -148,11 +148,11 @@ static int inspect_write(int directory, struct error *err)
 static bool inspect_courses(int directory, const char *path, struct json *checks)
 {
 	CLEANUP(file_closep) int courses = -1;
-	CLEANUP(mem_freep) char *full = mem_printf("%s/" NAMES_DIRECTORY, path);
+	CLEANUP(mem_freep) char *full = mem_printf("%s/" PUBLISHED_COURSES, path);
 	CLEANUP(mem_freep) char *word = check_quote(full);
 	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
 	struct error err = { 0 };
-	int r = file_open_directory(directory, NAMES_DIRECTORY, &courses, &err);
+	int r = file_open_directory(directory, PUBLISHED_COURSES, &courses, &err);
 
 	if (r == 0)
 		r = inspect_write(courses, &err);

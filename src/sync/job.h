@@ -39,11 +39,11 @@ enum job_outcome {
 };
 
 struct job_course {
-	const struct course *row;     /* borrowed from the list */
-	struct manifest_entry *entry; /* borrowed from the manifest; NULL: it has none */
-	char name[NAMES_SIZE];        /* where its page belongs */
-	bool changed;                 /* the row is new or differs from the entry's */
-	bool there;                   /* its old page, at entry->name, is whole and may stay there */
+	const struct course *row;       /* borrowed from the list */
+	struct manifest_entry *entry;   /* borrowed from the manifest; NULL: it has none */
+	char name[PUBLISHED_NAME_SIZE]; /* where its page belongs */
+	bool changed;                   /* the row is new or differs from the entry's */
+	bool there;                     /* its old page, at entry->name, is whole and may stay there */
 	bool on_disk; /* not there, but `name` is a page, and not known to be another course's */
 	bool read;    /* its participants are known by this sync */
 	bool fresh;   /* read in this round of syncs already */

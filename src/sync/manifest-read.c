@@ -83,9 +83,9 @@ static int read_object(const struct json *object, const char *name, struct json 
 static int read_path(const struct json *object, char **ret_name, struct error *err)
 {
 	const char *path = json_string(json_get(object, "outputPath"));
-	const size_t prefix = strlen(NAMES_DIRECTORY "/");
+	const size_t prefix = strlen(PUBLISHED_COURSES "/");
 
-	if (!path || strncmp(path, NAMES_DIRECTORY "/", prefix) != 0 || !names_is_page(path + prefix))
+	if (!path || strncmp(path, PUBLISHED_COURSES "/", prefix) != 0 || !published_is_page(path + prefix))
 		return read_bad(err, "outputPath", "the path of a page");
 	*ret_name = mem_strdup(path + prefix);
 	return 0;
@@ -149,8 +149,8 @@ static int read_site(const struct json *root, struct manifest *manifest, struct 
 
 	if (json_type(site) != JSON_OBJECT)
 		return read_bad(err, "site", "an object");
-	for (int i = 0; i < LIBRARY_LANGUAGES; i++) {
-		const struct json *file = json_get(site, names_homepage[i]);
+	for (int i = 0; i < LANGUAGES; i++) {
+		const struct json *file = json_get(site, published_homepage[i]);
 		struct manifest_site *entry = &manifest->site[i];
 		int r;
 
@@ -173,7 +173,7 @@ static int read_orphans(const struct json *root, struct manifest *manifest, stru
 	JSON_FOREACH (orphan, orphans) {
 		const char *name = json_string(orphan);
 
-		if (!name || !names_is_page(name))
+		if (!name || !published_is_page(name))
 			return read_bad(err, "an orphan", "the name of a page");
 		nameset_add(&manifest->orphans, name);
 	}

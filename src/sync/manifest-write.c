@@ -57,7 +57,7 @@ static void write_entry(struct buf *out, const struct manifest_entry *entry)
 	buf_append_char(out, ',');
 	write_time(out, "updatedAt", entry->updated_ms);
 	/* A name of ours has no character that JSON would escape. */
-	buf_append_text(out, ",\"outputPath\":\"" NAMES_DIRECTORY "/");
+	buf_append_text(out, ",\"outputPath\":\"" PUBLISHED_COURSES "/");
 	buf_append_text(out, entry->name);
 	buf_append_text(out, "\",");
 	write_integer(out, "size", entry->size);
@@ -79,13 +79,13 @@ static void write_site(struct buf *out, const struct manifest *manifest)
 	const char *separator = "";
 
 	buf_append_text(out, "\"site\":{");
-	for (int i = 0; i < LIBRARY_LANGUAGES; i++) {
+	for (int i = 0; i < LANGUAGES; i++) {
 		const struct manifest_site *site = &manifest->site[i];
 
 		if (!site->hash[0])
 			continue;
 		buf_printf(out, "%s\"%s\":{\"hash\":\"%s\",\"size\":%" PRId64 ",\"modifiedUs\":%" PRId64 "}",
-			separator, names_homepage[i], site->hash, site->size, site->modified_us);
+			separator, published_homepage[i], site->hash, site->size, site->modified_us);
 		separator = ",";
 	}
 	buf_append_text(out, "},\n");

@@ -72,7 +72,7 @@ struct manifest {
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
 	enum manifest_templates hemera_templates; /* when it was last asked */
-	struct manifest_site site[LIBRARY_LANGUAGES];
+	struct manifest_site site[LANGUAGES];
 	struct nameset orphans;          /* files of nobody that the last listing left in place */
 	struct known known;              /* what the homepage shows */
 	struct manifest_entry **entries; /* owned */

@@ -12,11 +12,6 @@
 #define NAMES_FALLBACK_PREFIX "course-"
 #define NAMES_FALLBACK_DIGITS 16
 
-const char *const names_homepage[LIBRARY_LANGUAGES] = {
-	[LIBRARY_DE] = "index.de.html",
-	[LIBRARY_EN] = "index.en.html",
-};
-
 static bool names_is_fallback(const char *slug, size_t length)
 {
 	const size_t prefix = strlen(NAMES_FALLBACK_PREFIX);
@@ -26,27 +21,11 @@ static bool names_is_fallback(const char *slug, size_t length)
 	       strspn(slug + prefix, "0123456789abcdefABCDEF") >= NAMES_FALLBACK_DIGITS;
 }
 
-static bool names_is_alphanumeric(char byte)
-{
-	return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z');
-}
-
-/* One component of the permitted characters; its fallback form is for us alone. */
-static bool names_is_component(const char *text, size_t length)
-{
-	if (length == 0 || length > NAMES_SLUG_MAX || !names_is_alphanumeric(text[0]))
-		return false;
-	for (size_t i = 1; i < length; i++)
-		if (!names_is_alphanumeric(text[i]) && text[i] != '.' && text[i] != '_' && text[i] != '-')
-			return false;
-	return true;
-}
-
 static bool names_slug_is_usable(const char *slug)
 {
 	size_t length = strlen(slug);
 
-	return names_is_component(slug, length) && !names_is_fallback(slug, length);
+	return published_is_name(slug, length) && !names_is_fallback(slug, length);
 }
 
 static void names_set_fallback(struct names_course *course)
@@ -54,7 +33,7 @@ static void names_set_fallback(struct names_course *course)
 	char hex[HASH_HEX_SIZE];
 
 	hash_hex(course->id, strlen(course->id), hex);
-	snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" NAMES_SUFFIX,
+	snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" PUBLISHED_SUFFIX,
 		NAMES_FALLBACK_DIGITS, hex);
 }
 
@@ -76,7 +55,7 @@ static void names_choose(struct names_course *course, const char *previous_slug,
 	}
 	if (names_slug_is_usable(course->slug) &&
 		(!previous_slug || strcmp(previous_slug, course->slug) != 0)) {
-		snprintf(course->name, sizeof(course->name), "%s" NAMES_SUFFIX, course->slug);
+		snprintf(course->name, sizeof(course->name), "%s" PUBLISHED_SUFFIX, course->slug);
 		if (!nameset_has(fixed, course->name))
 			return;
 	}
@@ -101,12 +80,4 @@ void names_plan(struct names_course *courses, size_t count)
 		if (!order[i]->fixed)
 			previous_slug = order[i]->slug;
 	}
-}
-
-bool names_is_page(const char *name)
-{
-	size_t length = strlen(name), suffix = strlen(NAMES_SUFFIX);
-
-	return length > suffix && strcmp(name + length - suffix, NAMES_SUFFIX) == 0 &&
-	       names_is_component(name, length - suffix);
 }

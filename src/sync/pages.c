@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "render/page.h"
 #include "render/template.h"
@@ -17,7 +17,7 @@ static const struct texts *pages_texts(const struct sync_job *job)
 {
 	bool english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
 
-	return job->library.texts[english ? LIBRARY_EN : LIBRARY_DE];
+	return job->library.texts[english ? LANGUAGE_EN : LANGUAGE_DE];
 }
 
 static struct page_course pages_view(const struct job_course *course)
@@ -71,7 +71,7 @@ static bool pages_has_room(struct sync_job *job, struct job_course *course, stru
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(NAMES_DIRECTORY "/%s", course->name);
+	CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
 	struct error problem;
 	int r;
 

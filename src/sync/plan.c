@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 
 /* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
@@ -62,7 +62,7 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 	count += plan_bad_rows(job, wanted + count);
 	names_plan(wanted, count);
 	for (size_t i = 0; i < job->count; i++)
-		snprintf(job->courses[i].name, NAMES_SIZE, "%s", wanted[i].name);
+		snprintf(job->courses[i].name, PUBLISHED_NAME_SIZE, "%s", wanted[i].name);
 	if (!plan_moves_pages(job))
 		return;
 	for (size_t i = 0; i < count; i++)

@@ -50,7 +50,7 @@ static int publish_open_directories(struct publish *publish, const char *path, s
 	int r;
 
 	if ((r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &publish->root, err)) < 0 ||
-		(r = file_make_directory(publish->root, NAMES_DIRECTORY, PUBLISH_DIRECTORY_MODE,
+		(r = file_make_directory(publish->root, PUBLISHED_COURSES, PUBLISH_DIRECTORY_MODE,
 			 &publish->courses, err)) < 0 ||
 		(r = publish_open_to_group(publish->root, err)) < 0)
 		return r;
@@ -167,7 +167,7 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 {
 	struct stat status;
 
-	if (!names_is_page(item->d_name))
+	if (!published_is_page(item->d_name))
 		return false;
 	if (item->d_type != DT_UNKNOWN)
 		return item->d_type == DT_REG || item->d_type == DT_LNK;
@@ -191,6 +191,6 @@ int publish_list(const struct publish *publish, bool clean, struct nameset *name
 		errno = 0;
 	}
 	if (errno != 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY ": cannot list: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	return 0;
 }

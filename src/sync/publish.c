@@ -45,7 +45,7 @@ int publish_add(struct publish *publish, const char *name, const void *bytes, si
 	publish_temporary(page.number, temporary);
 	r = file_write(publish->courses, temporary, bytes, length, PUBLISH_PAGE_MODE, false, err);
 	if (r < 0) {
-		error_prefix(err, NAMES_DIRECTORY "/%s: ", name);
+		error_prefix(err, PUBLISHED_COURSES "/%s: ", name);
 		return r;
 	}
 	snprintf(page.name, sizeof(page.name), "%s", name);
@@ -68,7 +68,7 @@ static int publish_flush_page(
 	fd = openat(publish->courses, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fdatasync(fd) < 0)
 		return error_fail(
-			err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY "/%s: cannot sync: %m", page->name);
+			err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot sync: %m", page->name);
 	return 0;
 }
 
@@ -77,7 +77,7 @@ static int publish_flush(const struct publish *publish, struct error *err)
 {
 	if (publish->count >= PUBLISH_SYNCFS_FROM) {
 		if (syncfs(publish->courses) < 0)
-			return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY ": cannot sync: %m");
+			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
 		return 0;
 	}
 	for (size_t i = 0; i < publish->count; i++) {
@@ -103,7 +103,7 @@ int publish_commit(struct publish *publish, struct error *err)
 		page->published = renameat(publish->courses, temporary, publish->courses, page->name) == 0;
 		if (!page->published && errno != EISDIR)
 			return error_fail(err, ERROR_OUTPUT, -errno,
-				NAMES_DIRECTORY "/%s: cannot replace: %m", page->name);
+				PUBLISHED_COURSES "/%s: cannot replace: %m", page->name);
 	}
 	return 0;
 }
@@ -115,7 +115,8 @@ int publish_remove(const struct publish *publish, const char *name, bool *ret_re
 		return 0;
 	}
 	if (errno != ENOENT && errno != EISDIR)
-		return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY "/%s: cannot remove: %m", name);
+		return error_fail(
+			err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot remove: %m", name);
 	*ret_removed = false;
 	return 0;
 }
@@ -123,7 +124,7 @@ int publish_remove(const struct publish *publish, const char *name, bool *ret_re
 int publish_sync(const struct publish *publish, struct error *err)
 {
 	if (fsync(publish->courses) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, NAMES_DIRECTORY ": cannot sync: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
 	return 0;
 }
 

@@ -35,7 +35,7 @@ struct error;
 #define PUBLISH_SYNCFS_FROM 33 /* from so many files on one syncfs is cheaper than an fdatasync for each */
 
 struct publish_page {
-	char name[NAMES_SIZE];
+	char name[PUBLISHED_NAME_SIZE];
 	unsigned number; /* .tmp-NUMBER */
 	bool published;
 };

@@ -105,7 +105,7 @@ static void removal_judge_orphans(struct removal *removal)
 
 static int removal_remove(struct sync_job *job, const char *name, struct error *err)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(NAMES_DIRECTORY "/%s", name);
+	CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", name);
 	bool removed = false;
 	int r;
 

@@ -11,7 +11,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "sync/homepage.h"
 #include "sync/job.h"

@@ -20,7 +20,7 @@
 struct visitor {
 	STAILQ_ENTRY(visitor) link;
 	struct http_pending *pending;
-	enum web_language language;
+	enum language language;
 	struct page_wish wish;
 };
 
@@ -98,7 +98,7 @@ static void heed_clock(struct live *live)
 		live->look_ms = now - age_of_look_ms(live);
 }
 
-static bool look_at_site(struct live *live, enum web_language language)
+static bool look_at_site(struct live *live, enum language language)
 {
 	int64_t changed_ms;
 
@@ -112,7 +112,7 @@ static bool look_at_site(struct live *live, enum web_language language)
 }
 
 /* Made once a minute: the text holds the date, which changes at a full minute in every time zone. */
-static const char *status_of(struct live *live, enum web_language language, bool is_good)
+static const char *status_of(struct live *live, enum language language, bool is_good)
 {
 	struct status *status = &live->status[language];
 	int64_t now = time_now_ms();
@@ -133,7 +133,7 @@ static const char *status_of(struct live *live, enum web_language language, bool
 }
 
 /* After look_at_site, which said whether there is a homepage. Borrowed until the next look. */
-static struct page *choose_page(struct live *live, enum web_language language, bool is_published, bool fresh)
+static struct page *choose_page(struct live *live, enum language language, bool is_published, bool fresh)
 {
 	if (!is_published)
 		return site_fallback(live->options.site);
@@ -257,7 +257,7 @@ static bool should_wait(struct live *live, bool is_published)
 }
 
 enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum web_language language)
+	struct http_response *response, enum language language)
 {
 	bool is_published = look_at_site(live, language);
 	bool fresh = is_published && is_fresh(live);

@@ -45,7 +45,7 @@ void live_freep(struct live **live);
 
 /* GET / */
 enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum web_language language);
+	struct http_response *response, enum language language);
 
 /* Wall-clock time of the last successful look at Hemera that is known; 0: none. */
 int64_t live_last_look_ms(struct live *live);

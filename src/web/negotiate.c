@@ -9,13 +9,8 @@
 #include "http/http.h"
 #include "http/list.h"
 
-const char *language_name(enum web_language language)
-{
-	return language == LANGUAGE_EN ? "en" : "de";
-}
-
 /* "de", "de-AT", "de_DE.UTF-8" and "deu" are German: clients take them from their environment. */
-static bool is_language(const struct list_item *item, enum web_language language)
+static bool is_language(const struct list_item *item, enum language language)
 {
 	static const char *const codes[LANGUAGES][3] = {
 		[LANGUAGE_DE] = { "de", "deu", "ger" },
@@ -31,20 +26,20 @@ static bool is_language(const struct list_item *item, enum web_language language
 	return false;
 }
 
-static enum web_language accepted_language(const char *list)
+static enum language accepted_language(const char *list)
 {
 	unsigned best = 0, named = 0, any = 0;
-	enum web_language chosen = LANGUAGE_DE;
+	enum language chosen = LANGUAGE_DE;
 	struct list_item item;
 
 	while (list_next(&list, &item)) {
 		for (int i = 0; i < LANGUAGES; i++) {
-			if (!is_language(&item, (enum web_language)i))
+			if (!is_language(&item, (enum language)i))
 				continue;
 			named |= 1u << i;
 			if (item.quality > best) {
 				best = item.quality;
-				chosen = (enum web_language)i;
+				chosen = (enum language)i;
 			}
 		}
 		if (list_item_is(&item, "*"))
@@ -56,7 +51,7 @@ static enum web_language accepted_language(const char *list)
 	return any > best && !(named & 1u << LANGUAGE_EN) ? LANGUAGE_EN : chosen;
 }
 
-enum web_language negotiate_language(const struct http_request *request, enum config_language site)
+enum language negotiate_language(const struct http_request *request, enum config_language site)
 {
 	const char *accepted = http_request_header(request, "accept-language");
 	char wanted[4];

@@ -9,15 +9,12 @@
 #include <stdbool.h>
 
 #include "base/config.h"
+#include "published/published.h"
 
 struct http_request;
 
-enum web_language { LANGUAGE_DE, LANGUAGE_EN, LANGUAGES };
-
-const char *language_name(enum web_language language); /* "de" */
-
 /* ?lang=de|en; else the site's setting; else Accept-Language, German when it decides nothing. */
-enum web_language negotiate_language(const struct http_request *request, enum config_language site);
+enum language negotiate_language(const struct http_request *request, enum config_language site);
 
 /* Only when gzip is asked for: no header, or only identity, means no. NULL is accepted. */
 bool negotiate_gzip(const char *accept_encoding);

@@ -12,7 +12,7 @@
 #define NOTICE_SIZE_MAX 8192 /* a sentence; more than a translator will write */
 #define ERROR_PAGE_SIZE_MAX 32768
 
-char *notice_html(const struct phrases *phrases, enum web_language language, const struct notice_state *state)
+char *notice_html(const struct phrases *phrases, enum language language, const struct notice_state *state)
 {
 	CLEANUP(buf_done) struct buf html = BUF_INIT(NOTICE_SIZE_MAX);
 	const int64_t times[] = { state->data_ms, state->now_ms };
@@ -51,8 +51,8 @@ static const char error_head[] =
 	"</style>\n";
 
 /* "error.404.title", or "error.other.title" of a status without words of its own. */
-static void append_error(struct buf *html, const struct phrases *phrases, enum web_language language,
-	int status, const char *part)
+static void append_error(
+	struct buf *html, const struct phrases *phrases, enum language language, int status, const char *part)
 {
 	char key[32];
 
@@ -63,7 +63,7 @@ static void append_error(struct buf *html, const struct phrases *phrases, enum w
 }
 
 void notice_error_page(
-	struct http_response *response, const struct phrases *phrases, enum web_language language, int status)
+	struct http_response *response, const struct phrases *phrases, enum language language, int status)
 {
 	CLEANUP(buf_done) struct buf html = BUF_INIT(ERROR_PAGE_SIZE_MAX);
 

@@ -15,8 +15,6 @@
 struct http_response;
 struct phrases;
 
-#define NOTICE_MARK "<!--aither:status-->"
-
 struct notice_state {
 	bool is_fresh;
 	int64_t data_ms; /* 0: not known */
@@ -24,11 +22,10 @@ struct notice_state {
 };
 
 /* HTML, owned. */
-char *notice_html(
-	const struct phrases *phrases, enum web_language language, const struct notice_state *state);
+char *notice_html(const struct phrases *phrases, enum language language, const struct notice_state *state);
 
 /* An error as a small HTML page for browsers. */
-void notice_error_page(struct http_response *response, const struct phrases *phrases,
-	enum web_language language, int status);
+void notice_error_page(
+	struct http_response *response, const struct phrases *phrases, enum language language, int status);
 
 #endif

@@ -18,7 +18,7 @@
 #include "web/relay.h"
 #include "web/site.h"
 
-static enum web_language language_of(const struct web *web, const struct http_request *request)
+static enum language language_of(const struct web *web, const struct http_request *request)
 {
 	return negotiate_language(request, web->options.config->site.language);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "web/site.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,14 +12,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "http/http.h"
-#include "web/notice.h"
 #include "web/page.h"
 #include "web/shelf.h"
-
-#define COURSE_NAME_MAX 128 /* of the publisher's names, without .html */
 
 struct index {
 	struct stat stat; /* of the bytes below */
@@ -42,8 +38,6 @@ struct site {
 	struct page fallback;
 	struct shelf *courses;
 };
-
-static const char *const index_names[LANGUAGES] = { "index.de.html", "index.en.html" };
 
 static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
 				    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Hemera "
@@ -149,18 +143,20 @@ static void forget_page(struct index *index)
 }
 
 /* Brings one index up to date; false: there is none. */
-static bool refresh_index(struct site *site, enum web_language language)
+static bool refresh_index(struct site *site, enum language language)
 {
 	struct index *index = &site->index[language];
 	struct error err = { 0 };
 	struct stat stat_now;
 
-	int result =
-		fstatat(site->output, index_names[language], &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	int result = fstatat(site->output, published_homepage[language], &stat_now, AT_SYMLINK_NOFOLLOW) < 0
+			     ? -errno
+			     : 0;
 	if (result == 0 && index->text.length > 0 && shelf_is_same_file(&stat_now, &index->stat))
 		return true;
 	if (result == 0)
-		result = file_read(site->output, index_names[language], &index->text, &index->stat, &err);
+		result = file_read(
+			site->output, published_homepage[language], &index->text, &index->stat, &err);
 	if (result < 0 && !is_passing(result))
 		buf_clear(&index->text);
 	if (!is_passing(result))
@@ -172,15 +168,15 @@ static bool refresh_index(struct site *site, enum web_language language)
 	return index->text.length > 0;
 }
 
-static bool has_index(const struct site *site, enum web_language language)
+static bool has_index(const struct site *site, enum language language)
 {
 	return site->index[language].text.length > 0;
 }
 
 /* In this language, else in the other one; the number of the one that is there, or -1. */
-static int refresh_either(struct site *site, enum web_language language)
+static int refresh_either(struct site *site, enum language language)
 {
-	enum web_language other = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
+	enum language other = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
 
 	if (site->output < 0)
 		return -1;
@@ -189,7 +185,7 @@ static int refresh_either(struct site *site, enum web_language language)
 	return refresh_index(site, other) ? (int)other : -1;
 }
 
-bool site_look(struct site *site, enum web_language language, int64_t *ret_changed_ms)
+bool site_look(struct site *site, enum language language, int64_t *ret_changed_ms)
 {
 	follow_output(site);
 	int found = refresh_either(site, language);
@@ -204,7 +200,7 @@ bool site_look(struct site *site, enum web_language language, int64_t *ret_chang
 	return true;
 }
 
-struct page *site_home(struct site *site, enum web_language language, const char *status_html)
+struct page *site_home(struct site *site, enum language language, const char *status_html)
 {
 	if (!has_index(site, language))
 		language = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
@@ -215,9 +211,9 @@ struct page *site_home(struct site *site, enum web_language language, const char
 	index->status = mem_strdup(status_html);
 
 	const char *text = buf_text(&index->text);
-	const char *mark = strstr(text, NOTICE_MARK);
+	const char *mark = strstr(text, PUBLISHED_STATUS_MARK);
 	size_t before = mark ? (size_t)(mark - text) : index->text.length;
-	const char *after = mark ? mark + strlen(NOTICE_MARK) : "";
+	const char *after = mark ? mark + strlen(PUBLISHED_STATUS_MARK) : "";
 	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status_html : "", after);
 	page_set(&index->page, whole, strlen(whole), language_name(language),
 		"Accept-Language, Accept-Encoding");
@@ -230,17 +226,6 @@ struct page *site_fallback(struct site *site)
 	return &site->fallback;
 }
 
-/* The publisher's rule for names: no dot first, so neither hidden files nor "..", and nothing but one
- * component. */
-static bool is_course_name(const char *name)
-{
-	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t length = strlen(name);
-
-	return length > 0 && length <= COURSE_NAME_MAX + strlen(".html") && isalnum((unsigned char)name[0]) &&
-	       strspn(name, permitted) == length;
-}
-
 static int read_course(struct shelf *shelf, int courses, const char *file, const char *language,
 	struct page **ret_page, struct error *err)
 {
@@ -248,7 +233,7 @@ static int read_course(struct shelf *shelf, int courses, const char *file, const
 	struct stat stat_now;
 
 	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set(err, -errno, "courses/%s: %s", file, strerror(errno));
+		return error_set(err, -errno, PUBLISHED_COURSES "/%s: %s", file, strerror(errno));
 	if ((*ret_page = shelf_find(shelf, file, &stat_now)))
 		return 0;
 	int result = file_read(courses, file, &text, &stat_now, err);
@@ -266,25 +251,22 @@ static int find_course(struct site *site, const char *name, const char *static_l
 	struct page **ret_page, struct error *err)
 {
 	CLEANUP(file_closep) int courses = -1;
-	size_t length = strlen(name);
+	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
+	int r = -ENOENT;
 
-	if (!is_course_name(name))
-		return error_set(err, -ENOENT, "not the name of a course page");
 	follow_output(site);
 	if (site->output < 0)
 		return error_set(
 			err, site->output_result, "%s: %s", site->path, strerror(-site->output_result));
-	int result = file_open_directory(site->output, "courses", &courses, err);
-	if (result < 0)
-		return result;
-	if (length > 5 && strcmp(name + length - 5, ".html") == 0) {
-		result = read_course(site->courses, courses, name, static_language, ret_page, err);
-		if (result != -ENOENT)
-			return result;
-	}
+	if ((r = file_open_directory(site->output, PUBLISHED_COURSES, &courses, err)) < 0)
+		return r;
+	r = error_set(err, -ENOENT, "not the name of a course page");
+	if (published_is_page(name))
+		r = read_course(site->courses, courses, name, static_language, ret_page, err);
 	/* A course may be called "x.html": its page is x.html.html. */
-	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s.html", name);
-	return read_course(site->courses, courses, with_suffix, static_language, ret_page, err);
+	if (r == -ENOENT && published_is_page(with_suffix))
+		r = read_course(site->courses, courses, with_suffix, static_language, ret_page, err);
+	return r;
 }
 
 /* Nothing, or something that is no page: a folder, a link, a socket. */

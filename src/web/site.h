@@ -31,11 +31,11 @@ struct site *site_new(const char *output_directory, const char *shipped_template
 void site_freep(struct site **site);
 
 /* Is there a homepage (in this language, else in the other one)? *ret_changed_ms: its modification time. */
-bool site_look(struct site *site, enum web_language language, int64_t *ret_changed_ms);
+bool site_look(struct site *site, enum language language, int64_t *ret_changed_ms);
 
 /* After site_look: the homepage with `status_html` in place of the mark. Borrowed until the next site_look.
  */
-struct page *site_home(struct site *site, enum web_language language, const char *status_html);
+struct page *site_home(struct site *site, enum language language, const char *status_html);
 
 /* What visitors see as long as nothing was ever published. Borrowed. */
 struct page *site_fallback(struct site *site);

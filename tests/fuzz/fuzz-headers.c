@@ -46,7 +46,7 @@ static struct http_request request_with(const struct http_field *field)
 		.peer = HTTP_PEER_LOOPBACK };
 }
 
-static enum web_language language_of(const char *value)
+static enum language language_of(const char *value)
 {
 	const struct http_field field = { "accept-language", value };
 	struct http_request request = request_with(&field);
@@ -64,7 +64,7 @@ static bool html_of(const char *value)
 
 static void check_same_list(const char *value, const char *other)
 {
-	enum web_language language = language_of(value);
+	enum language language = language_of(value);
 
 	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%s: %d", value, (int)language);
 	FUZZ_CHECK(language == language_of(other), "Accept-Language: \"%s\", \"%s\"", value, other);

@@ -120,7 +120,7 @@ void http_request_address(const struct http_request *request, char ret_address[s
 }
 
 enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum web_language language)
+	struct http_response *response, enum language language)
 {
 	struct page_wish wish;
 

@@ -49,7 +49,8 @@ static void check_entries(const struct manifest *manifest)
 		const struct manifest_entry *entry = manifest->entries[i];
 		const char *id = entry->course.id;
 
-		FUZZ_CHECK(names_is_page(entry->name) && file_name_is_safe(entry->name), "%s", entry->name);
+		FUZZ_CHECK(
+			published_is_page(entry->name) && file_name_is_safe(entry->name), "%s", entry->name);
 		FUZZ_CHECK(manifest_find(manifest, id) == entry, "%s is not found", id);
 		FUZZ_CHECK(i == 0 || strcmp(manifest->entries[i - 1]->course.id, id) < 0, "%s", id);
 		FUZZ_CHECK(entry->size >= 0 && entry->modified_us >= 0, "%s", id);
@@ -65,7 +66,7 @@ static void check_rest(const struct manifest *manifest)
 
 		FUZZ_CHECK(file_name_is_safe(name) && nameset_has(&manifest->orphans, name), "%s", name);
 	}
-	for (int i = 0; i < LIBRARY_LANGUAGES; i++)
+	for (int i = 0; i < LANGUAGES; i++)
 		if (manifest->site[i].hash[0])
 			check_hash(manifest->site[i].hash);
 	FUZZ_CHECK(!manifest->last_sync || json_type(manifest->last_sync) == JSON_OBJECT, "lastSync");

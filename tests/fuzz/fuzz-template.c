@@ -27,7 +27,7 @@
 #include "base/time.h"
 #include "render/slice.h"
 #include "render/template.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 #define FIELD_SEPARATOR 0x1e
 #define PARTIALS_MAX 8

@@ -14,11 +14,12 @@ BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 # What the files of a folder may include beside their own folder. mains: the files directly in src/.
 LAYERS = {
     "mains": {"web", "worker", "cli", "http", "base"},
-    "web": {"http", "base"},
-    "worker": {"sync", "hemera", "notify", "http", "base"},
-    "cli": {"render", "base"},
-    "sync": {"render", "hemera", "notify", "base"},
-    "render": {"base"},
+    "web": {"published", "http", "base"},
+    "worker": {"sync", "published", "hemera", "notify", "http", "base"},
+    "cli": {"render", "published", "base"},
+    "sync": {"render", "published", "hemera", "notify", "base"},
+    "render": {"published", "base"},
+    "published": {"base"},
     "hemera": {"base"},
     "notify": {"base"},
     "http": {"base"},

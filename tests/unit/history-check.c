@@ -97,22 +97,22 @@ static bool is_in_list(const char *id)
 }
 
 /* The two names that a course's page may have: its own slug, and the one of a course whose slug is taken. */
-static void names_of(const struct fake_course *course, char ret_names[2][NAMES_SIZE])
+static void names_of(const struct fake_course *course, char ret_names[2][PUBLISHED_NAME_SIZE])
 {
 	struct names_course alone = { .id = course->id, .slug = course->slug };
 	struct names_course both[2] = { { .id = "", .slug = course->slug }, alone };
 
 	names_plan(&alone, 1);
 	names_plan(both, 2);
-	memcpy(ret_names[0], alone.name, NAMES_SIZE);
-	memcpy(ret_names[1], both[1].name, NAMES_SIZE);
+	memcpy(ret_names[0], alone.name, PUBLISHED_NAME_SIZE);
+	memcpy(ret_names[1], both[1].name, PUBLISHED_NAME_SIZE);
 }
 
 /* A page that no entry knows stays until the course's participants are read. */
 static bool is_of_listed(const char *name)
 {
 	for (size_t i = 0; i < fake_hemera.count; i++) {
-		char names[2][NAMES_SIZE];
+		char names[2][PUBLISHED_NAME_SIZE];
 
 		if (!fake_hemera.courses[i].id)
 			continue;
@@ -127,7 +127,7 @@ static const struct tree_item *page_of(
 	const struct fake_course *course, const struct manifest_entry *entry, const struct tree *out)
 {
 	const struct tree_item *page = NULL;
-	char names[2][NAMES_SIZE];
+	char names[2][PUBLISHED_NAME_SIZE];
 
 	names_of(course, names);
 	for (int i = 0; i < 2 && !page; i++) {
@@ -306,7 +306,7 @@ static void compare_entries(const struct manifest_entry *left, const struct mani
 
 static void compare_manifests(const struct manifest *left, const struct manifest *right)
 {
-	for (int i = 0; i < LIBRARY_LANGUAGES; i++)
+	for (int i = 0; i < LANGUAGES; i++)
 		if (strcmp(left->site[i].hash, right->site[i].hash) != 0 ||
 			left->site[i].size != right->site[i].size)
 			history_complain("the manifests differ in what they know of the homepage");

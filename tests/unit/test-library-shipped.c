@@ -19,7 +19,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "render/texts.h"
+#include "published/texts.h"
 #include "scratch.h"
 
 #define FILES_MAX 1000 /* of templates in a directory, as library-files.h has it */
@@ -116,7 +116,7 @@ static void both_pages_need_a_template(void **state)
 	(void)state;
 	put_texts();
 	assert_refused(-ENOENT, "there is no template homepage.hbs");
-	scratch_put("homepage.hbs", "x" LIBRARY_STATUS_MARK);
+	scratch_put("homepage.hbs", "x" PUBLISHED_STATUS_MARK);
 	assert_refused(-ENOENT, "there is no template course.hbs");
 }
 
@@ -124,7 +124,7 @@ static void a_shipped_mistake_is_an_error(void **state)
 {
 	(void)state;
 	put_texts();
-	scratch_put("homepage.hbs", "x" LIBRARY_STATUS_MARK);
+	scratch_put("homepage.hbs", "x" PUBLISHED_STATUS_MARK);
 	scratch_put("course.hbs", "{{#if x}}");
 	assert_refused(-EBADMSG, "course.hbs:1:1: {{#if}} is never closed");
 	scratch_put("course.hbs", "{{t \"typo\"}}");
@@ -188,7 +188,7 @@ static void the_operators_words_take_the_place_of_the_shipped_ones(void **state)
 	(void)state;
 	put_changed("texts.de.json", "Januar", "Jänner");
 	assert_int_equal(load_own(&library, scratch_path).count, 0);
-	assert_string_equal(texts_get(library.texts[LIBRARY_DE], "month.1"), "Jänner");
+	assert_string_equal(texts_get(library.texts[LANGUAGE_DE], "month.1"), "Jänner");
 }
 
 static void words_that_lack_one_are_not_used(void **state)

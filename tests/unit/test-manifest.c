@@ -67,8 +67,8 @@ static void fill(struct manifest *manifest)
 	manifest->duration_ms = 77;
 	manifest->consecutive_failures = 4;
 	manifest->hemera_templates = true;
-	memcpy(manifest->site[LIBRARY_EN].hash, HASH_A, HASH_HEX_SIZE);
-	manifest->site[LIBRARY_EN].size = 99;
+	memcpy(manifest->site[LANGUAGE_EN].hash, HASH_A, HASH_HEX_SIZE);
+	manifest->site[LANGUAGE_EN].size = 99;
 	nameset_add(&manifest->orphans, "orphan.html");
 }
 
@@ -98,8 +98,8 @@ static void assert_filled(const struct manifest *manifest)
 	assert_int_equal(manifest->last_success_ms, 1790000000002);
 	assert_int_equal(manifest->consecutive_failures, 4);
 	assert_true(manifest->hemera_templates);
-	assert_string_equal(manifest->site[LIBRARY_EN].hash, HASH_A);
-	assert_string_equal(manifest->site[LIBRARY_DE].hash, "");
+	assert_string_equal(manifest->site[LANGUAGE_EN].hash, HASH_A);
+	assert_string_equal(manifest->site[LANGUAGE_DE].hash, "");
 	assert_true(nameset_has(&manifest->orphans, "orphan.html"));
 }
 

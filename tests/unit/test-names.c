@@ -60,7 +60,7 @@ static void only_harmless_slugs_become_names(void **state)
 		names_plan(&course, 1);
 		if (strcmp(course.name, rows[i].name) != 0)
 			fail_msg("%s: %s", rows[i].label, course.name);
-		assert_true(names_is_page(course.name));
+		assert_true(published_is_page(course.name));
 		assert_true(file_name_is_safe(course.name));
 	}
 }
@@ -133,7 +133,7 @@ static void only_names_of_pages_are_taken_for_pages(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (names_is_page(rows[i].name) != rows[i].is_page)
+		if (published_is_page(rows[i].name) != rows[i].is_page)
 			fail_msg("\"%s\" is judged wrongly", rows[i].name);
 	}
 }

@@ -15,7 +15,7 @@ static void languages_are_negotiated(void **state)
 	static const struct {
 		const char *name, *query, *accept;
 		enum config_language site;
-		enum web_language expected;
+		enum language expected;
 	} rows[] = {
 		{ "nothing said", "", NULL, CONFIG_LANGUAGE_AUTO, LANGUAGE_DE },
 		{ "English", "", "en", CONFIG_LANGUAGE_AUTO, LANGUAGE_EN },

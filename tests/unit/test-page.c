@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "render/template.h"
-#include "render/texts.h"
+#include "published/texts.h"
 
 #define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
 

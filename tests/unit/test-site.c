@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "base/time.h"
 #include "http/http.h"
 #include "web/negotiate.h"
@@ -100,7 +100,7 @@ static void the_mark_is_replaced_by_the_status(void **state)
 	int64_t changed_ms = 0;
 
 	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "<p>a</p>" NOTICE_MARK "<p>b</p>");
+	write_text(place->output, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
 	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
 	assert_true(time_now_ms() - changed_ms < 60000);

@@ -17,7 +17,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/published.h"
+#include "published/published.h"
 #include "scratch.h"
 #include "sync-fixture.h"
 

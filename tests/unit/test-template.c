@@ -19,7 +19,7 @@
 #include "base/time.h"
 #include "render/arena.h"
 #include "render/helpers.h"
-#include "render/texts.h"
+#include "published/texts.h"
 #include "render/value.h"
 
 struct row {

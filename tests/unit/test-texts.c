@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/texts.h"
+#include "published/texts.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -21,19 +22,39 @@
 	"\"month.6\":\"f\",\"month.7\":\"g\",\"month.8\":\"h\",\"month.9\":\"i\",\"month.10\":\"j\"," \
 	"\"month.11\":\"k\",\"month.12\":\"l\""
 
-static struct texts *shipped(const char *language)
+static void read_shipped(const char *language, struct buf *text)
 {
 	const char *source = getenv("top_srcdir");
 	CLEANUP(mem_freep)
 	char *path = mem_printf("%s/templates/texts.%s.json", source ? source : ".", language);
+
+	assert_int_equal(file_read_path(path, text, NULL), 0);
+}
+
+static struct texts *shipped(const char *language)
+{
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
 	struct texts *texts = NULL;
 	struct error err = { 0 };
 
-	if (file_read_path(path, &text, &err) < 0 ||
-		texts_parse(&texts, path, buf_text(&text), text.length, &err) < 0)
+	read_shipped(language, &text);
+	if (texts_parse(&texts, language, buf_text(&text), text.length, &err) < 0)
 		fail_msg("%s", err.message);
 	return texts;
+}
+
+/* `other` has all keys of the shipped file. */
+static void assert_same_keys(const char *language, const struct texts *other)
+{
+	static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 2, .node_max = 1000 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+	CLEANUP(json_freep) struct json *object = NULL;
+
+	read_shipped(language, &text);
+	assert_int_equal(json_parse(&object, buf_text(&text), text.length, &limits, NULL), 0);
+	JSON_FOREACH (member, object)
+		if (!texts_get(other, json_name(member)))
+			fail_msg("%s: %s is missing", texts_language(other), json_name(member));
 }
 
 static void dates_are_written_for_the_day_in_the_sites_zone(void **state)
@@ -76,8 +97,8 @@ static void both_languages_have_the_same_keys(void **state)
 	CLEANUP(texts_freep) struct texts *en = shipped("en");
 
 	(void)state;
-	assert_null(texts_missing_key(de, en));
-	assert_null(texts_missing_key(en, de));
+	assert_same_keys("de", en);
+	assert_same_keys("en", de);
 	assert_string_equal(texts_language(de), "de");
 	assert_string_equal(texts_language(en), "en");
 	assert_string_not_equal(texts_hash(de), texts_hash(en));
@@ -124,6 +145,25 @@ static void unknown_words_of_the_format_stay(void **state)
 	assert_string_equal(buf_text(&out), "2026/5 {hour} {");
 }
 
+static void the_operators_words_win_key_by_key(void **state)
+{
+	static const char own[] = "{\"level.BEGINNER\":\"Leicht\",\"new\":\"neu\"}";
+	CLEANUP(texts_freep) struct texts *texts = shipped("de");
+	CLEANUP(texts_freep) struct texts *untouched = shipped("de");
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(texts_override(texts, "own", own, strlen(own), NULL), 0);
+	assert_string_equal(texts_get(texts, "level.BEGINNER"), "Leicht");
+	assert_string_equal(texts_get(texts, "new"), "neu");
+	assert_string_equal(texts_get(texts, "level.INTERMEDIATE"), "Fortgeschritten");
+	assert_string_not_equal(texts_hash(texts), texts_hash(untouched));
+	/* A file with a mistake changes nothing. */
+	assert_int_equal(texts_override(untouched, "own", "{\"a\":1}", 7, &err), -EBADMSG);
+	assert_string_equal(err.message, "own: \"a\" is not a text");
+	assert_string_equal(texts_get(untouched, "level.BEGINNER"), "Grundkurs");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +172,7 @@ int main(void)
 		cmocka_unit_test(both_languages_have_the_same_keys),
 		cmocka_unit_test(a_bad_file_is_refused_by_name),
 		cmocka_unit_test(unknown_words_of_the_format_stay),
+		cmocka_unit_test(the_operators_words_win_key_by_key),
 	};
 
 	time_zone_set("Europe/Berlin");

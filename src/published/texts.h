@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_RENDER_TEXTS_H
-#define AITHER_RENDER_TEXTS_H
+#ifndef AITHER_PUBLISHED_TEXTS_H
+#define AITHER_PUBLISHED_TEXTS_H
 
 /*
  * The words of one language: templates/texts.de.json and texts.en.json, each one flat object of
  * "key": "text" that a translator can read. Also how dates look: "date.format" with {day}, {month}
  * and {year}, and "month.1" to "month.12".
+ *
+ *	texts_parse(&texts, shipped_path, shipped, length, err);     complete
+ *	texts_override(texts, own_path, own, length, err);           the operator's words, key by key
+ *	texts_get(texts, "error.404.title");
  */
 
 #include <stddef.h>
@@ -13,21 +17,24 @@
 struct buf;
 struct error;
 struct texts;
+struct time_local;
 
+#define TEXTS_SIZE_MAX (256u << 10) /* bytes of a file; the shipped ones have 3 KB */
+
+/* ERROR_TEMPLATE; the message begins with `name`. */
 int texts_parse(
 	struct texts **ret_texts, const char *name, const char *json, size_t length, struct error *err);
+int texts_override(struct texts *texts, const char *name, const char *json, size_t length, struct error *err);
 void texts_free(struct texts *texts);
 void texts_freep(struct texts **texts);
 
 const char *texts_get(const struct texts *texts, const char *key); /* borrowed; NULL: no such key */
 const char *texts_language(const struct texts *texts);             /* its member "language": "de" */
-const char *texts_hash(const struct texts *texts); /* SHA-256 of the file's text, hexadecimal */
-
-/* A key of `reference` that `texts` does not have; NULL: none. Borrowed from `reference`. */
-const char *texts_missing_key(const struct texts *texts, const struct texts *reference);
+const char *texts_hash(const struct texts *texts); /* SHA-256 of what was parsed, hexadecimal */
 
 /* "15. März 2026" for "2026-03-14T23:00:00.000Z" (day in the zone of time_zone_set). Appends nothing and
  * returns -EBADMSG when it is not such a date. */
 int texts_append_date(const struct texts *texts, const char *rfc3339, struct buf *out);
+void texts_append_day(const struct texts *texts, const struct time_local *day, struct buf *out);
 
 #endif
