@@ -57,17 +57,28 @@ static double limit_descriptors(void)
 	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : (double)limit.rlim_cur;
 }
 
+void metric_process_read(struct metric_process *ret_process)
+{
+	*ret_process = (struct metric_process){ .cpu_s = cpu_seconds(),
+		.max_fds = limit_descriptors(),
+		.open_fds = open_descriptors(),
+		.resident_bytes = resident_bytes() };
+}
+
 void metric_process(struct buf *out, const char *prefix, int64_t start_ms)
 {
+	struct metric_process process;
+
+	metric_process_read(&process);
 	const struct {
 		const char *name, *help;
 		enum metric_type type;
 		double value;
 	} rows[] = {
-		{ "cpu_seconds_total", "Processor time, user and system.", METRIC_COUNTER, cpu_seconds() },
-		{ "max_fds", "Limit of open file descriptors.", METRIC_GAUGE, limit_descriptors() },
-		{ "open_fds", "Open file descriptors.", METRIC_GAUGE, open_descriptors() },
-		{ "resident_memory_bytes", "Resident memory.", METRIC_GAUGE, resident_bytes() },
+		{ "cpu_seconds_total", "Processor time, user and system.", METRIC_COUNTER, process.cpu_s },
+		{ "max_fds", "Limit of open file descriptors.", METRIC_GAUGE, process.max_fds },
+		{ "open_fds", "Open file descriptors.", METRIC_GAUGE, process.open_fds },
+		{ "resident_memory_bytes", "Resident memory.", METRIC_GAUGE, process.resident_bytes },
 		{ "start_time_seconds", "When the process started, in seconds since 1970.", METRIC_GAUGE,
 			(double)start_ms / 1000.0 },
 	};

@@ -103,3 +103,52 @@ void metric_histogram(
 	metric_sample(out, sum, NULL, 0, (double)atomic_load(&histogram->sum_ms) / 1000.0);
 	metric_sample(out, total, NULL, 0, (double)seen);
 }
+
+void metric_request_ended(
+	struct metric_requests *requests, enum fetch_failure failure, long status, uint64_t duration_ms)
+{
+	unsigned index = METRIC_STATUS_MAX - METRIC_STATUS_MIN + (unsigned)failure;
+
+	if (!requests)
+		return;
+	if (failure == FETCH_OK && status < METRIC_STATUS_MAX)
+		index = status < METRIC_STATUS_MIN ? 0 : (unsigned)(status - METRIC_STATUS_MIN);
+	atomic_fetch_add(&requests->counts[index], 1);
+	metric_observe(&requests->durations, duration_ms);
+}
+
+const char *metric_result_name(unsigned index, char ret_name[static METRIC_RESULT_SIZE])
+{
+	static const char *const failures[] = {
+		[FETCH_OK] = "599", /* the last status */
+		[FETCH_UNREACHABLE] = "unreachable",
+		[FETCH_LOST] = "lost",
+		[FETCH_TIMEOUT] = "timeout",
+		[FETCH_TOO_LARGE] = "too_large",
+		[FETCH_UNREADABLE] = "unreadable",
+		[FETCH_CANCELLED] = "cancelled",
+		[FETCH_REFUSED] = "refused",
+	};
+	const unsigned last_status = METRIC_STATUS_MAX - METRIC_STATUS_MIN;
+
+	if (index >= last_status)
+		return failures[index - last_status];
+	snprintf(ret_name, METRIC_RESULT_SIZE, "%u", METRIC_STATUS_MIN + index);
+	return ret_name;
+}
+
+void metric_requests(struct buf *out, const char *name, const char *help, const char *durations_name,
+	const char *durations_help, const struct metric_requests *requests)
+{
+	char code[METRIC_RESULT_SIZE];
+
+	metric_family(out, name, METRIC_COUNTER, help);
+	for (unsigned i = 0; i < METRIC_RESULTS; i++) {
+		unsigned long long count = atomic_load(&requests->counts[i]);
+		const struct metric_label label = { "code", metric_result_name(i, code) };
+
+		if (count > 0)
+			metric_sample(out, name, &label, 1, (double)count);
+	}
+	metric_histogram(out, durations_name, durations_help, &requests->durations);
+}

@@ -3,7 +3,7 @@
 #define AITHER_BASE_METRIC_H
 
 /*
- * Figures for Prometheus in its text format, version 0.0.4
+ * Statistics for Prometheus in its text format, version 0.0.4
  * (https://prometheus.io/docs/instrumenting/exposition_formats/):
  *
  *	metric_gauge(out, "aither_http_connections", "Open connections.", 3);
@@ -19,10 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fetch.h"
+
 struct buf;
 
 #define METRIC_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define METRIC_SIZE_MAX (256u << 10) /* all figures of both daemons are some 15 KiB */
+#define METRIC_SIZE_MAX (256u << 10) /* everything of both daemons is some 15 KiB */
 #define METRIC_BOUNDS_MAX 12
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
@@ -53,8 +55,37 @@ void metric_observe(struct metric_histogram *histogram, uint64_t duration_ms);
 void metric_histogram(
 	struct buf *out, const char *name, const char *help, const struct metric_histogram *histogram);
 
-/* What every process can tell of itself: PREFIX_cpu_seconds_total, _open_fds, _max_fds,
- * _resident_memory_bytes, _start_time_seconds. start_ms: wall clock. */
+/* How HTTP requests ended: the first 500 counts are those of status 100 to 599, the others those of
+ * enum fetch_failure. Any thread may add to it. */
+#define METRIC_STATUS_MIN 100
+#define METRIC_STATUS_MAX 599 /* a higher one counts as this */
+#define METRIC_RESULTS (METRIC_STATUS_MAX - METRIC_STATUS_MIN + 1 + FETCH_REFUSED)
+#define METRIC_RESULT_SIZE 16
+
+struct metric_requests {
+	atomic_ullong counts[METRIC_RESULTS];
+	struct metric_histogram durations;
+};
+
+/* `status` counts when failure is FETCH_OK. NULL: nothing is counted. */
+void metric_request_ended(
+	struct metric_requests *requests, enum fetch_failure failure, long status, uint64_t duration_ms);
+
+const char *metric_result_name(
+	unsigned index, char ret_name[static METRIC_RESULT_SIZE]); /* "200", "timeout" */
+
+/* A counter with the label "code" and a histogram. */
+void metric_requests(struct buf *out, const char *name, const char *help, const char *durations_name,
+	const char *durations_help, const struct metric_requests *requests);
+
+struct metric_process { /* what every process can tell of itself */
+	double cpu_s, max_fds, open_fds, resident_bytes;
+};
+
+void metric_process_read(struct metric_process *ret_process);
+
+/* PREFIX_cpu_seconds_total, _open_fds, _max_fds, _resident_memory_bytes, _start_time_seconds. start_ms: wall
+ * clock. */
 void metric_process(struct buf *out, const char *prefix, int64_t start_ms);
 
 #endif

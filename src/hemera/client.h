@@ -30,7 +30,7 @@
 struct budget;
 struct error;
 struct hemera;
-struct hemera_figures;
+struct metric_requests;
 struct json;
 
 #define HEMERA_PAGE_ROWS 500             /* the API's maximum; smaller pages lose rows */
@@ -46,7 +46,7 @@ struct hemera_options {                      /* all borrowed for the life of the
 	struct budget *budget;
 	uint64_t deadline_mono_ms;            /* never 0 */
 	const atomic_bool *cancelled;         /* may be NULL */
-	struct hemera_figures *figures;       /* counts the requests; may be NULL */
+	struct metric_requests *statistics;   /* counts the requests; may be NULL */
 	atomic_ullong *limited_until_mono_ms; /* set while the budget is waited for, else 0; may be NULL */
 };
 

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/time.h"
 #include "hemera/budget.h"
-#include "hemera/figures.h"
 #include "hemera/reply.h"
 #include "hemera/retry.h"
 #include "hemera/run.h"
@@ -53,7 +53,7 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	bool was_sent = result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED;
 
 	run->under_way--;
-	hemera_figures_add(client->options.figures, result->failure, result->status,
+	metric_request_ended(client->options.statistics, result->failure, result->status,
 		time_mono_ms() - attempt->sent_mono_ms);
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
 		time_mono_ms(), exchange_now_ms(result));

@@ -41,7 +41,7 @@ static int refresh_list(const struct sync_options *options, struct hemera_list *
 		.budget = options->budget,
 		.deadline_mono_ms = time_mono_ms() + REFRESH_TIME_LIMIT_MS,
 		.cancelled = options->cancelled,
-		.figures = options->figures,
+		.statistics = options->statistics,
 	};
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
 	int r = hemera_new(&client, &client_options, err);

@@ -121,7 +121,7 @@ static int sync_connect(struct sync_job *job, struct error *err)
 		.budget = job->options->budget,
 		.deadline_mono_ms = job->deadline_mono_ms,
 		.cancelled = job->options->cancelled,
-		.figures = job->options->figures,
+		.statistics = job->options->statistics,
 		.limited_until_mono_ms = &job->options->progress->limited_until_mono_ms,
 	};
 

@@ -26,7 +26,7 @@
 struct budget;
 struct config;
 struct error;
-struct hemera_figures;
+struct metric_requests;
 struct incident_rest;
 struct json;
 
@@ -52,8 +52,8 @@ struct sync_options {                  /* all borrowed */
 	struct budget *budget;
 	struct sync_progress *progress;
 	const atomic_bool *cancelled;
-	struct hemera_figures *figures; /* may be NULL */
-	void (*on_listed)(void *arg);   /* may be NULL; on the job's thread when listed_at_ms has been set */
+	struct metric_requests *statistics; /* may be NULL */
+	void (*on_listed)(void *arg); /* may be NULL; on the job's thread when listed_at_ms has been set */
 	void *on_listed_arg;
 };
 

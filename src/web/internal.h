@@ -24,8 +24,7 @@ struct web {
 	struct relay *relay;
 	struct server_watch *patience; /* the server's: until the relay gives up, when all stops */
 	struct live *live;
-	struct health *health;
-	struct metrics *metrics;
+	int64_t start_ms; /* of the process, wall clock */
 	struct openapi openapi;
 };
 

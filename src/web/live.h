@@ -4,14 +4,14 @@
 
 /*
  * "Live from Hemera": the homepage is never older than ttl_ms if Hemera answers, and never late if it does
- * not. A visitor who finds the data too old makes aither-web ask the worker once; all who come meanwhile
- * share that question and wait for its answer, at most wait_ms from when it was asked. What they get is the
- * new page, the last known one with a notice, or the fallback page; always 200.
+ * not. A visitor who finds the data too old makes aither-web ask the worker once to refresh it; all who come
+ * meanwhile share that refresh and wait for its end, at most wait_ms from its start. What they get is the new
+ * page, the last known one with a banner, or the fallback page; always 200.
  *
- *	idle --too old--> asking --answer, failure--> idle
- *	            (a failure forbids asking for LIVE_BACK_OFF_MS)
+ *	idle --too old--> refreshing --success, failure--> idle
+ *	            (a failure forbids another for LIVE_BACK_OFF_MS)
  *
- * A sync publishes without asking us: an index newer than what we know counts as a look at Hemera.
+ * How old the data is, the worker's state says (published/state.h), whoever had it fetched.
  */
 
 #include <stdbool.h>
@@ -37,7 +37,7 @@ struct live_options { /* all borrowed */
 	struct phrases *phrases;
 	const char *socket_path; /* of the worker */
 	unsigned ttl_ms, wait_ms;
-	bool may_ask; /* false: the configuration is not usable */
+	bool may_refresh; /* false: the configuration is not usable */
 };
 
 struct live *live_new(const struct live_options *options); /* owned */
@@ -47,14 +47,14 @@ void live_freep(struct live **live);
 enum http_result live_home(struct live *live, const struct http_request *request,
 	struct http_response *response, enum language language);
 
-/* Wall-clock time of the last successful look at Hemera that is known; 0: none. */
-int64_t live_last_look_ms(struct live *live);
+/* Wall-clock time as of which the homepage's data is; 0: not known. */
+int64_t live_data_ms(struct live *live);
 
-struct live_figures { /* since the start */
+struct live_statistics { /* since the start */
 	uint64_t refreshed, failed;
 };
 
-struct live_figures live_figures(const struct live *live);
+struct live_statistics live_statistics(const struct live *live);
 
 /* Answers all who wait with what there is. */
 void live_stop(struct live *live);

@@ -115,18 +115,18 @@ static struct http_body *compress_body(struct http_body *plain)
 	return http_body_new(mem_resize(STEAL(bytes), length, 1), length);
 }
 
-void page_wish_read(struct page_wish *ret_wish, const struct http_request *request)
+void page_request_read(struct page_request *ret_wanted, const struct http_request *request)
 {
 	const char *if_none_match = http_request_header(request, "if-none-match");
 
-	ret_wish->is_head = request->method == HTTP_HEAD;
-	ret_wish->gzip = negotiate_gzip(http_request_header(request, "accept-encoding"));
-	ret_wish->if_none_match = if_none_match ? mem_strdup(if_none_match) : NULL;
+	ret_wanted->is_head = request->method == HTTP_HEAD;
+	ret_wanted->gzip = negotiate_gzip(http_request_header(request, "accept-encoding"));
+	ret_wanted->if_none_match = if_none_match ? mem_strdup(if_none_match) : NULL;
 }
 
-void page_wish_done(struct page_wish *wish)
+void page_request_done(struct page_request *wanted)
 {
-	free(STEAL(wish->if_none_match));
+	free(STEAL(wanted->if_none_match));
 }
 
 void page_security_headers(struct http_response *response, const char *policy)
@@ -147,28 +147,28 @@ static void compress_page(struct page *page, uint64_t *pause_ms)
 }
 
 /* Shall the gzip form be sent? Compresses the page for GET, unless there is a pause. */
-static bool choose_gzip(struct page *page, const struct page_wish *wish, uint64_t *pause_ms)
+static bool choose_gzip(struct page *page, const struct page_request *wanted, uint64_t *pause_ms)
 {
-	if (!wish->gzip || page->is_incompressible)
+	if (!wanted->gzip || page->is_incompressible)
 		return false;
-	if (page->gzip || negotiate_has_etag(wish->if_none_match, page->etag_gzip))
+	if (page->gzip || negotiate_has_etag(wanted->if_none_match, page->etag_gzip))
 		return true;
 	/* The plain form, from a pause: then 304 is the answer. */
-	if (negotiate_has_etag(wish->if_none_match, page->etag))
+	if (negotiate_has_etag(wanted->if_none_match, page->etag))
 		return false;
 	if (pause_ms && time_mono_ms() < *pause_ms)
 		return false;
-	if (!wish->is_head)
+	if (!wanted->is_head)
 		compress_page(page, pause_ms);
 	return !page->is_incompressible;
 }
 
-void page_answer(struct page *page, const struct page_wish *wish, uint64_t *gzip_pause_ms,
+void page_answer(struct page *page, const struct page_request *wanted, uint64_t *gzip_pause_ms,
 	const char *cache_control, struct http_response *response)
 {
-	bool gzip = choose_gzip(page, wish, gzip_pause_ms);
+	bool gzip = choose_gzip(page, wanted, gzip_pause_ms);
 	const char *etag = gzip ? page->etag_gzip : page->etag;
-	bool known = negotiate_has_etag(wish->if_none_match, etag);
+	bool known = negotiate_has_etag(wanted->if_none_match, etag);
 
 	response->status = known ? 304 : 200;
 	http_response_header(response, "etag", etag);

@@ -42,18 +42,18 @@ void page_done(struct page *page);
 void page_sandbox(struct page *page);
 
 /* What matters of a request for the answer, kept while a visitor waits. */
-struct page_wish {
+struct page_request {
 	bool gzip, is_head;
 	char *if_none_match; /* owned; NULL: none */
 };
 
-void page_wish_read(struct page_wish *ret_wish, const struct http_request *request);
-void page_wish_done(struct page_wish *wish);
+void page_request_read(struct page_request *ret_wanted, const struct http_request *request);
+void page_request_done(struct page_request *wanted);
 
 /* 200, or 304 when the client has the page. The answer to HEAD has no Content-Length when GET would have to
  * compress. Until *gzip_pause_ms (monotonic; 0 at first, shared by all course pages), a page that is not
  * compressed yet is sent uncompressed. NULL: no pause. */
-void page_answer(struct page *page, const struct page_wish *wish, uint64_t *gzip_pause_ms,
+void page_answer(struct page *page, const struct page_request *wanted, uint64_t *gzip_pause_ms,
 	const char *cache_control, struct http_response *response);
 
 /* Content-Security-Policy for a page with this text. Owned. */

@@ -21,7 +21,7 @@ struct call {
 	struct http_pending *pending;                 /* NULL: answered already, for we stop */
 	char *method, *target, *prefer, *socket_path; /* owned copies: the relay may end before the thread */
 	char request_id[HTTP_REQUEST_ID_SIZE];
-	bool is_wished_async;                  /* by the client; while we stop, it is our own wish */
+	bool wants_async;                      /* by the client; while we stop, it is our own wish */
 	struct relay_order order;              /* its texts point at the copies */
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
@@ -34,7 +34,6 @@ struct relay {
 	char *socket_path;
 	LIST_HEAD(, call) calls;
 	unsigned count;
-	uint64_t answers;
 	bool stopping;
 };
 
@@ -68,22 +67,6 @@ static void call_free(struct call *call)
 	free(call);
 }
 
-/* A worker that hangs would let the caller of a sync wait until its limit; but its state it tells at once. */
-static int find_out_whether_it_lives(struct call *call)
-{
-	CLEANUP(workerclient_response_done) struct workerclient_response ignored = { 0 };
-	unsigned timeout_ms = call->order.timeout_ms;
-	struct workerclient_request request = {
-		.socket_path = call->socket_path,
-		.method = "GET",
-		.target = "/api/sync/status",
-		.request_id = call->request_id,
-		.timeout_ms = timeout_ms < RELAY_LIFE_TIMEOUT_MS ? timeout_ms : RELAY_LIFE_TIMEOUT_MS,
-	};
-
-	return workerclient_call(&request, &ignored, &call->err);
-}
-
 static void call_run(struct thread_job *job)
 {
 	struct call *call = (struct call *)job;
@@ -97,9 +80,6 @@ static void call_run(struct thread_job *job)
 		.ret_sent = call->order.is_sync ? &call->sent : NULL,
 	};
 
-	call->result = call->order.is_sync ? find_out_whether_it_lives(call) : 0;
-	if (call->result < 0)
-		return;
 	call->result = workerclient_call(&request, &call->response, &call->err);
 }
 
@@ -127,7 +107,7 @@ static void call_answer(struct call *call, struct http_response *response)
 		envelope_error(response, call->request_id, &call->err, NULL);
 	} else {
 		pass_on(&call->response, response);
-		if (call->is_wished_async && call->response.status == 202)
+		if (call->wants_async && call->response.status == 202)
 			http_response_header(response, "preference-applied", "respond-async");
 	}
 }
@@ -140,7 +120,6 @@ static void call_done(struct thread_job *job)
 	if (call->relay) {
 		LIST_REMOVE(call, link);
 		call->relay->count--;
-		call->relay->answers += call->result == 0;
 	}
 	if (call->pending) {
 		call_answer(call, &response);
@@ -167,7 +146,7 @@ static struct call *call_new(
 	call->order = *order;
 	call->order.method = call->method = mem_strdup(order->method);
 	call->order.target = call->target = mem_strdup(order->target);
-	call->is_wished_async = order->prefer != NULL;
+	call->wants_async = order->prefer != NULL;
 	const char *prefer = relay->stopping && order->is_sync ? "respond-async" : order->prefer;
 	call->order.prefer = call->prefer = prefer ? mem_strdup(prefer) : NULL;
 	if (relay->stopping)
@@ -197,11 +176,6 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 	LIST_INSERT_HEAD(&relay->calls, call, link);
 	relay->count++;
 	return HTTP_LATER;
-}
-
-uint64_t relay_answers(const struct relay *relay)
-{
-	return relay->answers;
 }
 
 static void answer_early(struct call *call)

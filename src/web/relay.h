@@ -19,7 +19,6 @@ struct thread_queue;
 #define RELAY_RETRY_AFTER_S 5
 #define RELAY_STATUS_TIMEOUT_MS 10000  /* answered from the worker's memory */
 #define RELAY_SYNC_EXTRA_MS 60000      /* beside TimeLimitSec: to render and write 50 000 pages */
-#define RELAY_LIFE_TIMEOUT_MS 5000     /* a worker that does not tell its state by then hangs */
 #define RELAY_STOPPING_TIMEOUT_MS 1000 /* of DAEMON_DRAIN_MS; idle connections are given as much */
 
 struct relay_order {
@@ -35,8 +34,6 @@ void relay_freep(struct relay **relay);
 /* HTTP_LATER, or at once 503 when too many wait. */
 enum http_result relay_call(struct relay *relay, const struct http_request *request,
 	struct http_response *response, const struct relay_order *order);
-
-uint64_t relay_answers(const struct relay *relay); /* that the worker has given since the start */
 
 /* Before the process ends: a sync that has been handed over is answered with 202 and where its state is, and
  * so is one that is asked for afterwards. What the worker can still tell at once may be waited for until

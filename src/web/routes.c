@@ -9,11 +9,10 @@
 #include "base/mem.h"
 #include "http/envelope.h"
 #include "http/list.h"
-#include "web/health.h"
+#include "web/banner.h"
 #include "web/live.h"
-#include "web/metrics.h"
+#include "web/monitor.h"
 #include "web/negotiate.h"
-#include "web/notice.h"
 #include "web/page.h"
 #include "web/relay.h"
 #include "web/site.h"
@@ -34,7 +33,7 @@ static bool wants_html(const struct http_request *request)
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
 {
 	if (wants_html(request))
-		notice_error_page(
+		banner_error_page(
 			response, ((const struct web *)arg)->phrases, language_of(arg, request), status);
 	else
 		envelope_status(response, request->request_id, status, request->path);
@@ -44,7 +43,7 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	struct http_response *response, const struct error *err)
 {
 	if (wants_html(request))
-		notice_error_page(response, web->phrases, language_of(web, request), error_http_status(err));
+		banner_error_page(response, web->phrases, language_of(web, request), error_http_status(err));
 	else
 		envelope_error(response, request->request_id, err, NULL);
 	return HTTP_DONE;
@@ -145,7 +144,7 @@ static enum http_result handle_course(
 	struct web *web = arg;
 	bool is_public =
 		web->options.config->site.course_pages_public && config_is_usable(web->options.config);
-	struct page_wish wish;
+	struct page_request wanted;
 	struct page *page;
 	struct error err = { 0 };
 
@@ -158,9 +157,10 @@ static enum http_result handle_course(
 	}
 	if (!is_public)
 		page_sandbox(page);
-	page_wish_read(&wish, request);
-	page_answer(page, &wish, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
-	page_wish_done(&wish);
+	page_request_read(&wanted, request);
+	page_answer(
+		page, &wanted, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
+	page_request_done(&wanted);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");
 	return HTTP_DONE;
@@ -171,7 +171,7 @@ static enum http_result handle_health(
 {
 	(void)request;
 	(void)arg;
-	health_answer_alive(response);
+	monitor_alive(response);
 	return HTTP_DONE;
 }
 
@@ -180,7 +180,9 @@ static enum http_result handle_ready(
 {
 	struct web *web = arg;
 
-	return health_answer_ready(web->health, request, response);
+	(void)request;
+	monitor_ready(web->live, web->site, response);
+	return HTTP_DONE;
 }
 
 static enum http_result handle_metrics(
@@ -190,7 +192,8 @@ static enum http_result handle_metrics(
 
 	if (!is_permitted(web, request, AUTH_TOKEN, response))
 		return HTTP_DONE;
-	return metrics_answer(web->metrics, request, response);
+	monitor_metrics(web->server, web->live, web->site, web->start_ms, response);
+	return HTTP_DONE;
 }
 
 static enum http_result handle_openapi(

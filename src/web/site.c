@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,11 +14,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
 #include "http/http.h"
+#include "published/state.h"
 #include "web/page.h"
-#include "web/shelf.h"
+
+#define CHECKS 4 /* cached pages whose files are looked at for each page that is added */
 
 struct index {
 	struct stat stat; /* of the bytes below */
@@ -26,6 +29,13 @@ struct index {
 	struct page page;
 };
 
+struct cached { /* a course page */
+	char file[PUBLISHED_NAME_SIZE];
+	struct stat stat; /* of the bytes in `page` */
+	struct page page;
+	uint64_t last_used; /* by the site's own count */
+};
+
 struct site {
 	char *path;
 	int output;              /* -1: not there */
@@ -33,10 +43,16 @@ struct site {
 	struct stat output_stat; /* identity of `output` */
 	uint64_t checked_ms;     /* when the path was last compared with it */
 	bool output_failed;      /* logged already */
-	uint64_t course_told_ms; /* when it was last logged that one cannot be read; 0: never */
 	struct index index[LANGUAGES];
 	struct page fallback;
-	struct shelf *courses;
+	struct state state;
+	struct stat state_stat;
+	bool has_state, state_failed; /* failed: logged already */
+	uint64_t course_logged_ms;    /* when it was last logged that one cannot be read; 0: never */
+	struct cached *cached; /* owned; room for SITE_CACHED_MAX, which costs nothing until it is used */
+	size_t cached_count, cached_bytes;
+	size_t next_check; /* the cached page that is compared with its file next */
+	uint64_t uses;
 };
 
 static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -47,12 +63,18 @@ static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>
 				    "<p lang=\"en\">The courses are not available at the moment. Please try "
 				    "again later.</p>\n</body>\n</html>\n";
 
-static void load_fallback(struct site *site, const char *shipped_templates)
+struct site *site_new(const char *output_directory, const char *shipped_templates)
 {
+	struct site *site = mem_zalloc(sizeof(*site));
 	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_FALLBACK_MAX);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", shipped_templates);
 	struct error err = { 0 };
 
+	site->path = mem_strdup(output_directory);
+	site->output = -1;
+	for (int i = 0; i < LANGUAGES; i++)
+		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
+	site->cached = mem_zalloc(SITE_CACHED_MAX * sizeof(*site->cached));
 	if (file_read_path(path, &text, &err) < 0) {
 		log_write(LOG_WARNING, "no fallback page: %s", err.message);
 		buf_clear(&text);
@@ -60,19 +82,14 @@ static void load_fallback(struct site *site, const char *shipped_templates)
 	}
 	size_t length = text.length;
 	page_set(&site->fallback, buf_take(&text), length, "de, en", "Accept-Encoding");
+	return site;
 }
 
-struct site *site_new(const char *output_directory, const char *shipped_templates)
+static void remove_cached(struct site *site, struct cached *cached)
 {
-	struct site *site = mem_zalloc(sizeof(*site));
-
-	site->path = mem_strdup(output_directory);
-	site->output = -1;
-	for (int i = 0; i < LANGUAGES; i++)
-		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
-	load_fallback(site, shipped_templates);
-	site->courses = shelf_new();
-	return site;
+	site->cached_bytes -= (size_t)cached->stat.st_size;
+	page_done(&cached->page);
+	*cached = site->cached[--site->cached_count];
 }
 
 void site_freep(struct site **site_pointer)
@@ -87,16 +104,27 @@ void site_freep(struct site **site_pointer)
 		page_done(&site->index[i].page);
 	}
 	page_done(&site->fallback);
-	shelf_freep(&site->courses);
+	while (site->cached_count > 0)
+		remove_cached(site, &site->cached[0]);
+	free(site->cached);
 	file_closep(&site->output);
 	mem_freep(&site->path);
-	mem_freep(&site);
+	free(site);
 }
 
-/* That we cannot look at it now says nothing of what is there: what we know of it stays. */
-static bool is_passing(int result)
+/* ---- the directory ---- */
+
+/* A temporary error does not mean that a file is gone: what is in memory stays. */
+static bool is_temporary(int result)
 {
 	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;
+}
+
+/* The same file, and not written since? */
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static void open_output(struct site *site)
@@ -110,10 +138,10 @@ static void open_output(struct site *site)
 		result = error_set(&err, -errno, "directory %s: cannot examine: %m", site->path);
 	/* Visitors see the same as before the first sync, which makes the directory. */
 	if (result < 0 && result != -ENOENT && !site->output_failed)
-		log_write(LOG_WARNING, "what is published cannot be read: %s", err.message);
+		log_write(LOG_WARNING, "the output directory cannot be read: %s", err.message);
 	site->output_failed = result < 0 && result != -ENOENT;
 	site->output_result = result;
-	if (is_passing(result))
+	if (is_temporary(result))
 		return;
 	file_closep(&site->output);
 	if (result < 0)
@@ -122,7 +150,7 @@ static void open_output(struct site *site)
 	site->output = file_steal(&fd);
 }
 
-/* A directory that was moved away keeps its files: only its path tells. */
+/* A directory that was moved away keeps its files: only its path shows it. */
 static void follow_output(struct site *site)
 {
 	uint64_t now = time_mono_ms();
@@ -136,31 +164,27 @@ static void follow_output(struct site *site)
 		open_output(site);
 }
 
-static void forget_page(struct index *index)
-{
-	free(STEAL(index->status));
-	page_done(&index->page);
-}
+/* ---- the homepage ---- */
 
 /* Brings one index up to date; false: there is none. */
 static bool refresh_index(struct site *site, enum language language)
 {
 	struct index *index = &site->index[language];
+	const char *name = published_homepage[language];
 	struct error err = { 0 };
 	struct stat stat_now;
 
-	int result = fstatat(site->output, published_homepage[language], &stat_now, AT_SYMLINK_NOFOLLOW) < 0
-			     ? -errno
-			     : 0;
-	if (result == 0 && index->text.length > 0 && shelf_is_same_file(&stat_now, &index->stat))
+	int result = fstatat(site->output, name, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (result == 0 && index->text.length > 0 && is_same_file(&stat_now, &index->stat))
 		return true;
 	if (result == 0)
-		result = file_read(
-			site->output, published_homepage[language], &index->text, &index->stat, &err);
-	if (result < 0 && !is_passing(result))
+		result = file_read(site->output, name, &index->text, &index->stat, &err);
+	if (result < 0 && !is_temporary(result))
 		buf_clear(&index->text);
-	if (!is_passing(result))
-		forget_page(index);
+	if (!is_temporary(result)) {
+		free(STEAL(index->status));
+		page_done(&index->page);
+	}
 	if (result < 0 && result != -ENOENT && !index->failed)
 		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
 			err.message[0] ? err.message : strerror(-result));
@@ -168,42 +192,30 @@ static bool refresh_index(struct site *site, enum language language)
 	return index->text.length > 0;
 }
 
-static bool has_index(const struct site *site, enum language language)
+static enum language other_language(enum language language)
 {
-	return site->index[language].text.length > 0;
+	return language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
 }
 
-/* In this language, else in the other one; the number of the one that is there, or -1. */
-static int refresh_either(struct site *site, enum language language)
+static bool refresh_either(struct site *site, enum language language)
 {
-	enum language other = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
-
-	if (site->output < 0)
-		return -1;
-	if (refresh_index(site, language))
-		return (int)language;
-	return refresh_index(site, other) ? (int)other : -1;
+	return site->output >= 0 &&
+	       (refresh_index(site, language) || refresh_index(site, other_language(language)));
 }
 
-bool site_look(struct site *site, enum language language, int64_t *ret_changed_ms)
+bool site_look(struct site *site, enum language language)
 {
 	follow_output(site);
-	int found = refresh_either(site, language);
-	if (found < 0) { /* perhaps the directory itself is new */
-		open_output(site);
-		found = refresh_either(site, language);
-	}
-	if (found < 0)
-		return false;
-	const struct timespec *changed = &site->index[found].stat.st_mtim;
-	*ret_changed_ms = (int64_t)changed->tv_sec * 1000 + changed->tv_nsec / 1000000;
-	return true;
+	if (refresh_either(site, language))
+		return true;
+	open_output(site); /* perhaps the directory itself is new */
+	return refresh_either(site, language);
 }
 
 struct page *site_home(struct site *site, enum language language, const char *status_html)
 {
-	if (!has_index(site, language))
-		language = language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
+	if (site->index[language].text.length == 0)
+		language = other_language(language);
 	struct index *index = &site->index[language];
 	if (index->status && strcmp(index->status, status_html) == 0)
 		return &index->page;
@@ -226,24 +238,103 @@ struct page *site_fallback(struct site *site)
 	return &site->fallback;
 }
 
-static int read_course(struct shelf *shelf, int courses, const char *file, const char *language,
+/* ---- the worker's state ---- */
+
+const struct state *site_state(struct site *site)
+{
+	struct error err = { 0 };
+	struct stat stat_now;
+	int r = -ENOENT;
+
+	follow_output(site);
+	if (site->output >= 0)
+		r = fstatat(site->output, STATE_FILE, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (r == 0 && is_same_file(&stat_now, &site->state_stat)) /* also of one that makes no sense */
+		return site->has_state ? &site->state : NULL;
+	if (r == 0)
+		r = state_read(&site->state, site->output, &site->state_stat, &err);
+	if (r < 0 && r != -ENOENT && !site->state_failed)
+		log_write(LOG_WARNING, "the state of aither-worker cannot be read: %s",
+			err.message[0] ? err.message : strerror(-r));
+	site->state_failed = r < 0 && r != -ENOENT;
+	if (!is_temporary(r))
+		site->has_state = r == 0;
+	return site->has_state ? &site->state : NULL;
+}
+
+/* ---- course pages ---- */
+
+static struct cached *find_cached(struct site *site, const char *file)
+{
+	for (size_t i = 0; i < site->cached_count; i++) {
+		if (strcmp(site->cached[i].file, file) == 0)
+			return &site->cached[i];
+	}
+	return NULL;
+}
+
+/* Compares the next few pages with their files. Nobody asks for the page of a removed course, and before the
+ * cache is full nothing else would remove it. */
+static void check_cached(struct site *site, int courses)
+{
+	struct stat stat_now;
+
+	for (int checks = 0; checks < CHECKS && site->cached_count > 0; checks++) {
+		struct cached *cached = &site->cached[site->next_check %= site->cached_count];
+		if (fstatat(courses, cached->file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!is_same_file(&cached->stat, &stat_now))
+			remove_cached(site, cached);
+		else
+			site->next_check++;
+	}
+}
+
+/* An empty page, in place of one of the same name; those asked for the longest ago make room. */
+static struct cached *add_cached(struct site *site, const char *file, const struct stat *stat_read)
+{
+	struct cached *stale = find_cached(site, file);
+	size_t size = (size_t)stat_read->st_size;
+
+	if (stale)
+		remove_cached(site, stale);
+	while (site->cached_count > 0 && (site->cached_count == SITE_CACHED_MAX ||
+						 site->cached_bytes + size > SITE_CACHED_BYTES_MAX)) {
+		struct cached *oldest = &site->cached[0];
+
+		for (size_t i = 1; i < site->cached_count; i++) {
+			if (site->cached[i].last_used < oldest->last_used)
+				oldest = &site->cached[i];
+		}
+		remove_cached(site, oldest);
+	}
+	struct cached *cached = &site->cached[site->cached_count++];
+	*cached = (struct cached){ .stat = *stat_read };
+	snprintf(cached->file, sizeof(cached->file), "%s", file);
+	site->cached_bytes += size;
+	return cached;
+}
+
+static int read_course(struct site *site, int courses, const char *file, const char *language,
 	struct page **ret_page, struct error *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(PUBLISHED_COURSE_MAX);
+	struct cached *cached = find_cached(site, file);
 	struct stat stat_now;
 
 	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, -errno, PUBLISHED_COURSES "/%s: %s", file, strerror(errno));
-	if ((*ret_page = shelf_find(shelf, file, &stat_now)))
-		return 0;
-	int result = file_read(courses, file, &text, &stat_now, err);
-	if (result < 0)
-		return result;
-	shelf_tidy(shelf, courses);
-	struct page *page = shelf_add(shelf, file, &stat_now);
-	size_t length = text.length;
-	page_set(page, buf_take(&text), length, language, "Accept-Encoding");
-	*ret_page = page;
+	if (!cached || !is_same_file(&cached->stat, &stat_now)) {
+		int r = file_read(courses, file, &text, &stat_now, err);
+
+		if (r < 0)
+			return r;
+		check_cached(site, courses);
+		cached = add_cached(site, file, &stat_now);
+		size_t length = text.length;
+		page_set(&cached->page, buf_take(&text), length, language, "Accept-Encoding");
+	}
+	cached->last_used = ++site->uses;
+	*ret_page = &cached->page;
 	return 0;
 }
 
@@ -262,10 +353,10 @@ static int find_course(struct site *site, const char *name, const char *static_l
 		return r;
 	r = error_set(err, -ENOENT, "not the name of a course page");
 	if (published_is_page(name))
-		r = read_course(site->courses, courses, name, static_language, ret_page, err);
+		r = read_course(site, courses, name, static_language, ret_page, err);
 	/* A course may be called "x.html": its page is x.html.html. */
 	if (r == -ENOENT && published_is_page(with_suffix))
-		r = read_course(site->courses, courses, with_suffix, static_language, ret_page, err);
+		r = read_course(site, courses, with_suffix, static_language, ret_page, err);
 	return r;
 }
 
@@ -276,14 +367,14 @@ static bool is_absent(int result)
 	       result == -EINVAL || result == -EFBIG;
 }
 
-/* Who asks for a good page in between must not bring about a line for each bad one. */
-static void tell_course(struct site *site, const char *problem)
+/* Rate-limits the log: a client that alternates good and bad names must not get a line per request. */
+static void log_course(struct site *site, const char *problem)
 {
 	uint64_t now = time_mono_ms();
 
-	if (site->course_told_ms != 0 && now - site->course_told_ms < SITE_TELL_MS)
+	if (site->course_logged_ms != 0 && now - site->course_logged_ms < SITE_LOG_MS)
 		return;
-	site->course_told_ms = now;
+	site->course_logged_ms = now;
 	log_write(LOG_WARNING, "a course page cannot be read: %s", problem);
 }
 
@@ -297,7 +388,7 @@ int site_course(struct site *site, const char *name, const char *static_language
 		return 0;
 	/* The worker publishes no page that is too large: report it, because the next sync makes it anew. */
 	if (result == -EFBIG || !is_absent(result))
-		tell_course(site, problem.message);
+		log_course(site, problem.message);
 	if (is_absent(result))
 		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem.message);
 	return error_set(err, result, "%s", problem.message);

@@ -11,10 +11,8 @@
 #include "base/time.h"
 #include "http/daemon.h"
 #include "http/server.h"
-#include "web/health.h"
 #include "web/internal.h"
 #include "web/live.h"
-#include "web/metrics.h"
 #include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
@@ -31,16 +29,16 @@ static void on_queue(void *arg)
 /* For `systemctl status`. What is wrong with the configuration is said there already, by the main. */
 static void show_status(const struct web *web)
 {
-	int64_t look_ms = live_last_look_ms(web->live);
+	int64_t data_ms = live_data_ms(web->live);
 	char when[TIME_TEXT_SIZE];
 
 	if (!config_is_usable(web->options.config))
 		return;
-	if (look_ms == 0) {
+	if (data_ms == 0) {
 		daemon_status("nothing has been published yet");
 		return;
 	}
-	time_format(look_ms, when);
+	time_format(data_ms, when);
 	daemon_status("serving the courses as of %s", when);
 }
 
@@ -89,21 +87,7 @@ static void make_parts(struct web *web)
 		.socket_path = config->worker.socket,
 		.ttl_ms = config->web.live_ttl_s * 1000,
 		.wait_ms = config->web.live_wait_s * 1000,
-		.may_ask = config_is_usable(config),
-	});
-	web->health = health_new(&(struct health_options){
-		.queue = web->queue,
-		.live = web->live,
-		.site = web->site,
-		.socket_path = config->worker.socket,
-	});
-	web->metrics = metrics_new(&(struct metrics_options){
-		.server = web->server,
-		.queue = web->queue,
-		.live = web->live,
-		.relay = web->relay,
-		.socket_path = config->worker.socket,
-		.output_directory = config->sync.output_directory,
+		.may_refresh = config_is_usable(config),
 	});
 }
 
@@ -112,6 +96,7 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 	CLEANUP(web_freep) struct web *web = mem_zalloc(sizeof(*web));
 
 	web->options = *options;
+	web->start_ms = time_now_ms();
 	web->auth = (struct auth){
 		.token = options->config->secrets[CONFIG_SECRET_SYNC_TOKEN],
 		.pages_password = options->config->secrets[CONFIG_SECRET_PAGES_PASSWORD],
@@ -145,8 +130,6 @@ void web_freep(struct web **web_pointer)
 	if (!web)
 		return;
 	server_freep(&web->server);
-	metrics_freep(&web->metrics);
-	health_freep(&web->health);
 	openapi_done(&web->openapi);
 	live_freep(&web->live);
 	relay_freep(&web->relay);
@@ -168,6 +151,4 @@ void web_stop(void *arg)
 	relay_stop(web->relay);
 	server_timer_set(web->patience, RELAY_STOPPING_TIMEOUT_MS);
 	live_stop(web->live);
-	metrics_stop(web->metrics);
-	health_stop(web->health);
 }

@@ -20,8 +20,8 @@
 #include "base/quota.h"
 #include "base/thread.h"
 #include "hemera/budget.h"
-#include "hemera/figures.h"
 #include "http/router.h"
+#include "published/state.h"
 #include "sync/sync.h"
 #include "worker/worker.h"
 
@@ -70,16 +70,6 @@ struct worker_look { /* at Hemera's list: the last one that has ended, by a refr
 	struct error err; /* errnum 0: it has succeeded */
 };
 
-enum worker_result { WORKER_SUCCESS, WORKER_PARTIAL, WORKER_FAILED, WORKER_CANCELLED, WORKER_RESULTS };
-
-struct worker_figures { /* since this process started */
-	int64_t start_ms;
-	uint64_t runs[WORKER_RESULTS];
-	uint64_t generated, skipped, deleted; /* course pages */
-	struct metric_histogram durations;
-	struct hemera_figures hemera; /* the running job adds to it */
-};
-
 struct worker {
 	struct worker_options options;
 	struct http_router router;
@@ -97,11 +87,12 @@ struct worker {
 	struct quota refreshes;
 	struct worker_look look;
 	struct sync_history history;
-	uint64_t active_mono_ms, requests_seen; /* for the idle exit, */
-	uint64_t scrapes;                       /* which requests for figures do not put off */
-	struct worker_figures figures;
-	struct doctor *doctor; /* whose callers wait; NULL: none */
-	unsigned doctors;      /* all, also those that wait for a thread that hangs */
+	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
+	struct state state;
+	int64_t former[STATE_VALUES]; /* what former processes counted */
+	bool state_failed;            /* to be written, the last time, which has been logged */
+	struct doctor *doctor;        /* whose callers wait; NULL: none */
+	unsigned doctors;             /* all, also those that wait for a thread that hangs */
 	struct server_watch *doctor_timer;
 };
 
@@ -124,10 +115,11 @@ bool answer_unable(struct http_response *response, const char *request_id, const
 void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
 	const char *message);
 
-/* figures.c: what GET /metrics says */
-void figures_init(struct worker_figures *figures);
-void figures_add_sync(struct worker_figures *figures, const struct worker_sync *job); /* it has ended */
-void figures_write(struct buf *out, const struct worker *worker);
+/* statistics.c: the state that aither-web reads */
+void statistics_load(struct worker *worker);                                    /* after the history */
+void statistics_add_sync(struct worker *worker, const struct worker_sync *job); /* it has ended */
+void statistics_publish(struct worker *worker);
+void statistics_write(struct buf *out, struct worker *worker); /* for GET /metrics */
 
 /* routes.c */
 extern const struct http_route worker_routes[];

@@ -20,9 +20,16 @@ static void start_sync_now(struct worker *worker, struct worker_sync *job);
 static void answer_waiters(
 	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
 {
+	int64_t *data_ms = &worker->state.values[STATE_DATA_MS];
+	bool is_new = !problem && *data_ms != fetched_at_ms;
+
 	worker->look = (struct worker_look){ .fetched_at_ms = fetched_at_ms };
 	if (problem)
 		worker->look.err = *problem;
+	else
+		*data_ms = fetched_at_ms;
+	if (is_new || worker->waiter_count > 0)
+		statistics_publish(worker); /* before the answers, upon which aither-web reads it */
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
 		const char *request_id = http_pending_request_id(pending);
@@ -99,7 +106,7 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 	options->budget = &worker->budget;
 	options->progress = progress;
 	options->cancelled = &worker->cancelled;
-	options->figures = &worker->figures.hemera;
+	options->statistics = &worker->state.hemera;
 }
 
 void worker_start_refresh(struct worker *worker)
@@ -172,7 +179,7 @@ static void remember(struct worker *worker, const struct worker_sync *job)
 	history->courses = job->report.courses_published;
 	if (atomic_load(&job->progress.listed_at_ms))
 		history->kept = job->report.kept;
-	figures_add_sync(&worker->figures, job);
+	statistics_add_sync(worker, job);
 }
 
 /* Who still waits came before the list was read. A dry run publishes no homepage, and one that met another
@@ -198,6 +205,8 @@ static void worker_sync_done(struct thread_job *thread_job)
 	worker->sync = NULL;
 	worker->active_mono_ms = time_mono_ms();
 	remember(worker, job);
+	notices_sync_ended(worker->notices, job);
+	statistics_publish(worker);
 	if (job->pending) {
 		struct http_response response = { 0 };
 
@@ -205,7 +214,6 @@ static void worker_sync_done(struct thread_job *thread_job)
 		http_complete(STEAL(job->pending), &response);
 	}
 	end_waiting(worker, job);
-	notices_sync_ended(worker->notices, job);
 	worker_show_status(worker);
 }
 
@@ -243,6 +251,7 @@ static void start_sync_now(struct worker *worker, struct worker_sync *job)
 		fail_to_start(worker, job);
 		thread_post(worker->queue, &job->job, worker_sync_done);
 	}
+	statistics_publish(worker);
 	worker_show_status(worker);
 }
 

@@ -141,6 +141,7 @@ static void task_done(struct thread_job *job)
 {
 	struct notices_task *task = (struct notices_task *)job;
 	struct notices *notices = task->notices;
+	bool wants_retry = task->wants_retry;
 	bool may_record = task->kind == NOTICES_MAIL && notices->worker->slot != WORKER_SYNCING;
 
 	for (int channel = 0; channel < NOTICES_CHANNELS; channel++)
@@ -150,15 +151,17 @@ static void task_done(struct thread_job *job)
 		notices->has_unrecorded = task->has_unrecorded;
 	notices->running = NULL;
 	notices->worker->active_mono_ms = time_mono_ms();
-	task_answer(task);
 	/* The sync that was in the way has ended already: nobody else would come back to it. */
 	if (notices->has_unrecorded && may_record)
 		notices_add(notices, notices_task_new(notices, NOTICES_RECORD));
-	if (task->wants_retry)
-		try_again_later(notices, task);
-	else
-		notices_task_free(task);
+	if (wants_retry)
+		try_again_later(notices, task); /* nobody waits for this one */
 	start_next(notices);
+	statistics_publish(notices->worker);
+	if (wants_retry)
+		return;
+	task_answer(task);
+	notices_task_free(task);
 }
 
 static void start_next(struct notices *notices)

@@ -108,8 +108,7 @@ static enum http_result handle_metrics(
 	struct worker *worker = app;
 
 	(void)request;
-	worker->scrapes++;
-	figures_write(&out, worker);
+	statistics_write(&out, worker);
 	http_response_text(response, 200, METRIC_CONTENT_TYPE, buf_text(&out));
 	http_response_header(response, "cache-control", "no-store");
 	return HTTP_DONE;
@@ -128,7 +127,7 @@ const struct http_route worker_routes[] = {
 	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail, router_no_parameters },
 	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item, router_no_parameters },
 	{ "/healthz", false, HTTP_GET | ROUTE_FOR_WEB, handle_health, NULL },
-	{ "/metrics", false, HTTP_GET | ROUTE_FOR_WEB, handle_metrics, router_no_parameters },
+	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
 };
 
 const size_t worker_route_count = ARRAY_SIZE(worker_routes);

@@ -29,7 +29,7 @@ static void on_second(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned limit_s = worker->options.config->worker.idle_exit_s;
-	uint64_t now = time_mono_ms(), requests = server_requests(worker->server) - worker->scrapes;
+	uint64_t now = time_mono_ms(), requests = server_requests(worker->server);
 
 	notices_tick(worker->notices);
 	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
@@ -68,7 +68,6 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 
 	worker->options = *options;
 	worker->active_mono_ms = time_mono_ms();
-	figures_init(&worker->figures);
 	worker->router =
 		(struct http_router){ .routes = worker_routes, .count = worker_route_count, .app = worker };
 	worker->refreshes = (struct quota){ .burst = WORKER_REFRESH_BURST,
@@ -88,6 +87,8 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
 	load_history(worker);
+	statistics_load(worker);
+	statistics_publish(worker);
 	worker_show_status(worker);
 	*ret_worker = STEAL(worker);
 	return 0;

@@ -216,6 +216,14 @@ class Stack:
     def manifest(self) -> Any:
         return json.loads((self.output / ".sync-manifest.json").read_text())
 
+    def edit_state(self, **values: int) -> None:
+        """Changes values of the worker's state, as if it had published them."""
+        file = self.output / ".state.json"
+        state = json.loads(file.read_text())
+        state["values"] |= values
+        file.with_suffix(".edited").write_text(json.dumps(state))
+        file.with_suffix(".edited").rename(file)
+
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
     """Polls until the condition is true; what it returned. Fails after PATIENCE_S."""

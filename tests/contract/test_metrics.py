@@ -169,27 +169,37 @@ class Refreshes(MetricsTest):
 
 
 class TheWorker(MetricsTest):
-    def test_without_it_our_own_figures_are_told(self) -> None:
+    def test_what_it_published_is_told_without_it(self) -> None:
         assert self.stack.worker
         self.sync_by_token()
-        self.scrape()
         self.stack.worker.stop()
-        self.assertEqual(self.scrape()["aither_worker_up"], 1)  # it cannot have done anything since
-        (self.stack.output / "new").touch()
         figures = self.scrape()
-        self.assertEqual(figures["aither_worker_up"], 0)
-        self.assertFalse([name for name in figures if name.startswith("aither_sync")])
-        self.stack.start_worker()
+        self.assertEqual((figures["aither_worker_up"], figures['aither_sync_runs_total{result="success"}']), (1, 1))
+        self.assertLess(abs(figures["aither_worker_asked_timestamp_seconds"] - time.time()), 60)
+
+    def test_without_a_state_our_own_figures_are_told(self) -> None:
+        self.sync_by_token()
+        for text in (None, "", "{", '{"version":1000}'):
+            (self.stack.output / ".state.json").unlink(missing_ok=True)
+            if text is not None:
+                (self.stack.output / ".state.json").write_text(text)
+            figures = self.scrape()
+            self.assertEqual(figures["aither_worker_up"], 0)
+            self.assertFalse([name for name in figures if name.startswith("aither_sync")])
+            self.assertEqual(self.stack.get("/").status, 200)
+        self.sync_by_token()
         self.assertEqual(self.scrape()["aither_worker_up"], 1)
 
-    def test_counters_go_on_when_another_worker_takes_over(self) -> None:
+    def test_counters_go_on_when_another_worker_or_web_takes_over(self) -> None:
         for expected in (1, 2, 3):
-            assert self.stack.worker
+            assert self.stack.worker and self.stack.web
             self.sync_by_token()
             self.assertEqual(self.scrape()['aither_sync_runs_total{result="success"}'], expected)
-            self.assertEqual(self.scrape(over_unix_socket=True)['aither_sync_runs_total{result="success"}'], 1)
+            self.assertEqual(self.scrape(over_unix_socket=True)['aither_sync_runs_total{result="success"}'], expected)
             self.stack.worker.stop()
             self.stack.start_worker()
+            self.stack.web.stop()
+            self.stack.start_web()
 
     def test_a_running_sync_is_seen_from_its_beginning_to_its_end(self) -> None:
         self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 1, "count": 1})

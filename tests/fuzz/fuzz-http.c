@@ -30,10 +30,9 @@
 #include "http/router.h"
 #include "render/slice.h"
 #include "tests/fuzz/request-head.h"
-#include "web/health.h"
 #include "web/internal.h"
 #include "web/live.h"
-#include "web/metrics.h"
+#include "web/monitor.h"
 #include "web/page.h"
 #include "web/relay.h"
 #include "web/site.h"
@@ -122,13 +121,13 @@ void http_request_address(const struct http_request *request, char ret_address[s
 enum http_result live_home(struct live *live, const struct http_request *request,
 	struct http_response *response, enum language language)
 {
-	struct page_wish wish;
+	struct page_request wanted;
 
 	(void)live;
 	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%d", (int)language);
-	page_wish_read(&wish, request);
-	page_answer(site_fallback(site), &wish, NULL, "no-cache", response);
-	page_wish_done(&wish);
+	page_request_read(&wanted, request);
+	page_answer(site_fallback(site), &wanted, NULL, "no-cache", response);
+	page_request_done(&wanted);
 	return HTTP_DONE;
 }
 
@@ -158,27 +157,26 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 	return HTTP_DONE;
 }
 
-void health_answer_alive(struct http_response *response)
+void monitor_alive(struct http_response *response)
 {
 	http_response_text(response, 200, "text/plain; charset=utf-8", "ok\n");
 }
 
-enum http_result health_answer_ready(
-	struct health *health, const struct http_request *request, struct http_response *response)
+void monitor_ready(struct live *live, struct site *of, struct http_response *response)
 {
-	(void)health;
-	(void)request;
-	health_answer_alive(response);
-	return HTTP_DONE;
+	(void)live;
+	(void)of;
+	monitor_alive(response);
 }
 
-enum http_result metrics_answer(
-	struct metrics *metrics, const struct http_request *request, struct http_response *response)
+void monitor_metrics(const struct server *server, struct live *live, struct site *of, int64_t start_ms,
+	struct http_response *response)
 {
-	(void)metrics;
-	FUZZ_CHECK(http_request_header(request, "authorization"), "figures without a token");
-	health_answer_alive(response);
-	return HTTP_DONE;
+	(void)server;
+	(void)live;
+	(void)of;
+	(void)start_ms;
+	monitor_alive(response);
 }
 
 /* ---- the answer ---- */
@@ -284,6 +282,9 @@ static void check_status(
 		response->status);
 	FUZZ_CHECK((response->status == 405) == !!header_of(response, "allow"), "%d", response->status);
 	FUZZ_CHECK(response->status != 401 || world->web.auth.token, "401 without a token");
+	FUZZ_CHECK(strcmp(request->path, "/metrics") != 0 || response->status != 200 ||
+			   http_request_header(request, "authorization"),
+		"statistics without a token");
 	if (strncmp(request->path, "/courses/", 9) == 0 && response->status < 400 &&
 		!(world->config.site.course_pages_public && config_is_usable(&world->config)))
 		FUZZ_CHECK(world->web.auth.token && http_request_header(request, "authorization"),

@@ -40,19 +40,7 @@ static void the_workers_answer_is_passed_on(void **state)
 		place, ask_sync(place, "/api/sync?x=/internal/refresh"), "HTTP/1.1 400 ", "BAD_REQUEST");
 	assert_answer(place, ask_sync(place, "/api/sync?force=1"), "HTTP/1.1 403 ", "aither sync --force");
 	assert_answer(place, ask_sync(place, "/internal/refresh"), "HTTP/1.1 404 ", "NOT_FOUND");
-	assert_int_equal(atomic_load(&worker.calls), 6); /* before each, whether it lives */
-}
-
-static void a_worker_that_does_not_tell_its_state_is_not_asked_for_a_sync(void **state)
-{
-	struct place *place = *state;
-
-	place_start(place);
-	atomic_store(&worker.status, 0);
-	assert_answer(place, ask_sync(place, "/api/sync"), "HTTP/1.1 503 ", "retry-after: 5\r\n");
-	assert_string_equal(worker.target, "/api/sync/status");
-	assert_in_range(worker.timeout_ms, 1, RELAY_LIFE_TIMEOUT_MS);
-	assert_int_equal(atomic_load(&worker.calls), 1);
+	assert_int_equal(atomic_load(&worker.calls), 3);
 }
 
 static void a_sync_is_not_waited_for_longer_than_its_limit_permits(void **state)
@@ -102,11 +90,9 @@ static void stopping_answers_at_once_whom_the_worker_need_not_answer(void **stat
 	atomic_store(&worker.held, true);
 	int sync = ask_sync(place, "/api/sync");
 	wait_for_calls(place, 1);
-	worker_release_one();
-	wait_for_calls(place, 2); /* it lives, and has been asked for the sync */
 	int home = ask_home(place), status = ask(place, STATUS);
 	wait_for_connections(place, 3);
-	wait_for_calls(place, 4);
+	wait_for_calls(place, 3);
 	server_drain(web_server(place->web), 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 202 ", "location: /api/sync/status\r\n");
@@ -125,6 +111,7 @@ static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
 
 	place_start(place);
 	atomic_store(&worker.held, true);
+	atomic_store(&worker.connecting, true);
 	int sync = ask_sync(place, "/api/sync"), status = ask(place, STATUS);
 	wait_for_calls(place, 2);
 	server_drain(web_server(place->web), 3000);
@@ -143,8 +130,6 @@ static void a_sync_that_was_not_sent_is_not_called_a_running_one(void **state)
 	atomic_store(&worker.connecting, true);
 	int sync = ask_sync(place, "/api/sync");
 	wait_for_calls(place, 1);
-	worker_release_one();
-	wait_for_calls(place, 2);
 	server_drain(web_server(place->web), 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
@@ -175,8 +160,6 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_workers_answer_is_passed_on, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(a_worker_that_does_not_tell_its_state_is_not_asked_for_a_sync,
-			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_sync_is_not_waited_for_longer_than_its_limit_permits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

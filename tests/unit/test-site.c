@@ -19,7 +19,7 @@
 #include "base/time.h"
 #include "http/http.h"
 #include "web/negotiate.h"
-#include "web/notice.h"
+#include "web/banner.h"
 #include "web/page.h"
 #include "web/site.h"
 #include "web/phrases.h"
@@ -97,13 +97,11 @@ static int place_teardown(void **state)
 static void the_mark_is_replaced_by_the_status(void **state)
 {
 	struct place *place = *state;
-	int64_t changed_ms = 0;
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
-	assert_true(time_now_ms() - changed_ms < 60000);
+	assert_true(site_look(site, LANGUAGE_DE));
 	struct page *page = site_home(site, LANGUAGE_DE, "<i>now</i>");
 	assert_string_equal(page->plain->bytes, "<p>a</p><i>now</i><p>b</p>");
 	char etag[PAGE_ETAG_SIZE];
@@ -119,33 +117,31 @@ static void the_mark_is_replaced_by_the_status(void **state)
 static void a_new_index_is_seen_at_the_next_look(void **state)
 {
 	struct place *place = *state;
-	int64_t changed_ms;
 
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_false(site_look(site, LANGUAGE_DE));
 	assert_string_equal(site_fallback(site)->plain->bytes, "<p>fallback");
 	mkdir(place->output, 0700);
-	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_false(site_look(site, LANGUAGE_DE));
 	write_text(place->output, "index.de.html", "one");
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_DE));
 	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "one");
 	write_text(place->output, "index.de.html", "two");
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_DE));
 	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "two");
 }
 
 static void a_missing_language_is_shown_in_the_other(void **state)
 {
 	struct place *place = *state;
-	int64_t changed_ms;
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "deutsch");
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_true(site_look(site, LANGUAGE_EN, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_EN));
 	assert_string_equal(site_home(site, LANGUAGE_EN, "")->language, "de");
 	write_text(place->output, "index.en.html", "english");
-	assert_true(site_look(site, LANGUAGE_EN, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_EN));
 	assert_string_equal(site_home(site, LANGUAGE_EN, "")->plain->bytes, "english");
 }
 
@@ -153,18 +149,17 @@ static void a_removed_directory_is_found_again(void **state)
 {
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->output);
-	int64_t changed_ms;
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "one");
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_DE));
 	unlink(index);
 	rmdir(place->output);
-	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_false(site_look(site, LANGUAGE_DE));
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "two");
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_DE));
 	assert_string_equal(site_home(site, LANGUAGE_DE, "")->plain->bytes, "two");
 }
 
@@ -173,19 +168,18 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *old = mem_printf("%s/old", place->root);
 	const char *seen = "one";
-	int64_t changed_ms;
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "one");
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_true(site_look(site, LANGUAGE_DE));
 	assert_int_equal(rename(place->output, old), 0);
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "two");
 	/* The path is compared once in SITE_REOPEN_MS. */
 	for (uint64_t until = time_mono_ms() + 3 * SITE_REOPEN_MS;
 		strcmp(seen, "two") != 0 && time_mono_ms() < until;) {
-		assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+		assert_true(site_look(site, LANGUAGE_DE));
 		seen = site_home(site, LANGUAGE_DE, "")->plain->bytes;
 	}
 	assert_string_equal(seen, "two");
@@ -196,15 +190,14 @@ static void an_index_that_is_no_file_is_not_shown(void **state)
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *index = mem_printf("%s/output/index.de.html", place->root);
 	CLEANUP(mem_freep) char *target = mem_printf("%s/fallback.html", place->templates);
-	int64_t changed_ms;
 
 	mkdir(place->output, 0700);
 	assert_int_equal(symlink(target, index), 0);
 	CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
-	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_false(site_look(site, LANGUAGE_DE));
 	unlink(index);
 	assert_int_equal(mkfifo(index, 0600), 0);
-	assert_false(site_look(site, LANGUAGE_DE, &changed_ms));
+	assert_false(site_look(site, LANGUAGE_DE));
 }
 
 static void without_its_file_the_fallback_is_built_in(void **state)
@@ -353,7 +346,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 static void pages_are_sent_smaller_or_as_they_are(void **state)
 {
 	static char text[100000];
-	const struct page_wish wish = { .gzip = true };
+	const struct page_request wish = { .gzip = true };
 	struct place *place = *state;
 	uint64_t random = 1;
 
@@ -368,8 +361,7 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 		write_text(place->output, "index.de.html", text);
 		CLEANUP(site_freep) struct site *site = site_new(place->output, place->templates);
 		struct http_response response = { 0 };
-		int64_t changed_ms;
-		assert_true(site_look(site, LANGUAGE_DE, &changed_ms));
+		assert_true(site_look(site, LANGUAGE_DE));
 		struct page *page = site_home(site, LANGUAGE_DE, "");
 		assert_true(page->plain->file >= 0);
 		page_answer(page, &wish, NULL, "no-cache", &response);
@@ -392,20 +384,20 @@ static void the_notice_names_the_day_only_when_it_is_another(void **state)
 		time_parse("2026-03-14T23:30:00.000Z", &next_day), 0); /* half past midnight in Berlin */
 
 	CLEANUP(mem_freep)
-	char *de = notice_html(phrases, LANGUAGE_DE, &(struct notice_state){ true, noon, later });
+	char *de = banner_html(phrases, LANGUAGE_DE, &(struct banner_state){ true, noon, later });
 	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
 	CLEANUP(mem_freep)
-	char *en = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ true, noon, later });
+	char *en = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ true, noon, later });
 	assert_string_equal(en, "<p class=\"status\">As of 13:05</p>");
 	CLEANUP(mem_freep)
-	char *stale_de = notice_html(phrases, LANGUAGE_DE, &(struct notice_state){ false, noon, next_day });
+	char *stale_de = banner_html(phrases, LANGUAGE_DE, &(struct banner_state){ false, noon, next_day });
 	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
 	assert_non_null(strstr(stale_de, "14. März 2026, 13:05 Uhr"));
 	CLEANUP(mem_freep)
-	char *stale_en = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ false, noon, next_day });
+	char *stale_en = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ false, noon, next_day });
 	assert_non_null(strstr(stale_en, "14 March 2026, 13:05"));
 	CLEANUP(mem_freep)
-	char *unknown = notice_html(phrases, LANGUAGE_EN, &(struct notice_state){ false, 0, noon });
+	char *unknown = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ false, 0, noon });
 	assert_non_null(strstr(unknown, "known last"));
 }
 

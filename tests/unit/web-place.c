@@ -13,28 +13,28 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "base/workerclient.h"
 #include "http/server.h"
+#include "published/state.h"
 #include "web/internal.h"
 #include "web/relay.h"
 #include "web/web.h"
 
 struct worker_part worker = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+static const struct place *current;
+
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err)
 {
-	char now[TIME_TEXT_SIZE], success[TIME_TEXT_SIZE];
 	eventfd_t permit;
 
 	pthread_mutex_lock(&worker.lock);
@@ -52,19 +52,10 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "cannot reach aither-worker");
 	*ret_response = (struct workerclient_response){ .status = atomic_load(&worker.status) };
 	buf_init(&ret_response->body, 65536);
-	time_format(time_now_ms(), now);
-	time_format(time_now_ms() - atomic_load(&worker.success_age_s) * 1000LL, success);
-	if (strcmp(request->target, "/metrics") == 0) {
-		atomic_fetch_add(&worker.scrapes, 1);
-		snprintf(ret_response->content_type, sizeof(ret_response->content_type), "%s",
-			METRIC_CONTENT_TYPE);
-		buf_printf(&ret_response->body, "aither_sync_in_progress %d\n", atomic_load(&worker.syncing));
-		return 0;
-	}
+	if (ret_response->status == 200 && strcmp(request->target, "/internal/refresh") == 0)
+		place_publish_state(current, 0, PLACE_NEVER);
 	if (ret_response->status == 200)
-		buf_printf(&ret_response->body,
-			"{\"success\":true,\"data\":{\"fetchedAt\":\"%s\",\"lastSuccessTime\":\"%s\"}}", now,
-			success);
+		buf_append_text(&ret_response->body, "{\"success\":true,\"data\":{}}");
 	else
 		buf_append_text(
 			&ret_response->body, "{\"success\":false,\"error\":{\"message\":\"no Hemera\"}}");
@@ -78,20 +69,29 @@ void workerclient_response_done(struct workerclient_response *response)
 	buf_done(&response->body);
 }
 
+void place_publish_state(const struct place *place, int data_age_s, int success_age_s)
+{
+	int fd = open(place->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct state state;
+
+	state_init(&state);
+	state.values[STATE_DATA_MS] = time_now_ms() - data_age_s * INT64_C(1000);
+	if (success_age_s != PLACE_NEVER)
+		state.values[STATE_LAST_SUCCESS_MS] = time_now_ms() - success_age_s * INT64_C(1000);
+	assert_int_equal(state_write(&state, fd, NULL), 0);
+	close(fd);
+}
+
 void place_publish(const struct place *place, const char *text, int age_s)
 {
 	CLEANUP(mem_freep) char *temporary = mem_printf("%s.new", place->index);
-	struct timespec times[2];
 	FILE *file = fopen(temporary, "we");
 
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
-	clock_gettime(CLOCK_REALTIME, &times[0]);
-	times[0].tv_sec -= age_s;
-	times[1] = times[0];
-	assert_int_equal(utimensat(AT_FDCWD, temporary, times, 0), 0);
 	assert_int_equal(rename(temporary, place->index), 0);
+	place_publish_state(place, age_s, PLACE_NEVER);
 }
 
 static void on_arrived(void *arg)
@@ -130,15 +130,13 @@ int place_setup(void **state)
 	place->config.web.live_ttl_s = 30;
 	place->config.web.live_wait_s = 1;
 	place->config.secrets[CONFIG_SECRET_SYNC_TOKEN] = (char *)TOKEN;
+	current = place;
 	worker.permits = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
 	worker.arrived = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	atomic_store(&worker.held, false);
 	atomic_store(&worker.connecting, false);
 	atomic_store(&worker.calls, 0);
-	atomic_store(&worker.scrapes, 0);
 	atomic_store(&worker.status, 200);
-	atomic_store(&worker.success_age_s, 0);
-	atomic_store(&worker.syncing, 0);
 	alarm(30);
 	*state = place;
 	return 0;
@@ -151,11 +149,6 @@ void worker_release(unsigned calls)
 	eventfd_write(worker.permits, calls);
 }
 
-void worker_release_one(void)
-{
-	eventfd_write(worker.permits, 1);
-}
-
 int place_teardown(void **state)
 {
 	struct place *place = *state;
@@ -165,6 +158,8 @@ int place_teardown(void **state)
 		server_turn(web_server(place->web));
 	web_freep(&place->web);
 	unlink(place->index);
+	CLEANUP(mem_freep) char *state_file = mem_printf("%s/" STATE_FILE, place->root);
+	unlink(state_file);
 	rmdir(place->root);
 	mem_freep(&place->index);
 	free(place);

@@ -7,6 +7,7 @@
  * two functions of base/workerclient.h are this file's when the test is linked.
  */
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,11 +26,8 @@ struct worker_part {
 	atomic_bool held;
 	atomic_bool connecting; /* calls that are held have not been sent yet */
 	atomic_uint calls;
-	atomic_uint scrapes;      /* of the calls, those for figures */
-	atomic_int status;        /* 0: cannot be reached */
-	atomic_int success_age_s; /* how long ago it says that a sync has succeeded */
-	atomic_int syncing;       /* what its figures say of aither_sync_in_progress */
-	pthread_mutex_t lock;     /* guards the texts of the last call */
+	atomic_int status;    /* 0: cannot be reached */
+	pthread_mutex_t lock; /* guards the texts of the last call */
 	char target[128], prefer[64];
 	unsigned timeout_ms;
 };
@@ -47,8 +45,12 @@ int place_setup(void **state);
 int place_teardown(void **state);
 void place_start(struct place *place); /* the program; until then place->config may be changed */
 
-/* The German homepage, as if written age_s ago (negative: in time to come). */
+/* The German homepage, and the state of a worker that read its data age_s ago (negative: in time to come). */
 void place_publish(const struct place *place, const char *text, int age_s);
+
+/* That state; success_age_s: of the last successful sync, PLACE_NEVER: there was none. */
+#define PLACE_NEVER INT_MAX
+void place_publish_state(const struct place *place, int data_age_s, int success_age_s);
 
 /* A connection on which the request has been sent. */
 int ask(const struct place *place, const char *request);
@@ -61,6 +63,5 @@ void assert_answer(const struct place *place, int fd, const char *first, const c
 void wait_for_calls(const struct place *place, unsigned calls); /* to the worker, since the start */
 void wait_for_connections(const struct place *place, size_t connections);
 void worker_release(unsigned calls); /* lets calls go that are held, and holds no more */
-void worker_release_one(void);       /* goes on holding the others */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "web/notice.h"
+#include "web/banner.h"
 
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 #define NOTICE_SIZE_MAX 8192 /* a sentence; more than a translator will write */
 #define ERROR_PAGE_SIZE_MAX 32768
 
-char *notice_html(const struct phrases *phrases, enum language language, const struct notice_state *state)
+char *banner_html(const struct phrases *phrases, enum language language, const struct banner_state *state)
 {
 	CLEANUP(buf_done) struct buf html = BUF_INIT(NOTICE_SIZE_MAX);
 	const int64_t times[] = { state->data_ms, state->now_ms };
@@ -62,7 +62,7 @@ static void append_error(
 	phrases_append(html, phrases, language, key);
 }
 
-void notice_error_page(
+void banner_error_page(
 	struct http_response *response, const struct phrases *phrases, enum language language, int status)
 {
 	CLEANUP(buf_done) struct buf html = BUF_INIT(ERROR_PAGE_SIZE_MAX);

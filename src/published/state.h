@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_PUBLISHED_STATE_H
+#define AITHER_PUBLISHED_STATE_H
+
+/*
+ * What aither-web has to know of aither-worker, in a file: OUTPUT/.state.json, mode 0640, a few KB, without
+ * a word of Hemera's. The worker writes it when it starts, when a sync begins, and when a list has been read
+ * or a sync, a refresh or a mail has ended; it reads the totals back at its start, so that no counter ever
+ * falls. aither-web answers /readyz and /metrics from it and takes the age of the homepage's data.
+ *
+ *	{"version":1,"values":{"lastSuccessMs":1772000000000,...},
+ *	 "hemeraRequests":{"200":12,"timeout":1},"hemeraDurations":{"counts":[0,3,...],"sumMs":812},
+ *	 "syncDurations":{...}}
+ *
+ * The file is replaced by rename, without fdatasync: after a power cut it may be missing or old. Then
+ * counters begin anew and everything else is as the manifest says.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/metric.h"
+
+struct buf;
+struct error;
+
+#define STATE_FILE ".state.json"
+#define STATE_SIZE_MAX (64u << 10) /* bytes; 4 KB with every status that Hemera is known to give */
+
+enum state_value { /* _MS of a moment: wall clock, 0: there was none */
+	STATE_WRITTEN_MS,
+	STATE_DATA_MS,    /* the last successful look at Hemera's list: how old the homepage's data is */
+	STATE_CONFIGURED, /* 0 or 1 */
+	STATE_SYNCING,    /* 0 or 1 */
+	STATE_FAILURES,   /* consecutive */
+	STATE_LAST_SUCCESS_MS,
+	STATE_LAST_ATTEMPT_MS,
+	STATE_LAST_DURATION_MS,
+	STATE_LAST_ERRORS,
+	STATE_COURSES_PUBLISHED,
+	STATE_COURSES_DEFERRED,
+	STATE_NOTIFICATIONS_PENDING,
+	STATE_RUNS_SUCCESS, /* from here on totals */
+	STATE_RUNS_PARTIAL,
+	STATE_RUNS_FAILED,
+	STATE_RUNS_CANCELLED,
+	STATE_PAGES_GENERATED,
+	STATE_PAGES_SKIPPED,
+	STATE_PAGES_DELETED,
+	STATE_MAILS_SENT,
+	STATE_MAILS_FAILED,
+	STATE_MAILS_DROPPED,
+	STATE_ITEMS_SENT,
+	STATE_ITEMS_FAILED,
+	STATE_ITEMS_DROPPED,
+	STATE_CPU_MS,
+	STATE_START_MS, /* from here on of the present process */
+	STATE_MAX_FDS,
+	STATE_OPEN_FDS,
+	STATE_RESIDENT_BYTES,
+	STATE_VALUES
+};
+
+struct state {
+	int64_t values[STATE_VALUES];
+	struct metric_requests hemera; /* the running job adds to it on its thread */
+	struct metric_histogram syncs;
+};
+
+void state_init(struct state *state); /* all zero */
+
+/* What the file says; *state stays as it is on failure. A member that is missing or makes no sense is 0.
+ * *ret_stat: of the file that was read. */
+int state_read(struct state *state, int directory, struct stat *ret_stat, struct error *err);
+
+/* Sets STATE_WRITTEN_MS. One writer at a time. Errors: OUTPUT_ERROR. */
+int state_write(struct state *state, int directory, struct error *err);
+
+/* Everything for GET /metrics that concerns the worker. */
+void state_metrics(struct buf *out, const struct state *state);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "web/monitor.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "base/time.h"
+#include "http/server.h"
+#include "published/state.h"
+#include "web/live.h"
+#include "web/site.h"
+
+/* problem NULL: all is well. */
+static void answer_health(struct http_response *response, const char *problem)
+{
+	CLEANUP(mem_freep)
+	char *text = problem ? mem_printf("{\"status\":\"fail\",\"output\":\"%s\"}\n", problem)
+			     : mem_strdup("{\"status\":\"pass\"}\n");
+
+	http_response_text(response, problem ? 503 : 200, "application/health+json", text);
+	http_response_header(response, "cache-control", "no-store");
+}
+
+void monitor_alive(struct http_response *response)
+{
+	answer_health(response, NULL);
+}
+
+/* A time in the future is by a clock that was ahead; by more than this it says nothing. */
+static bool is_recent(int64_t unix_ms)
+{
+	return llabs(time_now_ms() - unix_ms) < MONITOR_AGE_MAX_MS;
+}
+
+void monitor_ready(struct live *live, struct site *site, struct http_response *response)
+{
+	const struct state *state = site_state(site);
+	int64_t last_success_ms = state ? state->values[STATE_LAST_SUCCESS_MS] : 0;
+	const char *problem = NULL;
+
+	if (!site_look(site, LANGUAGE_DE))
+		problem = "nothing has been published yet";
+	else if (is_recent(live_data_ms(live)) || is_recent(last_success_ms))
+		problem = NULL;
+	else if (last_success_ms == 0)
+		problem = "no successful sync is known";
+	else if (last_success_ms > time_now_ms())
+		problem = "the last successful sync is in the future: the clock has been set back since";
+	else
+		problem = "the last successful sync is older than two days";
+	answer_health(response, problem);
+}
+
+/* ---- GET /metrics ---- */
+
+static void write_requests(struct buf *out, const struct server *server)
+{
+	static const struct {
+		enum http_method method;
+		const char *name;
+	} methods[] = {
+		{ HTTP_GET, "GET" },
+		{ HTTP_HEAD, "HEAD" },
+		{ HTTP_POST, "POST" },
+		{ HTTP_OTHER, "other" },
+	};
+	const char *name = "aither_http_requests_total";
+	char code[12]; /* any int */
+
+	metric_family(out, name, METRIC_COUNTER, "Requests answered, by status and method.");
+	for (int status = 100; status < 600; status++) {
+		snprintf(code, sizeof(code), "%d", status);
+		for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+			const struct metric_label labels[] = { { "code", code },
+				{ "method", methods[i].name } };
+			uint64_t count = server_answers(server, methods[i].method, status);
+			if (count > 0)
+				metric_sample(out, name, labels, ARRAY_SIZE(labels), (double)count);
+		}
+	}
+}
+
+static void write_homepage(struct buf *out, struct live *live)
+{
+	const struct metric_label success = { "result", "success" }, failure = { "result", "failure" };
+	const char *name = "aither_homepage_refreshes_total";
+	struct live_statistics statistics = live_statistics(live);
+
+	metric_family(out, name, METRIC_COUNTER,
+		"Looks at Hemera that visits of the homepage have caused, by result.");
+	metric_sample(out, name, &success, 1, (double)statistics.refreshed);
+	metric_sample(out, name, &failure, 1, (double)statistics.failed);
+	metric_gauge(out, "aither_homepage_data_timestamp_seconds",
+		"As of when the homepage's data is, as far as known, in seconds since 1970; 0: not known.",
+		(double)live_data_ms(live) / 1000.0);
+}
+
+void monitor_metrics(const struct server *server, struct live *live, struct site *site, int64_t start_ms,
+	struct http_response *response)
+{
+	const struct metric_label version = { "version", PACKAGE_VERSION };
+	CLEANUP(buf_done) struct buf out = BUF_INIT(METRIC_SIZE_MAX);
+	const struct state *state = site_state(site);
+
+	metric_family(
+		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
+	metric_sample(&out, "aither_build_info", &version, 1, 1);
+	write_requests(&out, server);
+	metric_gauge(
+		&out, "aither_http_connections", "Open connections.", (double)server_connections(server));
+	metric_family(&out, "aither_http_connections_refused_total", METRIC_COUNTER,
+		"Connections closed at once because their client already held half of MaxConnections.");
+	metric_sample(&out, "aither_http_connections_refused_total", NULL, 0, (double)server_refused(server));
+	write_homepage(&out, live);
+	metric_process(&out, "process", start_ms);
+	metric_gauge(&out, "aither_worker_up", "1 when the state of aither-worker could be read, else 0.",
+		state != NULL);
+	metric_gauge(&out, "aither_worker_asked_timestamp_seconds",
+		"When aither-worker last published its state, in seconds since 1970; 0: never. It does so "
+		"when "
+		"it starts and when a sync, a refresh or a mail has ended.",
+		state ? (double)state->values[STATE_WRITTEN_MS] / 1000.0 : 0);
+	if (state)
+		state_metrics(&out, state);
+	http_response_text(response, 200, METRIC_CONTENT_TYPE, buf_text(&out));
+	http_response_header(response, "cache-control", "no-store");
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WEB_MONITOR_H
+#define AITHER_WEB_MONITOR_H
+
+/*
+ * For monitoring: GET /healthz says that the process serves, GET /readyz that there is something to show and
+ * that it is recent, GET /metrics has statistics of both daemons. What concerns the worker is its state as it
+ * has published it (published/state.h), so no monitor starts the worker or keeps it.
+ */
+
+#include <stdint.h>
+
+struct http_response;
+struct live;
+struct server;
+struct site;
+
+#define MONITOR_AGE_MAX_MS (2 * 24 * 3600 * 1000LL) /* two days: the daily sync has failed twice */
+
+void monitor_alive(struct http_response *response);
+void monitor_ready(struct live *live, struct site *site, struct http_response *response);
+
+/* start_ms: of this process, wall clock. */
+void monitor_metrics(const struct server *server, struct live *live, struct site *site, int64_t start_ms,
+	struct http_response *response);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* What aither-web has to know of this process: published/state.h. */
+#include "worker/internal.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "sync/publish.h"
+#include "worker/notices.h"
+
+void statistics_load(struct worker *worker)
+{
+	CLEANUP(publish_close) struct publish output = PUBLISH_INIT;
+	struct state *state = &worker->state;
+	struct error err = { 0 };
+	struct stat status;
+	int r;
+
+	state_init(state);
+	/* Without a state, as after the upgrade from 0.1.0, the data is as old as the last success. */
+	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
+	r = publish_open_unlocked(&output, worker->options.config->sync.output_directory, NULL);
+	if (r == 0)
+		r = state_read(state, output.root, &status, &err);
+	if (r < 0 && r != -ENOENT && err.errnum)
+		log_write(LOG_WARNING, "the counters begin anew: %s", err.message);
+	for (int i = 0; i < STATE_VALUES; i++)
+		worker->former[i] = state->values[i];
+	state->values[STATE_START_MS] = time_now_ms();
+}
+
+void statistics_add_sync(struct worker *worker, const struct worker_sync *job)
+{
+	const struct report *report = &job->report;
+	int64_t *values = worker->state.values;
+
+	if (job->result < 0)
+		values[job->err.code == ERROR_SHUTTING_DOWN ? STATE_RUNS_CANCELLED : STATE_RUNS_FAILED]++;
+	else
+		values[report->status == REPORT_PARTIAL ? STATE_RUNS_PARTIAL : STATE_RUNS_SUCCESS]++;
+	values[STATE_PAGES_GENERATED] += report->files_generated;
+	values[STATE_PAGES_SKIPPED] += report->files_skipped;
+	values[STATE_PAGES_DELETED] += report->files_deleted;
+	metric_observe(&worker->state.syncs, report->duration_ms);
+}
+
+static void statistics_update(struct worker *worker)
+{
+	static const struct {
+		enum state_value value;
+		enum notices_channel channel;
+		enum notices_result result;
+	} notices[] = {
+		{ STATE_MAILS_SENT, NOTICES_BY_MAIL, NOTICES_SENT },
+		{ STATE_MAILS_FAILED, NOTICES_BY_MAIL, NOTICES_FAILED },
+		{ STATE_MAILS_DROPPED, NOTICES_BY_MAIL, NOTICES_DROPPED },
+		{ STATE_ITEMS_SENT, NOTICES_BY_ROLLBAR, NOTICES_SENT },
+		{ STATE_ITEMS_FAILED, NOTICES_BY_ROLLBAR, NOTICES_FAILED },
+		{ STATE_ITEMS_DROPPED, NOTICES_BY_ROLLBAR, NOTICES_DROPPED },
+	};
+	const struct sync_history *history = &worker->history;
+	const struct json *last = history->last_report;
+	int64_t *values = worker->state.values;
+	struct metric_process process;
+
+	values[STATE_CONFIGURED] = config_is_usable(worker->options.config);
+	values[STATE_SYNCING] = worker->sync || worker->next;
+	values[STATE_FAILURES] = history->consecutive_failures;
+	values[STATE_LAST_SUCCESS_MS] = history->last_success_ms;
+	values[STATE_COURSES_PUBLISHED] = history->courses;
+	values[STATE_LAST_ATTEMPT_MS] = 0;
+	(void)time_parse(json_string(json_get(last, "startTime")), &values[STATE_LAST_ATTEMPT_MS]);
+	values[STATE_LAST_DURATION_MS] = json_integer(json_get(last, "durationMs"), 0);
+	values[STATE_LAST_ERRORS] = json_integer(json_get(last, "errorsTotal"), 0);
+	values[STATE_COURSES_DEFERRED] = json_integer(json_get(last, "coursesDeferred"), 0);
+	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notices_pending(worker->notices);
+	for (size_t i = 0; i < ARRAY_SIZE(notices); i++)
+		values[notices[i].value] =
+			worker->former[notices[i].value] +
+			(int64_t)notices_count(worker->notices, notices[i].channel, notices[i].result);
+	metric_process_read(&process);
+	values[STATE_CPU_MS] = worker->former[STATE_CPU_MS] + (int64_t)(process.cpu_s * 1000);
+	values[STATE_MAX_FDS] = (int64_t)process.max_fds;
+	values[STATE_OPEN_FDS] = (int64_t)process.open_fds;
+	values[STATE_RESIDENT_BYTES] = (int64_t)process.resident_bytes;
+}
+
+void statistics_publish(struct worker *worker)
+{
+	CLEANUP(publish_close) struct publish output = PUBLISH_INIT;
+	struct error err = { 0 };
+	int r;
+
+	statistics_update(worker);
+	r = publish_open_unlocked(&output, worker->options.config->sync.output_directory, &err);
+	if (r == 0)
+		r = state_write(&worker->state, output.root, &err);
+	if (r < 0 && !worker->state_failed)
+		log_write(LOG_WARNING, "aither-web is not told the state: %s", err.message);
+	worker->state_failed = r < 0;
+}
+
+void statistics_write(struct buf *out, struct worker *worker)
+{
+	statistics_update(worker);
+	state_metrics(out, &worker->state);
+}
