@@ -294,12 +294,6 @@ int file_write(int directory, const char *name, const void *bytes, size_t length
 int file_replace(
 	int directory, const char *name, const void *bytes, size_t length, mode_t mode, struct error *err)
 {
-	return file_replace_dated(directory, name, bytes, length, mode, NULL, err);
-}
-
-int file_replace_dated(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
-	const struct timespec *modified, struct error *err)
-{
 	char temporary[sizeof(FILE_TEMPORARY_PREFIX) + HASH_UUID_SIZE] = FILE_TEMPORARY_PREFIX;
 	int r;
 
@@ -313,9 +307,6 @@ int file_replace_dated(int directory, const char *name, const void *bytes, size_
 		error_prefix(err, "%s: ", name);
 		return r;
 	}
-	if (modified) /* before anybody can see it */
-		(void)utimensat(directory, temporary, (const struct timespec[2]){ *modified, *modified },
-			AT_SYMLINK_NOFOLLOW);
 	if (renameat(directory, temporary, directory, name) < 0) {
 		r = error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot replace: %m", name);
 		unlinkat(directory, temporary, 0);

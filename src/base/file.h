@@ -67,12 +67,9 @@ int file_write(int directory, const char *name, const void *bytes, size_t length
 int file_write_all(int fd, const void *bytes, size_t length);
 
 /* Temporary file, fdatasync, rename over `name`, sync of the directory. The temporary name is random,
- * so writers of the same name do not disturb each other: the last one wins. file_replace_dated: with this
- * time of modification, NULL: now. */
+ * so writers of the same name do not disturb each other: the last one wins. */
 int file_replace(
 	int directory, const char *name, const void *bytes, size_t length, mode_t mode, struct error *err);
-int file_replace_dated(int directory, const char *name, const void *bytes, size_t length, mode_t mode,
-	const struct timespec *modified, struct error *err);
 
 #define FILE_TEMPORARY_PREFIX ".tmp-" /* what a crash leaves begins with this */
 

@@ -207,8 +207,8 @@ int homepage_publish(const struct homepage *homepage, bool *ret_changed, struct 
 	for (int language = 0; language < LANGUAGES && r == 0; language++) {
 		bool changed;
 
-		r = publish_homepage(homepage->out->root, published_homepage[language], &pages[language],
-			homepage->is_without_hemera, &changed, err);
+		r = publish_homepage(
+			homepage->out->root, published_homepage[language], &pages[language], &changed, err);
 		*ret_changed |= changed;
 	}
 	if (r == 0)

@@ -27,9 +27,6 @@ struct homepage { /* all borrowed */
 	const struct library *library;
 	const struct known *known;
 	struct manifest *manifest; /* its `site` is brought up to date */
-	/* Hemera cannot be reached, so the known courses are rendered again in case the day has changed. The
-	 * files keep their modification times, because aither-web takes the age of the data from them. */
-	bool is_without_hemera;
 	/* Told once when the operator's homepage.hbs cannot be used and the shipped one is; may be NULL. */
 	library_problem *problem;
 	void *arg;

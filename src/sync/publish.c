@@ -136,24 +136,18 @@ static bool publish_is_on_disk(int directory, const char *name, const struct buf
 	       memcmp(buf_text(&old), buf_text(text), text->length) == 0;
 }
 
-int publish_homepage(int directory, const char *name, const struct buf *text, bool keeps_time,
-	bool *ret_changed, struct error *err)
+int publish_homepage(
+	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err)
 {
-	struct timespec modified = { 0 };
-	struct stat status;
 	int r;
 
 	*ret_changed = false;
 	if (publish_is_on_disk(directory, name, text))
 		return 0;
-	if (keeps_time && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		modified = status.st_mtim;
-	r = file_replace_dated(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE,
-		keeps_time ? &modified : NULL, err);
+	r = file_replace(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE, err);
 	/* A sync that begins beside a refresh may take its temporary file for a leftover. */
 	if (r == -ENOENT)
-		r = file_replace_dated(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE,
-			keeps_time ? &modified : NULL, err);
+		r = file_replace(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE, err);
 	*ret_changed = r == 0;
 	return r;
 }

@@ -79,10 +79,9 @@ int publish_commit(struct publish *publish, struct error *err);
 int publish_remove(const struct publish *publish, const char *name, bool *ret_removed, struct error *err);
 int publish_sync(const struct publish *publish, struct error *err);
 
-/* Replaces a homepage, unless it says the same already. `keeps_time`: the new file has the time of the old
- * one. */
-int publish_homepage(int directory, const char *name, const struct buf *text, bool keeps_time,
-	bool *ret_changed, struct error *err);
+/* Replaces a homepage, unless it says the same already. */
+int publish_homepage(
+	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err);
 
 /* Is there a regular file of that name in `directory`, which is publish.courses or publish.root? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);

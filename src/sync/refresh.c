@@ -105,7 +105,6 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 		return r;
 	if (refresh_list(options, &list, &problem) < 0) {
 		/* A course that ended yesterday is past today, whether Hemera answers or not. */
-		homepage.is_without_hemera = true;
 		if (manifest_load(out.root, &manifest, NULL) == 0 && manifest.known.count > 0)
 			(void)homepage_publish(&homepage, &changed, NULL);
 		return error_pass(err, &problem);

@@ -136,7 +136,6 @@ static int sync_publish_homepage(struct sync_job *job, library_problem *problem,
 		.library = &job->library,
 		.known = &job->manifest.known,
 		.manifest = &job->manifest,
-		.is_without_hemera = job->list.pages == 0,
 		.problem = problem,
 		.arg = job,
 	};

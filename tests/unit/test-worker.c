@@ -311,12 +311,15 @@ static void a_refresh_without_a_thread_is_an_error_and_the_next_one_works(void *
 {
 	struct place *place = *state;
 
+	int64_t data_ms = place->worker->state.values[STATE_DATA_MS];
 	fake.no_threads = true;
 	assert_answer(place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 500 ", "cannot start");
+	assert_int_equal(place->worker->state.values[STATE_DATA_MS], data_ms);
 	fake.no_threads = false;
 	int refresh = ask(place, "POST /internal/refresh", NULL);
 	run_job(place);
 	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
+	assert_int_equal(place->worker->state.values[STATE_DATA_MS], 2000);
 }
 
 static void so_many_callers_wait_for_a_refresh(void **state)
