@@ -120,9 +120,7 @@ void monitor_metrics(const struct server *server, struct live *live, struct site
 	metric_gauge(&out, "aither_worker_up", "1 when the state of aither-worker could be read, else 0.",
 		state != NULL);
 	metric_gauge(&out, "aither_worker_asked_timestamp_seconds",
-		"When aither-worker last published its state, in seconds since 1970; 0: never. It does so "
-		"when "
-		"it starts and when a sync, a refresh or a mail has ended.",
+		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
 		state ? (double)state->values[STATE_WRITTEN_MS] / 1000.0 : 0);
 	if (state)
 		state_metrics(&out, state);

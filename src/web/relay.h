@@ -18,7 +18,7 @@ struct thread_queue;
 #define RELAY_CALLS_MAX 64 /* threads that wait for the worker; more callers get 503 */
 #define RELAY_RETRY_AFTER_S 5
 #define RELAY_STATUS_TIMEOUT_MS 10000  /* answered from the worker's memory */
-#define RELAY_SYNC_EXTRA_MS 60000      /* beside TimeLimitSec: to render and write 50 000 pages */
+#define RELAY_SYNC_EXTRA_MS 30000      /* beside TimeLimitSec: to write 5 000 pages to a slow disk */
 #define RELAY_STOPPING_TIMEOUT_MS 1000 /* of DAEMON_DRAIN_MS; idle connections are given as much */
 
 struct relay_order {

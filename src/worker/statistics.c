@@ -3,10 +3,12 @@
 #include "worker/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,7 +18,7 @@
 
 void statistics_load(struct worker *worker)
 {
-	CLEANUP(publish_close) struct publish output = PUBLISH_INIT;
+	CLEANUP(file_closep) int output = -1;
 	struct state *state = &worker->state;
 	struct error err = { 0 };
 	struct stat status;
@@ -25,10 +27,10 @@ void statistics_load(struct worker *worker)
 	state_init(state);
 	/* Without a state, as after the upgrade from 0.1.0, the data is as old as the last success. */
 	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
-	r = publish_open_unlocked(&output, worker->options.config->sync.output_directory, NULL);
+	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, NULL);
 	if (r == 0)
-		r = state_read(state, output.root, &status, &err);
-	if (r < 0 && r != -ENOENT && err.errnum)
+		r = state_read(state, output, &status, &err);
+	if (r < 0 && output >= 0 && r != -ENOENT)
 		log_write(LOG_WARNING, "the counters begin anew: %s", err.message);
 	for (int i = 0; i < STATE_VALUES; i++)
 		worker->former[i] = state->values[i];
@@ -93,16 +95,22 @@ static void statistics_update(struct worker *worker)
 
 void statistics_publish(struct worker *worker)
 {
-	CLEANUP(publish_close) struct publish output = PUBLISH_INIT;
+	const char *path = worker->options.config->sync.output_directory;
+	CLEANUP(file_closep) int output = -1;
 	struct error err = { 0 };
 	int r;
 
 	statistics_update(worker);
-	r = publish_open_unlocked(&output, worker->options.config->sync.output_directory, &err);
+	if (worker->sync && !worker->sync->options.dry_run) /* the first one makes the directory */
+		r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &output, &err);
+	else
+		r = file_open_directory(AT_FDCWD, path, &output, &err);
+	if (r == -ENOENT)
+		return;
 	if (r == 0)
-		r = state_write(&worker->state, output.root, &err);
+		r = state_write(&worker->state, output, &err);
 	if (r < 0 && !worker->state_failed)
-		log_write(LOG_WARNING, "aither-web is not told the state: %s", err.message);
+		log_write(LOG_WARNING, "the state for aither-web cannot be written: %s", err.message);
 	worker->state_failed = r < 0;
 }
 

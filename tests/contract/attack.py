@@ -11,6 +11,7 @@
 A WebTest runs aither-web alone, without worker and Hemera; the pages are written by the test.
 """
 import http.client
+import json
 import os
 import resource
 import select
@@ -283,6 +284,8 @@ class WebTest(unittest.TestCase):
             new = self.stack.output / ".new"
             new.write_text(PAGE.format(text))
             new.rename(self.stack.output / name)
+        state = {"version": 1, "values": {"dataMs": round(1000 * time.time())}}
+        (self.stack.output / ".state.json").write_text(json.dumps(state))
 
     def raw(self, data: bytes = b"", receive_buffer: int = 0) -> Raw:
         connection = Raw(self.stack.port, data, receive_buffer)

@@ -118,7 +118,7 @@ class Examples(unittest.TestCase):
     def test_the_limits_are_those_of_the_program(self) -> None:
         listed = [int(n) for n in re.findall(r"^ +(\d+)  ", next(b for b in blocks(section("ERRORS"))
                                                                   if "bytes of a template" in b), re.M)]
-        source = "".join(p.read_text() for folder in ("base", "render", "cli")
+        source = "".join(p.read_text() for folder in ("base", "published", "render", "cli")
                          for p in sorted((TOP / "src" / folder).glob("*.[ch]")))
         names = ["TEMPLATE_SIZE", "TEMPLATE_NESTING", "TEMPLATE_PARTIAL_DEPTH", "EVALUATOR_DEPTH", "COMPILER_PAIRS",
                  "PARSER_PARAMS", "PARSER_NUMBER", "TEMPLATE_STEPS", "EVALUATOR_MEMORY", "PUBLISHED_COURSE",

@@ -80,14 +80,21 @@ class Truth(MetricsTest):
         self.assertAlmostEqual(figures["aither_sync_last_duration_seconds"], report["durationMs"] / 1000)
         self.assertEqual(figures["aither_sync_in_progress"], 0)
 
-    def test_before_the_first_sync_all_is_zero(self) -> None:
+    def test_before_the_first_sync_nothing_of_it_is_told(self) -> None:
         figures = self.scrape()
-        for name in ("aither_sync_last_success_timestamp_seconds", "aither_sync_last_attempt_timestamp_seconds",
-                     'aither_courses{state="published"}', 'aither_sync_runs_total{result="success"}',
-                     'aither_sync_runs_total{result="failed"}', "aither_sync_duration_seconds_count"):
+        self.assertEqual((figures["aither_worker_up"], figures["aither_worker_asked_timestamp_seconds"]), (0, 0))
+        self.assertFalse([name for name in figures if name.startswith("aither_sync")])
+        self.assertEqual(figures['aither_build_info{version="0.1.0"}'], 1)
+
+    def test_while_the_first_sync_fails_all_is_zero(self) -> None:
+        self.hemera.scenario(key="another-key-another-key-another-key-1")
+        self.sync_by_token(502)
+        figures = self.scrape()
+        for name in ("aither_sync_last_success_timestamp_seconds", 'aither_courses{state="published"}',
+                     'aither_sync_runs_total{result="success"}', 'aither_sync_runs_total{result="partial"}'):
             self.assertEqual(figures[name], 0, name)
         self.assertEqual((figures["aither_worker_up"], figures["aither_worker_configured"]), (1, 1))
-        self.assertEqual(figures['aither_build_info{version="0.1.0"}'], 1)
+        self.assertEqual(figures["aither_sync_duration_seconds_count"], 1)
 
     def test_after_syncs_the_figures_are_those_of_their_reports(self) -> None:
         reports = [self.sync_by_token(), self.sync_by_token()]
@@ -260,6 +267,13 @@ class Manuals(MetricsTest):
 
 class Unconfigured(MetricsTest):
     environment = {"AITHER_SYNC_TOKEN": TOKEN, "HEMERA_API_KEY": ""}
+
+    def setUp(self) -> None:
+        super().setUp()
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.output.mkdir()
+        self.stack.start_worker()
 
     def test_the_figures_say_so(self) -> None:
         self.assertEqual(self.scrape()["aither_worker_configured"], 0)

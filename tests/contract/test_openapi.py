@@ -4,7 +4,6 @@ route is shown by tests/unit/test-openapi.c."""
 import base64
 import json
 import re
-import shutil
 import threading
 import unittest
 from typing import Any, Iterator
@@ -191,7 +190,6 @@ class Syncs(Answers):
         self.ask(502, "startSync", "POST", "/api/sync", {}, True)
 
     def test_when_the_output_directory_is_none(self) -> None:
-        shutil.rmtree(self.stack.output)
         self.stack.output.write_text("in the way")
         self.ask(500, "startSync", "POST", "/api/sync")
         self.ask(500, "refresh", "POST", "/internal/refresh", {}, True)

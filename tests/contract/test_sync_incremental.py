@@ -105,7 +105,7 @@ class Many(StackTest):
         self.assertEqual((report["filesGenerated"], report["filesSkipped"]), (0, 2000))
         after = self.everything()
         self.assertEqual({p for p in before.keys() | after.keys() if before.get(p) != after.get(p)},
-                         {str(self.stack.output), str(self.stack.output / MANIFEST)})
+                         {str(self.stack.output), str(self.stack.output / MANIFEST), str(self.stack.output / ".state.json")})
 
 
 class Report(StackTest):

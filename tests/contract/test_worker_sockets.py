@@ -17,8 +17,8 @@ FORCE = "force is permitted on the command line of this machine only: aither syn
 ACTIVATE = 'exec 3<&"$1" 4<&"$2"; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=worker:web; shift 2; exec "$@"'
 
 FOR_BOTH = (("GET", "/api/sync"), ("GET", "/api/sync/status"), ("POST", "/api/sync"), ("POST", "/api/sync?dryRun=1"),
-            ("POST", "/internal/refresh"), ("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/metrics"))
-FOR_THE_COMMAND_LINE = (("GET", "/internal/doctor"), ("HEAD", "/internal/doctor"), ("POST", "/internal/test-mail"),
+            ("POST", "/internal/refresh"), ("GET", "/healthz"), ("HEAD", "/healthz"))
+FOR_THE_COMMAND_LINE = (("GET", "/metrics"), ("GET", "/internal/doctor"), ("HEAD", "/internal/doctor"), ("POST", "/internal/test-mail"),
                         ("POST", "/internal/test-rollbar"), ("POST", "/api/sync?force=1"),
                         ("POST", "/api/sync?force=1&dryRun=1"))
 

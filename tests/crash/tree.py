@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 MANIFEST = ".sync-manifest.json"
 BAD = MANIFEST + ".bad"
 LOCK = ".sync.lock"
+STATE = ".state.json"
 TEMPORARY = ".tmp-"
 
 GENERATED = re.compile(rb'<footer class="end">.*?</footer>', re.S)  # all that a page says of when it was made
@@ -52,7 +53,10 @@ def shown_page(raw: bytes) -> bytes:
 
 def read_file(path: Path) -> File:
     raw = path.read_bytes()
-    shown = shown_manifest(raw, path.parent) if path.name == MANIFEST else shown_page(raw)
+    if path.name == MANIFEST:
+        shown = shown_manifest(raw, path.parent)
+    else:
+        shown = sorted(json.loads(raw)) if path.name == STATE else shown_page(raw)  # times and counters differ
     return File(path.stat().st_mode & 0o7777, raw, shown)
 
 
@@ -62,7 +66,7 @@ def read_files(directory: Path) -> dict[str, File]:
 
 
 def is_temporary(name: str) -> bool:
-    return Path(name).name.startswith(TEMPORARY)
+    return Path(name).name.startswith((TEMPORARY, f"{STATE}.new"))
 
 
 def shown_tree(directory: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ Endpoint={rollbar}
 """
 PREPARED = "/tmp/namespace-dev-"
 FIXED_OUTPUT = [f"{OUTPUT}/{name}" for name in (
-    ".sync-manifest.json", ".sync.lock", "courses", "index.de.html", "index.en.html")]
+    ".state.json", ".sync-manifest.json", ".sync.lock", "courses", "index.de.html", "index.en.html")]
 
 hemera: Stub
 mail: SmtpStub
