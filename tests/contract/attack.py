@@ -79,10 +79,10 @@ class Raw:
 
     def read_all(self) -> bytes:
         """To the end of the connection."""
-        data, self._rest = self._rest, b""
+        parts, self._rest = [self._rest], b""
         while more := self.receive():
-            data += more
-        return data
+            parts.append(more)
+        return b"".join(parts)
 
     def reply(self, head: bool = False) -> SimpleNamespace:
         """One response, with `status`, `headers` (lower-case names) and `body`; status 0: the end came first."""
