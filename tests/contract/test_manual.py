@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-templates(7) is exact: every example in it gives what it says, and its lists of data are complete."""
+"""aither-templates(7) and aither-api(7) are exact: every example in them gives what it says, the lists of data are
+complete, and the calls are those of the OpenAPI document. That the pages are well formed: tests/style/test_manuals.py."""
 import json
 import os
 import re
@@ -10,9 +11,12 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from stack import BUILD, TOP, StackTest
+from stack import BUILD, TOP, StackTest, wait_until
 
-MANUAL = TOP / "man" / "aither-templates.7"
+MANUAL = (TOP / "man" / "aither-templates.7").read_text()
+API_MANUAL = (TOP / "man" / "aither-api.7").read_text()
+DOCUMENT = json.loads((TOP / "data" / "openapi.json").read_text())
+TOKEN = "a-sync-token-of-good-length"
 INSTALLED = "/usr/share/aither/templates"
 ARROW = re.compile(r"(.*?) +→  (.*)")
 ESCAPES = {"\\e": "\\", "\\-": "-", "\\&": "", "\\(aq": "'", "\\(ga": "`", "\\(ti": "~", "\\(ha": "^", "\\(dq": '"',
@@ -24,8 +28,8 @@ def plain(text: str) -> str:
     return re.sub(r"\\\(..|\\.", lambda m: ESCAPES[m[0]], text)
 
 
-def section(name: str) -> str:
-    found = re.search(rf"^\.SH {name}\n(.*?)(?=^\.SH |\Z)", MANUAL.read_text(), re.M | re.S)
+def section(name: str, manual: str = MANUAL) -> str:
+    found = re.search(rf"^\.SH {name}\n(.*?)(?=^\.SH |\Z)", manual, re.M | re.S)
     assert found, name
     return found[1]
 
@@ -48,7 +52,7 @@ def members(text: str, heading: str) -> list[str]:
     return sorted(name for tag in tags for name in re.findall(r"\w+", tag))
 
 
-class Examples(unittest.TestCase):
+class Templates(unittest.TestCase):
     maxDiff = None
 
     def setUp(self) -> None:
@@ -130,11 +134,6 @@ class Examples(unittest.TestCase):
             values.append(int(found[3]) if found[3] else int(found[1]) << int(found[2]))
         self.assertEqual(listed, values)
 
-    @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
-    def test_the_page_is_well_formed(self) -> None:
-        done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", MANUAL], capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
-
 
 NAMES = "{{#each this}} {{@key}}{{/each}}"
 COURSE = f"""page{NAMES}
@@ -150,7 +149,7 @@ page{NAMES}
 """
 
 
-class Data(StackTest):
+class TemplateData(StackTest):
     def setUp(self) -> None:
         super().setUp()
         templates = self.stack.directory / "templates"
@@ -188,6 +187,92 @@ class Data(StackTest):
             self.assertEqual(found["page"], {page})
             self.assertEqual(found["course"], {course})
         self.assertEqual((tuple(sorted(sample)), tuple(sorted(sample["current"][0]))), (page, course))
+
+
+def plain_tag(text: str) -> str:
+    """Without fonts and quotes: a tag as a reader sees it."""
+    return re.sub(r"\\-", "-", re.sub(r'\\f[BRI]|^\.[BIR]+ |"', "", text, flags=re.M)).replace("  ", " ")
+
+
+def tags(text: str) -> list[str]:
+    return [plain_tag(tag) for tag in re.findall(r"^\.TP\n(.*)$", text, re.M)]
+
+
+def follow(node: Any) -> Any:
+    while "$ref" in node:
+        target = DOCUMENT
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        node = target
+    return node
+
+
+class Api(unittest.TestCase):
+    def documented(self) -> list[tuple[str, str, bool]]:
+        return sorted((method.upper(), path, "aither-worker" in operation["x-served-by"])
+                      for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items())
+
+    def test_every_call_is_described_and_no_other(self) -> None:
+        found = []
+        for tag in tags(section("CALLS", API_MANUAL)):
+            calls, mark, _ = tag.replace("/ NAME", "/{name}").partition(" (worker)")
+            for call in re.findall(r"(GET|POST) (/\S*?)(?:,|$| )", calls + " "):
+                found.append((call[0], call[1], bool(mark)))
+        self.assertEqual(sorted(found), self.documented())
+
+    def test_every_parameter_is_described(self) -> None:
+        for methods in DOCUMENT["paths"].values():
+            for operation in methods.values():
+                for parameter in map(follow, operation["parameters"]):
+                    if parameter["in"] == "query":
+                        self.assertIn(f"?{parameter['name']}=", API_MANUAL)
+                    elif parameter["name"] != "Accept-Encoding":
+                        self.assertIn(parameter["name"].replace("-", "\\-"), API_MANUAL)
+
+    def test_every_error_is_described_with_its_statuses(self) -> None:
+        source = (TOP / "src/base/error.c").read_text()
+        statuses = dict(re.findall(r'\{ "([A-Z_]+)", (\d+)', source))
+        found = {}
+        for tag in tags(section("ERRORS", API_MANUAL)):
+            code, _, rest = tag.partition(" ")
+            found[code] = re.findall(r"\d+", rest)
+        self.assertEqual(sorted(found), sorted(DOCUMENT["components"]["schemas"]["ErrorCode"]["enum"]))
+        for code, listed in found.items():
+            self.assertTrue(statuses[code] in listed or code == "MASS_DELETE_REFUSED", code)
+
+    def test_every_member_of_a_report_is_described(self) -> None:
+        schemas = DOCUMENT["components"]["schemas"]
+        listed = [name for tag in tags(section("REPORT", API_MANUAL)) for name in re.findall(r"\w+", tag)]
+        self.assertEqual(sorted(listed), sorted(schemas["Report"]["properties"]))
+
+
+class ApiExamples(StackTest):
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def test_every_command_gives_what_it_says(self) -> None:
+        self.sync(Authorization=f"Bearer {TOKEN}")
+        sessions = [b for b in blocks(section("EXAMPLES", API_MANUAL)) if b.startswith("$ ")]
+        self.assertGreater(len(sessions), 9)
+        for session in sessions:
+            with self.subTest(session):
+                self.check(session)
+            wait_until(self.is_idle, "the sync ends that was only started")
+
+    def is_idle(self) -> bool:
+        return bool(self.stack.get("/api/sync", Authorization=f"Bearer {TOKEN}").data["status"] != "running")
+
+    def check(self, session: str) -> None:
+        """Lines that begin with "$ ", with those indented below them, are commands; the others are what they print."""
+        commands = "\n".join(re.findall(r"^\$ (.*(?:\n    .*)*)", session, re.M))
+        expected = re.sub(r"^\$ .*(?:\n    .*)*\n", "", session, flags=re.M)
+        for example, here in (("http://localhost:3500", f"http://localhost:{self.stack.port}"),
+                              ("/run/aither/worker.sock", str(self.stack.socket))):
+            commands = commands.replace(example, here)
+        done = subprocess.run(["sh", "-ec", commands], cwd=self.stack.directory, capture_output=True, text=True,
+                              env=self.stack.environment | {"TOKEN": TOKEN}, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        pattern = re.escape(expected).replace(r"\.\.\.", ".*").replace(r"\ ", " ")
+        self.assertTrue(re.fullmatch(pattern, done.stdout.replace("\r", ""), re.S), f"{pattern}\n{done.stdout}")
 
 
 if __name__ == "__main__":
