@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+
+/* The linker leads calls of these functions here (--wrap); the rest of hemera/ is the real one. */
+#define hemera_details __wrap_hemera_details
+#define hemera_freep __wrap_hemera_freep
+#define hemera_list __wrap_hemera_list
+#define hemera_list_lost __wrap_hemera_list_lost
+#define hemera_new __wrap_hemera_new
+#define hemera_participations __wrap_hemera_participations
+#define hemera_templates __wrap_hemera_templates
+
 #include "fake-hemera.h"
 
 #include <errno.h>
@@ -96,11 +106,6 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 	return 0;
 }
 
-bool hemera_list_has_all(const struct hemera_list *list)
-{
-	return list->count + list->bad_count + list->unidentified >= list->rows;
-}
-
 int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
 	struct error *ret_reason, struct error *err)
 {
@@ -111,17 +116,6 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 		i++)
 		fake_add_row(list, &fake_hemera.courses[i], problem, arg);
 	return 0;
-}
-
-void hemera_list_done(struct hemera_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		course_done(&list->courses[i]);
-	for (size_t i = 0; i < list->bad_count; i++)
-		free(list->bad_ids[i]);
-	free(list->courses);
-	free(list->bad_ids);
-	*list = (struct hemera_list){ 0 };
 }
 
 static struct json *fake_participants(const struct fake_course *course)
@@ -224,17 +218,6 @@ int hemera_templates(struct hemera *client, struct hemera_template **ret_templat
 	*ret_templates = templates;
 	*ret_count = fake_hemera.template_count;
 	return 0;
-}
-
-void hemera_templates_free(struct hemera_template *templates, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		free(templates[i].id);
-		free(templates[i].course_id);
-		free(templates[i].markup);
-		free(templates[i].version);
-	}
-	free(templates);
 }
 
 int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,

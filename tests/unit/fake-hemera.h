@@ -3,8 +3,8 @@
 #define AITHER_TESTS_FAKE_HEMERA_H
 
 /*
- * Takes the place of hemera/client.c at link time: answers from this script, checked and copied by the real
- * course model. A test fills `fake_hemera`, runs a sync and looks at what was asked.
+ * Takes the place of what asks Hemera, by $(FAKE_HEMERA) in Makefile.am: answers from this script, checked
+ * and copied by the real course model. A test fills `fake_hemera`, runs a sync and looks at what was asked.
  */
 
 #include <stdbool.h>
