@@ -23,9 +23,8 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
-from stack import BUILD, PATIENCE_S, Daemon, Stack, wait_until
+from stack import PATIENCE_S, Daemon, Stack, wait_until
 
-SANITIZED = b"__asan_init" in (BUILD / "aither-web").read_bytes()
 PAGE = "<!DOCTYPE html>\n<html lang=\"de\"><title>x</title><!--aither:status-->{}</html>\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 FIN = 1  # in a send queue: the end counts as a byte that is not acknowledged

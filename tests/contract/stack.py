@@ -31,6 +31,7 @@ from stub.client import Stub
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
+SANITIZED = (BUILD / "aither-worker").exists() and b"__asan_init" in (BUILD / "aither-worker").read_bytes()
 RUNNER = shlex.split(os.environ.get("AITHER_RUNNER", ""))  # what the daemons are run by, see `make check-valgrind`
 PATIENCE_S = 180 if RUNNER else 30  # the longest wait for something that has to happen, on a very busy machine
 

@@ -6,8 +6,8 @@ import socket
 import time
 import unittest
 
-from attack import GET, PATIENCE_S, SANITIZED, Raw, Returning, WebTest, allow_descriptors
-from stack import wait_until
+from attack import GET, Raw, Returning, WebTest, allow_descriptors
+from stack import PATIENCE_S, SANITIZED, wait_until
 
 CROWD = 5000
 CONNECTIONS_MAX = 1024

@@ -5,8 +5,8 @@ import socket
 import time
 import unittest
 
-from attack import FIN, GET, SANITIZED, WebTest, allow_descriptors
-from stack import wait_until
+from attack import FIN, GET, WebTest, allow_descriptors
+from stack import SANITIZED, wait_until
 
 CONNECTIONS_MAX = 1024
 

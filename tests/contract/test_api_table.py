@@ -227,7 +227,7 @@ class Calls(TableTest):
 
 
 class Codes(TableTest):
-    """What is not here needs a state of its own: NO_SYNC_JOB, SYNC_IN_PROGRESS above, 507 in test_call_failures.py,
+    """What is not here needs a state of its own: NO_SYNC_JOB, SYNC_IN_PROGRESS above, 507 in test_disturbed_syncs.py,
     SHUTTING_DOWN in test_lifecycle.py, NOT_CONFIGURED and SYNC_TOKEN_NOT_SET below."""
 
     # code, status, Retry-After, scenario at Hemera

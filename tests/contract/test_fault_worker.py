@@ -2,7 +2,7 @@
 """aither-worker, where every single call that a sync leads to fails once: what is published stays
 whole and complete, the answer says what is wrong, and the next sync ends where an undisturbed one would have ended.
 
-The calls that change the output directory have their own test, with more errors: test_call_failures.py."""
+The calls that change the output directory have their own test, with more errors: test_disturbed_syncs.py."""
 import http.client
 import shutil
 import time

@@ -11,7 +11,7 @@
  *	renameat courses/.tmp-0 courses/x.html
  *	unlinkat /etc/motd                      a change elsewhere: not counted, the test decides
  *
- * Wrapped is what the worker calls; tests/contract/test_crash_points.py holds that list complete.
+ * Wrapped is what the worker calls; tests/style/test_source.py holds that list complete.
  */
 
 #define _GNU_SOURCE
@@ -289,6 +289,13 @@ int chmod(const char *name, mode_t mode)
 	if (crash_fails_at("chmod", AT_FDCWD, name))
 		return -1;
 	return (int)syscall(SYS_fchmodat, AT_FDCWD, name, mode);
+}
+
+int utimensat(int directory, const char *name, const struct timespec times[2], int flags)
+{
+	if (crash_fails_at("utimensat", directory, name))
+		return -1;
+	return (int)syscall(SYS_utimensat, directory, name, times, flags);
 }
 
 /* Done as far as Linux is concerned even when it fails. */

@@ -33,7 +33,7 @@ ERRORS: dict[str, tuple[int | str, ...]] = {
     "writev": (EPIPE, ONE, ECONNRESET, ENOBUFS, EINTR, EAGAIN), "sendfile": (EIO, ONE, EINTR, EAGAIN),
     "stat": STAT, "lstat": STAT, "fstat": STAT, "fstatat": STAT, "fstatvfs": STAT,
     "mkdirat": CREATE, "renameat": CREATE, "unlink": (EROFS, EIO), "unlinkat": (EROFS, EIO), "chmod": (EROFS, EIO),
-    "fchmod": (EROFS, EIO), "ftruncate": CREATE, "fsync": SYNC, "fdatasync": SYNC, "syncfs": SYNC,
+    "fchmod": (EROFS, EIO), "utimensat": (EROFS, EIO), "ftruncate": CREATE, "fsync": SYNC, "fdatasync": SYNC, "syncfs": SYNC,
     "flock": (ENOLCK, EINTR), "close": (EIO, EINTR, ENOSPC, EDQUOT),
     "socket": (EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES), "socketpair": NEW, "bind": (EACCES, ENOMEM),
     "listen": (ENOBUFS,), "shutdown": (ENOTCONN,),

@@ -143,6 +143,8 @@ WRAP(int, -1, unlink, (const char *path), (path))
 WRAP(int, -1, unlinkat, (int at, const char *path, int flags), (at, path, flags))
 WRAP(int, -1, chmod, (const char *path, mode_t mode), (path, mode))
 WRAP(int, -1, fchmod, (int fd, mode_t mode), (fd, mode))
+WRAP(int, -1, utimensat, (int at, const char *path, const struct timespec times[2], int flags),
+	(at, path, times, flags))
 WRAP(int, -1, ftruncate, (int fd, off_t length), (fd, length))
 
 /* Only counted: a process that goes on loses nothing of what the kernel has, and hundreds of syncs would wait

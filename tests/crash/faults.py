@@ -8,8 +8,7 @@ from typing import Iterator
 
 from crash.errnos import Fault, faults_of
 from crash.faultpoint import Faultpoint, Site
-from crash.scenario import SANITIZED
-from stack import BUILD, Stack
+from stack import BUILD, SANITIZED, Stack
 from stub.client import Stub
 
 LOST_S = 0.5  # after that a client whose connection got lost asks again

@@ -132,6 +132,23 @@ class Source(unittest.TestCase):
 
 
 class Programs(unittest.TestCase):
+    # Functions of libc that can change a file system, as the linker knows them.
+    CHANGING = set("""
+        __open64_2 __open_2 __openat64_2 __openat_2 aio_write aio_write64 bind chmod chown chroot
+        copy_file_range creat creat64 execl execle execlp execv execve execvp execvpe fallocate fallocate64
+        fchmod fchmodat fchown fchownat fdatasync fdopen fexecve fopen fopen64 fork fremovexattr freopen
+        freopen64 fsetxattr fsync ftruncate ftruncate64 futimens futimes futimesat io_submit ioctl lchmod
+        lchown link linkat lio_listio lio_listio64 lockf lockf64 lremovexattr lsetxattr lutimes mkdir mkdirat
+        mkdtemp mkfifo mkfifoat mknod mknodat mkostemp mkostemp64 mkostemps mkstemp mkstemp64 mkstemps mmap
+        mmap64 mount msync open open64 openat openat2 openat64 posix_fallocate posix_fallocate64 posix_spawn
+        posix_spawnp pwrite pwrite64 pwritev pwritev2 pwritev64 pwritev64v2 remove removexattr rename renameat
+        renameat2 rmdir sendfile sendfile64 setxattr splice symlink symlinkat sync sync_file_range syncfs
+        syscall system tee tmpfile tmpfile64 truncate truncate64 umount umount2 unlink unlinkat utime
+        utimensat utimes vfork vmsplice write writev""".split())
+    # bind makes the worker's own socket, before any sync; fopen reads the configuration; sendfile sends to a socket;
+    # mmap looks at bodies in memory; ioctl asks a socket what it still has to send.
+    HARMLESS = {"bind", "fopen", "ioctl", "sendfile", "mmap"}
+
     def needed(self, program: str) -> set[str]:
         out = subprocess.run(["readelf", "--dynamic", str(BUILD / program)], capture_output=True, text=True,
                              check=True).stdout
@@ -144,6 +161,25 @@ class Programs(unittest.TestCase):
 
     def test_the_command_line_links_no_http_server(self) -> None:
         self.assertFalse({n for n in self.needed("aither") if n.startswith("libh2o")})
+
+    def symbols(self, file: Path, which: str) -> set[str]:
+        out = subprocess.run(["nm", "-D", which, str(file)], capture_output=True, text=True, check=True).stdout
+        return {line.split()[-1].partition("@")[0] for line in out.splitlines()}
+
+    def test_every_function_that_the_worker_changes_files_with_is_wrapped(self) -> None:
+        """Or tests/contract/test_disturbed_syncs.py would not disturb it."""
+        worker = BUILD / "aither-worker"
+        if re.search(rb"__[at]san_init|__gcov_", worker.read_bytes()):
+            self.skipTest("the compiler's runtime has calls of its own")
+        used = self.symbols(worker, "--undefined-only") & self.CHANGING
+        self.assertLess({"openat", "write", "renameat", "unlinkat", "syncfs"}, used)
+        wrapped = self.symbols(BUILD / "tests/crash/libcrashpoint.so", "--defined-only")
+        self.assertEqual(used - self.HARMLESS - wrapped, set())
+
+    def test_files_are_opened_as_streams_for_reading_only(self) -> None:
+        texts = [file.read_text() for file in (TOP / "src").rglob("*.c")]
+        calls = [call for text in texts for call in re.findall(r"\bfopen\((.*)\)", text)]
+        self.assertEqual({call.rpartition(", ")[2] for call in calls}, {'"re"'})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: MIT
+"""Syncs that are disturbed: a worker is killed before every single call that changes the output directory, and in the
+middle of every write; and every such call fails once, and every one that opens a file there or closes one that was
+written. Each class leads to a directory and to data that need one kind of work. Pages are whole, old or new, a failure
+is reported, and the next sync ends where an undisturbed one would have ended.
+
+Losing power cannot be played: that the calls are in an order which survives it is read from their list."""
+import errno
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import unittest
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from crash.crashpoint import Action, Crashpoint
+from crash.errnos import ALL
+from crash.tree import BAD, LOCK, MANIFEST, File, is_temporary, read_files, shown_tree
+from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest
+from stub.client import Stub
+
+LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
+
+# An unchanged sync: it finds the directories there, takes the lock and saves its report.
+UNCHANGED = ["mkdirat .", "mkdirat courses", f"openat {LOCK}", "unlinkat .tmp-*", "openat .tmp-*", "write .tmp-*",
+             "fchmod .tmp-*", "fdatasync .tmp-*", f"renameat .tmp-* {MANIFEST}", "fsync ."]
+
+# What a call may fail with. "read" is opening for reading.
+ERRORS = {
+    "mkdirat": (errno.ENOSPC, errno.EDQUOT, errno.EROFS),
+    "openat": (errno.ENOSPC, errno.EDQUOT, errno.EMFILE),
+    "write": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    "fchmod": (errno.EROFS, errno.EIO),
+    "utimensat": (errno.EROFS, errno.EIO),
+    "close": (errno.EDQUOT, errno.EIO),
+    "fdatasync": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    "syncfs": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    "fsync": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    "renameat": (errno.ENOSPC, errno.EROFS, errno.EIO),
+    "unlinkat": (errno.EROFS, errno.EIO),
+    "read": (errno.EMFILE, errno.EIO),
+}
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# A sync may succeed without these: what it could not look at it makes anew, what it could not tidy up waits, what it
+# could not date is younger. A manifest that cannot be read is set aside.
+DISPENSABLE = re.compile(rf"read (\.|courses/\.|index\.\w\w\.html|{re.escape(MANIFEST)})|close {re.escape(LOCK)}|"
+                         rf"renameat {re.escape(MANIFEST)} {re.escape(BAD)}|utimensat .*")
+
+# Of calls of one kind in one folder, as many as this at the beginning and at the end are disturbed; all of them with
+# AITHER_TEST_FAULTS=all.
+ALIKE = 4
+
+
+def without_uuids(calls: list[str]) -> list[str]:
+    return [re.sub(r"\.tmp-[0-9a-f-]{36}", ".tmp-*", call) for call in calls]
+
+
+def chosen(calls: list[str]) -> list[tuple[int, str]]:
+    """Those to disturb, by their number from 1: all, but for what is repeated page by page."""
+    kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, call in enumerate(calls, 1):
+        kind, path, *_ = call.split()
+        kinds[kind, os.path.dirname(path)].append(number)
+    numbers = sorted(number for alike in kinds.values()
+                     for number in (alike if ALL else {*alike[:ALIKE], *alike[-ALIKE:]}))
+    return [(number, calls[number - 1]) for number in numbers]
+
+
+class Scenario(unittest.TestCase):
+    """One sync: `before` and `change` lead to the directory and the data that it meets.
+
+    Under sanitizers, which look at the way and not at the number of the error, each call fails with one error, and no
+    worker is killed."""
+
+    courses = 3
+    config = ""
+    points_min = 25  # with less, the library does not count what it should
+    errors_max = 1   # of those that a call may fail with, unless AITHER_TEST_FAULTS=all
+    leftovers: tuple[str, ...] = ()  # temporary files in the directory
+    may_be_absent: frozenset[str] = frozenset()  # at moments between, though there before and after
+
+    def before(self) -> None:
+        self.sync()
+
+    def change(self) -> None:
+        raise NotImplementedError
+
+    def setUp(self) -> None:
+        self.assertTrue(LIBRARY.exists(), f"make {LIBRARY.relative_to(BUILD)}")
+        self.hemera = Stub("--courses", str(self.courses), "--participants", "1", "--no-limit", "--participations")
+        self.addCleanup(self.hemera.stop)
+        self.stack = Stack(self.hemera, self.config)
+        self.addCleanup(lambda: self.assertEqual(self.stack.stop(), []))
+        self.crash = Crashpoint(LIBRARY, self.stack.directory / "crashpoint", self.stack.output.resolve())
+        self.addCleanup(self.crash.close)
+        self.stack.environment |= self.crash.environment
+        self.stack.start_worker()
+        self.before()
+        self.change()
+        self.begin = self.stack.directory / "begin"
+        if self.stack.output.exists():
+            shutil.copytree(self.stack.output, self.begin)
+        self.old = read_files(self.begin)
+        self.calls = self.record()
+        self.new = read_files(self.stack.output)
+        self.end = shown_tree(self.stack.output)
+        self.assert_at_rest()
+
+    # ---- steps ----
+
+    def request_sync(self) -> Reply:
+        return self.stack.request("POST", "/api/sync", over_unix_socket=True)
+
+    def sync(self) -> Any:
+        reply = self.request_sync()
+        self.assertEqual((reply.status, reply.data["status"]), (200, "success"), reply.text)
+        return reply.data
+
+    def go_back(self) -> None:
+        """The directory as it was before the sync, times of change included. Links do: nothing may be written in
+        place, and what was is known from `old`."""
+        shutil.rmtree(self.stack.output, ignore_errors=True)
+        if self.begin.exists():
+            shutil.copytree(self.begin, self.stack.output, copy_function=os.link)
+
+    def record(self, every: bool = False) -> list[str]:
+        """The calls of an undisturbed sync."""
+        self.go_back()
+        self.crash.arm(every=every)
+        self.sync()
+        return self.crash.calls
+
+    # ---- what has to be true ----
+
+    def versions(self, name: str) -> list[File]:
+        """What a published file may be at any moment."""
+        return [files[name] for files in (self.old, self.new) if name in files]
+
+    def assert_whole(self, but_for: frozenset[str] = frozenset()) -> dict[str, File]:
+        """Every published file is the old or the new one, and none is missing that is always there."""
+        now = read_files(self.stack.output)
+        for name, file in now.items():
+            if not is_temporary(name) and name != LOCK and name not in but_for:
+                self.assertTrue(any(file.is_same(version) for version in self.versions(name)),
+                                f"{name} is neither old nor new: {file}")
+        self.assertEqual(self.crash.calls_outside, [])
+        self.assertEqual((self.old.keys() & self.new.keys()) - now.keys() - self.may_be_absent - but_for, set())
+        self.assert_links_lead_somewhere(now)
+        return now
+
+    def assert_links_lead_somewhere(self, files: dict[str, File]) -> None:
+        linked = {link for name in files if name.startswith("index.")
+                  for link in re.findall(r'href="(courses/[^"]+)"', files[name].raw.decode())}
+        self.assertEqual(linked - files.keys() - self.may_be_absent, set())
+
+    def assert_repaired(self, but_for: frozenset[str] = frozenset()) -> None:
+        """The next sync ends where the undisturbed one did."""
+        self.crash.arm()
+        self.sync()
+        self.assertEqual({name: shown for name, shown in shown_tree(self.stack.output).items() if name not in but_for},
+                         {name: shown for name, shown in self.end.items() if name not in but_for})
+        self.assertEqual(self.crash.calls_outside, [])
+
+    def assert_at_rest(self) -> None:
+        """The next sync finds nothing to do."""
+        self.crash.arm()
+        self.sync()
+        self.assertEqual(without_uuids(self.crash.calls), UNCHANGED)
+        self.assertEqual(self.crash.calls_outside, [])
+
+    # ---- killed ----
+
+    def kill(self, number: int, action: Action) -> None:
+        self.go_back()
+        self.crash.arm(number, action)
+        with self.assertRaises((ConnectionError, http.client.HTTPException)):
+            self.request_sync()
+        self.assertEqual(self.stack.worker.stop(), -signal.SIGKILL)
+        self.assertEqual(len(self.crash.calls), number)
+        self.assert_whole()
+        self.crash.arm()
+        self.stack.start_worker()
+        self.assert_repaired()
+        self.assert_at_rest()
+
+    @unittest.skipIf(SANITIZED, "a sanitizer sees nothing of a process that is killed")
+    def test_killed_at_any_call_it_leaves_whole_pages_and_the_next_sync_repairs_the_rest(self) -> None:
+        points = 0
+        for number, call in chosen(self.calls):
+            for action in (Action.KILL, Action.HALF_KILL) if call.startswith("write ") else (Action.KILL,):
+                try:
+                    self.kill(number, action)
+                except Exception as problem:
+                    problem.add_note(f"{action.name} at call {number} of {len(self.calls)}: {call}")
+                    raise
+                points += 1
+        print(f"# {type(self).__name__}: killed at {points} points")
+        self.assertGreaterEqual(points, self.points_min)
+        self.go_back()
+        self.crash.arm(len(self.calls) + 1, Action.KILL)
+        self.sync()  # lives: there is no further call
+        self.assertEqual(shown_tree(self.stack.output), self.end)
+
+    def test_data_reach_the_disk_before_their_names_and_the_manifest_is_last(self) -> None:
+        unwritten: set[str] = set()  # files whose bytes a power cut would lose
+        unnamed: set[str] = set()    # directories that a power cut would bring back to what they were
+        for call in self.calls:
+            kind, first, *rest = call.split()
+            if kind in ("openat", "write", "fchmod"):
+                unwritten.add(first)
+            elif kind in ("fdatasync", "syncfs"):
+                unwritten = set() if kind == "syncfs" else unwritten - {first}
+            elif kind == "renameat" and rest != [BAD]:
+                self.assertNotIn(first, unwritten, call)
+                self.assertFalse(rest == [MANIFEST] and unnamed, f"{call} before {unnamed} is synced")
+                unnamed.add(str(Path(rest[0]).parent))
+            elif kind == "unlinkat" and not is_temporary(first):
+                unnamed.add(str(Path(first).parent))
+            elif kind == "fsync":
+                unnamed.discard(first)
+        self.assertEqual(unnamed, set())
+        self.assertEqual(without_uuids(self.calls)[-3:], UNCHANGED[-3:])
+
+    # ---- failing ----
+
+    def fail_at(self, number: int, call: str, action: Action, error: int) -> None:
+        dispensable = DISPENSABLE.fullmatch(call) or call in [f"unlinkat {name}" for name in self.leftovers]
+        self.go_back()
+        self.crash.arm(number, action, error, every=True)
+        reply = self.request_sync()
+        if not dispensable or reply.status != 200:
+            self.assertEqual((reply.status, reply.code, reply.data["status"]),
+                             (507 if error in DISK_FULL else 500, "OUTPUT_ERROR", "failed"), reply.text)
+        # The failure is entered in the manifest.
+        now = self.assert_whole(but_for=frozenset({MANIFEST, BAD}))
+        if MANIFEST in now and now[MANIFEST].raw != self.old.get(MANIFEST, now[MANIFEST]).raw:
+            self.assertEqual(json.loads(now[MANIFEST].raw)["version"], 1)
+        if (call, error) == (f"read {MANIFEST}", errno.EMFILE):  # says nothing about the file
+            self.assertEqual((reply.status, now.get(MANIFEST), now.get(BAD)),
+                             (500, self.old.get(MANIFEST), self.old.get(BAD)))
+        if not dispensable:
+            self.assertLessEqual({name for name in now if is_temporary(name)}, set(self.leftovers))
+        self.assert_repaired(but_for=frozenset({BAD}) if dispensable else frozenset())
+
+    def test_when_any_call_fails_pages_stay_whole_and_the_next_sync_recovers(self) -> None:
+        points = 0
+        for number, call in chosen(self.record(every=True)):
+            kind = call.split()[0]
+            for error in ERRORS[kind][:None if ALL else 1 if SANITIZED else self.errors_max]:
+                for action in (Action.FAIL, Action.HALF_FAIL) if kind == "write" else (Action.FAIL,):
+                    try:
+                        self.fail_at(number, call, action, error)
+                    except Exception as problem:
+                        problem.add_note(f"{action.name} with {errno.errorcode[error]} at call {number}: {call}")
+                        raise
+                    points += 1
+        print(f"# {type(self).__name__}: {points} failures")
+        self.assertGreaterEqual(points, self.points_min)
+
+
+class FirstSync(Scenario):
+    def before(self) -> None:
+        self.assertFalse(self.stack.output.exists())
+
+    def change(self) -> None:
+        pass
+
+
+class ManyChanged(Scenario):
+    """So many that all are synced at once, by syncfs."""
+
+    courses = 34
+    points_min = 40
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual([call for call in self.calls if call.startswith("syncfs")], ["syncfs courses"])
+
+    def change(self) -> None:
+        self.hemera.scenario(course=[{"id": f"cgen{number:021d}", "title": f"Anders {number}"}
+                                     for number in range(self.courses)])
+
+
+class ChangedCourses(Scenario):
+    courses = 7
+    errors_max = 3
+
+    def change(self) -> None:
+        ids = [f"cgen{number:021d}" for number in range(self.courses)]
+        self.hemera.scenario(remove=ids[2], course=[
+            {"id": ids[0], "title": "Ein anderer Titel"}, {"id": ids[1], "title": "Noch einer"},
+            {"id": ids[3], "slug": "umbenannt"},
+            {"id": ids[4], "slug": "kurs-00005"}, {"id": ids[5], "slug": "kurs-00004"}])
+
+
+class PublicPages(ChangedCourses):
+    """The homepage links the pages: it is written with the list, and again when they have moved."""
+
+    config = "[Site]\nCoursePages=public\n"
+    errors_max = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.listed: dict[str, File] = {}
+        renames = [number for number, call in enumerate(self.calls, 1) if call.endswith(" index.de.html")]
+        self.assertEqual(len(renames), 2)
+        self.go_back()
+        self.crash.arm(renames[1], Action.FAIL, errno.EIO)
+        self.assertEqual(self.request_sync().status, 500)
+        self.listed = {name: file for name, file in read_files(self.stack.output).items() if name.startswith("index.")}
+        self.assertNotEqual(self.listed["index.de.html"], self.new["index.de.html"])
+
+    def versions(self, name: str) -> list[File]:
+        return super().versions(name) + [file for listed, file in self.listed.items() if listed == name]
+
+
+class ChangedTemplate(Scenario):
+    def change(self) -> None:
+        shipped = (TOP / "templates/course.hbs").read_text()
+        templates = self.stack.directory / "templates"
+        templates.mkdir()
+        (templates / "course.hbs").write_text(shipped.replace("<main>", "<main id=\"changed\">"))
+
+
+class DamagedManifest(Scenario):
+    errors_max = 3
+    may_be_absent = frozenset({MANIFEST})
+
+    def change(self) -> None:
+        path = self.stack.output / MANIFEST
+        path.write_bytes(path.read_bytes()[:-20])
+
+
+class DamagedDirectory(Scenario):
+    """Pages taken away and cut by hand, and what a killed sync may have left."""
+
+    leftovers = (".tmp-0", ".tmp-3b6f8c3e-8f6c-4f6e-9d0a-1c2b3a4d5e6f", "courses/.tmp-0", "courses/.tmp-77")
+
+    def change(self) -> None:
+        pages = self.stack.output / "courses"
+        (pages / "kurs-00000.html").unlink()
+        (pages / "kurs-00001.html").write_bytes(b"")
+        for name in self.leftovers:
+            (self.stack.output / name).write_text("left over")
+
+
+class NothingChanged(Scenario):
+    points_min = 11
+
+    def change(self) -> None:
+        pass
+
+
+class HugeManifest(StackTest):
+    """What tests/unit/test-sync-damage.c, which cuts and changes a manifest everywhere, leaves out for its size."""
+
+    def test_it_is_made_anew_and_the_old_one_kept(self) -> None:
+        self.sync()
+        path: Path = self.stack.output / MANIFEST
+        good = path.read_bytes()
+        pages = self.stack.pages().keys()
+        damages = {
+            "a NUL": good.replace(b'"version"', b'"ver\0ion"', 1),
+            "too deep": b"[" * 100000 + b"]" * 100000,
+            "100 MB of blanks": good + b" " * (100 << 20),
+            "100 MB of numbers": b"[" + b"1," * (50 << 20) + b"1]",
+        }
+        for name, text in damages.items():
+            with self.subTest(name):
+                path.write_bytes(text)
+                report = self.sync()
+                self.assertEqual((report["status"], report["filesGenerated"], report["filesDeleted"]),
+                                 ("success", 3, 0))
+                self.assertEqual(self.stack.pages().keys(), pages)
+                self.assertEqual((self.stack.output / BAD).read_bytes(), text)
+                self.assertEqual(self.sync()["filesSkipped"], 3)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+
+del Scenario
+
+if __name__ == "__main__":
+    unittest.main()
