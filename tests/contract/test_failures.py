@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What goes wrong at Hemera or on the disk: the code and status of the answer, what stays published, and that
 the worker lives on."""
-import fcntl
 import os
-import signal
 import time
 import unittest
 
@@ -209,27 +207,6 @@ class Output(StackTest):
         self.assertIn(str(self.stack.output), reply.json["error"]["message"])
         os.unlink(self.stack.output)
         self.assertEqual(self.sync()["filesGenerated"], 3)
-
-    def test_two_workers_cannot_meet_in_one_directory(self) -> None:
-        self.sync()
-        with open(self.stack.output / ".sync.lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            reply = self.stack.post("/api/sync")
-            self.assertEqual((reply.status, reply.code), (409, "SYNC_IN_PROGRESS"))
-        self.assertEqual(self.sync()["filesGenerated"], 0)
-
-    def test_kill_9_in_the_middle_leaves_whole_pages_and_the_next_sync_completes(self) -> None:
-        self.hemera.scenario(fault={"path": "^/api/service/courses/cgen0*3$", "kind": "delay", "seconds": 3,
-                                    "count": 1})
-        self.stack.post("/api/sync", Prefer="respond-async")
-        assert self.stack.worker
-        self.stack.worker.stop(signal.SIGKILL)
-        self.stack.start_worker()
-        self.assertEqual(self.sync()["status"], "success")
-        self.assertEqual(len(self.stack.pages()), 3)
-        left = [p.name for p in self.stack.output.rglob(".tmp-*")]
-        self.assertEqual(left, [])
-        self.assertEqual(len(self.stack.manifest["entities"]["courses"]), 3)
 
 
 if __name__ == "__main__":
