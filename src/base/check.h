@@ -3,13 +3,23 @@
 #define AITHER_BASE_CHECK_H
 
 /*
- * What `aither doctor` finds: a JSON array to which every check adds one or more objects
+ * Everything that can be wrong with an installation, as one list for `aither doctor` and `aither status`. A
+ * check has an id, the question that it asks, an answer (status and message) and a remedy. Two providers fill
+ * the list: the daemon, with its rights, secrets and network (worker/doctor.h), and the command line, which
+ * sees systemd and other processes (cli/machine.h, cli/stored.h). Both commands print what is in the list and
+ * nothing of their own, so they cannot disagree about a fact or about what helps.
+ *
+ * The list is a JSON array of
  *
  *	{"name":"output-directory", "status":"ok|warning|failed|skipped", "message":"...", "remedy":"..."}
  *
- * A name may occur more than once. The message is a sentence for a person. The remedy is null or lines of
- * shell, to be run as root and in this order; what the operator has to fill in is written in capital letters.
- * Both go to screens and bug reports: nothing secret and nobody's data is in them.
+ * An id may occur more than once. Causes stand before their consequences. The message is a sentence for a
+ * person, to be read after the id. The remedy is null or lines of shell, to be run as root and in this order;
+ * what the operator has to fill in is written in capital letters. Both go to screens and bug reports, so they
+ * contain no secret and no personal data.
+ *
+ * A check with a "headline" keeps visitors from being served or syncs from running: `aither status` is not
+ * healthy and begins with the first one.
  */
 
 #include "base/config.h"
@@ -19,6 +29,7 @@ struct json;
 /* Remedies, or parts of them. */
 #define CHECK_RESTART_WORKER "systemctl try-restart aither-worker.service"
 #define CHECK_EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" CHECK_RESTART_WORKER
+#define CHECK_AS_ROOT "sudo aither doctor" /* only root can see the answer */
 
 enum check_status {
 	CHECK_OK,
@@ -28,16 +39,28 @@ enum check_status {
 	CHECK_STATUSES
 };
 
-/* remedy: copied; NULL: none. */
-void check_add(struct json *checks, const char *name, enum check_status status, const char *remedy,
+/* remedy: copied; NULL: none. Returns the new check, borrowed from the list. */
+struct json *check_add(struct json *checks, const char *id, enum check_status status, const char *remedy,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* The problem as a sentence that stands alone; the check's advice is appended. */
+void check_set_headline(struct json *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void check_add_all(struct json *checks, const struct json *from); /* copies */
 
+/* What a check with this id asks; NULL: systemd's unit of that name, or an id of another version. */
+const char *check_question(const char *id);
+
+const struct json *check_find(const struct json *checks, const char *id); /* the first; NULL: none */
+
+/* The remedy in half a line, to be appended to a sentence: "; start it: systemctl ...", "" where there is
+ * none. Owned. */
+char *check_advice(const struct json *check);
+
+/* CHECK_FAILED for a status that this version does not know. */
+enum check_status check_status_of(const struct json *check);
+
 /* A word as a shell reads it: in quotes where it needs them. Owned. */
 char *check_quote(const char *word);
-
-/* Of one of the array's objects; CHECK_FAILED for a word that is none. */
-enum check_status check_status_of(const struct json *check);
 
 #endif

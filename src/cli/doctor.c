@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/doctor.h"
+#include "cli/command.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,132 +13,70 @@
 #include "base/mem.h"
 #include "base/workerclient.h"
 #include "cli/answer.h"
-#include "cli/command.h"
+#include "cli/machine.h"
 #include "cli/progress.h"
+#include "cli/stored.h"
 #include "cli/words.h"
 
 #define CALL_TIMEOUT_MS 13000 /* the worker gives what it has after 12 s */
 #define ALL_MS 20000          /* what aither(1) promises, whatever hangs */
-#define WORKER "worker"
-#define CONFIGURATION "configuration"
 
-static_assert(CALL_TIMEOUT_MS + DOCTOR_UNITS_MS < ALL_MS, "one is asked after the other");
+static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
 
-enum { JSON = 1 };
-static const char *const SWITCHES[] = { "--json", NULL };
-
-/* ---- the worker ---- */
-
-/* Why nobody answers, as commands. */
-static const char *worker_remedy(const struct doctor_units *units, int errnum)
+static void ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
 {
-	if (errnum == -EACCES || errnum == -EPERM)
-		return "sudo aither doctor";
-	if (units->known && !units->managed)
-		return "sensible-editor " CONFIG_PATH_DEFAULT;
-	if (units->managed && unit_has_failed(&units->worker))
-		return "journalctl -x -n 20 -u aither-worker.service\n"
-		       "systemctl restart aither-worker.socket";
-	if (errnum == -ECONNREFUSED || errnum == -ETIMEDOUT || errnum == -ECONNRESET ||
-		unit_is_active(&units->worker_socket))
-		return "systemctl restart aither-worker.socket aither-worker.service";
-	return unit_is_active(&units->web_socket) ? "systemctl restart aither-worker.socket"
-						  : "systemctl enable --now aither.socket aither-sync.timer";
-}
-
-/* Only where the worker has not told: it reads the same files. */
-static void add_own_problems(const struct config *config, struct json *checks)
-{
-	for (size_t i = 0; i < config->problems.count; i++)
-		check_add(checks, CONFIGURATION, config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
-			NULL, "%s", config->problems.text[i]);
-}
-
-static int ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
-{
-	const struct workerclient_request request = {
-		.socket_path = config->worker.socket,
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
 		.method = "GET",
 		.target = "/internal/doctor",
-		.timeout_ms = CALL_TIMEOUT_MS,
-	};
+		.timeout_ms = CALL_TIMEOUT_MS };
 
-	return answer_call(&request, ret_answer, err);
+	if (answer_call(&request, ret_answer, err) == 0 && ret_answer->status != 200)
+		error_fail(err, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
+			ret_answer->message ?: "aither-worker's answer is not understood");
 }
 
-/* 0: `answer` has its checks; else the exit code. */
-static int worker_check(const struct config *config, const struct doctor_units *units,
-	const struct answer *answer, const struct error *failure, struct json *checks)
+/* Returns the exit code. Not permitted and not configured come before not reachable, of which they are the
+ * cause. */
+static int judge(const struct json *checks, const struct error *failure)
 {
-	if (failure->errnum < 0) {
-		check_add(checks, WORKER, CHECK_FAILED, worker_remedy(units, failure->errnum), "%s",
-			failure->message);
-		return command_exit_of_failure(failure);
+	int worker_exit = failure->errnum < 0 ? command_exit_of_failure(failure) : COMMAND_DONE;
+	bool is_configured = true, has_failed = false;
+
+	JSON_FOREACH (check, checks) {
+		const char *name = json_string(json_get(check, "name")) ?: "";
+
+		if (check_status_of(check) != CHECK_FAILED)
+			continue;
+		has_failed = true;
+		if (strcmp(name, "configuration") == 0 || strcmp(name, "hemera-api-key") == 0)
+			is_configured = false;
 	}
-	if (answer->status != 200) {
-		/* 404: one of an older version still runs. */
-		check_add(checks, WORKER, CHECK_FAILED, "systemctl restart aither-worker.service", "%s",
-			answer->message ?: "aither-worker gives no answer that can be understood");
-		return COMMAND_UNREACHABLE;
-	}
-	check_add(checks, WORKER, CHECK_OK, NULL, "answers at %s", config->worker.socket);
-	return 0;
-}
-
-/* ---- what is found ---- */
-
-static unsigned count_of(const struct json *checks, enum check_status status)
-{
-	unsigned count = 0;
-
-	JSON_FOREACH (check, checks)
-		count += check_status_of(check) == status;
-	return count;
-}
-
-static bool has_failed(const struct json *checks, const char *name)
-{
-	JSON_FOREACH (check, checks)
-		if (strcmp(json_string(json_get(check, "name")) ?: "", name) == 0 &&
-			check_status_of(check) == CHECK_FAILED)
-			return true;
-	return false;
-}
-
-/* Not permitted and not configured before not reachable: they are why. */
-static int exit_code_of(const struct json *checks, int worker_exit)
-{
-	if (worker_exit == COMMAND_NOT_PERMITTED)
-		return worker_exit;
-	if (has_failed(checks, CONFIGURATION) || has_failed(checks, "hemera-api-key"))
+	if (!is_configured && worker_exit != COMMAND_NOT_PERMITTED)
 		return COMMAND_NOT_CONFIGURED;
-	if (worker_exit != 0)
-		return worker_exit;
-	return count_of(checks, CHECK_FAILED) > 0 ? COMMAND_FAILED : COMMAND_DONE;
+	return worker_exit == COMMAND_DONE && has_failed ? COMMAND_FAILED : worker_exit;
 }
 
-/* ---- for a person ---- */
-
-static void print_status(enum check_status status, bool colour)
+/* The remedy: one command a line, ready to be copied. */
+static void print_check(const struct json *check, bool has_color)
 {
 	static const struct {
-		const char *word, *colour; /* SGR of ECMA-48 */
+		const char *word, *color; /* SGR of ECMA-48 */
 	} looks[CHECK_STATUSES] = {
 		[CHECK_OK] = { "ok", "32" },
 		[CHECK_WARNING] = { "WARN", "33" },
 		[CHECK_FAILED] = { "FAIL", "31;1" },
 		[CHECK_SKIPPED] = { "skip", "2" },
 	};
+	enum check_status status = check_status_of(check);
+	CLEANUP(mem_freep) char *name = words_harmless(json_string(json_get(check, "name")) ?: "?");
+	CLEANUP(mem_freep) char *message = words_harmless(json_string(json_get(check, "message")) ?: "?");
+	const char *remedy = json_string(json_get(check, "remedy"));
 
-	if (colour)
-		printf("\033[%sm%-5s\033[0m", looks[status].colour, looks[status].word);
+	if (has_color)
+		printf("\033[%sm%-5s\033[0m", looks[status].color, looks[status].word);
 	else
 		printf("%-5s", looks[status].word);
-}
-
-/* One command a line, ready to be copied. */
-static void print_remedy(const char *remedy)
-{
+	printf(" %s: %s\n", name, message);
 	while (remedy && *remedy) {
 		size_t length = strcspn(remedy, "\n");
 		CLEANUP(mem_freep) char *line = mem_strndup(remedy, length);
@@ -149,40 +87,39 @@ static void print_remedy(const char *remedy)
 	}
 }
 
-static void print_check(const struct json *check, bool colour)
-{
-	CLEANUP(mem_freep) char *name = words_harmless(json_string(json_get(check, "name")) ?: "?");
-	CLEANUP(mem_freep) char *message = words_harmless(json_string(json_get(check, "message")) ?: "?");
-
-	print_status(check_status_of(check), colour);
-	printf(" %s: %s\n", name, message);
-	print_remedy(json_string(json_get(check, "remedy")));
-}
-
 static void print_all(const struct json *checks)
 {
-	unsigned failed = count_of(checks, CHECK_FAILED), warnings = count_of(checks, CHECK_WARNING);
-	CLEANUP(mem_freep)
-	char *total = words_count((int64_t)json_count(checks), "check", "checks"),
-	     *warned = words_count(warnings, "warning", "warnings");
-	bool colour = progress_has_color(stdout);
+	unsigned counts[CHECK_STATUSES] = { 0 };
+	bool has_color = progress_has_color(stdout);
 
-	JSON_FOREACH (check, checks)
-		print_check(check, colour);
-	if (failed)
-		printf("\nnot healthy: %u of %s failed, %s; what stands below each is the way to mend it\n",
-			failed, total, warned);
+	JSON_FOREACH (check, checks) {
+		print_check(check, has_color);
+		counts[check_status_of(check)]++;
+	}
+	CLEANUP(mem_freep) char *total = words_count((int64_t)json_count(checks), "check", "checks");
+	CLEANUP(mem_freep) char *warnings = words_count(counts[CHECK_WARNING], "warning", "warnings");
+	if (counts[CHECK_FAILED])
+		printf("\nnot healthy: %u of %s failed, %s; the commands below each check fix it\n",
+			counts[CHECK_FAILED], total, warnings);
 	else
-		printf("\nhealthy: %s, %s\n", total, warned);
+		printf("\nhealthy: %s, %s\n", total, warnings);
 }
 
 static void print_json(const struct json *checks, int exit_code)
 {
+	static const char *const members[] = { "name", "status", "message", "remedy" };
 	CLEANUP(json_freep) struct json *envelope = json_new_object();
-	struct json *data = json_new_object();
+	struct json *data = json_new_object(), *shown = json_new_array();
 
+	JSON_FOREACH (check, checks) {
+		struct json *item = json_new_object();
+
+		for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+			json_set_string(item, members[i], json_string(json_get(check, members[i])));
+		json_append(shown, item);
+	}
 	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
-	json_set(data, "checks", json_copy(checks));
+	json_set(data, "checks", shown);
 	json_set_bool(envelope, "success", true); /* in looking */
 	json_set(envelope, "data", data);
 	answer_print_json(envelope);
@@ -190,31 +127,32 @@ static void print_json(const struct json *checks, int exit_code)
 
 int command_doctor(const struct config *config, int argc, char **argv)
 {
+	static const char *const switches[] = { "--json", NULL };
 	CLEANUP(json_freep) struct json *checks = json_new_array();
 	CLEANUP(answer_done) struct answer answer = { 0 };
-	struct doctor_units units;
+	struct machine machine;
 	struct error failure = { 0 };
-	unsigned switches;
-	int exit_code, worker_exit;
+	unsigned as_json;
+	int exit_code;
 
-	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
+	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* First, so that systemd knows of a worker that cannot start. */
+	/* The worker first, so that systemd knows of one that cannot start. */
 	ask_worker(config, &answer, &failure);
-	doctor_units_read(&units, config);
-	doctor_units_check(&units, config, checks);
-	doctor_port_check(&units, checks);
-	worker_exit = worker_check(config, &units, &answer, &failure, checks);
-	/* Before what the worker says: it may speak of what was. */
-	doctor_changed_check(&units, checks);
-	doctor_stored_check(&units, doctor_credstores, json_get(answer.data, "secrets"), checks);
-	doctor_exposed_check(doctor_credstores, CONFIG_ENVIRONMENT_FILE, checks);
-	if (worker_exit == 0)
+	machine_read(&machine, config);
+	machine_check(&machine, config, &failure, 0, checks);
+	/* Before the worker's checks: they may have been made with an older configuration. */
+	stored_check_restart(&machine, checks);
+	stored_check_secrets(&machine, config, stored_directories, json_get(answer.data, "secrets"), checks);
+	stored_check_exposed(stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
+	if (failure.errnum == 0)
 		check_add_all(checks, json_get(answer.data, "checks"));
-	else
-		add_own_problems(config, checks);
-	exit_code = exit_code_of(checks, worker_exit);
-	if (switches & JSON)
+	/* The worker reads the same files, and reports the same mistakes. */
+	for (size_t i = 0; i < config->problems.count && failure.errnum < 0; i++)
+		check_add(checks, "configuration", config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
+			NULL, "%s", config->problems.text[i]);
+	exit_code = judge(checks, &failure);
+	if (as_json)
 		print_json(checks, exit_code);
 	else
 		print_all(checks);

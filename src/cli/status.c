@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/command.h"
+#include "cli/status.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,29 +16,229 @@
 #include "base/time.h"
 #include "base/workerclient.h"
 #include "cli/answer.h"
-#include "cli/doctor.h"
+#include "cli/command.h"
+#include "cli/machine.h"
 #include "cli/progress.h"
-#include "cli/status-json.h"
+#include "cli/stored.h"
 #include "cli/summary.h"
-#include "cli/verdict.h"
 #include "cli/words.h"
 
 #define CALL_TIMEOUT_MS 10000
-#define STATE_MAX 512 /* of a unit, in words, and what to do */
-
-enum { JSON = 1 };
-static const char *const SWITCHES[] = { "--json", NULL };
-
-static void print_line(const char *label, const char *text)
-{
-	CLEANUP(mem_freep) char *harmless = words_harmless(text);
-
-	printf("%-24s %s\n", label, harmless);
-}
+#define STATE_MAX 512 /* of a unit, in words */
 
 static int64_t count_of(const struct json *object, const char *name)
 {
 	return json_integer(json_get(object, name), 0);
+}
+
+static const char *status_of(const struct json *report)
+{
+	return json_string(json_get(report, "status")) ?: "";
+}
+
+/* ---- the checks ---- */
+
+/* Returns the exit code. */
+static int add_sync(struct json *checks, int exit_code, char *owned_sentence)
+{
+	CLEANUP(mem_freep) char *sentence = owned_sentence;
+	struct json *check = check_add(checks, "sync",
+		exit_code == COMMAND_DONE      ? CHECK_OK
+		: exit_code == COMMAND_PARTIAL ? CHECK_WARNING
+					       : CHECK_FAILED,
+		NULL, "%s", sentence);
+
+	if (exit_code != COMMAND_DONE)
+		check_set_headline(check, "%s", sentence);
+	return exit_code;
+}
+
+static int check_running(const struct json *report, struct json *checks)
+{
+	int64_t failures = count_of(report, "consecutiveFailures");
+	CLEANUP(mem_freep) char *syncs = words_count(failures, "sync has", "syncs in a row have");
+
+	if (failures > 0)
+		return add_sync(checks, COMMAND_FAILED, mem_printf("%s failed, one is running now", syncs));
+	if (!json_string(json_get(report, "lastSuccessTime")))
+		return add_sync(checks, COMMAND_FAILED, mem_strdup("the first sync is still running"));
+	return add_sync(checks, COMMAND_DONE, mem_strdup("the last sync did not fail, one is running now"));
+}
+
+static int check_ended(const struct json *report, int64_t now_ms, struct json *checks)
+{
+	CLEANUP(mem_freep)
+	char *problems = words_count(count_of(report, "errorsTotal"), "problem", "problems");
+	CLEANUP(mem_freep) char *ago = NULL;
+	int64_t end_ms, age_ms = INT64_MAX;
+
+	if (time_parse(json_string(json_get(report, "endTime")), &end_ms) == 0)
+		age_ms = now_ms - end_ms;
+	if (age_ms < -STATUS_STALE_MS) {
+		ago = words_span(-age_ms / 1000);
+		return add_sync(checks, COMMAND_FAILED,
+			mem_printf("the last sync ended %s in the future: the clock has been set back since; "
+				   "run one now: aither sync",
+				ago));
+	}
+	ago = words_span(age_ms / 1000);
+	if (strcmp(status_of(report), "failed") == 0)
+		return add_sync(checks, COMMAND_FAILED, mem_printf("the last sync failed %s ago", ago));
+	if (strcmp(status_of(report), "partial") == 0)
+		return add_sync(checks, COMMAND_PARTIAL,
+			mem_printf("the last sync succeeded %s ago, but with %s", ago, problems));
+	if (age_ms > STATUS_STALE_MS)
+		return add_sync(checks, COMMAND_FAILED, mem_printf("no sync has run for %s", ago));
+	return add_sync(checks, COMMAND_DONE, mem_printf("the last sync succeeded %s ago", ago));
+}
+
+static void check_deferred(
+	const struct json *report, const struct machine *machine, int64_t now_ms, struct json *checks)
+{
+	static const char remedy[] = "aither sync --until-complete";
+	CLEANUP(mem_freep)
+	char *courses = words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
+	const struct unit *service = &machine->units[MACHINE_SYNC], *timer = machine_next_timer(machine);
+
+	if (count_of(report, "coursesDeferred") == 0)
+		return;
+	if (machine->managed && strcmp(service->active, "activating") == 0) {
+		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s goes on with them", courses,
+			service->name);
+	} else if (machine->managed && timer) {
+		CLEANUP(mem_freep) char *in = words_span((timer->next_ms - now_ms) / 1000);
+
+		check_add(checks, "deferred", CHECK_WARNING, remedy, "%s to be read, until %s runs in %s",
+			courses, timer->name, in);
+	} else {
+		check_add(checks, "deferred", CHECK_WARNING, remedy, "%s to be read", courses);
+	}
+}
+
+static int check_answer(
+	const struct answer *answer, const struct machine *machine, int64_t now_ms, struct json *checks)
+{
+	int exit_code;
+
+	if (answer->code && strcmp(answer->code, "NO_SYNC_JOB") == 0)
+		return add_sync(checks, COMMAND_FAILED,
+			mem_strdup("no sync has run yet; run the first one: aither sync"));
+	if (answer->code)
+		return add_sync(checks, answer_exit_code(answer),
+			mem_printf("%s: %s", answer->code, answer->message ?: "?"));
+	if (strcmp(status_of(answer->data), "running") == 0)
+		return check_running(answer->data, checks);
+	exit_code = check_ended(answer->data, now_ms, checks);
+	check_deferred(answer->data, machine, now_ms, checks);
+	return exit_code;
+}
+
+int status_check(const struct answer *answer, const struct error *failure, const struct machine *machine,
+	const struct config *config, int64_t now_ms, struct json *checks)
+{
+	const struct error none = { 0 };
+	int64_t sync_ms = 0;
+	int exit_code;
+
+	if (answer) {
+		exit_code = check_answer(answer, machine, now_ms, checks);
+		time_parse(json_string(json_get(answer->data, "startTime")), &sync_ms);
+	} else {
+		exit_code = command_exit_of_failure(failure);
+		if (failure->code == ERROR_NOT_CONFIGURED)
+			check_set_headline(check_add(checks, "configuration", CHECK_FAILED, NULL, "%s",
+						   failure->message),
+				"%s", failure->message);
+	}
+	machine_check(machine, config, answer ? &none : failure, sync_ms, checks);
+	if (machine->managed)
+		stored_check_token(machine, config, stored_directories, checks);
+	JSON_FOREACH (check, checks)
+		if (json_get(check, "headline") && exit_code == COMMAND_DONE)
+			exit_code = COMMAND_FAILED;
+	return exit_code;
+}
+
+const char *status_sentence(const struct json *checks)
+{
+	JSON_FOREACH (check, checks)
+		if (json_get(check, "headline"))
+			return json_string(json_get(check, "headline"));
+	return json_string(json_get(check_find(checks, "sync"), "message"));
+}
+
+/* ---- for a program ---- */
+
+/* NULL, which becomes null, where nothing is known. */
+static struct json *machine_to_json(const struct machine *machine)
+{
+	const struct unit *timer = machine_next_timer(machine);
+	struct json *object, *array;
+	bool is_hidden, is_set = stored_token_is_set(machine, stored_directories, &is_hidden);
+
+	if (!machine->managed)
+		return NULL;
+	object = json_new_object();
+	array = json_new_array();
+	if (is_hidden)
+		json_set(object, "syncTokenSet", NULL);
+	else
+		json_set_bool(object, "syncTokenSet", is_set);
+	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct unit *unit = &machine->units[i];
+		struct json *item = json_new_object();
+
+		json_set_string(item, "name", unit->name);
+		json_set_string(item, "load", unit->load);
+		json_set_string(item, "active", unit->active);
+		json_set_string(item, "sub", unit->sub);
+		json_set_string(item, "file", unit->file);
+		json_set_string(item, "result", unit->result);
+		json_append(array, item);
+	}
+	json_set(object, "units", array);
+	return object;
+}
+
+struct json *status_to_json(const struct answer *answer, const struct error *failure,
+	const struct machine *machine, int exit_code, const char *sentence)
+{
+	struct json *envelope = json_new_object(), *data = json_new_object();
+	const struct json *meta = answer ? json_get(answer->envelope, "meta") : NULL;
+
+	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
+	json_set_string(data, "reason", sentence);
+	json_set(data, "systemd", machine_to_json(machine));
+	if (answer && json_type(answer->data) == JSON_OBJECT)
+		JSON_FOREACH (member, answer->data)
+			if (!json_get(data, json_name(member)))
+				json_set(data, json_name(member), json_copy(member));
+	json_set_bool(envelope, "success", answer && !answer->code);
+	if (!answer)
+		json_set(envelope, "error", command_error_to_json(failure));
+	else if (answer->code)
+		json_set(envelope, "error", json_copy(json_get(answer->envelope, "error")));
+	json_set(envelope, "data", data);
+	if (meta)
+		json_set(envelope, "meta", json_copy(meta));
+	return envelope;
+}
+
+/* ---- for a person ---- */
+
+static void print_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void print_line(const char *label, const char *format, ...)
+{
+	char text[2 * ERROR_MESSAGE_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	CLEANUP(mem_freep) char *harmless = words_harmless(text);
+	printf("%-24s %s\n", label, harmless);
 }
 
 /* "2026-11-23T10:00:00.000Z (12 min ago)", or "(in 12 min)"; owned. */
@@ -53,72 +254,19 @@ static char *time_text(int64_t then_ms, int64_t now_ms)
 
 static void print_time(const char *label, const struct json *report, const char *name, int64_t now_ms)
 {
+	CLEANUP(mem_freep) char *shown = NULL;
 	int64_t then_ms;
 
-	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0) {
-		CLEANUP(mem_freep) char *shown = time_text(then_ms, now_ms);
-
-		print_line(label, shown);
-	} else {
-		print_line(label, "never");
-	}
+	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0)
+		shown = time_text(then_ms, now_ms);
+	print_line(label, "%s", shown ?: "never");
 }
 
-static void print_running(const struct json *report)
+static void print_check(const char *label, const struct json *check)
 {
-	const struct json *progress = json_get(report, "progress");
-	int64_t total = count_of(progress, "total"), wait_s = count_of(progress, "waitSec");
-	CLEANUP(mem_freep)
-	char *done = total ? mem_printf(", %" PRId64 " of %" PRId64, count_of(progress, "done"), total)
-			   : mem_strdup("");
-	CLEANUP(mem_freep)
-	char *wait = wait_s ? mem_printf(", Hemera's rate limit permits more in %" PRId64 " s", wait_s)
-			    : mem_strdup("");
-	CLEANUP(mem_freep) char *span = words_span(count_of(report, "durationMs") / 1000);
-	CLEANUP(mem_freep)
-	char *text = mem_printf(
-		"%s%s, for %s so far%s", json_string(json_get(progress, "phase")) ?: "?", done, span, wait);
+	CLEANUP(mem_freep) char *advice = check_advice(check);
 
-	print_line("a sync is running", text);
-}
-
-/* When the courses that wait will be read. */
-static void print_deferred(const struct json *report, const struct doctor_units *units, int64_t now_ms)
-{
-	CLEANUP(mem_freep)
-	char *courses = words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
-	const struct unit *timer = verdict_next_timer(units);
-	CLEANUP(mem_freep) char *in = timer ? words_span((timer->next_ms - now_ms) / 1000) : NULL;
-	CLEANUP(mem_freep) char *text = NULL;
-
-	if (units->managed && strcmp(units->sync.active, "activating") == 0)
-		text = mem_printf("%s to be read; %s goes on with them", courses, units->sync.name);
-	else if (units->managed && timer)
-		text = mem_printf(
-			"%s to be read, until %s runs in %s; read them now: aither sync --until-complete",
-			courses, timer->name, in);
-	else
-		text = mem_printf("%s to be read; read them now: aither sync --until-complete", courses);
-	print_line("deferred", text);
-}
-
-static void print_ended(const struct json *report, const struct doctor_units *units, int64_t now_ms)
-{
-	CLEANUP(mem_freep)
-	char *took = mem_printf("%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
-	CLEANUP(mem_freep)
-	char *pages = mem_printf("%" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed",
-		count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
-		count_of(report, "filesDeleted"));
-
-	print_time("last sync began", report, "startTime", now_ms);
-	print_line("it took", took);
-	if (strcmp(json_string(json_get(report, "status")) ?: "", "failed") == 0)
-		return; /* it published nothing, and what it had read by then says little */
-	printf("%-24s %" PRId64 "\n", "courses", count_of(report, "coursesFetched"));
-	print_line("pages", pages);
-	if (count_of(report, "coursesDeferred"))
-		print_deferred(report, units, now_ms);
+	print_line(label, "%s%s", json_string(json_get(check, "message")), advice);
 }
 
 /* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
@@ -137,158 +285,160 @@ static void print_kept(const struct json *kept)
 	char *courses = words_count(count_of(kept, "courses"), "known course is missing and stays",
 		"known courses are missing and stay");
 
-	for (size_t i = 0; reason && i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(mem_freep) char *text = NULL;
-
-		if (strcmp(reason, rows[i].reason) != 0)
-			continue;
-		text = mem_printf("%s: %s on the homepage%s", rows[i].words, courses, rows[i].advice);
-		print_line("Hemera's list", text);
-	}
+	for (size_t i = 0; reason && i < ARRAY_SIZE(rows); i++)
+		if (strcmp(reason, rows[i].reason) == 0)
+			print_line("Hemera's list", "%s: %s on the homepage%s", rows[i].words, courses,
+				rows[i].advice);
 }
 
-static void print_report(const struct json *report, const struct doctor_units *units, int64_t now_ms)
+static void print_report(const struct json *report, const struct json *deferred, int64_t now_ms)
 {
-	const char *status = json_string(json_get(report, "status")) ?: "";
+	const struct json *progress = json_get(report, "progress");
+	int64_t total = count_of(progress, "total"), wait_s = count_of(progress, "waitSec");
 
 	print_time("last success", report, "lastSuccessTime", now_ms);
-	if (strcmp(status, "running") == 0)
-		print_running(report);
-	else
-		print_ended(report, units, now_ms);
+	if (strcmp(status_of(report), "running") == 0) {
+		CLEANUP(mem_freep) char *span = words_span(count_of(report, "durationMs") / 1000);
+		CLEANUP(mem_freep)
+		char *done = mem_printf(", %" PRId64 " of %" PRId64, count_of(progress, "done"), total);
+		CLEANUP(mem_freep)
+		char *wait = mem_printf(", Hemera's rate limit permits more in %" PRId64 " s", wait_s);
+
+		print_line("a sync is running", "%s%s, for %s so far%s",
+			json_string(json_get(progress, "phase")) ?: "?", total ? done : "", span,
+			wait_s ? wait : "");
+	} else {
+		print_time("last sync began", report, "startTime", now_ms);
+		print_line("it took", "%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
+	}
+	/* A sync that failed published nothing, and what it had read by then says little. */
+	if (strcmp(status_of(report), "running") != 0 && strcmp(status_of(report), "failed") != 0) {
+		print_line("courses", "%" PRId64, count_of(report, "coursesFetched"));
+		print_line("pages", "%" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed",
+			count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
+			count_of(report, "filesDeleted"));
+		if (deferred)
+			print_check("deferred", deferred);
+	}
 	print_kept(json_get(report, "listKept"));
-	printf("%-24s %" PRId64 "\n", "failures in a row", count_of(report, "consecutiveFailures"));
+	print_line("failures in a row", "%" PRId64, count_of(report, "consecutiveFailures"));
 }
 
-static void print_unit(const struct unit *unit)
+static void print_next(const struct machine *machine, const struct json *checks, int64_t now_ms)
 {
-	CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
-	CLEANUP(mem_freep) char *name = check_quote(unit->name);
+	const struct unit *timer = machine_next_timer(machine);
 
-	unit_describe(&state, unit);
-	if (unit_has_failed(unit))
-		buf_printf(&state, "; see: journalctl -x -n 20 -u %s", name);
-	else if (unit_is_installed(unit) && !unit_is_active(unit))
-		buf_printf(&state, "; start it: systemctl enable --now aither.socket");
-	print_line(unit->name, buf_text(&state));
-}
+	if (timer) {
+		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
 
-static void print_next(const struct doctor_units *units, int64_t now_ms)
-{
-	const struct unit *timer = verdict_next_timer(units);
+		print_line("next sync", "%s by %s", when, timer->name);
+	} else {
+		CLEANUP(mem_freep)
+		char *advice = check_advice(check_find(checks, machine->units[MACHINE_TIMER].name));
 
-	if (!timer) {
-		print_line("next sync",
-			"none is planned; plan one a day: systemctl enable --now aither-sync.timer");
-		return;
+		print_line("next sync", "none is planned%s", advice);
 	}
-	CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
-	CLEANUP(mem_freep) char *text = mem_printf("%s by %s", when, timer->name);
-	print_line("next sync", text);
 }
 
-/* A proxy that leaves no trace makes strangers local: so long as there is no token, the operator sees it. */
-static void print_token(const struct config *config, const struct doctor_units *units)
+/* Sockets always, other units when they have failed. */
+static void print_units(const struct machine *machine, const struct json *checks)
 {
-	bool is_hidden;
+	for (size_t i = 0; i < machine->count; i++) {
+		const struct unit *unit = &machine->units[i];
+		CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
+		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, unit->name));
 
-	if (doctor_token_is_set(units, doctor_credstores, &is_hidden))
-		return;
-	if (is_hidden)
+		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(unit))
+			continue;
+		unit_describe(&state, unit);
+		print_line(unit->name, "%s%s", buf_text(&state), advice);
+	}
+}
+
+static void print_token(const struct json *check)
+{
+	const char *message = json_string(json_get(check, "message"));
+
+	if (check_status_of(check) == CHECK_SKIPPED)
 		print_line("sync token", "only root may see whether one is set: sudo aither status");
-	else if (config->web.local_access)
-		print_line("sync token",
-			"not set: all programs on this machine may run syncs, and so may strangers by a "
-			"proxy that leaves no trace; set one: " DOCTOR_MAKE_TOKEN);
-	else
-		print_line("sync token",
-			"not set: LocalAccess=no refuses all calls over TCP; set one: " DOCTOR_MAKE_TOKEN);
+	else if (json_string(json_get(check, "remedy"))) {
+		CLEANUP(mem_freep) char *advice = check_advice(check);
+
+		/* "is not set: ...": here it has a label of its own */
+		print_line("sync token", "%s%s", message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
+	}
 }
 
-static void print_system(const struct config *config, const struct doctor_units *units, int64_t now_ms)
+static void print_machine(const struct machine *machine, const struct json *checks, int64_t now_ms)
 {
-	const struct unit *more[] = { &units->web, &units->worker, &units->sync, &units->timer };
-	CLEANUP(mem_freep) char *port = units->managed ? doctor_port_problem(units) : NULL;
-
-	if (!units->managed) {
+	if (!machine->managed) {
 		print_line("next sync", "unknown");
-		print_line("sockets", "unknown: systemd does not answer, or has no units for this worker");
+		print_line("sockets", "unknown: %s",
+			json_string(json_get(check_find(checks, "units"), "message")));
 		return;
 	}
-	print_next(units, now_ms);
-	print_unit(&units->web_socket);
-	print_unit(&units->worker_socket);
-	print_unit(&units->worker_web_socket);
-	if (port)
-		print_line("port", port);
-	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
-		if (unit_has_failed(more[i]))
-			print_unit(more[i]);
-	for (size_t i = 0; i < units->other_count; i++)
-		if (unit_has_failed(&units->others[i]))
-			print_unit(&units->others[i]);
-	print_token(config, units);
+	print_next(machine, checks, now_ms);
+	print_units(machine, checks);
+	JSON_FOREACH (check, checks)
+		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&
+			check_status_of(check) == CHECK_FAILED)
+			print_check("port", check);
+	print_token(check_find(checks, "sync-token"));
 }
 
-static void print_verdict(const struct verdict *verdict)
+static void print_all(const struct answer *answer, const struct machine *machine, const struct json *checks,
+	int exit_code, int64_t now_ms)
 {
-	bool is_healthy = verdict->exit_code == COMMAND_DONE, has_color = progress_has_color(stdout);
-	CLEANUP(mem_freep) char *sentence = words_harmless(verdict->sentence);
+	bool is_healthy = exit_code == COMMAND_DONE, has_color = progress_has_color(stdout);
+	CLEANUP(mem_freep) char *sentence = words_harmless(status_sentence(checks));
 
 	printf("%s%s%s: %s\n", has_color ? (is_healthy ? "\033[32m" : "\033[31m") : "",
 		is_healthy ? "healthy" : "not healthy", has_color ? "\033[0m" : "", sentence);
+	if (answer && answer->data)
+		print_report(answer->data, check_find(checks, "deferred"), now_ms);
+	print_machine(machine, checks, now_ms);
+	if (answer && count_of(answer->data, "errorsTotal") > 0) {
+		puts("errors of the last sync:");
+		summary_print_errors(stdout,
+			&(struct summary_errors){ .report = answer->data, .all = "aither status --json" });
+		summary_print_details(stdout, answer->data);
+	}
 }
 
-static void print_problems(const struct json *report)
+int command_status(const struct config *config, int argc, char **argv)
 {
-	if (count_of(report, "errorsTotal") == 0)
-		return;
-	puts("errors of the last sync:");
-	summary_print_errors(
-		stdout, &(struct summary_errors){ .report = report, .all = "aither status --json" });
-	summary_print_details(stdout, report);
-}
-
-/* A wrong configuration is one more reason why all is not well, told where the others are. */
-static int ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
-{
+	static const char *const switches[] = { "--json", NULL };
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	CLEANUP(json_freep) struct json *checks = json_new_array();
 	CLEANUP(mem_freep) char *problems = config_problems_text(config, "; ");
 	const struct workerclient_request request = { .socket_path = config->worker.socket,
 		.method = "GET",
 		.target = "/api/sync/status",
 		.timeout_ms = CALL_TIMEOUT_MS };
-
-	if (!config_is_usable(config))
-		return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
-	return answer_call(&request, ret_answer, err);
-}
-
-int command_status(const struct config *config, int argc, char **argv)
-{
-	CLEANUP(answer_done) struct answer answer = { 0 };
-	CLEANUP(verdict_done) struct verdict verdict = { 0 };
-	struct doctor_units units;
+	const struct answer *got = NULL;
+	struct machine machine;
 	int64_t now_ms = time_now_ms();
 	struct error err = { 0 };
-	unsigned switches;
-	int exit_code, result;
+	unsigned as_json;
+	int exit_code;
 
-	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
+	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	result = ask_worker(config, &answer, &err);
-	doctor_units_read(&units, config);
-	verdict_judge(&verdict, result < 0 ? NULL : &answer, &err, &units, now_ms);
-	if (switches & JSON) {
+	/* A wrong configuration is one more reason why all is not well, so it stands where the others are. */
+	if (!config_is_usable(config))
+		error_fail(&err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
+	else if (answer_call(&request, &answer, &err) == 0)
+		got = &answer;
+	machine_read(&machine, config);
+	exit_code = status_check(got, &err, &machine, config, now_ms, checks);
+	if (as_json) {
 		CLEANUP(json_freep)
-		struct json *envelope = status_to_json(result < 0 ? NULL : &answer, &err, &verdict, &units);
+		struct json *envelope =
+			status_to_json(got, &err, &machine, exit_code, status_sentence(checks));
 
 		answer_print_json(envelope);
-		return verdict.exit_code;
+	} else {
+		print_all(got, &machine, checks, exit_code, now_ms);
 	}
-	print_verdict(&verdict);
-	if (answer.data)
-		print_report(answer.data, &units, now_ms);
-	print_system(config, &units, now_ms);
-	print_problems(answer.data);
-	return verdict.exit_code;
+	return exit_code;
 }

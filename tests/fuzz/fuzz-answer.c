@@ -17,16 +17,16 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
-#include "cli/doctor.h"
-#include "cli/status-json.h"
+#include "cli/machine.h"
+#include "cli/status.h"
 #include "cli/summary.h"
-#include "cli/verdict.h"
 #include "http/decode.h"
 #include "render/slice.h"
 
@@ -177,14 +177,15 @@ static void check_json(const struct print *print)
 
 static void check_status(const struct answer *answer)
 {
-	const struct doctor_units units = { 0 };
-	CLEANUP(verdict_done) struct verdict verdict = { 0 };
-	CLEANUP(json_freep) struct json *envelope = NULL;
+	static const struct machine machine;
+	static const struct config config;
+	CLEANUP(json_freep) struct json *envelope = NULL, *checks = json_new_array();
+	int exit_code = status_check(answer, NULL, &machine, &config, NOW_MS, checks);
+	const char *sentence = status_sentence(checks);
 	struct print print;
 
-	verdict_judge(&verdict, answer, NULL, &units, NOW_MS);
-	FUZZ_CHECK(verdict.sentence && verdict.sentence[0], "%d", verdict.exit_code);
-	envelope = status_to_json(answer, NULL, &verdict, &units);
+	FUZZ_CHECK(sentence && sentence[0], "%d", exit_code);
+	envelope = status_to_json(answer, NULL, &machine, exit_code, sentence);
 	print_begin(&print);
 	answer_print_json(envelope);
 	print_end(&print);

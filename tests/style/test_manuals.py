@@ -91,6 +91,22 @@ class Manuals(unittest.TestCase):
 class Configuration(unittest.TestCase):
     """That the sample file is what the program prints is shown by tests/unit/test-config-table.c."""
 
+    def test_the_manual_has_the_checks_of_doctor_and_their_questions(self) -> None:
+        checks = dict(re.findall(r'^\t\{ "([a-z-]+)", "(.+)" \},$', (TOP / "src/base/check.c").read_text(), re.M))
+        for only_in_status in ("sync", "deferred"):
+            del checks[only_in_status]
+        text = (MANUALS / "aither.1").read_text().replace("\\-", "-")
+        section = re.search(r"^\.SS doctor\n(.*?)^\.SS ", text, re.M | re.S)
+        assert section
+        self.assertEqual(dict(re.findall(r"^\.TP\n\.B ([a-z-]+)\n(.+)\n", section[1], re.M)), checks)
+
+    def test_every_check_has_a_question(self) -> None:
+        listed = set(re.findall(r'^\t\{ "([a-z-]+)", ".+" \},$', (TOP / "src/base/check.c").read_text(), re.M))
+        used = {name for file in (TOP / "src").rglob("*.c")
+                for name in re.findall(r'check_(?:add|origin)\(\s*\w+, "([a-z-]+)"', file.read_text())}
+        self.assertGreater(len(used), 10)
+        self.assertEqual(used - listed, set())
+
     def test_the_manuals_keys_are_made_from_the_sample_file(self) -> None:
         done = subprocess.run([MANUALS / "update-keys", "--check"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)

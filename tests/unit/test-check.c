@@ -50,6 +50,49 @@ static void an_unknown_status_is_a_failure(void **state)
 	assert_int_equal(check_status_of(object), CHECK_FAILED);
 }
 
+static void a_remedy_becomes_half_a_line(void **state)
+{
+	static const struct {
+		const char *remedy, *advice;
+	} rows[] = {
+		{ NULL, "" },
+		{ "aither sync", "; try: aither sync" },
+		{ "systemctl enable --now aither.socket",
+			"; start it: systemctl enable --now aither.socket" },
+		{ "aither set-secret --generate sync-token",
+			"; set one: aither set-secret --generate sync-token" },
+		{ "journalctl -x -n 20 -u a.service\nsystemctl restart a.service",
+			"; see: journalctl -x -n 20 -u a.service" },
+		{ "systemctl unmask a.service\nsystemctl start a.service", "; see: aither doctor" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(json_freep) struct json *checks = json_new_array();
+		struct json *check = check_add(checks, "x", CHECK_FAILED, rows[i].remedy, "y");
+		CLEANUP(mem_freep) char *advice = check_advice(check);
+		CLEANUP(mem_freep) char *headline = mem_printf("x is y%s", rows[i].advice);
+
+		assert_string_equal(advice, rows[i].advice);
+		check_set_headline(check, "x is %s", "y");
+		assert_string_equal(json_string(json_get(check, "headline")), headline);
+	}
+}
+
+static void a_check_is_found_by_its_id_and_has_a_question(void **state)
+{
+	CLEANUP(json_freep) struct json *checks = json_new_array();
+	(void)state;
+
+	check_add(checks, "clock", CHECK_OK, NULL, "agrees");
+	check_add(checks, "mail", CHECK_OK, NULL, "first");
+	check_add(checks, "mail", CHECK_OK, NULL, "second");
+	assert_string_equal(json_string(json_get(check_find(checks, "mail"), "message")), "first");
+	assert_null(check_find(checks, "hemera"));
+	assert_string_equal(check_question("clock"), "Does the clock agree with Hemera's?");
+	assert_null(check_question("aither.socket"));
+}
+
 static void words_are_quoted_where_a_shell_needs_it(void **state)
 {
 	static const struct {
@@ -79,6 +122,8 @@ int main(void)
 		cmocka_unit_test(a_check_is_an_object_of_four_members),
 		cmocka_unit_test(a_status_is_read_as_it_is_written),
 		cmocka_unit_test(an_unknown_status_is_a_failure),
+		cmocka_unit_test(a_remedy_becomes_half_a_line),
+		cmocka_unit_test(a_check_is_found_by_its_id_and_has_a_question),
 		cmocka_unit_test(words_are_quoted_where_a_shell_needs_it),
 	};
 

@@ -15,9 +15,11 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/doctor.h"
+#include "cli/machine.h"
+#include "cli/stored.h"
 #include "cli/units.h"
 #include "scratch.h"
 
@@ -135,21 +137,23 @@ static void without_systemd_all_is_unknown(void **state)
 
 /* ---- secrets ---- */
 
+static const struct config config = { .web.local_access = true };
+
 #define STARTED_MS INT64_C(1700000000000)
 
 /* Both daemons run, and have done so for years. */
-static struct doctor_units running_units(void)
+static struct machine running_machine(void)
 {
-	struct doctor_units units = { .known = true, .managed = true };
+	struct machine machine = { .known = true, .managed = true };
 
-	units.worker = units.web = (struct unit){
+	machine.units[MACHINE_WORKER] = machine.units[MACHINE_WEB] = (struct unit){
 		.load = "loaded", .active = "active", .main_pid = 1, .started_ms = STARTED_MS
 	};
-	memcpy(units.worker.name, "aither-worker.service", sizeof("aither-worker.service"));
-	memcpy(units.web.name, "aither.service", sizeof("aither.service"));
-	memcpy(units.web_socket.listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
-	units.web_socket.listen_count = 1;
-	return units;
+	memcpy(machine.units[MACHINE_WORKER].name, "aither-worker.service", sizeof("aither-worker.service"));
+	memcpy(machine.units[MACHINE_WEB].name, "aither.service", sizeof("aither.service"));
+	memcpy(machine.units[MACHINE_WEB_SOCKET].listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
+	machine.units[MACHINE_WEB_SOCKET].listen_count = 1;
+	return machine;
 }
 
 /* As if it had been stored at that time. */
@@ -161,7 +165,7 @@ static void store(const char *name, int64_t ms)
 	assert_int_equal(utimensat(scratch_fd, name, times, 0), 0);
 }
 
-static struct json *stored_checks(const struct doctor_units *units, const char *loaded_name)
+static struct json *stored_checks(const struct machine *machine, const char *loaded_name)
 {
 	const char *const directories[] = { "/nonexistent/credstore", scratch_path, NULL };
 	CLEANUP(json_freep) struct json *loaded = json_new_array();
@@ -169,7 +173,7 @@ static struct json *stored_checks(const struct doctor_units *units, const char *
 
 	if (loaded_name)
 		json_append(loaded, json_new_string(loaded_name));
-	doctor_stored_check(units, directories, loaded, checks);
+	stored_check_secrets(machine, &config, directories, loaded, checks);
 	return checks;
 }
 
@@ -206,13 +210,13 @@ static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
 			refused },
 		{ "not ours", "other.hemera-api-key", NULL, STARTED_MS + 5000, NULL },
 	};
-	const struct doctor_units units = running_units();
+	const struct machine machine = running_machine();
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (rows[i].stored)
 			store(rows[i].stored, rows[i].stored_ms);
-		CLEANUP(json_freep) struct json *checks = stored_checks(&units, rows[i].loaded);
+		CLEANUP(json_freep) struct json *checks = stored_checks(&machine, rows[i].loaded);
 		assert_check(json_first(checks), "credentials", rows[i].why ? CHECK_WARNING : CHECK_OK,
 			rows[i].why ? restart : NULL);
 		if (rows[i].why)
@@ -225,35 +229,36 @@ static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
 
 static void a_daemon_that_does_not_run_takes_it_when_it_starts(void **state)
 {
-	struct doctor_units units = running_units();
+	struct machine machine = running_machine();
 	(void)state;
 
-	units.web.main_pid = 0;
+	machine.units[MACHINE_WEB].main_pid = 0;
 	store("aither.sync-token", STARTED_MS + 5000);
-	CLEANUP(json_freep) struct json *idle = stored_checks(&units, NULL);
+	CLEANUP(json_freep) struct json *idle = stored_checks(&machine, NULL);
 	assert_check(json_first(idle), "credentials", CHECK_OK, NULL);
-	units.web.main_pid = 1;
-	CLEANUP(json_freep) struct json *old = stored_checks(&units, NULL);
+	machine.units[MACHINE_WEB].main_pid = 1;
+	CLEANUP(json_freep) struct json *old = stored_checks(&machine, NULL);
 	assert_check(json_first(old), "credentials", CHECK_WARNING, "systemctl try-restart aither.service");
 }
 
 static void a_token_is_wanted_where_others_can_call(void **state)
 {
-	struct doctor_units units = running_units();
+	struct machine machine = running_machine();
 	(void)state;
 
-	CLEANUP(json_freep) struct json *local = stored_checks(&units, NULL);
-	assert_check(json_next(json_first(local)), "sync-token", CHECK_OK, NULL);
+	CLEANUP(json_freep) struct json *local = stored_checks(&machine, NULL);
+	assert_check(json_next(json_first(local)), "sync-token", CHECK_OK,
+		"aither set-secret --generate sync-token");
 	assert_non_null(
 		strstr(json_string(json_get(json_next(json_first(local)), "message")), "is not set: "));
 	assert_int_equal(json_count(local), 2);
-	memcpy(units.web_socket.listen[1], "[::]:3500", sizeof("[::]:3500"));
-	units.web_socket.listen_count = 2;
-	CLEANUP(json_freep) struct json *open = stored_checks(&units, NULL);
+	memcpy(machine.units[MACHINE_WEB_SOCKET].listen[1], "[::]:3500", sizeof("[::]:3500"));
+	machine.units[MACHINE_WEB_SOCKET].listen_count = 2;
+	CLEANUP(json_freep) struct json *open = stored_checks(&machine, NULL);
 	assert_check(json_next(json_first(open)), "sync-token", CHECK_WARNING,
 		"aither set-secret --generate sync-token");
 	store("aither.sync-token", STARTED_MS - 5000);
-	CLEANUP(json_freep) struct json *safe = stored_checks(&units, NULL);
+	CLEANUP(json_freep) struct json *safe = stored_checks(&machine, NULL);
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
 	/* A token helps only those who do not hear it. */
 	assert_check(json_next(json_next(json_first(safe))), "tls", CHECK_WARNING,
@@ -280,14 +285,14 @@ static void what_aither_web_refuses_is_as_good_as_not_stored(void **state)
 		{ "pages-password", "short\n",
 			"pages-password must have 12 to 256 characters, this one has 5" },
 	};
-	const struct doctor_units units = running_units();
+	const struct machine machine = running_machine();
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(mem_freep) char *file = mem_printf("aither.%s", rows[i].secret);
 		CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", rows[i].secret);
 		scratch_put(file, rows[i].text);
-		CLEANUP(json_freep) struct json *checks = stored_checks(&units, NULL);
+		CLEANUP(json_freep) struct json *checks = stored_checks(&machine, NULL);
 		const struct json *check = check_of(checks, rows[i].secret);
 		assert_check(check, rows[i].secret, CHECK_FAILED, remedy);
 		assert_non_null(strstr(json_string(json_get(check, "message")), rows[i].message));
@@ -300,13 +305,13 @@ static void an_encrypted_token_is_one(void **state)
 {
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/credstore.encrypted", scratch_path);
 	const char *const directories[] = { directory, NULL };
-	const struct doctor_units units = running_units();
+	const struct machine machine = running_machine();
 	CLEANUP(json_freep) struct json *loaded = json_new_array(), *checks = json_new_array();
 	(void)state;
 
 	assert_int_equal(mkdirat(scratch_fd, "credstore.encrypted", 0700), 0);
 	scratch_put("credstore.encrypted/aither.sync-token", "short\n");
-	doctor_stored_check(&units, directories, loaded, checks);
+	stored_check_secrets(&machine, &config, directories, loaded, checks);
 	assert_non_null(strstr(json_string(json_get(check_of(checks, "sync-token"), "message")), "is set"));
 }
 
@@ -336,7 +341,7 @@ static void secrets_that_others_can_read_are_found(void **state)
 
 	assert_int_equal(mkdirat(scratch_fd, "store", 0704), 0);
 	CLEANUP(json_freep) struct json *empty = json_new_array();
-	doctor_exposed_check(directories, file, empty);
+	stored_check_exposed(directories, file, empty);
 	assert_int_equal(json_count(empty), 0);
 	scratch_put("store/aither.hemera-api-key", "x");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -345,7 +350,7 @@ static void secrets_that_others_can_read_are_found(void **state)
 		scratch_put("default", rows[i].text);
 		assert_int_equal(fchmodat(scratch_fd, "default", rows[i].file_mode, 0), 0);
 		assert_int_equal(fchmodat(scratch_fd, "store", rows[i].directory_mode, 0), 0);
-		doctor_exposed_check(directories, file, checks);
+		stored_check_exposed(directories, file, checks);
 		if (json_count(checks) != (rows[i].remedy ? 1 : 0))
 			fail_msg("%s: %zu checks", rows[i].name, json_count(checks));
 		if (!rows[i].remedy)
@@ -359,10 +364,10 @@ static void secrets_that_others_can_read_are_found(void **state)
 
 static void without_units_nothing_is_stored_for_anybody(void **state)
 {
-	const struct doctor_units units = { .known = true };
+	const struct machine machine = { .known = true };
 	(void)state;
 
-	CLEANUP(json_freep) struct json *checks = stored_checks(&units, NULL);
+	CLEANUP(json_freep) struct json *checks = stored_checks(&machine, NULL);
 	assert_check(json_first(checks), "credentials", CHECK_SKIPPED, NULL);
 	assert_int_equal(json_count(checks), 1);
 }

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/check.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,8 +19,8 @@
 #include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
-#include "cli/doctor.h"
-#include "cli/verdict.h"
+#include "cli/machine.h"
+#include "cli/status.h"
 
 #define NOW "2026-03-14T23:00:00.000Z"
 
@@ -42,16 +44,19 @@ static struct answer answer_of(int status, const char *body)
 	return answer;
 }
 
-static void assert_verdict(const char *name, const struct answer *answer, const struct doctor_units *units,
+/* What the first line says. */
+static void assert_verdict(const char *name, const struct answer *answer, const struct machine *machine,
 	int exit_code, const char *sentence)
 {
-	CLEANUP(verdict_done) struct verdict verdict = { 0 };
+	static const struct config config = { .worker.socket = (char *)"/run/aither/worker.sock" };
+	CLEANUP(json_freep) struct json *checks = json_new_array();
 	struct error failure = { 0 };
+	int r;
 
 	error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "there is no worker");
-	verdict_judge(&verdict, answer, &failure, units, now_ms());
-	if (verdict.exit_code != exit_code || strcmp(verdict.sentence, sentence) != 0)
-		fail_msg("%s: %d, %s", name, verdict.exit_code, verdict.sentence);
+	r = status_check(answer, &failure, machine, &config, now_ms(), checks);
+	if (r != exit_code || strcmp(status_sentence(checks), sentence) != 0)
+		fail_msg("%s: %d, %s", name, r, status_sentence(checks));
 }
 
 static const struct {
@@ -99,7 +104,7 @@ static const struct {
 
 static void the_report_is_judged(void **state)
 {
-	const struct doctor_units none = { 0 };
+	static const struct machine none;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(REPORTS); i++) {
@@ -119,51 +124,67 @@ static struct unit unit(const char *name, const char *active)
 	return unit;
 }
 
+/* All is well. */
+static struct machine machine_of_units(void)
+{
+	return (struct machine){
+		.units = {
+			[MACHINE_WEB_SOCKET] = unit("aither.socket", "active"),
+			[MACHINE_WORKER_SOCKET] = unit("aither-worker.socket", "active"),
+			[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "active"),
+			[MACHINE_WEB] = unit("aither.service", "inactive"),
+			[MACHINE_WORKER] = unit("aither-worker.service", "inactive"),
+			[MACHINE_SYNC] = unit("aither-sync.service", "inactive"),
+			[MACHINE_TIMER] = unit("aither-sync.timer", "active"),
+		},
+		.count = MACHINE_TIMER + 1,
+		.known = true,
+		.managed = true,
+	};
+}
+
 static void units_that_keep_it_from_working_are_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
 	CLEANUP(answer_done) struct answer bad = answer_of(REPORTS[2].status, REPORTS[2].body);
-	struct doctor_units units = {
-		.web_socket = unit("aither.socket", "active"),
-		.worker_socket = unit("aither-worker.socket", "active"),
-		.web = unit("aither.service", "inactive"),
-		.worker = unit("aither-worker.service", "inactive"),
-		.sync = unit("aither-sync.service", "failed"),
-		.timer = unit("aither-sync.timer", "active"),
-		.known = true,
-		.managed = true,
-	};
+	struct machine machine = machine_of_units();
+	struct unit *units = machine.units;
 
 	(void)state;
-	assert_verdict("all as it should be", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
-	units.web = unit("aither.service", "failed");
-	memcpy(units.web.result, "exit-code", sizeof("exit-code"));
-	assert_verdict("a daemon has failed", &good, &units, COMMAND_FAILED,
+	assert_verdict("all as it should be", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
+	units[MACHINE_WEB] = unit("aither.service", "failed");
+	memcpy(units[MACHINE_WEB].result, "exit-code", sizeof("exit-code"));
+	assert_verdict("a daemon has failed", &good, &machine, COMMAND_FAILED,
 		"aither.service has failed (exit-code); see: journalctl -x -n 20 -u aither.service");
-	assert_verdict("the sync's failure comes first", &bad, &units, COMMAND_FAILED, REPORTS[2].sentence);
-	units.web = unit("aither.service", "active");
-	units.web_socket = unit("aither.socket", "inactive");
-	assert_verdict("switched off", &good, &units, COMMAND_FAILED,
+	assert_verdict("the sync's failure comes first", &bad, &machine, COMMAND_FAILED, REPORTS[2].sentence);
+	units[MACHINE_WEB] = unit("aither.service", "active");
+	units[MACHINE_WEB_SOCKET] = unit("aither.socket", "inactive");
+	assert_verdict("switched off", &good, &machine, COMMAND_FAILED,
 		"aither.socket is inactive, so no visitor is served; start it: systemctl enable --now "
-		"aither.socket");
-	units.web_socket = unit("aither.socket", "active");
-	memcpy(units.worker.load, "masked", sizeof("masked"));
-	assert_verdict("masked", &good, &units, COMMAND_FAILED,
+		"aither.socket aither-sync.timer");
+	units[MACHINE_WEB_SOCKET] = unit("aither.socket", "active");
+	units[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "inactive");
+	assert_verdict("a dead socket", &good, &machine, COMMAND_FAILED,
+		"aither-worker-web.socket is inactive, so aither-web cannot reach the worker; try: systemctl "
+		"restart aither-worker.service");
+	units[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "active");
+	memcpy(units[MACHINE_WORKER].load, "masked", sizeof("masked"));
+	assert_verdict("masked", &good, &machine, COMMAND_FAILED,
 		"aither-worker.service is masked; see: aither doctor");
-	units.worker = unit("aither-worker.service", "inactive");
-	units.timer = unit("aither-sync.timer", "inactive");
-	assert_verdict("no timer", &good, &units, COMMAND_FAILED,
+	units[MACHINE_WORKER] = unit("aither-worker.service", "inactive");
+	units[MACHINE_TIMER] = unit("aither-sync.timer", "inactive");
+	assert_verdict("no timer", &good, &machine, COMMAND_FAILED,
 		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
 		"aither-sync.timer");
-	units.others[0] = unit("aither-sync@*:0-30.timer", "active");
-	units.other_count = 1;
-	assert_verdict("another timer", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
-	units.others[0] = unit("aither-sync@*:0-30.timer", "failed");
-	assert_verdict("a timer has failed", &good, &units, COMMAND_FAILED,
+	units[MACHINE_TIMER + 1] = unit("aither-sync@*:0-30.timer", "active");
+	machine.count++;
+	assert_verdict("another timer", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
+	units[MACHINE_TIMER + 1] = unit("aither-sync@*:0-30.timer", "failed");
+	assert_verdict("a timer has failed", &good, &machine, COMMAND_FAILED,
 		"aither-sync@*:0-30.timer has failed (unknown), so it starts no sync; see: journalctl -x -n "
 		"20 -u 'aither-sync@*:0-30.timer'");
-	units.managed = false;
-	assert_verdict("another worker's units", &good, &units, COMMAND_DONE, REPORTS[0].sentence);
+	machine.managed = false;
+	assert_verdict("another worker's units", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
 /* What `aither sync` could not have run is in no report. */
@@ -173,47 +194,36 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 		"{\"data\":{\"status\":\"success\",\"startTime\":\"2026-03-14T22:47:00.000Z\","
 		"\"endTime\":\"2026-03-14T22:48:00.000Z\"}}";
 	CLEANUP(answer_done) struct answer good = answer_of(200, body);
-	struct doctor_units units = {
-		.web_socket = unit("aither.socket", "active"),
-		.sync = unit("aither-sync.service", "failed"),
-		.timer = unit("aither-sync.timer", "active"),
-		.known = true,
-		.managed = true,
-	};
+	struct machine machine = machine_of_units();
+	struct unit *units = machine.units;
 	int64_t sync_ms = now_ms() - 13 * 60 * 1000;
 
 	(void)state;
-	units.sync.started_ms = sync_ms - 1000;
-	assert_verdict("it was that sync's, or of one before", &good, &units, COMMAND_DONE,
+	units[MACHINE_SYNC] = unit("aither-sync.service", "failed");
+	units[MACHINE_SYNC].started_ms = sync_ms - 1000;
+	assert_verdict("it was that sync's, or of one before", &good, &machine, COMMAND_DONE,
 		"the last sync succeeded 12 min ago");
-	units.sync.started_ms = sync_ms + 1000;
-	assert_verdict("it came later", &good, &units, COMMAND_FAILED,
-		"aither-sync.service has failed (unknown), and no sync is known since it began; see: "
+	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
+	assert_verdict("it came later", &good, &machine, COMMAND_FAILED,
+		"aither-sync.service has failed (unknown), so no sync has been recorded since it began; see: "
 		"journalctl -x -n 20 -u aither-sync.service");
-	units.sync.started_ms = 0;
-	memcpy(units.sync.result, "resources", sizeof("resources"));
-	assert_verdict("it could not even be started", &good, &units, COMMAND_FAILED,
-		"aither-sync.service has failed (resources: systemd could not set up what it needs), and no "
-		"sync is known since it began; see: journalctl -x -n 20 -u aither-sync.service");
-	units.sync = unit("aither-sync.service", "inactive");
-	units.sync.started_ms = sync_ms + 1000;
+	units[MACHINE_SYNC].started_ms = 0;
+	memcpy(units[MACHINE_SYNC].result, "resources", sizeof("resources"));
+	assert_verdict("it could not even be started", &good, &machine, COMMAND_FAILED,
+		"aither-sync.service has failed (resources: systemd could not set up what it needs), so no "
+		"sync has been recorded since it began; see: journalctl -x -n 20 -u aither-sync.service");
+	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
+	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
 	assert_verdict(
-		"it has not failed", &good, &units, COMMAND_DONE, "the last sync succeeded 12 min ago");
+		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 min ago");
 }
 
 /* It is in no state that systemd calls failed, and its socket takes connections all the same. */
 static void a_service_that_cannot_start_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
-	struct doctor_units units = {
-		.web_socket = unit("aither.socket", "active"),
-		.worker_socket = unit("aither-worker.socket", "active"),
-		.web = unit("aither.service", "activating"),
-		.worker = unit("aither-worker.service", "active"),
-		.timer = unit("aither-sync.timer", "active"),
-		.known = true,
-		.managed = true,
-	};
+	struct machine machine = machine_of_units();
+	struct unit *units = machine.units;
 	static const struct {
 		const char *name;
 		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
@@ -237,59 +247,70 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 	};
 
 	(void)state;
-	memcpy(units.web.sub, "auto-restart", sizeof("auto-restart"));
-	memcpy(units.web.result, "exit-code", sizeof("exit-code"));
-	units.web.exit_code = CLD_EXITED;
-	units.web.exit_status = 226;
-	assert_verdict("in between", &good, &units, COMMAND_FAILED,
+	units[MACHINE_WEB] = unit("aither.service", "activating");
+	memcpy(units[MACHINE_WEB].sub, "auto-restart", sizeof("auto-restart"));
+	memcpy(units[MACHINE_WEB].result, "exit-code", sizeof("exit-code"));
+	units[MACHINE_WEB].exit_code = CLD_EXITED;
+	units[MACHINE_WEB].exit_status = 226;
+	assert_verdict("in between", &good, &machine, COMMAND_FAILED,
 		"aither.service has failed (exit status 226/NAMESPACE: its mount or user namespace cannot be "
 		"set up) and is started again and again; see: journalctl -x -n 20 -u aither.service");
-	units.web = unit("aither.service", "active");
-	units.web_socket.listen_count = 3;
-	memcpy(units.web_socket.listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
-	memcpy(units.web_socket.listen[1], "[::1]:3500", sizeof("[::1]:3500"));
-	memcpy(units.web_socket.listen[2], "/run/a.sock", sizeof("/run/a.sock"));
+	units[MACHINE_WEB] = unit("aither.service", "active");
+	units[MACHINE_WEB_SOCKET].listen_count = 3;
+	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
+	memcpy(units[MACHINE_WEB_SOCKET].listen[1], "[::1]:3500", sizeof("[::1]:3500"));
+	memcpy(units[MACHINE_WEB_SOCKET].listen[2], "/run/a.sock", sizeof("/run/a.sock"));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		bool is_healthy = strncmp(rows[i].sentence, "the last", 8) == 0;
 
-		memcpy(units.answers, rows[i].answers, sizeof(rows[i].answers));
-		assert_verdict(rows[i].name, &good, &units, is_healthy ? COMMAND_DONE : COMMAND_FAILED,
+		memcpy(machine.answers, rows[i].answers, sizeof(rows[i].answers));
+		assert_verdict(rows[i].name, &good, &machine, is_healthy ? COMMAND_DONE : COMMAND_FAILED,
 			rows[i].sentence);
 	}
 }
 
 static void without_a_worker_its_unit_says_why(void **state)
 {
-	struct doctor_units units = {
-		.web_socket = unit("aither.socket", "active"),
-		.worker_socket = unit("aither-worker.socket", "active"),
-		.worker = unit("aither-worker.service", "failed"),
-		.known = true,
-		.managed = true,
-	};
+	struct machine machine = machine_of_units();
+	struct unit *units = machine.units;
 
 	(void)state;
-	memcpy(units.worker.result, "watchdog", sizeof("watchdog"));
-	assert_verdict("its unit", NULL, &units, COMMAND_UNREACHABLE,
+	units[MACHINE_WORKER] = unit("aither-worker.service", "failed");
+	memcpy(units[MACHINE_WORKER].result, "watchdog", sizeof("watchdog"));
+	assert_verdict("its unit", NULL, &machine, COMMAND_UNREACHABLE,
 		"aither-worker.service has failed (watchdog: it hung, and systemd killed it); see: "
 		"journalctl "
 		"-x -n 20 -u aither-worker.service");
-	units.managed = false;
-	assert_verdict("another worker's unit", NULL, &units, COMMAND_UNREACHABLE, "there is no worker");
+	machine.managed = false;
+	assert_verdict("another worker's unit", NULL, &machine, COMMAND_UNREACHABLE, "there is no worker");
 }
 
 static void the_next_timer_is_the_earliest_of_all(void **state)
 {
-	struct doctor_units units = { .timer = unit("aither-sync.timer", "active") };
+	struct machine machine = machine_of_units();
+	struct unit *timers = &machine.units[MACHINE_TIMER];
 
 	(void)state;
-	assert_null(verdict_next_timer(&units));
-	units.timer.next_ms = 2000;
-	assert_ptr_equal(verdict_next_timer(&units), &units.timer);
-	units.other_count = 3;
-	units.others[1].next_ms = 1000;
-	units.others[2].next_ms = 1500;
-	assert_ptr_equal(verdict_next_timer(&units), &units.others[1]);
+	assert_null(machine_next_timer(&machine));
+	timers[0].next_ms = 2000;
+	assert_ptr_equal(machine_next_timer(&machine), &timers[0]);
+	machine.count += 3;
+	timers[2].next_ms = 1000;
+	timers[3].next_ms = 1500;
+	assert_ptr_equal(machine_next_timer(&machine), &timers[2]);
+}
+
+/* A check that doctor fails, and that keeps nobody from anything. */
+static void what_is_wrong_elsewhere_is_no_reason(void **state)
+{
+	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
+	struct machine machine = machine_of_units();
+
+	(void)state;
+	memcpy(machine.units[MACHINE_WEB].load, "not-found", sizeof("not-found"));
+	assert_verdict("not installed", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
+	memcpy(machine.units[MACHINE_WEB].load, "unknown", sizeof("unknown"));
+	assert_verdict("not known", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
 int main(void)
@@ -301,6 +322,7 @@ int main(void)
 		cmocka_unit_test(a_service_that_cannot_start_is_a_reason),
 		cmocka_unit_test(without_a_worker_its_unit_says_why),
 		cmocka_unit_test(the_next_timer_is_the_earliest_of_all),
+		cmocka_unit_test(what_is_wrong_elsewhere_is_no_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

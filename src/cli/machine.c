@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/machine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cli/port.h"
+
+#define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
+#define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
+#define TEXT_MAX 4096
+#define CONTAINER_PATH "/run/systemd/container" /* written by systemd, where it runs in one */
+#define CONTAINER_NAME_MAX 64
+
+static_assert(UNITS_LISTEN_MAX <= PORT_ASK_MAX, "all addresses are asked");
+
+/* ---- reading ---- */
+
+static void ask_port(struct machine *machine)
+{
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	struct port_address addresses[UNITS_LISTEN_MAX];
+	int results[UNITS_LISTEN_MAX];
+	size_t indexes[UNITS_LISTEN_MAX], count = 0;
+
+	for (size_t i = 0; i < socket->listen_count && unit_is_active(socket); i++)
+		if (port_parse(socket->listen[i], &addresses[count]) == 0)
+			indexes[count++] = i;
+	port_ask(addresses, count, MACHINE_PORT_MS, results);
+	for (size_t i = 0; i < count; i++)
+		machine->answers[indexes[i]] = results[i];
+}
+
+void machine_read(struct machine *ret_machine, const struct config *config)
+{
+	CLEANUP(units_freep) struct units *bus = units_open();
+	CLEANUP(units_freep) struct units *later = NULL;
+	struct machine machine = { 0 };
+	struct unit *units = machine.units;
+	const struct unit *worker_socket = &units[MACHINE_WORKER_SOCKET];
+
+	units_read(bus, "aither.socket", &units[MACHINE_WEB_SOCKET]);
+	units_read(bus, "aither-worker.socket", &units[MACHINE_WORKER_SOCKET]);
+	units_read(bus, "aither-worker-web.socket", &units[MACHINE_WORKER_WEB_SOCKET]);
+	units_read(bus, "aither-sync.timer", &units[MACHINE_TIMER]);
+	machine.count = MACHINE_TIMER + 1;
+	machine.count += units_find(
+		bus, "aither-sync@*.timer", &units[machine.count], MACHINE_UNITS_MAX - machine.count);
+	machine.known = unit_is_known(worker_socket);
+	machine.managed = machine.known && !unit_is_installed(worker_socket) &&
+			  strcmp(config->worker.socket, DEFAULT_SOCKET) == 0;
+	for (size_t i = 0; i < worker_socket->listen_count; i++)
+		machine.managed |= strcmp(worker_socket->listen[i], config->worker.socket) == 0;
+	if (machine.managed)
+		ask_port(&machine);
+	later = bus ? units_open() : NULL;
+	units_read(later, "aither-sync.service", &units[MACHINE_SYNC]);
+	units_read_started(later, "aither.service", &units[MACHINE_WEB]);
+	units_read_started(later, "aither-worker.service", &units[MACHINE_WORKER]);
+	*ret_machine = machine;
+}
+
+const struct unit *machine_next_timer(const struct machine *machine)
+{
+	const struct unit *next = NULL;
+
+	for (size_t i = MACHINE_TIMER; i < machine->count; i++) {
+		const struct unit *timer = &machine->units[i];
+
+		if (timer->next_ms > 0 && (!next || timer->next_ms < next->next_ms))
+			next = timer;
+	}
+	return next;
+}
+
+/* ---- units ---- */
+
+static struct json *add_unit(struct json *checks, const struct unit *unit, enum check_status status,
+	const char *remedy, const char *more)
+{
+	CLEANUP(buf_done) struct buf state = BUF_INIT(TEXT_MAX);
+
+	unit_describe(&state, unit);
+	return check_add(checks, unit->name, status, remedy, "%s%s", buf_text(&state), more);
+}
+
+/* A unit that does not do what it should. `effect`: half a sentence, "" where the unit's name says enough.
+ * `hint`: for doctor alone. */
+static void add_broken(struct json *checks, const struct unit *unit, const char *remedy, const char *effect,
+	const char *hint)
+{
+	const char *colon = *effect ? ": " : "", *so = *effect ? ", so " : "";
+	CLEANUP(mem_freep) char *more = mem_printf("%s%s%s", colon, effect, hint);
+	struct json *check = add_unit(checks, unit, CHECK_FAILED, remedy, more);
+
+	if (unit_has_failed(unit)) {
+		CLEANUP(buf_done) struct buf why = BUF_INIT(TEXT_MAX);
+
+		unit_describe_failure(&why, unit);
+		if (unit_is_restarting(unit))
+			check_set_headline(check, "%s has failed (%s) and is started again and again",
+				unit->name, buf_text(&why));
+		else
+			check_set_headline(
+				check, "%s has failed (%s)%s%s", unit->name, buf_text(&why), so, effect);
+	} else {
+		check_set_headline(check, "%s is %s%s%s", unit->name, unit->active, so, effect);
+	}
+}
+
+/* True when the unit cannot be started at all, or is not known, and a check says so. */
+static bool check_file(const struct unit *unit, struct json *checks)
+{
+	CLEANUP(mem_freep) char *unmask = mem_printf("systemctl unmask %s\n" SWITCH_ON, unit->name);
+	CLEANUP(mem_freep) char *verify = mem_printf("systemd-analyze verify %s", unit->name);
+	struct json *check;
+
+	if (!unit_is_known(unit)) {
+		add_unit(checks, unit, CHECK_SKIPPED, NULL, "");
+	} else if (!unit_is_installed(unit)) {
+		add_unit(checks, unit, CHECK_FAILED, "apt-get install --reinstall aither", "");
+	} else if (strcmp(unit->load, "masked") == 0) {
+		check = add_unit(checks, unit, CHECK_FAILED, unmask, "");
+		check_set_headline(check, "%s is masked", unit->name);
+	} else if (strcmp(unit->load, "loaded") != 0) {
+		check = add_unit(checks, unit, CHECK_FAILED, verify, ": systemd cannot use its file");
+		check_set_headline(check, "systemd cannot use the file of %s", unit->name);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void add_good(struct json *checks, const struct unit *unit, const char *more)
+{
+	CLEANUP(mem_freep) char *word = check_quote(unit->name);
+	CLEANUP(mem_freep) char *enable = mem_printf("systemctl enable %s", word);
+
+	if (unit_is_enabled(unit))
+		add_unit(checks, unit, CHECK_OK, NULL, more);
+	else
+		add_unit(checks, unit, CHECK_WARNING, enable,
+			": not started at the next start of this machine");
+}
+
+/* `is_answered`: the worker answers. It has its socket then, whatever systemd says, so syncs can run. */
+static void check_sockets(const struct machine *machine, bool is_answered, struct json *checks)
+{
+	const struct unit *web = &machine->units[MACHINE_WEB_SOCKET];
+	static const struct {
+		const char *remedy, *remedy_failed, *effect;
+	} rows[] = {
+		[MACHINE_WEB_SOCKET] = { SWITCH_ON, SWITCH_ON, "no visitor is served" },
+		[MACHINE_WORKER_SOCKET] = { "systemctl enable --now aither.socket",
+			"systemctl start aither-worker.socket", "no sync can run" },
+		/* systemd opens no socket of a service that runs; the worker's restart opens it. */
+		[MACHINE_WORKER_WEB_SOCKET] = { "systemctl restart aither-worker.service",
+			"systemctl restart aither-worker.service", "aither-web cannot reach the worker" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct unit *socket = &machine->units[i];
+
+		const char *remedy = !unit_is_active(web)      ? SWITCH_ON
+				     : unit_has_failed(socket) ? rows[i].remedy_failed
+							       : rows[i].remedy;
+
+		if (check_file(socket, checks))
+			continue;
+		if (unit_is_active(socket) && socket == web)
+			add_good(checks, socket, "");
+		else if (unit_is_active(socket))
+			add_unit(checks, socket, CHECK_OK, NULL, "");
+		else if (i == MACHINE_WORKER_SOCKET && is_answered && !unit_has_failed(socket))
+			add_unit(checks, socket, CHECK_FAILED, remedy, "");
+		else
+			add_broken(checks, socket, remedy, rows[i].effect, "");
+	}
+}
+
+/* Any of the timers will do, but one that has failed was to run. */
+static void check_timers(const struct machine *machine, struct json *checks)
+{
+	const struct unit *usual = &machine->units[MACHINE_TIMER], *running = NULL;
+	char when[TIME_TEXT_SIZE];
+
+	for (size_t i = MACHINE_TIMER; i < machine->count; i++) {
+		const struct unit *timer = &machine->units[i];
+		CLEANUP(mem_freep) char *word = check_quote(timer->name);
+		CLEANUP(mem_freep)
+		char *remedy = mem_printf("journalctl -x -n 20 -u %s\nsystemctl restart %s", word, word);
+
+		if (unit_has_failed(timer))
+			add_broken(checks, timer, remedy, "it starts no sync", "");
+		else if (unit_is_active(timer) && !running)
+			running = timer;
+	}
+	if (running && running->next_ms) {
+		CLEANUP(mem_freep) char *next = NULL;
+
+		time_format(running->next_ms, when);
+		next = mem_printf("; next run %s", when);
+		add_good(checks, running, next);
+	} else if (running) {
+		add_good(checks, running, "");
+	} else if (!unit_has_failed(usual) && !check_file(usual, checks)) {
+		add_broken(checks, usual,
+			unit_is_active(&machine->units[MACHINE_WEB_SOCKET])
+				? "systemctl enable --now aither-sync.timer"
+				: SWITCH_ON,
+			"no sync is planned", "");
+	}
+}
+
+/* True when the service has failed or cannot be started, and a check says so. */
+static bool check_service(const struct unit *service, const char *effect, struct json *checks)
+{
+	CLEANUP(buf_done) struct buf container = BUF_INIT(CONTAINER_NAME_MAX);
+	CLEANUP(mem_freep) char *hint = NULL;
+	CLEANUP(mem_freep)
+	char *remedy = mem_printf("journalctl -x -n 20 -u %s\n%s%s", service->name,
+		unit_is_restarting(service) ? "systemctl restart " : "systemctl reset-failed ",
+		service->name);
+
+	if (!unit_has_failed(service))
+		return unit_is_known(service) && check_file(service, checks);
+	/* Then the cause is most likely not the unit. */
+	if (unit_lacks_namespace(service) && file_read_path(CONTAINER_PATH, &container, NULL) == 0)
+		hint = mem_printf(
+			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in "
+			"aither-web(8)",
+			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
+	add_broken(checks, service, remedy, effect, hint ?: "");
+	return true;
+}
+
+/* aither-sync.service has failed also when its sync has, which the report of that sync says better. A run
+ * that began after the last sync has none, or one that could not be saved. */
+static bool check_scheduled_sync(const struct unit *service, int64_t last_sync_ms, struct json *checks)
+{
+	CLEANUP(mem_freep)
+	char *remedy = mem_printf(
+		"journalctl -x -n 20 -u %s\nsystemctl reset-failed %s", service->name, service->name);
+
+	if (unit_has_not_run(service) || (last_sync_ms > 0 && service->started_ms > last_sync_ms))
+		return check_service(service, "no sync has been recorded since it began", checks);
+	if (!unit_has_failed(service) || last_sync_ms == 0)
+		return check_service(service, "", checks);
+	add_unit(checks, service, CHECK_WARNING, remedy, "");
+	return true;
+}
+
+/* ---- port ---- */
+
+/* Which program holds an address of aither.socket? It is the cause where the socket has failed, not where it
+ * is switched off. True: a check names it. */
+static bool check_holder(const char *address, bool is_cause, struct json *checks)
+{
+	struct port_address wanted;
+	struct port_holder holder;
+	const struct passwd *user;
+	struct json *check;
+
+	if (port_parse(address, &wanted) < 0 || !port_find_holder(&wanted, &holder))
+		return false;
+	user = getpwuid(holder.uid);
+	if (holder.pid) {
+		CLEANUP(mem_freep)
+		char *remedy = mem_printf(
+			"systemctl status %d\nkill %d\n" SWITCH_ON, (int)holder.pid, (int)holder.pid);
+
+		check = check_add(checks, "port", CHECK_FAILED, remedy,
+			"%s is held by %s (process %d, user %s), so aither.socket cannot listen there",
+			address, holder.name, (int)holder.pid, user ? user->pw_name : "?");
+	} else {
+		check = check_add(checks, "port", CHECK_FAILED, CHECK_AS_ROOT,
+			"%s is held by a program of user %s, whose name only root may see", address,
+			user ? user->pw_name : "?");
+	}
+	if (is_cause)
+		check_set_headline(check, "%s is held by %s (user %s), so no visitor is served", address,
+			holder.pid ? holder.name : "another program", user ? user->pw_name : "?");
+	return true;
+}
+
+static bool is_answer(int result)
+{
+	return result == PORT_HAS_TOKEN || result == PORT_HAS_NO_TOKEN;
+}
+
+/* Why visitors get no answer at aither.socket's addresses, as a sentence: owned; NULL: they do, or it is not
+ * known. An address that cannot be reached (FreeBind=, no IPv6) counts only where no other one answers and
+ * the socket is for all clients. */
+static char *port_problem(const struct machine *machine)
+{
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	bool is_excused = socket->device[0] || socket->denies;
+
+	for (size_t i = 0; i < socket->listen_count; i++)
+		is_excused = is_excused || is_answer(machine->answers[i]);
+	for (size_t i = 0; i < socket->listen_count; i++) {
+		const char *address = socket->listen[i];
+		int result = machine->answers[i];
+
+		switch (result) {
+		case 0:
+		case PORT_HAS_TOKEN:
+		case PORT_HAS_NO_TOKEN:
+			continue;
+		case -ETIMEDOUT:
+			return mem_printf(
+				"%s takes connections, but aither-web does not answer within %.1f s", address,
+				MACHINE_PORT_MS / 1000.0);
+		case -ECONNREFUSED:
+		case -EINPROGRESS: /* not connected in time */
+		case -EADDRNOTAVAIL:
+		case -ENETUNREACH:
+		case -EHOSTUNREACH:
+		case -EAFNOSUPPORT:
+			if (is_excused)
+				continue;
+			break;
+		default:
+			if (result > 0 || result == -EBADMSG)
+				return mem_printf("%s does not answer as aither-web does", address);
+		}
+		return mem_printf("cannot reach aither-web at %s: %s", address,
+			strerror(result == -EINPROGRESS ? ETIMEDOUT : -result));
+	}
+	return NULL;
+}
+
+static void check_answer(const struct machine *machine, struct json *checks)
+{
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	CLEANUP(buf_done) struct buf addresses = BUF_INIT(TEXT_MAX);
+	CLEANUP(mem_freep) char *problem = port_problem(machine);
+	bool is_answered = false;
+	struct json *check;
+
+	for (size_t i = 0; i < socket->listen_count; i++) {
+		is_answered = is_answered || is_answer(machine->answers[i]);
+		buf_printf(&addresses, "%s%s", addresses.length ? ", " : "", socket->listen[i]);
+	}
+	if (problem) {
+		check = check_add(checks, "port", CHECK_FAILED,
+			"journalctl -x -n 20 -u aither.service\nsystemctl restart aither.service", "%s",
+			problem);
+		check_set_headline(check, "%s", problem);
+	} else if (!unit_is_active(socket)) {
+		check_add(checks, "port", CHECK_OK, NULL, "%s: free", buf_text(&addresses));
+	} else {
+		check_add(checks, "port", CHECK_OK, NULL, "aither.socket listens on %s%s",
+			buf_text(&addresses), is_answered ? ", and aither-web answers" : "");
+	}
+}
+
+/* ---- the worker ---- */
+
+/* Why it does not answer, as commands. */
+static const char *worker_remedy(const struct machine *machine, int errnum)
+{
+	const struct unit *units = machine->units;
+
+	if (errnum == -EACCES || errnum == -EPERM)
+		return CHECK_AS_ROOT;
+	if (errnum == -EBADMSG) /* an answer, but perhaps of an older version that still runs */
+		return "systemctl restart aither-worker.service";
+	if (machine->known && !machine->managed)
+		return "sensible-editor " CONFIG_PATH_DEFAULT;
+	if (machine->managed && unit_has_failed(&units[MACHINE_WORKER]))
+		return "journalctl -x -n 20 -u aither-worker.service\n"
+		       "systemctl restart aither-worker.socket";
+	if (errnum == -ECONNREFUSED || errnum == -ETIMEDOUT || errnum == -ECONNRESET ||
+		unit_is_active(&units[MACHINE_WORKER_SOCKET]))
+		return "systemctl restart aither-worker.socket aither-worker.service";
+	return unit_is_active(&units[MACHINE_WEB_SOCKET]) ? "systemctl restart aither-worker.socket"
+							  : SWITCH_ON;
+}
+
+static void check_worker(const struct machine *machine, const struct config *config,
+	const struct error *failure, struct json *checks)
+{
+	struct json *check;
+
+	if (failure->code == ERROR_NOT_CONFIGURED)
+		return; /* it was not asked */
+	if (failure->errnum == 0) {
+		check_add(checks, "worker", CHECK_OK, NULL, "answers at %s", config->worker.socket);
+		return;
+	}
+	check = check_add(checks, "worker", CHECK_FAILED, worker_remedy(machine, failure->errnum), "%s",
+		failure->message);
+	json_set_string(check, "headline", failure->message); /* which ends with its own advice */
+}
+
+void machine_check(const struct machine *machine, const struct config *config, const struct error *failure,
+	int64_t last_sync_ms, struct json *checks)
+{
+	const struct unit *units = machine->units, *web_socket = &units[MACHINE_WEB_SOCKET];
+	bool has_failed, is_held = false;
+
+	if (!machine->managed) {
+		if (machine->known)
+			check_add(checks, "units", CHECK_SKIPPED, NULL,
+				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit "
+				"is used",
+				config->worker.socket);
+		else
+			check_add(checks, "units", CHECK_SKIPPED, NULL, "systemd cannot be asked");
+		check_worker(machine, config, failure, checks);
+		check_add(checks, "port", CHECK_SKIPPED, NULL,
+			"which one is wanted is known with aither.socket only");
+		return;
+	}
+	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
+		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
+	check_sockets(machine, failure->errnum == 0, checks);
+	has_failed = check_service(&units[MACHINE_WEB], "", checks);
+	has_failed |= check_service(&units[MACHINE_WORKER], "", checks);
+	if (!unit_is_installed(web_socket))
+		check_add(checks, "port", CHECK_SKIPPED, NULL,
+			"which one is wanted is known with aither.socket only");
+	else if (!is_held)
+		check_answer(machine, checks);
+	check_worker(machine, config, failure, checks);
+	has_failed |= check_scheduled_sync(&units[MACHINE_SYNC], last_sync_ms, checks);
+	if (!has_failed)
+		check_add(checks, "services", CHECK_OK, NULL, "none of aither's services has failed");
+	check_timers(machine, checks);
+}

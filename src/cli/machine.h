@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_CLI_MACHINE_H
+#define AITHER_CLI_MACHINE_H
+
+/*
+ * What systemd and the port say, and the checks that follow from it (base/check.h). The command line makes
+ * them because the worker's sandbox shows neither systemd nor other processes. Nothing is changed, and no
+ * privilege is needed; a fact that only root can see is skipped for others.
+ *
+ *	machine_read(&machine, config);
+ *	machine_check(&machine, config, &failure, 0, checks);
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/units.h"
+
+struct config;
+struct error;
+struct json;
+
+enum machine_unit {
+	MACHINE_WEB_SOCKET,
+	MACHINE_WORKER_SOCKET,
+	MACHINE_WORKER_WEB_SOCKET,
+	MACHINE_WEB,
+	MACHINE_WORKER,
+	MACHINE_SYNC,
+	MACHINE_TIMER, /* aither-sync.timer; those after it are instances of aither-sync@.timer */
+	MACHINE_UNITS_MAX = MACHINE_TIMER + 9
+};
+
+struct machine {
+	struct unit units[MACHINE_UNITS_MAX];
+	size_t count;
+	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket; 0: not asked */
+	bool known;                    /* systemd has answered */
+	/* The worker that is asked is the units' one. Otherwise (--listen, another Socket, no systemd)
+	 * nothing about units applies. */
+	bool managed;
+};
+
+/* Takes at most MACHINE_READ_MS. Asks aither.socket's port before it asks systemd about the services, so that
+ * a service that cannot start has been tried. */
+#define MACHINE_PORT_MS 2500 /* aither-web answers 0.2 s after it was activated */
+#define MACHINE_READ_MS (2 * UNITS_TIMEOUT_MS + MACHINE_PORT_MS)
+void machine_read(struct machine *ret_machine, const struct config *config);
+
+/* units, port, services, worker, and each socket and timer by its name. `failure`: why the worker cannot be
+ * used, errnum 0 when it answers. last_sync_ms: when the last sync began; 0: not known. */
+void machine_check(const struct machine *machine, const struct config *config, const struct error *failure,
+	int64_t last_sync_ms, struct json *checks);
+
+/* The timer that fires next; NULL: none does. Borrowed. */
+const struct unit *machine_next_timer(const struct machine *machine);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/stored.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/machine.h"
+#include "cli/port.h"
+
+#define CREDENTIALS "credentials"
+#define MAKE_TOKEN "aither set-secret --generate sync-token"
+#define LOADED_DIRECTORY "/run/credentials/" /* below it systemd shows each unit its secrets */
+
+const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
+	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
+	LOADED_DIRECTORY "aither.service", NULL };
+
+enum stored { STORED_NOT, STORED_THERE, STORED_HIDDEN };
+
+static int64_t changed_ms(const struct stat *status)
+{
+	return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+}
+
+/* Finds a secret in the first directory that has it. Hidden: only root may look. */
+static enum stored find_stored(
+	const char *const *directories, enum config_secret secret, int64_t *ret_changed_ms)
+{
+	enum stored found = STORED_NOT;
+
+	for (; *directories; directories++) {
+		CLEANUP(mem_freep)
+		char *path = mem_printf("%s/aither.%s", *directories, config_secret_name(secret));
+		struct stat status;
+
+		if (stat(path, &status) == 0) {
+			*ret_changed_ms = changed_ms(&status);
+			return STORED_THERE;
+		}
+		if (errno == EACCES)
+			found = STORED_HIDDEN;
+	}
+	return found;
+}
+
+/* ---- secrets ---- */
+
+static void check_loaded(const struct machine *machine, const char *const *directories,
+	const struct json *loaded, struct json *checks)
+{
+	unsigned stale = 0;
+
+	for (int i = 0; i < CONFIG_SECRETS; i++) {
+		const char *name = config_secret_name((enum config_secret)i);
+		bool is_web = config_secret_program((enum config_secret)i) == CONFIG_WEB;
+		const struct unit *unit = &machine->units[is_web ? MACHINE_WEB : MACHINE_WORKER];
+		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
+		int64_t stored_ms = 0;
+		enum stored stored = find_stored(directories, (enum config_secret)i, &stored_ms);
+
+		if (stored == STORED_HIDDEN) {
+			check_add(checks, CREDENTIALS, CHECK_SKIPPED, CHECK_AS_ROOT,
+				"only root may see which secrets are stored");
+			return;
+		}
+		/* A daemon that does not run loads it when it starts. aither-web does not say what it has;
+		 * without an answer the worker does not, either. */
+		bool is_newer = unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
+		bool is_loaded = is_web || !loaded;
+		JSON_FOREACH (item, loaded)
+			is_loaded = is_loaded || strcmp(json_string(item) ?: "", name) == 0;
+		if (stored == STORED_NOT || (!is_newer && is_loaded))
+			continue;
+		/* A file may be older than the time at which it was put there. */
+		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name,
+			unit->name,
+			is_newer ? "has been running since before and does not have it yet"
+				 : "does not have it: it was put there later, or has not the right form");
+		stale++;
+	}
+	if (stale == 0)
+		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have what is stored");
+}
+
+/* The worker reports the secrets that it refuses, aither-web is not asked. Only systemd can read an encrypted
+ * one. True: refused, and a check says so. */
+static bool check_refused(const char *const *directories, enum config_secret secret, struct json *checks)
+{
+	const char *name = config_secret_name(secret);
+	CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", name);
+	struct error err = { 0 };
+	int r = -ENOENT;
+
+	for (; *directories && r == -ENOENT; directories++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", *directories, name);
+
+		if (!strstr(*directories, ".encrypted"))
+			r = config_secret_check_file(secret, path, &err);
+	}
+	if (r == 0 || r == -ENOENT || r == -EACCES || r == -EPERM)
+		return false;
+	check_add(checks, name, CHECK_FAILED, remedy, "aither-web does not accept the one that is stored: %s",
+		err.message);
+	return true;
+}
+
+static bool is_public(const struct unit *socket)
+{
+	for (size_t i = 0; i < socket->listen_count; i++) {
+		struct port_address address;
+
+		if (port_parse(socket->listen[i], &address) == 0 && !port_is_loopback(&address))
+			return true;
+	}
+	return false;
+}
+
+bool stored_token_is_set(const struct machine *machine, const char *const *directories, bool *ret_hidden)
+{
+	int64_t ignored;
+	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
+
+	*ret_hidden = false;
+	if (stored == STORED_THERE)
+		return true;
+	/* Only root may see what is stored, and a drop-in may give a token without storing it. */
+	for (size_t i = 0; i < machine->units[MACHINE_WEB_SOCKET].listen_count; i++)
+		if (machine->answers[i] == PORT_HAS_TOKEN || machine->answers[i] == PORT_HAS_NO_TOKEN)
+			return machine->answers[i] == PORT_HAS_TOKEN;
+	*ret_hidden = stored == STORED_HIDDEN;
+	return false;
+}
+
+/* A proxy that leaves no trace makes strangers local, so a token is advised also where all addresses are. */
+void stored_check_token(const struct machine *machine, const struct config *config,
+	const char *const *directories, struct json *checks)
+{
+	bool is_hidden, is_set = stored_token_is_set(machine, directories, &is_hidden);
+	bool is_open = is_public(&machine->units[MACHINE_WEB_SOCKET]);
+
+	if (check_refused(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
+		return;
+	if (is_set)
+		check_add(checks, "sync-token", CHECK_OK, NULL, "is set: calls over TCP need it");
+	else if (is_hidden)
+		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
+			"only root may see whether it is set");
+	else
+		check_add(checks, "sync-token", is_open ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
+			"is not set: %s%s",
+			is_open ? "aither.socket listens on more than this machine's own addresses; " : "",
+			config->web.local_access
+				? "all programs on this machine may run syncs, and so may strangers by a "
+				  "proxy that leaves no trace"
+				: "LocalAccess=no refuses all calls over TCP");
+}
+
+void stored_check_secrets(const struct machine *machine, const struct config *config,
+	const char *const *directories, const struct json *loaded, struct json *checks)
+{
+	if (!machine->managed) {
+		check_add(checks, CREDENTIALS, CHECK_SKIPPED, NULL, "no unit is used");
+		return;
+	}
+	check_loaded(machine, directories, loaded, checks);
+	stored_check_token(machine, config, directories, checks);
+	check_refused(directories, CONFIG_SECRET_PAGES_PASSWORD, checks);
+	if (is_public(&machine->units[MACHINE_WEB_SOCKET]))
+		check_add(checks, "tls", CHECK_WARNING,
+			"systemctl edit aither.socket\nsystemctl restart aither.socket",
+			"aither.socket listens on more than this machine's own addresses, without TLS: the "
+			"token, passwords and private pages cross the network in the clear; listen on "
+			"127.0.0.1 and put a proxy with TLS in front, as in "
+			"/usr/share/doc/aither/examples/nginx.conf");
+}
+
+/* ---- files that others can read ---- */
+
+/* Has a user other than root one of these rights? */
+static bool is_open(const struct stat *status, mode_t rights)
+{
+	return (status->st_mode & rights & S_IRWXO) ||
+	       (status->st_gid != 0 && (status->st_mode & rights & S_IRWXG));
+}
+
+static void check_store(const char *directory, struct json *checks)
+{
+	const char *const directories[] = { directory, NULL };
+	CLEANUP(mem_freep)
+	char *remedy = mem_printf("chmod 700 %s\nchmod 600 %s/aither.*", directory, directory);
+	bool has_secret = false; /* other programs' stores are their own */
+	struct stat status;
+	int64_t ignored;
+
+	if (stat(directory, &status) < 0 || !is_open(&status, 0777))
+		return;
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		has_secret |= find_stored(directories, (enum config_secret)i, &ignored) != STORED_NOT;
+	if (has_secret)
+		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
+			"others than root may look into %s, where secrets are stored (mode %03o)", directory,
+			status.st_mode & 0777);
+}
+
+void stored_check_exposed(const char *const *directories, const char *environment_file, struct json *checks)
+{
+	CLEANUP(mem_freep) char *remedy = mem_printf("chmod 600 %s", environment_file);
+	const char *variable = NULL;
+	struct stat status;
+
+	for (; *directories; directories++)
+		if (strncmp(*directories, LOADED_DIRECTORY, strlen(LOADED_DIRECTORY)) != 0)
+			check_store(*directories, checks);
+	if (stat(environment_file, &status) == 0 && is_open(&status, 0444))
+		variable = config_environment_find_secret(environment_file);
+	if (variable)
+		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
+			"others than root may read %s, and with it %s (mode %03o)", environment_file,
+			variable, status.st_mode & 0777);
+}
+
+/* ---- configuration files ---- */
+
+static void take_newest(const char *path, int64_t *newest_ms)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && changed_ms(&status) > *newest_ms)
+		*newest_ms = changed_ms(&status);
+}
+
+void stored_check_restart(const struct machine *machine, struct json *checks)
+{
+	static const char directory[] = CONFIG_PATH_DEFAULT ".d";
+	CLEANUP(file_closedirp) DIR *stream = opendir(directory);
+	const struct dirent *item;
+	int64_t newest_ms = 0;
+
+	take_newest(CONFIG_PATH_DEFAULT, &newest_ms);
+	take_newest(directory, &newest_ms); /* changes when a file is removed */
+	while (stream && (item = readdir(stream)) != NULL) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, item->d_name);
+
+		take_newest(path, &newest_ms);
+	}
+	for (int i = MACHINE_WEB; i <= MACHINE_WORKER && machine->managed; i++) {
+		const struct unit *unit = &machine->units[i];
+		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
+
+		if (unit->main_pid && unit->started_ms && newest_ms > unit->started_ms)
+			check_add(checks, "restart", CHECK_WARNING, remedy,
+				"the configuration was changed after %s was started", unit->name);
+	}
+}
