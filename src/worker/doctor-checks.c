@@ -2,6 +2,8 @@
 #include "worker/doctor.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,6 +14,7 @@
 #include "base/mem.h"
 #include "base/smtp.h"
 #include "base/time.h"
+#include "hemera/probe.h"
 #include "sync/inspect.h"
 
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
@@ -19,39 +22,28 @@
 #define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
 #define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define NAMES_SIZE 256
+#define CONNECT_TIMEOUT_MS 5000
+#define CLOCK_TOLERANCE_S 60 /* more than any network's delay; TLS and rate limits begin to suffer later */
+#define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
+#define TRUST_CA \
+	"cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
+
+static bool begins_with(const char *text, const char *beginning)
+{
+	return strncmp(text, beginning, strlen(beginning)) == 0;
+}
 
 /* ---- configuration ---- */
 
-/* The missing secret with which the sentence begins; NULL: it is about something else. */
-static const char *missing_secret(const char *problem)
+/* Problems begin with "FILE:LINE:", "environment NAME:", "credential aither.NAME:" or `missing`, a secret's
+ * name, or end with the file in which something is missing (base/config.c). Owned. */
+static char *configuration_remedy(const char *problem, const char *missing)
 {
-	for (int i = 0; i < CONFIG_SECRETS; i++) {
-		const char *name = config_secret_name((enum config_secret)i);
+	const char *last_in = strstr(problem, " in /");
 
-		if (strncmp(problem, name, strlen(name)) == 0)
-			return name;
-	}
-	return NULL;
-}
-
-/* A missing key or token has a check of its own, a missing password has none: without it the mail server is
- * asked without a login, and may take that. */
-static bool is_checked_elsewhere(const char *problem)
-{
-	const char *name = missing_secret(problem);
-
-	return name && strcmp(name, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0;
-}
-
-/* The sentences begin with "FILE:LINE:", "environment NAME:", "credential aither.NAME:" or a secret's name,
- * or end with the file in which something is missing (base/config.c). Owned. */
-static char *configuration_remedy(const char *problem)
-{
-	const char *last_in = strstr(problem, " in /"), *missing = missing_secret(problem);
-
-	if (strncmp(problem, TOKEN_PROBLEM, strlen(TOKEN_PROBLEM)) == 0)
+	if (begins_with(problem, TOKEN_PROBLEM))
 		return mem_strdup("aither set-secret sync-token\n" REMOVE_LINE("AITHER_SYNC_TOKEN"));
-	if (strncmp(problem, RELATIVE_PROBLEM, strlen(RELATIVE_PROBLEM)) == 0 && strstr(problem, "ignored"))
+	if (begins_with(problem, RELATIVE_PROBLEM) && strstr(problem, "ignored"))
 		return mem_strdup(REMOVE_LINE("HTML_OUTPUT_DIR"));
 	if (missing)
 		return mem_printf("aither set-secret %s", missing);
@@ -63,9 +55,9 @@ static char *configuration_remedy(const char *problem)
 
 		return mem_printf("sensible-editor %s\n" CHECK_RESTART_WORKER, word);
 	}
-	if (strncmp(problem, "environment ", strlen("environment ")) == 0)
+	if (begins_with(problem, "environment "))
 		return mem_strdup("sensible-editor " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
-	if (strncmp(problem, "credential aither.", strlen("credential aither.")) == 0) {
+	if (begins_with(problem, "credential aither.")) {
 		const char *name = problem + strlen("credential aither.");
 
 		return mem_printf("aither set-secret %.*s", (int)strcspn(name, ":"), name);
@@ -79,11 +71,17 @@ static void check_problems(const struct config *config, struct json *checks)
 	unsigned found = 0;
 
 	for (size_t i = 0; i < config->problems.count; i++) {
-		const char *problem = config->problems.text[i];
-		CLEANUP(mem_freep) char *remedy = configuration_remedy(problem);
+		const char *problem = config->problems.text[i], *missing = NULL;
+		CLEANUP(mem_freep) char *remedy = NULL;
 
-		if (is_checked_elsewhere(problem))
+		for (int k = 0; k < CONFIG_SECRETS && !missing; k++)
+			if (begins_with(problem, config_secret_name((enum config_secret)k)))
+				missing = config_secret_name((enum config_secret)k);
+		/* A missing key or token has a check of its own. A missing password has none: the mail server
+		 * may accept mail without a login. */
+		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
 			continue;
+		remedy = configuration_remedy(problem, missing);
 		check_add(checks, "configuration", status, remedy, "%s", problem);
 		found++;
 	}
@@ -91,12 +89,13 @@ static void check_problems(const struct config *config, struct json *checks)
 		check_add(checks, "configuration", CHECK_OK, NULL, "no mistake in files and environment");
 }
 
-static void check_secrets(const struct config *config, struct json *checks)
+void doctor_check_configuration(const struct doctor_case *about, struct json *checks)
 {
+	const struct config *config = about->config;
 	CLEANUP(buf_done) struct buf names = BUF_INIT(NAMES_SIZE);
-	bool has_key = config->secrets[CONFIG_SECRET_HEMERA_API_KEY];
 
-	if (has_key)
+	check_problems(config, checks);
+	if (config->secrets[CONFIG_SECRET_HEMERA_API_KEY])
 		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set, and has the right form");
 	else
 		check_add(checks, "hemera-api-key", CHECK_FAILED, "aither set-secret hemera-api-key",
@@ -107,10 +106,6 @@ static void check_secrets(const struct config *config, struct json *checks)
 				config_secret_name((enum config_secret)i));
 	check_add(checks, "secrets", CHECK_OK, NULL, "loaded by aither-worker: %s",
 		names.length ? buf_text(&names) : "none");
-}
-
-static void check_rollbar(const struct config *config, struct json *checks)
-{
 	if (!config->rollbar.enabled)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL, "not enabled");
 	else if (!config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN])
@@ -121,19 +116,15 @@ static void check_rollbar(const struct config *config, struct json *checks)
 			"enabled; to see an item there: aither test-rollbar");
 }
 
-void doctor_check_configuration(const struct doctor_case *about, struct json *checks)
-{
-	check_problems(about->config, checks);
-	check_secrets(about->config, checks);
-	check_rollbar(about->config, checks);
-}
-
 /* ---- this machine ---- */
 
-static void check_zone(const struct config *config, struct json *checks)
+void doctor_check_local(const struct doctor_case *about, struct json *checks)
 {
-	const char *zone = config->site.time_zone;
+	const char *zone = about->config->site.time_zone;
 
+	inspect_output(about->config, checks);
+	inspect_manifest(about->config, checks);
+	inspect_templates(about->config, about->shipped_templates, checks);
 	if (time_zone_check(zone, NULL) == 0)
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
@@ -141,27 +132,100 @@ static void check_zone(const struct config *config, struct json *checks)
 			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
 }
 
-void doctor_check_local(const struct doctor_case *about, struct json *checks)
+/* ---- Hemera ---- */
+
+/* NULL: nothing helps but to wait. Owned. */
+static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 {
-	inspect_output(about->config, checks);
-	inspect_manifest(about->config, checks);
-	inspect_templates(about->config, about->shipped_templates, checks);
-	check_zone(about->config, checks);
+	switch (end) {
+	case HEMERA_PROBE_NO_ADDRESS:
+		return mem_printf(
+			"resolvectl query \"$(echo %s | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG,
+			origin);
+	case HEMERA_PROBE_NO_CONNECTION:
+	case HEMERA_PROBE_NO_TLS:
+	case HEMERA_PROBE_NO_ANSWER:
+		return mem_printf("curl -sS --head %s\n" CHECK_EDIT_CONFIG, origin);
+	case HEMERA_PROBE_WRONG_TIME:
+		return mem_printf(SET_CLOCK "\ncurl -sS --head %s", origin);
+	case HEMERA_PROBE_NO_TRUST:
+		return mem_printf("curl -sS --head %s\n" TRUST_CA, origin);
+	case HEMERA_PROBE_KEY_REFUSED:
+		return mem_strdup("aither set-secret hemera-api-key");
+	case HEMERA_PROBE_WRONG_NAME:
+	case HEMERA_PROBE_NOT_HEMERA:
+		return mem_strdup(CHECK_EDIT_CONFIG);
+	case HEMERA_PROBE_OK:
+	case HEMERA_PROBE_LIMITED:
+	case HEMERA_PROBE_BROKEN:
+		break;
+	}
+	return NULL;
+}
+
+/* `worst`: what it means when this origin cannot be used. */
+static void check_origin(const struct doctor_case *about, const char *id, const char *origin,
+	enum check_status worst, struct json *checks)
+{
+	static const char *const summaries[] = {
+		[HEMERA_PROBE_KEY_REFUSED] = "the key is refused: ",
+		[HEMERA_PROBE_NOT_HEMERA] = "something answers, but not Hemera: ",
+		[HEMERA_PROBE_LIMITED] = "the rate limit is spent for the moment: ",
+		[HEMERA_PROBE_BROKEN] = "Hemera itself fails: ",
+	};
+	const struct hemera_probe_options options = {
+		.origin = origin,
+		.key = about->config->secrets[CONFIG_SECRET_HEMERA_API_KEY],
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.timeout_ms = DOCTOR_NET_TIMEOUT_MS,
+		.cancelled = about->cancelled,
+	};
+	CLEANUP(mem_freep) char *remedy = NULL;
+	struct hemera_probe probe;
+	struct error err = { 0 };
+
+	if (!origin || about->sync_running) {
+		check_add(checks, id, CHECK_SKIPPED, NULL, "%s",
+			origin ? "a sync is running, which asks Hemera itself; see: aither status"
+			       : "not configured");
+		return;
+	}
+	hemera_probe(&options, &probe, &err);
+	remedy = hemera_remedy(probe.end, origin);
+	if (probe.end == HEMERA_PROBE_OK)
+		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
+	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so it is there */
+		check_add(checks, id, CHECK_SKIPPED, NULL,
+			"%s is there; whether it accepts the key is not known without one", origin);
+	else
+		check_add(checks, id, probe.end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
+			"%s: %s%s", origin, summaries[probe.end] ?: "", err.message);
+	if (worst != CHECK_FAILED)
+		return;
+	if (!probe.has_clock)
+		check_add(checks, "clock", CHECK_SKIPPED, NULL, "Hemera's time is not known");
+	else if (llabs(probe.clock_ahead_s) > CLOCK_TOLERANCE_S)
+		check_add(checks, "clock", CHECK_WARNING, SET_CLOCK,
+			"this machine's clock is %" PRId64 " s %s Hemera's",
+			(int64_t)llabs(probe.clock_ahead_s), probe.clock_ahead_s > 0 ? "ahead of" : "behind");
+	else
+		check_add(checks, "clock", CHECK_OK, NULL, "agrees with Hemera's");
+}
+
+void doctor_check_hemera(const struct doctor_case *about, struct json *checks)
+{
+	check_origin(about, "hemera", about->config->hemera.base_url, CHECK_FAILED, checks);
+}
+
+/* Syncs work without it. */
+void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
+{
+	if (about->config->hemera.fallback_url)
+		check_origin(
+			about, "hemera-fallback", about->config->hemera.fallback_url, CHECK_WARNING, checks);
 }
 
 /* ---- mail ---- */
-
-static const char *mail_remedy(int errnum)
-{
-	if (errnum == -EACCES)
-		return "aither set-secret smtp-password\naither test-mail";
-	if (errnum == -EKEYREJECTED)
-		return "cp YOUR-CA.crt "
-		       "/usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
-		       "\naither test-mail";
-	return "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
-	       "\n" CHECK_RESTART_WORKER "\naither test-mail";
-}
 
 void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 {
@@ -173,6 +237,8 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		.timeout_ms = DOCTOR_NET_TIMEOUT_MS,
 		.cancelled = about->cancelled,
 	};
+	const char *remedy = "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
+			     "\n" CHECK_RESTART_WORKER "\naither test-mail";
 	struct error err = { 0 };
 	int r;
 
@@ -184,11 +250,15 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		return;
 	}
 	r = smtp_probe(&server, &err);
+	if (r == -EACCES)
+		remedy = "aither set-secret smtp-password\naither test-mail";
+	else if (r == -EKEYREJECTED)
+		remedy = TRUST_CA "\naither test-mail";
 	if (r < 0)
-		check_add(checks, "mail", CHECK_FAILED, mail_remedy(r), "no mail to %s can be sent: %s",
+		check_add(checks, "mail", CHECK_FAILED, remedy, "no mail to %s can be sent: %s",
 			config->notify.mail_to, err.message);
 	else if (err.message[0])
-		check_add(checks, "mail", CHECK_WARNING, mail_remedy(0), "%s", err.message);
+		check_add(checks, "mail", CHECK_WARNING, remedy, "%s", err.message);
 	else
 		check_add(checks, "mail", CHECK_OK, NULL, "%s takes mails; to get one: aither test-mail",
 			config->notify.smtp_url);

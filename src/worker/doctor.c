@@ -14,75 +14,68 @@
 #include "http/server.h"
 #include "worker/internal.h"
 
+/* In the order of the answer. */
+static const struct {
+	void (*check)(const struct doctor_case *about, struct json *checks);
+	const char *id, *cause, *remedy; /* when it does not come back */
+} PARTS[] = {
+	{ doctor_check_local, "output-directory",
+		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
+	{ doctor_check_hemera, "hemera", "Most likely the name servers cannot be reached",
+		"resolvectl status" },
+	{ doctor_check_fallback, "hemera-fallback", "Most likely the name servers cannot be reached",
+		"resolvectl status" },
+	{ doctor_check_mail, "mail", "Most likely the name servers cannot be reached", "resolvectl status" },
+};
+
 struct part {
 	struct thread_job job; /* first: the thread's side casts back */
 	struct doctor *doctor;
 	struct json *checks; /* owned; the thread's until is_back */
 	bool is_back;
-	enum doctor_part which;
 };
 
 struct doctor {
 	struct worker *worker;
 	struct doctor_case about;
 	struct json *configuration; /* owned; checks made at once */
-	struct part parts[DOCTOR_PARTS];
-	unsigned under_way;
+	struct part parts[ARRAY_SIZE(PARTS)];
+	unsigned under_way; /* threads */
 	atomic_bool cancelled;
 	struct http_pending *waiters[DOCTOR_WAITERS_MAX];
 	size_t waiter_count;
 };
 
-static const struct {
-	void (*check)(const struct doctor_case *about, struct json *checks);
-	const char *name, *hangs, *remedy; /* when it does not come back */
-} PARTS[DOCTOR_PARTS] = {
-	[DOCTOR_LOCAL] = { doctor_check_local, "output-directory",
-		"the file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
-	[DOCTOR_HEMERA] = { doctor_check_hemera, "hemera",
-		"no answer; most likely the name servers are not reachable", "resolvectl status" },
-	[DOCTOR_FALLBACK] = { doctor_check_fallback, "hemera-fallback",
-		"no answer; most likely the name servers are not reachable", "resolvectl status" },
-	[DOCTOR_MAIL] = { doctor_check_mail, "mail",
-		"no answer; most likely the name servers are not reachable", "resolvectl status" },
-};
-
 static void doctor_free(struct doctor *doctor)
 {
-	for (int i = 0; i < DOCTOR_PARTS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++)
 		json_free(doctor->parts[i].checks);
 	json_free(doctor->configuration);
 	doctor->worker->doctors--;
 	free(doctor);
 }
 
-static struct json *loaded_secrets(const struct config *config)
-{
-	struct json *names = json_new_array();
-
-	for (int i = 0; i < CONFIG_SECRETS; i++)
-		if (config->secrets[i])
-			json_append(names, json_new_string(config_secret_name((enum config_secret)i)));
-	return names;
-}
-
 static struct json *doctor_report(const struct doctor *doctor)
 {
-	struct json *data = json_new_object(), *checks = json_new_array();
+	struct json *data = json_new_object(), *checks = json_new_array(), *secrets = json_new_array();
 
 	check_add_all(checks, doctor->configuration);
-	for (int i = 0; i < DOCTOR_PARTS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++)
 		if (doctor->parts[i].is_back)
 			check_add_all(checks, doctor->parts[i].checks);
 		else
-			check_add(checks, PARTS[i].name, CHECK_FAILED, PARTS[i].remedy, "within %d s: %s",
-				DOCTOR_TIMEOUT_MS / 1000, PARTS[i].hangs);
+			check_add(checks, PARTS[i].id, CHECK_FAILED, PARTS[i].remedy,
+				"no answer within %d s: %s %s", DOCTOR_TIMEOUT_MS / 1000,
+				check_question(PARTS[i].id), PARTS[i].cause);
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		if (doctor->about.config->secrets[i])
+			json_append(secrets, json_new_string(config_secret_name((enum config_secret)i)));
 	json_set(data, "checks", checks);
-	json_set(data, "secrets", loaded_secrets(doctor->about.config));
+	json_set(data, "secrets", secrets);
 	return data;
 }
 
-/* Answers everybody, and lets go of the doctor: the threads that are still under way keep it. */
+/* Answers all callers and frees the doctor, unless threads still use it: the last one frees it. */
 static void doctor_end(struct worker *worker, const struct error *problem)
 {
 	struct doctor *doctor = STEAL(worker->doctor);
@@ -104,19 +97,11 @@ static void doctor_end(struct worker *worker, const struct error *problem)
 		doctor_free(doctor);
 }
 
-static void on_timeout(void *arg)
-{
-	struct worker *worker = arg;
-
-	if (worker->doctor)
-		doctor_end(worker, NULL);
-}
-
 static void part_run(struct thread_job *job)
 {
 	struct part *part = (struct part *)job;
 
-	PARTS[part->which].check(&part->doctor->about, part->checks);
+	PARTS[part - part->doctor->parts].check(&part->doctor->about, part->checks);
 }
 
 static void part_done(struct thread_job *job)
@@ -131,18 +116,6 @@ static void part_done(struct thread_job *job)
 		doctor_end(doctor->worker, NULL);
 	else
 		doctor_free(doctor);
-}
-
-static void part_start(struct part *part)
-{
-	struct doctor *doctor = part->doctor;
-	struct error err = { 0 };
-
-	doctor->under_way++;
-	if (thread_start(doctor->worker->queue, &part->job, part_run, part_done, &err) < 0) {
-		check_add(part->checks, PARTS[part->which].name, CHECK_FAILED, NULL, "%s", err.message);
-		thread_post(doctor->worker->queue, &part->job, part_done);
-	}
 }
 
 static void doctor_start(struct worker *worker)
@@ -160,11 +133,17 @@ static void doctor_start(struct worker *worker)
 	doctor->configuration = json_new_array();
 	doctor_check_configuration(&doctor->about, doctor->configuration);
 	server_timer_set(worker->doctor_timer, DOCTOR_TIMEOUT_MS);
-	for (int i = 0; i < DOCTOR_PARTS; i++) {
-		doctor->parts[i] = (struct part){
-			.doctor = doctor, .checks = json_new_array(), .which = (enum doctor_part)i
-		};
-		part_start(&doctor->parts[i]);
+	doctor->under_way = ARRAY_SIZE(PARTS);
+	for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++) {
+		struct part *part = &doctor->parts[i];
+		struct error err = { 0 };
+
+		part->doctor = doctor;
+		part->checks = json_new_array();
+		if (thread_start(worker->queue, &part->job, part_run, part_done, &err) < 0) {
+			check_add(part->checks, PARTS[i].id, CHECK_FAILED, NULL, "%s", err.message);
+			thread_post(worker->queue, &part->job, part_done);
+		}
 	}
 }
 
@@ -188,6 +167,14 @@ enum http_result doctor_handle(const struct http_request *request, struct http_r
 		doctor_start(worker);
 	worker->doctor->waiters[worker->doctor->waiter_count++] = http_later(request);
 	return HTTP_LATER;
+}
+
+static void on_timeout(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (worker->doctor)
+		doctor_end(worker, NULL);
 }
 
 void doctor_init(struct worker *worker)

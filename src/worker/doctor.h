@@ -9,13 +9,9 @@
  *	{"checks":[{"name","status","message","remedy"},...],        see base/check.h
  *	 "secrets":["hemera-api-key",...]}                           names of those that are loaded
  *
- * Whatever may hang (a name server, a mail server, a file system of the network) runs on a thread of its own;
- * after DOCTOR_TIMEOUT_MS the answer goes out with what is known, and what is not is failed. A thread that
- * comes back later is thrown away. Calls that come meanwhile share the answer.
- *
- *	doctor_handle()            calls the parts on threads, each part fills its own array
- *	doctor_init()              the worker begins
- *	doctor_stop()              the worker ends: answers at once
+ * Checks that may hang (on a name server, a mail server, a network file system) run on a thread of their own;
+ * after DOCTOR_TIMEOUT_MS the answer goes out with what is known, and a check without an answer has failed.
+ * A thread that comes back later is discarded. Calls that come meanwhile share the answer.
  */
 
 #include <stdatomic.h>
@@ -32,8 +28,11 @@ struct worker;
 #define DOCTOR_WAITERS_MAX 8
 #define DOCTOR_HANGING_MAX 4 /* calls of which some thread has not come back; no new one then */
 
-/* The parts in the order of the answer. */
-enum doctor_part { DOCTOR_LOCAL, DOCTOR_HEMERA, DOCTOR_FALLBACK, DOCTOR_MAIL, DOCTOR_PARTS };
+void doctor_init(struct worker *worker); /* before the loop turns */
+enum http_result doctor_handle(const struct http_request *request, struct http_response *response, void *app);
+void doctor_stop(struct worker *worker); /* the worker ends: answers at once */
+
+/* ---- the checks (doctor-checks.c), each adds to `checks` ---- */
 
 struct doctor_case { /* what the checks may look at, on any thread; borrowed */
 	const struct config *config;
@@ -42,15 +41,10 @@ struct doctor_case { /* what the checks may look at, on any thread; borrowed */
 	const atomic_bool *cancelled; /* the answer has gone out */
 };
 
-void doctor_init(struct worker *worker); /* before the loop turns */
-enum http_result doctor_handle(const struct http_request *request, struct http_response *response, void *app);
-void doctor_stop(struct worker *worker);
-
-/* doctor-checks.c, doctor-hemera.c: each adds to `checks`. */
 void doctor_check_configuration(const struct doctor_case *about, struct json *checks); /* does not block */
 void doctor_check_local(const struct doctor_case *about, struct json *checks);
-void doctor_check_mail(const struct doctor_case *about, struct json *checks);
 void doctor_check_hemera(const struct doctor_case *about, struct json *checks);
 void doctor_check_fallback(const struct doctor_case *about, struct json *checks);
+void doctor_check_mail(const struct doctor_case *about, struct json *checks);
 
 #endif
