@@ -3,7 +3,7 @@
 #define AITHER_CLI_ANSWER_H
 
 /*
- * A call to the worker and the envelope that comes back, for every command that asks the worker:
+ * A call to the worker and the envelope that comes back, for every command that needs the worker:
  *
  *	CLEANUP(answer_done) struct answer answer = { 0 };
  *

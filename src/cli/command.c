@@ -17,7 +17,7 @@ const struct command COMMANDS[] = {
 		"have the worker fetch from Hemera and publish what changed", command_sync, true },
 	{ "status", "[--json]", "show whether all is well, the last sync and the next one", command_status,
 		false },
-	{ "doctor", "[--json]", "look for what keeps aither from working, and print what mends it",
+	{ "doctor", "[--json]", "look for what keeps aither from working, and print the commands that fix it",
 		command_doctor, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },
@@ -91,21 +91,17 @@ struct json *command_error_to_json(const struct error *problem)
 	return error;
 }
 
-static void print_failure_json(const struct error *problem)
+int command_fail(bool as_json, const struct error *error)
 {
 	CLEANUP(json_freep) struct json *envelope = json_new_object();
 
-	json_set_bool(envelope, "success", false);
-	json_set(envelope, "error", command_error_to_json(problem));
-	answer_print_json(envelope);
-}
-
-int command_fail(bool as_json, const struct error *error)
-{
-	if (as_json)
-		print_failure_json(error);
-	else
+	if (as_json) {
+		json_set_bool(envelope, "success", false);
+		json_set(envelope, "error", command_error_to_json(error));
+		answer_print_json(envelope);
+	} else {
 		command_complain("%s", error->message);
+	}
 	return command_exit_of_failure(error);
 }
 

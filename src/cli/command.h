@@ -6,10 +6,10 @@
  * The verbs of aither(1), one file each. A command gets its own argv (argv[0] is the verb) and returns the
  * exit code of the program.
  *
- * What a command was asked for goes to stdout; progress, complaints and remedies go to stderr. With --json
- * stdout has one JSON object in a line for each answer and nothing else: the envelope of the HTTP API
- * (cli/answer.h), also for what failed before the worker could answer. A wrong command line is told on stderr
- * only.
+ * The result of a command goes to stdout; progress, complaints and remedies go to stderr. With --json stdout
+ * has one JSON object in a line for each answer and nothing else: the envelope of the HTTP API
+ * (cli/answer.h), also for a failure before the worker could answer. A wrong command line is reported on
+ * stderr only.
  */
 
 #include <stdbool.h>
@@ -49,19 +49,19 @@ int command_set_secret(const struct config *config, int argc, char **argv);
 int command_test_mail(const struct config *config, int argc, char **argv);
 int command_test_rollbar(const struct config *config, int argc, char **argv);
 
-/* ---- what they share (cli/command.c) ---- */
+/* ---- shared by the verbs (cli/command.c) ---- */
 
 /* Long options that are switches: finds argv[i] among `names` and sets its bit; -1 for anything
  * else, with a sentence on stderr, or for `--help` the usage on stdout and *ret_exit 0. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
 
-/* Is --json among the arguments? For what fails before a command has read them. */
+/* Is --json among the arguments? For a failure before a command has read them. */
 bool command_wants_json(int argc, char **argv);
 
 /* "aither: text" on stderr, made harmless for a terminal. */
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* For a call that failed before any answer, or without one: the sentence on stderr, or as_json
+/* Reports a failure without an answer of the worker: the sentence on stderr, or as_json
  * {"success":false,"error":{"code":...,"message":...}} on stdout. Returns the exit code. */
 int command_fail(bool as_json, const struct error *error);
 

@@ -23,18 +23,6 @@
 
 static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
 
-static void ask_worker(const struct config *config, struct answer *ret_answer, struct error *err)
-{
-	const struct workerclient_request request = { .socket_path = config->worker.socket,
-		.method = "GET",
-		.target = "/internal/doctor",
-		.timeout_ms = CALL_TIMEOUT_MS };
-
-	if (answer_call(&request, ret_answer, err) == 0 && ret_answer->status != 200)
-		error_fail(err, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
-			ret_answer->message ?: "aither-worker's answer is not understood");
-}
-
 /* Returns the exit code. Not permitted and not configured come before not reachable, of which they are the
  * cause. */
 static int judge(const struct json *checks, const struct error *failure)
@@ -130,6 +118,10 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	static const char *const switches[] = { "--json", NULL };
 	CLEANUP(json_freep) struct json *checks = json_new_array();
 	CLEANUP(answer_done) struct answer answer = { 0 };
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "GET",
+		.target = "/internal/doctor",
+		.timeout_ms = CALL_TIMEOUT_MS };
 	struct machine machine;
 	struct error failure = { 0 };
 	unsigned as_json;
@@ -138,7 +130,9 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
 	/* The worker first, so that systemd knows of one that cannot start. */
-	ask_worker(config, &answer, &failure);
+	if (answer_call(&request, &answer, &failure) == 0 && answer.status != 200)
+		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
+			answer.message ?: "aither-worker's answer is not understood");
 	machine_read(&machine, config);
 	machine_check(&machine, config, &failure, 0, checks);
 	/* Before the worker's checks: they may have been made with an older configuration. */

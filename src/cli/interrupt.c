@@ -11,23 +11,17 @@
 #include "base/mem.h"
 #include "cli/command.h"
 
-static void add(sigset_t *signals, int signal_number)
-{
-	struct sigaction action;
-
-	if (sigaction(signal_number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-		sigaddset(signals, signal_number);
-}
-
 void interrupt_open(struct interrupt *interrupt, unsigned sets)
 {
-	static const int of_terminal[] = { SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+	size_t count = sets & INTERRUPT_OF_TERMINAL ? ARRAY_SIZE(numbers) : 1;
+	struct sigaction action;
 	sigset_t signals;
 
 	sigemptyset(&signals);
-	add(&signals, SIGINT);
-	for (size_t i = 0; i < ARRAY_SIZE(of_terminal) && (sets & INTERRUPT_OF_TERMINAL); i++)
-		add(&signals, of_terminal[i]);
+	for (size_t i = 0; i < count; i++)
+		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&signals, numbers[i]);
 	interrupt->fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (interrupt->fd < 0)
 		return;

@@ -3,7 +3,7 @@
 #define AITHER_CLI_INTERRUPT_H
 
 /*
- * Ctrl-C and its like as something that a command waits for, so that the terminal is left as it was found:
+ * Ctrl-C and similar signals as events that a command waits for, so that the terminal is left as it was:
  *
  *	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
  *
@@ -12,7 +12,7 @@
  *		if ((signal_number = interrupt_wait(&interrupt, fd, timeout_ms)) > 0) ...
  *	return interrupt_leave(&interrupt, signal_number);
  *
- * The signals are blocked meanwhile. One that was ignored stays so, as nohup(1) wants it.
+ * The signals are blocked meanwhile. An ignored signal stays ignored, as nohup(1) wants it.
  */
 
 #include <signal.h>

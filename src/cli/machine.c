@@ -27,28 +27,17 @@ static_assert(UNITS_LISTEN_MAX <= PORT_ASK_MAX, "all addresses are asked");
 
 /* ---- reading ---- */
 
-static void ask_port(struct machine *machine)
-{
-	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
-	struct port_address addresses[UNITS_LISTEN_MAX];
-	int results[UNITS_LISTEN_MAX];
-	size_t indexes[UNITS_LISTEN_MAX], count = 0;
-
-	for (size_t i = 0; i < socket->listen_count && unit_is_active(socket); i++)
-		if (port_parse(socket->listen[i], &addresses[count]) == 0)
-			indexes[count++] = i;
-	port_ask(addresses, count, MACHINE_PORT_MS, results);
-	for (size_t i = 0; i < count; i++)
-		machine->answers[indexes[i]] = results[i];
-}
-
 void machine_read(struct machine *ret_machine, const struct config *config)
 {
 	CLEANUP(units_freep) struct units *bus = units_open();
 	CLEANUP(units_freep) struct units *later = NULL;
 	struct machine machine = { 0 };
 	struct unit *units = machine.units;
+	const struct unit *web_socket = &units[MACHINE_WEB_SOCKET];
 	const struct unit *worker_socket = &units[MACHINE_WORKER_SOCKET];
+	struct port_address addresses[UNITS_LISTEN_MAX];
+	int results[UNITS_LISTEN_MAX];
+	size_t indexes[UNITS_LISTEN_MAX], count = 0;
 
 	units_read(bus, "aither.socket", &units[MACHINE_WEB_SOCKET]);
 	units_read(bus, "aither-worker.socket", &units[MACHINE_WORKER_SOCKET]);
@@ -62,8 +51,12 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 			  strcmp(config->worker.socket, DEFAULT_SOCKET) == 0;
 	for (size_t i = 0; i < worker_socket->listen_count; i++)
 		machine.managed |= strcmp(worker_socket->listen[i], config->worker.socket) == 0;
-	if (machine.managed)
-		ask_port(&machine);
+	for (size_t i = 0; i < web_socket->listen_count && machine.managed && unit_is_active(web_socket); i++)
+		if (port_parse(web_socket->listen[i], &addresses[count]) == 0)
+			indexes[count++] = i;
+	port_ask(addresses, count, MACHINE_PORT_MS, results);
+	for (size_t i = 0; i < count; i++)
+		machine.answers[indexes[i]] = results[i];
 	later = bus ? units_open() : NULL;
 	units_read(later, "aither-sync.service", &units[MACHINE_SYNC]);
 	units_read_started(later, "aither.service", &units[MACHINE_WEB]);
@@ -224,40 +217,31 @@ static void check_timers(const struct machine *machine, struct json *checks)
 }
 
 /* True when the service has failed or cannot be started, and a check says so. */
-static bool check_service(const struct unit *service, const char *effect, struct json *checks)
+static bool check_service(const struct unit *service, int64_t last_sync_ms, struct json *checks)
 {
+	const char *action = unit_is_restarting(service) ? "restart" : "reset-failed", *effect = "";
 	CLEANUP(buf_done) struct buf container = BUF_INIT(CONTAINER_NAME_MAX);
 	CLEANUP(mem_freep) char *hint = NULL;
 	CLEANUP(mem_freep)
-	char *remedy = mem_printf("journalctl -x -n 20 -u %s\n%s%s", service->name,
-		unit_is_restarting(service) ? "systemctl restart " : "systemctl reset-failed ",
-		service->name);
+	char *remedy = mem_printf(
+		"journalctl -x -n 20 -u %s\nsystemctl %s %s", service->name, action, service->name);
 
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);
 	/* Then the cause is most likely not the unit. */
 	if (unit_lacks_namespace(service) && file_read_path(CONTAINER_PATH, &container, NULL) == 0)
-		hint = mem_printf(
-			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in "
-			"aither-web(8)",
+		hint = mem_printf(": this machine is a container (%.*s), which may forbid it; see CONTAINERS "
+				  "in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
+	/* aither-sync.service has failed also when its sync has, which the report of that sync says better. A
+	 * run that began after the last sync has none, or one that could not be saved. */
+	if (last_sync_ms > 0 && !unit_has_not_run(service) && service->started_ms <= last_sync_ms) {
+		add_unit(checks, service, CHECK_WARNING, remedy, "");
+		return true;
+	}
+	if (last_sync_ms > 0)
+		effect = "no sync has been recorded since it began";
 	add_broken(checks, service, remedy, effect, hint ?: "");
-	return true;
-}
-
-/* aither-sync.service has failed also when its sync has, which the report of that sync says better. A run
- * that began after the last sync has none, or one that could not be saved. */
-static bool check_scheduled_sync(const struct unit *service, int64_t last_sync_ms, struct json *checks)
-{
-	CLEANUP(mem_freep)
-	char *remedy = mem_printf(
-		"journalctl -x -n 20 -u %s\nsystemctl reset-failed %s", service->name, service->name);
-
-	if (unit_has_not_run(service) || (last_sync_ms > 0 && service->started_ms > last_sync_ms))
-		return check_service(service, "no sync has been recorded since it began", checks);
-	if (!unit_has_failed(service) || last_sync_ms == 0)
-		return check_service(service, "", checks);
-	add_unit(checks, service, CHECK_WARNING, remedy, "");
 	return true;
 }
 
@@ -427,15 +411,15 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
 		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
 	check_sockets(machine, failure->errnum == 0, checks);
-	has_failed = check_service(&units[MACHINE_WEB], "", checks);
-	has_failed |= check_service(&units[MACHINE_WORKER], "", checks);
+	has_failed = check_service(&units[MACHINE_WEB], 0, checks);
+	has_failed |= check_service(&units[MACHINE_WORKER], 0, checks);
 	if (!unit_is_installed(web_socket))
 		check_add(checks, "port", CHECK_SKIPPED, NULL,
 			"which one is wanted is known with aither.socket only");
 	else if (!is_held)
 		check_answer(machine, checks);
 	check_worker(machine, config, failure, checks);
-	has_failed |= check_scheduled_sync(&units[MACHINE_SYNC], last_sync_ms, checks);
+	has_failed |= check_service(&units[MACHINE_SYNC], last_sync_ms, checks);
 	if (!has_failed)
 		check_add(checks, "services", CHECK_OK, NULL, "none of aither's services has failed");
 	check_timers(machine, checks);

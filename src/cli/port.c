@@ -28,7 +28,7 @@
 
 /* ---- addresses ---- */
 
-static bool port_parse_number(const char *text, uint16_t *ret_port)
+static bool parse_number(const char *text, uint16_t *ret_port)
 {
 	size_t digits = strspn(text, "0123456789");
 	unsigned long port = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
@@ -47,7 +47,7 @@ int port_parse(const char *text, struct port_address *ret_address)
 
 	if (!colon) {
 		address.v6 = true; /* [::], which takes IPv4 as well */
-		if (!port_parse_number(text, &address.port))
+		if (!parse_number(text, &address.port))
 			return -EINVAL;
 		*ret_address = address;
 		return 0;
@@ -58,7 +58,7 @@ int port_parse(const char *text, struct port_address *ret_address)
 	char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
 	if (!(address.v6 ? address_parse_v6(host, address.bytes, NULL)
 			 : inet_pton(AF_INET, host, address.bytes) == 1) ||
-		!port_parse_number(colon + 1, &address.port))
+		!parse_number(colon + 1, &address.port))
 		return -EINVAL;
 	*ret_address = address;
 	return 0;
@@ -69,44 +69,22 @@ bool port_is_loopback(const struct port_address *address)
 	return address_is_loopback(address->v6 ? AF_INET6 : AF_INET, address->bytes);
 }
 
-static bool port_is_any(const struct port_address *address)
+/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses takes the IPv4 ones
+ * as well, unless it is told not to, which the table does not show. */
+static bool collides(const struct port_address *held, const struct port_address *wanted)
 {
-	static const unsigned char zero[V6_SIZE];
+	static const unsigned char any[V6_SIZE];
+	size_t size = held->v6 ? V6_SIZE : V4_SIZE;
 
-	return memcmp(address->bytes, zero, address->v6 ? V6_SIZE : V4_SIZE) == 0;
-}
-
-/* A socket on all IPv6 addresses takes the IPv4 ones as well, unless it is told not to; that does not stand
- * in the table. */
-static bool port_collides(const struct port_address *held, const struct port_address *wanted)
-{
 	if (held->port != wanted->port)
 		return false;
 	if (held->v6 != wanted->v6)
-		return port_is_any(held->v6 ? held : wanted);
-	return port_is_any(held) || port_is_any(wanted) ||
-	       memcmp(held->bytes, wanted->bytes, held->v6 ? V6_SIZE : V4_SIZE) == 0;
+		return memcmp((held->v6 ? held : wanted)->bytes, any, V6_SIZE) == 0;
+	return memcmp(held->bytes, any, size) == 0 || memcmp(wanted->bytes, any, size) == 0 ||
+	       memcmp(held->bytes, wanted->bytes, size) == 0;
 }
 
 /* ---- the kernel's table ---- */
-
-/* Groups of eight hexadecimal digits, each a word in this machine's order: "0100007F" is 127.0.0.1 on a
- * little-endian one. */
-static bool port_read_words(const char *digits, size_t words, unsigned char *ret_bytes)
-{
-	for (size_t i = 0; i < words; i++) {
-		char group[9];
-		uint32_t word;
-
-		memcpy(group, digits + 8 * i, 8);
-		group[8] = '\0';
-		if (strspn(group, "0123456789ABCDEF") != 8)
-			return false;
-		word = (uint32_t)strtoul(group, NULL, 16);
-		memcpy(ret_bytes + 4 * i, &word, 4);
-	}
-	return true;
-}
 
 struct row {
 	struct port_address local;
@@ -115,21 +93,27 @@ struct row {
 	uint64_t inode;
 };
 
-/* "   0: 0100007F:0DAC 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0   0 12345 1 ..." */
-static bool port_read_row(const char *line, bool v6, struct row *ret_row)
+/* "   0: 0100007F:0DAC 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0   0 12345 1 ..."
+ * An address is groups of eight hexadecimal digits, each a word in this machine's order: "0100007F" is
+ * 127.0.0.1 on a little-endian one. */
+static bool read_row(const char *line, bool v6, struct row *ret_row)
 {
 	struct row row = { .local.v6 = v6 };
-	char address[33];
+	char address[2 * V6_SIZE + 1];
 	unsigned port, uid;
 
 	if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %2x %*x:%*x %*x:%*x %*x %u %*u %" SCNu64,
 		    address, &port, &row.state, &uid, &row.inode) != 5 ||
-		strlen(address) != (v6 ? 32 : 8))
+		strlen(address) != 2 * (v6 ? V6_SIZE : V4_SIZE))
 		return false;
 	row.local.port = (uint16_t)port;
 	row.uid = uid;
-	if (!port_read_words(address, v6 ? 4 : 1, row.local.bytes))
-		return false;
+	for (size_t i = strlen(address); i > 0; i -= 8) {
+		uint32_t word = (uint32_t)strtoul(&address[i - 8], NULL, 16);
+
+		memcpy(&row.local.bytes[(i - 8) / 2], &word, sizeof(word));
+		address[i - 8] = '\0';
+	}
 	*ret_row = row;
 	return true;
 }
@@ -141,8 +125,7 @@ bool port_search(
 		const char *end = strchr(text, '\n');
 		struct row row;
 
-		if (port_read_row(text, v6, &row) && row.state == STATE_LISTEN &&
-			port_collides(&row.local, wanted)) {
+		if (read_row(text, v6, &row) && row.state == STATE_LISTEN && collides(&row.local, wanted)) {
 			*ret_inode = row.inode;
 			*ret_uid = row.uid;
 			return true;
@@ -155,7 +138,7 @@ bool port_search(
 /* ---- its process ---- */
 
 /* Does /proc/PID/fd have the socket? No for a process that we may not look into. */
-static bool port_process_has(const char *pid, const char *wanted)
+static bool process_has(const char *pid, const char *wanted)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
 	CLEANUP(file_closedirp) DIR *stream = opendir(path);
@@ -174,28 +157,25 @@ static bool port_process_has(const char *pid, const char *wanted)
 	return false;
 }
 
-static void port_read_name(const char *pid, char ret_name[static PORT_NAME_SIZE])
-{
-	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/comm", pid);
-	CLEANUP(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, ret_name, PORT_NAME_SIZE - 1);
-
-	ret_name[length > 0 ? length : 0] = '\0';
-	ret_name[strcspn(ret_name, "\n")] = '\0';
-}
-
 /* The first of those that share it: usually the one that made it, which has the smallest number. */
-static void port_find_process(uint64_t inode, struct port_holder *holder)
+static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
 	CLEANUP(file_closedirp) DIR *stream = opendir("/proc");
 	const struct dirent *item;
 
 	while (stream && (item = readdir(stream)) != NULL) {
-		if (!isdigit((unsigned char)item->d_name[0]) || !port_process_has(item->d_name, wanted))
+		CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/comm", item->d_name);
+		CLEANUP(file_closep) int fd = -1;
+		ssize_t length;
+
+		if (!isdigit((unsigned char)item->d_name[0]) || !process_has(item->d_name, wanted))
 			continue;
 		holder->pid = (pid_t)strtol(item->d_name, NULL, 10);
-		port_read_name(item->d_name, holder->name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		length = fd < 0 ? -1 : read(fd, holder->name, PORT_NAME_SIZE - 1);
+		holder->name[length > 0 ? length : 0] = '\0';
+		holder->name[strcspn(holder->name, "\n")] = '\0';
 		return;
 	}
 }
@@ -212,7 +192,7 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 		if (file_read_path(tables[v6], &content, NULL) < 0 ||
 			!port_search(buf_text(&content), v6, wanted, &inode, &holder.uid))
 			continue;
-		port_find_process(inode, &holder);
+		find_process(inode, &holder);
 		*ret_holder = holder;
 		return true;
 	}
@@ -221,7 +201,7 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 
 /* ---- does anything answer? ---- */
 
-static int port_connect(const struct port_address *address)
+static int connect_to(const struct port_address *address)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(address->port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(address->port) };
@@ -241,18 +221,18 @@ static int port_connect(const struct port_address *address)
 	return file_steal(&fd);
 }
 
-static int port_send_request(int fd)
+/* Sends the request, which also says why the connection could not be made: 0 or -errno. */
+static int send_request(int fd)
 {
 	static const char request[] = "GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "
 				      "aither\r\nVia: 1.1 aither\r\n"
 				      "Connection: close\r\n\r\n";
 
-	/* Also tells why the connection could not be made. */
 	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* aither-web sends the whole head at once. */
-static int port_receive_status(int fd)
+static int receive_status(int fd)
 {
 	char text[16] = "";
 	int status;
@@ -272,7 +252,7 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 	if (count > PORT_ASK_MAX)
 		count = PORT_ASK_MAX;
 	for (size_t i = 0; i < count; i++) {
-		int fd = port_connect(&addresses[i]);
+		int fd = connect_to(&addresses[i]);
 
 		waits[i] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 		ret_results[i] = fd < 0 ? fd : -EINPROGRESS;
@@ -288,8 +268,8 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 
 			if (waits[i].fd < 0 || !waits[i].revents)
 				continue;
-			r = waits[i].events == POLLOUT ? port_send_request(waits[i].fd)
-						       : port_receive_status(waits[i].fd);
+			r = waits[i].events == POLLOUT ? send_request(waits[i].fd)
+						       : receive_status(waits[i].fd);
 			waits[i].events = POLLIN;
 			ret_results[i] = r == 0 ? -ETIMEDOUT : r;
 			if (r == 0)

@@ -3,8 +3,8 @@
 #define AITHER_CLI_PORT_H
 
 /*
- * Who listens on a TCP address of this machine? From /proc/net/tcp and tcp6 (proc_pid_net(5)), and the
- * descriptors of all processes, which only root can see. And is it answered there?
+ * Which program listens on a TCP address of this machine? From /proc/net/tcp and tcp6 (proc_pid_net(5)), and
+ * the descriptors of all processes, which only root can see. And does aither-web answer there?
  *
  *	if (port_parse("127.0.0.1:3500", &wanted) == 0 && port_find_holder(&wanted, &holder)) ...
  */
@@ -25,7 +25,7 @@ struct port_address {
 
 struct port_holder {
 	uid_t uid;
-	pid_t pid;                 /* 0: nobody whom we may see */
+	pid_t pid;                 /* 0: not visible to this user */
 	char name[PORT_NAME_SIZE]; /* of the program, when there is a pid */
 };
 
@@ -34,7 +34,7 @@ struct port_holder {
 int port_parse(const char *text, struct port_address *ret_address);
 bool port_is_loopback(const struct port_address *address);
 
-/* The socket in the text of /proc/net/tcp or tcp6 (`v6`) that keeps `wanted` from being bound: the same
+/* Finds the socket in the text of /proc/net/tcp or tcp6 (`v6`) that keeps `wanted` from being bound: the same
  * address and port, or the same port where one of both is all addresses. False: none. */
 bool port_search(
 	const char *text, bool v6, const struct port_address *wanted, uint64_t *ret_inode, uid_t *ret_uid);

@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "cli/words.h"
 
-#define WIDTH_DEFAULT 80 /* of a terminal that does not tell */
-#define BAR_MIN 8        /* a shorter bar tells less than the figures beside it */
+#define WIDTH_DEFAULT 80 /* of a terminal that does not say */
+#define BAR_MIN 8        /* a shorter bar says less than the numbers beside it */
 #define BAR_MAX (PROGRESS_LINE_MAX / 2)
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
@@ -36,7 +36,7 @@ static size_t phase_index(const char *name)
 	return index;
 }
 
-/* May a line be drawn over again? */
+/* Can a line be drawn again? */
 static bool is_terminal(FILE *out)
 {
 	const char *term = getenv("TERM");
@@ -49,13 +49,6 @@ bool progress_has_color(FILE *out)
 	const char *no_color = getenv("NO_COLOR");
 
 	return is_terminal(out) && !(no_color && *no_color);
-}
-
-static unsigned width_of(FILE *out)
-{
-	struct winsize size;
-
-	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : WIDTH_DEFAULT;
 }
 
 static void append_bar(struct buf *out, const struct progress *progress, size_t cells, bool has_color)
@@ -75,34 +68,30 @@ static void append_bar(struct buf *out, const struct progress *progress, size_t 
 	buf_append_text(out, "] ");
 }
 
-static char *figures_of(const struct progress *progress)
-{
-	CLEANUP(mem_freep)
-	char *time = progress->wait_s ? mem_printf("Hemera's rate limit: %u s", progress->wait_s)
-				      : mem_printf("%u s", progress->elapsed_s);
-	size_t phase = phase_index(progress->phase);
-
-	if (progress->total > 0)
-		return mem_printf("%u of %u  %s", progress->done, progress->total, time);
-	if (phase < ARRAY_SIZE(PHASES))
-		return mem_printf("%s  %s", PHASES[phase].doing, time);
-	return STEAL(time);
-}
-
 void progress_line(struct buf *out, const struct progress *progress, unsigned width, bool has_color)
 {
 	CLEANUP(mem_freep) char *head = mem_printf("%-7s ", progress->phase);
-	CLEANUP(mem_freep) char *figures = figures_of(progress);
-	size_t room = width > 1 ? width - 1 : 1, used = strlen(head) + strlen(figures) + strlen("[] ");
-	size_t cells = room > used ? room - used : 0, begin = out->length;
+	CLEANUP(mem_freep)
+	char *time = progress->wait_s ? mem_printf("Hemera's rate limit: %u s", progress->wait_s)
+				      : mem_printf("%u s", progress->elapsed_s);
+	CLEANUP(mem_freep) char *numbers = NULL;
+	size_t phase = phase_index(progress->phase), room = width > 1 ? width - 1 : 1, used, cells;
+	size_t begin = out->length;
 
-	buf_append_text(out, head);
+	if (progress->total > 0)
+		numbers = mem_printf("%u of %u  %s", progress->done, progress->total, time);
+	else if (phase < ARRAY_SIZE(PHASES))
+		numbers = mem_printf("%s  %s", PHASES[phase].doing, time);
+	else
+		numbers = STEAL(time);
+	used = strlen(head) + strlen(numbers);
+	cells = room > used + strlen("[] ") ? room - used - strlen("[] ") : 0;
+	if (used <= room) /* else too narrow for both: the numbers say more */
+		buf_append_text(out, head);
 	if (progress->total > 0 && cells >= BAR_MIN)
 		append_bar(out, progress, cells < BAR_MAX ? cells : BAR_MAX, has_color);
-	else if (strlen(head) + strlen(figures) > room)
-		buf_truncate(out, begin); /* too narrow for both: the figures say more */
-	buf_append_text(out, figures);
-	if (out->length - begin > room && cells < BAR_MIN)
+	buf_append_text(out, numbers);
+	if (used > room && out->length - begin > room)
 		buf_truncate(out, begin + room);
 }
 
@@ -122,6 +111,13 @@ static void draw(struct progress_view *view, const char *line)
 	view->drawn = true;
 }
 
+static unsigned width_of(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : WIDTH_DEFAULT;
+}
+
 void progress_clear(struct progress_view *view)
 {
 	if (!view->drawn)
@@ -133,73 +129,61 @@ void progress_clear(struct progress_view *view)
 
 void progress_begin(struct progress_view *view)
 {
-	view->told = 0;
-	view->told_limit = false;
+	view->shown = 0;
+	view->shown_limit = false;
 }
 
-/* Every phase up to this one; the figures are known of this one only. */
-static void tell_phases(struct progress_view *view, size_t last, const struct progress *progress)
+/* A line for every phase up to this one. How much there is to do is known of this one only: `total`, 0 where
+ * it is not. */
+static void print_phases(struct progress_view *view, size_t last, unsigned total)
 {
-	for (; view->told <= last && view->told < ARRAY_SIZE(PHASES); view->told++) {
-		const struct phase *phase = &PHASES[view->told];
-		CLEANUP(mem_freep) char *count = NULL;
+	for (; view->shown <= last && view->shown < ARRAY_SIZE(PHASES); view->shown++) {
+		const struct phase *phase = &PHASES[view->shown];
+		CLEANUP(mem_freep) char *count = words_count(total, phase->one, phase->many);
+		bool has_count = view->shown == last && total > 0;
 
-		if (progress && view->told == last && progress->total > 0)
-			count = words_count(progress->total, phase->one, phase->many);
-		fprintf(view->out, "%s: %s%s%s\n", phase->name, phase->doing, count ? ", " : "", count ?: "");
-		view->told_why = NULL;
+		fprintf(view->out, "%s: %s%s%s\n", phase->name, phase->doing, has_count ? ", " : "",
+			has_count ? count : "");
+		view->shown_why = NULL;
 	}
-}
-
-static void tell(struct progress_view *view, const struct progress *progress)
-{
-	size_t phase = phase_index(progress->phase);
-
-	if (phase == ARRAY_SIZE(PHASES))
-		return; /* a newer worker's */
-	tell_phases(view, phase, progress);
-	if (progress->wait_s && !view->told_limit)
-		fprintf(view->out, "%s: waiting %u s: Hemera's rate limit\n", progress->phase,
-			progress->wait_s);
-	view->told_limit = progress->wait_s > 0;
 }
 
 void progress_show(struct progress_view *view, const struct progress *progress)
 {
-	CLEANUP(buf_done) struct buf line = BUF_INIT(PROGRESS_LINE_MAX);
+	size_t phase = phase_index(progress->phase);
 
-	if (!view->out)
-		return;
-	if (!view->is_terminal) {
-		tell(view, progress);
-		return;
+	if (view->out && view->is_terminal) {
+		CLEANUP(buf_done) struct buf line = BUF_INIT(PROGRESS_LINE_MAX);
+
+		progress_line(&line, progress, width_of(view->out), view->has_color);
+		draw(view, buf_text(&line));
+	} else if (view->out && phase < ARRAY_SIZE(PHASES)) { /* else a newer worker's */
+		print_phases(view, phase, progress->total);
+		if (progress->wait_s && !view->shown_limit)
+			fprintf(view->out, "%s: waiting %u s: Hemera's rate limit\n", progress->phase,
+				progress->wait_s);
+		view->shown_limit = progress->wait_s > 0;
 	}
-	progress_line(&line, progress, width_of(view->out), view->has_color);
-	draw(view, buf_text(&line));
 }
 
 void progress_end(struct progress_view *view, const char *last_phase)
 {
 	progress_clear(view);
 	if (view->out && !view->is_terminal)
-		tell_phases(view, phase_index(last_phase), NULL);
+		print_phases(view, phase_index(last_phase), 0);
 }
 
 void progress_wait(struct progress_view *view, unsigned left_s, const char *why)
 {
-	unsigned width;
-
-	if (!view->out)
-		return;
-	if (view->is_terminal) {
+	if (view->out && view->is_terminal) {
 		CLEANUP(mem_freep) char *line = mem_printf("%-7s %s: %u s", "wait", why, left_s);
+		unsigned width = width_of(view->out);
 
-		width = width_of(view->out);
 		if (strlen(line) >= width)
 			line[width - 1] = '\0';
 		draw(view, line);
-	} else if (!view->told_why || strcmp(view->told_why, why) != 0) {
+	} else if (view->out && (!view->shown_why || strcmp(view->shown_why, why) != 0)) {
 		fprintf(view->out, "waiting %u s: %s\n", left_s, why);
-		view->told_why = why;
+		view->shown_why = why;
 	}
 }

@@ -3,13 +3,13 @@
 #define AITHER_CLI_PROGRESS_H
 
 /*
- * What a sync is doing, shown on stderr so that stdout has the result alone: on a terminal a line with a bar
- * that is drawn over again, elsewhere (and with TERM=dumb) one line for each phase.
+ * The progress of a sync, shown on stderr so that stdout has the result alone: on a terminal a line with a
+ * bar that is drawn again and again, elsewhere (and with TERM=dumb) one line for each phase.
  *
  *	fetch   [=================>                     ] 123 of 500  12 s
  *
- * The cursor is never hidden and never left behind the bar for long: whoever ends calls progress_clear, and a
- * program that is killed leaves no more than the line itself. Colour unless NO_COLOR is set.
+ * The cursor is never hidden; a command calls progress_clear before it ends, and a program that is killed
+ * leaves no more than the line itself. Colour unless NO_COLOR is set.
  */
 
 #include <stdbool.h>
@@ -20,20 +20,20 @@ struct buf;
 
 #define PROGRESS_LINE_MAX 1024 /* bytes; wider terminals get a shorter line */
 
-struct progress {             /* one look at the worker's report */
+struct progress {             /* as the worker reports it */
 	const char *phase;    /* "fetch"; borrowed */
 	unsigned done, total; /* courses or pages of the phase; total 0: not known */
-	unsigned wait_s;      /* Hemera's rate limit is waited for so long; 0: it is not */
+	unsigned wait_s;      /* how long Hemera's rate limit makes it wait; 0: it does not */
 	unsigned elapsed_s;   /* since the sync began */
 };
 
 struct progress_view {
 	FILE *out; /* NULL: nothing is shown */
 	bool is_terminal, has_color;
-	bool drawn;           /* a line stands there to be wiped */
-	size_t told;          /* lines: phases told of the present sync */
-	bool told_limit;      /* lines: that the rate limit is waited for */
-	const char *told_why; /* lines: what is waited for between syncs; borrowed, a literal */
+	bool drawn;            /* a line stands there to be wiped */
+	size_t shown;          /* lines: phases of the present sync */
+	bool shown_limit;      /* lines: the present wait for the rate limit */
+	const char *shown_why; /* lines: the reason of a wait between syncs; borrowed, a literal */
 };
 
 /* Looks at the stream, TERM and NO_COLOR. silent: nothing is shown. */
@@ -42,7 +42,7 @@ void progress_open(struct progress_view *view, FILE *out, bool silent);
 void progress_begin(struct progress_view *view); /* a sync begins */
 void progress_show(struct progress_view *view, const struct progress *progress);
 
-/* The sync has ended well with this phase as its last one. Lines: tells the phases that were too short to be
+/* The sync has ended well with this phase as its last one. Lines: adds the phases that were too short to be
  * seen. */
 void progress_end(struct progress_view *view, const char *last_phase);
 

@@ -49,12 +49,7 @@ static bool is_stdin(const char *path)
 	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-static const char *input_name(const char *path)
-{
-	return is_stdin(path) ? "standard input" : path;
-}
-
-/* A file, a pipe (as <(command) is one), a terminal: all that ends. `what` is asked for at a terminal. */
+/* A file, a pipe (as <(command) is one), a terminal: whatever ends. `what` is asked for at a terminal. */
 static int read_input(const char *path, const char *what, struct buf *text, struct error *err)
 {
 	CLEANUP(file_closep) int opened = -1;
@@ -62,7 +57,7 @@ static int read_input(const char *path, const char *what, struct buf *text, stru
 	if (is_stdin(path)) {
 		if (isatty(STDIN_FILENO))
 			fprintf(stderr, "reading the %s from the terminal; Ctrl-D ends it\n", what);
-		return file_read_stream(STDIN_FILENO, input_name(path), text, err);
+		return file_read_stream(STDIN_FILENO, "standard input", text, err);
 	}
 	opened = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (opened < 0)
@@ -111,58 +106,41 @@ static int is_partial(const struct dirent *entry)
 	       strcmp(entry->d_name + length - strlen(TEMPLATE_SUFFIX), TEMPLATE_SUFFIX) == 0;
 }
 
-static int read_partial(
-	const char *directory, const char *name, struct partial_files *files, struct error *err)
-{
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
-	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
-	struct template_partial *item = &files->items[files->count];
-	int result = file_read_text(path, &text, err);
-
-	if (result < 0)
-		return result;
-	item->length = text.length;
-	item->text = buf_take(&text);
-	item->name = mem_strndup(name, strlen(name) - strlen(TEMPLATE_SUFFIX));
-	files->count++;
-	return 0;
-}
-
 static int read_partials(const char *directory, struct partial_files *files, struct error *err)
 {
 	struct dirent **entries;
-	int count = scandir(directory, &entries, is_partial, alphasort), result = 0;
+	int count = scandir(directory, &entries, is_partial, alphasort), r = 0;
 
 	if (count < 0)
 		return error_set(err, -errno, "%s: %s", directory, strerror(errno));
 	for (int i = 0; i < count; i++) {
-		if (result == 0 && files->count == PARTIALS_MAX)
-			result = error_set(err, -E2BIG, "%s: more than %d partials", directory, PARTIALS_MAX);
-		if (result == 0)
-			result = read_partial(directory, entries[i]->d_name, files, err);
+		const char *name = entries[i]->d_name;
+		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
+		CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
+
+		if (r == 0 && files->count == PARTIALS_MAX)
+			r = error_set(err, -E2BIG, "%s: more than %d partials", directory, PARTIALS_MAX);
+		if (r == 0)
+			r = file_read_text(path, &text, err);
+		if (r == 0) {
+			struct template_partial *item = &files->items[files->count++];
+
+			item->length = text.length;
+			item->text = buf_take(&text);
+			item->name = mem_strndup(name, strlen(name) - strlen(TEMPLATE_SUFFIX));
+		}
 		free(entries[i]);
 	}
 	free(entries);
-	return result;
+	return r;
 }
 
-/* A file of the operator's that cannot be used: the pages have the shipped texts then. */
+/* The operator's file cannot be used; the pages have the shipped texts then. */
 static void complain_of_texts(void *arg, const char *path, const struct error *problem)
 {
 	(void)arg;
 	(void)path; /* begins the message */
 	command_complain("%s; the shipped texts are used", problem->message);
-}
-
-/* For {{t}} and {{date}}: those of the pages, in the language that the data name, else in German. */
-static int read_texts(
-	const struct config *config, const struct json *data, struct texts **ret_texts, struct error *err)
-{
-	const char *language = json_string(json_get(data, "lang"));
-	bool english = language && strcmp(language, "en") == 0;
-
-	return library_load_texts(ret_texts, english ? LANGUAGE_EN : LANGUAGE_DE,
-		config->site.template_directory, config_shipped_templates(), complain_of_texts, NULL, err);
 }
 
 static int read_data(const char *path, struct json **ret_data, struct error *err)
@@ -172,22 +150,14 @@ static int read_data(const char *path, struct json **ret_data, struct error *err
 		.node_max = DATA_SIZE_MAX,
 		.infinite_numbers = true };
 	CLEANUP(buf_done) struct buf text = BUF_INIT(DATA_SIZE_MAX);
-	int result = read_input(path, "data", &text, err);
+	int r = read_input(path, "data", &text, err);
 
-	if (result < 0)
-		return result;
-	result = json_parse(ret_data, buf_text(&text), text.length, &limits, err);
-	if (result < 0)
-		error_prefix(err, "%s: ", input_name(path));
-	return result;
-}
-
-/* Messages name the file alone, but what stands for a pipe by its path. */
-static const char *template_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return !slash || strncmp(path, "/dev/", strlen("/dev/")) == 0 ? input_name(path) : slash + 1;
+	if (r < 0)
+		return r;
+	r = json_parse(ret_data, buf_text(&text), text.length, &limits, err);
+	if (r < 0)
+		error_prefix(err, "%s: ", is_stdin(path) ? "standard input" : path);
+	return r;
 }
 
 static int render(
@@ -198,20 +168,30 @@ static int render(
 	CLEANUP(texts_freep) struct texts *texts = NULL;
 	CLEANUP(json_freep) struct json *data = NULL;
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
-	int result = read_input(arguments->template, "template", &text, err);
+	const char *slash = strrchr(arguments->template, '/'), *name = arguments->template, *language;
+	int r = read_input(arguments->template, "template", &text, err);
 
-	if (result == 0 && arguments->partials)
-		result = read_partials(arguments->partials, &files, err);
-	if (result == 0)
-		result = template_compile(&template, template_name(arguments->template), buf_text(&text),
-			text.length, &(struct template_partials){ files.items, files.count }, err);
-	if (result == 0)
-		result = read_data(arguments->data, &data, err);
-	if (result == 0)
-		result = read_texts(config, data, &texts, err);
-	if (result == 0)
-		result = template_render(template, data, texts, NULL, out, err);
-	return result;
+	/* Messages name the file without its directory, but a pipe by its path. */
+	if (is_stdin(name))
+		name = "standard input";
+	else if (slash && strncmp(name, "/dev/", strlen("/dev/")) != 0)
+		name = slash + 1;
+	if (r == 0 && arguments->partials)
+		r = read_partials(arguments->partials, &files, err);
+	if (r == 0)
+		r = template_compile(&template, name, buf_text(&text), text.length,
+			&(struct template_partials){ files.items, files.count }, err);
+	if (r == 0)
+		r = read_data(arguments->data, &data, err);
+	if (r < 0)
+		return r;
+	/* For {{t}} and {{date}}: the texts of the pages, in the language that the data name, else German. */
+	language = json_string(json_get(data, "lang"));
+	r = library_load_texts(&texts, language && strcmp(language, "en") == 0 ? LANGUAGE_EN : LANGUAGE_DE,
+		config->site.template_directory, config_shipped_templates(), complain_of_texts, NULL, err);
+	if (r == 0)
+		r = template_render(template, data, texts, NULL, out, err);
+	return r;
 }
 
 int command_render(const struct config *config, int argc, char **argv)

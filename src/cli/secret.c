@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -21,25 +22,21 @@
 
 #define CREDSTORE "/etc/credstore" /* where LoadCredential=NAME looks, systemd.exec(5) */
 #define SECRET_SIZE_MAX 4096       /* what a terminal passes on in one line; no secret is longer than 256 */
+#define GENERATED_GROUPS 5
+#define GENERATED_GROUP 5 /* letters: 5 groups of 5, each one of 32, are 125 bits */
 
 struct line {
 	char text[SECRET_SIZE_MAX];
 	size_t length;
 };
 
-/* Which unit loads it: that one has to be restarted to see the new value. */
-static const char *unit_of(enum config_secret secret)
-{
-	return config_secret_program(secret) == CONFIG_WEB ? "aither.service" : "aither-worker.service";
-}
-
 static void wipe(struct line *line)
 {
 	explicit_bzero(line, sizeof(*line));
 }
 
-/* By read(2), for stdio would keep a copy. Returns 0, or the number of the signal that came first; what is
- * longer than a line may be is cut, and too long for every secret. */
+/* By read(2), for stdio would keep a copy. Returns 0, the number of the signal that came first, or -errno. A
+ * longer line is cut, and too long for every secret. */
 static int read_line(struct line *line, const struct interrupt *interrupt)
 {
 	const size_t room = sizeof(line->text) - 1;
@@ -65,53 +62,41 @@ static int read_line(struct line *line, const struct interrupt *interrupt)
 	}
 }
 
-/* A part of a secret must not be stored. */
-static int complain_of_input(int result)
-{
-	command_complain("set-secret: standard input: %s", strerror(-result));
-	return COMMAND_FAILED;
-}
-
 /* The same at a terminal, which shows nothing of it and is left as it was found, whatever ends the reading.
  */
-static int read_line_silently(struct line *line, const char *name)
+static int read_line_silently(struct line *line, struct interrupt *interrupt, const char *name)
 {
-	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
 	struct termios before, silent;
-	int signal_number;
+	int r;
 
-	interrupt_open(&interrupt, INTERRUPT_OF_TERMINAL | INTERRUPT_NO_STOP);
+	interrupt_open(interrupt, INTERRUPT_OF_TERMINAL | INTERRUPT_NO_STOP);
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
-		return complain_of_input(-errno);
+		return -errno;
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
-		return complain_of_input(-errno);
+		return -errno;
 	fprintf(stderr, "%s (it is not shown): ", name);
-	signal_number = read_line(line, &interrupt);
+	r = read_line(line, interrupt);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);
-	if (signal_number < 0)
-		return complain_of_input(signal_number);
-	return signal_number ? interrupt_leave(&interrupt, signal_number) : 0;
+	return r;
 }
 
 /* Returns 0, or the exit code of the program. */
 static int read_secret(struct line *line, const char *name)
 {
-	const struct interrupt none = INTERRUPT_INIT;
-	int exit_code = 0;
+	CLEANUP(interrupt_close) struct interrupt interrupt = INTERRUPT_INIT;
+	int r = isatty(STDIN_FILENO) ? read_line_silently(line, &interrupt, name)
+				     : read_line(line, &interrupt);
 	size_t mark;
 
-	if (isatty(STDIN_FILENO)) {
-		exit_code = read_line_silently(line, name);
-	} else {
-		int r = read_line(line, &none);
-
-		exit_code = r < 0 ? complain_of_input(r) : 0;
+	if (r < 0) { /* a part of a secret must not be stored */
+		command_complain("set-secret: standard input: %s", strerror(-r));
+		return COMMAND_FAILED;
 	}
-	if (exit_code)
-		return exit_code;
+	if (r > 0)
+		return interrupt_leave(&interrupt, r);
 	if (line->length == 0) {
 		command_complain("set-secret: nothing was given on standard input");
 		return COMMAND_BAD_DATA;
@@ -126,20 +111,41 @@ static int read_secret(struct line *line, const char *name)
 	return 0;
 }
 
+/* "k7xqe-w2mzp-...": small letters and digits, without those that are taken for each other (l, 1, o, 0).
+ * Returns 0, or the exit code of the program. */
+static int generate(struct line *line)
+{
+	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	unsigned char random[GENERATED_GROUPS * GENERATED_GROUP];
+
+	static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		command_complain("set-secret: the system has no random bytes: %s", strerror(errno));
+		return COMMAND_FAILED;
+	}
+	for (size_t i = 0; i < sizeof(random); i++) {
+		if (i > 0 && i % GENERATED_GROUP == 0)
+			line->text[line->length++] = '-';
+		line->text[line->length++] = letters[random[i] % 32];
+	}
+	explicit_bzero(random, sizeof(random));
+	return 0;
+}
+
 static int store(const char *name, const char *secret, struct error *err)
 {
 	CLEANUP(file_closep) int directory = -1;
 	CLEANUP(mem_freep) char *file = mem_printf("aither.%s", name);
-	int result = file_make_directory(AT_FDCWD, CREDSTORE, 0700, &directory, err);
+	int r = file_make_directory(AT_FDCWD, CREDSTORE, 0700, &directory, err);
 
-	if (result < 0)
-		return result;
-	return file_replace(directory, file, secret, strlen(secret), 0600, err);
+	return r < 0 ? r : file_replace(directory, file, secret, strlen(secret), 0600, err);
 }
 
-/* Only a running unit is restarted; where there is no systemd nothing has to be. */
-static void restart(const char *unit)
+/* The daemon that loads the secret has to be restarted, if it runs and there is a systemd. */
+static void restart(enum config_secret secret)
 {
+	const char *unit =
+		config_secret_program(secret) == CONFIG_WEB ? "aither.service" : "aither-worker.service";
 	char *arguments[] = { (char *)"systemctl", (char *)"try-restart", (char *)unit, NULL };
 	int status;
 	pid_t child;
@@ -151,35 +157,6 @@ static void restart(const char *unit)
 		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
-/* ---- what we choose ourselves ---- */
-
-#define GENERATED_GROUPS 5
-#define GENERATED_GROUP 5 /* letters: 5 groups of 5, each one of 32, are 125 bits */
-
-/* "k7xqe-w2mzp-...": small letters and digits, without those that are taken for each other (l, 1, o, 0). */
-static int generate(struct line *line)
-{
-	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
-	unsigned char random[GENERATED_GROUPS * GENERATED_GROUP];
-
-	_Static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		command_complain("set-secret: the system has no random bytes: %s", strerror(errno));
-		return COMMAND_FAILED;
-	}
-	line->length = 0;
-	for (size_t i = 0; i < sizeof(random); i++) {
-		if (i > 0 && i % GENERATED_GROUP == 0)
-			line->text[line->length++] = '-';
-		line->text[line->length++] = letters[random[i] % 32];
-	}
-	line->text[line->length] = '\0';
-	explicit_bzero(random, sizeof(random));
-	return 0;
-}
-
-/* ---- the command ---- */
-
 static void print_names(FILE *out)
 {
 	fputs("usage: aither set-secret [--generate] NAME, where NAME is one of:\n", out);
@@ -187,40 +164,13 @@ static void print_names(FILE *out)
 		fprintf(out, "  %s\n", config_secret_name((enum config_secret)i));
 }
 
-static int check_and_store(enum config_secret which, const char *secret, bool is_generated)
-{
-	const char *name = config_secret_name(which);
-	struct error err = { 0 };
-
-	if (config_secret_check(which, secret, &err) < 0) {
-		command_complain("set-secret: %s", err.message);
-		return COMMAND_BAD_DATA;
-	}
-	if (store(name, secret, &err) < 0) {
-		command_complain("set-secret: %s", err.message);
-		return COMMAND_FAILED;
-	}
-	if (is_generated) {
-		/* Alone, so that a script can take it. */
-		puts(secret);
-		command_complain(
-			"set-secret: stored as " CREDSTORE "/aither.%s, where root can read it again", name);
-	} else {
-		/* The length shows a paste that went wrong. */
-		CLEANUP(mem_freep)
-		char *length = words_count((int64_t)strlen(secret), "character", "characters");
-		printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);
-	}
-	fflush(stdout);
-	restart(unit_of(which));
-	return COMMAND_DONE;
-}
-
 int command_set_secret(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(wipe) struct line line = { .length = 0 };
-	int which = -1, names = 0, exit_code;
+	int found = -1, names = 0, exit_code;
+	enum config_secret secret;
 	bool is_generated = false;
+	struct error err = { 0 };
 
 	(void)config;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -231,16 +181,17 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 		if (strcmp(argv[i], "--generate") == 0) {
 			is_generated = true;
 		} else {
-			which = config_secret_find(argv[i]);
+			found = config_secret_find(argv[i]);
 			names++;
 		}
 	}
-	if (names != 1 || which < 0) {
+	if (names != 1 || found < 0) {
 		print_names(stderr);
 		return COMMAND_USAGE;
 	}
-	const char *name = config_secret_name((enum config_secret)which);
-	if (is_generated && config_secret_program((enum config_secret)which) != CONFIG_WEB) {
+	secret = (enum config_secret)found;
+	const char *name = config_secret_name(secret);
+	if (is_generated && config_secret_program(secret) != CONFIG_WEB) {
 		command_complain("set-secret: %s is issued by others; --generate makes a sync-token or a "
 				 "pages-password",
 			name);
@@ -251,5 +202,27 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 		return COMMAND_NOT_PERMITTED;
 	}
 	exit_code = is_generated ? generate(&line) : read_secret(&line, name);
-	return exit_code ? exit_code : check_and_store((enum config_secret)which, line.text, is_generated);
+	if (exit_code)
+		return exit_code;
+	if (config_secret_check(secret, line.text, &err) < 0)
+		exit_code = COMMAND_BAD_DATA;
+	else if (store(name, line.text, &err) < 0)
+		exit_code = COMMAND_FAILED;
+	if (exit_code) {
+		command_complain("set-secret: %s", err.message);
+		return exit_code;
+	}
+	if (is_generated) {
+		puts(line.text); /* alone, so that a script can take it */
+		command_complain(
+			"set-secret: stored as " CREDSTORE "/aither.%s, where root can read it again", name);
+	} else {
+		/* The length shows a paste that went wrong. */
+		CLEANUP(mem_freep)
+		char *length = words_count((int64_t)strlen(line.text), "character", "characters");
+		printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);
+	}
+	fflush(stdout);
+	restart(secret);
+	return COMMAND_DONE;
 }

@@ -38,58 +38,57 @@ static const char *status_of(const struct json *report)
 
 /* ---- the checks ---- */
 
-/* Returns the exit code. */
-static int add_sync(struct json *checks, int exit_code, char *owned_sentence)
+/* How the last sync ended. Returns the exit code. */
+static int check_sync(const struct answer *answer, int64_t now_ms, struct json *checks)
 {
-	CLEANUP(mem_freep) char *sentence = owned_sentence;
-	struct json *check = check_add(checks, "sync",
-		exit_code == COMMAND_DONE      ? CHECK_OK
-		: exit_code == COMMAND_PARTIAL ? CHECK_WARNING
-					       : CHECK_FAILED,
-		NULL, "%s", sentence);
-
-	if (exit_code != COMMAND_DONE)
-		check_set_headline(check, "%s", sentence);
-	return exit_code;
-}
-
-static int check_running(const struct json *report, struct json *checks)
-{
-	int64_t failures = count_of(report, "consecutiveFailures");
+	const struct json *report = answer->data;
+	bool is_running = strcmp(status_of(report), "running") == 0;
+	int64_t failures = count_of(report, "consecutiveFailures"), end_ms, age_ms = INT64_MAX;
+	CLEANUP(mem_freep) char *ago = NULL, *sentence = NULL;
 	CLEANUP(mem_freep) char *syncs = words_count(failures, "sync has", "syncs in a row have");
-
-	if (failures > 0)
-		return add_sync(checks, COMMAND_FAILED, mem_printf("%s failed, one is running now", syncs));
-	if (!json_string(json_get(report, "lastSuccessTime")))
-		return add_sync(checks, COMMAND_FAILED, mem_strdup("the first sync is still running"));
-	return add_sync(checks, COMMAND_DONE, mem_strdup("the last sync did not fail, one is running now"));
-}
-
-static int check_ended(const struct json *report, int64_t now_ms, struct json *checks)
-{
 	CLEANUP(mem_freep)
 	char *problems = words_count(count_of(report, "errorsTotal"), "problem", "problems");
-	CLEANUP(mem_freep) char *ago = NULL;
-	int64_t end_ms, age_ms = INT64_MAX;
+	int exit_code = COMMAND_FAILED;
+	enum check_status status;
+	struct json *check;
 
 	if (time_parse(json_string(json_get(report, "endTime")), &end_ms) == 0)
 		age_ms = now_ms - end_ms;
-	if (age_ms < -STATUS_STALE_MS) {
-		ago = words_span(-age_ms / 1000);
-		return add_sync(checks, COMMAND_FAILED,
-			mem_printf("the last sync ended %s in the future: the clock has been set back since; "
-				   "run one now: aither sync",
-				ago));
+	ago = words_span((age_ms < -STATUS_STALE_MS ? -age_ms : age_ms) / 1000);
+	if (answer->code && strcmp(answer->code, "NO_SYNC_JOB") == 0) {
+		sentence = mem_strdup("no sync has run yet; run the first one: aither sync");
+	} else if (answer->code) {
+		exit_code = answer_exit_code(answer);
+		sentence = mem_printf("%s: %s", answer->code, answer->message ?: "?");
+	} else if (is_running && failures > 0) {
+		sentence = mem_printf("%s failed, one is running now", syncs);
+	} else if (is_running && !json_string(json_get(report, "lastSuccessTime"))) {
+		sentence = mem_strdup("the first sync is still running");
+	} else if (is_running) {
+		exit_code = COMMAND_DONE;
+		sentence = mem_strdup("the last sync did not fail, one is running now");
+	} else if (age_ms < -STATUS_STALE_MS) {
+		sentence = mem_printf("the last sync ended %s in the future: the clock has been set back "
+				      "since; run one now: aither sync",
+			ago);
+	} else if (strcmp(status_of(report), "failed") == 0) {
+		sentence = mem_printf("the last sync failed %s ago", ago);
+	} else if (strcmp(status_of(report), "partial") == 0) {
+		exit_code = COMMAND_PARTIAL;
+		sentence = mem_printf("the last sync succeeded %s ago, but with %s", ago, problems);
+	} else if (age_ms > STATUS_STALE_MS) {
+		sentence = mem_printf("no sync has run for %s", ago);
+	} else {
+		exit_code = COMMAND_DONE;
+		sentence = mem_printf("the last sync succeeded %s ago", ago);
 	}
-	ago = words_span(age_ms / 1000);
-	if (strcmp(status_of(report), "failed") == 0)
-		return add_sync(checks, COMMAND_FAILED, mem_printf("the last sync failed %s ago", ago));
-	if (strcmp(status_of(report), "partial") == 0)
-		return add_sync(checks, COMMAND_PARTIAL,
-			mem_printf("the last sync succeeded %s ago, but with %s", ago, problems));
-	if (age_ms > STATUS_STALE_MS)
-		return add_sync(checks, COMMAND_FAILED, mem_printf("no sync has run for %s", ago));
-	return add_sync(checks, COMMAND_DONE, mem_printf("the last sync succeeded %s ago", ago));
+	status = exit_code == COMMAND_DONE      ? CHECK_OK
+		 : exit_code == COMMAND_PARTIAL ? CHECK_WARNING
+						: CHECK_FAILED;
+	check = check_add(checks, "sync", status, NULL, "%s", sentence);
+	if (status != CHECK_OK)
+		check_set_headline(check, "%s", sentence);
+	return exit_code;
 }
 
 static void check_deferred(
@@ -100,7 +99,7 @@ static void check_deferred(
 	char *courses = words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
 	const struct unit *service = &machine->units[MACHINE_SYNC], *timer = machine_next_timer(machine);
 
-	if (count_of(report, "coursesDeferred") == 0)
+	if (count_of(report, "coursesDeferred") == 0 || strcmp(status_of(report), "running") == 0)
 		return;
 	if (machine->managed && strcmp(service->active, "activating") == 0) {
 		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s goes on with them", courses,
@@ -115,24 +114,6 @@ static void check_deferred(
 	}
 }
 
-static int check_answer(
-	const struct answer *answer, const struct machine *machine, int64_t now_ms, struct json *checks)
-{
-	int exit_code;
-
-	if (answer->code && strcmp(answer->code, "NO_SYNC_JOB") == 0)
-		return add_sync(checks, COMMAND_FAILED,
-			mem_strdup("no sync has run yet; run the first one: aither sync"));
-	if (answer->code)
-		return add_sync(checks, answer_exit_code(answer),
-			mem_printf("%s: %s", answer->code, answer->message ?: "?"));
-	if (strcmp(status_of(answer->data), "running") == 0)
-		return check_running(answer->data, checks);
-	exit_code = check_ended(answer->data, now_ms, checks);
-	check_deferred(answer->data, machine, now_ms, checks);
-	return exit_code;
-}
-
 int status_check(const struct answer *answer, const struct error *failure, const struct machine *machine,
 	const struct config *config, int64_t now_ms, struct json *checks)
 {
@@ -141,7 +122,8 @@ int status_check(const struct answer *answer, const struct error *failure, const
 	int exit_code;
 
 	if (answer) {
-		exit_code = check_answer(answer, machine, now_ms, checks);
+		exit_code = check_sync(answer, now_ms, checks);
+		check_deferred(answer->data, machine, now_ms, checks);
 		time_parse(json_string(json_get(answer->data, "startTime")), &sync_ms);
 	} else {
 		exit_code = command_exit_of_failure(failure);
@@ -262,11 +244,14 @@ static void print_time(const char *label, const struct json *report, const char 
 	print_line(label, "%s", shown ?: "never");
 }
 
+/* A message is read after a check's id ("sync-token: is not set"), here after a label: "sync token  not set".
+ */
 static void print_check(const char *label, const struct json *check)
 {
 	CLEANUP(mem_freep) char *advice = check_advice(check);
+	const char *message = json_string(json_get(check, "message"));
 
-	print_line(label, "%s%s", json_string(json_get(check, "message")), advice);
+	print_line(label, "%s%s", message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
 }
 
 /* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
@@ -324,66 +309,44 @@ static void print_report(const struct json *report, const struct json *deferred,
 	print_line("failures in a row", "%" PRId64, count_of(report, "consecutiveFailures"));
 }
 
-static void print_next(const struct machine *machine, const struct json *checks, int64_t now_ms)
-{
-	const struct unit *timer = machine_next_timer(machine);
-
-	if (timer) {
-		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
-
-		print_line("next sync", "%s by %s", when, timer->name);
-	} else {
-		CLEANUP(mem_freep)
-		char *advice = check_advice(check_find(checks, machine->units[MACHINE_TIMER].name));
-
-		print_line("next sync", "none is planned%s", advice);
-	}
-}
-
-/* Sockets always, other units when they have failed. */
-static void print_units(const struct machine *machine, const struct json *checks)
-{
-	for (size_t i = 0; i < machine->count; i++) {
-		const struct unit *unit = &machine->units[i];
-		CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
-		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, unit->name));
-
-		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(unit))
-			continue;
-		unit_describe(&state, unit);
-		print_line(unit->name, "%s%s", buf_text(&state), advice);
-	}
-}
-
-static void print_token(const struct json *check)
-{
-	const char *message = json_string(json_get(check, "message"));
-
-	if (check_status_of(check) == CHECK_SKIPPED)
-		print_line("sync token", "only root may see whether one is set: sudo aither status");
-	else if (json_string(json_get(check, "remedy"))) {
-		CLEANUP(mem_freep) char *advice = check_advice(check);
-
-		/* "is not set: ...": here it has a label of its own */
-		print_line("sync token", "%s%s", message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
-	}
-}
-
 static void print_machine(const struct machine *machine, const struct json *checks, int64_t now_ms)
 {
+	const struct unit *timer = machine_next_timer(machine), *units = machine->units;
+	const struct json *token = check_find(checks, "sync-token");
+
 	if (!machine->managed) {
 		print_line("next sync", "unknown");
 		print_line("sockets", "unknown: %s",
 			json_string(json_get(check_find(checks, "units"), "message")));
 		return;
 	}
-	print_next(machine, checks, now_ms);
-	print_units(machine, checks);
+	if (timer) {
+		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
+
+		print_line("next sync", "%s by %s", when, timer->name);
+	} else {
+		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[MACHINE_TIMER].name));
+
+		print_line("next sync", "none is planned%s", advice);
+	}
+	/* Sockets always, other units when they have failed. */
+	for (size_t i = 0; i < machine->count; i++) {
+		CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
+		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[i].name));
+
+		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(&units[i]))
+			continue;
+		unit_describe(&state, &units[i]);
+		print_line(units[i].name, "%s%s", buf_text(&state), advice);
+	}
 	JSON_FOREACH (check, checks)
 		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&
 			check_status_of(check) == CHECK_FAILED)
 			print_check("port", check);
-	print_token(check_find(checks, "sync-token"));
+	if (check_status_of(token) == CHECK_SKIPPED)
+		print_line("sync token", "only root may see whether one is set: sudo aither status");
+	else if (json_string(json_get(token, "remedy"))) /* it is not set, or refused */
+		print_check("sync token", token);
 }
 
 static void print_all(const struct answer *answer, const struct machine *machine, const struct json *checks,

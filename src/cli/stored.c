@@ -18,11 +18,11 @@
 
 #define CREDENTIALS "credentials"
 #define MAKE_TOKEN "aither set-secret --generate sync-token"
-#define LOADED_DIRECTORY "/run/credentials/" /* below it systemd shows each unit its secrets */
+#define LOADED "/run/credentials/" /* below it systemd shows each unit its secrets */
 
 const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
 	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
-	LOADED_DIRECTORY "aither.service", NULL };
+	"/run/credentials/aither.service", NULL };
 
 enum stored { STORED_NOT, STORED_THERE, STORED_HIDDEN };
 
@@ -218,7 +218,7 @@ void stored_check_exposed(const char *const *directories, const char *environmen
 	struct stat status;
 
 	for (; *directories; directories++)
-		if (strncmp(*directories, LOADED_DIRECTORY, strlen(LOADED_DIRECTORY)) != 0)
+		if (strncmp(*directories, LOADED, strlen(LOADED)) != 0)
 			check_store(*directories, checks);
 	if (stat(environment_file, &status) == 0 && is_open(&status, 0444))
 		variable = config_environment_find_secret(environment_file);

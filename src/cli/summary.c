@@ -22,116 +22,84 @@ static const char *text_of(const struct json *object, const char *name)
 	return json_string(json_get(object, name)) ?: "?";
 }
 
-static void print_dry_run(const struct json *report)
+static void print_paths(const struct json *paths)
 {
-	const struct json *pages = json_get(report, "wouldChange");
-	CLEANUP(mem_freep) char *count = words_count((int64_t)json_count(pages), "page", "pages");
+	JSON_FOREACH (path, paths) {
+		CLEANUP(mem_freep) char *harmless = words_harmless(json_string(path) ?: "?");
 
-	printf("%s would change\n", count);
-	JSON_FOREACH (page, pages) {
-		CLEANUP(mem_freep) char *path = words_harmless(json_string(page) ?: "?");
-
-		printf("  %s\n", path);
+		printf("  %s\n", harmless);
 	}
-}
-
-static void print_counts(const struct json *report)
-{
-	CLEANUP(mem_freep) char *written = words_count(count_of(report, "filesGenerated"), "page", "pages");
-	int64_t deferred = count_of(report, "coursesDeferred");
-
-	printf("%s written, %" PRId64 " unchanged, %" PRId64 " removed in %.1f s\n", written,
-		count_of(report, "filesSkipped"), count_of(report, "filesDeleted"),
-		json_number(json_get(report, "durationMs"), 0) / 1000);
-	if (deferred > 0) {
-		CLEANUP(mem_freep) char *courses = words_count(deferred, "course waits", "courses wait");
-
-		printf("%s for Hemera's rate limit, which permits more in %" PRId64 " s\n", courses,
-			count_of(report, "retryAfterSec"));
-	}
-}
-
-static void print_removed(const struct json *report)
-{
-	int64_t removed = count_of(report, "filesDeleted");
-	const struct json *pages = json_get(report, "removed");
-
-	if (removed > 0)
-		puts("removed:");
-	JSON_FOREACH (page, pages) {
-		CLEANUP(mem_freep) char *path = words_harmless(json_string(page) ?: "?");
-
-		printf("  %s\n", path);
-		removed--;
-	}
-	if (removed > 0)
-		printf("  and %" PRId64 " more\n", removed);
 }
 
 void summary_print(const struct json *report, bool names_removed)
 {
-	if (json_bool(json_get(report, "dryRun"), false))
-		print_dry_run(report);
-	else
-		print_counts(report);
-	if (names_removed)
-		print_removed(report);
-	fflush(stdout);
-}
-
-struct codes {
-	const char *name[SUMMARY_ERRORS_MAX + 1]; /* borrowed, each once */
-	size_t count;
-};
-
-static void add_code(struct codes *codes, const char *name)
-{
-	for (size_t i = 0; i < codes->count; i++)
-		if (strcmp(codes->name[i], name) == 0)
-			return;
-	codes->name[codes->count++] = name;
-}
-
-static void print_remedies(FILE *out, const struct codes *codes)
-{
-	for (size_t i = 0; i < codes->count; i++) {
-		CLEANUP(mem_freep) char *name = words_harmless(codes->name[i]);
-
-		fprintf(out, "what to do about %s: %s\n", name, error_remedy_of_name(codes->name[i]));
-	}
-}
-
-static void print_error(FILE *out, const struct json *problem)
-{
+	const struct json *changes = json_get(report, "wouldChange"), *removed = json_get(report, "removed");
+	bool is_dry_run = json_bool(json_get(report, "dryRun"), false);
+	int64_t deferred = count_of(report, "coursesDeferred");
+	int64_t unnamed = count_of(report, "filesDeleted") - (int64_t)json_count(removed);
 	CLEANUP(mem_freep)
-	char *line = mem_printf("%s: %s: %s", text_of(problem, "entity"), text_of(problem, "code"),
-		text_of(problem, "message"));
-	CLEANUP(mem_freep) char *harmless = words_harmless(line);
+	char *pages =
+		words_count(is_dry_run ? (int64_t)json_count(changes) : count_of(report, "filesGenerated"),
+			"page", "pages");
+	CLEANUP(mem_freep) char *courses = words_count(deferred, "course waits", "courses wait");
 
-	fprintf(out, "  %s\n", harmless);
+	if (is_dry_run) {
+		printf("%s would change\n", pages);
+		print_paths(changes);
+	} else {
+		printf("%s written, %" PRId64 " unchanged, %" PRId64 " removed in %.1f s\n", pages,
+			count_of(report, "filesSkipped"), count_of(report, "filesDeleted"),
+			json_number(json_get(report, "durationMs"), 0) / 1000);
+		if (deferred > 0)
+			printf("%s for Hemera's rate limit, which permits more in %" PRId64 " s\n", courses,
+				count_of(report, "retryAfterSec"));
+	}
+	if (names_removed && count_of(report, "filesDeleted") > 0) {
+		puts("removed:");
+		print_paths(removed);
+		if (unnamed > 0)
+			printf("  and %" PRId64 " more\n", unnamed);
+	}
+	fflush(stdout);
 }
 
 void summary_print_errors(FILE *out, const struct summary_errors *errors)
 {
 	const struct json *list = json_get(errors->report, "errors");
-	int64_t total = json_integer(json_get(errors->report, "errorsTotal"), (int64_t)json_count(list));
-	struct codes codes = { .count = 0 };
-	int64_t shown = 0;
+	int64_t left = json_integer(json_get(errors->report, "errorsTotal"), (int64_t)json_count(list));
+	const char *codes[SUMMARY_ERRORS_MAX + 1]; /* borrowed, each once */
+	size_t code_count = 0, known;
+	int shown = 0;
 
 	if (errors->more)
-		add_code(&codes, errors->more);
+		codes[code_count++] = errors->more;
 	JSON_FOREACH (problem, list) {
-		if (errors->except && strcmp(text_of(problem, "message"), errors->except) == 0) {
-			total--;
-		} else if (shown < SUMMARY_ERRORS_MAX) {
-			print_error(out, problem);
-			add_code(&codes, text_of(problem, "code"));
-			shown++;
+		const char *code = text_of(problem, "code"), *message = text_of(problem, "message");
+		CLEANUP(mem_freep)
+		char *line = mem_printf("%s: %s: %s", text_of(problem, "entity"), code, message);
+		CLEANUP(mem_freep) char *harmless = words_harmless(line);
+
+		if (errors->except && strcmp(message, errors->except) == 0) {
+			left--;
+			continue;
 		}
+		if (shown == SUMMARY_ERRORS_MAX)
+			continue;
+		fprintf(out, "  %s\n", harmless);
+		shown++;
+		left--;
+		for (known = 0; known < code_count && strcmp(codes[known], code) != 0; known++)
+			;
+		if (known == code_count)
+			codes[code_count++] = code;
 	}
-	if (total > shown)
-		fprintf(out, "  and %" PRId64 " more: %s\n", total - shown, errors->all);
-	print_remedies(out, &codes);
+	if (left > 0)
+		fprintf(out, "  and %" PRId64 " more: %s\n", left, errors->all);
+	for (size_t i = 0; i < code_count; i++) {
+		CLEANUP(mem_freep) char *code = words_harmless(codes[i]);
+
+		fprintf(out, "what to do about %s: %s\n", code, error_remedy_of_name(codes[i]));
+	}
 }
 
 void summary_print_details(FILE *out, const struct json *report)
@@ -145,22 +113,19 @@ void summary_complain(const struct answer *answer)
 {
 	const struct json *report = answer->data;
 	bool is_dry_run = json_bool(json_get(report, "dryRun"), false);
-	const struct summary_errors errors = {
-		.report = report,
-		.except = answer->message,
-		.more = answer->code,
-		.all = is_dry_run ? "aither sync --dry-run --json" : "aither status --json",
-	};
+	CLEANUP(mem_freep) char *count = words_count(count_of(report, "errorsTotal"), "problem", "problems");
 
-	if (answer->code) {
+	if (answer->code)
 		command_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
-	} else {
-		CLEANUP(mem_freep)
-		char *count = words_count(count_of(report, "errorsTotal"), "problem", "problems");
-
+	else
 		command_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
-	}
-	summary_print_errors(stderr, &errors);
+	summary_print_errors(
+		stderr, &(struct summary_errors){
+				.report = report,
+				.except = answer->message,
+				.more = answer->code,
+				.all = is_dry_run ? "aither sync --dry-run --json" : "aither status --json",
+			});
 	if (json_get(report, "jobId"))
 		summary_print_details(stderr, report);
 }

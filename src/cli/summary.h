@@ -22,13 +22,12 @@ void summary_print(const struct json *report, bool names_removed);
  * finds the journal's entries. */
 void summary_complain(const struct answer *answer);
 
-/* The first errors[] of a report, one in a line with `indent`, and how many more there are; then what to do
- * about each code among them, and about `more` (NULL: none). Those with the message `except` (NULL: none) are
- * left out: it has been said. */
+/* The first errors[] of a report, one in a line, how many more there are and that the command `all` shows
+ * them; then what to do about each code among them, and about `more` (NULL: none). An error with the message
+ * `except` (NULL: none) has been printed already. */
 struct summary_errors {
 	const struct json *report;
-	const char *except, *more;
-	const char *all; /* the command that shows all of them */
+	const char *except, *more, *all;
 };
 void summary_print_errors(FILE *out, const struct summary_errors *errors);
 

@@ -20,7 +20,7 @@
 #define BUSY_WAIT_S 5          /* where a 409 does not say when to come again */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
 /* So many syncs in a row may leave as many courses deferred as before: new ones have come, or others use
- * Hemera's limit up. What never can be read, or takes longer than there is time, would never let it end. */
+ * Hemera's limit up. A course that can never be read would never let it end. */
 #define STALLED_MAX 10
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
@@ -32,6 +32,7 @@ static const char *const SWITCHES[] = { "--no-wait", "--until-complete", "--forc
 struct caller {
 	const struct config *config;
 	unsigned switches;
+	unsigned failures;       /* in a row */
 	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
 	unsigned stalled;        /* syncs since then */
 	struct progress_view view;
@@ -42,7 +43,7 @@ struct outcome {
 	int status; /* HTTP; 0: no answer */
 	int exit_code;
 	int signal_number;      /* that ended it; 0: none */
-	unsigned retry_after_s; /* when to go on: deferred courses, or what the answer's Retry-After says */
+	unsigned retry_after_s; /* when to go on: deferred courses, or the answer's Retry-After */
 	unsigned deferred;
 };
 
@@ -51,140 +52,98 @@ static void caller_done(struct caller *caller)
 	interrupt_close(&caller->interrupt);
 }
 
-static const char *status_of(const struct answer *answer)
-{
-	return json_string(json_get(answer->data, "status")) ?: "";
-}
-
-static void print_answer(struct caller *caller, const struct answer *answer)
-{
-	if (answer->code) {
-		summary_complain(answer);
-		return;
-	}
-	if (strcmp(status_of(answer), "running") == 0) {
-		printf("sync started, job %s; see: aither status\n",
-			json_string(json_get(answer->data, "jobId")) ?: "?");
-		return;
-	}
-	progress_end(&caller->view, caller->switches & DRY_RUN ? "render" : "publish");
-	summary_print(answer->data, caller->switches & FORCE);
-	if (strcmp(status_of(answer), "partial") == 0)
-		summary_complain(answer);
-}
-
 static void take_answer(struct caller *caller, const struct answer *answer, struct outcome *outcome)
 {
-	/* Who waits for another sync anyway need not be told that this one could not begin. */
-	bool is_expected = answer->status == 409 && (caller->switches & UNTIL_COMPLETE);
+	const char *status = json_string(json_get(answer->data, "status")) ?: "";
+	bool is_partial = answer->status / 100 == 2 && strcmp(status, "partial") == 0;
 
 	outcome->status = answer->status;
-	outcome->exit_code = answer_exit_code(answer);
-	if (answer->status / 100 == 2 && strcmp(status_of(answer), "partial") == 0)
-		outcome->exit_code = COMMAND_PARTIAL;
+	outcome->exit_code = is_partial ? COMMAND_PARTIAL : answer_exit_code(answer);
 	outcome->deferred = (unsigned)json_integer(json_get(answer->data, "coursesDeferred"), 0);
 	outcome->retry_after_s =
 		answer->retry_after_s ?: (unsigned)json_integer(json_get(answer->data, "retryAfterSec"), 0);
-	if (is_expected)
-		return;
-	if (caller->switches & JSON)
+	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
+		return; /* it waits for the other sync, so this is no error */
+	if (caller->switches & JSON) {
 		answer_print_json(answer->envelope);
-	else
-		print_answer(caller, answer);
-}
-
-static const char *target_of(unsigned switches)
-{
-	if (switches & DRY_RUN)
-		return switches & FORCE ? "/api/sync?force=1&dryRun=1" : "/api/sync?dryRun=1";
-	return switches & FORCE ? "/api/sync?force=1" : "/api/sync";
+	} else if (answer->code) {
+		summary_complain(answer);
+	} else if (strcmp(status, "running") == 0) {
+		printf("sync started, job %s; see: aither status\n",
+			json_string(json_get(answer->data, "jobId")) ?: "?");
+	} else {
+		progress_end(&caller->view, caller->switches & DRY_RUN ? "render" : "publish");
+		summary_print(answer->data, caller->switches & FORCE);
+		if (is_partial)
+			summary_complain(answer);
+	}
 }
 
 static void run_sync(struct caller *caller, struct outcome *ret_outcome)
 {
+	static const char *const targets[] = { "/api/sync", "/api/sync?force=1", "/api/sync?dryRun=1",
+		"/api/sync?force=1&dryRun=1" };
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	const struct watch watch = { &caller->view, &caller->interrupt };
 	const struct workerclient_request request = {
 		.socket_path = caller->config->worker.socket,
 		.method = "POST",
-		.target = target_of(caller->switches),
+		.target = targets[(caller->switches & DRY_RUN ? 2 : 0) + (caller->switches & FORCE ? 1 : 0)],
 		.prefer = caller->switches & NO_WAIT ? "respond-async" : NULL,
 		.timeout_ms = caller->config->sync.time_limit_s * 1000 + ANSWER_MARGIN_MS,
 	};
 	struct outcome outcome = { 0 };
 	struct error err = { 0 };
-	int result = watch_call(&watch, &request, &answer, &outcome.signal_number, &err);
+	int r = watch_call(&watch, &request, &answer, &outcome.signal_number, &err);
 
 	if (outcome.signal_number)
 		fputs("no longer watched: the sync goes on in the worker; see: aither status\n", stderr);
-	else if (result < 0)
+	else if (r < 0)
 		outcome.exit_code = command_fail(caller->switches & JSON, &err);
 	else
 		take_answer(caller, &answer, &outcome);
 	*ret_outcome = outcome;
 }
 
-static int wait_between(struct caller *caller, unsigned seconds, const char *why)
+/* The seconds until --until-complete runs another sync, and what it waits for; 0: this was the last one. */
+static unsigned pause_after(struct caller *caller, struct outcome *outcome, const char **ret_why)
 {
-	const struct watch watch = { &caller->view, &caller->interrupt };
-	int signal_number = watch_wait(&watch, seconds, why);
+	bool is_passing = outcome->status >= 502 && outcome->status <= 504;
 
-	if (signal_number)
-		fputs("no longer waiting: no sync was started; go on with: aither sync --until-complete\n",
-			stderr);
-	return signal_number;
-}
+	if (outcome->status == 409) {
+		*ret_why = "another sync is running";
+		return outcome->retry_after_s ?: BUSY_WAIT_S;
+	}
+	if (is_passing && outcome->exit_code == COMMAND_FAILED && caller->failures < RETRIES) {
+		unsigned seconds = RETRY_AFTER_S[caller->failures++];
 
-/* Have many syncs in a row brought it no further? Then the next run of the timer goes on. */
-static bool has_stalled(struct caller *caller, struct outcome *outcome)
-{
+		*ret_why = "the sync failed, it is tried again";
+		return outcome->retry_after_s > seconds ? outcome->retry_after_s : seconds;
+	}
+	if (outcome->status / 100 != 2)
+		return 0;
+	caller->failures = 0;
+	if (outcome->deferred == 0)
+		return 0;
 	if (caller->deferred_least == 0 || outcome->deferred < caller->deferred_least) {
 		caller->deferred_least = outcome->deferred;
 		caller->stalled = 0;
-		return false;
+	} else if (++caller->stalled == STALLED_MAX) { /* the next run of the timer goes on */
+		fprintf(stderr, "given up: after %d more syncs no fewer courses are deferred\n", STALLED_MAX);
+		outcome->exit_code = COMMAND_PARTIAL;
+		return 0;
 	}
-	if (++caller->stalled < STALLED_MAX)
-		return false;
-	fprintf(stderr, "given up: after %d more syncs no fewer courses are deferred\n", STALLED_MAX);
-	outcome->exit_code = COMMAND_PARTIAL;
-	return true;
-}
-
-/* True in *ret_again: another sync is to be run, for which has been waited. Else it is the last one, or
- * outcome->signal_number is set. */
-static bool wait_for_next(struct caller *caller, unsigned *failures, struct outcome *outcome)
-{
-	bool has_failed =
-		outcome->status >= 502 && outcome->status <= 504 && outcome->exit_code == COMMAND_FAILED;
-
-	if (outcome->signal_number)
-		return false;
-	if (outcome->status == 409) {
-		outcome->signal_number = wait_between(
-			caller, outcome->retry_after_s ?: BUSY_WAIT_S, "another sync is running");
-	} else if (outcome->status / 100 == 2) {
-		*failures = 0;
-		if (outcome->deferred == 0 || has_stalled(caller, outcome))
-			return false;
-		outcome->signal_number =
-			wait_between(caller, outcome->retry_after_s ?: 1, "Hemera's rate limit");
-	} else if (has_failed && *failures < RETRIES) {
-		unsigned seconds = RETRY_AFTER_S[(*failures)++];
-
-		outcome->signal_number = wait_between(caller,
-			outcome->retry_after_s > seconds ? outcome->retry_after_s : seconds,
-			"the sync failed, it is tried again");
-	} else {
-		return false;
-	}
-	return outcome->signal_number == 0;
+	*ret_why = "Hemera's rate limit";
+	return outcome->retry_after_s ?: 1;
 }
 
 int command_sync(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(caller_done) struct caller caller = { .config = config, .interrupt = INTERRUPT_INIT };
+	const struct watch watch = { &caller.view, &caller.interrupt };
 	struct outcome outcome;
-	unsigned failures = 0;
+	const char *why = NULL;
+	unsigned seconds;
 	int exit_code;
 
 	if (command_switches(argc, argv, SWITCHES, &caller.switches, &exit_code) < 0)
@@ -195,9 +154,19 @@ int command_sync(const struct config *config, int argc, char **argv)
 	}
 	progress_open(&caller.view, stderr, caller.switches & (NO_WAIT | JSON));
 	interrupt_open(&caller.interrupt, caller.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
-	do
+	do {
 		run_sync(&caller, &outcome);
-	while ((caller.switches & UNTIL_COMPLETE) && wait_for_next(&caller, &failures, &outcome));
+		if (outcome.signal_number || !(caller.switches & UNTIL_COMPLETE))
+			break;
+		seconds = pause_after(&caller, &outcome, &why);
+		if (seconds == 0)
+			break;
+		outcome.signal_number = watch_wait(&watch, seconds, why);
+		if (outcome.signal_number)
+			fputs("no longer waiting: no sync was started; go on with: aither sync "
+			      "--until-complete\n",
+				stderr);
+	} while (!outcome.signal_number);
 	return outcome.signal_number ? interrupt_leave(&caller.interrupt, outcome.signal_number)
 				     : outcome.exit_code;
 }

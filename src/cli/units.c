@@ -26,27 +26,24 @@ struct units {
 	uint64_t deadline_mono_ms;
 };
 
-enum kind { WORD, TIME, COUNT, STATUS, PREFIXES, ADDRESSES };
-
 /* The properties that matter, among the two hundred of a unit. */
 static const struct {
-	const char *name;
-	enum kind kind;
-	size_t offset; /* in struct unit */
+	const char *name, *type; /* of D-Bus */
+	size_t offset;           /* in struct unit */
 } PROPERTIES[] = {
-	{ "LoadState", WORD, offsetof(struct unit, load) },
-	{ "ActiveState", WORD, offsetof(struct unit, active) },
-	{ "SubState", WORD, offsetof(struct unit, sub) },
-	{ "UnitFileState", WORD, offsetof(struct unit, file) },
-	{ "Result", WORD, offsetof(struct unit, result) },
-	{ "ExecMainStartTimestamp", TIME, offsetof(struct unit, started_ms) },
-	{ "NextElapseUSecRealtime", TIME, offsetof(struct unit, next_ms) },
-	{ "ExecMainCode", STATUS, offsetof(struct unit, exit_code) },
-	{ "ExecMainStatus", STATUS, offsetof(struct unit, exit_status) },
-	{ "MainPID", COUNT, offsetof(struct unit, main_pid) },
-	{ "BindToDevice", WORD, offsetof(struct unit, device) },
-	{ "IPAddressDeny", PREFIXES, offsetof(struct unit, denies) },
-	{ "Listen", ADDRESSES, 0 },
+	{ "LoadState", "s", offsetof(struct unit, load) },
+	{ "ActiveState", "s", offsetof(struct unit, active) },
+	{ "SubState", "s", offsetof(struct unit, sub) },
+	{ "UnitFileState", "s", offsetof(struct unit, file) },
+	{ "Result", "s", offsetof(struct unit, result) },
+	{ "ExecMainStartTimestamp", "t", offsetof(struct unit, started_ms) },
+	{ "NextElapseUSecRealtime", "t", offsetof(struct unit, next_ms) },
+	{ "ExecMainCode", "i", offsetof(struct unit, exit_code) },
+	{ "ExecMainStatus", "i", offsetof(struct unit, exit_status) },
+	{ "MainPID", "u", offsetof(struct unit, main_pid) },
+	{ "BindToDevice", "s", offsetof(struct unit, device) },
+	{ "IPAddressDeny", "a(iayu)", offsetof(struct unit, denies) },
+	{ "Listen", "a(ss)", 0 },
 };
 
 /* ---- one conversation, bounded ---- */
@@ -98,18 +95,7 @@ static void units_unref_messagep(sd_bus_message **message)
 	sd_bus_message_unref(*message);
 }
 
-/* Sends `call` and waits for what is left of the time. */
-static int units_call(struct units *units, sd_bus_message *call, sd_bus_message **ret_reply)
-{
-	return sd_bus_call(units->bus, call, units_left_us(units), NULL, ret_reply);
-}
-
 /* ---- properties ---- */
-
-static void units_take_word(char ret_word[static UNITS_WORD_SIZE], const char *word)
-{
-	snprintf(ret_word, UNITS_WORD_SIZE, "%s", word);
-}
 
 /* "a(ss)": kind and address, ("Stream", "127.0.0.1:3500"). */
 static int units_read_addresses(sd_bus_message *reply, struct unit *unit)
@@ -134,59 +120,30 @@ static int units_read_prefixes(sd_bus_message *reply, bool *ret_any)
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-/* Microseconds; all ones stand for never. */
-static int units_read_time(sd_bus_message *reply, int64_t *ret_ms)
-{
-	uint64_t us;
-	int r = sd_bus_message_read(reply, "t", &us);
-
-	if (r > 0)
-		*ret_ms = us == UINT64_MAX ? 0 : (int64_t)(us / 1000);
-	return r;
-}
-
-static int units_read_value(sd_bus_message *reply, enum kind kind, void *target, struct unit *unit)
+static int units_read_value(sd_bus_message *reply, const char *type, void *target, struct unit *unit)
 {
 	const char *word;
+	uint64_t us;
 	int r;
 
-	switch (kind) {
-	case WORD:
-		r = sd_bus_message_read(reply, "s", &word);
-		if (r > 0)
-			units_take_word(target, word);
-		return r;
-	case TIME:
-		return units_read_time(reply, target);
-	case COUNT:
-		return sd_bus_message_read(reply, "u", target);
-	case STATUS:
-		return sd_bus_message_read(reply, "i", target);
-	case PREFIXES:
+	if (strcmp(type, "a(ss)") == 0)
+		return units_read_addresses(reply, unit);
+	if (strcmp(type, "a(iayu)") == 0)
 		return units_read_prefixes(reply, target);
-	case ADDRESSES:
-		break;
+	switch (*type) {
+	case 's':
+		r = sd_bus_message_read_basic(reply, 's', &word);
+		if (r > 0)
+			snprintf(target, UNITS_WORD_SIZE, "%s", word);
+		return r;
+	case 't': /* all ones stand for never */
+		r = sd_bus_message_read_basic(reply, 't', &us);
+		if (r > 0)
+			*(int64_t *)target = us == UINT64_MAX ? 0 : (int64_t)(us / 1000);
+		return r;
+	default:
+		return sd_bus_message_read_basic(reply, *type, target);
 	}
-	return units_read_addresses(reply, unit);
-}
-
-static const char *units_type_of(enum kind kind)
-{
-	switch (kind) {
-	case WORD:
-		return "s";
-	case TIME:
-		return "t";
-	case COUNT:
-		return "u";
-	case STATUS:
-		return "i";
-	case PREFIXES:
-		return "a(iayu)";
-	case ADDRESSES:
-		break;
-	}
-	return "a(ss)";
 }
 
 /* The variant of one property; those of other names or types are skipped. */
@@ -200,20 +157,29 @@ static int units_read_property(sd_bus_message *reply, const char *name, struct u
 		i++;
 	if (r < 0)
 		return r;
-	if (i == ARRAY_SIZE(PROPERTIES) || strcmp(contents, units_type_of(PROPERTIES[i].kind)) != 0)
+	if (i == ARRAY_SIZE(PROPERTIES) || strcmp(contents, PROPERTIES[i].type) != 0)
 		return sd_bus_message_skip(reply, "v");
 	r = sd_bus_message_enter_container(reply, 'v', contents);
 	if (r > 0)
-		r = units_read_value(reply, PROPERTIES[i].kind, (char *)unit + PROPERTIES[i].offset, unit);
+		r = units_read_value(reply, contents, (char *)unit + PROPERTIES[i].offset, unit);
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-/* "a{sv}" */
-static int units_read_properties(sd_bus_message *reply, struct unit *unit)
+/* All interfaces at once: an empty name. systemd loads a unit of which it is asked. */
+static int units_get_all(struct units *units, const char *path, struct unit *unit)
 {
+	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
+	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
 	const char *name;
-	int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+	int r = sd_bus_message_new_method_call(
+		units->bus, &call, SERVICE, path, "org.freedesktop.DBus.Properties", "GetAll");
 
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", "");
+	if (r >= 0)
+		r = sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply);
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(reply, "s", &name);
 		if (r > 0)
@@ -224,37 +190,16 @@ static int units_read_properties(sd_bus_message *reply, struct unit *unit)
 	return r;
 }
 
-/* All interfaces at once: an empty name. systemd loads a unit of which it is asked. */
-static int units_get_all(struct units *units, const char *path, struct unit *unit)
-{
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
-	int r = sd_bus_message_new_method_call(
-		units->bus, &call, SERVICE, path, "org.freedesktop.DBus.Properties", "GetAll");
-
-	if (r >= 0)
-		r = sd_bus_message_append(call, "s", "");
-	if (r >= 0)
-		r = units_call(units, call, &reply);
-	return r < 0 ? r : units_read_properties(reply, unit);
-}
-
-static struct unit units_unknown(const char *name)
-{
-	struct unit unit = { .load = UNKNOWN, .active = UNKNOWN, .sub = UNKNOWN, .file = UNKNOWN };
-
-	snprintf(unit.name, sizeof(unit.name), "%s", name);
-	return unit;
-}
-
 void units_read(struct units *units, const char *name, struct unit *ret_unit)
 {
 	CLEANUP(mem_freep) char *path = NULL;
-	struct unit unit = units_unknown(name);
+	struct unit unknown = { .load = UNKNOWN, .active = UNKNOWN, .sub = UNKNOWN, .file = UNKNOWN }, unit;
 
+	snprintf(unknown.name, sizeof(unknown.name), "%s", name);
+	unit = unknown;
 	if (units && sd_bus_path_encode(MANAGER_PATH "/unit", name, &path) >= 0 &&
 		units_get_all(units, path, &unit) < 0)
-		unit = units_unknown(name);
+		unit = unknown;
 	*ret_unit = unit;
 }
 
@@ -269,29 +214,21 @@ void units_read_started(struct units *units, const char *name, struct unit *ret_
 	}
 }
 
-/* ---- lists ---- */
-
-static int units_list(struct units *units, const char *pattern, sd_bus_message **ret_reply)
-{
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	int r = sd_bus_message_new_method_call(
-		units->bus, &call, SERVICE, MANAGER_PATH, SERVICE ".Manager", "ListUnitsByPatterns");
-
-	if (r >= 0)
-		r = sd_bus_message_append(call, "asas", 0, 1, pattern);
-	return r < 0 ? r : units_call(units, call, ret_reply);
-}
-
-/* The names first: each is asked about in a call of its own. */
 size_t units_find(struct units *units, const char *pattern, struct unit *ret_units, size_t max)
 {
+	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
 	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
 	const char *name;
 	size_t count = 0;
 
-	if (!units || units_list(units, pattern, &reply) < 0 ||
+	if (!units ||
+		sd_bus_message_new_method_call(units->bus, &call, SERVICE, MANAGER_PATH, SERVICE ".Manager",
+			"ListUnitsByPatterns") < 0 ||
+		sd_bus_message_append(call, "asas", 0, 1, pattern) < 0 ||
+		sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply) < 0 ||
 		sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0)
 		return 0;
+	/* The list has the names, each unit is asked about in a call of its own. */
 	while (count < max && sd_bus_message_enter_container(reply, 'r', "ssssssouso") > 0) {
 		if (sd_bus_message_read(reply, "s", &name) < 0 ||
 			sd_bus_message_skip(reply, "sssssouso") < 0 ||

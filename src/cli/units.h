@@ -3,16 +3,16 @@
 #define AITHER_CLI_UNITS_H
 
 /*
- * What systemd says about units, asked over the system bus (org.freedesktop.systemd1(5)); nothing is changed,
- * and no privilege is needed. The only place that knows sd-bus.
+ * The state of units, read from systemd over the system bus (org.freedesktop.systemd1(5)); nothing is
+ * changed, and no privilege is needed. The only place that knows sd-bus.
  *
  *	CLEANUP(units_freep) struct units *units = units_open();     NULL: no systemd or no bus
  *	struct unit socket;
  *	units_read(units, "aither.socket", &socket);                 NULL is accepted: all "unknown"
  *	if (unit_is_known(&socket)) ...
  *
- * All that is asked over one connection takes at most UNITS_TIMEOUT_MS together: who looks for what is wrong
- * must not hang with it. What was not answered by then is unknown.
+ * All calls over one connection take at most UNITS_TIMEOUT_MS together, so that a hanging systemd does not
+ * hang the command that looks for the reason. A unit without an answer by then is unknown.
  */
 
 #include <stdbool.h>

@@ -17,8 +17,8 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 
-#define LOOK_EVERY_MS 200    /* often enough for a bar that moves */
-#define LOOK_TIMEOUT_MS 1000 /* the worker's loop never blocks; Ctrl-C must not wait longer */
+#define ASK_EVERY_MS 200    /* often enough for a bar that moves */
+#define ASK_TIMEOUT_MS 1000 /* the worker's loop never blocks; Ctrl-C must not wait longer */
 #define COUNT_STEP_MS 1000
 
 struct watch_job {
@@ -60,34 +60,34 @@ static unsigned unsigned_of(const struct json *object, const char *name)
 	return value > 0 && value <= UINT32_MAX ? (unsigned)value : 0;
 }
 
-/* A look that fails shows nothing: the call itself tells what is wrong. */
-static void look(const struct watch *watch, const struct workerclient_request *call)
+/* Shows nothing when this fails: the call itself says what is wrong. */
+static void show_status(const struct watch *watch, const char *socket_path)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
-	const struct workerclient_request request = { .socket_path = call->socket_path,
+	const struct workerclient_request request = { .socket_path = socket_path,
 		.method = "GET",
 		.target = "/api/sync/status",
-		.timeout_ms = LOOK_TIMEOUT_MS };
+		.timeout_ms = ASK_TIMEOUT_MS };
 	const struct json *now;
 
 	if (answer_call(&request, &answer, NULL) < 0)
 		return;
 	now = json_get(answer.data, "progress");
-	if (!json_string(json_get(now, "phase")))
-		return;
-	progress_show(watch->view, &(struct progress){
-					   .phase = json_string(json_get(now, "phase")),
-					   .done = unsigned_of(now, "done"),
-					   .total = unsigned_of(now, "total"),
-					   .wait_s = unsigned_of(now, "waitSec"),
-					   .elapsed_s = unsigned_of(answer.data, "durationMs") / 1000,
-				   });
+	if (json_string(json_get(now, "phase")))
+		progress_show(watch->view, &(struct progress){
+						   .phase = json_string(json_get(now, "phase")),
+						   .done = unsigned_of(now, "done"),
+						   .total = unsigned_of(now, "total"),
+						   .wait_s = unsigned_of(now, "waitSec"),
+						   .elapsed_s = unsigned_of(answer.data, "durationMs") / 1000,
+					   });
 }
 
-static int watch_until_ended(const struct watch *watch, struct thread_queue *queue, struct watch_job *job)
+/* Returns 0, or the number of the signal that came first. */
+static int wait_for_end(const struct watch *watch, struct thread_queue *queue, struct watch_job *job)
 {
-	int timeout_ms = watch->view->out ? LOOK_EVERY_MS : -1;
-	uint64_t next_ms = time_mono_ms() + LOOK_EVERY_MS;
+	int timeout_ms = watch->view->out ? ASK_EVERY_MS : -1;
+	uint64_t next_ms = time_mono_ms() + ASK_EVERY_MS;
 
 	while (!job->ended) {
 		int signal_number = interrupt_wait(watch->interrupt, thread_queue_fd(queue), timeout_ms);
@@ -99,8 +99,8 @@ static int watch_until_ended(const struct watch *watch, struct thread_queue *que
 		if (job->ended || !watch->view->out)
 			continue;
 		if (signal_number == SIGWINCH || time_mono_ms() >= next_ms) {
-			look(watch, &job->request);
-			next_ms = time_mono_ms() + LOOK_EVERY_MS;
+			show_status(watch, job->socket_path);
+			next_ms = time_mono_ms() + ASK_EVERY_MS;
 		}
 	}
 	return 0;
@@ -111,20 +111,20 @@ int watch_call(const struct watch *watch, const struct workerclient_request *req
 {
 	CLEANUP(thread_queue_freep) struct thread_queue *queue = NULL;
 	CLEANUP(job_freep) struct watch_job *job = mem_zalloc(sizeof(*job));
-	int result = thread_queue_new(&queue, err);
+	int r = thread_queue_new(&queue, err);
 
 	*ret_signal = 0;
 	job->ended = true; /* until it has begun */
 	job->request = *request;
 	job->request.socket_path = job->socket_path = mem_strdup(request->socket_path);
 	job->request.target = job->target = mem_strdup(request->target);
-	if (result == 0)
-		result = thread_start(queue, &job->job, job_run, job_ended, err);
-	if (result < 0)
-		return result;
+	if (r == 0)
+		r = thread_start(queue, &job->job, job_run, job_ended, err);
+	if (r < 0)
+		return r;
 	job->ended = false;
 	progress_begin(watch->view);
-	*ret_signal = watch_until_ended(watch, queue, job);
+	*ret_signal = wait_for_end(watch, queue, job);
 	progress_clear(watch->view);
 	if (*ret_signal)
 		return error_set(err, -EINTR, "interrupted");

@@ -4,8 +4,7 @@
 
 /*
  * A call that takes as long as a sync, with the sync's progress shown beside it: the call runs on a thread
- * (base/thread.h), and the status is asked for meanwhile. Whoever presses Ctrl-C leaves both; the sync
- * goes on in the worker, which needs nobody to wait for it.
+ * (base/thread.h), and the status is requested meanwhile. Ctrl-C ends both; the sync goes on in the worker.
  */
 
 struct answer;

@@ -178,7 +178,7 @@ static void check_json(const struct print *print)
 static void check_status(const struct answer *answer)
 {
 	static const struct machine machine;
-	static const struct config config;
+	static const struct config config = { .worker.socket = (char *)"/run/aither/worker.sock" };
 	CLEANUP(json_freep) struct json *envelope = NULL, *checks = json_new_array();
 	int exit_code = status_check(answer, NULL, &machine, &config, NOW_MS, checks);
 	const char *sentence = status_sentence(checks);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,12 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/check.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -300,6 +306,36 @@ static void the_next_timer_is_the_earliest_of_all(void **state)
 	assert_ptr_equal(machine_next_timer(&machine), &timers[2]);
 }
 
+/* It is the cause where the socket has failed; a socket that is switched off is off for another reason. */
+static void a_program_that_holds_the_port_is_named(void **state)
+{
+	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
+	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	const struct passwd *user = getpwuid(geteuid());
+	struct machine machine = machine_of_units();
+	struct unit *web_socket = &machine.units[MACHINE_WEB_SOCKET];
+
+	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	*web_socket = unit("aither.socket", "failed");
+	snprintf(web_socket->listen[0], sizeof(web_socket->listen[0]), "127.0.0.1:%u",
+		ntohs(address.sin_port));
+	web_socket->listen_count = 1;
+	CLEANUP(mem_freep)
+	char *sentence = mem_printf("%s is held by test-cli-status (user %s), so no visitor is served; see: "
+				    "aither doctor",
+		web_socket->listen[0], user ? user->pw_name : "?");
+	assert_verdict("held", &good, &machine, COMMAND_FAILED, sentence);
+	memcpy(web_socket->active, "inactive", sizeof("inactive"));
+	assert_verdict("switched off", &good, &machine, COMMAND_FAILED,
+		"aither.socket is inactive, so no visitor is served; start it: systemctl enable --now "
+		"aither.socket aither-sync.timer");
+}
+
 /* A check that doctor fails, and that keeps nobody from anything. */
 static void what_is_wrong_elsewhere_is_no_reason(void **state)
 {
@@ -322,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_service_that_cannot_start_is_a_reason),
 		cmocka_unit_test(without_a_worker_its_unit_says_why),
 		cmocka_unit_test(the_next_timer_is_the_earliest_of_all),
+		cmocka_unit_test(a_program_that_holds_the_port_is_named),
 		cmocka_unit_test(what_is_wrong_elsewhere_is_no_reason),
 	};
 

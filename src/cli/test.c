@@ -13,11 +13,6 @@
 
 #define CALL_TIMEOUT_MS 120000 /* a mail server may take its time; the worker gives up before */
 
-enum { JSON = 1 };
-static const char *const SWITCHES[] = { "--json", NULL };
-
-typedef void trial_print(const struct json *data);
-
 /* Owned, harmless. */
 static char *text_of(const struct json *data, const char *name)
 {
@@ -48,19 +43,25 @@ static void print_item(const struct json *data)
 	printf("%s has taken an item, uuid %s\n", endpoint, uuid);
 }
 
-/* Has the worker try out a notice in its own sandbox, with the credentials that it has. */
-static int try_out(const struct workerclient_request *request, int argc, char **argv, trial_print *print)
+/* Has the worker send it from its own sandbox, with the credentials that it has. */
+static int send_test(const struct config *config, const char *target, void (*print)(const struct json *data),
+	int argc, char **argv)
 {
+	static const char *const switches[] = { "--json", NULL };
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "POST",
+		.target = target,
+		.timeout_ms = CALL_TIMEOUT_MS };
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	struct error err = { 0 };
-	unsigned switches;
+	unsigned as_json;
 	int exit_code;
 
-	if (command_switches(argc, argv, SWITCHES, &switches, &exit_code) < 0)
+	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	if (answer_call(request, &answer, &err) < 0)
-		return command_fail(switches & JSON, &err);
-	if (switches & JSON)
+	if (answer_call(&request, &answer, &err) < 0)
+		return command_fail(as_json, &err);
+	if (as_json)
 		answer_print_json(answer.envelope);
 	else if (answer.code)
 		answer_complain(&answer);
@@ -71,20 +72,10 @@ static int try_out(const struct workerclient_request *request, int argc, char **
 
 int command_test_mail(const struct config *config, int argc, char **argv)
 {
-	const struct workerclient_request request = { .socket_path = config->worker.socket,
-		.method = "POST",
-		.target = "/internal/test-mail",
-		.timeout_ms = CALL_TIMEOUT_MS };
-
-	return try_out(&request, argc, argv, print_mail);
+	return send_test(config, "/internal/test-mail", print_mail, argc, argv);
 }
 
 int command_test_rollbar(const struct config *config, int argc, char **argv)
 {
-	const struct workerclient_request request = { .socket_path = config->worker.socket,
-		.method = "POST",
-		.target = "/internal/test-rollbar",
-		.timeout_ms = CALL_TIMEOUT_MS };
-
-	return try_out(&request, argc, argv, print_item);
+	return send_test(config, "/internal/test-rollbar", print_item, argc, argv);
 }
