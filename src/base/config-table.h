@@ -62,7 +62,7 @@ bool config_section_exists(const char *section);
 const struct config_key *config_key_suggest(const char *section, const char *name);
 const struct config_key *config_section_suggest(const char *section);
 
-/* What config.c, config-file.c and config-secret.c share while loading. */
+/* What config.c and config-secret.c share while loading. */
 struct config_loader {
 	struct config *config;
 	enum config_program program;
@@ -78,10 +78,6 @@ void config_set(
 /* Adds a sentence to the list. `required`: it keeps the program from working. */
 void config_problem(struct config *config, bool required, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* One file, or all *.conf of a directory in the order of their names (a missing directory is empty). */
-void config_file_load(struct config_loader *loader, const char *path, bool must_exist);
-void config_directory_load(struct config_loader *loader, const char *path);
 
 /* The secrets that the program uses, from credentials or environment. */
 void config_secrets_load(struct config_loader *loader);

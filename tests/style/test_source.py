@@ -35,7 +35,6 @@ HOMES = {
     r"systemd/sd-bus": r"cli/units\.c",
     r"systemd/sd-daemon": r"http/daemon[a-z-]*\.c",
     r"cjson/": r"base/json[a-z-]*\.[ch]",
-    r"ini\.h": r"base/config-file\.c",
     r"zlib\.h": r"web/page\.c",
 }
 
