@@ -29,7 +29,7 @@ LAYERS = {
 # Where a third-party header may be included.
 HOMES = {
     r"h2o(\.h|/)": r"http/server[a-z-]*\.[ch]",
-    r"curl/": r"base/(curl-common|fetch[a-z-]*|smtp[a-z-]*)\.[ch]",
+    r"curl/": r"base/(curl-common|fetch|smtp[a-z-]*)\.[ch]",
     r"openssl/": r"base/hash\.c",
     r"systemd/sd-journal": r"base/log\.c",
     r"systemd/sd-bus": r"cli/units\.c",
