@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config-table.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -26,84 +25,69 @@ bool config_environment_has_mark(void)
 	return environment_has_mark;
 }
 
-static const char *skip_blanks(const char *at)
+/* Appends what stands before `end`: a quotation mark, or the end of the line. Returns where that is. A
+ * backslash before the end of a line joins it with the next one; within single quotes it is a character as
+ * any other, within double quotes it is one before most characters. */
+static const char *read_until(const char *at, char end, struct buf *value)
 {
-	return at + strspn(at, BLANKS);
-}
-
-/* Behind the closing quote, or at the end. */
-static const char *read_quoted(const char *at, struct buf *value)
-{
-	char quote = *at++;
-
-	for (; *at && *at != quote; at++) {
-		bool is_escape = quote == '"' && *at == '\\' && at[1] && strchr("\"\\`$\n", at[1]);
+	for (; *at && *at != end; at++) {
+		bool is_escape =
+			*at == '\\' && at[1] && end != '\'' && (end == '\n' || strchr("\"\\`$\n", at[1]));
 
 		at += is_escape;
 		if (!is_escape || *at != '\n')
 			buf_append_char(value, *at);
 	}
-	return *at ? at + 1 : at;
+	return at;
 }
 
-static const char *read_bare(const char *at, struct buf *value)
+/* Reads the next assignment as systemd does it: *ret_name (owned) and `value`. Returns where the line after
+ * it begins; NULL: there is no other. */
+static const char *read_assignment(const char *at, char **ret_name, struct buf *value)
 {
-	for (; *at && *at != '\n'; at++) {
-		bool is_escape = *at == '\\' && at[1];
+	const char *end;
+	size_t length;
 
-		at += is_escape;
-		if (!is_escape || *at != '\n')
-			buf_append_char(value, *at);
+	/* Comments and lines without an assignment are ignored. */
+	for (;;) {
+		at += strspn(at, BLANKS "\n");
+		end = at + strcspn(at, "=\n");
+		if (!*at)
+			return NULL;
+		if (*end == '=' && end > at && !strchr("#;", *at))
+			break;
+		at += strcspn(at, "\n");
 	}
+	for (length = (size_t)(end - at); length > 0 && strchr(BLANKS, at[length - 1]);)
+		length--;
+	*ret_name = mem_strndup(at, length);
+
+	/* Quotes count at the beginning and behind a quoted part. */
+	at = end + 1 + strspn(end + 1, BLANKS);
+	while (*at == '"' || *at == '\'') {
+		at = read_until(at + 1, *at, value);
+		at += *at ? 1 + strspn(at + 1, BLANKS) : 0;
+	}
+	at = read_until(at, '\n', value);
 	while (value->length > 0 && strchr(BLANKS, value->data[value->length - 1]))
 		buf_truncate(value, value->length - 1);
 	return at;
 }
 
-/* As systemd does it: quotes count at the beginning and behind a quoted part, a backslash before the end of a
- * line joins it with the next one. Returns the end of the line. */
-static const char *read_value(const char *at, struct buf *value)
-{
-	at = skip_blanks(at);
-	while (*at == '"' || *at == '\'')
-		at = skip_blanks(read_quoted(at, value));
-	return read_bare(at, value);
-}
-
-/* Reads one line: *ret_name and `value` are those of an assignment; *ret_name (owned) is NULL for a comment
- * and for what is none. Returns the beginning of the next line. */
-static const char *read_line(const char *line, char **ret_name, struct buf *value)
-{
-	const char *name = skip_blanks(line), *end = name + strcspn(name, "=\n");
-	size_t length = (size_t)(end - name);
-
-	*ret_name = NULL;
-	if (*end != '=' || length == 0 || strchr("#;", *name)) {
-		end += strcspn(end, "\n");
-		return *end ? end + 1 : end;
-	}
-	end = read_value(end + 1, value);
-	while (length > 0 && strchr(BLANKS, name[length - 1]))
-		length--;
-	*ret_name = mem_strndup(name, length);
-	return *end ? end + 1 : end;
-}
-
 int config_environment_load(const char *path, struct error *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
-	const char *line;
 	int r = file_read_path(path, &text, err);
 
 	if (r < 0)
 		return r;
 	environment_is_from_file = true;
 	environment_has_mark = utf8_mark_length(buf_text(&text), text.length) > 0;
-	for (line = buf_text(&text); *line;) {
+	for (const char *at = buf_text(&text); at;) {
 		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
 		CLEANUP(mem_freep) char *name = NULL;
 
-		line = read_line(line, &name, &value);
+		at = read_assignment(at, &name, &value);
 		if (name && setenv(name, buf_text(&value), 1) < 0)
 			abort(); /* only without memory: the name is not empty and has no '=' */
 	}
@@ -113,20 +97,19 @@ int config_environment_load(const char *path, struct error *err)
 const char *config_environment_find_secret(const char *path)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
-	const char *line, *found = NULL;
 
 	if (file_read_path(path, &text, NULL) < 0)
 		return NULL;
-	for (line = buf_text(&text); *line && !found;) {
+	for (const char *at = buf_text(&text); at;) {
 		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
 		CLEANUP(mem_freep) char *name = NULL;
 
-		line = read_line(line, &name, &value);
+		at = read_assignment(at, &name, &value);
 		for (int i = 0; name && value.length > 0 && i < CONFIG_SECRETS; i++) {
 			const char *variable = config_secret_environment((enum config_secret)i);
 			if (variable && strcmp(variable, name) == 0)
-				found = variable;
+				return variable;
 		}
 	}
-	return found;
+	return NULL;
 }

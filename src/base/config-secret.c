@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/config-table.h"
+#include "base/config.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static const struct {
 	const char *name, *environment; /* environment: NULL: not there */
 	size_t length_min, length_max;
 	enum form form;
-	enum config_program program; /* the only one that loads it: nobody holds what he does not use */
+	enum config_program program; /* the only one that loads it: no other needs it */
 } secrets[CONFIG_SECRETS] = {
 	[CONFIG_SECRET_HEMERA_API_KEY] = { "hemera-api-key", "HEMERA_API_KEY", 32, 256, FORM_VISIBLE,
 		CONFIG_WORKER },
@@ -57,65 +57,29 @@ const char *config_secret_environment(enum config_secret secret)
 	return secrets[secret].environment;
 }
 
-/* Secrets become header lines and lines of SMTP, so a control character never passes. */
-static const char *find_fault(int32_t c, enum form form)
-{
-	if (form == FORM_VISIBLE)
-		return c <= ' ' || c >= 0x7f ? "blanks, control or non-ASCII characters" : NULL;
-	if (c == UTF8_NONE)
-		return "bytes that are not UTF-8";
-	return c < ' ' || c == 0x7f ? "control characters" : NULL;
-}
-
 int config_secret_check(enum config_secret secret, const char *value, struct error *err)
 {
 	const char *at = value, *end = value + strlen(value), *fault = NULL;
 	enum form form = secrets[secret].form;
 	size_t length;
 
+	/* Secrets become header lines and lines of SMTP, so a control character never passes. */
 	for (length = 0; at < end; length++) {
 		int32_t c = form == FORM_TEXT ? utf8_next(&at, end) : (unsigned char)*at++;
-		fault = fault ?: find_fault(c, form);
+		if (fault)
+			continue;
+		if (form == FORM_VISIBLE && (c <= ' ' || c >= 0x7f))
+			fault = "blanks, control or non-ASCII characters";
+		else if (c == UTF8_NONE)
+			fault = "bytes that are not UTF-8";
+		else if (c < ' ' || c == 0x7f)
+			fault = "control characters";
 	}
 	if (length < secrets[secret].length_min || length > secrets[secret].length_max)
 		return error_set(err, -EINVAL, "%s must have %zu to %zu characters, this one has %zu",
 			secrets[secret].name, secrets[secret].length_min, secrets[secret].length_max, length);
 	if (fault)
 		return error_set(err, -EINVAL, "%s must not have %s", secrets[secret].name, fault);
-	return 0;
-}
-
-/* A wrong secret always stops the program: a sync token that does not count must not look like one that was
- * never set. */
-static void report(
-	struct config_loader *loader, enum config_secret secret, const char *where, const char *problem)
-{
-	config_problem(loader->config, true, "%s: %s", where, problem);
-	loader->secret_wrong[secret] = true;
-}
-
-static void take(
-	struct config_loader *loader, enum config_secret secret, const char *where, const char *value)
-{
-	struct error err = { 0 };
-
-	if (config_secret_check(secret, value, &err) < 0)
-		report(loader, secret, where, err.message);
-	else
-		loader->config->secrets[secret] = mem_strdup(value);
-}
-
-/* The file's text without the byte order mark and the line end that an editor leaves. -EINVAL: it is none. */
-static int read_secret(const char *path, struct buf *ret_text, struct error *err)
-{
-	int result = file_read_text(path, ret_text, err);
-
-	if (result < 0)
-		return result;
-	while (ret_text->length > 0 && strchr("\r\n", ret_text->data[ret_text->length - 1]))
-		ret_text->data[--ret_text->length] = '\0';
-	if (strlen(buf_text(ret_text)) != ret_text->length)
-		return error_set(err, -EINVAL, "there is a NUL byte in it");
 	return 0;
 }
 
@@ -126,59 +90,49 @@ static void wipe(struct buf *text)
 	buf_done(text);
 }
 
+/* Reads and checks the file's text without the byte order mark and the line end that an editor leaves. */
+static int read_secret(enum config_secret secret, const char *path, struct buf *ret_text, struct error *err)
+{
+	int r = file_read_text(path, ret_text, err);
+
+	if (r < 0)
+		return r;
+	while (ret_text->length > 0 && strchr("\r\n", ret_text->data[ret_text->length - 1]))
+		ret_text->data[--ret_text->length] = '\0';
+	if (strlen(buf_text(ret_text)) != ret_text->length)
+		return error_set(err, -EINVAL, "there is a NUL byte in it");
+	return config_secret_check(secret, buf_text(ret_text), err);
+}
+
 int config_secret_check_file(enum config_secret secret, const char *path, struct error *err)
 {
 	CLEANUP(wipe) struct buf text = BUF_INIT(SECRET_FILE_MAX);
-	int result = read_secret(path, &text, err);
 
-	return result < 0 ? result : config_secret_check(secret, buf_text(&text), err);
+	return read_secret(secret, path, &text, err);
 }
 
-/* Did a credential of that name exist? */
-static bool load_credential(struct config_loader *loader, enum config_secret secret)
+int config_secret_load(enum config_secret secret, char **ret_value, struct error *err)
 {
-	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	const char *name = secrets[secret].name, *variable = secrets[secret].environment;
+	const char *directory = getenv("CREDENTIALS_DIRECTORY"), *value = variable ? getenv(variable) : NULL;
 	CLEANUP(wipe) struct buf text = BUF_INIT(SECRET_FILE_MAX);
-	struct error err = { 0 };
 
-	if (!directory || *directory != '/')
-		return false;
-	CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", directory, secrets[secret].name);
-	CLEANUP(mem_freep) char *where = mem_printf("credential aither.%s", secrets[secret].name);
-	int result = read_secret(path, &text, &err);
-	if (result == -ENOENT)
-		return false;
-	if (result < 0)
-		report(loader, secret, where, err.message);
-	else
-		take(loader, secret, where, buf_text(&text));
-	return true;
-}
-
-/* In the environment of the worker's unit it looks as if it were set. */
-static void check_sync_token(const struct config_loader *loader)
-{
-	const char *variable = secrets[CONFIG_SECRET_SYNC_TOKEN].environment, *value = getenv(variable);
-
-	if (loader->program == CONFIG_WORKER && value && *value && config_environment_is_units())
-		config_problem(loader->config, false,
-			"environment %s: has no effect in " CONFIG_ENVIRONMENT_FILE
-			", which only aither-worker reads, for the token is aither-web's: run `aither "
-			"set-secret "
-			"sync-token` and remove the line",
-			variable);
-}
-
-void config_secrets_load(struct config_loader *loader)
-{
-	check_sync_token(loader);
-	for (int i = 0; i < CONFIG_SECRETS; i++) {
-		if (secrets[i].program != loader->program || load_credential(loader, (enum config_secret)i))
-			continue;
-		const char *value = secrets[i].environment ? getenv(secrets[i].environment) : NULL;
-		if (!value || !*value)
-			continue;
-		CLEANUP(mem_freep) char *where = mem_printf("environment %s", secrets[i].environment);
-		take(loader, (enum config_secret)i, where, value);
+	if (directory && *directory == '/') {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", directory, name);
+		int r = read_secret(secret, path, &text, err);
+		if (r == 0)
+			*ret_value = mem_strdup(buf_text(&text));
+		else if (r != -ENOENT)
+			error_prefix(err, "credential aither.%s: ", name);
+		if (r != -ENOENT)
+			return r;
 	}
+	if (!value || !*value)
+		return -ENOENT;
+	int r = config_secret_check(secret, value, err);
+	if (r == 0)
+		*ret_value = mem_strdup(value);
+	else
+		error_prefix(err, "environment %s: ", variable);
+	return r;
 }

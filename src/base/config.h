@@ -4,9 +4,8 @@
 
 /*
  * Configuration: defaults, then /etc/aither/aither.conf, then aither.conf.d/ *.conf beside it in the order
- * of their names, then the environment, then secrets. One table (config-table.c) drives parsing,
- * environment, the shipped sample file and the manual. All problems are collected with file and line;
- * nothing here fails at the first one.
+ * of their names, then the environment, then secrets. The keys are those of config-table.c. All problems are
+ * collected with file and line; nothing here fails at the first one.
  *
  *	CLEANUP(config_done) struct config config = {0};
  *	config_load(&config, path_or_NULL, CONFIG_WORKER);
@@ -50,7 +49,7 @@ enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
 
 struct config_problems {
 	size_t count, required_count;    /* required_count: those that keep the program from working */
-	size_t first_required;           /* the first of them, where there is one */
+	size_t first_required;           /* index of the first of them, if there is one */
 	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
 };
 
@@ -127,11 +126,12 @@ int config_secret_check(enum config_secret secret, const char *value, struct err
 /* The same for a file as systemd hands it over; or why it cannot be read (-ENOENT, -EACCES...). */
 int config_secret_check_file(enum config_secret secret, const char *path, struct error *err);
 
+/* Reads the secret from its credential or else from its variable; *ret_value is owned. -ENOENT: it is not
+ * set, nothing is in err; other errors with a sentence that says where it is wrong. */
+int config_secret_load(enum config_secret secret, char **ret_value, struct error *err);
+
 /* Where the templates that aither ships are: $AITHER_SHIPPED_TEMPLATES (to run from a build tree) or the
  * installed directory. Borrowed. */
 const char *config_shipped_templates(void);
-
-/* The commented sample file, made from the table; owned. */
-char *config_sample_text(void);
 
 #endif

@@ -4,8 +4,8 @@
  * here.
  *
  * This has to hold:
- *  - problems are at most CONFIG_PROBLEMS_MAX sentences in one line of plain text, none with a byte of what
- * was written where a secret might stand;
+ *  - problems are at most CONFIG_PROBLEMS_MAX sentences in one line of plain text, none with a
+ *    byte of what was written where a secret might stand;
  *  - every number is within its limits, every choice one of those named, every text printable;
  *  - what was read, written as a file again, is read as the same, and without a complaint about any value;
  *  - the environment is afterwards what it was before.
@@ -32,12 +32,13 @@ const char fuzz_corpus[] = "config";
 
 static bool is_choice(const struct config_key *key)
 {
-	return key->parse == config_parse_choice;
+	return key->type.parse == config_parse_choice;
 }
 
 static bool is_string(const struct config_key *key)
 {
-	return key->parse != config_parse_number && key->parse != config_parse_flag && !is_choice(key);
+	return key->type.parse != config_parse_number && key->type.parse != config_parse_flag &&
+	       !is_choice(key);
 }
 
 static const void *value_of(const struct config *config, const struct config_key *key)
@@ -55,13 +56,13 @@ static bool append_value(struct buf *out, const struct config *config, const str
 
 		return text && buf_append_text(out, text) == 0;
 	}
-	if (key->parse == config_parse_number)
+	if (key->type.parse == config_parse_number)
 		return buf_printf(out, "%u", *(const unsigned *)value) == 0;
 	if (is_choice(key))
-		return buf_append_text(out, key->words[*(const int *)value]) == 0;
+		return buf_append_text(out, key->type.words[*(const int *)value]) == 0;
 	const char *flag = *(const bool *)value ? "yes" : "no";
 
-	return buf_append_text(out, key->words ? key->words[*(const bool *)value] : flag) == 0;
+	return buf_append_text(out, key->type.words ? key->type.words[*(const bool *)value] : flag) == 0;
 }
 
 /* Visible ASCII and blanks; a path may have any bytes but for control characters. */
@@ -69,7 +70,7 @@ static bool is_printable(const struct config_key *key, const char *text)
 {
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f ||
-			((unsigned char)*c > 0x7f && key->parse != config_parse_path))
+			((unsigned char)*c > 0x7f && key->type.parse != config_parse_path))
 			return false;
 	return text[0];
 }
@@ -78,14 +79,14 @@ static void check_value(const struct config *config, const struct config_key *ke
 {
 	const void *value = value_of(config, key);
 
-	if (key->parse == config_parse_number) {
+	if (key->type.parse == config_parse_number) {
 		unsigned number = *(const unsigned *)value;
 
-		FUZZ_CHECK(number >= key->min && number <= key->max, "%s: %u", key->name, number);
+		FUZZ_CHECK(number >= key->type.min && number <= key->type.max, "%s: %u", key->name, number);
 	} else if (is_choice(key)) {
 		int index = *(const int *)value, count = 0;
 
-		while (key->words[count])
+		while (key->type.words[count])
 			count++;
 		FUZZ_CHECK(index >= 0 && index < count, "%s: %d", key->name, index);
 	} else if (is_string(key)) {

@@ -12,23 +12,27 @@
 
 #include "base/buf.h"
 #include "base/config-table.h"
+#include "base/config.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "scratch.h"
 
 #define SAMPLE_LINE_MAX 102 /* "# " and a meaning of 100 characters */
 
-static void every_row_is_complete_and_its_default_valid(void **state)
+static int parse(const struct config_key *key, const char *text, struct config *config)
+{
+	return key->type.parse(&key->type, text, (char *)config + key->offset, NULL);
+}
+
+static void every_default_is_valid(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		CLEANUP(config_done) struct config config = { 0 };
-		const char *shown = key->default_text ? key->default_text : key->example;
-		if (!shown || key->parse(key, shown, (char *)&config + key->offset, NULL) < 0)
-			fail_msg("%s: %s", key->name, shown ? shown : "(no default and no example)");
+		if (key->default_text && parse(key, key->default_text, &config) < 0)
+			fail_msg("%s: %s", key->name, key->default_text);
 		assert_ptr_equal(config_key_find(key->section, key->name), key);
-		assert_non_null(key->meaning);
 	}
 }
 
@@ -82,7 +86,7 @@ static void misspelled_sections_are_recognised(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct config_key *key = config_section_suggest(rows[i][0]);
+		const struct config_key *key = config_key_suggest(rows[i][0], NULL);
 		assert_int_equal(key != NULL, rows[i][1] != NULL);
 		if (key)
 			assert_string_equal(key->section, rows[i][1]);
@@ -110,31 +114,109 @@ static void assert_equal(const struct config_key *key, const struct config *a, c
 {
 	const void *at_a = (const char *)a + key->offset, *at_b = (const char *)b + key->offset;
 
-	if (key->parse == config_parse_flag)
+	if (key->type.parse == config_parse_flag)
 		assert_int_equal(*(const bool *)at_a, *(const bool *)at_b);
-	else if (key->parse == config_parse_number || key->parse == config_parse_choice)
+	else if (key->type.parse == config_parse_number || key->type.parse == config_parse_choice)
 		assert_int_equal(*(const unsigned *)at_a, *(const unsigned *)at_b);
 	else if (key->default_text)
 		assert_string_equal(*(char *const *)at_a, *(char *const *)at_b);
+}
+
+static char *read_sample(void)
+{
+	const char *top = getenv("top_srcdir");
+	CLEANUP(mem_freep) char *path = mem_printf("%s/data/aither.conf", top ? top : ".");
+	CLEANUP(buf_done) struct buf sample = BUF_INIT(100000);
+
+	assert_int_equal(file_read_path(path, &sample, NULL), 0);
+	return buf_take(&sample);
+}
+
+/* "# Environment: ..." as it stands above the key; "" for a key without a variable. */
+static char *environment_line(const struct config_key *key)
+{
+	if (!key->environment)
+		return mem_strdup("");
+	if (strcmp(key->name, "SMTPURL") == 0)
+		return mem_printf("# Environment: %s with SMTP_PORT and SMTP_SECURE.", key->environment);
+	if (key->environment_other)
+		return mem_printf("# Environment: %s or %s.", key->environment, key->environment_other);
+	return mem_printf("# Environment: %s.", key->environment);
+}
+
+static void check_key(const struct config_key *key, const char *section, const char *meaning,
+	const char *environment, const char *line)
+{
+	CLEANUP(config_done) struct config config = { 0 };
+	CLEANUP(mem_freep) char *start = mem_printf("#%s=", key->name);
+	CLEANUP(mem_freep) char *expected = environment_line(key);
+	CLEANUP(mem_freep) char *most = mem_printf("%u", key->type.max);
+
+	assert_string_equal(section, key->section);
+	assert_string_equal(environment, expected);
+	assert_true(strlen(meaning) > strlen("# "));
+	if (key->type.parse == config_parse_number && !strstr(meaning, most))
+		fail_msg("%s: the most, %s, is not in \"%s\"", key->name, most, meaning);
+	assert_int_equal(strncmp(line, start, strlen(start)), 0);
+	if (key->default_text)
+		assert_string_equal(line + strlen(start), key->default_text);
+	else
+		assert_int_equal(parse(key, line + strlen(start), &config), 0);
+}
+
+/* All keys of the table in its order, each below its meaning and its variables. */
+static void the_sample_is_that_of_the_table(void **state)
+{
+	CLEANUP(mem_freep) char *sample = read_sample();
+	const char *section = "", *meaning = "", *environment = "";
+	size_t keys = 0;
+	char *rest = sample;
+
+	(void)state;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		assert_true(strlen(line) <= SAMPLE_LINE_MAX);
+		if (*line == '[') {
+			section = line + 1;
+			line[strcspn(line, "]")] = '\0';
+		} else if (strncmp(line, "# Environment:", 14) == 0) {
+			environment = line;
+		} else if (strncmp(line, "# ", 2) == 0) {
+			meaning = line;
+		} else if (*line == '#') {
+			assert_true(keys < config_key_count);
+			check_key(&config_keys[keys++], section, meaning, environment, line);
+			meaning = environment = "";
+		}
+	}
+	assert_int_equal(keys, config_key_count);
+}
+
+static void the_sample_names_every_secret(void **state)
+{
+	CLEANUP(mem_freep) char *sample = read_sample();
+	CLEANUP(buf_done) struct buf line = BUF_INIT(1000);
+
+	(void)state;
+	buf_append_text(&line, "# where NAME is one of");
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		buf_printf(&line, "%s%s", i ? ", " : " ", config_secret_name((enum config_secret)i));
+	buf_append_text(&line, ".\n");
+	assert_non_null(strstr(sample, buf_text(&line)));
 }
 
 /* What an operator gets who removes the # in front of every default. */
 static void the_sample_shows_the_defaults(void **state)
 {
 	CLEANUP(config_done) struct config from_sample = { 0 }, from_nothing = { 0 };
-	CLEANUP(mem_freep) char *sample = config_sample_text();
+	CLEANUP(mem_freep) char *sample = read_sample();
 	CLEANUP(buf_done) struct buf text = BUF_INIT(100000);
-	size_t keys = 0;
 	char *rest = sample;
 
 	(void)state;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		bool is_key = *line == '#' && line[1] != ' ';
-		assert_true(strlen(line) <= SAMPLE_LINE_MAX);
-		keys += is_key;
 		buf_printf(&text, "%s\n", line + (is_key && !is_example(line)));
 	}
-	assert_int_equal(keys, config_key_count);
 	load(&from_sample, buf_text(&text));
 	load(&from_nothing, "");
 	assert_int_equal(from_sample.problems.count, 0);
@@ -142,27 +224,16 @@ static void the_sample_shows_the_defaults(void **state)
 		assert_equal(&config_keys[i], &from_sample, &from_nothing);
 }
 
-static void the_shipped_file_is_the_sample(void **state)
-{
-	const char *top = getenv("top_srcdir");
-	CLEANUP(mem_freep) char *path = mem_printf("%s/data/aither.conf", top ? top : ".");
-	CLEANUP(mem_freep) char *sample = config_sample_text();
-	CLEANUP(buf_done) struct buf shipped = BUF_INIT(100000);
-
-	(void)state;
-	assert_int_equal(file_read_path(path, &shipped, NULL), 0);
-	assert_string_equal(buf_text(&shipped), sample);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_is_complete_and_its_default_valid),
+		cmocka_unit_test(every_default_is_valid),
 		cmocka_unit_test(keys_are_found_by_their_exact_names),
 		cmocka_unit_test(slips_are_recognised_and_other_words_are_not),
 		cmocka_unit_test(misspelled_sections_are_recognised),
 		SCRATCH_TEST(the_sample_shows_the_defaults),
-		cmocka_unit_test(the_shipped_file_is_the_sample),
+		cmocka_unit_test(the_sample_is_that_of_the_table),
+		cmocka_unit_test(the_sample_names_every_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_BASE_CONFIG_VALUE_H
+#define AITHER_BASE_CONFIG_VALUE_H
+
+/*
+ * The types of values in the configuration: how a text becomes a value. A parser checks a text completely
+ * before it touches its target; on failure the sentence in err completes "Key=text: ..." and never repeats
+ * the text, which may hold a secret put in the wrong place.
+ */
+
+struct config_type;
+struct error;
+
+/* 0, or -EINVAL with the target as it was. CONFIG_CORRECTED: what was meant is clear and is in the target;
+ * *err says what is wrong nevertheless. */
+#define CONFIG_CORRECTED 1
+typedef int config_parse(const struct config_type *type, const char *text, void *target, struct error *err);
+
+struct config_type {
+	config_parse *parse;
+	unsigned min,
+		max; /* numbers: bounds; texts, paths, the path of a URL: max bytes; mail: max addresses */
+	const char *const *words; /* choices in the order of the values, schemes; NULL-terminated, or NULL */
+	const char *unit;         /* of a number: "seconds"; NULL: none */
+};
+
+config_parse config_parse_number; /* unsigned */
+config_parse config_parse_flag;   /* bool; yes, no, true, false, on, off, 1, 0; or one of two words */
+config_parse config_parse_choice; /* enum, counted from 0 */
+config_parse config_parse_text;   /* char *, printable ASCII */
+config_parse config_parse_path;   /* char *, absolute, without trailing slash */
+config_parse config_parse_zone;   /* char *, a name that /usr/share/zoneinfo has */
+config_parse config_parse_mail;   /* char *, addresses as RFC 5322 has them; bare, separated by commas */
+config_parse config_parse_url;    /* char *, scheme://host[:port] without trailing slash, or with a path */
+
+#endif
