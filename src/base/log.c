@@ -89,23 +89,17 @@ static int log_send(int priority, const char *message_id, const struct log_field
 	return r;
 }
 
-/* Cut to size without half a UTF-8 character at the end: journalctl shows such a text as a blob. */
-__attribute__((format(printf, 2, 0))) static void log_format(
-	char ret_text[static LOG_TEXT_MAX], const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void log_emit(int priority, const char *message_id,
+	const struct log_field *fields, size_t field_count, const char *format, va_list arguments)
 {
-	int wanted = vsnprintf(ret_text, LOG_TEXT_MAX, format, arguments);
+	int saved = errno, wanted;
+	char text[LOG_TEXT_MAX];
 
+	wanted = vsnprintf(text, sizeof(text), format, arguments);
 	if (wanted < 0)
-		ret_text[0] = '\0';
+		text[0] = '\0';
 	else if (wanted >= LOG_TEXT_MAX)
-		utf8_trim(ret_text);
-}
-
-static void log_emit(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
-	const char *text)
-{
-	int saved = errno;
-
+		utf8_trim(text); /* journalctl shows a text with half a character at its end as a blob */
 	/* A journal that does not answer must not make an event disappear. */
 	if (!log_to_journal || log_send(priority, message_id, fields, field_count, text) < 0)
 		log_to_stderr(text);
@@ -114,23 +108,19 @@ static void log_emit(int priority, const char *message_id, const struct log_fiel
 
 void log_write(int priority, const char *format, ...)
 {
-	char text[LOG_TEXT_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
-	log_format(text, format, arguments);
+	log_emit(priority, NULL, NULL, 0, format, arguments);
 	va_end(arguments);
-	log_emit(priority, NULL, NULL, 0, text);
 }
 
 void log_event(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
 	const char *format, ...)
 {
-	char text[LOG_TEXT_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
-	log_format(text, format, arguments);
+	log_emit(priority, message_id, fields, field_count, format, arguments);
 	va_end(arguments);
-	log_emit(priority, message_id, fields, field_count, text);
 }

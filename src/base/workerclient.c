@@ -26,12 +26,10 @@ static int fail_connect(struct error *err, int errnum, const char *path)
 {
 	if (errnum == EAGAIN) /* from SO_SNDTIMEO */
 		errnum = ETIMEDOUT;
-	const char *reason = errnum == EACCES ? "not permitted" : strerror(errnum);
-	const char *remedy = errnum == EACCES ? " (run as root or as a member of group aither)"
-					      : "; try: systemctl start aither-worker.socket";
-
 	return error_fail(err, ERROR_WORKER_UNAVAILABLE, -errnum, "cannot reach aither-worker at %s: %s%s",
-		path, reason, remedy);
+		path, errnum == EACCES ? "not permitted" : strerror(errnum),
+		errnum == EACCES ? " (run as root or as a member of group aither)"
+				 : "; try: systemctl start aither-worker.socket");
 }
 
 /* The next call on the socket gives up with EAGAIN at the deadline. Not poll(): a non-blocking connect() on
@@ -69,24 +67,6 @@ static int connect_worker(int fd, const char *path, uint64_t deadline_ms, struct
 	return 0;
 }
 
-/* A server that refuses early closes while we send: its answer can still be read. */
-static int send_all(int fd, const char *bytes, size_t length, struct error *err)
-{
-	while (length > 0) {
-		ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
-			return 0;
-		if (sent < 0)
-			return fail(err, -errno, strerror(errno));
-		bytes += sent;
-		length -= (size_t)sent;
-	}
-	return 0;
-}
-
 static int send_request(int fd, const struct workerclient_request *request, struct error *err)
 {
 	CLEANUP(buf_done) struct buf out = BUF_INIT(HEAD_MAX);
@@ -102,7 +82,20 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
 		return fail(err, -EINVAL, "this request cannot be sent");
-	return send_all(fd, out.data, out.length, err);
+	for (size_t done = 0; done < out.length;) {
+		ssize_t sent = send(fd, out.data + done, out.length - done, MSG_NOSIGNAL);
+
+		if (sent >= 0)
+			done += (size_t)sent;
+		else if (errno == EPIPE || errno == ECONNRESET)
+			break; /* a server that refuses early closes while we send: its answer can still be
+				  read */
+		else if (errno != EINTR)
+			return fail(err, -errno, strerror(errno));
+	}
+	if (request->ret_sent)
+		atomic_store(request->ret_sent, true);
+	return 0;
 }
 
 /* Appends what arrives next. The caller wants more bytes, so the end of the stream is a failure. */
@@ -169,11 +162,11 @@ static int read_response(int fd, const struct workerclient_request *request, uin
 	CLEANUP(buf_done) struct buf in = BUF_INIT(HEAD_MAX + WORKERCLIENT_BODY_MAX);
 	const char *end;
 	size_t body_length;
-	int result;
+	int r;
 
 	while (!(end = strstr(buf_text(&in), "\r\n\r\n")) && in.length <= HEAD_MAX)
-		if ((result = receive(fd, &in, deadline_ms, err)) < 0)
-			return result;
+		if ((r = receive(fd, &in, deadline_ms, err)) < 0)
+			return r;
 	CLEANUP(mem_freep) char *head = mem_strndup(buf_text(&in), end ? (size_t)(end - in.data) : 0);
 	if (!parse_head(response, head, strcmp(request->method, "HEAD") == 0, &body_length))
 		return fail(err, -EBADMSG, "this is not an answer of aither-worker");
@@ -181,8 +174,8 @@ static int read_response(int fd, const struct workerclient_request *request, uin
 		return fail(err, -EBADMSG, "the answer is too long");
 	size_t head_length = strlen(head) + 4;
 	while (in.length < head_length + body_length)
-		if ((result = receive(fd, &in, deadline_ms, err)) < 0)
-			return result;
+		if ((r = receive(fd, &in, deadline_ms, err)) < 0)
+			return r;
 	memmove(in.data, in.data + head_length, body_length);
 	buf_truncate(&in, body_length);
 	response->body = in;
@@ -200,15 +193,13 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	if (fd < 0)
 		return error_fail(
 			err, ERROR_WORKER_UNAVAILABLE, -errno, "cannot make a socket for aither-worker: %m");
-	int result = connect_worker(fd, request->socket_path, deadline_ms, err);
-	if (result == 0)
-		result = send_request(fd, request, err);
-	if (result == 0 && request->ret_sent)
-		atomic_store(request->ret_sent, true);
-	if (result == 0)
-		result = read_response(fd, request, deadline_ms, &response, err);
-	if (result < 0)
-		return result;
+	int r = connect_worker(fd, request->socket_path, deadline_ms, err);
+	if (r == 0)
+		r = send_request(fd, request, err);
+	if (r == 0)
+		r = read_response(fd, request, deadline_ms, &response, err);
+	if (r < 0)
+		return r;
 	*ret_response = response;
 	response = (struct workerclient_response){ 0 };
 	return 0;
