@@ -90,7 +90,7 @@ typedef void fetch_done(void *arg, struct fetch_result *result);
 int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err); /* owned */
 void fetch_freep(struct fetch **fetch); /* not from a callback; what still waits is dropped without a call */
 
-void fetch_add(struct fetch *fetch, const struct fetch_request *request, fetch_done *done, void *arg);
+void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_done *done, void *arg);
 size_t fetch_pending(const struct fetch *fetch);
 
 /* Drives all requests. `deadline_mono_ms` 0: none. When the deadline passes or *cancelled becomes true

@@ -12,62 +12,52 @@
 
 static char host_text[HOST_NAME_SIZE] = "localhost";
 
-static bool host_is_name(const char *text)
+/* A text that is no name changes nothing. */
+static void take(const char *text)
 {
 	size_t length = strlen(text);
 
-	return length > 0 && length < HOST_NAME_SIZE && strspn(text, LETTERS_AND_DIGITS ".-") == length &&
-	       strspn(text, LETTERS_AND_DIGITS) > 0;
-}
-
-static void host_take(const char *text)
-{
-	if (host_is_name(text))
+	if (length < HOST_NAME_SIZE && strspn(text, LETTERS_AND_DIGITS ".-") == length &&
+		strspn(text, LETTERS_AND_DIGITS) > 0)
 		snprintf(host_text, sizeof(host_text), "%s", text);
 }
 
-static bool host_entry_has(const struct hostent *entry, const char *name)
+static bool entry_has(const struct hostent *entry, const char *name)
 {
-	if (strcasecmp(entry->h_name, name) == 0)
-		return true;
+	bool has = strcasecmp(entry->h_name, name) == 0;
+
 	for (char **alias = entry->h_aliases; *alias; alias++)
-		if (strcasecmp(*alias, name) == 0)
-			return true;
-	return false;
+		has |= strcasecmp(*alias, name) == 0;
+	return has;
 }
 
-/* gethostent reads /etc/hosts alone (gethostbyname would ask the name service, too). */
-static void host_look_up(const char *name)
+static void find(void)
 {
+	char name[HOST_NAME_SIZE] = "";
 	const struct hostent *entry;
 
+	/* A name that is cut is not terminated. */
+	if (gethostname(name, sizeof(name) - 1) < 0)
+		return;
+	take(name);
+	if (!name[0] || strchr(name, '.'))
+		return;
+	/* gethostent reads /etc/hosts alone (gethostbyname would ask the name service, too). */
 	sethostent(0);
-	while ((entry = gethostent()) != NULL) {
-		if (strchr(entry->h_name, '.') && host_entry_has(entry, name)) {
-			host_take(entry->h_name);
+	while ((entry = gethostent())) {
+		if (strchr(entry->h_name, '.') && entry_has(entry, name)) {
+			take(entry->h_name);
 			break;
 		}
 	}
 	endhostent();
 }
 
-static void host_find(void)
-{
-	char name[HOST_NAME_SIZE] = "";
-
-	/* A name that is cut is not terminated. */
-	if (gethostname(name, sizeof(name) - 1) < 0)
-		return;
-	host_take(name);
-	if (name[0] && !strchr(name, '.'))
-		host_look_up(name);
-}
-
 const char *host_name(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, host_find);
+	pthread_once(&once, find);
 	return host_text;
 }
 
