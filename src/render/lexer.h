@@ -59,22 +59,20 @@ struct token {
 	bool strip_left, strip_right; /* "{{~" and "~}}" */
 };
 
-struct lexer {
+struct lexer { /* begins with source and arena, all else zero */
 	const struct source *source;
 	struct arena *arena;
 	size_t at;
 	enum { LEXER_CONTENT, LEXER_ESCAPED, LEXER_MUSTACHE } mode;
 };
 
-void lexer_init(struct lexer *lexer, const struct source *source, struct arena *arena);
-
-/* What is refused here, with a sentence: raw blocks, partial blocks, decorators, a comment without end. */
+/* Refuses raw blocks, partial blocks, decorators and a comment without end, each with a sentence. */
 int lexer_next(struct lexer *lexer, struct token *ret_token, struct error *err);
 
 /* A character of words as regular expressions have it: \w. */
 bool lexer_is_word(char c);
 
-/* How a token is called in messages: "}}". */
+/* The name of a token in messages: "}}". */
 const char *lexer_token_name(enum token_type type);
 
 #endif

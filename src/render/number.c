@@ -2,6 +2,7 @@
 #include "render/number.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,44 +71,21 @@ static void number_shortest(double number, struct number_decimal *ret_decimal)
 	}
 }
 
-static char *number_put(char *at, const char *from, size_t length)
-{
-	memcpy(at, from, length);
-	return at + length;
-}
-
-static char *number_zeros(char *at, int count)
-{
-	for (int i = 0; i < count; i++)
-		*at++ = '0';
-	return at;
-}
-
 /* The four layouts of Number::toString. */
-static void number_layout(const struct number_decimal *decimal, char *at)
+static void number_layout(const struct number_decimal *decimal, char *text, size_t size)
 {
+	static const char zeros[] = "000000000000000000000";
+	const char *digits = decimal->digits;
 	int count = decimal->count, point = decimal->exponent + 1;
 
-	if (point >= count && point <= 21) {
-		at = number_put(at, decimal->digits, (size_t)count);
-		at = number_zeros(at, point - count);
-	} else if (point > 0 && point < count) {
-		at = number_put(at, decimal->digits, (size_t)point);
-		*at++ = '.';
-		at = number_put(at, decimal->digits + point, (size_t)(count - point));
-	} else if (point > -6 && point <= 0) {
-		at = number_put(at, "0.", 2);
-		at = number_zeros(at, -point);
-		at = number_put(at, decimal->digits, (size_t)count);
-	} else {
-		*at++ = decimal->digits[0];
-		if (count > 1) {
-			*at++ = '.';
-			at = number_put(at, decimal->digits + 1, (size_t)(count - 1));
-		}
-		at += snprintf(at, 6, "e%+d", point - 1);
-	}
-	*at = '\0';
+	if (point >= count && point <= 21)
+		snprintf(text, size, "%s%.*s", digits, point - count, zeros);
+	else if (point > 0 && point < count)
+		snprintf(text, size, "%.*s.%s", point, digits, digits + point);
+	else if (point > -6 && point <= 0)
+		snprintf(text, size, "0.%.*s%s", -point, zeros, digits);
+	else
+		snprintf(text, size, "%c%s%se%+d", digits[0], count > 1 ? "." : "", digits + 1, point - 1);
 }
 
 void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
@@ -119,10 +97,11 @@ void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
 	} else if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
 		snprintf(ret_text, NUMBER_TEXT_SIZE, "%lld", (long long)number); /* -0 is "0", too */
 	} else {
-		if (number < 0)
-			*ret_text++ = '-';
+		bool negative = number < 0;
+
+		ret_text[0] = '-';
 		number_shortest(fabs(number), &decimal);
-		number_layout(&decimal, ret_text);
+		number_layout(&decimal, ret_text + negative, NUMBER_TEXT_SIZE - negative);
 	}
 }
 
@@ -145,22 +124,11 @@ static double number_from_digits(struct slice digits, unsigned base)
 	return value;
 }
 
-static struct slice number_trim(struct slice text)
-{
-	size_t length;
-
-	text.length -= slice_space_end(text);
-	while ((length = slice_space_at(text)) > 0) {
-		text.data += length;
-		text.length -= length;
-	}
-	return text;
-}
-
 double number_from_text(struct slice text)
 {
 	static const char permitted[] = "0123456789.eE+-";
-	struct slice trimmed = number_trim(text);
+	size_t space = slice_space_begin(text), end_space = space < text.length ? slice_space_end(text) : 0;
+	struct slice trimmed = { text.data + space, text.length - space - end_space };
 	CLEANUP(mem_freep) char *copy = NULL;
 	const char *digits;
 	char *end;
@@ -177,8 +145,8 @@ double number_from_text(struct slice text)
 	digits = copy + (copy[0] == '-' || copy[0] == '+');
 	if (strcmp(digits, "Infinity") == 0)
 		return copy[0] == '-' ? -INFINITY : INFINITY;
-	if (strspn(copy, permitted) !=
-		trimmed.length) /* strtod knows more: nan, inf, hexadecimal fractions */
+	/* strtod knows more: nan, inf, hexadecimal fractions */
+	if (strspn(copy, permitted) != trimmed.length)
 		return NAN;
 	value = strtod(copy, &end);
 	return *end == '\0' && end != copy ? value : NAN;

@@ -617,7 +617,7 @@ int parser_parse(const struct source *source, struct arena *arena, struct body *
 	struct body *body = NULL;
 	int r;
 
-	lexer_init(&parser.lexer, source, arena);
+	parser.lexer = (struct lexer){ .source = source, .arena = arena };
 	r = parser_advance(&parser);
 	if (r == 0)
 		r = parser_body(&parser, &body);

@@ -5,21 +5,26 @@
 
 #include "base/utf8.h"
 
-/* ECMAScript: WhiteSpace and LineTerminator. */
-static bool slice_is_space(int32_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0 || c == 0x1680 ||
-	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-	       c == 0x3000 || c == 0xfeff;
-}
-
 size_t slice_space_at(struct slice text)
 {
 	const char *at = text.data;
+	int32_t c = text.length > 0 ? utf8_next(&at, text.data + text.length) : 0;
 
-	return text.length > 0 && slice_is_space(utf8_next(&at, text.data + text.length))
-		       ? (size_t)(at - text.data)
-		       : 0;
+	/* ECMAScript: WhiteSpace and LineTerminator. */
+	if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0 || c == 0x1680 ||
+		(c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+		c == 0x3000 || c == 0xfeff)
+		return (size_t)(at - text.data);
+	return 0;
+}
+
+size_t slice_space_begin(struct slice text)
+{
+	size_t at = 0, length;
+
+	while ((length = slice_space_at((struct slice){ text.data + at, text.length - at })) > 0)
+		at += length;
+	return at;
 }
 
 size_t slice_space_end(struct slice text)

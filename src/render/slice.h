@@ -3,7 +3,7 @@
 #define AITHER_RENDER_SLICE_H
 
 /*
- * A piece of text somebody else owns: part of a template, of the data, or of an arena. Nothing in
+ * A borrowed piece of text: part of a template, of the data, or of an arena. Nothing in
  * the template engine copies a text before it must.
  */
 
@@ -34,10 +34,11 @@ static inline bool slice_equal_text(struct slice a, const char *text)
 	return slice_equal(a, slice_from_text(text));
 }
 
-/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. Both
- * return the number of bytes, 0 when there is none: of one such character at the beginning, and of all of
- * them at the end. */
+/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. All
+ * return a number of bytes: of one such character at the beginning, of all of them there, and of all of them
+ * at the end. */
 size_t slice_space_at(struct slice text);
+size_t slice_space_begin(struct slice text);
 size_t slice_space_end(struct slice text);
 
 /* Is it all valid UTF-8 without NUL? Else *ret_offset is where the fault is. */
