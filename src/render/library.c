@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,13 +32,21 @@ struct library_file {
 struct library_files {
 	struct library_file *items; /* owned, sorted by name */
 	size_t count;
+	struct template_partials partials; /* items owned; texts and names are those of the files */
 };
 
-struct library_partials { /* for library_compile: keeps the texts that the partials point into */
-	struct library_files files;
-	struct template_partial *items; /* owned */
-	struct template_partials partials;
+/* The directories, and the function that hears of bad files of the operator's. */
+struct library_origin {
+	const char *own, *shipped; /* own: NULL or missing: there is none */
+	library_problem *problem;
+	void *arg;
 };
+
+static void library_report(const struct library_origin *origin, const char *path, const struct error *err)
+{
+	if (origin->problem)
+		origin->problem(origin->arg, path, err);
+}
 
 /* --- files --- */
 
@@ -72,15 +79,31 @@ static int library_version_read(
 	return 0;
 }
 
-static void library_files_done(struct library_files *files)
+/* The version in use; NULL: the file is gone altogether. */
+static const struct library_version *library_file_version(const struct library_file *file)
 {
+	if (file->own.path)
+		return &file->own;
+	return file->shipped.path ? &file->shipped : NULL;
+}
+
+static bool library_is_partial(const struct library_file *file)
+{
+	return strcmp(file->name, "homepage") != 0 && strcmp(file->name, "course") != 0;
+}
+
+static void library_files_free(struct library_files *files)
+{
+	if (!files)
+		return;
 	for (size_t i = 0; i < files->count; i++) {
 		free(files->items[i].name);
 		library_version_done(&files->items[i].own);
 		library_version_done(&files->items[i].shipped);
 	}
 	free(files->items);
-	*files = (struct library_files){ 0 };
+	free((void *)files->partials.items);
+	free(files);
 }
 
 static int library_compare_files(const void *left, const void *right)
@@ -90,18 +113,8 @@ static int library_compare_files(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-/* Adds an empty file of that name unless there is one. */
-static void library_files_add(struct library_files *files, const char *name, size_t length)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		if (strlen(files->items[i].name) == length && memcmp(files->items[i].name, name, length) == 0)
-			return;
-	}
-	files->items = mem_resize(files->items, files->count + 1, sizeof(*files->items));
-	files->items[files->count++] = (struct library_file){ .name = mem_strndup(name, length) };
-}
-
-/* Hidden files and what editors leave ("x.hbs~", "#x.hbs#") are no templates. */
+/* Adds the names of all templates in a directory. Hidden files and what editors leave ("x.hbs~", "#x.hbs#")
+ * are no templates. */
 static int library_files_list(struct library_files *files, const char *path, struct error *err)
 {
 	CLEANUP(file_closedirp) DIR *directory = opendir(path);
@@ -110,7 +123,8 @@ static int library_files_list(struct library_files *files, const char *path, str
 	if (!directory)
 		return error_fail(err, ERROR_TEMPLATE, -errno, "%s: %s", path, strerror(errno));
 	while ((entry = readdir(directory))) {
-		size_t length = strlen(entry->d_name), suffix = strlen(TEMPLATE_SUFFIX);
+		size_t length = strlen(entry->d_name), suffix = strlen(TEMPLATE_SUFFIX), i = 0;
+		CLEANUP(mem_freep) char *name = NULL;
 
 		if (entry->d_name[0] == '.' || !file_name_is_safe(entry->d_name) || length <= suffix ||
 			strcmp(entry->d_name + length - suffix, TEMPLATE_SUFFIX) != 0)
@@ -118,86 +132,77 @@ static int library_files_list(struct library_files *files, const char *path, str
 		if (files->count == LIBRARY_FILES_MAX)
 			return error_fail(err, ERROR_TEMPLATE, -E2BIG, "%s: more than %d templates", path,
 				LIBRARY_FILES_MAX);
-		library_files_add(files, entry->d_name, length - suffix);
+		name = mem_strndup(entry->d_name, length - suffix);
+		while (i < files->count && strcmp(files->items[i].name, name) != 0)
+			i++;
+		if (i < files->count)
+			continue;
+		files->items = mem_resize(files->items, files->count + 1, sizeof(*files->items));
+		files->items[files->count++] = (struct library_file){ .name = STEAL(name) };
 	}
 	return 0;
 }
 
-static int library_file_read(struct library_file *file, const char *directory, const char *shipped_directory,
-	library_problem *problem, void *arg, struct error *err)
+/* Reads all templates of both directories. A file of the operator's that cannot be read is a problem. */
+static int library_files_read(
+	struct library_files *files, const struct library_origin *origin, struct error *err)
 {
-	CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
-	struct error own = { 0 };
-	int r = library_version_read(&file->own, directory, name, &own);
-
-	if (r < 0 && r != -ENOENT && problem)
-		problem(arg, path, &own);
-	r = library_version_read(&file->shipped, shipped_directory, name, err);
-	return r == -ENOENT ? 0 : r;
-}
-
-/* Reads all *.hbs of both directories. A file of the operator's that cannot be read is a problem. */
-static int library_files_read(struct library_files *ret_files, const char *directory,
-	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
-{
-	CLEANUP(library_files_done) struct library_files files = { 0 };
-	struct error own = { 0 };
-	int r = library_files_list(&files, shipped_directory, err);
+	struct error own_err = { 0 };
+	int r = library_files_list(files, origin->shipped, err);
 
 	if (r < 0)
 		return r;
-	r = directory ? library_files_list(&files, directory, &own) : 0;
-	if (r < 0 && r != -ENOENT && problem)
-		problem(arg, directory, &own);
-	for (size_t i = 0; i < files.count; i++) {
-		r = library_file_read(&files.items[i], directory, shipped_directory, problem, arg, err);
-		if (r < 0)
+	r = origin->own ? library_files_list(files, origin->own, &own_err) : 0;
+	if (r < 0 && r != -ENOENT)
+		library_report(origin, origin->own, &own_err);
+	for (size_t i = 0; i < files->count; i++) {
+		struct library_file *file = &files->items[i];
+		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
+		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", origin->own ? origin->own : "", name);
+
+		r = library_version_read(&file->own, origin->own, name, &own_err);
+		if (r < 0 && r != -ENOENT)
+			library_report(origin, path, &own_err);
+		r = library_version_read(&file->shipped, origin->shipped, name, err);
+		if (r < 0 && r != -ENOENT)
 			return r;
 	}
-	if (files.count > 0) /* readdir has no order; ours must not depend on the file system */
-		qsort(files.items, files.count, sizeof(*files.items), library_compare_files);
-	*ret_files = files;
-	files = (struct library_files){ 0 };
+	if (files->count > 0) /* readdir has no order; ours must not depend on the file system */
+		qsort(files->items, files->count, sizeof(*files->items), library_compare_files);
 	return 0;
 }
 
-/* The version in use; NULL when the file is gone altogether. */
-static const struct library_version *library_file_version(const struct library_file *file)
+/* --- texts --- */
+
+/* `shipped`: the texts whose keys must all be there, or NULL. */
+int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
+	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
 {
-	if (file->own.path)
-		return &file->own;
-	return file->shipped.path ? &file->shipped : NULL;
+	CLEANUP(library_version_done) struct library_version own = { 0 }, shipped = { 0 };
+	CLEANUP(texts_freep) struct texts *texts = NULL;
+	CLEANUP(mem_freep) char *name = mem_printf("texts.%s.json", language_name(language));
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
+	struct error own_err = { 0 };
+	int r = library_version_read(&shipped, shipped_directory, name, err);
+
+	if (r == 0)
+		r = texts_parse(&texts, shipped.path, buf_text(&shipped.text), shipped.text.length, err);
+	if (r < 0)
+		return r;
+	r = library_version_read(&own, directory, name, &own_err);
+	if (r == 0)
+		r = texts_override(texts, own.path, buf_text(&own.text), own.text.length, &own_err);
+	if (r < 0 && r != -ENOENT && problem)
+		problem(arg, path, &own_err);
+	*ret_texts = STEAL(texts);
+	return 0;
 }
 
-static void library_file_reject(struct library_file *file)
-{
-	library_version_done(&file->own);
-}
+/* --- is a template good enough to make pages from it? --- */
 
-/* Partials: everything but homepage and course. `items` is owned by the caller; the texts are borrowed from
- * the files. */
-static struct template_partials library_files_partials(
-	const struct library_files *files, struct template_partial **ret_items)
-{
-	struct template_partial *items = mem_resize(NULL, files->count, sizeof(*items));
-	size_t count = 0;
-
-	for (size_t i = 0; i < files->count; i++) {
-		const struct library_file *file = &files->items[i];
-		const struct library_version *version = library_file_version(file);
-
-		if (!version || strcmp(file->name, "homepage") == 0 || strcmp(file->name, "course") == 0)
-			continue;
-		items[count++] = (struct template_partial){ file->name, buf_text(&version->text),
-			version->text.length };
-	}
-	*ret_items = items;
-	return (struct template_partials){ items, count };
-}
-
-/* --- checks --- */
-
+/* It must compile, find its partials, and homepage and course must give a page from sample data in every
+ * language, the homepage one with exactly one PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found here
+ * and not on every page. */
 #define LIBRARY_SAMPLE_NOW                                                               \
 	INT64_C(1767225600000) /* 2026-01-01; the sample has courses before and after it \
 				*/
@@ -247,6 +252,7 @@ static int library_check_home(
 	return r < 0 ? r : library_render(tmpl, path, empty, texts, true, err);
 }
 
+/* `path` stands in messages. */
 static int library_check_course(
 	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err)
 {
@@ -264,93 +270,10 @@ static int library_check_course(
 	return r < 0 ? r : library_render(tmpl, path, pending, texts, false, err);
 }
 
-/* The form of every file by itself, so that a mistake is found in the file that has it: bad ones of the
- * operator's are reported and given up. */
-static int library_check_alone(
-	struct library_files *files, library_problem *problem, void *arg, struct error *err)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		struct library_file *file = &files->items[i];
-
-		while (library_file_version(file)) {
-			const struct library_version *version = library_file_version(file);
-			CLEANUP(template_freep) struct template *tmpl = NULL;
-			struct error found = { 0 };
-			int r = template_compile(&tmpl, version->path, buf_text(&version->text),
-				version->text.length, NULL, &found);
-
-			if (r == 0)
-				break;
-			if (version == &file->shipped)
-				return error_pass(err, &found);
-			if (problem)
-				problem(arg, version->path, &found);
-			library_file_reject(file);
-		}
-	}
-	return 0;
-}
-
-/* One file together with all partials; the compiled template, owned, points into the version's text. */
-static int library_check(const char *name, const struct library_version *version,
-	const struct template_partials *partials, struct texts *const texts[static LANGUAGES],
-	struct template **ret_template, struct error *err)
-{
-	CLEANUP(template_freep) struct template *tmpl = NULL;
-	int r = template_compile(
-		&tmpl, version->path, buf_text(&version->text), version->text.length, partials, err);
-
-	if (r == 0)
-		r = template_check_partials(tmpl, err);
-	for (size_t i = 0; i < LANGUAGES && r == 0; i++) {
-		if (strcmp(name, "homepage") == 0)
-			r = library_check_home(tmpl, version->path, texts[i], err);
-		else if (strcmp(name, "course") == 0)
-			r = library_check_course(tmpl, version->path, texts[i], err);
-	}
-	if (r == 0)
-		*ret_template = STEAL(tmpl);
-	return r;
-}
-
-static void library_partials_free(struct library_partials *partials)
-{
-	if (!partials)
-		return;
-	library_files_done(&partials->files);
-	free(partials->items);
-	free(partials);
-}
-
-/* --- texts --- */
-
-int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
-	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
-{
-	CLEANUP(library_version_done) struct library_version own = { 0 }, shipped = { 0 };
-	CLEANUP(texts_freep) struct texts *texts = NULL;
-	CLEANUP(mem_freep) char *name = mem_printf("texts.%s.json", language_name(language));
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory ? directory : "", name);
-	struct error own_err = { 0 };
-	int r = library_version_read(&shipped, shipped_directory, name, err);
-
-	if (r == 0)
-		r = texts_parse(&texts, shipped.path, buf_text(&shipped.text), shipped.text.length, err);
-	if (r < 0)
-		return r;
-	r = library_version_read(&own, directory, name, &own_err);
-	if (r == 0)
-		r = texts_override(texts, own.path, buf_text(&own.text), own.text.length, &own_err);
-	if (r < 0 && r != -ENOENT && problem)
-		problem(arg, path, &own_err);
-	*ret_texts = STEAL(texts);
-	return 0;
-}
-
 /* --- templates --- */
 
-/* Whose mistake is it when `file` failed the check? A partial that the message names; else the file itself,
- * if it is the operator's; else one of the operator's partials. NULL: all that is left is shipped. */
+/* The file that has the mistake when `file` failed the check: a partial that the message names; else the file
+ * itself, if it is the operator's; else one of the operator's partials. NULL: all that is left is shipped. */
 static struct library_file *library_culprit(
 	struct library_files *files, struct library_file *file, const char *message)
 {
@@ -364,90 +287,82 @@ static struct library_file *library_culprit(
 			continue;
 		if (strncmp(message, beginning, strlen(beginning)) == 0)
 			return candidate;
-		if (!other && strcmp(candidate->name, "homepage") != 0 &&
-			strcmp(candidate->name, "course") != 0)
+		if (!other && library_is_partial(candidate))
 			other = candidate;
 	}
 	return file->own.path ? file : other;
 }
 
-/* Where the library keeps the compiled file, NULL: nowhere, it is a partial. */
-static struct template **library_place(struct library *library, const char *name)
+/* Compiles all files together; returns the first that is not good, or NULL. */
+static struct library_file *library_find_bad(struct library *library, struct error *err)
 {
-	if (strcmp(name, "homepage") == 0)
-		return &library->homepage;
-	return strcmp(name, "course") == 0 ? &library->course : NULL;
-}
-
-/* The first file that is not good together with all others; NULL if there is none: then the library has them
- * compiled. */
-static struct library_file *library_find_bad(
-	struct library *library, struct library_files *files, struct error *err)
-{
-	CLEANUP(mem_freep) struct template_partial *items = NULL;
-	struct template_partials partials = library_files_partials(files, &items);
+	struct library_files *files = library->files;
+	struct template_partial *partials = mem_resize(NULL, files->count, sizeof(*partials));
+	size_t count = 0;
 
 	for (size_t i = 0; i < files->count; i++) {
-		CLEANUP(template_freep) struct template *tmpl = NULL;
+		const struct library_version *version = library_file_version(&files->items[i]);
+
+		if (version && library_is_partial(&files->items[i]))
+			partials[count++] = (struct template_partial){ files->items[i].name,
+				buf_text(&version->text), version->text.length };
+	}
+	free((void *)files->partials.items);
+	files->partials = (struct template_partials){ partials, count };
+
+	for (size_t i = 0; i < files->count; i++) {
 		struct library_file *file = &files->items[i];
 		const struct library_version *version = library_file_version(file);
-		struct template **place = library_place(library, file->name);
+		CLEANUP(template_freep) struct template *tmpl = NULL;
+		bool is_home = strcmp(file->name, "homepage") == 0, is_partial = library_is_partial(file);
+		struct template **place = is_home ? &library->homepage : &library->course;
+		int r;
 
 		if (!version)
 			continue;
-		if (library_check(file->name, version, &partials, library->texts, &tmpl, err) < 0)
+		r = template_compile(&tmpl, version->path, buf_text(&version->text), version->text.length,
+			&files->partials, err);
+		if (r == 0)
+			r = template_check_partials(tmpl, err);
+		for (size_t language = 0; language < LANGUAGES && r == 0 && !is_partial; language++) {
+			const struct texts *texts = library->texts[language];
+
+			r = is_home ? library_check_home(tmpl, version->path, texts, err)
+				    : library_check_course(tmpl, version->path, texts, err);
+		}
+		if (r < 0)
 			return file;
-		if (!place)
-			continue;
-		template_free(*place);
-		*place = STEAL(tmpl);
+		if (!is_partial) {
+			template_free(*place);
+			*place = STEAL(tmpl);
+		}
 	}
 	return NULL;
 }
 
 /* Gives bad files of the operator's up, one after the other, until the rest is good together: each can make
- * others bad or good. What is bad with shipped files only is an error. */
-static int library_settle(struct library *library, struct library_files *files, library_problem *problem,
-	void *arg, struct error *err)
-{
-	for (;;) {
-		struct error found = { 0 };
-		struct library_file *bad = library_find_bad(library, files, &found);
-		struct library_file *culprit = bad ? library_culprit(files, bad, found.message) : NULL;
-
-		if (!bad)
-			return 0;
-		if (!culprit)
-			return error_pass(err, &found);
-		if (problem)
-			problem(arg, culprit->own.path, &found);
-		library_file_reject(culprit);
-	}
-}
-
-static int library_check_files(struct library *library, struct library_files *files, library_problem *problem,
-	void *arg, struct error *err)
+ * others bad or good. A file that is bad with shipped files only is an error. */
+static int library_load_templates(
+	struct library *library, const struct library_origin *origin, struct error *err)
 {
 	int r;
 
-	if (!library_find_bad(library, files, NULL)) /* as nearly always */
-		return 0;
-	r = library_check_alone(files, problem, arg, err);
-	return r < 0 ? r : library_settle(library, files, problem, arg, err);
-}
-
-static int library_load_templates(struct library *library, const char *directory,
-	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
-{
-	struct library_partials *partials = library->partials = mem_zalloc(sizeof(*partials));
-	struct library_files *files = &partials->files;
-	int r = library_files_read(files, directory, shipped_directory, problem, arg, err);
-
-	if (r == 0)
-		r = library_check_files(library, files, problem, arg, err);
+	library->files = mem_zalloc(sizeof(*library->files));
+	r = library_files_read(library->files, origin, err);
 	if (r < 0)
 		return r;
-	partials->partials = library_files_partials(files, &partials->items);
+	for (;;) {
+		struct error found = { 0 };
+		struct library_file *bad = library_find_bad(library, &found), *culprit;
+
+		if (!bad)
+			break;
+		culprit = library_culprit(library->files, bad, found.message);
+		if (!culprit)
+			return error_pass(err, &found);
+		library_report(origin, culprit->own.path, &found);
+		library_version_done(&culprit->own);
+	}
 	if (!library->homepage || !library->course)
 		return error_fail(err, ERROR_TEMPLATE, -ENOENT, "there is no template %s" TEMPLATE_SUFFIX,
 			library->homepage ? "course" : "homepage");
@@ -457,13 +372,14 @@ static int library_load_templates(struct library *library, const char *directory
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err)
 {
+	const struct library_origin origin = { directory, shipped_directory, problem, arg };
 	CLEANUP(library_done) struct library library = { 0 };
 	int r = 0;
 
 	for (enum language i = 0; i < LANGUAGES && r == 0; i++)
 		r = library_load_texts(&library.texts[i], i, directory, shipped_directory, problem, arg, err);
 	if (r == 0)
-		r = library_load_templates(&library, directory, shipped_directory, problem, arg, err);
+		r = library_load_templates(&library, &origin, err);
 	if (r < 0)
 		return r;
 	*ret_library = library;
@@ -477,7 +393,7 @@ void library_done(struct library *library)
 	template_free(library->course);
 	for (size_t i = 0; i < LANGUAGES; i++)
 		texts_free(library->texts[i]);
-	library_partials_free(library->partials);
+	library_files_free(library->files);
 	*library = (struct library){ 0 };
 }
 
@@ -488,7 +404,7 @@ int library_compile(const struct library *library, const char *name, const char 
 	int r;
 
 	text += utf8_mark_length(text, strlen(text));
-	r = template_compile(&tmpl, name, text, strlen(text), &library->partials->partials, err);
+	r = template_compile(&tmpl, name, text, strlen(text), &library->files->partials, err);
 	if (r == 0)
 		r = template_check_partials(tmpl, err);
 	if (r == 0)

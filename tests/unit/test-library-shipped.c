@@ -22,7 +22,7 @@
 #include "published/texts.h"
 #include "scratch.h"
 
-#define FILES_MAX 1000 /* of templates in a directory, as library-files.h has it */
+#define FILES_MAX 1000 /* of templates in a directory, as library.c has it */
 
 static const char *shipped_path(void)
 {
