@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/arena.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,68 +17,57 @@ struct arena_block {
 	max_align_t memory[];
 };
 
+static void arena_pop(struct arena *arena)
+{
+	struct arena_block *older = arena->block->older;
+
+	free(arena->block);
+	arena->block = older;
+}
+
 void arena_done(struct arena *arena)
 {
-	while (arena->block) {
-		struct arena_block *older = arena->block->older;
-
-		free(arena->block);
-		arena->block = older;
-	}
+	while (arena->block)
+		arena_pop(arena);
 	arena->used = 0;
-}
-
-static void arena_grow(struct arena *arena, size_t size)
-{
-	size_t block_size = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
-	struct arena_block *block = mem_alloc(sizeof(*block) + block_size);
-
-	block->older = arena->block;
-	block->base = arena->used;
-	block->size = block_size;
-	arena->block = block;
-}
-
-static void *arena_take(struct arena *arena, size_t size)
-{
-	char *memory;
-
-	if (size > arena->size_max || arena->used > arena->size_max - size)
-		return NULL;
-	size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-	if (!arena->block || arena->used - arena->block->base > arena->block->size ||
-		size > arena->block->size - (arena->used - arena->block->base))
-		arena_grow(arena, size);
-	memory = (char *)arena->block->memory + (arena->used - arena->block->base);
-	arena->used += size;
-	return memory;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	void *memory = arena_take(arena, size);
+	struct arena_block *block = arena->block;
+	size_t at = block ? arena->used - block->base : 0;
 
-	return memory ? memset(memory, 0, size) : NULL;
+	if (size > arena->size_max || arena->used > arena->size_max - size)
+		return NULL;
+	size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+	if (!block || at > block->size || size > block->size - at) {
+		size_t block_size = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
+
+		block = mem_alloc(sizeof(*block) + block_size);
+		*block = (struct arena_block){ arena->block, arena->used, block_size };
+		arena->block = block;
+		at = 0;
+	}
+	arena->used += size;
+	return memset((char *)block->memory + at, 0, size);
 }
 
-char *arena_text(struct arena *arena, size_t length)
+int arena_copy(struct arena *arena, struct slice text, struct slice *ret_copy)
 {
-	return arena_take(arena, length);
-}
+	char *copy = arena_alloc(arena, text.length + 1);
 
-size_t arena_mark(const struct arena *arena)
-{
-	return arena->used;
+	if (!copy)
+		return -ENOMEM;
+	if (text.length > 0)
+		memcpy(copy, text.data, text.length);
+	*ret_copy = (struct slice){ copy, text.length };
+	return 0;
 }
 
 void arena_release(struct arena *arena, size_t mark)
 {
 	/* The first block stays: a loop would else ask for it again and again. */
-	while (arena->block && arena->block->older && arena->block->base >= mark) {
-		struct arena_block *older = arena->block->older;
-
-		free(arena->block);
-		arena->block = older;
-	}
+	while (arena->block && arena->block->older && arena->block->base >= mark)
+		arena_pop(arena);
 	arena->used = mark;
 }

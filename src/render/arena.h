@@ -3,9 +3,8 @@
 #define AITHER_RENDER_ARENA_H
 
 /*
- * Memory that is freed all at once: the syntax tree while a template is compiled, and everything
- * that a render makes up on its way. What was allocated since a mark can be given back, so that a loop
- * needs the memory of one round only.
+ * Memory that is freed all at once: a compiled template, and everything that a render makes up on its way.
+ * What was allocated since a mark can be given back, so that a loop needs the memory of one round only.
  *
  *	size_t mark = arena_mark(&arena);
  *	...
@@ -14,8 +13,9 @@
  * size_max ends what a hostile template could do with memory: arena_alloc returns NULL beyond it.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
+
+#include "render/slice.h"
 
 struct arena_block;
 
@@ -34,10 +34,14 @@ void arena_done(struct arena *arena);
 /* Zeroed, aligned for anything; NULL: over size_max. Borrowed from the arena. */
 void *arena_alloc(struct arena *arena, size_t size);
 
-/* Room for `length` bytes of text; NULL: over size_max. */
-char *arena_text(struct arena *arena, size_t length);
+/* A copy of the text, followed by a NUL that does not count: 0, or -ENOMEM: over size_max. */
+int arena_copy(struct arena *arena, struct slice text, struct slice *ret_copy);
 
-size_t arena_mark(const struct arena *arena);
+static inline size_t arena_mark(const struct arena *arena)
+{
+	return arena->used;
+}
+
 void arena_release(struct arena *arena, size_t mark);
 
 #endif

@@ -3,27 +3,25 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "render/program.h"
+#include "render/arena.h"
+#include "render/syntax.h"
 #include "render/template.h"
 #include "render/value.h"
 
 #define EVALUATOR_SENTENCE_MAX 512
-#define EVALUATOR_CLOCK_STEPS 1024 /* instructions between two looks at the clock, which cost more */
-#define EVALUATOR_STACK_FIRST 16   /* values; few expressions have more arguments at a time */
+#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two looks at the clock, which cost more */
 
 struct evaluator {
-	const struct program *program;
+	const struct unit *units;
+	const struct unit *unit; /* whose statements run: for messages */
 	const struct texts *texts;
 	const struct template_stop *stop; /* NULL: never */
 	unsigned clock_steps;
@@ -31,9 +29,6 @@ struct evaluator {
 	size_t size_max; /* of the page */
 	struct work work;
 	struct value root;
-	struct value *stack; /* owned */
-	size_t stack_count, stack_capacity;
-	uint32_t unit; /* whose instructions run: for messages */
 	unsigned depth, partial_depth;
 	struct error *err;
 };
@@ -65,21 +60,20 @@ struct scope {
 	const struct loop_link *loop;
 };
 
-static int evaluator_range(
-	struct evaluator *evaluator, uint32_t start, uint32_t end, const struct scope *scope);
+static int evaluator_call(struct evaluator *evaluator, const struct call *call, const struct scope *scope,
+	struct value *ret_value);
+static int evaluator_body(struct evaluator *evaluator, const struct body *body, const struct scope *scope);
 
 __attribute__((format(printf, 3, 4))) static int evaluator_fail(
 	const struct evaluator *evaluator, size_t offset, const char *format, ...)
 {
-	const struct program_unit *unit =
-		PROGRAM_ITEM(evaluator->program, units, struct program_unit, evaluator->unit);
 	char sentence[EVALUATOR_SENTENCE_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
-	return source_fail(&unit->source, offset, evaluator->err, "%s", sentence);
+	return source_fail(&evaluator->unit->source, offset, evaluator->err, "%s", sentence);
 }
 
 /* Turns what a function of value.h returned into a message; `what` for -EBADMSG. */
@@ -94,42 +88,31 @@ static int evaluator_explain(const struct evaluator *evaluator, size_t offset, i
 		evaluator, offset, "rendering takes more than %d bytes of memory", EVALUATOR_MEMORY_MAX);
 }
 
+/* Before every statement, operand and call: may the render go on? */
+static int evaluator_step(struct evaluator *evaluator, size_t offset)
+{
+	const struct template_stop *stop = evaluator->stop;
+
+	if (stop && stop->cancelled && atomic_load(stop->cancelled))
+		return error_fail(
+			evaluator->err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
+	if (stop && stop->deadline_mono_ms && evaluator->clock_steps++ % EVALUATOR_CLOCK_STEPS == 0 &&
+		time_mono_ms() > stop->deadline_mono_ms)
+		return error_fail(evaluator->err, ERROR_TEMPLATE, -ETIMEDOUT,
+			"rendering did not end within the time limit");
+	return work_spend(&evaluator->work, 1) ? 0 : evaluator_explain(evaluator, offset, -ENOMEM, "");
+}
+
 /* --- values --- */
 
-static void evaluator_push(struct evaluator *evaluator, struct value value)
-{
-	if (evaluator->stack_count == evaluator->stack_capacity) {
-		evaluator->stack_capacity *= 2;
-		evaluator->stack =
-			mem_resize(evaluator->stack, evaluator->stack_capacity, sizeof(*evaluator->stack));
-	}
-	evaluator->stack[evaluator->stack_count++] = value;
-}
-
-static struct value evaluator_pop(struct evaluator *evaluator)
-{
-	return evaluator->stack[--evaluator->stack_count];
-}
-
-static struct value evaluator_context(const struct scope *scope, uint32_t depth)
-{
-	const struct context_link *link = scope->contexts;
-
-	if (depth == 0)
-		return scope->context;
-	while (link && depth-- > 0)
-		link = link->outer;
-	return link ? link->context : (struct value){ .type = VALUE_UNDEFINED };
-}
-
 /* @root stands in every frame, the rest in those of loops. Beyond the outermost frame there is nothing. */
-static int evaluator_data(const struct evaluator *evaluator, const struct program_path *path, size_t offset,
+static int evaluator_data(const struct evaluator *evaluator, const struct operand *operand,
 	const struct scope *scope, struct value *ret_value)
 {
-	struct slice name = *PROGRAM_ITEM(evaluator->program, parts, struct slice, path->part_first);
+	struct slice name = operand->path.rest->name;
 	const struct loop_link *loop = scope->loop;
 
-	for (uint32_t depth = path->depth; depth > 0; depth--) {
+	for (unsigned depth = operand->path.depth; depth > 0; depth--) {
 		if (!loop)
 			return 0;
 		loop = loop->outer;
@@ -145,97 +128,163 @@ static int evaluator_data(const struct evaluator *evaluator, const struct progra
 	else if (loop && slice_equal(name, SLICE("last")))
 		*ret_value = value_bool(loop->last);
 	else if (loop && slice_equal(name, SLICE("_parent")))
-		return evaluator_fail(
-			evaluator, offset, "@_parent can only be followed by a name, as in @_parent.index");
+		return evaluator_fail(evaluator, operand->offset,
+			"@_parent can only be followed by a name, as in @_parent.index");
 	return 0;
 }
 
-static int evaluator_param(struct evaluator *evaluator, const struct program_path *path, size_t offset,
+static int evaluator_path(struct evaluator *evaluator, const struct operand *operand,
 	const struct scope *scope, struct value *ret_value)
 {
+	const struct path *path = &operand->path;
+	const struct part *part = path->rest;
+	const struct context_link *context = scope->contexts;
 	const struct params_link *params = scope->params;
-
-	for (uint32_t i = 0; params && i < path->depth; i++)
-		params = params->outer;
-	if (!params || !params->given)
-		return evaluator_fail(
-			evaluator, offset, "the block that declares this block parameter does not give it");
-	if (path->param < ARRAY_SIZE(params->values))
-		*ret_value = params->values[path->param];
-	return 0;
-}
-
-static int evaluator_path(struct evaluator *evaluator, const struct program_path *path, size_t offset,
-	const struct scope *scope)
-{
-	const struct slice *parts = PROGRAM_ITEM(evaluator->program, parts, struct slice, path->part_first);
 	struct value value = { .type = VALUE_UNDEFINED };
-	uint32_t part = 0;
+	unsigned depth = path->depth;
 	int r = 0;
 
 	switch (path->origin) {
 	case PATH_CONTEXT:
-		value = evaluator_context(scope, path->depth);
+		while (context && depth-- > 0)
+			context = context->outer;
+		if (path->depth == 0)
+			value = scope->context;
+		else if (context)
+			value = context->context;
 		break;
 	case PATH_DATA:
-		r = evaluator_data(evaluator, path, offset, scope, &value);
-		part++;
+		r = evaluator_data(evaluator, operand, scope, &value);
+		part = part->next;
 		break;
 	case PATH_PARAM:
-		r = evaluator_param(evaluator, path, offset, scope, &value);
+		while (params && depth-- > 0)
+			params = params->outer;
+		if (!params || !params->given)
+			return evaluator_fail(evaluator, operand->offset,
+				"the block that declares this block parameter does not give it");
+		if (path->param < ARRAY_SIZE(params->values))
+			value = params->values[path->param];
 		break;
 	}
-	for (; part < path->part_count && r == 0; part++) {
+	for (; part && r == 0; part = part->next) {
 		/* Data paths end at anything false, which is the value then: @index.x is 0 in the first
 		 * round. */
 		if (path->origin == PATH_DATA ? !value_is_true(value) : value_is_nothing(value))
 			break;
-		r = value_get(value, parts[part], &evaluator->work, &value);
+		r = value_get(value, part->name, &evaluator->work, &value);
 		if (r < 0)
-			r = evaluator_explain(evaluator, offset, r, "half of a character cannot be taken");
+			r = evaluator_explain(
+				evaluator, operand->offset, r, "half of a character cannot be taken");
 	}
+	*ret_value = value;
+	return r;
+}
+
+static int evaluator_operand(struct evaluator *evaluator, const struct operand *operand,
+	const struct scope *scope, struct value *ret_value)
+{
+	int r = operand->kind != OPERAND_CALL ? evaluator_step(evaluator, operand->offset) : 0;
+
 	if (r < 0)
 		return r;
-	evaluator_push(evaluator, value);
+	switch (operand->kind) {
+	case OPERAND_PATH:
+		return evaluator_path(evaluator, operand, scope, ret_value);
+	case OPERAND_CALL:
+		return evaluator_call(evaluator, operand->call, scope, ret_value);
+	case OPERAND_STRING:
+		*ret_value = value_text(operand->original);
+		break;
+	case OPERAND_NUMBER:
+		*ret_value = value_number(operand->number);
+		break;
+	case OPERAND_TRUE:
+	case OPERAND_FALSE:
+		*ret_value = value_bool(operand->kind == OPERAND_TRUE);
+		break;
+	case OPERAND_NULL:
+		*ret_value = (struct value){ .type = VALUE_NULL };
+		break;
+	case OPERAND_UNDEFINED:
+		*ret_value = (struct value){ .type = VALUE_UNDEFINED };
+		break;
+	}
 	return 0;
 }
 
-/* --- calls --- */
-
-static int evaluator_call(struct evaluator *evaluator, const struct program_call *call, size_t offset)
+/* The key=value pairs of a call, in the arena. A literal undefined leaves no member. */
+static int evaluator_pairs(struct evaluator *evaluator, const struct call *call, const struct scope *scope,
+	struct record *ret_record)
 {
-	struct value result;
+	struct member *members = NULL;
+	size_t count = 0;
+
+	if (call->pairs) {
+		members = arena_alloc(evaluator->work.arena, call->pair_count * sizeof(*members));
+		if (!members)
+			return evaluator_explain(evaluator, call->offset, -ENOMEM, "");
+	}
+	for (const struct pair *pair = call->pairs; pair; pair = pair->next) {
+		int r = evaluator_operand(evaluator, pair->value, scope, &members[count].value);
+
+		if (r < 0)
+			return r;
+		members[count].name = pair->key;
+		count += !pair->repeated && pair->value->kind != OPERAND_UNDEFINED;
+	}
+	*ret_record = (struct record){ members, count };
+	return 0;
+}
+
+static int evaluator_call(struct evaluator *evaluator, const struct call *call, const struct scope *scope,
+	struct value *ret_value)
+{
+	struct value arguments[HELPER_ARGUMENTS_MAX], other;
+	struct record pairs;
 	const char *reason;
-	int r;
+	size_t count = 0;
+	int r = evaluator_step(evaluator, call->offset);
 
-	evaluator->stack_count -= call->argument_count + call->pair_count;
-	r = helper_call(call->helper, evaluator->stack + evaluator->stack_count, call->argument_count,
-		evaluator->texts, &evaluator->work, &result, &reason);
-	if (r == -EBADMSG)
-		return evaluator_fail(
-			evaluator, offset, "{{%.*s}} %s", (int)call->name.length, call->name.data, reason);
 	if (r < 0)
-		return evaluator_explain(evaluator, offset, r, "");
-	evaluator_push(evaluator, result);
-	return 0;
+		return r;
+	if (call->kind == CALL_VALUE)
+		return evaluator_path(evaluator, call->callee, scope, ret_value);
+	if (call->helper == HELPER_UNCALLABLE)
+		return evaluator_fail(evaluator, call->offset, "this name is reserved and cannot be called");
+	if (helper_is_block(call->helper))
+		return evaluator_fail(evaluator, call->offset,
+			"if, unless, each and with are blocks: {{#if a}} ... {{/if}}");
+	for (const struct operand *operand = call->operands; operand && r == 0; operand = operand->next) {
+		r = evaluator_operand(
+			evaluator, operand, scope, count < HELPER_ARGUMENTS_MAX ? &arguments[count] : &other);
+		count++;
+	}
+	if (r == 0)
+		r = evaluator_pairs(evaluator, call, scope, &pairs);
+	if (r < 0)
+		return r;
+	if (call->kind == CALL_DATA) {
+		/* Data cannot be called. Only without arguments and without a value it is silently nothing.
+		 */
+		r = evaluator_path(evaluator, call->callee, scope, &other);
+		if (r == 0 && (count > 0 || value_is_true(other)))
+			r = evaluator_fail(evaluator, call->offset, "there is no helper \"%.*s\"",
+				(int)call->callee->original.length, call->callee->original.data);
+		*ret_value = (struct value){ .type = VALUE_UNDEFINED };
+		return r;
+	}
+	r = helper_call(
+		call->helper, arguments, count, evaluator->texts, &evaluator->work, ret_value, &reason);
+	if (r == -EBADMSG)
+		return evaluator_fail(evaluator, call->offset, "{{%.*s}} %s",
+			(int)call->callee->original.length, call->callee->original.data, reason);
+	return r < 0 ? evaluator_explain(evaluator, call->offset, r, "") : 0;
 }
 
-/* Data cannot be called. Only without arguments and without a value it is silently nothing. */
-static int evaluator_call_data(struct evaluator *evaluator, const struct program_call *call, size_t offset)
+static int evaluator_print(struct evaluator *evaluator, struct value value, bool escape, size_t offset)
 {
-	struct value value = evaluator_pop(evaluator);
-
-	evaluator->stack_count -= call->argument_count + call->pair_count;
-	if (call->argument_count > 0 || value_is_true(value))
-		return evaluator_fail(evaluator, offset, "there is no helper \"%.*s\"",
-			(int)call->name.length, call->name.data);
-	evaluator_push(evaluator, (struct value){ .type = VALUE_UNDEFINED });
-	return 0;
-}
-
-static int evaluator_print(struct evaluator *evaluator, bool escape, size_t offset)
-{
-	int r = value_print(evaluator_pop(evaluator), escape, &evaluator->work, evaluator->out);
+	int r = value_print(value, escape, &evaluator->work, evaluator->out);
 
 	return r < 0 ? evaluator_explain(evaluator, offset, r, "this object cannot be printed") : 0;
 }
@@ -243,8 +292,7 @@ static int evaluator_print(struct evaluator *evaluator, bool escape, size_t offs
 /* --- partials --- */
 
 /* The context with the pairs set in it, in the arena. */
-static int evaluator_extend(struct evaluator *evaluator, const struct program_partial *partial,
-	const struct value *pairs, struct value *context)
+static int evaluator_extend(struct evaluator *evaluator, const struct record *pairs, struct value *context)
 {
 	struct record *record = arena_alloc(evaluator->work.arena, sizeof(*record)), base;
 	struct member *members;
@@ -252,24 +300,21 @@ static int evaluator_extend(struct evaluator *evaluator, const struct program_pa
 
 	if (r < 0)
 		return r;
-	members = arena_alloc(evaluator->work.arena, (base.count + partial->key_count) * sizeof(*members));
-	if (!members || !work_spend(&evaluator->work, base.count * (1 + partial->key_count)))
+	members = arena_alloc(evaluator->work.arena, (base.count + pairs->count) * sizeof(*members));
+	if (!members || !work_spend(&evaluator->work, base.count * (1 + pairs->count)))
 		return -ENOMEM;
 	/* A member __proto__ would set the prototype of the new object and be none of its members. */
 	for (size_t i = 0; i < base.count; i++) {
 		if (!slice_equal(base.members[i].name, SLICE("__proto__")))
 			members[record->count++] = base.members[i];
 	}
-	for (uint32_t i = 0; i < partial->key_count; i++) {
-		const struct program_key *key =
-			PROGRAM_ITEM(evaluator->program, keys, struct program_key, partial->key_first + i);
+	for (size_t i = 0; i < pairs->count; i++) {
 		size_t at = 0;
 
-		while (at < record->count && !slice_equal(members[at].name, key->name))
+		while (at < record->count && !slice_equal(members[at].name, pairs->members[i].name))
 			at++;
-		members[at] = (struct member){ key->name, pairs[key->slot] };
-		if (at == record->count)
-			record->count++;
+		members[at] = pairs->members[i];
+		record->count += at == record->count;
 	}
 	record->members = members;
 	*context = (struct value){ .type = VALUE_RECORD, .record = record };
@@ -278,18 +323,17 @@ static int evaluator_extend(struct evaluator *evaluator, const struct program_pa
 
 /* Runs a partial into a buffer of its own and copies it with the indentation before every line. A last line
  * that is empty is none. All buffers of partials inside one another together hold no more than a page. */
-static int evaluator_indented(struct evaluator *evaluator, const struct program_unit *unit,
-	struct slice indent, const struct scope *scope)
+static int evaluator_indented(
+	struct evaluator *evaluator, const struct unit *unit, struct slice indent, const struct scope *scope)
 {
 	struct buf *out = evaluator->out;
 	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max - out->length);
-	const char *at;
 	int r;
 
 	evaluator->out = &lines;
-	r = evaluator_range(evaluator, unit->start, unit->end, scope);
+	r = evaluator_body(evaluator, unit->body, scope);
 	evaluator->out = out;
-	for (at = buf_text(&lines); *at && r == 0;) {
+	for (const char *at = buf_text(&lines); *at && r == 0;) {
 		size_t length = strcspn(at, "\n");
 
 		length += at[length] == '\n';
@@ -300,56 +344,60 @@ static int evaluator_indented(struct evaluator *evaluator, const struct program_
 	return r;
 }
 
-static int evaluator_unit(struct evaluator *evaluator, uint32_t index, const struct program_partial *partial,
-	struct value context, const struct scope *caller)
+static int evaluator_partial(
+	struct evaluator *evaluator, const struct statement *statement, const struct scope *caller)
 {
-	const struct program_unit *unit = PROGRAM_ITEM(evaluator->program, units, struct program_unit, index);
-	struct context_link contexts = { .context = context };
-	struct scope scope = { .context = context, .contexts = &contexts, .loop = caller->loop };
-	uint32_t calling = evaluator->unit;
-	int r;
+	const struct call *call = statement->call;
+	bool computed = call->callee->kind == OPERAND_CALL;
+	struct slice name = call->callee->original;
+	const struct unit *unit = statement->unit, *calling = evaluator->unit;
+	struct context_link contexts = { .context = caller->context };
+	struct scope scope = { .contexts = &contexts, .loop = caller->loop };
+	struct record pairs;
+	struct value value;
+	int r = 0;
 
-	evaluator->unit = index;
+	if (computed)
+		r = evaluator_operand(evaluator, call->callee, caller, &value);
+	if (r == 0 && call->operands)
+		r = evaluator_operand(evaluator, call->operands, caller, &contexts.context);
+	if (r == 0)
+		r = evaluator_pairs(evaluator, call, caller, &pairs);
+	if (r < 0)
+		return r;
+	if (call->pairs)
+		r = evaluator_extend(evaluator, &pairs, &contexts.context);
+	if (r == 0 && computed)
+		r = value_to_text(value, &evaluator->work, &name);
+	if (r < 0)
+		return evaluator_explain(evaluator, statement->offset, r,
+			"the name or the context of this partial cannot be used");
+	if (computed) {
+		unit = evaluator->units->next;
+		while (unit && !slice_equal(unit->name, name))
+			unit = unit->next;
+	}
+	/* A name that was computed may come from the data: of a participant, for example. */
+	if (!unit && computed)
+		return evaluator_fail(
+			evaluator, statement->offset, "there is no partial of the name that was computed");
+	if (!unit)
+		return evaluator_fail(evaluator, statement->offset, "there is no partial \"%.*s\"",
+			(int)name.length, name.data);
+	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
+		return evaluator_fail(evaluator, statement->offset,
+			"more than %d partials inside one another", TEMPLATE_PARTIAL_DEPTH_MAX);
+
+	scope.context = contexts.context;
+	evaluator->unit = unit;
 	evaluator->partial_depth++;
-	if (partial->indent.length > 0)
-		r = evaluator_indented(evaluator, unit, partial->indent, &scope);
+	if (statement->indent.length > 0)
+		r = evaluator_indented(evaluator, unit, statement->indent, &scope);
 	else
-		r = evaluator_range(evaluator, unit->start, unit->end, &scope);
+		r = evaluator_body(evaluator, unit->body, &scope);
 	evaluator->partial_depth--;
 	evaluator->unit = calling;
 	return r;
-}
-
-static int evaluator_partial(struct evaluator *evaluator, const struct program_partial *partial,
-	size_t offset, const struct scope *caller)
-{
-	struct value context;
-	struct slice name = partial->name;
-	uint32_t index = partial->unit;
-	int r = 0;
-
-	evaluator->stack_count -= partial->pair_count;
-	context = evaluator_pop(evaluator);
-	if (partial->pair_count > 0)
-		r = evaluator_extend(
-			evaluator, partial, evaluator->stack + evaluator->stack_count + 1, &context);
-	if (r == 0 && partial->dynamic)
-		r = value_to_text(evaluator_pop(evaluator), &evaluator->work, &name);
-	if (r < 0)
-		return evaluator_explain(
-			evaluator, offset, r, "the name or the context of this partial cannot be used");
-	if (partial->dynamic)
-		index = program_find_unit(evaluator->program, name);
-	/* A name that was computed may come from the data: of a participant, for example. */
-	if (index == PROGRAM_NONE && partial->dynamic)
-		return evaluator_fail(evaluator, offset, "there is no partial of the name that was computed");
-	if (index == PROGRAM_NONE)
-		return evaluator_fail(
-			evaluator, offset, "there is no partial \"%.*s\"", (int)name.length, name.data);
-	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
-		return evaluator_fail(evaluator, offset, "more than %d partials inside one another",
-			TEMPLATE_PARTIAL_DEPTH_MAX);
-	return evaluator_unit(evaluator, index, partial, context, caller);
 }
 
 /* --- blocks --- */
@@ -357,280 +405,207 @@ static int evaluator_partial(struct evaluator *evaluator, const struct program_p
 /* What helpers of Handlebars get as context where there is none: an empty object. */
 static const struct record evaluator_no_context;
 
-static bool evaluator_is_no_context(struct value value)
-{
-	return value.type == VALUE_RECORD && value.record == &evaluator_no_context;
-}
-
 /* Runs a branch. `params` are those that the block gives it, NULL: none. */
-static int evaluator_branch(struct evaluator *evaluator, const struct program_branch *branch,
-	const struct scope *scope, struct value context, const struct params_link *params,
-	const struct loop_link *loop)
+static int evaluator_branch(struct evaluator *evaluator, const struct body *body, const struct scope *scope,
+	struct value context, const struct params_link *params, const struct loop_link *loop)
 {
 	struct context_link context_link = { .context = context, .outer = scope->contexts };
-	struct params_link params_link = { .outer = scope->params };
+	struct params_link params_link = { 0 };
 	struct scope inner = {
 		.context = context, .contexts = scope->contexts, .params = scope->params, .loop = loop
 	};
 	struct value outer = scope->contexts->context;
+	bool none = context.type == VALUE_RECORD && context.record == &evaluator_no_context;
 
-	if (!value_equal(context, outer, &evaluator->work) &&
-		!(evaluator_is_no_context(context) && outer.type == VALUE_NULL))
+	if (!body)
+		return 0;
+	if (!value_equal(context, outer, &evaluator->work) && !(none && outer.type == VALUE_NULL))
 		inner.contexts = &context_link;
-	if (params) {
-		params_link = *params;
+	if (body->has_params) {
+		if (params)
+			params_link = *params;
 		params_link.outer = scope->params;
-	}
-	if (branch->has_params)
 		inner.params = &params_link;
-	return evaluator_range(evaluator, branch->start, branch->end, &inner);
+	}
+	return evaluator_body(evaluator, body, &inner);
 }
 
 /* Runs a branch in the context that the block itself has, as helpers do it. */
 static int evaluator_same_context(
-	struct evaluator *evaluator, const struct program_branch *branch, const struct scope *scope)
+	struct evaluator *evaluator, const struct body *body, const struct scope *scope)
 {
 	struct value context = scope->context;
 
 	if (value_is_nothing(context))
 		context = (struct value){ .type = VALUE_RECORD, .record = &evaluator_no_context };
-	return evaluator_branch(evaluator, branch, scope, context, NULL, scope->loop);
+	return evaluator_branch(evaluator, body, scope, context, NULL, scope->loop);
 }
 
-/* One round of a loop. What it allocates is given back. */
-static int evaluator_round(struct evaluator *evaluator, const struct program_block *block, size_t offset,
-	const struct scope *scope, struct value element, const struct loop_link *loop)
-{
-	struct params_link params = { .given = true, .values = { element, loop->key } };
-	size_t mark = arena_mark(evaluator->work.arena);
-	int r = value_spend(element, &evaluator->work);
-
-	if (r < 0)
-		return evaluator_explain(evaluator, offset, r, "");
-	r = evaluator_branch(evaluator, &block->body, scope, element, &params, loop);
-
-	arena_release(evaluator->work.arena, mark);
-	return r;
-}
-
-static int evaluator_each_element(struct evaluator *evaluator, const struct program_block *block,
-	size_t offset, const struct scope *scope, const struct json *array)
-{
-	struct loop_link loop = { .first = true, .outer = scope->loop };
-	int r = 0;
-
-	JSON_FOREACH (element, array) {
-		loop.key = value_number(loop.index);
-		loop.last = json_next(element) == NULL;
-		r = evaluator_round(evaluator, block, offset, scope, value_from_json(element), &loop);
-		if (r < 0)
-			break;
-		loop.first = false;
-		loop.index++;
-	}
-	return r;
-}
-
-static int evaluator_each_member(struct evaluator *evaluator, const struct program_block *block,
-	size_t offset, const struct scope *scope, const struct record *record)
-{
-	struct loop_link loop = { .first = true, .outer = scope->loop };
-	int r = 0;
-
-	for (size_t i = 0; i < record->count && r == 0; i++) {
-		loop.key = value_text(record->members[i].name);
-		loop.index = (double)i;
-		loop.first = i == 0;
-		loop.last = i + 1 == record->count;
-		r = evaluator_round(evaluator, block, offset, scope, record->members[i].value, &loop);
-	}
-	return r;
-}
-
-static int evaluator_each(struct evaluator *evaluator, const struct program_block *block, size_t offset,
+/* One round for each element or member. What a round allocates is given back. */
+static int evaluator_each(struct evaluator *evaluator, const struct statement *block,
 	const struct scope *scope, struct value over)
 {
+	const struct json *element = over.type == VALUE_ARRAY ? json_first(over.node) : NULL;
+	struct loop_link loop = { .outer = scope->loop };
 	struct record record = { NULL, 0 };
+	size_t mark;
 	int r = 0;
 
-	if (over.type == VALUE_ARRAY && json_first(over.node))
-		return evaluator_each_element(evaluator, block, offset, scope, over.node);
 	if (over.type == VALUE_OBJECT || over.type == VALUE_RECORD || over.type == VALUE_HTML)
 		r = value_members(over, &evaluator->work, &record);
 	if (r < 0)
-		return evaluator_explain(evaluator, offset, r, "cannot go through these members");
-	if (record.count == 0)
-		return evaluator_same_context(evaluator, &block->inverse, scope);
-	return evaluator_each_member(evaluator, block, offset, scope, &record);
+		return evaluator_explain(evaluator, block->offset, r, "cannot go through these members");
+	if (!element && record.count == 0)
+		return evaluator_same_context(evaluator, block->inverse, scope);
+	mark = arena_mark(evaluator->work.arena);
+	for (size_t i = 0; (element || i < record.count) && r == 0; i++) {
+		struct value item = element ? value_from_json(element) : record.members[i].value;
+		struct params_link params = { .given = true };
+
+		loop.key = element ? value_number((double)i) : value_text(record.members[i].name);
+		loop.index = (double)i;
+		loop.first = i == 0;
+		element = json_next(element);
+		loop.last = !element && i + 1 >= record.count;
+		params.values[0] = item;
+		params.values[1] = loop.key;
+		r = value_spend(item, &evaluator->work);
+		if (r < 0)
+			return evaluator_explain(evaluator, block->offset, r, "");
+		r = evaluator_branch(evaluator, block->body, scope, item, &params, &loop);
+		arena_release(evaluator->work.arena, mark);
+	}
+	return r;
 }
 
 /* {{#name}}: true keeps the context, an array is a loop, everything else but false, null and missing becomes
  * the context, 0 and "" included. */
-static int evaluator_section(struct evaluator *evaluator, const struct program_block *block, size_t offset,
+static int evaluator_section(struct evaluator *evaluator, const struct statement *block,
 	const struct scope *scope, struct value value)
 {
 	struct params_link none = { .given = scope->params == NULL };
 
-	if (value.type == VALUE_BOOL && value.boolean)
-		return evaluator_branch(evaluator, &block->body, scope, scope->context, NULL, scope->loop);
-	if (value_is_nothing(value) || value.type == VALUE_BOOL ||
+	if (value.type == VALUE_BOOL || value_is_nothing(value) ||
 		(value.type == VALUE_ARRAY && !json_first(value.node)))
-		return evaluator_branch(evaluator, &block->inverse, scope, scope->context, NULL, scope->loop);
+		return evaluator_branch(evaluator,
+			value.type == VALUE_BOOL && value.boolean ? block->body : block->inverse, scope,
+			scope->context, NULL, scope->loop);
 	if (value.type == VALUE_ARRAY)
-		return evaluator_each(evaluator, block, offset, scope, value);
-	return evaluator_branch(evaluator, &block->body, scope, value, &none, scope->loop);
+		return evaluator_each(evaluator, block, scope, value);
+	return evaluator_branch(evaluator, block->body, scope, value, &none, scope->loop);
 }
 
-static bool evaluator_condition(
-	const struct program_block *block, struct value value, const struct value *pairs)
+static int evaluator_block(
+	struct evaluator *evaluator, const struct statement *block, const struct scope *scope)
 {
-	bool include_zero = block->include_zero != PROGRAM_NONE && value_is_true(pairs[block->include_zero]);
+	const struct call *call = block->call;
+	struct params_link params = { .given = true };
+	struct record pairs;
+	struct value value;
+	bool holds;
+	int r;
 
-	return !value_is_empty(value) && (include_zero || value_is_true(value));
-}
-
-static int evaluator_block(struct evaluator *evaluator, const struct program_block *block, size_t offset,
-	const struct scope *scope)
-{
-	const struct value *pairs = evaluator->stack + evaluator->stack_count - block->pair_count;
-	struct value value = pairs[-1];
-	struct params_link params = { .given = true, .values = { value } };
-	bool condition = evaluator_condition(block, value, pairs);
-
-	evaluator->stack_count -= block->pair_count + 1;
-	switch (block->kind) {
-	case BLOCK_IF:
-		return evaluator_same_context(evaluator, condition ? &block->body : &block->inverse, scope);
-	case BLOCK_UNLESS:
-		return evaluator_same_context(evaluator, condition ? &block->inverse : &block->body, scope);
-	case BLOCK_EACH:
-		return evaluator_each(evaluator, block, offset, scope, value);
-	case BLOCK_WITH:
+	if (!helper_is_block(call->helper)) {
+		r = evaluator_call(evaluator, call, scope, &value);
+		if (r < 0)
+			return r;
+		if (call->kind == CALL_VALUE)
+			return evaluator_section(evaluator, block, scope, value);
+		/* A function used as a block ignores what stands inside. */
+		return evaluator_print(evaluator, value, false, block->offset);
+	}
+	if (call->operand_count != 1)
+		return evaluator_fail(evaluator, block->offset,
+			"{{#if}}, {{#unless}}, {{#each}} and {{#with}} take exactly one value");
+	r = evaluator_operand(evaluator, call->operands, scope, &value);
+	if (r == 0)
+		r = evaluator_pairs(evaluator, call, scope, &pairs);
+	if (r < 0)
+		return r;
+	if (call->helper == HELPER_EACH)
+		return evaluator_each(evaluator, block, scope, value);
+	if (call->helper == HELPER_WITH) {
+		params.values[0] = value;
 		if (value_is_empty(value))
-			return evaluator_same_context(evaluator, &block->inverse, scope);
-		return evaluator_branch(evaluator, &block->body, scope, value, &params, scope->loop);
-	case BLOCK_SECTION:
+			return evaluator_same_context(evaluator, block->inverse, scope);
+		return evaluator_branch(evaluator, block->body, scope, value, &params, scope->loop);
+	}
+	holds = value_is_true(value);
+	for (size_t i = 0; i < pairs.count && !holds; i++)
+		holds = slice_equal(pairs.members[i].name, SLICE("includeZero")) &&
+			value_is_true(pairs.members[i].value);
+	holds = holds && !value_is_empty(value);
+	return evaluator_same_context(
+		evaluator, holds == (call->helper == HELPER_IF) ? block->body : block->inverse, scope);
+}
+
+/* --- statements --- */
+
+static int evaluator_statement(
+	struct evaluator *evaluator, const struct statement *statement, const struct scope *scope)
+{
+	struct value value;
+	int r = evaluator_step(evaluator, statement->offset);
+
+	if (r < 0)
+		return r;
+	switch (statement->kind) {
+	case STATEMENT_CONTENT:
+		buf_append(evaluator->out, statement->value.data, statement->value.length);
+		return 0;
+	case STATEMENT_COMMENT:
+		return 0;
+	case STATEMENT_MUSTACHE:
+		r = evaluator_call(evaluator, statement->call, scope, &value);
+		return r < 0 ? r : evaluator_print(evaluator, value, !statement->raw, statement->offset);
+	case STATEMENT_BLOCK:
+		return evaluator_block(evaluator, statement, scope);
+	case STATEMENT_PARTIAL:
 		break;
 	}
-	return evaluator_section(evaluator, block, offset, scope, value);
+	return evaluator_partial(evaluator, statement, scope);
 }
 
-/* --- instructions --- */
-
-static int evaluator_step(
-	struct evaluator *evaluator, const struct instruction *instruction, const struct scope *scope)
+static int evaluator_body(struct evaluator *evaluator, const struct body *body, const struct scope *scope)
 {
-	const struct program *program = evaluator->program;
-	uint32_t operand = instruction->operand;
-	const struct slice *text;
-
-	switch (instruction->op) {
-	case OP_TEXT:
-		text = PROGRAM_ITEM(program, texts, struct slice, operand);
-		buf_append(evaluator->out, text->data, text->length);
-		return 0;
-	case OP_PUSH_PATH:
-		return evaluator_path(evaluator, PROGRAM_ITEM(program, paths, struct program_path, operand),
-			instruction->offset, scope);
-	case OP_PUSH_VALUE:
-		evaluator_push(evaluator, *PROGRAM_ITEM(program, constants, struct value, operand));
-		return 0;
-	case OP_CALL:
-		return evaluator_call(evaluator, PROGRAM_ITEM(program, calls, struct program_call, operand),
-			instruction->offset);
-	case OP_CALL_DATA:
-		return evaluator_call_data(evaluator,
-			PROGRAM_ITEM(program, calls, struct program_call, operand), instruction->offset);
-	case OP_PRINT:
-	case OP_PRINT_RAW:
-		return evaluator_print(evaluator, instruction->op == OP_PRINT, instruction->offset);
-	case OP_BLOCK:
-		return evaluator_block(evaluator,
-			PROGRAM_ITEM(program, blocks, struct program_block, operand), instruction->offset,
-			scope);
-	case OP_PARTIAL:
-		return evaluator_partial(evaluator,
-			PROGRAM_ITEM(program, partials, struct program_partial, operand), instruction->offset,
-			scope);
-	case OP_FAIL:
-		break;
-	}
-	text = PROGRAM_ITEM(program, texts, struct slice, operand);
-	return evaluator_fail(evaluator, instruction->offset, "%.*s", (int)text->length, text->data);
-}
-
-static int evaluator_check_stop(struct evaluator *evaluator)
-{
-	const struct template_stop *stop = evaluator->stop;
-
-	if (!stop)
-		return 0;
-	if (stop->cancelled && atomic_load(stop->cancelled))
-		return error_fail(
-			evaluator->err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
-	if (stop->deadline_mono_ms && evaluator->clock_steps++ % EVALUATOR_CLOCK_STEPS == 0 &&
-		time_mono_ms() > stop->deadline_mono_ms)
-		return error_fail(evaluator->err, ERROR_TEMPLATE, -ETIMEDOUT,
-			"rendering did not end within the time limit");
-	return 0;
-}
-
-static int evaluator_range(
-	struct evaluator *evaluator, uint32_t start, uint32_t end, const struct scope *scope)
-{
+	const struct statement *statement = body->first;
 	size_t mark = arena_mark(evaluator->work.arena);
-	uint32_t at = start;
 	int r = 0;
 
-	if (++evaluator->depth > EVALUATOR_DEPTH_MAX && at < end)
-		return evaluator_fail(evaluator,
-			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at)->offset,
-			"more than %d blocks and partials inside one another", EVALUATOR_DEPTH_MAX);
-	while (at < end && r == 0) {
-		const struct instruction *instruction =
-			PROGRAM_ITEM(evaluator->program, instructions, struct instruction, at);
+	if (++evaluator->depth > EVALUATOR_DEPTH_MAX && statement) {
+		const struct operand *operand = statement->call ? statement->call->operands : NULL;
 
-		r = evaluator_check_stop(evaluator);
-		if (r == 0)
-			r = work_spend(&evaluator->work, 1)
-				    ? evaluator_step(evaluator, instruction, scope)
-				    : evaluator_explain(evaluator, instruction->offset, -ENOMEM, "");
+		return evaluator_fail(evaluator, operand ? operand->offset : statement->offset,
+			"more than %d blocks and partials inside one another", EVALUATOR_DEPTH_MAX);
+	}
+	for (; statement && r == 0; statement = statement->next) {
+		r = evaluator_statement(evaluator, statement, scope);
 		if (r == 0 && buf_overflowed(evaluator->out))
-			r = evaluator_fail(evaluator, instruction->offset,
+			r = evaluator_fail(evaluator, statement->offset,
 				"the page becomes larger than %zu bytes", evaluator->size_max);
-		at++;
-		if (instruction->op == OP_BLOCK)
-			at = PROGRAM_ITEM(
-				evaluator->program, blocks, struct program_block, instruction->operand)
-				     ->inverse.end;
-		if (instruction->op >= OP_PRINT)
-			arena_release(evaluator->work.arena, mark); /* a statement has ended */
+		arena_release(evaluator->work.arena, mark);
 	}
 	evaluator->depth--;
 	return r;
 }
 
-int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
+int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
 	CLEANUP(arena_done) struct arena arena = ARENA_INIT(EVALUATOR_MEMORY_MAX);
 	struct evaluator evaluator = {
-		.program = program,
+		.units = units,
+		.unit = units,
 		.texts = texts,
 		.stop = stop,
 		.out = out,
 		.size_max = out->size_max,
 		.work = { .steps_left = TEMPLATE_STEPS_MAX, .arena = &arena },
 		.root = value_from_json(data),
-		.stack = mem_alloc(EVALUATOR_STACK_FIRST * sizeof(struct value)),
-		.stack_capacity = EVALUATOR_STACK_FIRST,
 		.err = err,
 	};
 	struct context_link contexts = { .context = evaluator.root };
 	struct scope scope = { .context = evaluator.root, .contexts = &contexts };
-	const struct program_unit *unit = PROGRAM_ITEM(program, units, struct program_unit, 0);
-	int r = evaluator_range(&evaluator, unit->start, unit->end, &scope);
 
-	free(evaluator.stack);
-	return r;
+	return evaluator_body(&evaluator, units->body, &scope);
 }

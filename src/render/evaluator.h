@@ -3,8 +3,8 @@
 #define AITHER_RENDER_EVALUATOR_H
 
 /*
- * Last step: runs a program over data. A render has a stack of values for expressions, an arena for what it
- * makes up, and for every block a scope on the C stack: the context, the contexts that "../" reaches, block
+ * Last step: runs a template over data, by walking its syntax tree. A render has an arena for the values that
+ * it makes, and for every block a scope on the C stack: the context, the contexts that "../" reaches, block
  * parameters, and the loop that @index and @key belong to.
  *
  * Every way to do endless work ends with an error: steps, memory, depth, size of the output.
@@ -13,9 +13,9 @@
 struct buf;
 struct error;
 struct json;
-struct program;
 struct template_stop;
 struct texts;
+struct unit;
 
 #define EVALUATOR_MEMORY_MAX (64 << 20) /* values made while rendering; a course page needs some KB */
 
@@ -23,8 +23,9 @@ struct texts;
  * optimisation and with sanitizers: see THREAD_STACK_SIZE. People write below 20. */
 #define EVALUATOR_DEPTH_MAX 250
 
-/* Appends to *out; on an error it holds a part of the page, which the caller throws away. */
-int evaluator_run(const struct program *program, const struct json *data, const struct texts *texts,
+/* `units` are the template and its partials. Appends to *out; on an error it holds a part of the page, which
+ * the caller throws away. */
+int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err);
 
 #endif

@@ -48,15 +48,6 @@ bool helper_is_block(enum helper helper)
 	return helper >= HELPER_IF && helper <= HELPER_WITH;
 }
 
-const char *helper_name(enum helper helper)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(helper_names); i++) {
-		if (helper_names[i].helper == helper)
-			return helper_names[i].name;
-	}
-	return "";
-}
-
 /* What JavaScript makes of a missing object or a missing argument here is an exception. */
 static int helper_lookup(const struct value *arguments, size_t count, struct work *work,
 	struct value *ret_value, const char **ret_reason)
@@ -83,13 +74,12 @@ static int helper_lookup(const struct value *arguments, size_t count, struct wor
 /* Costs steps by its length: {{video (video (video ...))}} grows threefold each time. */
 static int helper_html(struct buf *html, struct work *work, struct value *ret_value)
 {
-	char *text = buf_overflowed(html) ? NULL : arena_text(work->arena, html->length);
+	struct slice text = { html->data, html->length };
 
-	if (!text || value_spend(value_text((struct slice){ html->data, html->length }), work) < 0)
+	if (buf_overflowed(html) || value_spend(value_text(text), work) < 0)
 		return -ENOMEM;
-	memcpy(text, html->data, html->length);
-	*ret_value = (struct value){ .type = VALUE_HTML, .text = { text, html->length } };
-	return 0;
+	ret_value->type = VALUE_HTML;
+	return arena_copy(work->arena, text, &ret_value->text);
 }
 
 /* Appends argument `index`, escaped. Where it is missing, Handlebars passes its options, an object. */
@@ -150,16 +140,6 @@ static int helper_video(
 	return helper_html(&html, work, ret_value);
 }
 
-static int helper_copy_text(const struct buf *text, struct work *work, struct value *ret_value)
-{
-	char *copy = arena_text(work->arena, text->length);
-
-	if (!copy)
-		return -ENOMEM;
-	*ret_value = value_text((struct slice){ memcpy(copy, buf_text(text), text->length), text->length });
-	return 0;
-}
-
 /* A NUL-terminated copy of a text argument; NULL: not a text, or too long to be meant. */
 static char *helper_string(const struct value *value)
 {
@@ -201,7 +181,8 @@ static int helper_date(const struct value *argument, const struct texts *texts, 
 		*ret_reason = "takes a date like 2026-03-14T23:00:00.000Z";
 		return -EBADMSG;
 	}
-	return helper_copy_text(&text, work, ret_value);
+	ret_value->type = VALUE_STRING;
+	return arena_copy(work->arena, (struct slice){ buf_text(&text), text.length }, &ret_value->text);
 }
 
 int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,

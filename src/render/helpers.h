@@ -41,9 +41,11 @@ enum helper {
 enum helper helper_find(struct slice name);
 bool helper_is_builtin(enum helper helper); /* one of Handlebars' own */
 bool helper_is_block(enum helper helper);
-const char *helper_name(enum helper helper);
 
-/* Calls a function helper. 0, -ENOMEM as in value.h, or -EBADMSG with the rest of the sentence "{{lookup}}
+#define HELPER_ARGUMENTS_MAX 2 /* that a helper looks at */
+
+/* Calls a function helper. `count` may be larger than HELPER_ARGUMENTS_MAX. 0, -ENOMEM as in value.h, or
+ * -EBADMSG with the rest of the sentence "{{lookup}}
  * ..." in *ret_reason (static). */
 int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,
 	struct work *work, struct value *ret_value, const char **ret_reason);

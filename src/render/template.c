@@ -8,41 +8,109 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "render/compiler.h"
+#include "render/arena.h"
 #include "render/evaluator.h"
-#include "render/program.h"
+#include "render/parser.h"
+#include "render/syntax.h"
+#include "render/whitespace.h"
 
 struct template
 {
-	struct program *program; /* owned */
+	struct arena arena; /* of the units and all that is in them */
+	struct unit *units; /* the template, then the partials that it reaches */
+	size_t text_size;   /* of all units */
 	char hash[HASH_HEX_SIZE];
 };
 
-static void template_hash_units(struct template *tmpl)
+/* Parses a unit and adds it. `file` is its name in messages. */
+static int template_add_unit(struct template *tmpl, const char *name, const char *file, struct slice text,
+	struct unit **ret_unit, struct error *err)
 {
-	CLEANUP(hash_freep) struct hash *hash = hash_new();
+	struct unit *unit = arena_alloc(&tmpl->arena, sizeof(*unit)), **end = &tmpl->units;
+	struct slice copy;
+	size_t fault;
 
-	for (uint32_t i = 0; i < tmpl->program->units.count; i++) {
-		const struct program_unit *unit = PROGRAM_ITEM(tmpl->program, units, struct program_unit, i);
+	if (text.length > TEMPLATE_SIZE_MAX)
+		return error_fail(
+			err, ERROR_TEMPLATE, -EBADMSG, "%s: larger than %d bytes", file, TEMPLATE_SIZE_MAX);
+	arena_copy(&tmpl->arena, slice_from_text(name), &unit->name);
+	arena_copy(&tmpl->arena, slice_from_text(file), &copy);
+	unit->source.name = copy.data;
+	arena_copy(&tmpl->arena, text, &unit->source.text);
+	if (!slice_is_text(text, &fault))
+		return source_fail(&unit->source, fault, err, "not valid UTF-8, or a NUL");
+	while (*end)
+		end = &(*end)->next;
+	*end = unit;
+	*ret_unit = unit;
+	tmpl->text_size += text.length;
+	return 0;
+}
 
-		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. That of the
-		 * template is only for messages. */
-		hash_update_field(hash, i > 0 ? unit->source.name : NULL);
-		hash_update_field(hash, unit->source.text.data);
+/* The unit of a partial, added if this is its first use. */
+static int template_use_partial(struct template *tmpl, const struct template_partial *partial,
+	const struct unit **ret_unit, struct error *err)
+{
+	struct slice name = slice_from_text(partial->name);
+	struct unit *unit = tmpl->units->next;
+	int r = 0;
+
+	while (unit && !slice_equal(unit->name, name))
+		unit = unit->next;
+	if (!unit) {
+		CLEANUP(mem_freep) char *file = mem_printf("%s" TEMPLATE_SUFFIX, partial->name);
+
+		r = template_add_unit(tmpl, partial->name, file,
+			(struct slice){ partial->text, partial->length }, &unit, err);
 	}
-	hash_finish(hash, tmpl->hash);
+	*ret_unit = unit;
+	return r;
+}
+
+/* Parses a unit and adds the partials that it names, or all of them as soon as a name is computed. */
+static int template_parse_unit(
+	struct template *tmpl, struct unit *unit, const struct template_partials *partials, struct error *err)
+{
+	int r = parser_parse(unit, &tmpl->arena, err);
+
+	if (r < 0)
+		return r;
+	whitespace_control(unit->body);
+	for (struct statement *statement = unit->partials; statement; statement = statement->next_partial) {
+		const struct operand *callee = statement->call->callee;
+		const struct unit *any;
+
+		for (size_t i = 0; partials && i < partials->count && r == 0; i++) {
+			if (callee->kind == OPERAND_CALL)
+				r = template_use_partial(tmpl, &partials->items[i], &any, err);
+			else if (!statement->unit &&
+				 slice_equal_text(callee->original, partials->items[i].name))
+				r = template_use_partial(tmpl, &partials->items[i], &statement->unit, err);
+		}
+	}
+	return r;
 }
 
 int template_compile(struct template **ret_template, const char *name, const char *text, size_t length,
 	const struct template_partials *partials, struct error *err)
 {
-	struct source source = { .name = name, .text = { text, length } };
 	CLEANUP(template_freep) struct template *tmpl = mem_zalloc(sizeof(*tmpl));
-	int r = compiler_compile(&source, partials, &tmpl->program, err);
+	CLEANUP(hash_freep) struct hash *hash = hash_new();
+	struct unit *unit;
+	int r;
 
+	tmpl->arena.size_max = SIZE_MAX; /* bounded by the size of the templates */
+	r = template_add_unit(tmpl, "", name, (struct slice){ text, length }, &unit, err);
+	for (unit = tmpl->units; unit && r == 0; unit = unit->next) {
+		r = template_parse_unit(tmpl, unit, partials, err);
+		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. That of the
+		 * template is only for messages. */
+		hash_update_field(hash, unit != tmpl->units ? unit->source.name : NULL);
+		hash_update_field(hash, unit->source.text.data);
+	}
 	if (r < 0)
 		return r;
-	template_hash_units(tmpl);
+	hash_finish(hash, tmpl->hash);
 	*ret_template = STEAL(tmpl);
 	return 0;
 }
@@ -51,7 +119,7 @@ void template_free(struct template *tmpl)
 {
 	if (!tmpl)
 		return;
-	program_free(tmpl->program);
+	arena_done(&tmpl->arena);
 	free(tmpl);
 }
 
@@ -67,21 +135,16 @@ const char *template_hash(const struct template *tmpl)
 
 int template_check_partials(const struct template *tmpl, struct error *err)
 {
-	const struct program *program = tmpl->program;
+	for (const struct unit *unit = tmpl->units; unit; unit = unit->next) {
+		for (const struct statement *partial = unit->partials; partial;
+			partial = partial->next_partial) {
+			const struct operand *callee = partial->call->callee;
 
-	for (uint32_t at = 0, unit = 0; at < program->instructions.count; at++) {
-		const struct instruction *instruction =
-			PROGRAM_ITEM(program, instructions, struct instruction, at);
-		const struct program_partial *partial;
-
-		while (at >= PROGRAM_ITEM(program, units, struct program_unit, unit)->end)
-			unit++;
-		if (instruction->op != OP_PARTIAL)
-			continue;
-		partial = PROGRAM_ITEM(program, partials, struct program_partial, instruction->operand);
-		if (!partial->dynamic && partial->unit == PROGRAM_NONE)
-			return source_fail(&PROGRAM_ITEM(program, units, struct program_unit, unit)->source,
-				instruction->offset, err, "there is no partial \"%s\"", partial->name.data);
+			if (callee->kind != OPERAND_CALL && !partial->unit)
+				return source_fail(&unit->source, partial->offset, err,
+					"there is no partial \"%.*s\"", (int)callee->original.length,
+					callee->original.data);
+		}
 	}
 	return 0;
 }
@@ -90,12 +153,11 @@ int template_render(const struct template *tmpl, const struct json *data, const 
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
 	size_t length = out->length, left = out->size_max - length;
-	size_t expected =
-		tmpl->program->arena.used; /* about as much as all its texts: most pages have more */
 	int r;
 
-	buf_reserve(out, expected < left ? expected : left);
-	r = evaluator_run(tmpl->program, data, texts, stop, out, err);
+	/* Most pages have more than the texts of their templates. */
+	buf_reserve(out, tmpl->text_size < left ? tmpl->text_size : left);
+	r = evaluator_run(tmpl->units, data, texts, stop, out, err);
 	if (r < 0)
 		buf_truncate(out, length);
 	return r;

@@ -12,8 +12,8 @@
 #include "render/arena.h"
 #include "render/number.h"
 
-#define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
 #define ESCAPE_CHUNK 1024                    /* bytes handed to the buffer together */
+#define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
 
 struct value value_from_json(const struct json *json)
 {
@@ -72,15 +72,6 @@ static bool value_is_object(struct value value)
 	return value.type >= VALUE_HTML;
 }
 
-static bool value_same_object(struct value a, struct value b)
-{
-	if (a.type != b.type)
-		return false;
-	if (a.type == VALUE_HTML)
-		return a.text.data == b.text.data;
-	return a.type == VALUE_RECORD ? a.record == b.record : a.node == b.node;
-}
-
 static double value_to_number(struct value value)
 {
 	if (value.type == VALUE_STRING)
@@ -95,8 +86,11 @@ bool value_equal(struct value a, struct value b, struct work *work)
 
 	if (value_is_nothing(a) || value_is_nothing(b))
 		return value_is_nothing(a) && value_is_nothing(b);
-	if (value_is_object(a) && value_is_object(b))
-		return value_same_object(a, b);
+	if (value_is_object(a) && value_is_object(b)) {
+		if (a.type == VALUE_HTML || a.type != b.type)
+			return a.type == b.type && a.text.data == b.text.data;
+		return a.type == VALUE_RECORD ? a.record == b.record : a.node == b.node;
+	}
 	if (value_is_object(*object)) {
 		if (value_to_text(*object, work, &text) < 0)
 			return false;
@@ -162,89 +156,60 @@ static int value_character(struct slice text, uint64_t index, struct value *ret_
 	return 0;
 }
 
-static int value_get_of_text(struct slice text, struct slice name, struct work *work, struct value *ret_value)
-{
-	uint64_t index;
-
-	if (!work_spend(work, text.length / VALUE_BYTES_PER_STEP))
-		return -ENOMEM;
-	if (slice_equal(name, SLICE("length")))
-		*ret_value = value_number(value_text_length(text));
-	else if (value_index(name, &index))
-		return value_character(text, index, ret_value);
-	return 0;
-}
-
-static int value_get_of_array(
-	const struct json *array, struct slice name, struct work *work, struct value *ret_value)
+int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value)
 {
 	bool length = slice_equal(name, SLICE("length"));
-	uint64_t index = UINT64_MAX, at = 0;
-
-	if (!length && !value_index(name, &index))
-		return 0;
-	JSON_FOREACH (element, array) {
-		if (at == index) {
-			*ret_value = value_from_json(element);
-			break;
-		}
-		at++;
-	}
-	if (length)
-		*ret_value = value_number((double)at);
-	return work_spend(work, at) ? 0 : -ENOMEM;
-}
-
-static int value_get_of_object(
-	const struct json *object, struct slice name, struct work *work, struct value *ret_value)
-{
+	uint64_t index = UINT64_MAX, spent = 0;
 	size_t seen = 0;
+	int r = 0;
 
-	*ret_value = value_from_json(json_find(object, name.data, name.length, &seen));
-	return work_spend(work, seen) ? 0 : -ENOMEM;
-}
-
-static int value_get_of_record(
-	const struct record *record, struct slice name, struct work *work, struct value *ret_value)
-{
-	for (size_t i = 0; i < record->count; i++) {
-		if (slice_equal(record->members[i].name, name))
-			*ret_value = record->members[i].value;
-	}
-	return work_spend(work, record->count) ? 0 : -ENOMEM;
-}
-
-static int value_get_member(struct value of, struct slice name, struct work *work, struct value *ret_value)
-{
+	*ret_value = (struct value){ .type = VALUE_UNDEFINED };
 	switch (of.type) {
 	case VALUE_STRING:
-		return value_get_of_text(of.text, name, work, ret_value);
+		if (!work_spend(work, of.text.length / VALUE_BYTES_PER_STEP))
+			return -ENOMEM;
+		if (length)
+			*ret_value = value_number(value_text_length(of.text));
+		else if (value_index(name, &index))
+			r = value_character(of.text, index, ret_value);
+		break;
 	case VALUE_ARRAY:
-		return value_get_of_array(of.node, name, work, ret_value);
+		if (!length && !value_index(name, &index))
+			break;
+		JSON_FOREACH (element, of.node) {
+			if (spent == index) {
+				*ret_value = value_from_json(element);
+				break;
+			}
+			spent++;
+		}
+		if (length)
+			*ret_value = value_number((double)spent);
+		break;
 	case VALUE_OBJECT:
-		return value_get_of_object(of.node, name, work, ret_value);
+		*ret_value = value_from_json(json_find(of.node, name.data, name.length, &seen));
+		spent = seen;
+		break;
 	case VALUE_RECORD:
-		return value_get_of_record(of.record, name, work, ret_value);
+		for (size_t i = 0; i < of.record->count; i++) {
+			if (slice_equal(of.record->members[i].name, name))
+				*ret_value = of.record->members[i].value;
+		}
+		spent = of.record->count;
+		break;
 	case VALUE_HTML: /* Handlebars' SafeString is an object with this member */
 		if (slice_equal(name, SLICE("string")))
 			*ret_value = value_text(of.text);
-		return 0;
+		break;
 	case VALUE_UNDEFINED:
 	case VALUE_NULL:
 	case VALUE_BOOL:
 	case VALUE_NUMBER:
 		break;
 	}
-	return 0;
-}
-
-int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value)
-{
-	int r;
-
-	*ret_value = (struct value){ .type = VALUE_UNDEFINED };
-	r = value_get_member(of, name, work, ret_value);
-	return r < 0 ? r : value_spend(*ret_value, work);
+	if (r < 0)
+		return r;
+	return work_spend(work, spent) ? value_spend(*ret_value, work) : -ENOMEM;
 }
 
 int value_spend(struct value value, struct work *work)
@@ -275,11 +240,11 @@ static int value_sort_members(struct member *members, size_t count, struct work 
 	const struct member **order;
 	struct member *sorted;
 	uint64_t index;
-	bool any = false;
+	size_t first = 0;
 
-	for (size_t i = 0; i < count && !any; i++)
-		any = value_index(members[i].name, &index);
-	if (!any)
+	while (first < count && !value_index(members[first].name, &index))
+		first++;
+	if (first == count)
 		return 0;
 	order = arena_alloc(work->arena, count * sizeof(const struct member *));
 	sorted = arena_alloc(work->arena, count * sizeof(*sorted));
@@ -294,84 +259,51 @@ static int value_sort_members(struct member *members, size_t count, struct work 
 	return 0;
 }
 
-static int value_index_name(size_t index, struct work *work, struct slice *ret_name)
+int value_members(struct value of, struct work *work, struct record *ret_record)
 {
-	char text[NUMBER_TEXT_SIZE], *name;
+	const struct json *element =
+		of.type == VALUE_ARRAY || of.type == VALUE_OBJECT ? json_first(of.node) : NULL;
+	struct member *members;
+	uint64_t step = 1; /* for each member */
+	size_t count = 0;
 
-	number_format((double)index, text);
-	name = arena_text(work->arena, strlen(text));
-	if (!name)
+	if (of.type == VALUE_RECORD) {
+		*ret_record = *of.record;
+		return 0;
+	}
+	if (element) {
+		count = json_count(of.node);
+	} else if (of.type == VALUE_STRING) {
+		count = (size_t)value_text_length(of.text);
+		step += of.text.length / VALUE_BYTES_PER_STEP;
+	} else if (of.type == VALUE_HTML) {
+		count = 1;
+	}
+	members = arena_alloc(work->arena, count * sizeof(*members));
+	if (!members || !work_spend(work, count * step))
 		return -ENOMEM;
-	*ret_name = (struct slice){ memcpy(name, text, strlen(text)), strlen(text) };
-	return 0;
-}
+	for (size_t i = 0; i < count; i++) {
+		char name[NUMBER_TEXT_SIZE];
+		int r = 0;
 
-static int value_members_of_node(struct value of, struct work *work, struct record *ret_record)
-{
-	size_t count = json_count(of.node), at = 0;
-	struct member *members = arena_alloc(work->arena, count * sizeof(*members));
-
-	if (!members || !work_spend(work, count))
-		return -ENOMEM;
-	JSON_FOREACH (element, of.node) {
-		members[at].value = value_from_json(element);
-		if (of.type == VALUE_OBJECT)
-			members[at].name = slice_from_text(json_name(element));
-		else if (value_index_name(at, work, &members[at].name) < 0)
-			return -ENOMEM;
-		at++;
+		if (of.type == VALUE_OBJECT) {
+			members[i].name = slice_from_text(json_name(element));
+		} else if (of.type == VALUE_HTML) {
+			members[i] = (struct member){ SLICE("string"), value_text(of.text) };
+		} else {
+			number_format((double)i, name);
+			r = arena_copy(work->arena, slice_from_text(name), &members[i].name);
+		}
+		if (element)
+			members[i].value = value_from_json(element);
+		else if (of.type == VALUE_STRING && r == 0)
+			r = value_character(of.text, i, &members[i].value);
+		if (r < 0)
+			return r;
+		element = json_next(element);
 	}
 	*ret_record = (struct record){ members, count };
 	return of.type == VALUE_OBJECT ? value_sort_members(members, count, work) : 0;
-}
-
-static int value_members_of_text(struct slice text, struct work *work, struct record *ret_record)
-{
-	size_t count = (size_t)value_text_length(text);
-	struct member *members = arena_alloc(work->arena, count * sizeof(*members));
-
-	if (!members || !work_spend(work, (uint64_t)count * (1 + text.length / VALUE_BYTES_PER_STEP)))
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		int r = value_index_name(i, work, &members[i].name);
-
-		if (r == 0)
-			r = value_character(text, i, &members[i].value);
-		if (r < 0)
-			return r;
-	}
-	*ret_record = (struct record){ members, count };
-	return 0;
-}
-
-int value_members(struct value of, struct work *work, struct record *ret_record)
-{
-	struct member *member;
-
-	switch (of.type) {
-	case VALUE_ARRAY:
-	case VALUE_OBJECT:
-		return value_members_of_node(of, work, ret_record);
-	case VALUE_STRING:
-		return value_members_of_text(of.text, work, ret_record);
-	case VALUE_RECORD:
-		*ret_record = *of.record;
-		return 0;
-	case VALUE_HTML:
-		member = arena_alloc(work->arena, sizeof(*member));
-		if (!member)
-			return -ENOMEM;
-		*member = (struct member){ SLICE("string"), value_text(of.text) };
-		*ret_record = (struct record){ member, 1 };
-		return 0;
-	case VALUE_UNDEFINED:
-	case VALUE_NULL:
-	case VALUE_BOOL:
-	case VALUE_NUMBER:
-		break;
-	}
-	*ret_record = (struct record){ NULL, 0 };
-	return 0;
 }
 
 /* --- printing --- */
@@ -390,15 +322,6 @@ static const struct value_entity {
 	['='] = { "&#x3D;", 6 },
 };
 
-/* Bytes at the beginning of a whole block that need no replacement. */
-static size_t value_plain_length(const char *bytes)
-{
-	block loaded = block_load(bytes);
-
-	return block_first((loaded == '&') | (loaded == '<') | (loaded == '>') | (loaded == '"') |
-			   (loaded == '\'') | (loaded == '`') | (loaded == '='));
-}
-
 /* Escapes the next bytes, a block at most, up to and with the first that is replaced. Writes at most a block
  * and an entity; returns the number of bytes read. */
 static size_t value_escape_some(const char *bytes, size_t length, char *to, size_t *used)
@@ -407,8 +330,11 @@ static size_t value_escape_some(const char *bytes, size_t length, char *to, size
 	size_t plain = 0;
 
 	if (length >= BLOCK_SIZE) {
+		block loaded = block_load(bytes);
+
 		memcpy(to + *used, bytes, BLOCK_SIZE);
-		plain = value_plain_length(bytes);
+		plain = block_first((loaded == '&') | (loaded == '<') | (loaded == '>') | (loaded == '"') |
+				    (loaded == '\'') | (loaded == '`') | (loaded == '='));
 	} else {
 		while (plain < length && value_entities[(unsigned char)bytes[plain]].length == 0) {
 			to[*used + plain] = bytes[plain];
@@ -438,42 +364,12 @@ void value_escape(struct slice text, struct buf *out)
 	}
 }
 
-/* JavaScript calls an object's toString to print it: with a member of that name, which is no function, it
- * throws. */
-static int value_print_object(struct value value, struct work *work, struct buf *out)
-{
-	struct value own;
-	int r = value_get(value, SLICE("toString"), work, &own);
-
-	if (r < 0 || own.type != VALUE_UNDEFINED)
-		return r < 0 ? r : -EBADMSG;
-	buf_append_text(out, "[object Object]");
-	return 0;
-}
-
-/* Elements joined by commas; null and missing ones are empty. */
-static int value_print_array(const struct json *array, bool escape, struct work *work, struct buf *out)
-{
-	bool first = true;
-
-	JSON_FOREACH (element, array) {
-		int r;
-
-		if (!first)
-			buf_append_char(out, ',');
-		first = false;
-		if (!work_spend(work, 1))
-			return -ENOMEM;
-		r = value_print(value_from_json(element), escape, work, out);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 int value_print(struct value value, bool escape, struct work *work, struct buf *out)
 {
 	char number[NUMBER_TEXT_SIZE];
+	bool first = true;
+	struct value own;
+	int r;
 
 	switch (value.type) {
 	case VALUE_UNDEFINED:
@@ -495,11 +391,27 @@ int value_print(struct value value, bool escape, struct work *work, struct buf *
 	case VALUE_HTML:
 		buf_append(out, value.text.data, value.text.length);
 		break;
-	case VALUE_ARRAY:
-		return value_print_array(value.node, escape, work, out);
+	case VALUE_ARRAY: /* elements joined by commas; null and missing ones are empty */
+		JSON_FOREACH (element, value.node) {
+			if (!first)
+				buf_append_char(out, ',');
+			first = false;
+			if (!work_spend(work, 1))
+				return -ENOMEM;
+			r = value_print(value_from_json(element), escape, work, out);
+			if (r < 0)
+				return r;
+		}
+		break;
 	case VALUE_OBJECT:
 	case VALUE_RECORD:
-		return value_print_object(value, work, out);
+		/* JavaScript calls an object's toString to print it: with a member of that name, which is no
+		 * function, it throws. */
+		r = value_get(value, SLICE("toString"), work, &own);
+		if (r < 0 || own.type != VALUE_UNDEFINED)
+			return r < 0 ? r : -EBADMSG;
+		buf_append_text(out, "[object Object]");
+		break;
 	}
 	return 0;
 }
@@ -507,7 +419,6 @@ int value_print(struct value value, bool escape, struct work *work, struct buf *
 int value_to_text(struct value value, struct work *work, struct slice *ret_text)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(work->arena->size_max);
-	char *copy;
 	int r;
 
 	if (value.type == VALUE_STRING || value.type == VALUE_HTML) {
@@ -521,11 +432,7 @@ int value_to_text(struct value value, struct work *work, struct slice *ret_text)
 	r = value_print(value, false, work, &text);
 	if (r < 0)
 		return r;
-	copy = buf_overflowed(&text) ? NULL : arena_text(work->arena, text.length);
-	if (!copy || !work_spend(work, text.length / VALUE_BYTES_PER_STEP))
+	if (buf_overflowed(&text) || !work_spend(work, text.length / VALUE_BYTES_PER_STEP))
 		return -ENOMEM;
-	if (text.length > 0)
-		memcpy(copy, text.data, text.length);
-	*ret_text = (struct slice){ copy, text.length };
-	return 0;
+	return arena_copy(work->arena, (struct slice){ text.data, text.length }, ret_text);
 }
