@@ -321,29 +321,9 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	return 0;
 }
 
-/* Runs a partial into a buffer of its own and copies it with the indentation before every line. A last line
- * that is empty is none. All buffers of partials inside one another together hold no more than a page. */
-static int evaluator_indented(
-	struct evaluator *evaluator, const struct unit *unit, struct slice indent, const struct scope *scope)
-{
-	struct buf *out = evaluator->out;
-	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max - out->length);
-	int r;
-
-	evaluator->out = &lines;
-	r = evaluator_body(evaluator, unit->body, scope);
-	evaluator->out = out;
-	for (const char *at = buf_text(&lines); *at && r == 0;) {
-		size_t length = strcspn(at, "\n");
-
-		length += at[length] == '\n';
-		buf_append(out, indent.data, indent.length);
-		buf_append(out, at, length);
-		at += length;
-	}
-	return r;
-}
-
+/* An indented partial runs into a buffer of its own, which is copied with the indentation before every line.
+ * A last line that is empty is none. All buffers of partials inside one another together hold no more than a
+ * page. */
 static int evaluator_partial(
 	struct evaluator *evaluator, const struct statement *statement, const struct scope *caller)
 {
@@ -353,6 +333,8 @@ static int evaluator_partial(
 	const struct unit *unit = statement->unit, *calling = evaluator->unit;
 	struct context_link contexts = { .context = caller->context };
 	struct scope scope = { .contexts = &contexts, .loop = caller->loop };
+	struct buf *out = evaluator->out;
+	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max - out->length);
 	struct record pairs;
 	struct value value;
 	int r = 0;
@@ -392,11 +374,19 @@ static int evaluator_partial(
 	evaluator->unit = unit;
 	evaluator->partial_depth++;
 	if (statement->indent.length > 0)
-		r = evaluator_indented(evaluator, unit, statement->indent, &scope);
-	else
-		r = evaluator_body(evaluator, unit->body, &scope);
+		evaluator->out = &lines;
+	r = evaluator_body(evaluator, unit->body, &scope);
+	evaluator->out = out;
 	evaluator->partial_depth--;
 	evaluator->unit = calling;
+	for (const char *at = buf_text(&lines); *at && r == 0;) {
+		size_t length = strcspn(at, "\n");
+
+		length += at[length] == '\n';
+		buf_append(out, statement->indent.data, statement->indent.length);
+		buf_append(out, at, length);
+		at += length;
+	}
 	return r;
 }
 
@@ -541,35 +531,11 @@ static int evaluator_block(
 
 /* --- statements --- */
 
-static int evaluator_statement(
-	struct evaluator *evaluator, const struct statement *statement, const struct scope *scope)
-{
-	struct value value;
-	int r = evaluator_step(evaluator, statement->offset);
-
-	if (r < 0)
-		return r;
-	switch (statement->kind) {
-	case STATEMENT_CONTENT:
-		buf_append(evaluator->out, statement->value.data, statement->value.length);
-		return 0;
-	case STATEMENT_COMMENT:
-		return 0;
-	case STATEMENT_MUSTACHE:
-		r = evaluator_call(evaluator, statement->call, scope, &value);
-		return r < 0 ? r : evaluator_print(evaluator, value, !statement->raw, statement->offset);
-	case STATEMENT_BLOCK:
-		return evaluator_block(evaluator, statement, scope);
-	case STATEMENT_PARTIAL:
-		break;
-	}
-	return evaluator_partial(evaluator, statement, scope);
-}
-
 static int evaluator_body(struct evaluator *evaluator, const struct body *body, const struct scope *scope)
 {
 	const struct statement *statement = body->first;
 	size_t mark = arena_mark(evaluator->work.arena);
+	struct value value;
 	int r = 0;
 
 	if (++evaluator->depth > EVALUATOR_DEPTH_MAX && statement) {
@@ -579,7 +545,27 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 			"more than %d blocks and partials inside one another", EVALUATOR_DEPTH_MAX);
 	}
 	for (; statement && r == 0; statement = statement->next) {
-		r = evaluator_statement(evaluator, statement, scope);
+		r = evaluator_step(evaluator, statement->offset);
+		if (r < 0)
+			return r;
+		switch (statement->kind) {
+		case STATEMENT_CONTENT:
+			buf_append(evaluator->out, statement->value.data, statement->value.length);
+			break;
+		case STATEMENT_COMMENT:
+			break;
+		case STATEMENT_MUSTACHE:
+			r = evaluator_call(evaluator, statement->call, scope, &value);
+			if (r == 0)
+				r = evaluator_print(evaluator, value, !statement->raw, statement->offset);
+			break;
+		case STATEMENT_BLOCK:
+			r = evaluator_block(evaluator, statement, scope);
+			break;
+		case STATEMENT_PARTIAL:
+			r = evaluator_partial(evaluator, statement, scope);
+			break;
+		}
 		if (r == 0 && buf_overflowed(evaluator->out))
 			r = evaluator_fail(evaluator, statement->offset,
 				"the page becomes larger than %zu bytes", evaluator->size_max);

@@ -2,6 +2,7 @@
 #include "render/helpers.h"
 
 #include <errno.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -71,73 +72,48 @@ static int helper_lookup(const struct value *arguments, size_t count, struct wor
 	return r;
 }
 
-/* Costs steps by its length: {{video (video (video ...))}} grows threefold each time. */
-static int helper_html(struct buf *html, struct work *work, struct value *ret_value)
+/* HTML with arguments in it, escaped. Where one is missing, Handlebars passes its options, an object. Costs
+ * steps by its length: {{video (video (video ...))}} grows threefold each time. */
+static int helper_media(enum helper helper, const struct value *arguments, size_t count, struct work *work,
+	struct value *ret_value)
 {
-	struct slice text = { html->data, html->length };
+	static const struct piece {
+		const char *text;
+		size_t argument; /* behind the text */
+	} image[] = {
+		{ "<img src=\"", 0 },
+		{ "\" alt=\"", 1 },
+		{ "\" loading=\"lazy\" class=\"media-fallback\" />", SIZE_MAX },
+	}, video[] = {
+		{ "<video controls preload=\"metadata\" src=\"", 0 },
+		{ "\"><p class=\"media-fallback\">Video nicht verfügbar: <a href=\"", 0 },
+		{ "\">", 0 },
+		{ "</a></p></video>", SIZE_MAX },
+	};
+	CLEANUP(buf_done) struct buf html = BUF_INIT(work->arena->size_max);
+	struct slice text;
 
-	if (buf_overflowed(html) || value_spend(value_text(text), work) < 0)
+	for (const struct piece *piece = helper == HELPER_IMAGE ? image : video;; piece++) {
+		size_t argument = piece->argument;
+		int r;
+
+		buf_append_text(&html, piece->text);
+		if (argument == SIZE_MAX)
+			break;
+		if (argument == count)
+			buf_append_text(&html, "[object Object]");
+		if (argument >= count || value_is_nothing(arguments[argument]))
+			continue;
+		r = value_to_text(arguments[argument], work, &text);
+		if (r < 0)
+			return r;
+		value_escape(text, &html);
+	}
+	text = (struct slice){ html.data, html.length };
+	if (buf_overflowed(&html) || value_spend(value_text(text), work) < 0)
 		return -ENOMEM;
 	ret_value->type = VALUE_HTML;
 	return arena_copy(work->arena, text, &ret_value->text);
-}
-
-/* Appends argument `index`, escaped. Where it is missing, Handlebars passes its options, an object. */
-static int helper_append(
-	const struct value *arguments, size_t count, size_t index, struct work *work, struct buf *html)
-{
-	struct slice text;
-	int r;
-
-	if (index > count)
-		return 0;
-	if (index == count) {
-		buf_append_text(html, "[object Object]");
-		return 0;
-	}
-	if (value_is_nothing(arguments[index]))
-		return 0;
-	r = value_to_text(arguments[index], work, &text);
-	if (r == 0)
-		value_escape(text, html);
-	return r;
-}
-
-static int helper_image(
-	const struct value *arguments, size_t count, struct work *work, struct value *ret_value)
-{
-	CLEANUP(buf_done) struct buf html = BUF_INIT(work->arena->size_max);
-	int r;
-
-	buf_append_text(&html, "<img src=\"");
-	r = helper_append(arguments, count, 0, work, &html);
-	buf_append_text(&html, "\" alt=\"");
-	if (r == 0)
-		r = helper_append(arguments, count, 1, work, &html);
-	buf_append_text(&html, "\" loading=\"lazy\" class=\"media-fallback\" />");
-	return r < 0 ? r : helper_html(&html, work, ret_value);
-}
-
-static int helper_video(
-	const struct value *arguments, size_t count, struct work *work, struct value *ret_value)
-{
-	static const char *const pieces[] = {
-		"<video controls preload=\"metadata\" src=\"",
-		"\"><p class=\"media-fallback\">Video nicht verfügbar: <a href=\"",
-		"\">",
-	};
-	CLEANUP(buf_done) struct buf html = BUF_INIT(work->arena->size_max);
-
-	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
-		int r;
-
-		buf_append_text(&html, pieces[i]);
-		r = helper_append(arguments, count, 0, work, &html);
-		if (r < 0)
-			return r;
-	}
-	buf_append_text(&html, "</a></p></video>");
-	return helper_html(&html, work, ret_value);
 }
 
 /* A NUL-terminated copy of a text argument; NULL: not a text, or too long to be meant. */
@@ -194,9 +170,8 @@ int helper_call(enum helper helper, const struct value *arguments, size_t count,
 	case HELPER_LOOKUP:
 		return helper_lookup(arguments, count, work, ret_value, ret_reason);
 	case HELPER_IMAGE:
-		return helper_image(arguments, count, work, ret_value);
 	case HELPER_VIDEO:
-		return helper_video(arguments, count, work, ret_value);
+		return helper_media(helper, arguments, count, work, ret_value);
 	case HELPER_DATE:
 		return helper_date(arguments, texts, work, ret_value, ret_reason);
 	case HELPER_T:

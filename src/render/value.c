@@ -37,25 +37,20 @@ struct value value_from_json(const struct json *json)
 	return (struct value){ .type = VALUE_UNDEFINED };
 }
 
+static bool value_is_object(struct value value)
+{
+	return value.type >= VALUE_HTML;
+}
+
 bool value_is_true(struct value value)
 {
-	switch (value.type) {
-	case VALUE_UNDEFINED:
-	case VALUE_NULL:
-		return false;
-	case VALUE_BOOL:
+	if (value.type == VALUE_BOOL)
 		return value.boolean;
-	case VALUE_NUMBER:
+	if (value.type == VALUE_NUMBER)
 		return value.number != 0 && !isnan(value.number);
-	case VALUE_STRING:
+	if (value.type == VALUE_STRING)
 		return value.text.length > 0;
-	case VALUE_HTML:
-	case VALUE_ARRAY:
-	case VALUE_OBJECT:
-	case VALUE_RECORD:
-		break;
-	}
-	return true;
+	return value_is_object(value);
 }
 
 bool value_is_empty(struct value value)
@@ -65,11 +60,6 @@ bool value_is_empty(struct value value)
 	if (value.type == VALUE_ARRAY)
 		return json_first(value.node) == NULL;
 	return !value_is_true(value);
-}
-
-static bool value_is_object(struct value value)
-{
-	return value.type >= VALUE_HTML;
 }
 
 static double value_to_number(struct value value)
@@ -221,40 +211,35 @@ int value_spend(struct value value, struct work *work)
 
 /* --- all members --- */
 
-static int value_compare_members(const void *left, const void *right)
+static int value_compare_indices(const void *left, const void *right)
 {
-	const struct member *const *a = left, *const *b = right;
+	const struct member *a = left, *b = right;
 	uint64_t a_index = 0, b_index = 0;
-	bool a_first = value_index((*a)->name, &a_index), b_first = value_index((*b)->name, &b_index);
 
-	if (a_first != b_first)
-		return a_first ? -1 : 1;
-	if (a_first && a_index != b_index)
-		return a_index < b_index ? -1 : 1;
-	return *a < *b ? -1 : *a > *b; /* as they were */
+	value_index(a->name, &a_index);
+	value_index(b->name, &b_index);
+	return (a_index > b_index) - (a_index < b_index);
 }
 
 /* Puts names that are integers in front. Most objects have none and stay as they are. */
 static int value_sort_members(struct member *members, size_t count, struct work *work)
 {
-	const struct member **order;
 	struct member *sorted;
 	uint64_t index;
-	size_t first = 0;
+	size_t indices = 0, rest;
 
-	while (first < count && !value_index(members[first].name, &index))
-		first++;
-	if (first == count)
+	for (size_t i = 0; i < count; i++)
+		indices += value_index(members[i].name, &index);
+	if (indices == 0)
 		return 0;
-	order = arena_alloc(work->arena, count * sizeof(const struct member *));
 	sorted = arena_alloc(work->arena, count * sizeof(*sorted));
-	if (!order || !sorted)
+	if (!sorted)
 		return -ENOMEM;
+	rest = indices;
+	indices = 0;
 	for (size_t i = 0; i < count; i++)
-		order[i] = &members[i];
-	qsort(order, count, sizeof(*order), value_compare_members);
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = *order[i];
+		sorted[value_index(members[i].name, &index) ? indices++ : rest++] = members[i];
+	qsort(sorted, indices, sizeof(*sorted), value_compare_indices);
 	memcpy(members, sorted, count * sizeof(*members));
 	return 0;
 }
