@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -16,7 +15,6 @@
 #include "render/template.h"
 #include "render/value.h"
 
-#define EVALUATOR_SENTENCE_MAX 512
 #define EVALUATOR_CLOCK_STEPS 1024 /* steps between two looks at the clock, which cost more */
 
 struct evaluator {
@@ -67,13 +65,13 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 __attribute__((format(printf, 3, 4))) static int evaluator_fail(
 	const struct evaluator *evaluator, size_t offset, const char *format, ...)
 {
-	char sentence[EVALUATOR_SENTENCE_MAX];
 	va_list arguments;
+	int r;
 
 	va_start(arguments, format);
-	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	r = source_vfail(&evaluator->unit->source, offset, evaluator->err, format, arguments);
 	va_end(arguments);
-	return source_fail(&evaluator->unit->source, offset, evaluator->err, "%s", sentence);
+	return r;
 }
 
 /* Turns what a function of value.h returned into a message; `what` for -EBADMSG. */

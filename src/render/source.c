@@ -2,7 +2,6 @@
 #include "render/source.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -26,15 +25,24 @@ struct source_position source_position(const struct source *source, size_t offse
 	return position;
 }
 
-int source_fail(const struct source *source, size_t offset, struct error *err, const char *format, ...)
+int source_vfail(
+	const struct source *source, size_t offset, struct error *err, const char *format, va_list arguments)
 {
 	struct source_position position = source_position(source, offset);
 	char sentence[SOURCE_SENTENCE_MAX];
-	va_list arguments;
 
-	va_start(arguments, format);
 	vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
 	return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s:%u:%u: %s", source->name, position.line,
 		position.column, sentence);
+}
+
+int source_fail(const struct source *source, size_t offset, struct error *err, const char *format, ...)
+{
+	va_list arguments;
+	int r;
+
+	va_start(arguments, format);
+	r = source_vfail(source, offset, err, format, arguments);
+	va_end(arguments);
+	return r;
 }

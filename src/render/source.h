@@ -5,9 +5,10 @@
 /*
  * The text of one template or partial under its name, and the words for a mistake in it:
  * "course.hbs:14:7: ...". Positions travel as byte offsets; lines and columns (in characters, from 1) are
- * counted only when somebody must read them.
+ * counted only for a message.
  */
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "render/slice.h"
@@ -25,7 +26,9 @@ struct source_position {
 
 struct source_position source_position(const struct source *source, size_t offset);
 
-/* Fills *err with code ERROR_TEMPLATE and returns -EBADMSG. */
+/* Fill *err with code ERROR_TEMPLATE and return -EBADMSG. */
+int source_vfail(const struct source *source, size_t offset, struct error *err, const char *format,
+	va_list arguments) __attribute__((format(printf, 4, 0)));
 int source_fail(const struct source *source, size_t offset, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
