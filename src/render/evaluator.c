@@ -182,33 +182,15 @@ static int evaluator_path(struct evaluator *evaluator, const struct operand *ope
 static int evaluator_operand(struct evaluator *evaluator, const struct operand *operand,
 	const struct scope *scope, struct value *ret_value)
 {
-	int r = operand->kind != OPERAND_CALL ? evaluator_step(evaluator, operand->offset) : 0;
+	int r;
 
-	if (r < 0)
-		return r;
-	switch (operand->kind) {
-	case OPERAND_PATH:
-		return evaluator_path(evaluator, operand, scope, ret_value);
-	case OPERAND_CALL:
+	if (operand->kind == OPERAND_CALL)
 		return evaluator_call(evaluator, operand->call, scope, ret_value);
-	case OPERAND_STRING:
-		*ret_value = value_text(operand->original);
-		break;
-	case OPERAND_NUMBER:
-		*ret_value = value_number(operand->number);
-		break;
-	case OPERAND_TRUE:
-	case OPERAND_FALSE:
-		*ret_value = value_bool(operand->kind == OPERAND_TRUE);
-		break;
-	case OPERAND_NULL:
-		*ret_value = (struct value){ .type = VALUE_NULL };
-		break;
-	case OPERAND_UNDEFINED:
-		*ret_value = (struct value){ .type = VALUE_UNDEFINED };
-		break;
-	}
-	return 0;
+	r = evaluator_step(evaluator, operand->offset);
+	if (r == 0 && operand->kind == OPERAND_PATH)
+		return evaluator_path(evaluator, operand, scope, ret_value);
+	*ret_value = operand->value;
+	return r;
 }
 
 /* The key=value pairs of a call, in the arena. A literal undefined leaves no member. */
@@ -229,7 +211,8 @@ static int evaluator_pairs(struct evaluator *evaluator, const struct call *call,
 		if (r < 0)
 			return r;
 		members[count].name = pair->key;
-		count += !pair->repeated && pair->value->kind != OPERAND_UNDEFINED;
+		count += !pair->repeated && !(pair->value->kind == OPERAND_LITERAL &&
+						    pair->value->value.type == VALUE_UNDEFINED);
 	}
 	*ret_record = (struct record){ members, count };
 	return 0;
@@ -263,8 +246,7 @@ static int evaluator_call(struct evaluator *evaluator, const struct call *call, 
 	if (r < 0)
 		return r;
 	if (call->kind == CALL_DATA) {
-		/* Data cannot be called. Only without arguments and without a value it is silently nothing.
-		 */
+		/* Data cannot be called. Only without arguments and value it is silently nothing. */
 		r = evaluator_path(evaluator, call->callee, scope, &other);
 		if (r == 0 && (count > 0 || value_is_true(other)))
 			r = evaluator_fail(evaluator, call->offset, "there is no helper \"%.*s\"",

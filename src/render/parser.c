@@ -23,8 +23,8 @@ struct params { /* block parameters in sight, innermost first */
 	const struct params *outer;
 };
 
-/* After the first error the parser finds the end of the template wherever it looks, and drops all further
- * errors. So every function runs to its end and a caller needs not ask. */
+/* After the first error the parser finds the end of the template wherever it looks, and drops further errors:
+ * so every function runs to its end, and its caller does not have to check. */
 struct parser {
 	const struct source *source;
 	struct arena *arena;
@@ -198,29 +198,34 @@ static void parser_path(struct parser *parser, struct operand *operand)
 /* A string, number, boolean, null or undefined. As the callee it is a key: {{12}}, {{true}}, {{"x y"}}. */
 static void parser_literal(struct parser *parser, struct operand *operand)
 {
-	static const int kinds[] = {
-		[TOKEN_STRING] = OPERAND_STRING,
-		[TOKEN_NUMBER] = OPERAND_NUMBER,
-		[TOKEN_TRUE] = OPERAND_TRUE,
-		[TOKEN_FALSE] = OPERAND_FALSE,
-		[TOKEN_NULL] = OPERAND_NULL,
-		[TOKEN_UNDEFINED] = OPERAND_UNDEFINED,
-	};
 	struct slice text = parser->token.text;
+	char digits[PARSER_NUMBER_MAX + 1], form[NUMBER_TEXT_SIZE];
 
-	operand->kind = (enum operand_kind)kinds[parser->token.type];
+	operand->kind = OPERAND_LITERAL;
 	operand->original = text;
-	if (operand->kind == OPERAND_NUMBER && text.length > PARSER_NUMBER_MAX) {
-		parser_fail(
-			parser, operand->offset, "this number has more than %d digits", PARSER_NUMBER_MAX);
-	} else if (operand->kind == OPERAND_NUMBER) {
-		char digits[PARSER_NUMBER_MAX + 1], form[NUMBER_TEXT_SIZE];
-
+	switch ((int)parser->token.type) {
+	case TOKEN_STRING:
+		operand->value = value_text(text);
+		break;
+	case TOKEN_NUMBER:
+		if (text.length > PARSER_NUMBER_MAX) {
+			parser_fail(parser, operand->offset, "this number has more than %d digits",
+				PARSER_NUMBER_MAX);
+			return;
+		}
 		memcpy(digits, text.data, text.length);
 		digits[text.length] = '\0';
-		operand->number = strtod(digits, NULL);
-		number_format(operand->number, form);
+		operand->value = value_number(strtod(digits, NULL));
+		number_format(operand->value.number, form);
 		arena_copy(parser->arena, slice_from_text(form), &operand->original);
+		break;
+	case TOKEN_TRUE:
+	case TOKEN_FALSE:
+		operand->value = value_bool(parser->token.type == TOKEN_TRUE);
+		break;
+	case TOKEN_NULL:
+		operand->value.type = VALUE_NULL;
+		break;
 	}
 	parser_advance(parser);
 	operand->path.parts = arena_alloc(parser->arena, sizeof(struct part));
@@ -504,9 +509,10 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 	parser_advance(parser);
 	name = parser_operand(parser, false);
 	parser_tag_close(parser, TOKEN_CLOSE, &block->close_strip);
-	open_text = open->kind == OPERAND_PATH || open->kind == OPERAND_STRING;
-	name_text = name->kind == OPERAND_PATH || name->kind == OPERAND_STRING;
-	if ((open_text ? name_text : open->kind == name->kind) && slice_equal(open->original, name->original))
+	/* A path equals a string, but not another literal. */
+	open_text = open->kind == OPERAND_PATH || open->value.type == VALUE_STRING;
+	name_text = name->kind == OPERAND_PATH || name->value.type == VALUE_STRING;
+	if (open_text == name_text && slice_equal(open->original, name->original))
 		return;
 	opened = source_position(parser->source, block->offset);
 	parser_fail(parser, offset, "{{/%.*s}} closes {{%c%.*s}} opened at %u:%u", (int)name->original.length,

@@ -20,15 +20,11 @@
 #include "render/helpers.h"
 #include "render/slice.h"
 #include "render/source.h"
+#include "render/value.h"
 
 enum operand_kind {
 	OPERAND_PATH,
-	OPERAND_STRING,
-	OPERAND_NUMBER,
-	OPERAND_TRUE,
-	OPERAND_FALSE,
-	OPERAND_NULL,
-	OPERAND_UNDEFINED,
+	OPERAND_LITERAL,
 	OPERAND_CALL,
 };
 
@@ -56,8 +52,8 @@ struct operand {
 	size_t offset;
 	struct slice original; /* as Handlebars compares and names it: "a.b", without [] and quotes */
 	struct path path;      /* OPERAND_PATH; also of a literal, which is a key as the callee */
-	double number;
-	struct call *call; /* OPERAND_CALL */
+	struct value value;    /* OPERAND_LITERAL */
+	struct call *call;     /* OPERAND_CALL */
 	struct operand *next;
 };
 
