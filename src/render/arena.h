@@ -3,14 +3,15 @@
 #define AITHER_RENDER_ARENA_H
 
 /*
- * Memory that is freed all at once: a compiled template, and everything that a render makes up on its way.
- * What was allocated since a mark can be given back, so that a loop needs the memory of one round only.
+ * Memory that is freed all at once: that of a compiled template, and of the values that a render makes.
+ * Memory allocated since a mark can be released, so that a loop needs the memory of one round
+ * only.
  *
  *	size_t mark = arena_mark(&arena);
  *	...
  *	arena_release(&arena, mark);
  *
- * size_max ends what a hostile template could do with memory: arena_alloc returns NULL beyond it.
+ * size_max limits the memory that a hostile template can use: arena_alloc returns NULL beyond it.
  */
 
 #include <stddef.h>

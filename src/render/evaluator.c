@@ -372,7 +372,7 @@ static int evaluator_partial(
 
 /* --- blocks --- */
 
-/* What helpers of Handlebars get as context where there is none: an empty object. */
+/* The context that Handlebars gives its helpers where there is none: an empty object. */
 static const struct record evaluator_no_context;
 
 /* Runs a branch. `params` are those that the block gives it, NULL: none. */
@@ -411,7 +411,7 @@ static int evaluator_same_context(
 	return evaluator_branch(evaluator, body, scope, context, NULL, scope->loop);
 }
 
-/* One round for each element or member. What a round allocates is given back. */
+/* One round for each element or member. The memory of a round is released after it. */
 static int evaluator_each(struct evaluator *evaluator, const struct statement *block,
 	const struct scope *scope, struct value over)
 {

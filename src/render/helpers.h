@@ -23,6 +23,8 @@ struct texts;
 struct value;
 struct work;
 
+#define HELPER_ARGUMENTS_MAX 2
+
 enum helper {
 	HELPER_NONE,
 	HELPER_IF, /* from here: blocks, which the evaluator runs itself */
@@ -42,11 +44,8 @@ enum helper helper_find(struct slice name);
 bool helper_is_builtin(enum helper helper); /* one of Handlebars' own */
 bool helper_is_block(enum helper helper);
 
-#define HELPER_ARGUMENTS_MAX 2 /* that a helper looks at */
-
-/* Calls a function helper. `count` may be larger than HELPER_ARGUMENTS_MAX. 0, -ENOMEM as in value.h, or
- * -EBADMSG with the rest of the sentence "{{lookup}}
- * ..." in *ret_reason (static). */
+/* Calls a function helper, which reads HELPER_ARGUMENTS_MAX of `count` arguments at most. 0, -ENOMEM as in
+ * value.h, or -EBADMSG with the rest of the sentence "{{lookup}} ..." in *ret_reason (static). */
 int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,
 	struct work *work, struct value *ret_value, const char **ret_reason);
 

@@ -42,7 +42,7 @@ static void number_round(double number, int count, struct number_decimal *ret_de
 	ret_decimal->exponent = (int)strtol(at + 1, NULL, 10);
 }
 
-/* One more in the last digit. */
+/* Adds one to the last digit. */
 static void number_increment(struct number_decimal *decimal)
 {
 	int i = decimal->count - 1;

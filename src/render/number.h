@@ -15,7 +15,7 @@
  * number. */
 void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE]);
 
-/* What Number("...") makes of a text: blanks around are ignored, "" is 0, anything else NaN. */
+/* JavaScript's Number("..."): blanks around are ignored, "" is 0, anything else NaN. */
 double number_from_text(struct slice text);
 
 #endif

@@ -3,9 +3,9 @@
 #define AITHER_RENDER_VALUE_H
 
 /*
- * What an expression of a template gives: JavaScript's kinds of values as far as JSON data can make them, and
- * what the language does with them. A value is small and copied freely; the texts and nodes in it belong to
- * the data, the program or the render's arena.
+ * The value of an expression in a template: JavaScript's kinds of values as far as JSON data can make them,
+ * and the operations of the language on them. A value is small and copied freely; the texts and nodes in it
+ * belong to the data, the template or the render's arena.
  *
  * Everything that walks over data takes a struct work, whose steps it uses up: so no template can make a
  * small page out of endless work.
@@ -105,8 +105,7 @@ bool value_equal(struct value a, struct value b, struct work *work);
 /* A property by its name: members, elements by index, "length". Undefined when there is none. */
 int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value);
 
-/* Takes off what it costs to look at one more value: a step, more for a long text. value_get does it itself.
- */
+/* Spends the cost of reading one more value: a step, more for a long text. value_get does it itself. */
 int value_spend(struct value value, struct work *work);
 
 /* All members in JavaScript's order: names that are integers first, ascending. Strings and arrays have their
