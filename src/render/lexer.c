@@ -11,42 +11,6 @@
 #define LEXER_LITERAL_END "~})"
 #define LEXER_NOT_IN_NAMES "!\"#%&'()*+,./;<=>@[\\]^`{|}~"
 
-const char *lexer_token_name(enum token_type type)
-{
-	static const char *const names[] = {
-		[TOKEN_END] = "the end of the template",
-		[TOKEN_CONTENT] = "text",
-		[TOKEN_COMMENT] = "a comment",
-		[TOKEN_OPEN] = "{{",
-		[TOKEN_OPEN_RAW] = "{{{ or {{&",
-		[TOKEN_OPEN_BLOCK] = "{{#",
-		[TOKEN_OPEN_END] = "{{/",
-		[TOKEN_OPEN_INVERSE] = "{{^",
-		[TOKEN_OPEN_ELSE] = "{{else ...}}",
-		[TOKEN_ELSE] = "{{else}}",
-		[TOKEN_OPEN_PARTIAL] = "{{>",
-		[TOKEN_CLOSE] = "}}",
-		[TOKEN_CLOSE_RAW] = "}}}",
-		[TOKEN_OPEN_CALL] = "(",
-		[TOKEN_CLOSE_CALL] = ")",
-		[TOKEN_EQUALS] = "=",
-		[TOKEN_ID] = "a name",
-		[TOKEN_SEPARATOR] = ". or /",
-		[TOKEN_STRING] = "a string",
-		[TOKEN_NUMBER] = "a number",
-		[TOKEN_TRUE] = "true",
-		[TOKEN_FALSE] = "false",
-		[TOKEN_UNDEFINED] = "undefined",
-		[TOKEN_NULL] = "null",
-		[TOKEN_DATA] = "@",
-		[TOKEN_OPEN_PARAMS] = "as |",
-		[TOKEN_CLOSE_PARAMS] = "|",
-		[TOKEN_INVALID] = "a character that means nothing here",
-	};
-
-	return names[type];
-}
-
 bool lexer_is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -217,8 +181,6 @@ static int lexer_open(struct lexer *lexer, struct token *ret_token, struct error
 		lexer_else(lexer, word + strlen("else"), TOKEN_OPEN_ELSE, ret_token);
 	else
 		lexer_take(lexer, TOKEN_OPEN, mark, ret_token);
-	if (ret_token->type == TOKEN_OPEN_RAW)
-		ret_token->text = (struct slice){ ret_token->text.data + mark, 1 };
 	ret_token->strip_left = strip;
 	return 0;
 }
@@ -349,8 +311,13 @@ static void lexer_inside(struct lexer *lexer, struct token *ret_token)
 	}
 	if (strchr("\"'[", rest.data[0]) && lexer_quoted(lexer, ret_token))
 		return;
-	if (!lexer_word(lexer, ret_token))
-		lexer_take(lexer, TOKEN_INVALID, 1, ret_token);
+	if (!lexer_word(lexer, ret_token)) {
+		size_t length = 1; /* of one character */
+
+		while (length < rest.length && ((unsigned char)rest.data[length] & 0xc0) == 0x80)
+			length++;
+		lexer_take(lexer, TOKEN_INVALID, length, ret_token);
+	}
 }
 
 int lexer_next(struct lexer *lexer, struct token *ret_token, struct error *err)

@@ -26,7 +26,7 @@ enum token_type {
 	TOKEN_CONTENT, /* text: what goes to the output */
 	TOKEN_COMMENT,
 	TOKEN_OPEN,         /* {{ */
-	TOKEN_OPEN_RAW,     /* {{{ or {{& : printed without escaping; `text` is "{" or "&" */
+	TOKEN_OPEN_RAW,     /* {{{ or {{& : printed without escaping */
 	TOKEN_OPEN_BLOCK,   /* {{# */
 	TOKEN_OPEN_END,     /* {{/ */
 	TOKEN_OPEN_INVERSE, /* {{^ */
@@ -71,8 +71,5 @@ int lexer_next(struct lexer *lexer, struct token *ret_token, struct error *err);
 
 /* A character of words as regular expressions have it: \w. */
 bool lexer_is_word(char c);
-
-/* The name of a token in messages: "}}". */
-const char *lexer_token_name(enum token_type type);
 
 #endif

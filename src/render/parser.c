@@ -70,20 +70,19 @@ static void parser_unexpected(struct parser *parser, const char *expected)
 {
 	const struct token *token = &parser->token;
 
-	if (token->type == TOKEN_INVALID)
+	if (token->type == TOKEN_END)
+		parser_fail(parser, token->offset, "expected %s, found the end of the template", expected);
+	else
 		parser_fail(parser, token->offset, "expected %s, found \"%.*s\"", expected,
 			(int)token->text.length, token->text.data);
-	else
-		parser_fail(parser, token->offset, "expected %s, found %s", expected,
-			lexer_token_name(token->type));
 }
 
-static void parser_expect(struct parser *parser, enum token_type type)
+static void parser_expect(struct parser *parser, enum token_type type, const char *expected)
 {
 	if (parser->token.type == type)
 		parser_advance(parser);
 	else
-		parser_unexpected(parser, lexer_token_name(type));
+		parser_unexpected(parser, expected);
 }
 
 /* Before every recursion; the function that calls it takes one off again. */
@@ -271,7 +270,7 @@ static void parser_pair(struct parser *parser, struct call *call)
 	if (slice_equal(pair->key, SLICE("__proto__")))
 		parser_fail(parser, call->offset, "__proto__ cannot be a key");
 	parser_advance(parser);
-	parser_expect(parser, TOKEN_EQUALS);
+	parser_expect(parser, TOKEN_EQUALS, "=");
 	pair->value = parser_operand(parser, true);
 	for (struct pair *other = call->pairs; other; other = other->next) {
 		if (!other->repeated && slice_equal(other->key, pair->key)) {
@@ -355,7 +354,7 @@ static void parser_subexpression(struct parser *parser, struct operand *operand)
 	operand->call->offset = operand->offset;
 	parser_advance(parser);
 	parser_call(parser, operand->call, true);
-	parser_expect(parser, TOKEN_CLOSE_CALL);
+	parser_expect(parser, TOKEN_CLOSE_CALL, ")");
 	parser->nesting--;
 }
 
@@ -391,17 +390,19 @@ static struct call *parser_tag_open(struct parser *parser, struct strip *strip)
 static void parser_tag_close(struct parser *parser, enum token_type type, struct strip *strip)
 {
 	strip->right = parser->token.strip_right;
-	parser_expect(parser, type);
+	parser_expect(parser, type, type == TOKEN_CLOSE_RAW ? "}}}" : "}}");
 }
 
 static void parser_mustache(struct parser *parser, struct statement *statement)
 {
-	bool braces = parser->token.type == TOKEN_OPEN_RAW && slice_equal(parser->token.text, SLICE("{"));
+	struct slice open = parser->token.text;
 
 	statement->raw = parser->token.type == TOKEN_OPEN_RAW;
 	statement->call = parser_tag_open(parser, &statement->strip);
 	parser_call(parser, statement->call, false);
-	parser_tag_close(parser, braces ? TOKEN_CLOSE_RAW : TOKEN_CLOSE, &statement->strip);
+	parser_tag_close(parser,
+		statement->raw && open.data[open.length - 1] == '{' ? TOKEN_CLOSE_RAW : TOKEN_CLOSE,
+		&statement->strip);
 }
 
 static void parser_partial(struct parser *parser, struct statement *statement)
@@ -435,7 +436,7 @@ static void parser_block_params(struct parser *parser, struct params *params)
 		if (first.data[0] == '[' && last.data[last.length - 1] == ']')
 			parser_fail(parser, parser->token.offset,
 				"block parameters cannot be written in brackets");
-		parser_expect(parser, TOKEN_CLOSE_PARAMS);
+		parser_expect(parser, TOKEN_CLOSE_PARAMS, "|");
 	}
 }
 

@@ -299,6 +299,8 @@ static void mistakes_are_refused_with_their_place(void **state)
 		{ "a key that is no text", "{{lookup o k}}", "{\"o\":{},\"k\":{\"toString\":1}}", NULL,
 			"cannot use this key" },
 		{ "four braces", "{{{x}}}}", NULL, NULL, "found \"}}}}\"" },
+		{ "a tag in a tag", "{{x {{{y}}}}}", NULL, NULL, "page.hbs:1:5: expected }}, found \"{{{\"" },
+		{ "a character that begins nothing", "{{ä", NULL, NULL, "found \"ä\"" },
 	};
 
 	(void)state;
