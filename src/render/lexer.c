@@ -159,7 +159,7 @@ static int lexer_open(struct lexer *lexer, struct token *ret_token, struct error
 		{ "&", TOKEN_OPEN_RAW, NULL },
 	};
 	bool strip = lexer_begins(lexer_rest(lexer, 2), "~");
-	size_t mark = strip ? 3 : 2, word, i = 0; /* mark: bytes up to the sign that says what it is */
+	size_t mark = strip ? 3 : 2; /* bytes up to the sign */
 	struct slice rest = lexer_rest(lexer, mark);
 
 	if (lexer_begins(lexer_rest(lexer, 0), "{{{{"))
@@ -167,20 +167,27 @@ static int lexer_open(struct lexer *lexer, struct token *ret_token, struct error
 			lexer->source, lexer->at, err, "raw blocks ({{{{name}}}}) are not supported");
 	if (lexer_begins(rest, "!"))
 		return lexer_comment(lexer, mark, ret_token, err);
-	while (i < ARRAY_SIZE(signs) && !lexer_begins(rest, signs[i].sign))
-		i++;
-	word = mark + slice_space_begin(rest);
-	rest = lexer_rest(lexer, word);
-	if (i < ARRAY_SIZE(signs) && signs[i].refused)
-		return source_fail(lexer->source, lexer->at, err, "%s are not supported", signs[i].refused);
-	if (i < ARRAY_SIZE(signs))
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		if (!lexer_begins(rest, signs[i].sign))
+			continue;
+		if (signs[i].refused)
+			return source_fail(
+				lexer->source, lexer->at, err, "%s are not supported", signs[i].refused);
 		lexer_take(lexer, signs[i].type, mark + 1, ret_token);
-	else if (word == mark && lexer_begins(rest, "^"))
+		ret_token->strip_left = strip;
+		return 0;
+	}
+	if (lexer_begins(rest, "^")) {
 		lexer_else(lexer, mark + 1, TOKEN_OPEN_INVERSE, ret_token);
-	else if (lexer_begins(rest, "else") && (rest.length == 4 || !lexer_is_word(rest.data[4])))
-		lexer_else(lexer, word + strlen("else"), TOKEN_OPEN_ELSE, ret_token);
-	else
-		lexer_take(lexer, TOKEN_OPEN, mark, ret_token);
+	} else {
+		size_t word = mark + slice_space_begin(rest);
+
+		rest = lexer_rest(lexer, word);
+		if (lexer_begins(rest, "else") && (rest.length == 4 || !lexer_is_word(rest.data[4])))
+			lexer_else(lexer, word + strlen("else"), TOKEN_OPEN_ELSE, ret_token);
+		else
+			lexer_take(lexer, TOKEN_OPEN, mark, ret_token);
+	}
 	ret_token->strip_left = strip;
 	return 0;
 }
