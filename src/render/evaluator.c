@@ -221,8 +221,8 @@ static int evaluator_pairs(struct evaluator *evaluator, const struct call *call,
 static int evaluator_call(struct evaluator *evaluator, const struct call *call, const struct scope *scope,
 	struct value *ret_value)
 {
-	struct value arguments[HELPER_ARGUMENTS_MAX], other;
-	struct record pairs;
+	struct value arguments[HELPER_ARGUMENTS_MAX], other = { .type = VALUE_UNDEFINED };
+	struct record pairs = { NULL, 0 };
 	const char *reason;
 	size_t count = 0;
 	int r = evaluator_step(evaluator, call->offset);
@@ -301,6 +301,26 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	return 0;
 }
 
+/* `computed` is the name that a call in parentheses has given, or NULL. */
+static int evaluator_find_unit(struct evaluator *evaluator, const struct statement *statement,
+	const struct slice *computed, const struct unit **ret_unit)
+{
+	const struct unit *unit = computed ? evaluator->units->next : statement->unit;
+	struct slice name = statement->call->callee->original;
+
+	while (computed && unit && !slice_equal(unit->name, *computed))
+		unit = unit->next;
+	*ret_unit = unit;
+	if (unit)
+		return 0;
+	/* A name that was computed may come from the data: of a participant, for example. */
+	if (computed)
+		return evaluator_fail(
+			evaluator, statement->offset, "there is no partial of the name that was computed");
+	return evaluator_fail(
+		evaluator, statement->offset, "there is no partial \"%.*s\"", (int)name.length, name.data);
+}
+
 /* An indented partial runs into a buffer of its own, which is copied with the indentation before every line.
  * A last line that is empty is none. All buffers of partials inside one another together hold no more than a
  * page. */
@@ -309,14 +329,14 @@ static int evaluator_partial(
 {
 	const struct call *call = statement->call;
 	bool computed = call->callee->kind == OPERAND_CALL;
-	struct slice name = call->callee->original;
-	const struct unit *unit = statement->unit, *calling = evaluator->unit;
+	struct slice name = SLICE("");
+	const struct unit *unit = NULL, *calling = evaluator->unit;
 	struct context_link contexts = { .context = caller->context };
 	struct scope scope = { .contexts = &contexts, .loop = caller->loop };
 	struct buf *out = evaluator->out;
 	CLEANUP(buf_done) struct buf lines = BUF_INIT(out->size_max - out->length);
-	struct record pairs;
-	struct value value;
+	struct record pairs = { NULL, 0 };
+	struct value value = { .type = VALUE_UNDEFINED };
 	int r = 0;
 
 	if (computed)
@@ -334,18 +354,9 @@ static int evaluator_partial(
 	if (r < 0)
 		return evaluator_explain(evaluator, statement->offset, r,
 			"the name or the context of this partial cannot be used");
-	if (computed) {
-		unit = evaluator->units->next;
-		while (unit && !slice_equal(unit->name, name))
-			unit = unit->next;
-	}
-	/* A name that was computed may come from the data: of a participant, for example. */
-	if (!unit && computed)
-		return evaluator_fail(
-			evaluator, statement->offset, "there is no partial of the name that was computed");
-	if (!unit)
-		return evaluator_fail(evaluator, statement->offset, "there is no partial \"%.*s\"",
-			(int)name.length, name.data);
+	r = evaluator_find_unit(evaluator, statement, computed ? &name : NULL, &unit);
+	if (r < 0)
+		return r;
 	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
 		return evaluator_fail(evaluator, statement->offset,
 			"more than %d partials inside one another", TEMPLATE_PARTIAL_DEPTH_MAX);
@@ -470,8 +481,8 @@ static int evaluator_block(
 {
 	const struct call *call = block->call;
 	struct params_link params = { .given = true };
-	struct record pairs;
-	struct value value;
+	struct record pairs = { NULL, 0 };
+	struct value value = { .type = VALUE_UNDEFINED };
 	bool holds;
 	int r;
 
@@ -515,7 +526,7 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 {
 	const struct statement *statement = body->first;
 	size_t mark = arena_mark(evaluator->work.arena);
-	struct value value;
+	struct value value = { .type = VALUE_UNDEFINED };
 	int r = 0;
 
 	if (++evaluator->depth > EVALUATOR_DEPTH_MAX && statement) {

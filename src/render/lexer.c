@@ -218,9 +218,11 @@ static void lexer_unescape(struct lexer *lexer, struct token *token, char end, c
 static bool lexer_quoted(struct lexer *lexer, struct token *ret_token)
 {
 	struct slice rest = lexer_rest(lexer, 0);
-	char end = rest.data[0] == '[' ? ']' : rest.data[0];
+	char quote = rest.data[0], end = quote;
 	size_t length = 0, at = 1;
 
+	if (quote == '[')
+		end = ']';
 	for (; at < rest.length && rest.data[at] != end; at++) {
 		if (rest.data[at] == '\\' && at + 1 < rest.length && rest.data[at + 1] == end)
 			length = ++at + 1;
@@ -229,10 +231,13 @@ static bool lexer_quoted(struct lexer *lexer, struct token *ret_token)
 		length = at + 1;
 	if (length == 0)
 		return false;
-	lexer_take(lexer, end == ']' ? TOKEN_ID : TOKEN_STRING, length, ret_token);
-	if (end != ']')
+	lexer_take(lexer, quote == '[' ? TOKEN_ID : TOKEN_STRING, length, ret_token);
+	if (quote == '[') {
+		lexer_unescape(lexer, ret_token, end, '\\');
+	} else {
 		ret_token->text = (struct slice){ ret_token->text.data + 1, length - 2 };
-	lexer_unescape(lexer, ret_token, end, end == ']' ? '\\' : end);
+		lexer_unescape(lexer, ret_token, end, end);
+	}
 	return true;
 }
 
