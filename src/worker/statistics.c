@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "sync/publish.h"
 #include "worker/notices.h"
 
 void statistics_load(struct worker *worker)
@@ -95,18 +94,14 @@ static void statistics_update(struct worker *worker)
 
 void statistics_publish(struct worker *worker)
 {
-	const char *path = worker->options.config->sync.output_directory;
 	CLEANUP(file_closep) int output = -1;
 	struct error err = { 0 };
 	int r;
 
 	statistics_update(worker);
-	if (worker->sync && !worker->sync->options.dry_run) /* the first one makes the directory */
-		r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &output, &err);
-	else
-		r = file_open_directory(AT_FDCWD, path, &output, &err);
+	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, &err);
 	if (r == -ENOENT)
-		return;
+		return; /* the first sync makes it */
 	if (r == 0)
 		r = state_write(&worker->state, output, &err);
 	if (r < 0 && !worker->state_failed)

@@ -209,12 +209,13 @@ class TheWorker(MetricsTest):
             self.stack.start_web()
 
     def test_a_running_sync_is_seen_from_its_beginning_to_its_end(self) -> None:
+        self.sync_by_token()
         self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 1, "count": 1})
         reply = self.stack.request("POST", "/api/sync", BEARER | {"Prefer": "respond-async"})
         self.assertEqual(reply.status, 202)
         self.assertEqual(self.scrape()["aither_sync_in_progress"], 1)
         wait_until(lambda: self.scrape()["aither_sync_in_progress"] == 0, "the sync has ended")
-        self.assertEqual(self.scrape()['aither_sync_runs_total{result="success"}'], 1)
+        self.assertEqual(self.scrape()['aither_sync_runs_total{result="success"}'], 2)
 
 
 class TheIdleWorker(MetricsTest):
