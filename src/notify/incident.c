@@ -7,7 +7,48 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/json.h"
-#include "notify/incident-state.h"
+#include "base/time.h"
+#include "notify/message.h"
+
+#define COURSE_PREFIX "course "
+#define ENTITY_SIZE 192   /* "course " and an id of at most 128 characters, or "data[17]" */
+#define COUNT_MAX 1000000 /* no row of syncs is longer */
+
+struct mail {
+	enum incident_kind kind;
+	char id[INCIDENT_MESSAGE_ID_SIZE]; /* "": there is none */
+};
+
+enum mark { COUNTED, TO_TELL, TOLD };
+
+struct course {
+	char entity[ENTITY_SIZE];
+	unsigned partials; /* in a row that named it */
+	enum mark mark;
+};
+
+struct row {               /* of failed syncs */
+	int64_t opened_ms; /* 0: no sync has failed */
+	int64_t mailed_ms; /* the last mail */
+	unsigned mails;
+	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail */
+	struct mail due;
+};
+
+/* The JSON object of incident.h. Two things that do not depend on each other: the row of failed syncs, and
+ * the courses that keep syncs partial. Each has at most one mail that is due. */
+struct state {
+	struct row row;
+	/* The row's mail that was due until the last sync made it untrue, and the opened_ms of the row that
+	 * there is if a mail server has taken it all the same. */
+	struct mail withdrawn;
+	int64_t withdrawn_opened_ms;
+	struct course courses[INCIDENT_COURSES_MAX];
+	size_t course_count;
+	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about those TO_TELL; "": none is due */
+	struct incident_waiting waiting[INCIDENT_WAITING_MAX]; /* borrowed; the oldest first */
+	size_t waiting_count;
+};
 
 const char *incident_kind_name(enum incident_kind kind)
 {
@@ -32,60 +73,289 @@ void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_I
 	snprintf(ret_id, INCIDENT_MESSAGE_ID_SIZE, "<%s@%.253s>", uuid, host);
 }
 
-static void incident_make_due(struct incident_mail *mail, enum incident_kind kind)
+static bool is_visible(const char *text)
+{
+	for (; *text; text++)
+		if (*text <= ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+bool incident_is_message_id(const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+	const char *at = text ? strchr(text, '@') : NULL;
+
+	return at && length < INCIDENT_MESSAGE_ID_SIZE && is_visible(text) && text[0] == '<' &&
+	       at > text + 1 && text[length - 1] == '>' && at < text + length - 2 &&
+	       strcspn(text + 1, "<>") == length - 2;
+}
+
+/* Does an error of the report with that entity cost one course? */
+static bool is_course(const char *entity)
+{
+	const size_t prefix = strlen(COURSE_PREFIX);
+
+	return entity && strncmp(entity, COURSE_PREFIX, prefix) == 0 && entity[prefix] &&
+	       strlen(entity) < ENTITY_SIZE && is_visible(entity + prefix);
+}
+
+/* ---- the state as JSON ---- */
+
+static bool read_time(const struct json *object, const char *name, int64_t *ret_ms)
+{
+	return time_parse(json_string(json_get(object, name)), ret_ms) == 0;
+}
+
+static bool read_id(const struct json *json, char ret_id[static INCIDENT_MESSAGE_ID_SIZE])
+{
+	const char *text = json_string(json);
+
+	if (!incident_is_message_id(text))
+		return false;
+	snprintf(ret_id, INCIDENT_MESSAGE_ID_SIZE, "%s", text);
+	return true;
+}
+
+static bool read_count(const struct json *json, unsigned *ret_count)
+{
+	int64_t count = json_integer(json, 0);
+
+	*ret_count = count > 0 && count <= COUNT_MAX ? (unsigned)count : 0;
+	return *ret_count > 0;
+}
+
+static bool read_kind(const struct json *json, enum incident_kind last, enum incident_kind *ret_kind)
+{
+	const char *name = json_string(json_get(json, "kind"));
+
+	for (int kind = INCIDENT_FAILURE; name && kind <= (int)last; kind++) {
+		if (strcmp(name, incident_kind_name((enum incident_kind)kind)) != 0)
+			continue;
+		*ret_kind = (enum incident_kind)kind;
+		return true;
+	}
+	return false;
+}
+
+/* Absent: none. Only a mail about the row is stored with its kind. */
+static bool read_mail(const struct json *json, struct mail *ret_mail)
+{
+	return !json || (read_kind(json, INCIDENT_RECOVERY, &ret_mail->kind) &&
+				read_id(json_get(json, "messageId"), ret_mail->id));
+}
+
+/* Before the first mail about a row only a failure can be due, afterwards only the other kinds. */
+static bool read_row(const struct json *json, struct row *row)
+{
+	if (!read_mail(json_get(json, "due"), &row->due))
+		return false;
+	if (!json_get(json, "openedAt"))
+		return !row->due.id[0] && !json_get(json, "mails");
+	if (!read_time(json, "openedAt", &row->opened_ms))
+		return false;
+	if (!json_get(json, "mails"))
+		return !row->due.id[0] || row->due.kind == INCIDENT_FAILURE;
+	return read_count(json_get(json, "mails"), &row->mails) &&
+	       read_time(json, "mailedAt", &row->mailed_ms) &&
+	       read_id(json_get(json, "messageId"), row->thread_id) &&
+	       (!row->due.id[0] || row->due.kind != INCIDENT_FAILURE);
+}
+
+static bool read_courses(const struct json *json, struct state *state)
+{
+	const struct json *id = json_get(json, "coursesMessageId");
+	bool to_tell = false;
+
+	JSON_FOREACH (item, json_get(json, "courses")) {
+		const struct json *told = json_get(item, "told");
+		const char *entity = json_string(json_get(item, "entity"));
+		struct course course = { 0 };
+
+		if (state->course_count == INCIDENT_COURSES_MAX || !is_course(entity) ||
+			!read_count(json_get(item, "partials"), &course.partials) ||
+			(told && json_type(told) != JSON_BOOL))
+			return false;
+		snprintf(course.entity, sizeof(course.entity), "%s", entity);
+		if (told)
+			course.mark = json_bool(told, false) ? TOLD : TO_TELL;
+		to_tell |= course.mark == TO_TELL;
+		state->courses[state->course_count++] = course;
+	}
+	return to_tell ? read_id(id, state->courses_id) : !id;
+}
+
+/* Every mail of ours is lines of ASCII: nothing else may go out again. */
+static bool is_mail_text(const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length == 0 || length > MESSAGE_SIZE_MAX)
+		return false;
+	for (; *text; text++)
+		if ((*text < ' ' || *text > '~') && *text != '\r' && *text != '\n' && *text != '\t')
+			return false;
+	return true;
+}
+
+static bool read_waiting(const struct json *json, struct state *state)
+{
+	JSON_FOREACH (item, json_get(json, "waiting")) {
+		struct incident_waiting waiting = {
+			.message_id = json_string(json_get(item, "messageId")),
+			.rest.to = json_string(json_get(item, "to")),
+			.rest.text = json_string(json_get(item, "text")),
+		};
+
+		if (state->waiting_count == INCIDENT_WAITING_MAX ||
+			!read_kind(item, INCIDENT_COURSES, &waiting.kind) ||
+			!incident_is_message_id(waiting.message_id) ||
+			!read_time(item, "since", &waiting.rest.since_ms) || !waiting.rest.to ||
+			!waiting.rest.to[0] || strlen(waiting.rest.to) > INCIDENT_RECIPIENTS_MAX ||
+			!is_visible(waiting.rest.to) || !is_mail_text(waiting.rest.text))
+			return false;
+		state->waiting[state->waiting_count++] = waiting;
+	}
+	return true;
+}
+
+/* Nothing for NULL and for whatever state_write would not have written. */
+static void state_read(struct state *ret_state, const struct json *json)
+{
+	const struct json *withdrawn = json_get(json, "withdrawn");
+
+	*ret_state = (struct state){ 0 };
+	if (json &&
+		(!read_row(json, &ret_state->row) || !read_mail(withdrawn, &ret_state->withdrawn) ||
+			(withdrawn && !read_time(withdrawn, "openedAt", &ret_state->withdrawn_opened_ms)) ||
+			!read_courses(json, ret_state) || !read_waiting(json, ret_state)))
+		*ret_state = (struct state){ 0 };
+}
+
+static struct json *write_mail(const struct mail *mail)
+{
+	struct json *object = json_new_object();
+
+	json_set_string(object, "kind", incident_kind_name(mail->kind));
+	json_set_string(object, "messageId", mail->id);
+	return object;
+}
+
+static struct json *write_courses(const struct state *state)
+{
+	struct json *array = json_new_array();
+
+	for (size_t i = 0; i < state->course_count; i++) {
+		const struct course *course = &state->courses[i];
+		struct json *object = json_new_object();
+
+		json_set_string(object, "entity", course->entity);
+		json_set_integer(object, "partials", course->partials);
+		if (course->mark != COUNTED)
+			json_set_bool(object, "told", course->mark == TOLD);
+		json_append(array, object);
+	}
+	return array;
+}
+
+static struct json *write_waiting(const struct state *state)
+{
+	struct json *array = json_new_array();
+
+	for (size_t i = 0; i < state->waiting_count; i++) {
+		const struct incident_waiting *waiting = &state->waiting[i];
+		struct json *object = json_new_object();
+
+		json_set_string(object, "kind", incident_kind_name(waiting->kind));
+		json_set_string(object, "messageId", waiting->message_id);
+		json_set_time(object, "since", waiting->rest.since_ms);
+		json_set_string(object, "to", waiting->rest.to);
+		json_set_string(object, "text", waiting->rest.text);
+		json_append(array, object);
+	}
+	return array;
+}
+
+/* Owned; NULL where there is nothing to remember. */
+static struct json *state_write(const struct state *state)
+{
+	const struct row *row = &state->row;
+	struct json *object;
+
+	if (!row->opened_ms && !state->withdrawn.id[0] && state->course_count == 0 &&
+		state->waiting_count == 0)
+		return NULL;
+	object = json_new_object();
+	if (row->opened_ms)
+		json_set_time(object, "openedAt", row->opened_ms);
+	if (row->mails > 0) {
+		json_set_string(object, "messageId", row->thread_id);
+		json_set_time(object, "mailedAt", row->mailed_ms);
+		json_set_integer(object, "mails", row->mails);
+	}
+	if (row->due.id[0])
+		json_set(object, "due", write_mail(&row->due));
+	if (state->withdrawn.id[0]) {
+		struct json *withdrawn = write_mail(&state->withdrawn);
+		json_set_time(withdrawn, "openedAt", state->withdrawn_opened_ms);
+		json_set(object, "withdrawn", withdrawn);
+	}
+	if (state->courses_id[0])
+		json_set_string(object, "coursesMessageId", state->courses_id);
+	if (state->course_count > 0)
+		json_set(object, "courses", write_courses(state));
+	if (state->waiting_count > 0)
+		json_set(object, "waiting", write_waiting(state));
+	return object;
+}
+
+/* ---- a sync has ended ---- */
+
+static void make_due(struct mail *mail, enum incident_kind kind)
 {
 	mail->kind = kind;
 	incident_message_id(host_name(), mail->id);
 }
 
-/* `opened_ms`: of the row that there is if the mail has been sent nevertheless. */
-static void incident_withdraw(struct incident_state *state, int64_t opened_ms)
+/* `opened_ms`: of the row that there is if the mail has been sent all the same. */
+static void withdraw(struct state *state, int64_t opened_ms)
 {
 	state->withdrawn = state->row.due;
 	state->withdrawn_opened_ms = opened_ms;
 	state->row.due.id[0] = '\0';
 }
 
-/* A clock that was set back must not put the next reminder off until it has caught up. */
-static void incident_heed_clock(struct incident_row *row, int64_t now_ms)
+static void after_failure(struct state *state, const struct incident_sync *sync)
 {
-	if (row->opened_ms > now_ms)
-		row->opened_ms = now_ms;
-	if (row->mailed_ms > now_ms)
-		row->mailed_ms = now_ms;
-}
-
-static void incident_after_failure(struct incident_state *state, const struct incident_sync *sync)
-{
-	struct incident_row *row = &state->row;
+	struct row *row = &state->row;
 
 	/* The operator has not heard of the success in between: for them it is the same incident. */
 	if (row->due.id[0] && row->due.kind == INCIDENT_RECOVERY)
-		incident_withdraw(state, sync->now_ms);
+		withdraw(state, sync->now_ms);
 	if (!row->opened_ms)
 		row->opened_ms = sync->now_ms;
 	if (row->due.id[0] || sync->consecutive_failures < sync->threshold)
 		return;
 	if (row->mails == 0)
-		incident_make_due(&row->due, INCIDENT_FAILURE);
+		make_due(&row->due, INCIDENT_FAILURE);
 	else if (sync->now_ms - row->mailed_ms >= INCIDENT_PAUSE_MS)
-		incident_make_due(&row->due, INCIDENT_REMINDER);
+		make_due(&row->due, INCIDENT_REMINDER);
 }
 
-static void incident_after_success(struct incident_state *state)
+static void after_success(struct state *state)
 {
-	struct incident_row *row = &state->row;
+	struct row *row = &state->row;
 
 	if (row->mails == 0) {
 		if (row->due.id[0])
-			incident_withdraw(state, row->opened_ms);
-		*row = (struct incident_row){ 0 };
+			withdraw(state, row->opened_ms);
+		*row = (struct row){ 0 };
 	} else if (!row->due.id[0] || row->due.kind != INCIDENT_RECOVERY) {
-		incident_make_due(&row->due, INCIDENT_RECOVERY);
+		make_due(&row->due, INCIDENT_RECOVERY);
 	}
 }
 
-static struct incident_course *incident_find_course(struct incident_state *state, const char *entity)
+static const struct course *find_course(const struct state *state, const char *entity)
 {
 	for (size_t i = 0; i < state->course_count; i++)
 		if (strcmp(state->courses[i].entity, entity) == 0)
@@ -93,54 +363,42 @@ static struct incident_course *incident_find_course(struct incident_state *state
 	return NULL;
 }
 
-/* Adds a course that this sync has named. True when it is to be told from now on. */
-static bool incident_count_course(struct incident_state *state, const struct incident_course *before,
-	const char *entity, unsigned threshold)
+/* After a sync that has not failed. A mail that waits gets a new id with each course that it is to name as
+ * well: if it is just being sent, that course must not count as told. */
+static void count_courses(struct state *state, const struct incident_sync *sync)
 {
-	struct incident_course *course = &state->courses[state->course_count++];
-
-	if (before)
-		*course = *before;
-	else
-		snprintf(course->entity, sizeof(course->entity), "%s", entity);
-	course->partials++;
-	if (course->mark != INCIDENT_COUNTED || course->partials < threshold)
-		return false;
-	course->mark = INCIDENT_TO_TELL;
-	return true;
-}
-
-/* Those that the sync has not named are among those that it has deferred, perhaps: nothing new is known. */
-static void incident_keep_courses(struct incident_state *state, const struct incident_state *before)
-{
-	for (size_t i = 0; i < before->course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
-		if (!incident_find_course(state, before->courses[i].entity))
-			state->courses[state->course_count++] = before->courses[i];
-}
-
-/* After a sync that has not failed: who is not named by it is forgotten, once none is deferred. A mail that
- * waits gets a new id with each course that it is to name as well: if it is just being sent, that course must
- * not count as told. */
-static void incident_count_courses(struct incident_state *state, const struct incident_sync *sync)
-{
-	struct incident_state before = *state;
+	struct state before = *state;
 	bool added = false, to_tell = false;
 
 	memset(state->courses, 0, sizeof(state->courses));
 	state->course_count = 0;
 	JSON_FOREACH (problem, json_get(sync->report, "errors")) {
 		const char *entity = json_string(json_get(problem, "entity"));
+		const struct course *known;
+		struct course *course;
 
-		if (!incident_is_course(entity) || incident_find_course(state, entity) ||
+		if (!is_course(entity) || find_course(state, entity) ||
 			state->course_count == INCIDENT_COURSES_MAX)
 			continue;
-		added |= incident_count_course(
-			state, incident_find_course(&before, entity), entity, sync->threshold);
+		known = find_course(&before, entity);
+		course = &state->courses[state->course_count++];
+		if (known)
+			*course = *known;
+		snprintf(course->entity, sizeof(course->entity), "%s", entity);
+		course->partials++;
+		if (course->mark == COUNTED && course->partials >= sync->threshold) {
+			course->mark = TO_TELL;
+			added = true;
+		}
 	}
+	/* Courses that the sync does not name are well again, unless it may have deferred them: then nothing
+	 * new is known of them. */
 	if (json_integer(json_get(sync->report, "coursesDeferred"), 0) > 0)
-		incident_keep_courses(state, &before);
+		for (size_t i = 0; i < before.course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
+			if (!find_course(state, before.courses[i].entity))
+				state->courses[state->course_count++] = before.courses[i];
 	for (size_t i = 0; i < state->course_count; i++)
-		to_tell |= state->courses[i].mark == INCIDENT_TO_TELL;
+		to_tell |= state->courses[i].mark == TO_TELL;
 	if (!to_tell)
 		state->courses_id[0] = '\0';
 	else if (added)
@@ -148,7 +406,7 @@ static void incident_count_courses(struct incident_state *state, const struct in
 }
 
 /* A mail that waits gives way to a newer one about the failures, or leaves with the courses. */
-static void incident_drop_outdated(struct incident_state *state)
+static void drop_outdated(struct state *state)
 {
 	size_t kept = 0;
 
@@ -162,46 +420,63 @@ static void incident_drop_outdated(struct incident_state *state)
 	state->waiting_count = kept;
 }
 
-struct json *incident_advance(const struct json *state, const struct incident_sync *sync)
+struct json *incident_advance(const struct json *json, const struct incident_sync *sync)
 {
 	const char *status = json_string(json_get(sync->report, "status"));
-	struct incident_state next;
+	struct state state;
 
 	if (sync->says_nothing)
-		return json_copy(state);
-	incident_state_read(&next, state);
-	next.withdrawn.id[0] = '\0';
-	incident_heed_clock(&next.row, sync->now_ms);
+		return json_copy(json);
+	state_read(&state, json);
+	state.withdrawn.id[0] = '\0';
+	/* A clock that was set back must not put the next reminder off until it has caught up. */
+	if (state.row.opened_ms > sync->now_ms)
+		state.row.opened_ms = sync->now_ms;
+	if (state.row.mailed_ms > sync->now_ms)
+		state.row.mailed_ms = sync->now_ms;
 	if (status && strcmp(status, "failed") == 0) {
-		incident_after_failure(&next, sync);
+		after_failure(&state, sync);
 	} else {
-		incident_after_success(&next);
-		incident_count_courses(&next, sync);
+		after_success(&state);
+		count_courses(&state, sync);
 	}
-	incident_drop_outdated(&next);
-	return incident_state_write(&next);
+	drop_outdated(&state);
+	return state_write(&state);
 }
 
-bool incident_due(const struct json *state, struct incident_notice *ret_notice)
-{
-	struct incident_notice notice = { .kind = INCIDENT_COURSES };
-	struct incident_state now;
+/* ---- mails ---- */
 
-	incident_state_read(&now, state);
-	if (now.row.due.id[0]) {
-		notice.kind = now.row.due.kind;
-		memcpy(notice.message_id, now.row.due.id, sizeof(notice.message_id));
-		memcpy(notice.thread_id, now.row.thread_id, sizeof(notice.thread_id));
+bool incident_due(const struct json *json, struct incident_alert *ret_alert)
+{
+	struct incident_alert alert = { .kind = INCIDENT_COURSES };
+	struct state state;
+
+	state_read(&state, json);
+	if (state.row.due.id[0]) {
+		alert.kind = state.row.due.kind;
+		memcpy(alert.message_id, state.row.due.id, sizeof(alert.message_id));
+		memcpy(alert.thread_id, state.row.thread_id, sizeof(alert.thread_id));
 	} else {
-		memcpy(notice.message_id, now.courses_id, sizeof(notice.message_id));
+		memcpy(alert.message_id, state.courses_id, sizeof(alert.message_id));
 	}
-	if (!notice.message_id[0])
+	if (!alert.message_id[0])
 		return false;
-	*ret_notice = notice;
+	*ret_alert = alert;
 	return true;
 }
 
-static void incident_row_mailed(struct incident_row *row, const char *id, int64_t now_ms)
+bool incident_waiting(const struct json *json, size_t index, struct incident_waiting *ret_waiting)
+{
+	struct state state;
+
+	state_read(&state, json);
+	if (index >= state.waiting_count)
+		return false;
+	*ret_waiting = state.waiting[index];
+	return true;
+}
+
+static void row_mailed(struct row *row, const char *id, int64_t now_ms)
 {
 	if (row->mails == 0)
 		snprintf(row->thread_id, sizeof(row->thread_id), "%s", id);
@@ -210,90 +485,80 @@ static void incident_row_mailed(struct incident_row *row, const char *id, int64_
 	row->due.id[0] = '\0';
 }
 
-static void incident_withdrawn_sent(struct incident_state *state, int64_t now_ms)
+/* Marks the mail with that id as sent, and finds its kind. False: no such mail was due or waits. */
+static bool mark_sent(struct state *state, const char *id, int64_t now_ms, enum incident_kind *ret_kind)
 {
-	struct incident_mail mail = state->withdrawn;
+	struct row *row = &state->row;
 
-	state->withdrawn.id[0] = '\0';
-	state->row = (struct incident_row){ .opened_ms = state->withdrawn_opened_ms };
-	if (mail.kind != INCIDENT_FAILURE)
-		return;
-	incident_row_mailed(&state->row, mail.id, now_ms);
-	incident_make_due(&state->row.due, INCIDENT_RECOVERY);
+	if (strcmp(row->due.id, id) == 0) {
+		*ret_kind = row->due.kind;
+		if (row->due.kind == INCIDENT_RECOVERY)
+			*row = (struct row){ 0 };
+		else
+			row_mailed(row, id, now_ms);
+		return true;
+	}
+	if (strcmp(state->withdrawn.id, id) == 0) {
+		*ret_kind = state->withdrawn.kind;
+		state->withdrawn.id[0] = '\0';
+		*row = (struct row){ .opened_ms = state->withdrawn_opened_ms };
+		if (*ret_kind == INCIDENT_FAILURE) {
+			row_mailed(row, id, now_ms);
+			make_due(&row->due, INCIDENT_RECOVERY);
+		}
+		return true;
+	}
+	if (strcmp(state->courses_id, id) == 0) {
+		*ret_kind = INCIDENT_COURSES;
+		for (size_t i = 0; i < state->course_count; i++)
+			if (state->courses[i].mark == TO_TELL)
+				state->courses[i].mark = TOLD;
+		state->courses_id[0] = '\0';
+		return true;
+	}
+	for (size_t i = 0; i < state->waiting_count; i++)
+		if (strcmp(state->waiting[i].message_id, id) == 0) {
+			*ret_kind = state->waiting[i].kind;
+			return true;
+		}
+	return false;
 }
 
-static size_t incident_find_waiting(const struct incident_state *state, const char *message_id)
+/* The mail waits for these recipients from now on; NULL: for nobody. The oldest one gives way to a new one.
+ */
+static void set_waiting(struct state *state, const struct incident_waiting *mail)
 {
 	size_t i = 0;
 
-	while (i < state->waiting_count && strcmp(state->waiting[i].message_id, message_id) != 0)
+	while (i < state->waiting_count && strcmp(state->waiting[i].message_id, mail->message_id) != 0)
 		i++;
-	return i;
-}
-
-static void incident_stop_waiting(struct incident_state *state, size_t index)
-{
-	state->waiting_count--;
-	memmove(&state->waiting[index], &state->waiting[index + 1],
-		(state->waiting_count - index) * sizeof(state->waiting[0]));
-}
-
-static void incident_wait(struct incident_state *state, const struct incident_waiting *mail)
-{
-	size_t i = incident_find_waiting(state, mail->message_id);
-
 	if (i < state->waiting_count && mail->rest.to) {
 		state->waiting[i].rest.to = mail->rest.to;
-	} else if (i < state->waiting_count) {
-		incident_stop_waiting(state, i);
-	} else if (mail->rest.to) {
-		if (state->waiting_count == INCIDENT_WAITING_MAX)
-			incident_stop_waiting(state, 0);
-		state->waiting[state->waiting_count++] = *mail;
+		return;
 	}
-}
-
-bool incident_waiting(const struct json *state, size_t index, struct incident_waiting *ret_waiting)
-{
-	struct incident_state now;
-
-	incident_state_read(&now, state);
-	if (index >= now.waiting_count)
-		return false;
-	*ret_waiting = now.waiting[index];
-	return true;
+	if (i == state->waiting_count && mail->rest.to && i == INCIDENT_WAITING_MAX)
+		i = 0;
+	if (i < state->waiting_count) {
+		state->waiting_count--;
+		memmove(&state->waiting[i], &state->waiting[i + 1],
+			(state->waiting_count - i) * sizeof(state->waiting[0]));
+	}
+	if (mail->rest.to)
+		state->waiting[state->waiting_count++] = *mail;
 }
 
 struct json *incident_sent(
-	const struct json *state, const char *message_id, int64_t now_ms, const struct incident_rest *rest)
+	const struct json *json, const char *message_id, int64_t now_ms, const struct incident_rest *rest)
 {
 	struct incident_waiting mail = { .message_id = message_id };
-	struct incident_state next;
+	struct state state;
 
-	incident_state_read(&next, state);
-	if (!message_id[0])
-		return json_copy(state);
+	state_read(&state, json);
+	if (!message_id[0] || !mark_sent(&state, message_id, now_ms, &mail.kind))
+		return json_copy(json);
 	if (rest)
 		mail.rest = *rest;
-	if (strcmp(next.row.due.id, message_id) == 0) {
-		mail.kind = next.row.due.kind;
-		if (next.row.due.kind == INCIDENT_RECOVERY)
-			next.row = (struct incident_row){ 0 };
-		else
-			incident_row_mailed(&next.row, message_id, now_ms);
-	} else if (strcmp(next.withdrawn.id, message_id) == 0) {
-		mail.kind = next.withdrawn.kind;
-		incident_withdrawn_sent(&next, now_ms);
-	} else if (strcmp(next.courses_id, message_id) == 0) {
-		mail.kind = INCIDENT_COURSES;
-		for (size_t i = 0; i < next.course_count; i++)
-			if (next.courses[i].mark == INCIDENT_TO_TELL)
-				next.courses[i].mark = INCIDENT_TOLD;
-		next.courses_id[0] = '\0';
-	} else if (incident_find_waiting(&next, message_id) == next.waiting_count) {
-		return json_copy(state);
-	}
-	incident_wait(&next, &mail);
-	incident_drop_outdated(&next);
-	return incident_state_write(&next);
+	set_waiting(&state, &mail);
+	drop_outdated(&state);
+	return state_write(&state);
 }

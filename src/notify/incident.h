@@ -9,14 +9,14 @@
  * waiting), so it survives restarts:
  *
  *	{"openedAt", "messageId", "mailedAt", "mails":2,              the failures in a row
- *	 "due":{"kind":"failure","messageId"},                        the mail about them that waits
+ *	 "due":{"kind":"failure","messageId"},                        the mail about them that is due
  *	 "withdrawn":{"kind","messageId","openedAt"},                 one that the last sync made untrue
- *	 "courses":[{"entity":"course c1","partials":3,"told":true}], what keeps syncs partial, and the
- *	 "coursesMessageId",                                          mail that waits ("told" is false)
+ *	 "courses":[{"entity":"course c1","partials":3,"told":true}], courses that keep syncs partial, and
+ *	 "coursesMessageId",                                          the mail that is due ("told" is false)
  *	 "waiting":[{"kind","messageId","since","to","text"}]}        mails that some recipients have got
  *
  *	state = incident_advance(state, &sync);     at the end of every sync, saved with the manifest
- *	incident_due(state, &notice), send it;      whenever there is time, also after a restart
+ *	incident_due(state, &alert), send it;       whenever there is time, also after a restart
  *	state = incident_sent(state, id, now_ms, rest);    the mail server has taken it, for all but the rest
  *	incident_waiting(state, 0, &waiting), send it again to the rest, and call incident_sent as before
  *
@@ -52,7 +52,7 @@ enum incident_kind {
 	INCIDENT_REMINDER, /* it still lasts, INCIDENT_PAUSE_MS after the last mail */
 	INCIDENT_RECOVERY, /* a sync succeeded after a mail about failures */
 	INCIDENT_COURSES,  /* FailureThreshold partial syncs in a row name the same course */
-	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/notices.h */
+	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/notify.h */
 	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by worker/alert.h */
 	INCIDENT_TEST,     /* aither test-mail */
 	INCIDENT_KINDS
@@ -65,7 +65,7 @@ struct incident_sync {             /* a sync that has ended; all borrowed */
 	int64_t now_ms;
 };
 
-struct incident_notice {
+struct incident_alert {
 	enum incident_kind kind;
 	char message_id[INCIDENT_MESSAGE_ID_SIZE];
 	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the incident's first mail, "" for the first itself */
@@ -88,7 +88,7 @@ struct incident_waiting { /* borrowed from the state */
  * editor was at it) counts as none. */
 struct json *incident_advance(const struct json *state, const struct incident_sync *sync);
 
-bool incident_due(const struct json *state, struct incident_notice *ret_notice);
+bool incident_due(const struct json *state, struct incident_alert *ret_alert);
 
 /* The state when the mail with that id has been sent; as before when no such mail was due or waits. `rest`:
  * who has still to get it; NULL: everybody has, or is not to get it any more. Owned. */
@@ -100,7 +100,8 @@ bool incident_waiting(const struct json *state, size_t index, struct incident_wa
 
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 
-/* A new "<uuid@host>"; and whether a text has that form, so that it may go into headers of mails as it is. */
+/* A new "<uuid@host>"; and whether a text has that form, so that it may stand in headers of mails as it is.
+ */
 void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_ID_SIZE]);
 bool incident_is_message_id(const char *text); /* NULL: no */
 

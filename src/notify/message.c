@@ -1,117 +1,286 @@
 /* SPDX-License-Identifier: MIT */
 #include "notify/message.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
 #include "base/buf.h"
+#include "base/error-remedy.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "notify/message-body.h"
 #include "notify/mime.h"
 
-#define MESSAGE_SUBJECT_MAX 4096 /* a host and an entity */
-#define MESSAGE_ADDRESSES_MAX (64 << 10)
+#define SUBJECT_MAX 4096 /* a host and an entity */
+#define ADDRESSES_MAX (64 << 10)
 
-/* What ended the sync is the last error; "" where there is none. */
-static const char *message_code(const struct message *message)
+static const char *text_of(const struct json *object, const char *name)
 {
-	const char *code = NULL;
+	const char *text = json_string(json_get(object, name));
 
-	JSON_FOREACH (problem, json_get(message->report, "errors"))
-		code = json_string(json_get(problem, "code"));
-	return code ? code : "";
+	return text ? text : "";
 }
 
-static void message_say_courses(struct buf *subject, const struct message *message)
+static int64_t count_of(const struct message *message, const char *name)
 {
-	const char *first = NULL;
-	size_t count = message_body_courses(message, &first);
+	return json_integer(json_get(message->report, name), 0);
+}
 
+/* The code of the last error, which has ended the sync; "" without errors. */
+static const char *last_code(const struct message *message)
+{
+	const char *code = "";
+
+	JSON_FOREACH (problem, json_get(message->report, "errors"))
+		code = text_of(problem, "code");
+	return code;
+}
+
+/* Is this course of the incident one that the mail is about? */
+static bool is_to_tell(const struct json *course)
+{
+	const struct json *told = json_get(course, "told");
+
+	return told && !json_bool(told, true);
+}
+
+static bool is_entity_to_tell(const struct message *message, const char *entity)
+{
+	JSON_FOREACH (course, json_get(message->state, "courses"))
+		if (is_to_tell(course) && strcmp(text_of(course, "entity"), entity) == 0)
+			return true;
+	return false;
+}
+
+/* ---- parts of bodies: lines of UTF-8 that end with '\n' ---- */
+
+static void add_time(struct buf *body, const char *label, int64_t unix_ms)
+{
+	char text[TIME_MAIL_SIZE];
+
+	time_format_mail(unix_ms, text);
+	buf_printf(body, "%-15s %s", label, text);
+}
+
+/* "Failing since:", the last success, the last sync: those of them that are known. */
+static void add_times(struct buf *body, const struct message *message, const char *since)
+{
+	double seconds = (double)count_of(message, "durationMs") / 1000;
+	int64_t written = count_of(message, "filesGenerated"), unix_ms;
+
+	if (since && time_parse(text_of(message->state, "openedAt"), &unix_ms) == 0) {
+		add_time(body, since, unix_ms);
+		buf_append_char(body, '\n');
+	}
+	if (message->alert->kind != INCIDENT_COURSES) {
+		if (message->last_success_ms)
+			add_time(body, "Last success:", message->last_success_ms);
+		else
+			buf_printf(body, "%-15s never", "Last success:");
+		buf_append_char(body, '\n');
+	}
+	if (time_parse(text_of(message->report, "endTime"), &unix_ms) < 0)
+		return;
+	add_time(body, "Last sync:", unix_ms);
+	if (strcmp(text_of(message->report, "status"), "failed") == 0)
+		buf_printf(body, ", failed after %.1f s\n", seconds);
+	else
+		buf_printf(body,
+			",\n%-15s %" PRId64 " page%s written, %" PRId64 " unchanged, %" PRId64
+			" removed in %.1f s\n",
+			"", written, written == 1 ? "" : "s", count_of(message, "filesSkipped"),
+			count_of(message, "filesDeleted"), seconds);
+}
+
+static void add_error(struct buf *body, const struct json *problem)
+{
+	buf_append_text(body, "\n  ");
+	mime_clean(body, text_of(problem, "entity"));
+	buf_append_text(body, ": ");
+	mime_clean(body, text_of(problem, "code"));
+	buf_append_text(body, ": ");
+	mime_clean(body, text_of(problem, "message"));
+	buf_printf(body, "\n  What to do: %s\n", error_remedy_of_name(text_of(problem, "code")));
+}
+
+/* The last ones first: the last error is the one that has ended a failed sync. In a mail about courses only
+ * their errors. */
+static void add_errors(struct buf *body, const struct message *message)
+{
+	const struct json *shown[MESSAGE_ERRORS_MAX];
+	bool courses = message->alert->kind == INCIDENT_COURSES;
+	int64_t total = count_of(message, "errorsTotal");
+	size_t count = 0, all;
+
+	JSON_FOREACH (problem, json_get(message->report, "errors"))
+		if (!courses || is_entity_to_tell(message, text_of(problem, "entity")))
+			shown[count++ % MESSAGE_ERRORS_MAX] = problem;
+	if (count == 0)
+		return;
+	all = courses || total < (int64_t)count ? count : (size_t)total;
+	buf_append_text(body, "\nErrors of the last sync, the last one first:\n");
+	for (size_t i = 0; i < count && i < MESSAGE_ERRORS_MAX; i++)
+		add_error(body, shown[(count - 1 - i) % MESSAGE_ERRORS_MAX]);
+	if (all > MESSAGE_ERRORS_MAX)
+		buf_printf(body, "\n  %zu more are in the report: aither status --json\n",
+			all - MESSAGE_ERRORS_MAX);
+}
+
+/* ---- each kind of mail ---- */
+
+static void write_failure(struct buf *subject, struct buf *body, const struct message *message)
+{
+	unsigned failures = message->consecutive_failures;
+	const char *code = last_code(message);
+
+	if (message->alert->kind == INCIDENT_REMINDER)
+		buf_printf(subject, "syncs still fail, %u in a row (%s)", failures, code);
+	else if (failures == 1)
+		buf_printf(subject, "a sync has failed (%s)", code);
+	else
+		buf_printf(subject, "%u syncs have failed in a row (%s)", failures, code);
+	if (failures == 1)
+		buf_printf(body, "The last sync of aither on %s has failed.", message->host);
+	else
+		buf_printf(body, "The last %u syncs of aither on %s have failed.", failures, message->host);
+	buf_append_text(body, " Visitors go on seeing\nthe pages that were published before.\n\n");
+	add_times(body, message, "Failing since:");
+	add_errors(body, message);
+	buf_append_text(body,
+		"\nWhile this lasts you get a mail once a day at most, and one when a sync succeeds "
+		"again.\n");
+}
+
+static void write_courses(struct buf *subject, struct buf *body, const struct message *message)
+{
+	const char *first = "";
+	size_t count = 0;
+
+	buf_printf(body,
+		"aither on %s could not bring these courses up to date, sync after sync.\n"
+		"Their pages stay as they were.\n\n",
+		message->host);
+	JSON_FOREACH (course, json_get(message->state, "courses")) {
+		if (!is_to_tell(course))
+			continue;
+		if (count++ == 0)
+			first = text_of(course, "entity");
+		buf_append_text(body, "  ");
+		mime_clean(body, text_of(course, "entity"));
+		buf_printf(body, ": %" PRId64 " syncs in a row\n",
+			json_integer(json_get(course, "partials"), 0));
+	}
 	if (count == 1)
 		buf_printf(subject, "%s cannot be brought up to date", first);
 	else
 		buf_printf(subject, "%zu courses cannot be brought up to date", count);
+	buf_append_char(body, '\n');
+	add_times(body, message, NULL);
+	add_errors(body, message);
+	buf_append_text(
+		body, "\nYou get no other mail about a course before a sync has gone well with it.\n");
 }
 
-static void message_say(struct buf *subject, const struct message *message)
+static void write_output(struct buf *subject, struct buf *body, const struct message *message)
 {
-	unsigned failures = message->consecutive_failures;
+	buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
+	buf_printf(body,
+		"A sync of aither on %s could not save its result: the file that remembers it\n"
+		"cannot be written. Until that is fixed, every sync does the same work again, and\n"
+		"failures are not counted.\n\n",
+		message->host);
+	add_times(body, message, NULL);
+	add_errors(body, message);
+	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+}
 
-	buf_printf(subject, "aither on %s: ", message->host);
-	switch (message->notice->kind) {
+static void write_schedule(struct buf *subject, struct buf *body, const struct message *message)
+{
+	buf_append_text(subject, "the scheduled sync could not be run");
+	buf_printf(body,
+		"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
+		"pages that were published before.\n",
+		message->host);
+	JSON_FOREACH (problem, json_get(message->report, "errors"))
+		add_error(body, problem);
+	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+}
+
+static void write_kind(struct buf *subject, struct buf *body, const struct message *message)
+{
+	switch (message->alert->kind) {
 	case INCIDENT_FAILURE:
-		if (failures == 1)
-			buf_printf(subject, "a sync has failed (%s)", message_code(message));
-		else
-			buf_printf(subject, "%u syncs have failed in a row (%s)", failures,
-				message_code(message));
-		break;
 	case INCIDENT_REMINDER:
-		buf_printf(subject, "syncs still fail, %u in a row (%s)", failures, message_code(message));
+		write_failure(subject, body, message);
 		break;
 	case INCIDENT_RECOVERY:
 		buf_append_text(subject, "syncs succeed again");
+		buf_printf(body, "Syncs of aither on %s succeed again.\n\n", message->host);
+		add_times(body, message, "Failed since:");
+		add_errors(body, message);
 		break;
 	case INCIDENT_COURSES:
-		message_say_courses(subject, message);
+		write_courses(subject, body, message);
 		break;
 	case INCIDENT_OUTPUT:
-		buf_printf(subject, "syncs cannot save their results (%s)", message_code(message));
+		write_output(subject, body, message);
 		break;
 	case INCIDENT_SCHEDULE:
-		buf_append_text(subject, "the scheduled sync could not be run");
+		write_schedule(subject, body, message);
 		break;
 	case INCIDENT_TEST:
 	case INCIDENT_KINDS:
 		buf_append_text(subject, "test mail");
+		buf_printf(body,
+			"This is a test. aither on %s can send mails to you; it does so when syncs keep\n"
+			"failing, and when they succeed again.\n",
+			message->host);
 		break;
 	}
 }
 
-static void message_write_to(struct buf *out, const char *addresses)
-{
-	CLEANUP(buf_done) struct buf list = BUF_INIT(MESSAGE_ADDRESSES_MAX);
-
-	for (const char *at = addresses; *at; at++) {
-		buf_append_char(&list, *at);
-		if (*at == ',')
-			buf_append_char(&list, ' ');
-	}
-	mime_header(out, "To", buf_text(&list));
-}
-
-static void message_write_headers(struct buf *out, const struct message *message)
-{
-	CLEANUP(buf_done) struct buf subject = BUF_INIT(MESSAGE_SUBJECT_MAX);
-	const struct incident_notice *notice = message->notice;
-	const char *job_id = json_string(json_get(message->report, "jobId"));
-	char date[TIME_MAIL_SIZE];
-
-	message_say(&subject, message);
-	time_format_mail(message->now_ms, date);
-	mime_header(out, "From", message->from);
-	message_write_to(out, message->to);
-	mime_header_text(out, "Subject", buf_text(&subject));
-	mime_header(out, "Date", date);
-	mime_header(out, "Message-ID", notice->message_id);
-	if (notice->thread_id[0]) {
-		mime_header(out, "In-Reply-To", notice->thread_id);
-		mime_header(out, "References", notice->thread_id);
-	}
-	/* RFC 3834, 5: nobody's holiday notice answers. */
-	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
-	if (job_id)
-		mime_header_text(out, "X-Aither-Job", job_id);
-	buf_append_text(out, "MIME-Version: 1.0\r\n"
-			     "Content-Type: text/plain; charset=utf-8\r\n"
-			     "Content-Transfer-Encoding: quoted-printable\r\n");
-}
+/* ---- the whole mail ---- */
 
 void message_write(struct buf *out, const struct message *message)
 {
-	CLEANUP(buf_done) struct buf body = BUF_INIT(MESSAGE_SIZE_MAX);
+	CLEANUP(buf_done)
+	struct buf subject = BUF_INIT(SUBJECT_MAX), to = BUF_INIT(ADDRESSES_MAX),
+		   body = BUF_INIT(MESSAGE_SIZE_MAX);
+	const struct incident_alert *alert = message->alert;
+	const char *job_id = text_of(message->report, "jobId");
+	char date[TIME_MAIL_SIZE];
 
-	message_write_headers(out, message);
-	buf_append_text(out, "\r\n");
-	message_body_write(&body, message);
+	buf_printf(&subject, "aither on %s: ", message->host);
+	write_kind(&subject, &body, message);
+	buf_printf(&body, "\nMore on %s:\n  aither status\n  aither doctor\n", message->host);
+	if (job_id[0]) {
+		buf_append_text(&body, "  journalctl AITHER_JOB_ID=");
+		mime_clean(&body, job_id);
+		buf_append_char(&body, '\n');
+	} else {
+		buf_append_text(&body, "  journalctl -u aither-worker.service\n");
+	}
+
+	for (const char *at = message->to; *at; at++)
+		buf_append(&to, *at == ',' ? ", " : at, *at == ',' ? 2 : 1);
+	time_format_mail(message->now_ms, date);
+	mime_header(out, "From", message->from);
+	mime_header(out, "To", buf_text(&to));
+	mime_header_text(out, "Subject", buf_text(&subject));
+	mime_header(out, "Date", date);
+	mime_header(out, "Message-ID", alert->message_id);
+	if (alert->thread_id[0]) {
+		mime_header(out, "In-Reply-To", alert->thread_id);
+		mime_header(out, "References", alert->thread_id);
+	}
+	/* RFC 3834, 5: no holiday responder answers. */
+	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
+	if (job_id[0])
+		mime_header_text(out, "X-Aither-Job", job_id);
+	buf_append_text(out, "MIME-Version: 1.0\r\n"
+			     "Content-Type: text/plain; charset=utf-8\r\n"
+			     "Content-Transfer-Encoding: quoted-printable\r\n"
+			     "\r\n");
 	mime_body(out, buf_text(&body));
 }

@@ -22,11 +22,11 @@ struct json;
 #define MESSAGE_ERRORS_MAX 10        /* in the body; the report has more */
 
 struct message {
-	const struct incident_notice *notice;
+	const struct incident_alert *alert;
 	const char *from, *to; /* bare addresses; `to`: several, separated by commas */
 	const char *host;      /* where aither runs */
-	const struct json
-		*report; /* of the last sync; NULL for a test mail; of INCIDENT_SCHEDULE: its errors */
+	/* Of the last sync; NULL: none, for a test mail. INCIDENT_SCHEDULE: only its "errors". */
+	const struct json *report;
 	const struct json *state; /* of the incident; NULL where there is none */
 	unsigned consecutive_failures;
 	int64_t last_success_ms, now_ms; /* last_success_ms 0: never */

@@ -16,7 +16,7 @@
 
 static const char ENCODED_BEGIN[] = "=?UTF-8?Q?", ENCODED_END[] = "?=";
 
-/* Also what some programs take for the end of a line: U+0085, U+2028, U+2029. */
+/* Some programs take U+0085, U+2028 and U+2029 for the end of a line as well. */
 static bool mime_is_control(int32_t character)
 {
 	return utf8_is_control(character) || character == 0x2028 || character == 0x2029;
@@ -81,39 +81,33 @@ static bool mime_is_plain(const char *text)
 	return !strstr(text, "=?");
 }
 
-/* RFC 2047, 5 (3): what stands for itself even inside of a phrase. */
+/* RFC 2047, 5 (3): these stand for themselves even inside of a phrase. */
 static bool mime_is_literal(char byte)
 {
 	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
 	       (byte && strchr("!*+-/", byte));
 }
 
-/* One character of the text, which is never divided among two encoded words. */
-static void mime_encode_character(struct buf *ret_code, const char *text, size_t length)
-{
-	buf_clear(ret_code);
-	for (size_t i = 0; i < length; i++) {
-		if (mime_is_literal(text[i]))
-			buf_append_char(ret_code, text[i]);
-		else if (text[i] == ' ')
-			buf_append_char(ret_code, '_');
-		else
-			buf_printf(ret_code, "=%02X", (unsigned char)text[i]);
-	}
-}
-
 static void mime_encode(struct buf *out, const char *name, const char *text)
 {
-	CLEANUP(buf_done) struct buf code = BUF_INIT(64);
+	CLEANUP(buf_done) struct buf code = BUF_INIT(64); /* one character, never divided among two words */
 	const char *at = text, *end = text + strlen(text);
 	size_t column = strlen(name) + 2 + strlen(ENCODED_BEGIN);
 
 	buf_printf(out, "%s: %s", name, ENCODED_BEGIN);
 	while (at < end) {
-		const char *begin = at;
+		const char *byte = at;
 
 		(void)utf8_next(&at, end);
-		mime_encode_character(&code, begin, (size_t)(at - begin));
+		buf_clear(&code);
+		for (; byte < at; byte++) {
+			if (mime_is_literal(*byte))
+				buf_append_char(&code, *byte);
+			else if (*byte == ' ')
+				buf_append_char(&code, '_');
+			else
+				buf_printf(&code, "=%02X", (unsigned char)*byte);
+		}
 		if (column + code.length + strlen(ENCODED_END) > LINE_MAX_ENCODED) {
 			buf_printf(out, "%s\r\n %s", ENCODED_END, ENCODED_BEGIN);
 			column = 1 + strlen(ENCODED_BEGIN);

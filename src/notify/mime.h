@@ -3,9 +3,12 @@
 #define AITHER_NOTIFY_MIME_H
 
 /*
- * Text in the form that every mail server takes: ASCII, CRLF, short lines. What is given may hold any bytes:
- * control characters become spaces, what is not UTF-8 becomes U+FFFD, so that nothing can add a header.
+ * Text in the form that every mail server takes: ASCII, CRLF, short lines. The text given may hold any bytes:
+ * control characters become spaces, invalid UTF-8 becomes U+FFFD, so that nothing can add a header.
  * Overflow shows in the buffer.
+ *
+ * Not libcurl's MIME API: it makes every mail multipart, it neither folds headers nor encodes their words,
+ * and it gives a mail to a server only, while a mail that some recipients wait for is stored as it was sent.
  */
 
 struct buf;
@@ -13,13 +16,13 @@ struct buf;
 /* Appends "Name: text", folded at its spaces. For addresses and ids, which must be ASCII. */
 void mime_header(struct buf *out, const char *name, const char *text);
 
-/* The same for words that people read: in encoded words (RFC 2047) where they are not plain ASCII. */
+/* The same for text that people read: in encoded words (RFC 2047) where it is not plain ASCII. */
 void mime_header_text(struct buf *out, const char *name, const char *text);
 
 /* Appends lines that end with '\n' as quoted-printable (RFC 2045, 6.7). */
 void mime_body(struct buf *out, const char *text);
 
-/* Appends foreign text, one line of it: what may be put into a body. */
+/* Appends foreign text as a part of one line of a body. */
 void mime_clean(struct buf *out, const char *text);
 
 #endif

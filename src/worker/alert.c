@@ -95,7 +95,7 @@ static void alert_stamp(const char *message_id)
 
 /* To all, and again to those whom the server refuses for now. Without any answer of the server the unit fails
  * at once: that shows, and the next alert tries again. */
-static int alert_send(const struct config *config, const struct incident_notice *notice, const char *text)
+static int alert_send(const struct config *config, const struct incident_alert *notice, const char *text)
 {
 	CLEANUP(mem_freep) char *to = mem_strdup(config->notify.mail_to);
 	struct notices_backoff backoff = { 0 };
@@ -133,8 +133,8 @@ static int alert_send(const struct config *config, const struct incident_notice 
 static int alert_mail(const struct config *config, const struct alert *alert)
 {
 	CLEANUP(json_freep) struct json *report = alert_report(alert);
-	struct incident_notice notice = { .kind = INCIDENT_SCHEDULE };
-	const struct message message = { .notice = &notice, .report = report };
+	struct incident_alert notice = { .kind = INCIDENT_SCHEDULE };
+	const struct message message = { .alert = &notice, .report = report };
 	struct notices_stamp stamp = { 0 };
 
 	if (!config->notify.mail_to)

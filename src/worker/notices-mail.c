@@ -152,11 +152,11 @@ static int task_deliver(
 
 /* Sends a new mail to all recipients. `state`: of the incident, NULL without one. ret_rest: who has to be
  * offered it again, when others have got it. */
-static int mail_send(struct notices_task *task, const struct incident_notice *notice,
+static int mail_send(struct notices_task *task, const struct incident_alert *notice,
 	const struct json *state, struct notices_rest *ret_rest)
 {
 	const struct message message = {
-		.notice = notice,
+		.alert = notice,
 		.report = task->report,
 		.state = state,
 		.consecutive_failures = task->consecutive_failures,
@@ -331,7 +331,7 @@ static void mail_send_waiting(struct notices_task *task, struct json **state)
 static void mail_send_due(struct notices_task *task)
 {
 	CLEANUP(json_freep) struct json *state = NULL;
-	struct incident_notice notice;
+	struct incident_alert notice;
 	struct error problem = { 0 };
 
 	if (sync_incident_load(task->config->sync.output_directory, &state, &problem) < 0) {
@@ -367,7 +367,7 @@ static void mail_send_output_rest(struct notices_task *task)
 	rest->to = to;
 }
 
-static int mail_send_output(struct notices_task *task, struct incident_notice *notice)
+static int mail_send_output(struct notices_task *task, struct incident_alert *notice)
 {
 	struct notices_memory *memory = task->memory;
 	struct notices_rest rest = { 0 };
@@ -387,7 +387,7 @@ static int mail_send_output(struct notices_task *task, struct incident_notice *n
 static void mail_output_lost(struct notices_task *task)
 {
 	struct notices_stamp *stamp = &task->memory->stamp;
-	struct incident_notice notice = { .kind = INCIDENT_OUTPUT };
+	struct incident_alert notice = { .kind = INCIDENT_OUTPUT };
 	int64_t now_ms = time_now_ms();
 
 	mail_send_output_rest(task);
@@ -404,7 +404,7 @@ static void mail_output_lost(struct notices_task *task)
 static void mail_output_back(struct notices_task *task)
 {
 	struct notices_stamp *stamp = &task->memory->stamp;
-	struct incident_notice notice = { .kind = INCIDENT_RECOVERY };
+	struct incident_alert notice = { .kind = INCIDENT_RECOVERY };
 
 	if (task->memory->output.kind == INCIDENT_OUTPUT)
 		rest_done(&task->memory->output.rest);
@@ -431,7 +431,7 @@ void notices_mail_run(struct notices_task *task)
 
 void notices_test_mail_run(struct notices_task *task)
 {
-	struct incident_notice notice = { .kind = INCIDENT_TEST };
+	struct incident_alert notice = { .kind = INCIDENT_TEST };
 	struct notices_rest rest = { 0 };
 
 	incident_message_id(host_name(), notice.message_id);

@@ -76,11 +76,11 @@ static void check_rest(const struct manifest *manifest)
 /* A mail that goes out again must not get lines from anywhere else. */
 static void check_mails(const struct manifest *manifest)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 	struct incident_waiting waiting;
 
-	if (incident_due(manifest->incident, &notice))
-		FUZZ_CHECK(incident_is_message_id(notice.message_id), "%s", notice.message_id);
+	if (incident_due(manifest->incident, &alert))
+		FUZZ_CHECK(incident_is_message_id(alert.message_id), "%s", alert.message_id);
 	for (size_t i = 0; incident_waiting(manifest->incident, i, &waiting); i++) {
 		CLEANUP(json_freep)
 		struct json *after = incident_sent(manifest->incident, waiting.message_id, 0, NULL);

@@ -91,11 +91,11 @@ void world_sync(struct world *world, const char *sync)
 	world_store(world, incident_advance(state, &end));
 }
 
-bool world_due(const struct world *world, struct incident_notice *ret_notice)
+bool world_due(const struct world *world, struct incident_alert *ret_alert)
 {
 	CLEANUP(json_freep) struct json *state = world_parse(world->text);
 
-	return incident_due(state, ret_notice);
+	return incident_due(state, ret_alert);
 }
 
 void world_note_sent(struct world *world, const char *id)
@@ -134,12 +134,12 @@ static void world_courses_to_tell(const struct world *world, struct buf *out)
 
 void world_mail(struct world *world, struct buf *out)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 
-	while (world_due(world, &notice)) {
-		buf_printf(out, "%s%s", out->length ? "," : "", incident_kind_name(notice.kind));
-		if (notice.kind == INCIDENT_COURSES)
+	while (world_due(world, &alert)) {
+		buf_printf(out, "%s%s", out->length ? "," : "", incident_kind_name(alert.kind));
+		if (alert.kind == INCIDENT_COURSES)
 			world_courses_to_tell(world, out);
-		world_note_sent(world, notice.message_id);
+		world_note_sent(world, alert.message_id);
 	}
 }

@@ -30,7 +30,7 @@ void world_done(struct world *world);
  * deferred. */
 void world_sync(struct world *world, const char *sync);
 
-bool world_due(const struct world *world, struct incident_notice *ret_notice);
+bool world_due(const struct world *world, struct incident_alert *ret_alert);
 void world_note_sent(struct world *world, const char *id);
 
 /* The mail with that id has been sent, but those in `to` have still to get it. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "incident-world.h"
@@ -117,7 +118,7 @@ static void scripted_histories_give_exactly_these_mails(void **state)
 static void a_mail_keeps_its_id_until_it_is_sent(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice first, again;
+	struct incident_alert first, again;
 
 	(void)state;
 	world_sync(&world, "F");
@@ -133,7 +134,7 @@ static void a_mail_keeps_its_id_until_it_is_sent(void **state)
 static void a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice first, again;
+	struct incident_alert first, again;
 
 	(void)state;
 	world_sync(&world, "P:course a");
@@ -162,72 +163,72 @@ static void assert_waiting(const struct world *world, const char *expected)
 }
 
 /* Sends what is due, but not to b. */
-static void send_but_to_b(struct world *world, struct incident_notice *ret_notice)
+static void send_but_to_b(struct world *world, struct incident_alert *ret_alert)
 {
-	assert_true(world_due(world, ret_notice));
-	world_note_sent_but(world, ret_notice->message_id, "b@x.org");
+	assert_true(world_due(world, ret_alert));
+	world_note_sent_but(world, ret_alert->message_id, "b@x.org");
 }
 
 static void a_mail_waits_for_those_who_have_not_got_it(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice notice, due;
+	struct incident_alert alert, due;
 	struct incident_waiting waiting;
 
 	(void)state;
 	world_sync(&world, "F");
-	assert_true(world_due(&world, &notice));
-	world_note_sent_but(&world, notice.message_id, "b@x.org,c@x.org");
+	assert_true(world_due(&world, &alert));
+	world_note_sent_but(&world, alert.message_id, "b@x.org,c@x.org");
 	assert_waiting(&world, "failure to b@x.org,c@x.org");
 	assert_false(world_due(&world, &due));
 	world.now_ms += HOUR_MS;
-	world_note_sent_but(&world, notice.message_id, "c@x.org");
+	world_note_sent_but(&world, alert.message_id, "c@x.org");
 	assert_waiting(&world, "failure to c@x.org");
 	CLEANUP(json_freep) struct json *json = world_parse(world.text);
 	assert_true(incident_waiting(json, 0, &waiting));
-	assert_string_equal(waiting.message_id, notice.message_id);
+	assert_string_equal(waiting.message_id, alert.message_id);
 	assert_string_equal(waiting.rest.text, "From: a\r\n\r\nx");
 	assert_int_equal(waiting.rest.since_ms, WORLD_START_MS);
 	assert_int_equal(json_integer(json_get(json, "mails"), 0), 1);
 	world_sync(&world, "F");
 	world_sync(&world, "C");
 	assert_waiting(&world, "failure to c@x.org");
-	world_note_sent(&world, notice.message_id);
+	world_note_sent(&world, alert.message_id);
 	assert_waiting(&world, "");
-	world_note_sent_but(&world, notice.message_id, "c@x.org"); /* it was neither due nor waiting */
+	world_note_sent_but(&world, alert.message_id, "c@x.org"); /* it was neither due nor waiting */
 	assert_waiting(&world, "");
 }
 
 static void a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	world_sync(&world, "F");
-	send_but_to_b(&world, &notice);
+	send_but_to_b(&world, &alert);
 	world.now_ms += 24 * HOUR_MS;
 	world_sync(&world, "F");
 	assert_waiting(&world, "");
-	send_but_to_b(&world, &notice);
+	send_but_to_b(&world, &alert);
 	assert_waiting(&world, "reminder to b@x.org");
 	world_sync(&world, "S");
 	assert_waiting(&world, "");
-	send_but_to_b(&world, &notice);
+	send_but_to_b(&world, &alert);
 	assert_waiting(&world, "recovery to b@x.org");
 	world_sync(&world, "S");
 	assert_waiting(&world, "recovery to b@x.org");
 	world_sync(&world, "F");
 	assert_waiting(&world, "");
-	assert_true(world_due(&world, &notice));
-	assert_int_equal(notice.kind, INCIDENT_FAILURE);
-	assert_string_equal(notice.thread_id, "");
+	assert_true(world_due(&world, &alert));
+	assert_int_equal(alert.kind, INCIDENT_FAILURE);
+	assert_string_equal(alert.thread_id, "");
 }
 
 static void a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice failure, notice;
+	struct incident_alert failure, alert;
 
 	(void)state;
 	world_sync(&world, "F");
@@ -235,8 +236,8 @@ static void a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody
 	world_sync(&world, "S");
 	world_note_sent_but(&world, failure.message_id, "b@x.org");
 	assert_waiting(&world, "");
-	assert_true(world_due(&world, &notice));
-	assert_int_equal(notice.kind, INCIDENT_RECOVERY);
+	assert_true(world_due(&world, &alert));
+	assert_int_equal(alert.kind, INCIDENT_RECOVERY);
 }
 
 static void mails_about_courses_wait_beside_it_until_all_are_well(void **state)
@@ -244,15 +245,15 @@ static void mails_about_courses_wait_beside_it_until_all_are_well(void **state)
 	static const char *const syncs[] = { "P:course a", "P:course a,course b",
 		"P:course a,course b,course c", "P:course a,course b,course c,course d" };
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	world_sync(&world, "F");
-	send_but_to_b(&world, &notice);
+	send_but_to_b(&world, &alert);
 	for (size_t i = 0; i < ARRAY_SIZE(syncs); i++) {
 		world_sync(&world, syncs[i]);
-		while (world_due(&world, &notice))
-			world_note_sent_but(&world, notice.message_id, "b@x.org");
+		while (world_due(&world, &alert))
+			world_note_sent_but(&world, alert.message_id, "b@x.org");
 	}
 	/* There is no room for more. */
 	assert_waiting(
@@ -265,22 +266,22 @@ static void mails_about_courses_wait_beside_it_until_all_are_well(void **state)
 static void a_daily_sync_that_ends_minutes_earlier_still_reminds(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	world_sync(&world, "F");
-	assert_true(world_due(&world, &notice));
-	world_note_sent(&world, notice.message_id);
+	assert_true(world_due(&world, &alert));
+	world_note_sent(&world, alert.message_id);
 	world.now_ms += 24 * HOUR_MS - 5 * HOUR_MS / 60;
 	world_sync(&world, "F");
-	assert_true(world_due(&world, &notice));
-	assert_int_equal(notice.kind, INCIDENT_REMINDER);
+	assert_true(world_due(&world, &alert));
+	assert_int_equal(alert.kind, INCIDENT_REMINDER);
 }
 
 static void later_mails_belong_to_the_thread_of_the_first(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice first, reminder, recovery;
+	struct incident_alert first, reminder, recovery;
 
 	(void)state;
 	world_sync(&world, "F");
@@ -321,7 +322,7 @@ static void an_unknown_mail_changes_nothing(void **state)
 static void a_recovery_follows_a_failure_that_arrived_late(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice failure, recovery;
+	struct incident_alert failure, recovery;
 
 	(void)state;
 	world_sync(&world, "F");
@@ -341,28 +342,28 @@ static void a_recovery_follows_a_failure_that_arrived_late(void **state)
 static void a_failure_after_a_recovery_that_arrived_late_is_a_new_incident(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
-	struct incident_notice notice, recovery;
+	struct incident_alert alert, recovery;
 
 	(void)state;
 	world_sync(&world, "F");
-	assert_true(world_due(&world, &notice));
-	world_note_sent(&world, notice.message_id);
+	assert_true(world_due(&world, &alert));
+	world_note_sent(&world, alert.message_id);
 	world_sync(&world, "S");
 	assert_true(world_due(&world, &recovery));
 	world_sync(&world, "F");
 	world_note_sent(&world, recovery.message_id);
-	assert_false(world_due(&world, &notice));
+	assert_false(world_due(&world, &alert));
 	world_sync(&world, "F");
-	assert_true(world_due(&world, &notice));
-	assert_int_equal(notice.kind, INCIDENT_FAILURE);
-	assert_string_equal(notice.thread_id, "");
+	assert_true(world_due(&world, &alert));
+	assert_int_equal(alert.kind, INCIDENT_FAILURE);
+	assert_string_equal(alert.thread_id, "");
 }
 
 static void a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	CLEANUP(buf_done) struct buf mails = BUF_INIT(100);
-	struct incident_notice first;
+	struct incident_alert first;
 
 	(void)state;
 	world_sync(&world, "P:course a");
@@ -453,7 +454,7 @@ static const char *random_sync(unsigned failing)
 static void random_step(struct world *world, struct reader *reader, unsigned failing)
 {
 	const char *sync = random_sync(failing);
-	struct incident_notice notice;
+	struct incident_alert alert;
 	bool overdue;
 
 	random_pass_of_time(world, reader);
@@ -463,9 +464,9 @@ static void random_step(struct world *world, struct reader *reader, unsigned fai
 	overdue = reader->told && *sync == 'F' && world->consecutive_failures >= world->threshold &&
 		  reader->set_back_ms <= reader->last_mail_ms &&
 		  reader->elapsed_ms - reader->last_mail_ms >= INCIDENT_PAUSE_MS;
-	while (world_due(world, &notice)) {
-		reader_gets(reader, world, notice.kind);
-		world_note_sent(world, notice.message_id);
+	while (world_due(world, &alert)) {
+		reader_gets(reader, world, alert.kind);
+		world_note_sent(world, alert.message_id);
 	}
 	if (*sync == 'F' && world->consecutive_failures >= world->threshold)
 		assert_true(reader->told);
@@ -489,6 +490,161 @@ static void random_histories_never_flood_and_never_forget(void **state)
 	}
 }
 
+/* ---- the state as it is stored ---- */
+
+#define OPEN "\"openedAt\":\"2026-03-14T23:00:00.000Z\""
+#define MAILED "\"messageId\":\"<a@b>\",\"mailedAt\":\"2026-03-14T23:00:00.000Z\",\"mails\":1"
+#define WAITS "\"coursesMessageId\":\"<a@b>\""
+
+#define LETTER(kind, id, since, to, text) \
+	"{\"kind\":" kind ",\"messageId\":" id ",\"since\":" since ",\"to\":" to ",\"text\":" text "}"
+#define SINCE "\"2026-03-14T23:00:00.000Z\""
+#define WHOLE(number) \
+	LETTER("\"failure\"", "\"<" number "@b>\"", SINCE, "\"a@b,c@d\"", "\"From: a\\r\\n\\r\\nx\"")
+
+static void damaged_state_counts_as_none(void **state)
+{
+	static const char *const rows[] = {
+		"{}",
+		"{\"openedAt\":5}",
+		"{\"openedAt\":\"yesterday\"}",
+		"{" MAILED "}",
+		"{" OPEN ",\"mails\":1}",
+		"{" OPEN ",\"mails\":0}",
+		"{" OPEN ",\"mails\":-1}",
+		"{" OPEN ",\"messageId\":\"<a@b>\",\"mailedAt\":\"2026-03-14T23:00:00.000Z\",\"mails\":1e9}",
+		"{" OPEN ",\"mails\":\"1\"}",
+		"{" OPEN ",\"mails\":1,\"messageId\":\"<a@b>\"}",
+		"{" OPEN ",\"messageId\":\"<a@b>\\r\\nBcc: "
+		"x@y\",\"mailedAt\":\"2026-03-14T23:00:00.000Z\",\"mails\":1}",
+		"{\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN ",\"due\":5}",
+		"{" OPEN ",\"due\":null}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"a@b\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<@b>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b> <c@d>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b><c@d>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<\xc3\xa4@b>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"ab@cd>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b<\"}}",
+		"{" OPEN "," MAILED ",\"due\":{\"kind\":\"courses\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"nonsense\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"test\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN ",\"due\":{\"kind\":\"recovery\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN "," MAILED ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"}}",
+		"{\"withdrawn\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN ",\"withdrawn\":5}",
+		"{\"courses\":5,\"coursesMessageId\":\"<a@b>\"}",
+		"{\"courses\":[5]}",
+		"{\"courses\":[{\"entity\":\"course a\"}]}",
+		"{\"courses\":[{\"entity\":\"template a\",\"partials\":1}]}",
+		"{\"courses\":[{\"entity\":\"course a b\",\"partials\":1}]}",
+		"{" WAITS ",\"courses\":[{\"entity\":\"course a\",\"partials\":1,\"told\":1}]}",
+		"{\"courses\":[{\"entity\":\"course a\",\"partials\":3,\"told\":false}]}",
+		"{\"courses\":[{\"entity\":\"course a\",\"partials\":3}],\"coursesMessageId\":\"<a@b>\"}",
+		"{" OPEN ",\"waiting\":[5]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"test\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"a@b\"", SINCE, "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", "5", "\"a@b\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"\"", "\"x\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\\r\\nRCPT\"", "\"x\"") "]}",
+		"{" OPEN ",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\xc3\xa4\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" LETTER("\"failure\"", "\"<a@b>\"", SINCE, "\"a@b\"", "\"\\u001b\"") "]}",
+		"{" OPEN
+		",\"waiting\":[" WHOLE("1") "," WHOLE("2") "," WHOLE("3") "," WHOLE("4") "," WHOLE("5") "]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(world_done)
+		struct world world = {
+			.threshold = 3, .now_ms = WORLD_START_MS, .text = mem_strdup(rows[i])
+		};
+		CLEANUP(world_done) struct world fresh = { .threshold = 3, .now_ms = WORLD_START_MS };
+		struct incident_alert alert;
+
+		if (world_due(&world, &alert))
+			fail_msg("row %zu: %s is due", i, incident_kind_name(alert.kind));
+		world_sync(&world, "F");
+		world_sync(&fresh, "F");
+		if (strcmp(world.text, fresh.text) != 0)
+			fail_msg("row %zu: %s becomes %s", i, rows[i], world.text);
+	}
+}
+
+static void more_courses_than_are_ever_written_count_as_none(void **state)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(100000);
+	CLEANUP(world_done) struct world world = { .threshold = 3, .now_ms = WORLD_START_MS };
+
+	(void)state;
+	for (int i = 0; i <= INCIDENT_COURSES_MAX; i++)
+		buf_printf(
+			&text, "%s{\"entity\":\"course c%d\",\"partials\":2}", i ? "," : "{\"courses\":[", i);
+	buf_append_text(&text, "]}");
+	world.text = buf_take(&text);
+	world_sync(&world, "F");
+	assert_null(strstr(world.text, "courses"));
+}
+
+/* The rows above are refused for what is wrong in them alone. */
+static void what_is_like_them_but_whole_is_read(void **state)
+{
+	static const char *const rows[] = {
+		"{" OPEN "}",
+		"{" OPEN ",\"due\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"}}",
+		"{" OPEN "," MAILED "}",
+		"{" OPEN "," MAILED ",\"due\":{\"kind\":\"recovery\",\"messageId\":\"<c@b>\"}}",
+		"{" OPEN "," MAILED ",\"withdrawn\":{\"kind\":\"recovery\",\"messageId\":\"<c@b>\"," OPEN
+		"}}",
+		"{\"withdrawn\":{\"kind\":\"failure\",\"messageId\":\"<a@b>\"," OPEN "}}",
+		"{\"coursesMessageId\":\"<a@b>\",\"courses\":[{\"entity\":\"course "
+		"a\",\"partials\":3,\"told\":false}]}",
+		"{\"waiting\":[" WHOLE("1") "," WHOLE("2") "," WHOLE("3") "," WHOLE("4") "]}",
+		"{\"courses\":[{\"entity\":\"course data[17]\",\"partials\":1},"
+		"{\"entity\":\"course b\",\"partials\":9,\"told\":true}]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(world_done)
+		struct world world = {
+			.threshold = 3, .now_ms = WORLD_START_MS, .text = mem_strdup(rows[i])
+		};
+		CLEANUP(json_freep) struct json *before = world_parse(rows[i]);
+		struct incident_alert alert;
+		bool due = json_get(before, "due") || json_get(before, "coursesMessageId");
+
+		assert_int_equal(world_due(&world, &alert), due);
+		world_sync(&world, "C");
+		assert_string_equal(world.text, rows[i]);
+	}
+}
+
+static void a_message_id_fits_whatever_the_host(void **state)
+{
+	CLEANUP(mem_freep) char *host = mem_zalloc(2000);
+	char id[INCIDENT_MESSAGE_ID_SIZE], other[INCIDENT_MESSAGE_ID_SIZE];
+
+	(void)state;
+	memset(host, 'h', 1999);
+	incident_message_id(host, id);
+	assert_int_equal(id[0], '<');
+	assert_int_equal(id[strlen(id) - 1], '>');
+	assert_non_null(strchr(id, '@'));
+	incident_message_id("h", id);
+	incident_message_id("h", other);
+	assert_string_not_equal(id, other);
+	assert_int_equal(strlen(id), HASH_UUID_SIZE - 1 + strlen("<@h>"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -507,6 +663,10 @@ int main(void)
 		cmocka_unit_test(a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same),
 		cmocka_unit_test(more_courses_than_fit_are_cut),
 		cmocka_unit_test(random_histories_never_flood_and_never_forget),
+		cmocka_unit_test(damaged_state_counts_as_none),
+		cmocka_unit_test(more_courses_than_are_ever_written_count_as_none),
+		cmocka_unit_test(what_is_like_them_but_whole_is_read),
+		cmocka_unit_test(a_message_id_fits_whatever_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

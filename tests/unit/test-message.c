@@ -50,7 +50,7 @@ static struct json *parse(const char *text)
 	return json;
 }
 
-static const struct incident_notice notices[INCIDENT_KINDS] = {
+static const struct incident_alert alerts[INCIDENT_KINDS] = {
 	[INCIDENT_FAILURE] = { INCIDENT_FAILURE, "<1@h>", "" },
 	[INCIDENT_REMINDER] = { INCIDENT_REMINDER, "<2@h>", "<1@h>" },
 	[INCIDENT_RECOVERY] = { INCIDENT_RECOVERY, "<3@h>", "<1@h>" },
@@ -63,7 +63,7 @@ static const struct incident_notice notices[INCIDENT_KINDS] = {
 static struct message message_of(enum incident_kind kind)
 {
 	return (struct message){
-		.notice = &notices[kind],
+		.alert = &alerts[kind],
 		.from = "aither@www.example.org",
 		.to = "a@example.org,b@example.org",
 		.host = "www.example.org",

@@ -30,19 +30,19 @@ static const struct json *incident(void)
 }
 
 /* By what is stored now, not by what the last sync has left. */
-static bool due(struct incident_notice *ret_notice)
+static bool due(struct incident_alert *ret_alert)
 {
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
 	CLEANUP(file_closep) int directory = openat(scratch_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)manifest_load(directory, &manifest, NULL);
-	return incident_due(manifest.incident, ret_notice);
+	return incident_due(manifest.incident, ret_alert);
 }
 
-static int note_sent(const struct incident_notice *notice, struct error *err)
+static int note_sent(const struct incident_alert *alert, struct error *err)
 {
 	return sync_incident_sent(
-		fixture_config.sync.output_directory, notice->message_id, time_now_ms(), NULL, err);
+		fixture_config.sync.output_directory, alert->message_id, time_now_ms(), NULL, err);
 }
 
 static void fail_times(unsigned times)
@@ -55,20 +55,20 @@ static void fail_times(unsigned times)
 
 static void a_healthy_manifest_knows_no_incident(void **state)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(json_type(incident()), JSON_NULL);
-	assert_false(due(&notice));
+	assert_false(due(&alert));
 	assert_false(fixture_report.manifest_unsaved);
 	assert_false(fixture_report.manifest_damaged);
 }
 
 static void three_failures_make_a_mail_due_and_a_success_another(void **state)
 {
-	struct incident_notice failure, recovery;
+	struct incident_alert failure, recovery;
 	struct error problem = { 0 };
 
 	(void)state;
@@ -93,15 +93,15 @@ static void three_failures_make_a_mail_due_and_a_success_another(void **state)
 static void a_mail_is_noted_and_nothing_else_changes(void **state)
 {
 	CLEANUP(sync_history_done) struct sync_history before = { 0 }, after = { 0 };
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fixture_sync(REPORT_SUCCESS);
 	fail_times(3);
 	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &before, NULL), 0);
-	assert_true(due(&notice));
-	assert_int_equal(note_sent(&notice, NULL), 0);
+	assert_true(due(&alert));
+	assert_int_equal(note_sent(&alert, NULL), 0);
 	assert_int_equal(scratch_mode(MANIFEST_PATH), 0600);
 	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &after, NULL), 0);
 	assert_int_equal(after.consecutive_failures, before.consecutive_failures);
@@ -115,17 +115,17 @@ static void a_mail_is_noted_and_nothing_else_changes(void **state)
 
 static void partial_syncs_that_name_the_same_course_make_a_mail_due(void **state)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fixture_course("c2", "Zweiter", "zweiter", 1)->detail = HEMERA_DETAIL_FAILED;
 	for (int i = 0; i < 3; i++) {
-		assert_false(i > 0 && due(&notice));
+		assert_false(i > 0 && due(&alert));
 		fixture_sync(REPORT_PARTIAL);
 	}
-	assert_true(due(&notice));
-	assert_int_equal(notice.kind, INCIDENT_COURSES);
+	assert_true(due(&alert));
+	assert_int_equal(alert.kind, INCIDENT_COURSES);
 	assert_string_equal(
 		json_string(json_get(json_first(json_get(incident(), "courses")), "entity")), "course c2");
 	assert_int_equal(fixture_report.consecutive_failures, 0);
@@ -133,7 +133,7 @@ static void partial_syncs_that_name_the_same_course_make_a_mail_due(void **state
 
 static void a_cancelled_sync_leaves_the_incident_as_it_is(void **state)
 {
-	struct incident_notice failure, recovery, after;
+	struct incident_alert failure, recovery, after;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -163,7 +163,7 @@ static void a_dry_run_counts_for_nothing(void **state)
 
 static void nonsense_in_the_manifest_counts_as_no_incident(void **state)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -175,42 +175,42 @@ static void nonsense_in_the_manifest_counts_as_no_incident(void **state)
 		"\"entities\":{\"courses\":{}}}");
 	fail_times(1);
 	assert_false(fixture_report.manifest_damaged);
-	assert_true(due(&notice));
-	assert_int_equal(notice.kind, INCIDENT_FAILURE);
+	assert_true(due(&alert));
+	assert_int_equal(alert.kind, INCIDENT_FAILURE);
 }
 
 static void a_damaged_manifest_is_told_and_forgets_the_incident(void **state)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fail_times(3);
-	assert_true(due(&notice));
+	assert_true(due(&alert));
 	fixture_put(MANIFEST_NAME, "{\"version\":1");
-	assert_int_equal(note_sent(&notice, NULL), -EBADMSG);
+	assert_int_equal(note_sent(&alert, NULL), -EBADMSG);
 	scratch_assert_content(MANIFEST_PATH, "{\"version\":1");
-	assert_false(due(&notice));
+	assert_false(due(&alert));
 	fail_times(1);
 	assert_true(fixture_report.manifest_damaged);
 	assert_false(fixture_report.manifest_unsaved);
 	assert_int_equal(fixture_report.consecutive_failures, 1);
-	assert_false(due(&notice));
+	assert_false(due(&alert));
 	fail_times(1);
 	assert_false(fixture_report.manifest_damaged);
 }
 
 static void without_a_manifest_no_mail_can_be_noted(void **state)
 {
-	const struct incident_notice notice = { .message_id = "<a@b>" };
+	const struct incident_alert alert = { .message_id = "<a@b>" };
 	struct error problem = { 0 };
 
 	(void)state;
-	assert_int_equal(note_sent(&notice, &problem), -ENOENT);
+	assert_int_equal(note_sent(&alert, &problem), -ENOENT);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	assert_int_equal(scratch_count(), 0);
 	assert_int_equal(mkdirat(scratch_fd, "out", 0750), 0);
-	assert_int_equal(note_sent(&notice, &problem), -ENOENT);
+	assert_int_equal(note_sent(&alert, &problem), -ENOENT);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	assert_false(fixture_exists(MANIFEST_NAME));
 	assert_false(fixture_exists("courses"));
@@ -218,40 +218,40 @@ static void without_a_manifest_no_mail_can_be_noted(void **state)
 
 static void no_mail_is_noted_while_a_sync_runs(void **state)
 {
-	struct incident_notice notice;
+	struct incident_alert alert;
 	struct error problem = { 0 };
 	CLEANUP(file_closep) int lock = -1;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fail_times(3);
-	assert_true(due(&notice));
+	assert_true(due(&alert));
 	lock = openat(scratch_fd, "out/.sync.lock", O_RDWR | O_CLOEXEC);
 	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
-	assert_int_equal(note_sent(&notice, &problem), -EWOULDBLOCK);
+	assert_int_equal(note_sent(&alert, &problem), -EWOULDBLOCK);
 	assert_int_equal(problem.code, ERROR_SYNC_IN_PROGRESS);
 	assert_int_equal(flock(lock, LOCK_UN), 0);
-	assert_int_equal(note_sent(&notice, &problem), 0);
-	assert_false(due(&notice));
+	assert_int_equal(note_sent(&alert, &problem), 0);
+	assert_false(due(&alert));
 }
 
 static void a_disk_that_is_full_is_told_and_leaves_the_mail_due(void **state)
 {
-	struct incident_notice notice, again;
+	struct incident_alert alert, again;
 	struct error problem = { 0 };
 	int r;
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fail_times(3);
-	assert_true(due(&notice));
+	assert_true(due(&alert));
 	faulty_disk_arm(FAULTY_DISK_FULL, 1);
-	r = note_sent(&notice, &problem);
+	r = note_sent(&alert, &problem);
 	faulty_disk_arm(FAULTY_DISK_NONE, 0);
 	assert_int_equal(r, -ENOSPC);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	assert_true(due(&again));
-	assert_string_equal(again.message_id, notice.message_id);
+	assert_string_equal(again.message_id, alert.message_id);
 }
 
 static void an_end_that_cannot_be_stored_is_told(void **state)
