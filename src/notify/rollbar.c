@@ -5,13 +5,27 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/fetch.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+
+#ifndef PACKAGE_VERSION /* configure gives it on the command line */
+#define PACKAGE_VERSION "dev"
+#endif
+
+/* In characters, as Rollbar's description says. */
+#define TITLE_MAX 255
+#define ENVIRONMENT_MAX 255
+#define FINGERPRINT_MAX 40
+#define VERSION_MAX 40
+
+#define ERRORS_MAX 100 /* a report has no more */
 
 /* Three tries of 3 s and the pauses between them end within ROLLBAR_TIME_MS. */
 #define CONNECT_TIMEOUT_MS 2000
@@ -21,10 +35,135 @@
 #define ANSWER_MAX (64 << 10) /* {"err":0,"result":{...}} */
 #define REASON_MAX 200        /* of what Rollbar says, in a sentence of ours */
 
-/* A 429 that does not say for how long: Rollbar counts by the minute. One that says too much is believed for
- * an hour, for nothing else would ever end it. */
+/* After a 429 that does not say for how long: Rollbar counts by the minute. The longest pause is an hour,
+ * because nothing else would ever end it. */
 #define SUSPENDED_S 60
 #define SUSPENDED_S_MAX 3600
+
+/* ---- the item ---- */
+
+/* The members that leave the machine, so that one which a report gets some day does not leave by itself.
+ * Times, counts and codes; the members of errors have a list of their own. */
+static const char *const report_members[] = { "jobId", "status", "startTime", "endTime", "durationMs",
+	"coursesFetched", "participantsFetched", "templatesFetched", "filesGenerated", "filesSkipped",
+	"filesDeleted", "coursesDeferred", "retryAfterSec", "homepageChanged", "errorsTotal",
+	"consecutiveFailures", "lastSuccessTime" };
+static const char *const error_members[] = { "entity", "code", "message", "timestamp" };
+
+static const char *const level_names[] = {
+	[CONFIG_LEVEL_INFO] = "info",
+	[CONFIG_LEVEL_WARNING] = "warning",
+	[CONFIG_LEVEL_ERROR] = "error",
+};
+
+/* The first `characters` of a text in UTF-8. */
+static void rollbar_set_cut(struct json *object, const char *name, const char *text, size_t characters)
+{
+	size_t length = 0;
+
+	for (size_t seen = 0; text[length]; length++)
+		if (((unsigned char)text[length] & 0xc0) != 0x80 && seen++ == characters)
+			break;
+	CLEANUP(mem_freep) char *cut = mem_strndup(text, length);
+	json_set_string(object, name, cut);
+}
+
+static void rollbar_copy_members(
+	struct json *to, const struct json *from, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct json *value = json_get(from, names[i]);
+		enum json_type type = json_type(value);
+
+		if (type == JSON_BOOL || type == JSON_NUMBER || type == JSON_STRING)
+			json_set(to, names[i], json_copy(value));
+	}
+}
+
+static struct json *rollbar_custom(const struct json *report, size_t errors_max)
+{
+	struct json *custom = json_new_object(), *errors = json_new_array();
+	size_t count = 0;
+
+	rollbar_copy_members(custom, report, report_members, ARRAY_SIZE(report_members));
+	JSON_FOREACH (problem, json_get(report, "errors")) {
+		if (count++ >= errors_max)
+			break;
+		struct json *one = json_new_object();
+		rollbar_copy_members(one, problem, error_members, ARRAY_SIZE(error_members));
+		json_append(errors, one);
+	}
+	json_set(custom, "errors", errors);
+	return custom;
+}
+
+static struct json *rollbar_data(
+	const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid, size_t errors_max)
+{
+	struct json *data = json_new_object(), *body = json_new_object(), *server = json_new_object(),
+		    *notifier = json_new_object();
+
+	if (item->class_name) {
+		/* An error is shown by its class; Rollbar wants a frame with it, and a place in our code
+		 * would say nothing to an operator, so the frame names the program. */
+		struct json *trace = json_new_object(), *frames = json_new_array(),
+			    *frame = json_new_object(), *exception = json_new_object();
+
+		json_set_string(frame, "filename", "aither-worker");
+		json_set_string(frame, "method", item->context);
+		json_append(frames, frame);
+		json_set(trace, "frames", frames);
+		json_set_string(exception, "class", item->class_name);
+		rollbar_set_cut(exception, "message", item->title, TITLE_MAX);
+		json_set(trace, "exception", exception);
+		json_set(body, "trace", trace);
+	} else {
+		struct json *message = json_new_object();
+
+		rollbar_set_cut(message, "body", item->title, TITLE_MAX);
+		json_set(body, "message", message);
+	}
+	json_set_string(server, "host", rollbar->host);
+	json_set_integer(server, "pid", getpid());
+	rollbar_set_cut(server, "code_version", PACKAGE_VERSION, VERSION_MAX);
+	json_set_string(notifier, "name", "aither");
+	json_set_string(notifier, "version", PACKAGE_VERSION);
+
+	rollbar_set_cut(data, "environment", rollbar->environment, ENVIRONMENT_MAX);
+	json_set_string(data, "level", level_names[item->level]);
+	json_set_integer(data, "timestamp", item->time_ms / 1000);
+	rollbar_set_cut(data, "code_version", PACKAGE_VERSION, VERSION_MAX);
+	json_set_string(data, "platform", "linux");
+	json_set_string(data, "language", "c");
+	json_set_string(data, "context", item->context);
+	json_set_string(data, "uuid", uuid);
+	rollbar_set_cut(data, "fingerprint", item->fingerprint, FINGERPRINT_MAX);
+	rollbar_set_cut(data, "title", item->title, TITLE_MAX);
+	json_set(data, "body", body);
+	json_set(data, "server", server);
+	if (item->report)
+		json_set(data, "custom", rollbar_custom(item->report, errors_max));
+	json_set(data, "notifier", notifier);
+	return data;
+}
+
+/* Only many long errors can make an item too large: fewer of them, until it fits. */
+char *rollbar_item_text(const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(ROLLBAR_ITEM_MAX);
+
+	for (size_t errors_max = ERRORS_MAX;; errors_max /= 2) {
+		CLEANUP(json_freep) struct json *root = json_new_object();
+
+		json_set(root, "data", rollbar_data(rollbar, item, uuid, errors_max));
+		buf_clear(&text);
+		json_write(&text, root);
+		if (!buf_overflowed(&text) || errors_max == 0)
+			return buf_take(&text);
+	}
+}
+
+/* ---- sending it ---- */
 
 struct attempt {
 	const struct rollbar *rollbar;
@@ -122,19 +261,11 @@ static void on_result(void *arg, struct fetch_result *result)
 		return;
 	}
 	attempt->result = read_answer(attempt, result);
-	/* Also the last item that is taken may say that it was the last one. */
+	/* The answer to an item that was taken may say that it was the last one. */
 	if (result->item_wait_s > 0 && (result->status == 429 || result->item_remaining == 0))
 		attempt->suspended_s = result->item_wait_s;
 	else if (result->status == 429 && result->retry_after_s > 0)
 		attempt->suspended_s = result->retry_after_s;
-}
-
-static void suspend(struct rollbar *rollbar, long seconds)
-{
-	if (seconds > SUSPENDED_S_MAX)
-		seconds = SUSPENDED_S_MAX;
-	if (seconds > 0)
-		rollbar->suspended_until_mono_ms = time_mono_ms() + (uint64_t)seconds * 1000;
 }
 
 static void send_once(struct fetch *fetch, struct attempt *attempt, const char *text, uint64_t deadline_ms)
@@ -153,28 +284,20 @@ static void send_once(struct fetch *fetch, struct attempt *attempt, const char *
 	explicit_bzero(token, strlen(token));
 }
 
-static int check_suspended(const struct rollbar *rollbar, struct error *err)
-{
-	uint64_t now = time_mono_ms();
-
-	if (now >= rollbar->suspended_until_mono_ms)
-		return 0;
-	return error_fail(err, ERROR_NOTIFY_FAILED, -EBUSY,
-		"Rollbar's rate limit is used up for another %llu s",
-		(unsigned long long)(rollbar->suspended_until_mono_ms - now + 999) / 1000);
-}
-
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err)
 {
 	const struct fetch_options options = { 1, CONNECT_TIMEOUT_MS, TRY_TIMEOUT_MS };
-	uint64_t deadline_ms = time_mono_ms() + ROLLBAR_TIME_MS;
 	CLEANUP(fetch_freep) struct fetch *fetch = NULL;
 	struct attempt attempt = { .rollbar = rollbar };
 	char uuid[HASH_UUID_SIZE];
-	int r = check_suspended(rollbar, err);
+	uint64_t begin_ms = time_mono_ms(), deadline_ms = begin_ms + ROLLBAR_TIME_MS;
+	int r;
 
-	if (r == 0)
-		r = fetch_new(&fetch, &options, err);
+	if (begin_ms < rollbar->suspended_until_mono_ms)
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EBUSY,
+			"Rollbar's rate limit is used up for another %llu s",
+			(unsigned long long)(rollbar->suspended_until_mono_ms - begin_ms + 999) / 1000);
+	r = fetch_new(&fetch, &options, err);
 	if (r < 0)
 		return r;
 	hash_uuid(uuid);
@@ -189,7 +312,10 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 			break;
 		}
 	}
-	suspend(rollbar, attempt.suspended_s);
+	if (attempt.suspended_s > 0) {
+		long seconds = attempt.suspended_s < SUSPENDED_S_MAX ? attempt.suspended_s : SUSPENDED_S_MAX;
+		rollbar->suspended_until_mono_ms = time_mono_ms() + (uint64_t)seconds * 1000;
+	}
 	if (attempt.result == 0 && ret_uuid)
 		memcpy(ret_uuid, uuid, sizeof(uuid));
 	return attempt.result < 0 ? error_pass(err, &attempt.problem) : 0;
