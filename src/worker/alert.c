@@ -16,7 +16,7 @@
 #include "base/smtp.h"
 #include "base/time.h"
 #include "notify/message.h"
-#include "worker/notices-internal.h"
+#include "worker/mail.h"
 
 /* Of `aither sync`, src/cli/command.h. */
 #define EXIT_STATUS_FAILED "1"
@@ -24,38 +24,26 @@
 
 struct alert {
 	const char *unit, *result, *status;
-	bool has_exited; /* by itself, so that the status says why */
 };
 
-static const char *alert_variable(const char *name)
+static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
 
 	return value ? value : "unknown";
 }
 
-static struct alert alert_read(void)
+/* Has the command ended by itself with that status? */
+static bool has_exited(const struct alert *alert, const char *status)
 {
-	struct alert alert = {
-		.unit = alert_variable("MONITOR_UNIT"),
-		.result = alert_variable("MONITOR_SERVICE_RESULT"),
-		.status = alert_variable("MONITOR_EXIT_STATUS"),
-	};
-
-	alert.has_exited = strcmp(alert.result, "exit-code") == 0;
-	return alert;
+	return strcmp(alert->result, "exit-code") == 0 && strcmp(alert->status, status) == 0;
 }
 
-static bool alert_is(const struct alert *alert, const char *status)
-{
-	return alert->has_exited && strcmp(alert->status, status) == 0;
-}
-
-static struct json *alert_report(const struct alert *alert)
+static struct json *make_report(const struct alert *alert)
 {
 	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
-	bool is_not_configured = alert_is(alert, EXIT_STATUS_NOT_CONFIGURED);
-	/* What it is this program does not know: it has not the worker's secrets and environment. */
+	bool is_not_configured = has_exited(alert, EXIT_STATUS_NOT_CONFIGURED);
+	/* This program cannot say more: it has not the worker's secrets and environment. */
 	CLEANUP(mem_freep)
 	char *message = mem_printf("could not have a sync run (%s, status %s)%s", alert->result,
 		alert->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
@@ -69,8 +57,8 @@ static struct json *alert_report(const struct alert *alert)
 	return report;
 }
 
-/* Nobody is to get a mail, or MailTo is wrong, which nothing else would tell here. */
-static int alert_nobody(const struct config *config)
+/* A MailTo that is wrong would show nowhere else here. */
+static int report_no_recipients(const struct config *config)
 {
 	int exit_code = EXIT_SUCCESS;
 
@@ -84,83 +72,74 @@ static int alert_nobody(const struct config *config)
 	return exit_code;
 }
 
-/* Notes that the operator has been told. */
-static void alert_stamp(const char *message_id)
-{
-	struct notices_stamp stamp = { .mailed_ms = time_now_ms() };
-
-	memcpy(stamp.message_id, message_id, sizeof(stamp.message_id));
-	notices_stamp_write(&stamp);
-}
-
-/* To all, and again to those whom the server refuses for now. Without any answer of the server the unit fails
- * at once: that shows, and the next alert tries again. */
-static int alert_send(const struct config *config, const struct incident_alert *notice, const char *text)
+/* To all recipients, and again to those whom the server refuses for now. Without any answer of the server the
+ * unit fails at once: that shows, and the next alert tries again. */
+static int send_mail(const struct config *config, const struct incident_alert *alert, const char *text)
 {
 	CLEANUP(mem_freep) char *to = mem_strdup(config->notify.mail_to);
-	struct notices_backoff backoff = { 0 };
+	struct mail_retry retry = { 0 };
 	int exit_code = EXIT_FAILURE;
 
 	for (;;) {
 		CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-		const struct notices_letter letter = { .kind = notice->kind,
-			.message_id = notice->message_id,
+		const struct mail mail = { .kind = alert->kind,
+			.message_id = alert->message_id,
 			.to = to,
 			.text = text,
 			.otherwise = "" };
-		struct error problem = { 0 };
-		unsigned delay_s = notices_backoff_next(&backoff, config->notify.retry_delay_s);
-		int r = notices_deliver(config, &letter, NULL, &outcome, &problem);
+		unsigned delay_s = mail_retry_next(&retry, config->notify.retry_delay_s);
+		int r = mail_send(config, &mail, NULL, &outcome, NULL);
 		char *rest = NULL;
 
 		if (r == 0) {
-			alert_stamp(notice->message_id);
+			struct mail_stamp stamp = { .mailed_ms = time_now_ms() };
+
+			memcpy(stamp.message_id, alert->message_id, sizeof(stamp.message_id));
+			mail_stamp_write(&stamp);
 			exit_code = EXIT_SUCCESS;
 			rest = STEAL(outcome.deferred);
 		} else if (r == -EREMOTEIO && outcome.later) {
-			rest = notices_recipients(to, outcome.refused, false);
+			rest = mail_recipients(to, outcome.refused, false);
 		}
 		free(to);
 		to = rest;
 		if (!to || delay_s == 0)
 			return exit_code;
 		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
-			incident_kind_name(notice->kind), to, delay_s);
+			incident_kind_name(alert->kind), to, delay_s);
 		sleep(delay_s);
 	}
 }
 
-static int alert_mail(const struct config *config, const struct alert *alert)
-{
-	CLEANUP(json_freep) struct json *report = alert_report(alert);
-	struct incident_alert notice = { .kind = INCIDENT_SCHEDULE };
-	const struct message message = { .alert = &notice, .report = report };
-	struct notices_stamp stamp = { 0 };
-
-	if (!config->notify.mail_to)
-		return alert_nobody(config);
-	notices_stamp_read(&stamp);
-	if (notices_stamp_is_recent(&stamp, time_now_ms()))
-		return EXIT_SUCCESS;
-	incident_message_id(host_name(), notice.message_id);
-	CLEANUP(mem_freep) char *text = notices_write(config, &message);
-	return alert_send(config, &notice, text);
-}
-
 int alert_scheduled_sync(const struct config *config)
 {
-	const struct alert alert = alert_read();
+	const struct alert alert = {
+		.unit = variable("MONITOR_UNIT"),
+		.result = variable("MONITOR_SERVICE_RESULT"),
+		.status = variable("MONITOR_EXIT_STATUS"),
+	};
 	const struct log_field fields[] = {
 		{ "AITHER_UNIT", alert.unit },
 		{ "AITHER_RESULT", alert.result },
 		{ "AITHER_EXIT_STATUS", alert.status },
 	};
+	struct incident_alert mail = { .kind = INCIDENT_SCHEDULE };
+	struct mail_stamp stamp = { 0 };
 
-	if (alert_is(&alert, EXIT_STATUS_FAILED))
+	if (has_exited(&alert, EXIT_STATUS_FAILED))
 		return EXIT_SUCCESS; /* the worker ran that sync and has reported its failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
 		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket "
 		"aither-worker.service",
 		alert.unit, alert.result, alert.status);
-	return alert_mail(config, &alert);
+	if (!config->notify.mail_to)
+		return report_no_recipients(config);
+	mail_stamp_read(&stamp);
+	if (mail_stamp_is_recent(&stamp, time_now_ms()))
+		return EXIT_SUCCESS;
+	CLEANUP(json_freep) struct json *report = make_report(&alert);
+	const struct message message = { .alert = &mail, .report = report };
+	incident_message_id(host_name(), mail.message_id);
+	CLEANUP(mem_freep) char *text = mail_write(config, &message);
+	return send_mail(config, &mail, text);
 }

@@ -27,7 +27,7 @@
 
 struct buf;
 struct doctor;
-struct notices;
+struct notify;
 struct server_watch;
 
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
@@ -75,7 +75,7 @@ struct worker {
 	struct http_router router;
 	struct server *server;      /* owned */
 	struct thread_queue *queue; /* owned */
-	struct notices *notices;    /* owned */
+	struct notify *notify;      /* owned */
 	struct budget budget;       /* lent to the one running job */
 	atomic_bool cancelled;      /* asks the running job to end */
 	bool stopping;

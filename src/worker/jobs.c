@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "http/daemon.h"
 #include "http/envelope.h"
-#include "worker/notices.h"
+#include "worker/notify.h"
 
 static void start_sync_now(struct worker *worker, struct worker_sync *job);
 
@@ -205,7 +205,7 @@ static void worker_sync_done(struct thread_job *thread_job)
 	worker->sync = NULL;
 	worker->active_mono_ms = time_mono_ms();
 	remember(worker, job);
-	notices_sync_ended(worker->notices, job);
+	notify_sync_ended(worker->notify, job);
 	statistics_publish(worker);
 	if (job->pending) {
 		struct http_response response = { 0 };

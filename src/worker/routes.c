@@ -11,7 +11,7 @@
 #include "http/envelope.h"
 #include "http/list.h"
 #include "worker/doctor.h"
-#include "worker/notices.h"
+#include "worker/notify.h"
 
 static enum http_result handle_sync(
 	const struct http_request *request, struct http_response *response, void *app)
@@ -124,8 +124,8 @@ const struct http_route worker_routes[] = {
 	{ "/api/sync/status", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
 	{ "/internal/refresh", false, HTTP_POST | ROUTE_FOR_WEB, handle_refresh, router_no_parameters },
 	{ "/internal/doctor", false, HTTP_GET, doctor_handle, router_no_parameters },
-	{ "/internal/test-mail", false, HTTP_POST, notices_handle_mail, router_no_parameters },
-	{ "/internal/test-rollbar", false, HTTP_POST, notices_handle_item, router_no_parameters },
+	{ "/internal/test-mail", false, HTTP_POST, notify_handle_mail, router_no_parameters },
+	{ "/internal/test-rollbar", false, HTTP_POST, notify_handle_item, router_no_parameters },
 	{ "/healthz", false, HTTP_GET | ROUTE_FOR_WEB, handle_health, NULL },
 	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
 };

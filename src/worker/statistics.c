@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "worker/notices.h"
+#include "worker/notify.h"
 
 void statistics_load(struct worker *worker)
 {
@@ -55,15 +55,15 @@ static void statistics_update(struct worker *worker)
 {
 	static const struct {
 		enum state_value value;
-		enum notices_channel channel;
-		enum notices_result result;
-	} notices[] = {
-		{ STATE_MAILS_SENT, NOTICES_BY_MAIL, NOTICES_SENT },
-		{ STATE_MAILS_FAILED, NOTICES_BY_MAIL, NOTICES_FAILED },
-		{ STATE_MAILS_DROPPED, NOTICES_BY_MAIL, NOTICES_DROPPED },
-		{ STATE_ITEMS_SENT, NOTICES_BY_ROLLBAR, NOTICES_SENT },
-		{ STATE_ITEMS_FAILED, NOTICES_BY_ROLLBAR, NOTICES_FAILED },
-		{ STATE_ITEMS_DROPPED, NOTICES_BY_ROLLBAR, NOTICES_DROPPED },
+		enum notify_channel channel;
+		enum notify_result result;
+	} counts[] = {
+		{ STATE_MAILS_SENT, NOTIFY_BY_MAIL, NOTIFY_SENT },
+		{ STATE_MAILS_FAILED, NOTIFY_BY_MAIL, NOTIFY_FAILED },
+		{ STATE_MAILS_DROPPED, NOTIFY_BY_MAIL, NOTIFY_DROPPED },
+		{ STATE_ITEMS_SENT, NOTIFY_BY_ROLLBAR, NOTIFY_SENT },
+		{ STATE_ITEMS_FAILED, NOTIFY_BY_ROLLBAR, NOTIFY_FAILED },
+		{ STATE_ITEMS_DROPPED, NOTIFY_BY_ROLLBAR, NOTIFY_DROPPED },
 	};
 	const struct sync_history *history = &worker->history;
 	const struct json *last = history->last_report;
@@ -80,11 +80,11 @@ static void statistics_update(struct worker *worker)
 	values[STATE_LAST_DURATION_MS] = json_integer(json_get(last, "durationMs"), 0);
 	values[STATE_LAST_ERRORS] = json_integer(json_get(last, "errorsTotal"), 0);
 	values[STATE_COURSES_DEFERRED] = json_integer(json_get(last, "coursesDeferred"), 0);
-	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notices_pending(worker->notices);
-	for (size_t i = 0; i < ARRAY_SIZE(notices); i++)
-		values[notices[i].value] =
-			worker->former[notices[i].value] +
-			(int64_t)notices_count(worker->notices, notices[i].channel, notices[i].result);
+	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notify_pending(worker->notify);
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		values[counts[i].value] =
+			worker->former[counts[i].value] +
+			(int64_t)notify_count(worker->notify, counts[i].channel, counts[i].result);
 	metric_process_read(&process);
 	values[STATE_CPU_MS] = worker->former[STATE_CPU_MS] + (int64_t)(process.cpu_s * 1000);
 	values[STATE_MAX_FDS] = (int64_t)process.max_fds;

@@ -11,7 +11,7 @@
 #include "http/server.h"
 #include "worker/doctor.h"
 #include "worker/internal.h"
-#include "worker/notices.h"
+#include "worker/notify.h"
 
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
 #define SECOND_MS 1000
@@ -31,9 +31,9 @@ static void on_second(void *arg)
 	unsigned limit_s = worker->options.config->worker.idle_exit_s;
 	uint64_t now = time_mono_ms(), requests = server_requests(worker->server);
 
-	notices_tick(worker->notices);
+	notify_tick(worker->notify);
 	if (requests != worker->requests_seen || worker->slot != WORKER_IDLE ||
-		notices_pending(worker->notices) || server_connections(worker->server)) {
+		notify_pending(worker->notify) || server_connections(worker->server)) {
 		worker->requests_seen = requests;
 		worker->active_mono_ms = now;
 		return;
@@ -82,7 +82,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 		err);
 	if (result < 0)
 		return result;
-	worker->notices = notices_new(worker);
+	worker->notify = notify_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
@@ -99,7 +99,7 @@ void worker_freep(struct worker **worker)
 	if (!*worker)
 		return;
 	server_freep(&(*worker)->server);
-	notices_freep(&(*worker)->notices);
+	notify_freep(&(*worker)->notify);
 	thread_queue_freep(&(*worker)->queue);
 	sync_history_done(&(*worker)->history);
 	free(*worker);
@@ -123,7 +123,7 @@ void worker_stop(void *arg)
 	worker->stopping = true;
 	atomic_store(&worker->cancelled, true);
 	doctor_stop(worker);
-	notices_stop(worker->notices);
+	notify_stop(worker->notify);
 }
 
 bool worker_finish(struct worker *worker, unsigned timeout_ms)

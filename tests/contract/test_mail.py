@@ -138,7 +138,7 @@ class MailTest(StackTest):
         assert self.stack.worker
         self.stack.worker.wait_for_line(pattern)
 
-    def log(self) -> str:
+    def worker_log(self) -> str:
         assert self.stack.worker
         return "\n".join(self.stack.worker.log)
 
@@ -200,7 +200,7 @@ class History(MailTest):
         ids = [m.header("Message-ID") for sent in mails for m in sent]
         self.assertEqual(len(set(ids)), 4)
         for secret in (self.hemera.key, OTHER_KEY, PASSWORD, "Teilnehmerin"):
-            self.assertNotIn(secret, self.log())
+            self.assertNotIn(secret, self.worker_log())
 
     def test_other_courses_in_turn_are_no_reason_to_write(self) -> None:
         self.good_sync()
@@ -260,7 +260,7 @@ class ServerDown(MailTest):
         for _, kind in refusals:
             if kind != DROP and "{secret}" not in kind:
                 self.wait_for_line(re.escape(kind))
-        self.assertNotIn(PASSWORD, self.log())
+        self.assertNotIn(PASSWORD, self.worker_log())
 
     def test_one_recipient_that_is_refused_does_not_hold_up_the_other(self) -> None:
         self.server.fail("RCPT", "550 5.1.1 no such user", only=RECIPIENTS[1])
@@ -533,7 +533,7 @@ class SlowServer(MailTest):
                 print(f"# ended {took_s:.2f} s after SIGTERM, the server hanging at {step}")
                 self.assertLess(took_s, STOP_S)
                 if step != "MESSAGE":  # there it may take longer than the worker waits
-                    self.assertIn(": cancelled", self.log())
+                    self.assertIn(": cancelled", self.worker_log())
                 self.assertEqual(self.incident["due"]["messageId"], due)
                 self.server.mend()
                 self.stack.start_worker()

@@ -7,28 +7,28 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "worker/notices-internal.h"
+#include "worker/mail.h"
 
 /* As if that time had passed since the first try. */
-static void let_pass(struct notices_backoff *backoff, uint64_t seconds)
+static void let_pass(struct mail_retry *retry, uint64_t seconds)
 {
-	backoff->since_mono_ms -= seconds * 1000;
+	retry->since_mono_ms -= seconds * 1000;
 }
 
 static void tries_come_ever_later_and_end_after_four_hours(void **state)
 {
-	struct notices_backoff backoff = { 0 };
+	struct mail_retry retry = { 0 };
 	unsigned total_s = 0, tries = 0, delay_s, before_s = 0;
 
 	(void)state;
-	while ((delay_s = notices_backoff_next(&backoff, 60)) > 0) {
+	while ((delay_s = mail_retry_next(&retry, 60)) > 0) {
 		assert_in_range(delay_s, 1, 4 * 3600);
 		if (tries < 7)
 			assert_int_equal(delay_s, before_s ? 2 * before_s : 60);
 		before_s = delay_s;
 		total_s += delay_s;
 		tries++;
-		let_pass(&backoff, delay_s);
+		let_pass(&retry, delay_s);
 	}
 	assert_int_equal(tries, 8); /* after 1, 3, 7, 15, 31, 63 and 127 minutes, and four hours */
 	assert_in_range(total_s, 4 * 3600, 4 * 3600 + 1);
@@ -36,16 +36,16 @@ static void tries_come_ever_later_and_end_after_four_hours(void **state)
 
 static void the_longest_delay_doubles_within_four_hours_too(void **state)
 {
-	struct notices_backoff backoff = { 0 };
+	struct mail_retry retry = { 0 };
 
 	(void)state;
-	assert_int_equal(notices_backoff_next(&backoff, 3600), 3600);
-	let_pass(&backoff, 3600);
-	assert_int_equal(notices_backoff_next(&backoff, 3600), 7200);
-	let_pass(&backoff, 7200);
-	assert_in_range(notices_backoff_next(&backoff, 3600), 3590, 3601);
-	let_pass(&backoff, 3601);
-	assert_int_equal(notices_backoff_next(&backoff, 3600), 0);
+	assert_int_equal(mail_retry_next(&retry, 3600), 3600);
+	let_pass(&retry, 3600);
+	assert_int_equal(mail_retry_next(&retry, 3600), 7200);
+	let_pass(&retry, 7200);
+	assert_in_range(mail_retry_next(&retry, 3600), 3590, 3601);
+	let_pass(&retry, 3601);
+	assert_int_equal(mail_retry_next(&retry, 3600), 0);
 }
 
 static void recipients_are_whole_addresses(void **state)
@@ -67,7 +67,7 @@ static void recipients_are_whole_addresses(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(mem_freep)
-		char *got = notices_recipients(rows[i].list, rows[i].other, rows[i].are_in_it);
+		char *got = mail_recipients(rows[i].list, rows[i].other, rows[i].are_in_it);
 
 		if (rows[i].expected)
 			assert_string_equal(got, rows[i].expected);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/alerts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/host.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/smtp.h"
+#include "base/time.h"
+#include "notify/message.h"
+#include "sync/sync.h"
+
+static void rest_done(struct incident_rest *rest)
+{
+	free((char *)rest->to);
+	free((char *)rest->text);
+	*rest = (struct incident_rest){ 0 };
+}
+
+void alerts_done(struct alerts *alerts)
+{
+	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
+		rest_done(&alerts->unsaved[i].rest);
+	rest_done(&alerts->output.rest);
+}
+
+void alerts_sync_freep(struct alerts_sync **sync)
+{
+	if (!*sync)
+		return;
+	json_free((*sync)->report);
+	free((*sync)->refused);
+	free(*sync);
+	*sync = NULL;
+}
+
+/* ---- sending ---- */
+
+static int send_counted(struct alerts *alerts, const struct mail *mail, struct smtp_outcome *outcome)
+{
+	int r = mail_send(alerts->config, mail, alerts->cancelled, outcome, NULL);
+
+	atomic_fetch_add(r < 0 ? alerts->failed : alerts->sent, 1);
+	if (mail->retry_s > 0 && mail_is_deferred(r, outcome))
+		alerts->wants_retry = true;
+	return r;
+}
+
+/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients who
+ * have to be offered it again when others have got it; owned. */
+static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const struct incident_alert *alert,
+	const struct json *state, struct incident_rest *ret_rest)
+{
+	const struct message message = {
+		.alert = alert,
+		.report = sync->report,
+		.state = state,
+		.consecutive_failures = sync->consecutive_failures,
+		.last_success_ms = sync->last_success_ms,
+	};
+	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
+	CLEANUP(mem_freep) char *text = mail_write(alerts->config, &message);
+	CLEANUP(mem_freep)
+	char *to = mail_recipients(alerts->config->notify.mail_to, sync->refused, false);
+	const struct mail mail = {
+		.kind = alert->kind,
+		.message_id = alert->message_id,
+		.job_id = sync->job_id,
+		.to = to,
+		.text = text,
+		.retry_s = alerts->retry_s,
+		.otherwise = ", tried again after the next sync",
+	};
+	int r = send_counted(alerts, &mail, &outcome);
+
+	if (outcome.refused) {
+		char *before = sync->refused;
+		sync->refused =
+			before ? mem_printf("%s,%s", before, outcome.refused) : mem_strdup(outcome.refused);
+		free(before);
+	}
+	if (r == 0 && outcome.deferred && alerts->retry_s > 0)
+		*ret_rest = (struct incident_rest){
+			.to = STEAL(outcome.deferred), .text = STEAL(text), .since_ms = time_now_ms()
+		};
+	return r;
+}
+
+/* Offers a mail again to the recipients who have not got it. Returns those who are to be offered it once
+ * more; owned, NULL: none. */
+static char *send_rest(struct alerts *alerts, enum incident_kind kind, const char *message_id,
+	const struct incident_rest *rest)
+{
+	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
+	/* The operator may have taken a recipient out of MailTo. */
+	CLEANUP(mem_freep) char *to = mail_recipients(rest->to, alerts->config->notify.mail_to, true);
+	bool is_last = alerts->retry_s == 0 || time_now_ms() - rest->since_ms >= (int64_t)MAIL_RETRY_MS;
+	const struct mail mail = {
+		.kind = kind,
+		.message_id = message_id,
+		.to = to,
+		.text = rest->text,
+		.retry_s = is_last ? 0 : alerts->retry_s,
+		.otherwise = is_last ? ", given up" : ", tried again after the next sync",
+	};
+
+	if (!to)
+		return NULL;
+	int r = send_counted(alerts, &mail, &outcome);
+	if (r == 0)
+		return is_last ? NULL : STEAL(outcome.deferred);
+	return is_last && r != -ECANCELED ? NULL : mail_recipients(to, outcome.refused, false);
+}
+
+/* ---- noting in the manifest that a mail was sent ---- */
+
+/* Forgets the mail once the manifest has it. */
+static void save(struct alerts *alerts, struct alerts_sent *sent)
+{
+	struct error problem = { 0 };
+	int r = sync_incident_sent(
+		alerts->config->sync.output_directory, sent->message_id, sent->at_ms, &sent->rest, &problem);
+
+	if (r == 0) {
+		rest_done(&sent->rest);
+		sent->message_id[0] = '\0';
+	} else if (problem.code == ERROR_SYNC_IN_PROGRESS) {
+		alerts->is_locked_out = true;
+	} else {
+		log_write(LOG_WARNING, "that mail %s was sent cannot be stored, so it may be sent again: %s",
+			sent->message_id, problem.message);
+	}
+}
+
+static void apply_sent(struct json **state, const struct alerts_sent *sent)
+{
+	struct json *after = incident_sent(*state, sent->message_id, sent->at_ms, &sent->rest);
+
+	json_free(*state);
+	*state = after;
+}
+
+static void note_sent(
+	struct alerts *alerts, struct json **state, const char *message_id, struct incident_rest owned_rest)
+{
+	struct alerts_sent *sent = NULL;
+	int64_t at_ms = time_now_ms();
+
+	for (size_t i = 0; i < ALERTS_SENT_MAX && !sent; i++)
+		if (strcmp(alerts->unsaved[i].message_id, message_id) == 0)
+			sent = &alerts->unsaved[i];
+	if (sent)
+		at_ms = sent->at_ms;
+	else
+		sent = &alerts->unsaved[alerts->unsaved_next++ % ALERTS_SENT_MAX];
+	rest_done(&sent->rest);
+	*sent = (struct alerts_sent){ .at_ms = at_ms, .rest = owned_rest };
+	snprintf(sent->message_id, sizeof(sent->message_id), "%s", message_id);
+	apply_sent(state, sent);
+	save(alerts, sent);
+}
+
+/* ---- the mails that the manifest knows of ---- */
+
+/* From the oldest mail on. Each may leave the list, but none is added meanwhile. */
+static void send_waiting(struct alerts *alerts, struct json **state)
+{
+	struct incident_waiting waiting;
+
+	for (size_t i = 0; incident_waiting(*state, i, &waiting);) {
+		char *to = send_rest(alerts, waiting.kind, waiting.message_id, &waiting.rest);
+		char id[INCIDENT_MESSAGE_ID_SIZE];
+
+		i += to != NULL;
+		if (to && strcmp(to, waiting.rest.to) == 0) {
+			free(to);
+			continue;
+		}
+		snprintf(id, sizeof(id), "%s", waiting.message_id); /* borrowed from the state */
+		note_sent(alerts, state, id,
+			(struct incident_rest){ .to = to,
+				.text = to ? mem_strdup(waiting.rest.text) : NULL,
+				.since_ms = waiting.rest.since_ms });
+	}
+}
+
+static void send_due(struct alerts *alerts, struct alerts_sync *sync)
+{
+	CLEANUP(json_freep) struct json *state = NULL;
+	struct incident_alert alert;
+	struct error problem = { 0 };
+
+	if (sync_incident_load(alerts->config->sync.output_directory, &state, &problem) < 0) {
+		log_write(LOG_WARNING, "cannot read which mails are due: %s", problem.message);
+		alerts->wants_retry = true;
+		return;
+	}
+	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
+		if (alerts->unsaved[i].message_id[0])
+			apply_sent(&state, &alerts->unsaved[i]);
+	send_waiting(alerts, &state);
+	for (int i = 0; i < ALERTS_DUE_MAX && incident_due(state, &alert); i++) {
+		struct incident_rest rest = { 0 };
+
+		if (send_alert(alerts, sync, &alert, state, &rest) < 0)
+			return;
+		note_sent(alerts, &state, alert.message_id, rest);
+	}
+}
+
+/* ---- that the manifest cannot be written ---- */
+
+static int send_output(struct alerts *alerts, struct alerts_sync *sync, struct incident_alert *alert)
+{
+	struct incident_rest rest = { 0 };
+
+	incident_message_id(host_name(), alert->message_id);
+	memcpy(alert->thread_id, alerts->stamp.message_id, sizeof(alert->thread_id));
+	int r = send_alert(alerts, sync, alert, NULL, &rest);
+	if (r < 0)
+		return r;
+	rest_done(&alerts->output.rest);
+	alerts->output.rest = rest;
+	alerts->output_kind = alert->kind;
+	memcpy(alerts->output.message_id, alert->message_id, sizeof(alert->message_id));
+	return 0;
+}
+
+/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards: "syncs
+ * succeed again" would be wrong before. */
+static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
+{
+	struct incident_alert alert = { .kind = sync->manifest_unsaved ? INCIDENT_OUTPUT
+								       : INCIDENT_RECOVERY };
+	struct mail_stamp *stamp = &alerts->stamp;
+	struct incident_rest *rest = &alerts->output.rest;
+	int64_t now_ms = time_now_ms();
+
+	if (!sync->manifest_unsaved && alerts->output_kind == INCIDENT_OUTPUT)
+		rest_done(rest); /* it is not true any more */
+	if (rest->to) {
+		char *to = send_rest(alerts, alerts->output_kind, alerts->output.message_id, rest);
+		free((char *)rest->to);
+		rest->to = to;
+	}
+	mail_stamp_read(stamp);
+	if (sync->manifest_unsaved) {
+		if (mail_stamp_is_recent(stamp, now_ms) || send_output(alerts, sync, &alert) < 0)
+			return;
+		if (!stamp->message_id[0])
+			memcpy(stamp->message_id, alert.message_id, sizeof(stamp->message_id));
+		stamp->mailed_ms = now_ms;
+	} else {
+		if (!stamp->message_id[0] || sync->has_failed || send_output(alerts, sync, &alert) < 0)
+			return;
+		*stamp = (struct mail_stamp){ 0 };
+	}
+	mail_stamp_write(stamp);
+}
+
+unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
+{
+	alerts->is_locked_out = false;
+	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
+		if (alerts->unsaved[i].message_id[0])
+			save(alerts, &alerts->unsaved[i]);
+	if (!sync)
+		return 0;
+	alerts->wants_retry = false;
+	alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
+	send_about_output(alerts, sync);
+	if (!sync->manifest_unsaved)
+		send_due(alerts, sync);
+	return alerts->wants_retry ? alerts->retry_s : 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_WORKER_NOTIFY_H
+#define AITHER_WORKER_NOTIFY_H
+
+/*
+ * Mails and items for Rollbar after syncs, and tests of both: on threads, so that no sync waits for them and
+ * none fails with them. All functions are called on the loop's thread.
+ *
+ * Mails (alerts.h): one thread at most, for the last sync that has ended. A mail that the server does not
+ * take now, from all recipients or some, is tried again after the next sync, and without a sync as well:
+ * after [Notify] RetryDelaySec, and then ever later, for MAIL_RETRY_MS. A mail that an earlier process left
+ * due is sent after the next sync only.
+ *
+ * Items (notify/rollbar.h): one thread at most, in the order of the syncs. They are not stored: an item that
+ * cannot be delivered is lost, with a line in the journal.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/http.h"
+
+struct notify;
+struct worker;
+struct worker_sync;
+
+#define NOTIFY_ITEMS_MAX 20 /* that wait for Rollbar; then the oldest one is dropped */
+/* Tests of each kind: a burst, then one per interval, which is the longest that sending one takes. A program
+ * that can open the socket must not be able to fill the operator's mailbox. */
+#define NOTIFY_TESTS_BURST 5
+#define NOTIFY_TESTS_INTERVAL_S 30
+
+enum notify_channel { NOTIFY_BY_MAIL, NOTIFY_BY_ROLLBAR, NOTIFY_CHANNELS };
+
+enum notify_result {
+	NOTIFY_SENT,    /* the server has taken it */
+	NOTIFY_FAILED,  /* it was tried in vain; a mail stays due */
+	NOTIFY_DROPPED, /* given up: too many waited, the rate limit was used up, or the worker ended */
+	NOTIFY_RESULTS
+};
+
+struct notify *notify_new(struct worker *worker); /* owned */
+void notify_freep(struct notify **notify);
+
+/* A sync has ended, of whatever kind and however. Copies what it needs. */
+void notify_sync_ended(struct notify *notify, const struct worker_sync *job);
+
+/* Mails and items that are under way or wait; while there are any the worker must not leave. */
+size_t notify_pending(const struct notify *notify);
+
+/* To be called every second: starts the mails whose time has come. */
+void notify_tick(struct notify *notify);
+
+/* Cancels what is under way (it comes back within 2 s), drops what waits, and takes nothing any more. */
+void notify_stop(struct notify *notify);
+
+uint64_t notify_count(const struct notify *notify, enum notify_channel channel, enum notify_result result);
+
+/* Handlers of POST /internal/test-mail and POST /internal/test-rollbar. */
+enum http_result notify_handle_mail(
+	const struct http_request *request, struct http_response *response, void *app);
+enum http_result notify_handle_item(
+	const struct http_request *request, struct http_response *response, void *app);
+
+#endif
