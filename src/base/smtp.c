@@ -111,23 +111,18 @@ static void copy_line(char *ret_text, size_t size, const char *line, size_t leng
 	ret_text[end] = '\0';
 }
 
-/* While logging in, lines are no commands but answers to the server's questions. */
-static enum stage stage_of(const struct session *session, const char *line)
-{
-	size_t length = strcspn(line, " ");
-
-	for (size_t i = EHLO; i < ARRAY_SIZE(stages); i++)
-		if (strlen(stages[i].command) == length && strncasecmp(line, stages[i].command, length) == 0)
-			return (enum stage)i;
-	return session->stage == LOGIN ? LOGIN : OTHER;
-}
-
 static void on_sent(struct session *session, const char *line, size_t length)
 {
 	char text[SECRET_SIZE];
+	size_t word;
 
 	copy_line(text, sizeof(text), line, length);
-	session->stage = stage_of(session, text);
+	word = strcspn(text, " ");
+	/* While logging in, lines are no commands but answers to the server's questions. */
+	session->stage = session->stage == LOGIN ? LOGIN : OTHER;
+	for (size_t i = EHLO; i < ARRAY_SIZE(stages); i++)
+		if (strlen(stages[i].command) == word && strncasecmp(text, stages[i].command, word) == 0)
+			session->stage = (enum stage)i;
 	if (session->stage == GOODBYE)
 		session->goodbye_mono_ms = time_mono_ms();
 	else
@@ -151,22 +146,6 @@ static void on_sent(struct session *session, const char *line, size_t length)
 	explicit_bzero(text, sizeof(text));
 }
 
-static bool line_has(const char *line, size_t length, const char *secret)
-{
-	return secret && *secret && memmem(line, length, secret, strlen(secret));
-}
-
-static void add_recipient(struct recipients *recipients, const char *address, const char *reply)
-{
-	char *before = recipients->addresses;
-	size_t end = strlen(recipients->text);
-
-	snprintf(recipients->text + end, sizeof(recipients->text) - end, "%s%s (%.100s)", end > 0 ? ", " : "",
-		address, reply);
-	recipients->addresses = before ? mem_printf("%s,%s", before, address) : mem_strdup(address);
-	free(before);
-}
-
 /* One line of a reply: "550-5.1.1 no", "550 such user". There are servers that repeat a line which they
  * dislike: a line with the password in it is hidden. */
 static void on_received(struct session *session, const char *line, size_t length)
@@ -178,8 +157,9 @@ static void on_received(struct session *session, const char *line, size_t length
 		!isdigit((unsigned char)line[2]))
 		return;
 	if (end + 2 < sizeof(session->lines)) {
-		bool is_secret = line_has(line, length, session->secret) ||
-				 line_has(line, length, session->server->password);
+		const char *secret = session->secret, *password = session->server->password;
+		bool is_secret = (*secret && memmem(line, length, secret, strlen(secret))) ||
+				 (password && *password && memmem(line, length, password, strlen(password)));
 
 		session->lines[end++] = ' ';
 		copy_line(session->lines + end, sizeof(session->lines) - end,
@@ -192,9 +172,18 @@ static void on_received(struct session *session, const char *line, size_t length
 		session->refused_code = code;
 		session->refused_stage = session->stage;
 		snprintf(session->reply, sizeof(session->reply), "%u%s", code, session->lines);
-		if (session->stage == RECIPIENT && session->recipient[0])
-			add_recipient(code <= TEMPORARY_MAX ? &session->deferred : &session->refused,
-				session->recipient, session->reply);
+		if (session->stage == RECIPIENT && session->recipient[0]) {
+			struct recipients *to =
+				code <= TEMPORARY_MAX ? &session->deferred : &session->refused;
+			char *before = to->addresses;
+			size_t used = strlen(to->text);
+
+			snprintf(to->text + used, sizeof(to->text) - used, "%s%s (%.100s)",
+				used > 0 ? ", " : "", session->recipient, session->reply);
+			to->addresses = before ? mem_printf("%s,%s", before, session->recipient)
+					       : mem_strdup(session->recipient);
+			free(before);
+		}
 	}
 	session->lines[0] = '\0';
 }

@@ -317,21 +317,16 @@ static void make_due(struct mail *mail, enum incident_kind kind)
 	incident_message_id(host_name(), mail->id);
 }
 
-/* `opened_ms`: of the row that there is if the mail has been sent all the same. */
-static void withdraw(struct state *state, int64_t opened_ms)
-{
-	state->withdrawn = state->row.due;
-	state->withdrawn_opened_ms = opened_ms;
-	state->row.due.id[0] = '\0';
-}
-
 static void after_failure(struct state *state, const struct incident_sync *sync)
 {
 	struct row *row = &state->row;
 
 	/* The operator has not heard of the success in between: for them it is the same incident. */
-	if (row->due.id[0] && row->due.kind == INCIDENT_RECOVERY)
-		withdraw(state, sync->now_ms);
+	if (row->due.id[0] && row->due.kind == INCIDENT_RECOVERY) {
+		state->withdrawn = row->due;
+		state->withdrawn_opened_ms = sync->now_ms;
+		row->due.id[0] = '\0';
+	}
 	if (!row->opened_ms)
 		row->opened_ms = sync->now_ms;
 	if (row->due.id[0] || sync->consecutive_failures < sync->threshold)
@@ -347,8 +342,8 @@ static void after_success(struct state *state)
 	struct row *row = &state->row;
 
 	if (row->mails == 0) {
-		if (row->due.id[0])
-			withdraw(state, row->opened_ms);
+		state->withdrawn = row->due;
+		state->withdrawn_opened_ms = row->opened_ms;
 		*row = (struct row){ 0 };
 	} else if (!row->due.id[0] || row->due.kind != INCIDENT_RECOVERY) {
 		make_due(&row->due, INCIDENT_RECOVERY);

@@ -84,24 +84,23 @@ struct incident_waiting { /* borrowed from the state */
 	struct incident_rest rest;
 };
 
-/* The state after that sync; owned, NULL: none. `state` stays the caller's. State that makes no sense (an
- * editor was at it) counts as none. */
-struct json *incident_advance(const struct json *state, const struct incident_sync *sync);
+/* The state after that sync; owned, NULL: none. `json` is the state before it and stays the caller's. State
+ * that makes no sense (an editor was at it) counts as none. */
+struct json *incident_advance(const struct json *json, const struct incident_sync *sync);
 
-bool incident_due(const struct json *state, struct incident_alert *ret_alert);
+bool incident_due(const struct json *json, struct incident_alert *ret_alert);
 
 /* The state when the mail with that id has been sent; as before when no such mail was due or waits. `rest`:
- * who has still to get it; NULL: everybody has, or is not to get it any more. Owned. */
+ * the recipients who have still to get it; NULL, or `to` NULL: no recipient is left. Owned. */
 struct json *incident_sent(
-	const struct json *state, const char *message_id, int64_t now_ms, const struct incident_rest *rest);
+	const struct json *json, const char *message_id, int64_t now_ms, const struct incident_rest *rest);
 
 /* The mail of that index, the oldest is 0; false: there are fewer. */
-bool incident_waiting(const struct json *state, size_t index, struct incident_waiting *ret_waiting);
+bool incident_waiting(const struct json *json, size_t index, struct incident_waiting *ret_waiting);
 
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 
-/* A new "<uuid@host>"; and whether a text has that form, so that it may stand in headers of mails as it is.
- */
+/* A new "<uuid@host>"; and whether a text has that form, so that it may stand in headers as it is. */
 void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_ID_SIZE]);
 bool incident_is_message_id(const char *text); /* NULL: no */
 

@@ -16,12 +16,7 @@
 
 static const char ENCODED_BEGIN[] = "=?UTF-8?Q?", ENCODED_END[] = "?=";
 
-/* Some programs take U+0085, U+2028 and U+2029 for the end of a line as well. */
-static bool mime_is_control(int32_t character)
-{
-	return utf8_is_control(character) || character == 0x2028 || character == 0x2029;
-}
-
+/* Some programs take U+0085 (a control character), U+2028 and U+2029 for the end of a line. */
 void mime_clean(struct buf *out, const char *text)
 {
 	const char *at = text, *end = text + strlen(text);
@@ -32,7 +27,7 @@ void mime_clean(struct buf *out, const char *text)
 
 		if (character < 0)
 			buf_append_text(out, "\xef\xbf\xbd");
-		else if (mime_is_control(character))
+		else if (utf8_is_control(character) || character == 0x2028 || character == 0x2029)
 			buf_append_char(out, ' ');
 		else
 			buf_append(out, begin, (size_t)(at - begin));

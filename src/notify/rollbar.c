@@ -200,27 +200,19 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	}
 }
 
-/* " (its reason)", without anything that does not belong into a log. */
-static void read_reason(
-	const struct attempt *attempt, const struct json *answer, char ret_reason[static REASON_MAX + 4])
-{
-	const char *reason = json_string(json_get(answer, "message"));
-
-	ret_reason[0] = '\0';
-	if (!reason || !*reason || strstr(reason, attempt->rollbar->token))
-		return;
-	snprintf(ret_reason, REASON_MAX + 4, " (%.*s)", REASON_MAX, reason);
-	for (unsigned char *c = (unsigned char *)ret_reason; *c; c++)
-		if (*c < ' ' || *c >= 0x7f) /* what is not ASCII may have been cut in half */
-			*c = '?';
-}
-
 static int fail_status(struct attempt *attempt, long status, const struct json *answer)
 {
-	char text[REASON_MAX + 64], reason[REASON_MAX + 4];
+	const char *reason = json_string(json_get(answer, "message"));
+	char text[REASON_MAX + 64];
 
-	read_reason(attempt, answer, reason);
-	snprintf(text, sizeof(text), "%ld%s", status, reason);
+	/* "422 (its reason)", without anything that does not belong into a log. */
+	if (reason && *reason && !strstr(reason, attempt->rollbar->token))
+		snprintf(text, sizeof(text), "%ld (%.*s)", status, REASON_MAX, reason);
+	else
+		snprintf(text, sizeof(text), "%ld", status);
+	for (unsigned char *c = (unsigned char *)text; *c; c++)
+		if (*c < ' ' || *c >= 0x7f) /* a character beyond ASCII may have been cut in half */
+			*c = '?';
 	if (status == 401 || status == 403)
 		return fail(attempt, -EACCES,
 			"refuses the token; store another one: aither set-secret rollbar-token; status ",
@@ -236,52 +228,31 @@ static int fail_status(struct attempt *attempt, long status, const struct json *
 		attempt->retry ? "fails with status " : "refuses the item with status ", text);
 }
 
-static int read_answer(struct attempt *attempt, const struct fetch_result *result)
+static void on_result(void *arg, struct fetch_result *result)
 {
 	static const struct json_limits limits = {
 		.size_max = ANSWER_MAX, .depth_max = 16, .node_max = 1000
 	};
 	CLEANUP(json_freep) struct json *answer = NULL;
-
-	(void)json_parse(&answer, buf_text(&result->body), result->body.length, &limits, NULL);
-	if (result->status != 200)
-		return fail_status(attempt, result->status, answer);
-	if (json_integer(json_get(answer, "err"), -1) != 0)
-		return fail(attempt, -EREMOTEIO,
-			"does not confirm the item; is Endpoint in [Rollbar] its Items API?", "");
-	return 0;
-}
-
-static void on_result(void *arg, struct fetch_result *result)
-{
 	struct attempt *attempt = arg;
 
 	if (result->failure != FETCH_OK) {
 		attempt->result = fail_without_answer(attempt, result);
 		return;
 	}
-	attempt->result = read_answer(attempt, result);
+	(void)json_parse(&answer, buf_text(&result->body), result->body.length, &limits, NULL);
+	if (result->status != 200)
+		attempt->result = fail_status(attempt, result->status, answer);
+	else if (json_integer(json_get(answer, "err"), -1) != 0)
+		attempt->result = fail(attempt, -EREMOTEIO,
+			"does not confirm the item; is Endpoint in [Rollbar] its Items API?", "");
+	else
+		attempt->result = 0;
 	/* The answer to an item that was taken may say that it was the last one. */
 	if (result->item_wait_s > 0 && (result->status == 429 || result->item_remaining == 0))
 		attempt->suspended_s = result->item_wait_s;
 	else if (result->status == 429 && result->retry_after_s > 0)
 		attempt->suspended_s = result->retry_after_s;
-}
-
-static void send_once(struct fetch *fetch, struct attempt *attempt, const char *text, uint64_t deadline_ms)
-{
-	const struct rollbar *rollbar = attempt->rollbar;
-	CLEANUP(mem_freep) char *token = mem_printf("X-Rollbar-Access-Token: %s", rollbar->token);
-	const char *const headers[] = { "Content-Type: application/json", "Accept: application/json", token,
-		NULL };
-	const struct fetch_request request = {
-		.url = rollbar->endpoint, .headers = headers, .body = text, .body_max = ANSWER_MAX
-	};
-
-	attempt->retry = false;
-	fetch_add(fetch, &request, on_result, attempt);
-	fetch_run(fetch, deadline_ms, rollbar->cancelled);
-	explicit_bzero(token, strlen(token));
 }
 
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err)
@@ -302,8 +273,16 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 		return r;
 	hash_uuid(uuid);
 	CLEANUP(mem_freep) char *text = rollbar_item_text(rollbar, item, uuid);
+	CLEANUP(mem_freep) char *token = mem_printf("X-Rollbar-Access-Token: %s", rollbar->token);
+	const char *const headers[] = { "Content-Type: application/json", "Accept: application/json", token,
+		NULL };
+	const struct fetch_request request = {
+		.url = rollbar->endpoint, .headers = headers, .body = text, .body_max = ANSWER_MAX
+	};
 	for (unsigned try = 1;; try++) {
-		send_once(fetch, &attempt, text, deadline_ms);
+		attempt.retry = false;
+		fetch_add(fetch, &request, on_result, &attempt);
+		fetch_run(fetch, deadline_ms, rollbar->cancelled);
 		uint64_t next_ms = time_mono_ms() + try * PAUSE_MS;
 		if (!attempt.retry || try == ROLLBAR_TRIES_MAX || next_ms >= deadline_ms)
 			break;
@@ -312,6 +291,7 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 			break;
 		}
 	}
+	explicit_bzero(token, strlen(token));
 	if (attempt.suspended_s > 0) {
 		long seconds = attempt.suspended_s < SUSPENDED_S_MAX ? attempt.suspended_s : SUSPENDED_S_MAX;
 		rollbar->suspended_until_mono_ms = time_mono_ms() + (uint64_t)seconds * 1000;

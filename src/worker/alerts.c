@@ -217,22 +217,6 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 
 /* ---- that the manifest cannot be written ---- */
 
-static int send_output(struct alerts *alerts, struct alerts_sync *sync, struct incident_alert *alert)
-{
-	struct incident_rest rest = { 0 };
-
-	incident_message_id(host_name(), alert->message_id);
-	memcpy(alert->thread_id, alerts->stamp.message_id, sizeof(alert->thread_id));
-	int r = send_alert(alerts, sync, alert, NULL, &rest);
-	if (r < 0)
-		return r;
-	rest_done(&alerts->output.rest);
-	alerts->output.rest = rest;
-	alerts->output_kind = alert->kind;
-	memcpy(alerts->output.message_id, alert->message_id, sizeof(alert->message_id));
-	return 0;
-}
-
 /* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards: "syncs
  * succeed again" would be wrong before. */
 static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
@@ -240,7 +224,7 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 	struct incident_alert alert = { .kind = sync->manifest_unsaved ? INCIDENT_OUTPUT
 								       : INCIDENT_RECOVERY };
 	struct mail_stamp *stamp = &alerts->stamp;
-	struct incident_rest *rest = &alerts->output.rest;
+	struct incident_rest *rest = &alerts->output.rest, new_rest = { 0 };
 	int64_t now_ms = time_now_ms();
 
 	if (!sync->manifest_unsaved && alerts->output_kind == INCIDENT_OUTPUT)
@@ -251,17 +235,22 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 		rest->to = to;
 	}
 	mail_stamp_read(stamp);
-	if (sync->manifest_unsaved) {
-		if (mail_stamp_is_recent(stamp, now_ms) || send_output(alerts, sync, &alert) < 0)
-			return;
-		if (!stamp->message_id[0])
-			memcpy(stamp->message_id, alert.message_id, sizeof(stamp->message_id));
-		stamp->mailed_ms = now_ms;
-	} else {
-		if (!stamp->message_id[0] || sync->has_failed || send_output(alerts, sync, &alert) < 0)
-			return;
+	if (sync->manifest_unsaved ? mail_stamp_is_recent(stamp, now_ms)
+				   : !stamp->message_id[0] || sync->has_failed)
+		return;
+	incident_message_id(host_name(), alert.message_id);
+	memcpy(alert.thread_id, stamp->message_id, sizeof(alert.thread_id));
+	if (send_alert(alerts, sync, &alert, NULL, &new_rest) < 0)
+		return;
+	rest_done(rest);
+	*rest = new_rest;
+	alerts->output_kind = alert.kind;
+	memcpy(alerts->output.message_id, alert.message_id, sizeof(alert.message_id));
+	if (!stamp->message_id[0])
+		memcpy(stamp->message_id, alert.message_id, sizeof(stamp->message_id));
+	stamp->mailed_ms = now_ms;
+	if (!sync->manifest_unsaved)
 		*stamp = (struct mail_stamp){ 0 };
-	}
 	mail_stamp_write(stamp);
 }
 

@@ -90,7 +90,8 @@ static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 	mails->is_running = true;
 	if (thread_start(mails->notify->worker->queue, &mails->job, mails_run, mails_done, &err) == 0)
 		return;
-	log_no_thread(&err);
+	if (owned_sync)
+		log_no_thread(&err);
 	mails->is_running = false;
 	alerts_sync_freep(&mails->sync);
 }
@@ -376,29 +377,23 @@ static void test_done(struct thread_job *job)
 	free(test);
 }
 
-/* The setting without which nothing can be sent; NULL: there is all. */
-static const char *test_missing(const struct config *config, enum notify_channel channel)
-{
-	if (channel == NOTIFY_BY_MAIL)
-		return config->notify.mail_to ? NULL
-					      : "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
-	if (!config->rollbar.enabled)
-		return "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
-	return rollbar_is_on(config) ? NULL
-				     : "Rollbar's token is missing; store it with: aither set-secret "
-				       "rollbar-token";
-}
-
 static enum http_result test_handle(const struct http_request *request, struct http_response *response,
 	struct worker *worker, enum notify_channel channel)
 {
 	struct notify *notify = worker->notify;
-	const char *missing = test_missing(notify->config, channel);
+	const struct config *config = notify->config;
+	const char *missing = NULL; /* the setting without which nothing can be sent */
 	struct error problem = { 0 };
 	struct test *test;
 
 	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
+	if (channel == NOTIFY_BY_MAIL && !config->notify.mail_to)
+		missing = "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
+	if (channel == NOTIFY_BY_ROLLBAR && !config->rollbar.enabled)
+		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
+	else if (channel == NOTIFY_BY_ROLLBAR && !rollbar_is_on(config))
+		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
 	if (missing) {
 		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
 		return HTTP_DONE;
