@@ -20,9 +20,9 @@ struct template;
 struct texts;
 
 struct library {
-	struct template *homepage, *course;     /* owned */
-	struct texts *texts[LANGUAGES]; /* owned */
-	struct library_files *files;            /* owned; their partials are for library_compile */
+	struct template *homepage, *course; /* owned */
+	struct texts *texts[LANGUAGES];     /* owned */
+	struct library_files *files;        /* owned; their partials are for library_compile */
 };
 
 /* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
