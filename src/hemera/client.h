@@ -87,7 +87,7 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 void hemera_list_done(struct hemera_list *list);
 
 enum hemera_detail_state {
-	HEMERA_DETAIL_READ,     /* participants: normal form of course_participants_from_json, borrowed */
+	HEMERA_DETAIL_READ,     /* participants: sorted, borrowed */
 	HEMERA_DETAIL_NOT_SEEN, /* 404 for a listed course: no error */
 	HEMERA_DETAIL_FAILED,   /* err says why; the others go on */
 	HEMERA_DETAIL_DEFERRED, /* budget or time ended before its turn, or the call failed as a whole */
@@ -96,7 +96,7 @@ enum hemera_detail_state {
 /* Called once for every id, in the order in which answers come, on the calling thread. A negative return
  * value ends the call: what is under way is dropped, the rest is reported as deferred. */
 typedef int hemera_detail(void *arg, size_t index, enum hemera_detail_state state,
-	const struct json *participants, const struct error *problem);
+	const struct participants *participants, const struct error *problem);
 
 struct hemera_wanted {          /* all borrowed */
 	const char *const *ids; /* of a list: they stand in URLs as they are */

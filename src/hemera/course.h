@@ -3,19 +3,18 @@
 #define AITHER_HEMERA_COURSE_H
 
 /*
- * The course model: rows of Hemera's list and details, checked member by member against a table
- * (type, nullable, limit, enumeration). Messages name the JSON path:
- * `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE, ADVANCED`.
- * Unknown members are ignored; dates are kept as given.
+ * The course model: rows of Hemera's list, and the participants of a course. A member table for each
+ * (member.h) says what its members may be; pages and their fingerprints (render/page.h) follow the same
+ * tables. Messages name the JSON path: `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE,
+ * ADVANCED`. Dates are kept as given.
  */
 
 #include <stddef.h>
 
-#include "base/time.h"
-
 struct buf;
 struct error;
 struct json;
+struct member_table;
 
 #define COURSE_ID_MAX 128     /* Hemera's are 25 characters; the route has no upper bound */
 #define COURSE_TITLE_MAX 8192 /* bytes; the database has no bound */
@@ -24,35 +23,61 @@ struct json;
 #define COURSE_TEXT_MAX 65536    /* bytes; 2000 UTF-16 units are at most 6000 bytes, with room to grow */
 #define COURSE_PARTICIPANTS_MAX 10000
 
-extern const char *const course_levels[]; /* NULL-terminated */
+extern const char *const course_levels[];      /* NULL-terminated */
+extern const char *const participant_states[]; /* in the order in which they come; NULL-terminated */
 
 struct course {
-	char *id, *title, *slug;                                   /* owned */
-	const char *level;                                         /* one of the three constants, static */
-	char start_date[TIME_TEXT_SIZE], end_date[TIME_TEXT_SIZE]; /* "" when null */
+	const char *id, *title, *slug;
+	const char *level;                 /* one of course_levels */
+	const char *start_date, *end_date; /* NULL: none */
 	unsigned participant_count;
+	char *texts; /* owned; the texts above are in it */
 };
 
-void course_done(struct course *course);
-void course_copy(struct course *ret_course, const struct course *course); /* deep */
-
-/* Appends the row as JSON, as Hemera writes it, so that it is read by the same checks. */
-void course_write(struct buf *out, const struct course *course);
+extern const struct member_table course_table;
 
 /* Checks a list row and copies it; `path` ("data[17]") stands in messages. -EBADMSG. */
 int course_from_json(struct course *ret_course, const struct json *row, const char *path, struct error *err);
+void course_copy(struct course *ret_course, const struct course *course); /* deep */
+void course_done(struct course *course);
 
 /* The row's id if it has a usable one (1 to COURSE_ID_MAX letters, digits, '-', '_'), else NULL; borrowed. */
 const char *course_id_of(const struct json *row);
 
-/* Checks one participant; `path` ("data[17]") stands in messages. -EBADMSG. */
-int course_participant_check(const struct json *row, const char *path, struct error *err);
+struct participant {
+	const char *booking_id;
+	const char *name;   /* this and the others: NULL: none */
+	const char *status; /* one of participant_states */
+	const char *preparation_intent, *desired_results, *line_manager_profile;
+	const char *preparation_completed_at;
+	size_t position; /* in Hemera's answer */
+	char *texts;     /* owned, the texts above are in it; NULL: they are borrowed */
+};
 
-/* Checks the participants of a detail and makes the normal form: array sorted by bookingId, of objects with
- * bookingId, participationId, name, status, preparationIntent, desiredResults, lineManagerProfile,
- * preparationCompletedAt (imageUrl and userId dropped; of two with one bookingId the first).
- * Owned. -EBADMSG. */
-int course_participants_from_json(
-	struct json **ret_participants, const struct json *array, const char *path, struct error *err);
+extern const struct member_table participant_table;
+
+/* Checks one participant; its texts are borrowed from the row. -EBADMSG. */
+int participant_from_json(
+	struct participant *ret_participant, const struct json *row, const char *path, struct error *err);
+
+/* Copies the texts, so that the row may go. Returns how many bytes the participant takes now. */
+size_t participant_own(struct participant *participant);
+
+struct participants {
+	struct participant *items; /* owned */
+	size_t count, capacity;
+};
+
+/* Checks the participants of a detail; their texts are borrowed from the array, the result is sorted.
+ * -EBADMSG. */
+int participants_from_json(
+	struct participants *ret_participants, const struct json *array, const char *path, struct error *err);
+
+/* Takes over a participant that comes after all others in Hemera's answer. */
+void participants_add(struct participants *participants, const struct participant *participant);
+
+/* By bookingId; of two with one bookingId the first of Hemera's answer stays. */
+void participants_sort(struct participants *participants);
+void participants_done(struct participants *participants);
 
 #endif

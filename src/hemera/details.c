@@ -17,8 +17,8 @@ struct details {
 };
 
 /* `data` is the course, or {course} where Hemera is set to its older shape. */
-static int detail_read(
-	struct json **ret_participants, const struct json *data, const char *id, struct error *err)
+static int details_read(
+	struct participants *ret_participants, const struct json *data, const char *id, struct error *err)
 {
 	const struct json *inner = json_get(data, "course");
 	const struct json *course = inner ? inner : data;
@@ -30,18 +30,18 @@ static int detail_read(
 	if (!answered_id || strcmp(answered_id, id) != 0)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"%s: not the course that was asked for", inner ? "data.course.id" : "data.id");
-	return course_participants_from_json(ret_participants, json_get(course, "participants"),
+	return participants_from_json(ret_participants, json_get(course, "participants"),
 		inner ? "data.course.participants" : "data.participants", err);
 }
 
 static int details_on_data(struct details *details, size_t index, const struct json *data)
 {
-	CLEANUP(json_freep) struct json *participants = NULL;
+	CLEANUP(participants_done) struct participants participants = { 0 };
 	struct error problem = { 0 };
 
-	if (detail_read(&participants, data, details->wanted->ids[index], &problem) < 0)
+	if (details_read(&participants, data, details->wanted->ids[index], &problem) < 0)
 		return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, &problem);
-	return details->detail(details->arg, index, HEMERA_DETAIL_READ, participants, NULL);
+	return details->detail(details->arg, index, HEMERA_DETAIL_READ, &participants, NULL);
 }
 
 static int details_on_end(void *arg, size_t index, const struct exchange_answer *answer)

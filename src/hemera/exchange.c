@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/fetch.h"
@@ -12,11 +11,38 @@
 #include "base/time.h"
 #include "hemera/budget.h"
 #include "hemera/reply.h"
-#include "hemera/retry.h"
-#include "hemera/run.h"
 
 #define CLOCKS_DIFFER_MS 10000 /* so long an answer may be under way after its Date was written */
 #define WINDOW_MARGIN_MS 5000  /* a window that reopens later than this before the deadline is of no use */
+
+#define RETRY_BACKOFF_MS 200 /* before the first retry; doubled for each further one */
+#define RETRY_BACKOFF_MAX_MS 3000
+#define RETRY_DOUBLINGS_MAX 8   /* far beyond the maximum, far from overflow */
+#define RETRY_UNREACHED_MAX 2   /* a Hemera that is down shall cost a second, not the time limit */
+#define RETRY_UNREACHED_MS 1000 /* no quick retry after a connect that took longer */
+
+/* One index that has been taken up: its request is under way, or it waits for its next try. */
+struct attempt {
+	struct run *run;
+	size_t index;
+	unsigned retries;
+	uint64_t due_mono_ms;
+	uint64_t sent_mono_ms; /* the latest try */
+	struct attempt *next;  /* in run->waiting */
+};
+
+/* One exchange_run. */
+struct run {
+	struct hemera *client;
+	const struct exchange *exchange;
+	size_t begun; /* indexes below it have been taken up */
+	unsigned under_way;
+	struct attempt *waiting; /* owned, in no order; at most run_places() */
+	unsigned waiting_count;
+	bool ended; /* nothing is sent any more */
+	int result;
+	struct error reason; /* why it ended early: what the indexes that remain are told */
+};
 
 static bool exchange_is_cancelled(const struct hemera *client)
 {
@@ -31,14 +57,228 @@ unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve)
 	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
 }
 
-/* Hemera counts its window by its own clock, which its answer tells to the second. Ours is finer, and used
- * unless it is wrong. */
-static int64_t exchange_now_ms(const struct fetch_result *result)
-{
-	int64_t now_ms = time_now_ms(), theirs_ms = result->date_s * 1000;
+/* ---- which indexes are not yet begun, under way, or waiting for their next try ---- */
 
-	return result->date_s && llabs(now_ms - theirs_ms) > CLOCKS_DIFFER_MS ? theirs_ms : now_ms;
+/* How many may be under way or waiting: an ailing Hemera gets fewer requests, since each that it fails keeps
+ * its place until its retry. One at a time until an origin has answered. */
+static unsigned run_places(const struct run *run)
+{
+	return run->client->reached ? run->client->options.connections_max : 1;
 }
+
+static struct attempt *run_take_waiting(struct run *run, uint64_t now_mono_ms)
+{
+	for (struct attempt **link = &run->waiting; *link; link = &(*link)->next) {
+		struct attempt *attempt = *link;
+
+		if (attempt->due_mono_ms > now_mono_ms)
+			continue;
+		*link = attempt->next;
+		run->waiting_count--;
+		return attempt;
+	}
+	return NULL;
+}
+
+static struct attempt *run_take_new(struct run *run)
+{
+	struct attempt *attempt;
+
+	if (run->begun == run->exchange->count)
+		return NULL;
+	attempt = mem_zalloc(sizeof(*attempt));
+	attempt->run = run;
+	attempt->index = run->begun++;
+	return attempt;
+}
+
+/* The next index to send: a retry that is due before one that was never tried. Owned; NULL: none now. */
+static struct attempt *run_take_next(struct run *run, uint64_t now_mono_ms)
+{
+	struct attempt *attempt = run_take_waiting(run, now_mono_ms);
+
+	if (!attempt && run->under_way + run->waiting_count < run_places(run))
+		attempt = run_take_new(run);
+	return attempt;
+}
+
+/* When something may be sent that may not be sent now, if no answer comes before; UINT64_MAX: nothing. */
+static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
+{
+	uint64_t ready =
+		budget_ready_at(run->client->options.budget, !run->exchange->use_reserve, now_mono_ms);
+	uint64_t next = UINT64_MAX;
+
+	if (run->under_way >= run_places(run))
+		return UINT64_MAX;
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		if (attempt->due_mono_ms < next)
+			next = attempt->due_mono_ms;
+	if (run->begun < run->exchange->count && run->under_way + run->waiting_count < run_places(run))
+		next = now_mono_ms;
+	return next < ready ? ready : next;
+}
+
+/* Is any that is due still to be sent? */
+static bool run_has_due(const struct run *run)
+{
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		if (attempt->index < run->exchange->due)
+			return true;
+	return run->begun < run->exchange->due;
+}
+
+/* Nothing new is begun. The first end counts. result: what exchange_run returns, 0 where only the rest is
+ * deferred. */
+static void run_end(struct run *run, int result, const struct error *reason)
+{
+	if (run->ended)
+		return;
+	run->ended = true;
+	run->result = result;
+	run->reason = *reason;
+}
+
+static void run_end_cancelled(struct run *run)
+{
+	struct error reason;
+
+	error_fail(&reason, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
+	run_end(run, -ECANCELED, &reason);
+}
+
+static void run_end_timeout(struct run *run)
+{
+	struct error reason;
+
+	error_fail(&reason, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "the time limit came before Hemera's answer");
+	run_end(run, 0, &reason);
+}
+
+/* Keeps an attempt (ownership passes) for its next try. */
+static void run_queue(struct attempt *attempt, uint64_t due_mono_ms)
+{
+	attempt->due_mono_ms = due_mono_ms;
+	attempt->next = attempt->run->waiting;
+	attempt->run->waiting = attempt;
+	attempt->run->waiting_count++;
+}
+
+/* Reports an index to the caller of exchange_run and releases the attempt. reply: NULL without data. */
+static void run_report(struct attempt *attempt, enum exchange_end end, const struct reply *reply,
+	const struct error *problem)
+{
+	const struct exchange *exchange = attempt->run->exchange;
+	const struct exchange_answer answer = {
+		.end = end,
+		.data = reply ? reply->data : NULL,
+		.is_hemera = reply && reply->is_hemera,
+		.problem = problem,
+	};
+	int r = exchange->done(exchange->arg, attempt->index, &answer);
+
+	if (r < 0) {
+		struct error reason;
+
+		error_fail(&reason, ERROR_INTERNAL, r, "what came could not be used");
+		run_end(attempt->run, r, &reason);
+	}
+	free(attempt);
+}
+
+/* ---- what becomes of an attempt whose request has ended ---- */
+
+static void retry_or_fail(struct attempt *attempt, unsigned retries_max, const struct error *problem)
+{
+	uint64_t now = time_mono_ms(), due, asked = now + (uint64_t)problem->retry_after_s * 1000;
+	unsigned doublings = attempt->retries < RETRY_DOUBLINGS_MAX ? attempt->retries : RETRY_DOUBLINGS_MAX;
+	uint32_t backoff_ms = RETRY_BACKOFF_MS << doublings;
+
+	/* 200, 400, 800... ms, between half of it and all, so that several clients do not return in step. */
+	if (backoff_ms > RETRY_BACKOFF_MAX_MS)
+		backoff_ms = RETRY_BACKOFF_MAX_MS;
+	due = now + backoff_ms / 2 + arc4random_uniform(backoff_ms / 2 + 1);
+	if (asked > due)
+		due = asked; /* a 503 may say when to come again, too */
+	if (attempt->retries >= retries_max || due >= attempt->run->client->options.deadline_mono_ms) {
+		run_report(attempt, EXCHANGE_FAILED, NULL, problem);
+		return;
+	}
+	attempt->retries++;
+	run_queue(attempt, due);
+}
+
+/* No request of this job has reached the origin yet: quick retries where it `may_pass`, then the other
+ * origin, then the end. */
+static void retry_unreached(struct attempt *attempt, bool may_pass, struct error *problem)
+{
+	struct run *run = attempt->run;
+	struct hemera *client = run->client;
+	const struct hemera_options *options = &client->options;
+	bool is_quick = time_mono_ms() - client->tried_at_mono_ms < RETRY_UNREACHED_MS;
+	unsigned retries_max = RETRY_UNREACHED_MAX;
+
+	if (options->retries_max < retries_max)
+		retries_max = options->retries_max;
+	if (may_pass && is_quick && attempt->retries < retries_max) {
+		retry_or_fail(attempt, retries_max, problem);
+		return;
+	}
+	if (options->fallback_url && client->origin != options->fallback_url) {
+		client->origin = options->fallback_url;
+		client->tried_at_mono_ms = 0;
+		attempt->retries = 0;
+		run_queue(attempt, time_mono_ms());
+		return;
+	}
+	if (options->fallback_url)
+		error_prefix(problem, "neither BaseURL (%s) nor FallbackURL works: ", options->base_url);
+	run_end(run, 0, problem);
+	run_report(attempt, EXCHANGE_FAILED, NULL, problem);
+}
+
+/* A request was sent. Retries only for what may pass, and never beyond the deadline. */
+static void retry_settle(struct attempt *attempt, const struct reply *reply, const struct error *problem)
+{
+	struct run *run = attempt->run;
+
+	switch (reply->verdict) {
+	case REPLY_DATA:
+		run_report(attempt, EXCHANGE_DATA, reply, NULL);
+		return;
+	case REPLY_NOT_FOUND:
+		run_report(attempt, EXCHANGE_NOT_FOUND, reply, problem);
+		return;
+	case REPLY_NO_KEY:
+		run_end(run, problem->errnum, problem); /* said once, not of one course */
+		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
+		return;
+	case REPLY_LIMITED:
+		run_queue(attempt, time_mono_ms()); /* the budget knows when, and it is no retry */
+		return;
+	case REPLY_RETRY:
+	case REPLY_UNREACHED:
+		retry_or_fail(attempt, run->client->options.retries_max, problem);
+		return;
+	case REPLY_TIMEOUT:
+		if (time_mono_ms() < run->client->options.deadline_mono_ms) {
+			run_report(attempt, EXCHANGE_FAILED, NULL, problem);
+			return;
+		}
+		run_end_timeout(run);
+		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
+		return;
+	case REPLY_CANCELLED:
+		run_end_cancelled(run);
+		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
+		return;
+	case REPLY_FAILED:
+		run_report(attempt, EXCHANGE_FAILED, NULL, problem);
+		return;
+	}
+}
+
+/* ---- sending and waiting ---- */
 
 static void exchange_fill(struct run *run);
 
@@ -50,25 +290,29 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	struct budget *budget = client->options.budget;
 	CLEANUP(reply_done) struct reply reply = { 0 };
 	struct error problem = { 0 };
-	bool was_sent = result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED;
+	int64_t now_ms = time_now_ms(), theirs_ms = result->date_s * 1000;
 
 	run->under_way--;
 	metric_request_ended(client->options.statistics, result->failure, result->status,
 		time_mono_ms() - attempt->sent_mono_ms);
+	/* Hemera counts its window by its own clock, which its answer tells to the second. Ours is finer, and
+	 * used unless it is wrong. */
+	if (result->date_s && llabs(now_ms - theirs_ms) > CLOCKS_DIFFER_MS)
+		now_ms = theirs_ms;
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
-		time_mono_ms(), exchange_now_ms(result));
+		time_mono_ms(), now_ms);
 	reply_read(result, run->exchange->body_max, &reply, &problem);
 	if (reply.verdict == REPLY_LIMITED)
 		budget_refused(budget, result->retry_after_s, time_mono_ms());
 	if (result->failure == FETCH_OK && reply.verdict != REPLY_DATA)
 		error_prefix(&problem, "Hemera at %s, GET %s%s: ", client->origin, run->exchange->path,
 			run->exchange->ids ? run->exchange->ids[attempt->index] : "");
-	if (was_sent)
+	if (result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED)
 		client->reached = true;
-	if (!client->reached)
-		retry_unreached(attempt, result->failure == FETCH_UNREACHABLE, &problem);
-	else
+	if (client->reached)
 		retry_settle(attempt, &reply, &problem);
+	else
+		retry_unreached(attempt, result->failure == FETCH_UNREACHABLE, &problem);
 	exchange_fill(run);
 }
 
@@ -89,101 +333,78 @@ static void exchange_send(struct run *run, struct attempt *attempt)
 	fetch_add(client->fetch, &request, exchange_on_result, attempt);
 }
 
-/* When something may be sent that may not be sent now, whatever is answered meanwhile. */
-static uint64_t exchange_next_ms(const struct run *run, uint64_t now)
-{
-	uint64_t ready = budget_ready_at(run->client->options.budget, !run->exchange->use_reserve, now);
-	uint64_t next = run_next_ms(run, now);
-
-	return next < ready ? ready : next;
-}
-
 /* Sends what may be sent now. */
-static void exchange_send_all(struct run *run, uint64_t now)
+static void exchange_fill(struct run *run)
 {
-	struct hemera *client = run->client;
+	const struct hemera_options *options = &run->client->options;
+	uint64_t now = time_mono_ms(), next;
+	struct attempt *attempt;
 
-	while (!run->ended && run->under_way < run_places(run)) {
-		struct attempt *attempt = run_take_next(run, now);
-
-		if (!attempt)
-			return;
-		if (!budget_take(client->options.budget, !run->exchange->use_reserve, now)) {
+	if (exchange_is_cancelled(run->client) || now >= options->deadline_mono_ms)
+		return;
+	while (!run->ended && run->under_way < run_places(run) && (attempt = run_take_next(run, now))) {
+		if (!budget_take(options->budget, !run->exchange->use_reserve, now)) {
 			run_queue(attempt, now);
-			return;
+			break;
 		}
 		exchange_send(run, attempt);
 	}
-}
-
-static void exchange_fill(struct run *run)
-{
-	struct hemera *client = run->client;
-	uint64_t now = time_mono_ms(), next;
-
-	if (exchange_is_cancelled(client) || now >= client->options.deadline_mono_ms)
-		return;
-	exchange_send_all(run, now);
-	next = exchange_next_ms(run, now);
+	next = run_next_ms(run, now);
 	/* What was not sent although its time has come waits for an answer. */
-	fetch_wake_at(client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
-}
-
-static void exchange_show_wait(const struct hemera_options *options, uint64_t until_mono_ms)
-{
-	if (options->limited_until_mono_ms)
-		atomic_store(options->limited_until_mono_ms, until_mono_ms);
+	fetch_wake_at(run->client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
 }
 
 /* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
 static void exchange_wait(struct run *run)
 {
 	const struct hemera_options *options = &run->client->options;
-	uint64_t now = time_mono_ms(), wake = exchange_next_ms(run, now);
+	uint64_t now = time_mono_ms(), wake = run_next_ms(run, now);
 	uint64_t ready = budget_ready_at(options->budget, !run->exchange->use_reserve, now);
 
 	if (ready > now && (!run_has_due(run) || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
-		run_end_limited(run);
+		struct error reason;
+
+		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,
+			"the requests that Hemera permits in a minute are used up");
+		reason.retry_after_s = exchange_retry_after_s(run->client, run->exchange->use_reserve);
+		run_end(run, 0, &reason);
 		return;
 	}
 	if (wake > options->deadline_mono_ms)
 		wake = options->deadline_mono_ms;
-	exchange_show_wait(options, ready > now ? ready : 0);
+	if (options->limited_until_mono_ms)
+		atomic_store(options->limited_until_mono_ms, ready > now ? ready : 0);
 	if (!fetch_sleep(wake, options->cancelled))
 		run_end_cancelled(run);
-	exchange_show_wait(options, 0);
-}
-
-static void exchange_drive(struct run *run)
-{
-	struct hemera *client = run->client;
-
-	while (!run->ended && (run->under_way > 0 || run->waiting || run->begun < run->exchange->count)) {
-		exchange_fill(run);
-		if (run->under_way > 0)
-			fetch_run(client->fetch, client->options.deadline_mono_ms, client->options.cancelled);
-		else if (exchange_is_cancelled(client))
-			run_end_cancelled(run);
-		else if (time_mono_ms() >= client->options.deadline_mono_ms)
-			run_end_timeout(run);
-		else
-			exchange_wait(run);
-	}
-	fetch_cancel(client->fetch);
+	if (options->limited_until_mono_ms)
+		atomic_store(options->limited_until_mono_ms, 0);
 }
 
 int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err)
 {
+	const struct hemera_options *options = &client->options;
 	struct run run = { .client = client, .exchange = exchange };
+	struct attempt *attempt;
 
-	exchange_drive(&run);
-	run_report_rest(&run);
+	while (!run.ended && (run.under_way > 0 || run.waiting || run.begun < exchange->count)) {
+		exchange_fill(&run);
+		if (run.under_way > 0)
+			fetch_run(client->fetch, options->deadline_mono_ms, options->cancelled);
+		else if (exchange_is_cancelled(client))
+			run_end_cancelled(&run);
+		else if (time_mono_ms() >= options->deadline_mono_ms)
+			run_end_timeout(&run);
+		else
+			exchange_wait(&run);
+	}
+	fetch_cancel(client->fetch);
+	while ((attempt = run_take_waiting(&run, UINT64_MAX)) || (attempt = run_take_new(&run)))
+		run_report(attempt, EXCHANGE_DEFERRED, NULL, &run.reason);
 	return run.result < 0 ? error_pass(err, &run.reason) : 0;
 }
 
 struct exchange_single {
-	exchange_data *on_data;
-	void *arg;
+	const struct exchange_query *query;
 	int result;
 	struct error *err;
 };
@@ -193,17 +414,16 @@ static int exchange_single_on_end(void *arg, size_t index, const struct exchange
 	struct exchange_single *single = arg;
 
 	(void)index;
-	if (answer->end == EXCHANGE_DATA) {
-		single->result = single->on_data(single->arg, answer->data, single->err);
-		return 0;
-	}
-	single->result = error_pass(single->err, answer->problem);
+	if (answer->end == EXCHANGE_DATA)
+		single->result = single->query->on_data(single->query->arg, answer->data, single->err);
+	else
+		single->result = error_pass(single->err, answer->problem);
 	return 0;
 }
 
 int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err)
 {
-	struct exchange_single single = { query->on_data, query->arg, 0, err };
+	struct exchange_single single = { .query = query, .err = err };
 	struct exchange exchange = {
 		.path = query->path,
 		.count = 1,

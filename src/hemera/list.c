@@ -93,21 +93,6 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 	listing_mark_seen(listing, list->bad_ids[list->bad_count++]);
 }
 
-static void listing_read_row(struct listing *listing, const struct json *row, const char *path)
-{
-	const char *id = course_id_of(row);
-	struct course course;
-	struct error problem = { 0 };
-
-	if (id && tfind(id, &listing->seen, id_compare))
-		return; /* Hemera's paging repeats rows */
-	listing->page_news++;
-	if (course_from_json(&course, row, path, &problem) < 0)
-		listing_add_bad(listing, id, path, &problem);
-	else
-		listing_add(listing, &course);
-}
-
 static int listing_on_data(void *arg, const struct json *data, struct error *err)
 {
 	struct listing *listing = arg;
@@ -120,11 +105,20 @@ static int listing_on_data(void *arg, const struct json *data, struct error *err
 		listing->list.fetched_at_ms = time_now_ms();
 	listing->page_rows = listing->page_news = 0;
 	JSON_FOREACH (row, rows) {
+		const char *id = course_id_of(row);
+		struct course course;
+		struct error problem = { 0 };
 		char path[ROW_PATH_SIZE];
 
 		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.courses",
 			listing->page_rows++);
-		listing_read_row(listing, row, path);
+		if (id && tfind(id, &listing->seen, id_compare))
+			continue; /* Hemera's paging repeats rows */
+		listing->page_news++;
+		if (course_from_json(&course, row, path, &problem) < 0)
+			listing_add_bad(listing, id, path, &problem);
+		else
+			listing_add(listing, &course);
 	}
 	return 0;
 }

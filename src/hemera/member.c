@@ -22,28 +22,22 @@ struct check {
 	bool quotes;
 };
 
-/* Appends the beginning of a text as a JSON string, so that no control character reaches a terminal. */
-static void member_quote(struct buf *out, const char *text)
-{
-	CLEANUP(mem_freep) char *beginning = mem_strndup(text, QUOTE_MAX);
-	bool is_cut = strlen(text) > QUOTE_MAX;
-
-	if (is_cut)
-		utf8_trim(beginning);
-	utf8_defuse(beginning);
-	json_write_string(out, beginning);
-	if (is_cut)
-		buf_append_text(out, "...");
-}
-
+/* A wrong text is quoted by its beginning, as a JSON string, so that no control character reaches a
+ * terminal. */
 static int member_wrong(const struct check *check, const char *what, struct error *err)
 {
 	const char *text = check->quotes ? json_string(check->value) : NULL;
 	CLEANUP(buf_done) struct buf quoted = BUF_INIT(QUOTE_SIZE);
 
 	if (text) {
-		member_quote(&quoted, text);
-		buf_append_char(&quoted, ' ');
+		CLEANUP(mem_freep) char *beginning = mem_strndup(text, QUOTE_MAX);
+		bool is_cut = strlen(text) > QUOTE_MAX;
+
+		if (is_cut)
+			utf8_trim(beginning);
+		utf8_defuse(beginning);
+		json_write_string(&quoted, beginning);
+		buf_append_text(&quoted, is_cut ? "... " : " ");
 	}
 	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s%s", check->path,
 		check->member->name, buf_text(&quoted), what);
@@ -70,59 +64,80 @@ static int member_wrong_choice(const struct check *check, struct error *err)
 	return member_wrong(check, buf_text(&what), err);
 }
 
-static int member_check_text(const struct check *check, const char *text, struct error *err)
+static const char *member_choice(const char *const *choices, const char *text)
 {
+	for (; *choices; choices++)
+		if (strcmp(*choices, text) == 0)
+			return *choices;
+	return NULL;
+}
+
+/* *ret_text: borrowed from the value; static for a choice; NULL for null. */
+static int member_read_text(const struct check *check, const char **ret_text, struct error *err)
+{
+	const struct member *member = check->member;
+	const char *text = json_string(check->value);
 	int64_t unix_ms;
 
-	switch (check->member->kind) {
-	case MEMBER_ID:
-		if (!member_is_id(text, (size_t)check->member->max))
-			return member_wrong(check, "is not an id", err);
+	*ret_text = text;
+	if (!text && member->nullable && json_type(check->value) == JSON_NULL)
 		return 0;
+	if (!text)
+		return member_wrong_type(check, "a string", err);
+	switch (member->kind) {
+	case MEMBER_ID:
+		return member_is_id(text, (size_t)member->max) ? 0 : member_wrong(check, "is not an id", err);
+	case MEMBER_SLUG:
 	case MEMBER_TEXT:
-		if (strlen(text) > (size_t)check->member->max)
+		if (strlen(text) > (size_t)member->max)
 			return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-				"%s.%s: longer than %lld bytes", check->path, check->member->name,
-				(long long)check->member->max);
+				"%s.%s: longer than %lld bytes", check->path, member->name,
+				(long long)member->max);
 		return 0;
 	case MEMBER_DATE:
+	case MEMBER_TIME:
 		if (time_parse(text, &unix_ms) < 0)
 			return member_wrong(check, "is not a date (YYYY-MM-DDTHH:MM:SS.sssZ)", err);
 		return 0;
 	case MEMBER_CHOICE:
-		return member_choice(check->member->choices, text) ? 0 : member_wrong_choice(check, err);
+		*ret_text = member_choice(member->choices, text);
+		return *ret_text ? 0 : member_wrong_choice(check, err);
 	case MEMBER_COUNT:
 		break; /* not a text */
 	}
 	return 0;
 }
 
-static int member_check_one(const struct check *check, struct error *err)
+static int member_read_count(const struct check *check, unsigned *ret_count, struct error *err)
 {
-	enum json_type type = json_type(check->value);
-	int64_t count;
+	int64_t count = json_integer(check->value, -1);
 
-	if (type == JSON_MISSING)
-		return member_wrong(check, "missing", err);
-	if (type == JSON_NULL && check->member->nullable)
-		return 0;
-	if (check->member->kind != MEMBER_COUNT) {
-		if (type != JSON_STRING)
-			return member_wrong_type(check, "a string", err);
-		return member_check_text(check, json_string(check->value), err);
-	}
-	if (type != JSON_NUMBER)
+	if (json_type(check->value) != JSON_NUMBER)
 		return member_wrong_type(check, "a number", err);
-	count = json_integer(check->value, -1);
 	if (count < 0 || count > check->member->max)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"%s.%s: not an integer from 0 to %lld", check->path, check->member->name,
 			(long long)check->member->max);
+	*ret_count = (unsigned)count;
 	return 0;
 }
 
-int member_check(
-	const struct json *object, const struct member_table *table, const char *path, struct error *err)
+const char *member_text(const struct member *member, const void *record)
+{
+	const void *at = (const char *)record + member->offset;
+
+	return *(const char *const *)at;
+}
+
+unsigned member_count(const struct member *member, const void *record)
+{
+	const void *at = (const char *)record + member->offset;
+
+	return *(const unsigned *)at;
+}
+
+int member_read(const struct json *object, const struct member_table *table, const char *path, void *record,
+	struct error *err)
 {
 	if (json_fault(object))
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s", path, json_fault(object));
@@ -131,13 +146,93 @@ int member_check(
 			json_type_name(json_type(object)));
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
-		struct check check = { json_get(object, member->name), member, path, table->quotes };
-		int r = member_check_one(&check, err);
+		const struct check check = { json_get(object, member->name), member, path, table->quotes };
+		const char *text = NULL;
+		unsigned count = 0;
+		void *at;
+		int r;
 
+		if (!check.value)
+			return member_wrong(&check, "missing", err);
+		r = member->kind == MEMBER_COUNT ? member_read_count(&check, &count, err)
+						 : member_read_text(&check, &text, err);
 		if (r < 0)
 			return r;
+		if (member->offset == MEMBER_NOT_KEPT)
+			continue;
+		at = (char *)record + member->offset;
+		if (member->kind == MEMBER_COUNT)
+			*(unsigned *)at = count;
+		else
+			*(const char **)at = text;
 	}
 	return 0;
+}
+
+/* Is the member a text that belongs to the record? A choice is static. */
+static bool member_has_text(const struct member *member)
+{
+	return member->kind != MEMBER_COUNT && member->kind != MEMBER_CHOICE &&
+	       member->offset != MEMBER_NOT_KEPT;
+}
+
+size_t member_own(const struct member_table *table, void *record, char **ret_block)
+{
+	size_t size = 0;
+	char *end;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const char *text =
+			member_has_text(&table->members[i]) ? member_text(&table->members[i], record) : NULL;
+
+		size += text ? strlen(text) + 1 : 0;
+	}
+	*ret_block = end = mem_alloc(size);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct member *member = &table->members[i];
+		const char *text = member_has_text(member) ? member_text(member, record) : NULL;
+		void *at = (char *)record + member->offset;
+
+		if (!text)
+			continue;
+		*(const char **)at = end;
+		end = stpcpy(end, text) + 1;
+	}
+	return size;
+}
+
+void member_write(struct buf *out, const struct member_table *table, const void *record)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct member *member = &table->members[i];
+
+		buf_append_text(out, i == 0 ? "{\"" : ",\"");
+		buf_append_text(out, member->name);
+		buf_append_text(out, "\":");
+		if (member->kind == MEMBER_COUNT)
+			buf_append_integer(out, member_count(member, record));
+		else
+			json_write_string(out, member_text(member, record));
+	}
+	buf_append_char(out, '}');
+}
+
+bool member_is_equal(const struct member_table *table, const void *left, const void *right)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct member *member = &table->members[i];
+
+		if (member->kind == MEMBER_COUNT) {
+			if (member_count(member, left) != member_count(member, right))
+				return false;
+			continue;
+		}
+		const char *a = member_text(member, left), *b = member_text(member, right);
+
+		if (a != b && (!a || !b || strcmp(a, b) != 0))
+			return false;
+	}
+	return true;
 }
 
 bool member_is_id(const char *text, size_t length_max)
@@ -147,12 +242,4 @@ bool member_is_id(const char *text, size_t length_max)
 	size_t length = text ? strspn(text, id_characters) : 0;
 
 	return length > 0 && length <= length_max && text[length] == '\0';
-}
-
-const char *member_choice(const char *const *choices, const char *text)
-{
-	for (; *choices; choices++)
-		if (strcmp(*choices, text) == 0)
-			return *choices;
-	return NULL;
 }

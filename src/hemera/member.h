@@ -3,37 +3,49 @@
 #define AITHER_HEMERA_MEMBER_H
 
 /*
- * Checks the members of a JSON object against a table, one row per member:
+ * A table says which members an object of Hemera's has, what they may be, and where they are in a
+ * struct. Reading, writing, comparing, rendering and hashing follow the same table:
  *
  *	static const struct member members[] = {
- *		{ "title", MEMBER_TEXT, .max = COURSE_TITLE_MAX },
- *		{ "startDate", MEMBER_DATE, .nullable = true },
+ *		{ "title", MEMBER_TEXT, .offset = offsetof(struct course, title), .max = COURSE_TITLE_MAX },
+ *		{ "startDate", MEMBER_DATE, .offset = offsetof(struct course, start_date), .nullable = true },
  *	};
- *	member_check(row, &(struct member_table){ members, ARRAY_SIZE(members), true }, "data[17]", err);
+ *	static const struct member_table table = { members, ARRAY_SIZE(members), .quotes = true };
  *
- * Hemera always sends every member, so an absent one is an error even where null is permitted. Members
- * that the table does not name are ignored.
+ *	member_read(row, &table, "data[17]", &course, err);      texts borrowed from `row`
+ *	member_own(&table, &course, &course.texts);              or its own
+ *
+ * Texts are `const char *` in the struct, NULL where Hemera says null; a count is `unsigned`. Hemera
+ * always sends every member, so an absent one is an error even where null is permitted. Members that
+ * the table does not name are ignored.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct error;
 struct json;
 
 enum member_kind {
 	MEMBER_ID,     /* 1 to `max` letters, digits, '-' and '_': safe in a URL as it stands */
-	MEMBER_TEXT,   /* at most `max` bytes, may be empty */
-	MEMBER_DATE,   /* the form of time_parse */
+	MEMBER_SLUG,   /* at most `max` bytes, may be empty */
+	MEMBER_TEXT,   /* the same, written by people: a page shows nothing where all of it is invisible */
+	MEMBER_DATE,   /* a day, in the form of time_parse: a page has it in words, too */
+	MEMBER_TIME,   /* the same form, a moment */
 	MEMBER_COUNT,  /* an integer from 0 to `max` */
-	MEMBER_CHOICE, /* one of `choices` */
+	MEMBER_CHOICE, /* one of `choices`: a page has its label, too */
 };
+
+#define MEMBER_NOT_KEPT SIZE_MAX /* as offset: the member is only checked */
 
 struct member {
 	const char *name;
 	enum member_kind kind;
 	bool nullable;
+	bool hidden;   /* neither in pages nor in their fingerprints */
+	size_t offset; /* in the struct */
 	int64_t max;
 	const char *const *choices; /* NULL-terminated */
 };
@@ -44,14 +56,26 @@ struct member_table {
 	bool quotes; /* a wrong value may stand in the message; never where it may be a person's text */
 };
 
-/* -EBADMSG with a message that begins with the path: `data[17].level: "EXPERT" is not one of ...`. */
-int member_check(
-	const struct json *object, const struct member_table *table, const char *path, struct error *err);
+/* Checks the object and fills `record`, a struct as the table describes it; its texts are borrowed
+ * from `object`. -EBADMSG with a message that begins with the path: `data[17].level: "EXPERT" is
+ * not one of ...`; then a part of `record` may have been filled. */
+int member_read(const struct json *object, const struct member_table *table, const char *path, void *record,
+	struct error *err);
+
+/* Copies the record's texts into one block (*ret_block, owned) and points the record to them.
+ * Returns the bytes of the block. */
+size_t member_own(const struct member_table *table, void *record, char **ret_block);
+
+/* Both for tables without MEMBER_NOT_KEPT. The first appends the record as JSON, so that
+ * member_read reads it again. */
+void member_write(struct buf *out, const struct member_table *table, const void *record);
+bool member_is_equal(const struct member_table *table, const void *left, const void *right);
+
+/* The value of one member of a record. */
+const char *member_text(const struct member *member, const void *record); /* not of a MEMBER_COUNT */
+unsigned member_count(const struct member *member, const void *record);   /* of a MEMBER_COUNT */
 
 /* Is the text of the form MEMBER_ID? NULL is not. */
 bool member_is_id(const char *text, size_t length_max);
-
-/* The entry of `choices` that equals the text (static, as the table is), NULL if none does. */
-const char *member_choice(const char *const *choices, const char *text);
 
 #endif

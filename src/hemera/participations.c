@@ -6,16 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hemera/exchange.h"
 #include "hemera/reply.h"
 
-/* Rows of the courses that are asked for, as text. They are read in one sync or not at all, and kept until
- * the last page has come, in a unit that may use 512 MB; where there are more, the details come one by one.
- */
+/* Participants of the courses that are asked for. They are read in one sync or not at all, and kept
+ * until the last page has come, in a unit that may use 512 MB; where there are more, the details
+ * come one by one. */
 #define PARTICIPATIONS_BYTES_MAX (64 << 20)
 #define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
 
@@ -24,9 +23,10 @@
 #define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
 
 struct wanted {
-	const char *id;        /* borrowed */
-	size_t index;          /* in the caller's order */
-	struct buf rows;       /* as text with a comma behind each: a tree would take four times the room */
+	const char *id; /* borrowed */
+	size_t index;   /* in the caller's order */
+	struct participants participants;
+	size_t bytes;          /* of them */
 	struct error *problem; /* owned; NULL: none of its rows is bad */
 };
 
@@ -41,7 +41,7 @@ struct participations {
 static void participations_done(struct participations *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		buf_done(&all->wanted[i].rows);
+		participants_done(&all->wanted[i].participants);
 		free(all->wanted[i].problem);
 	}
 	free(all->wanted);
@@ -61,34 +61,37 @@ static int wanted_compare_index(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-static void participations_prepare(struct participations *all, const char *const *ids, size_t count)
-{
-	all->wanted = mem_resize(NULL, count, sizeof(*all->wanted));
-	all->count = count;
-	for (size_t i = 0; i < count; i++)
-		all->wanted[i] = (struct wanted){ ids[i], i, BUF_INIT(PARTICIPATIONS_SIZE_MAX), NULL };
-	qsort(all->wanted, count, sizeof(*all->wanted), wanted_compare);
-}
-
 /* A bad row costs its course, for a page without that participant would be wrong. */
 static void participations_add(
 	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
 {
+	struct participant participant;
 	struct error problem = { 0 };
-	size_t before = wanted->rows.length;
+	size_t bytes = 0;
+	int r;
 
 	if (wanted->problem)
 		return;
-	if (course_participant_check(row, path, &problem) < 0) {
+	r = participant_from_json(&participant, row, path, &problem);
+	if (r == 0) {
+		bytes = participant_own(&participant);
+		participants_add(&wanted->participants, &participant);
+		if (wanted->participants.count > COURSE_PARTICIPANTS_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+				"participations: more than %d participants", COURSE_PARTICIPANTS_MAX);
+		else if (wanted->bytes + bytes > PARTICIPATIONS_SIZE_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -E2BIG,
+				"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
+	}
+	if (r < 0) {
 		wanted->problem = mem_alloc(sizeof(problem));
 		*wanted->problem = problem;
-		all->bytes -= before;
-		buf_done(&wanted->rows);
+		all->bytes -= wanted->bytes;
+		participants_done(&wanted->participants);
 		return;
 	}
-	json_write(&wanted->rows, row);
-	buf_append_char(&wanted->rows, ',');
-	all->bytes += wanted->rows.length - before;
+	wanted->bytes += bytes;
+	all->bytes += bytes;
 }
 
 static int participations_on_data(void *arg, const struct json *data, struct error *err)
@@ -120,49 +123,18 @@ static int participations_on_data(void *arg, const struct json *data, struct err
 	return 0;
 }
 
-/* The rows of one course in their normal form. */
-static int participations_read(struct json **ret_participants, const struct wanted *wanted, struct error *err)
-{
-	/* A name that was no text stands in the rows as another one, which may be there already. */
-	const struct json_limits limits = {
-		.size_max = PARTICIPATIONS_SIZE_MAX,
-		.depth_max = JSON_DEPTH_MAX,
-		.node_max = REPLY_NODES_MAX,
-		.keeps_broken = true,
-	};
-	const struct buf *rows = &wanted->rows;
-	CLEANUP(buf_done) struct buf text = BUF_INIT(PARTICIPATIONS_SIZE_MAX);
-	CLEANUP(json_freep) struct json *array = NULL;
-	int r;
-
-	if (wanted->problem)
-		return error_pass(err, wanted->problem);
-	buf_append_char(&text, '[');
-	buf_append(&text, buf_text(rows), rows->length > 0 ? rows->length - 1 : 0);
-	buf_append_char(&text, ']');
-	if (buf_overflowed(&text) || buf_overflowed(rows))
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG,
-			"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
-	r = json_parse(&array, buf_text(&text), text.length, &limits, err);
-	if (r < 0 && err)
-		err->code = ERROR_HEMERA_BAD_DATA;
-	if (r < 0)
-		return r;
-	return course_participants_from_json(ret_participants, array, "participations", err);
-}
-
 static int participations_report(struct participations *all, hemera_detail *detail, void *arg)
 {
 	qsort(all->wanted, all->count, sizeof(*all->wanted), wanted_compare_index);
 	for (size_t i = 0; i < all->count; i++) {
-		CLEANUP(json_freep) struct json *participants = NULL;
-		struct error problem = { 0 };
-		int r = participations_read(&participants, &all->wanted[i], &problem);
+		struct wanted *wanted = &all->wanted[i];
+		int r;
 
-		if (r < 0)
-			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, &problem);
+		participants_sort(&wanted->participants);
+		if (wanted->problem)
+			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, wanted->problem);
 		else
-			r = detail(arg, i, HEMERA_DETAIL_READ, participants, NULL);
+			r = detail(arg, i, HEMERA_DETAIL_READ, &wanted->participants, NULL);
 		if (r < 0)
 			return r;
 	}
@@ -172,9 +144,13 @@ static int participations_report(struct participations *all, hemera_detail *deta
 int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
 	void *arg, bool *ret_available, struct error *err)
 {
-	CLEANUP(participations_done) struct participations all = { 0 };
+	CLEANUP(participations_done)
+	struct participations all = { .wanted = mem_zalloc((count + 1) * sizeof(*all.wanted)),
+		.count = count };
 
-	participations_prepare(&all, ids, count);
+	for (size_t i = 0; i < count; i++)
+		all.wanted[i] = (struct wanted){ .id = ids[i], .index = i };
+	qsort(all.wanted, count, sizeof(*all.wanted), wanted_compare);
 	do {
 		CLEANUP(mem_freep)
 		char *path = mem_printf(

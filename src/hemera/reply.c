@@ -82,17 +82,6 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 	return STEAL(root);
 }
 
-/* " UNAUTHORIZED" when the envelope carries a code of the API's form: a stranger's text goes no further. */
-static void reply_describe_code(const struct json *root, char ret_text[static API_CODE_MAX + 2])
-{
-	const char *code = json_string(json_get(json_get(root, "error"), "code"));
-	size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-
-	ret_text[0] = '\0';
-	if (length > 0 && length <= API_CODE_MAX && code[length] == '\0')
-		snprintf(ret_text, API_CODE_MAX + 2, " %s", code);
-}
-
 static enum reply_verdict reply_describe_status(long status, const char *description, struct error *err)
 {
 	switch (status) {
@@ -128,11 +117,14 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 static void reply_read_error(
 	const struct fetch_result *result, const struct json *root, struct reply *reply, struct error *err)
 {
-	char code[API_CODE_MAX + 2], description[DESCRIPTION_SIZE];
+	const char *code = json_string(json_get(json_get(root, "error"), "code"));
+	size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+	/* A code of the API's form: a stranger's text goes no further. */
+	bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
+	char description[DESCRIPTION_SIZE];
 
-	reply_describe_code(root, code);
-	snprintf(description, sizeof(description), "%ld%s%s", result->status, code,
-		root ? "" : " and not in Hemera's JSON: is BaseURL right?");
+	snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
+		is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
 	reply->is_hemera = root && !json_bool(json_get(root, "success"), true);
 	reply->verdict = reply_describe_status(result->status, description, err);
 	if (err && result->retry_after_s > 0)
@@ -141,17 +133,11 @@ static void reply_read_error(
 					     : BUDGET_RETRY_AFTER_MAX_S;
 }
 
-static bool reply_says_not_found(const struct json *root)
-{
-	const char *code = json_string(json_get(json_get(root, "error"), "code"));
-
-	return code && strcmp(code, "NOT_FOUND") == 0;
-}
-
 void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
+	const char *code;
 
 	*ret_reply = (struct reply){ .verdict = REPLY_FAILED };
 	if (reply_describe_failure(result, &ret_reply->verdict, err) < 0)
@@ -163,7 +149,8 @@ void reply_read(
 	}
 	if (!root)
 		return;
-	if (!json_bool(json_get(root, "success"), true) && reply_says_not_found(root)) {
+	code = json_string(json_get(json_get(root, "error"), "code"));
+	if (!json_bool(json_get(root, "success"), true) && code && strcmp(code, "NOT_FOUND") == 0) {
 		/* Some gateways answer 200 whatever the server behind them says. */
 		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
 		ret_reply->verdict = REPLY_NOT_FOUND;

@@ -20,7 +20,7 @@
 #define TEMPLATE_VERSION_MAX 128
 
 static const struct member template_members[] = {
-	{ "markup", MEMBER_TEXT, .max = HEMERA_LIST_BODY_MAX },
+	{ "markup", MEMBER_TEXT, .offset = MEMBER_NOT_KEPT, .max = HEMERA_LIST_BODY_MAX },
 };
 static const struct member_table template_table = { template_members, ARRAY_SIZE(template_members), true };
 
@@ -57,41 +57,41 @@ static const char *template_id(const struct json *row)
 	return id && id[0] && strlen(id) <= TEMPLATE_ID_MAX ? id : NULL;
 }
 
-static int template_wrong(const char *path, const char *member, const char *what, struct error *err)
+/* The ids of the course, the seminar and the lesson are strings, null or absent: the first one that is not;
+ * NULL: all are right. */
+static const char *template_wrong_owner(const struct json *row, enum json_type *ret_type)
 {
-	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s", path, member, what);
-}
+	static const char *const members[] = { "courseId", "seminarId", "lessonId" };
 
-/* A number, a text such as a date, null, or not there. */
-static bool template_has_version(const struct json *row)
-{
-	const struct json *version = json_get(row, "version");
-	enum json_type type = json_type(version);
-
-	if (type == JSON_STRING)
-		return strlen(json_string(version)) <= TEMPLATE_VERSION_MAX;
-	return type == JSON_MISSING || type == JSON_NULL || type == JSON_NUMBER;
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		*ret_type = json_type(json_get(row, members[i]));
+		if (*ret_type != JSON_MISSING && *ret_type != JSON_NULL && *ret_type != JSON_STRING)
+			return members[i];
+	}
+	return NULL;
 }
 
 /* A template of one course whose id is of a wrong type must not serve them all. */
 static int template_check(const struct json *row, const char *path, struct error *err)
 {
-	static const char *const optional[] = { "courseId", "seminarId", "lessonId" };
-	int r = member_check(row, &template_table, path, err);
+	const struct json *version = json_get(row, "version");
+	enum json_type type = json_type(version);
+	const char *wrong;
+	int r = member_read(row, &template_table, path, NULL, err);
 
 	if (r < 0)
 		return r;
 	if (!template_id(row))
-		return template_wrong(path, "id", "missing, and there is no sourceId", err);
-	if (!template_has_version(row))
-		return template_wrong(path, "version", "neither a number nor a short text", err);
-	for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
-		enum json_type type = json_type(json_get(row, optional[i]));
-
-		if (type != JSON_MISSING && type != JSON_NULL && type != JSON_STRING)
-			return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-				"%s.%s: %s where a string is due", path, optional[i], json_type_name(type));
-	}
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"%s.id: missing, and there is no sourceId", path);
+	if (type == JSON_STRING ? strlen(json_string(version)) > TEMPLATE_VERSION_MAX
+				: type != JSON_MISSING && type != JSON_NULL && type != JSON_NUMBER)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"%s.version: neither a number nor a short text", path);
+	wrong = template_wrong_owner(row, &type);
+	if (wrong)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s where a string is due",
+			path, wrong, json_type_name(type));
 	return 0;
 }
 
@@ -106,20 +106,6 @@ static char *template_version(const struct json *row)
 	else if (json_string(version))
 		buf_append_text(&text, json_string(version));
 	return buf_take(&text);
-}
-
-/* Are the ids of the course, the seminar and the lesson strings, null or absent? */
-static bool template_names_course(const struct json *row)
-{
-	static const char *const members[] = { "courseId", "seminarId", "lessonId" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		enum json_type type = json_type(json_get(row, members[i]));
-
-		if (type != JSON_MISSING && type != JSON_NULL && type != JSON_STRING)
-			return false;
-	}
-	return json_first(row) != NULL;
 }
 
 static void templates_add(struct templates *templates, const struct json *row, bool is_readable)
@@ -149,6 +135,7 @@ static void templates_read_row(struct templates *templates, const struct json *r
 {
 	struct error problem = { 0 };
 	bool is_readable = template_check(row, path, &problem) == 0;
+	enum json_type type;
 
 	if (!is_readable) {
 		const char *id = template_id(row);
@@ -158,7 +145,7 @@ static void templates_read_row(struct templates *templates, const struct json *r
 		if (templates->problem)
 			templates->problem(templates->arg, entity, &problem);
 	}
-	if (template_names_course(row) && template_is_usable(row))
+	if (json_first(row) && !template_wrong_owner(row, &type) && template_is_usable(row))
 		templates_add(templates, row, is_readable);
 }
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hemera/course.h"
 #include "published/published.h"
 #include "base/utf8.h"
 #include "render/page.h"
@@ -207,19 +208,30 @@ int library_load_texts(struct texts **ret_texts, enum language language, const c
 	INT64_C(1767225600000) /* 2026-01-01; the sample has courses before and after it \
 				*/
 
-static const struct page_course library_sample[] = {
-	{ "c1", "A", "a", "BEGINNER", "2026-02-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z", 2,
-		"courses/a.html" },
-	{ "c2", "", "b", "INTERMEDIATE", "", "", 0, NULL },
-	{ "c3", "C", "c", "ADVANCED", "2025-02-01T00:00:00.000Z", "", 1, NULL },
+static const struct course library_courses[] = {
+	{ "c1", "A", "a", "BEGINNER", "2026-02-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z", 2, NULL },
+	{ "c2", "", "b", "INTERMEDIATE", NULL, NULL, 0, NULL },
+	{ "c3", "C", "c", "ADVANCED", "2025-02-01T00:00:00.000Z", NULL, 1, NULL },
+};
+
+static const struct page_home_row library_rows[] = {
+	{ &library_courses[0], "courses/a.html" },
+	{ &library_courses[1], NULL },
+	{ &library_courses[2], NULL },
 };
 
 /* One participant with everything and one with nothing. */
-static const char library_sample_participants[] =
-	"[{\"name\":\"A\",\"status\":\"PREPARATION\",\"preparationIntent\":\"x\",\"desiredResults\":\"x\","
-	"\"lineManagerProfile\":\"x\",\"preparationCompletedAt\":\"2026-01-15T00:00:00.000Z\"},"
-	"{\"name\":null,\"status\":\"NONE\",\"preparationIntent\":null,\"desiredResults\":null,"
-	"\"lineManagerProfile\":null,\"preparationCompletedAt\":null}]";
+static struct participant library_items[] = {
+	{ .name = "A",
+		.status = "PREPARATION",
+		.preparation_intent = "x",
+		.desired_results = "x",
+		.line_manager_profile = "x",
+		.preparation_completed_at = "2026-01-15T00:00:00.000Z" },
+	{ .status = "NONE" },
+};
+static const struct participants library_participants = { .items = library_items,
+	.count = ARRAY_SIZE(library_items) };
 
 static int library_render(const struct template *tmpl, const char *path, const struct json *data,
 	const struct texts *texts, bool is_home, struct error *err)
@@ -244,8 +256,7 @@ static int library_check_home(
 	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err)
 {
 	CLEANUP(json_freep)
-	struct json *full =
-		page_home_data(library_sample, ARRAY_SIZE(library_sample), texts, LIBRARY_SAMPLE_NOW);
+	struct json *full = page_home_data(library_rows, ARRAY_SIZE(library_rows), texts, LIBRARY_SAMPLE_NOW);
 	CLEANUP(json_freep) struct json *empty = page_home_data(NULL, 0, texts, LIBRARY_SAMPLE_NOW);
 	int r = library_render(tmpl, path, full, texts, true, err);
 
@@ -256,17 +267,12 @@ static int library_check_home(
 static int library_check_course(
 	const struct template *tmpl, const char *path, const struct texts *texts, struct error *err)
 {
-	static const struct json_limits limits = { .size_max = 4096, .depth_max = 4, .node_max = 100 };
-	CLEANUP(json_freep) struct json *participants = NULL;
-	CLEANUP(json_freep) struct json *full = NULL, *pending = NULL;
-	int r = json_parse(&participants, library_sample_participants, strlen(library_sample_participants),
-		&limits, err);
+	CLEANUP(json_freep)
+	struct json *full =
+		page_course_data(&library_courses[0], &library_participants, texts, LIBRARY_SAMPLE_NOW);
+	CLEANUP(json_freep) struct json *pending = page_course_data(&library_courses[1], NULL, texts, 0);
+	int r = library_render(tmpl, path, full, texts, false, err);
 
-	if (r < 0)
-		return r;
-	full = page_course_data(&library_sample[0], participants, texts, LIBRARY_SAMPLE_NOW);
-	pending = page_course_data(&library_sample[1], NULL, texts, 0);
-	r = library_render(tmpl, path, full, texts, false, err);
 	return r < 0 ? r : library_render(tmpl, path, pending, texts, false, err);
 }
 

@@ -1,111 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/page.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/collate.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "base/utf8.h"
-#include "render/page-parts.h"
+#include "hemera/course.h"
+#include "hemera/member.h"
+#include "render/template.h"
 #include "published/texts.h"
 
-#define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts */
+#define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts as JSON nodes */
+#define PAGE_ROW_SIZE 1536         /* a course of the homepage as JSON nodes */
+#define PAGE_DATE_MAX 1024         /* bytes of a date in words */
 
-/* The states of a participation, in the order in which they come; NONE: booked, nothing begun. */
-static const char *const page_statuses[] = { "PREPARATION", "SUMMARY", "DEBRIEFING", "RESULT", "COMPLETE",
-	"NONE" };
+/* A text as large as the data that it is made from, which have their limits. */
+#define FINGERPRINT_MAX (SIZE_MAX / 2)
+#define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-const char *page_text(const char *text)
+/* The text, or "" when nothing of it is seen: then templates see it as missing. NULL stays. */
+static const char *page_text(const char *text)
 {
 	return text && utf8_is_blank(text) ? "" : text;
 }
 
-/* Sets `member` to the text "kind.constant" of the language, or to the constant when there is none. */
-static void page_set_label(struct json *object, const char *member, const char *kind, const char *constant,
-	const struct texts *texts)
+/* ---- data ---- */
+
+/* Sets a member to the text "kind.constant" of the language, or to the constant when there is none. */
+static void page_set_label(
+	struct json *object, const char *kind, const char *constant, const struct texts *texts)
 {
+	CLEANUP(mem_freep) char *member = mem_printf("%sLabel", kind);
 	CLEANUP(mem_freep) char *key = mem_printf("%s.%s", kind, constant ? constant : "");
 	const char *label = texts_get(texts, key);
 
 	json_set_string(object, member, label ? label : constant);
 }
 
-/* Dates that Hemera does not have are "" here and null for templates. */
-static void page_set_date(struct json *object, const char *member, const char *text_member, const char *date,
-	const struct texts *texts)
+static void page_set_date(struct json *object, const char *name, const char *date, const struct texts *texts)
 {
-	CLEANUP(buf_done) struct buf text = BUF_INIT(1024);
-	bool given = date && date[0];
+	CLEANUP(mem_freep) char *text_name = mem_printf("%sText", name);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(PAGE_DATE_MAX);
 
-	if (given && texts_append_date(texts, date, &text) < 0)
+	if (date && texts_append_date(texts, date, &text) < 0)
 		buf_append_text(&text, date);
-	json_set_string(object, member, given ? date : NULL);
-	json_set_string(object, text_member, given ? buf_text(&text) : NULL);
+	json_set_string(object, name, date);
+	json_set_string(object, text_name, date ? buf_text(&text) : NULL);
 }
 
-void page_set_course(struct json *object, const struct page_course *course, const struct texts *texts)
+static void page_set_member(
+	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
-	json_set_string(object, "level", course->level);
-	page_set_label(object, "levelLabel", "level", course->level, texts);
-	page_set_date(object, "startDate", "startDateText", course->start_date, texts);
-	page_set_date(object, "endDate", "endDateText", course->end_date, texts);
-	json_set_integer(object, "participantCount", course->participant_count);
+	switch (member->kind) {
+	case MEMBER_ID:
+	case MEMBER_SLUG:
+	case MEMBER_TIME:
+		json_set_string(object, member->name, member_text(member, record));
+		return;
+	case MEMBER_TEXT:
+		json_set_string(object, member->name, page_text(member_text(member, record)));
+		return;
+	case MEMBER_CHOICE:
+		json_set_string(object, member->name, member_text(member, record));
+		page_set_label(object, member->name, member_text(member, record), texts);
+		return;
+	case MEMBER_DATE:
+		page_set_date(object, member->name, member_text(member, record), texts);
+		return;
+	case MEMBER_COUNT:
+		json_set_integer(object, member->name, member_count(member, record));
+		return;
+	}
 }
 
-static struct json *page_course_object(const struct page_course *course, const struct texts *texts)
+static struct json *page_object(
+	const struct member_table *table, const void *record, const struct texts *texts)
 {
 	struct json *object = json_new_object();
 
-	json_set_string(object, "id", course->id);
-	json_set_string(object, "title", page_text(course->title));
-	json_set_string(object, "slug", course->slug);
-	page_set_course(object, course, texts);
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->members[i].hidden)
+			page_set_member(object, &table->members[i], record, texts);
 	return object;
 }
 
-static struct json *page_participant(const struct json *participant, const struct texts *texts)
-{
-	static const char *const text_members[] = { "preparationIntent", "desiredResults",
-		"lineManagerProfile" };
-	const char *completed = json_string(json_get(participant, "preparationCompletedAt"));
-	const char *status = json_string(json_get(participant, "status"));
-	struct json *object = json_new_object();
-
-	json_set_string(object, "name", page_text(json_string(json_get(participant, "name"))));
-	json_set_string(object, "status", status);
-	page_set_label(object, "statusLabel", "status", status, texts);
-	for (size_t i = 0; i < ARRAY_SIZE(text_members); i++)
-		json_set_string(object, text_members[i],
-			page_text(json_string(json_get(participant, text_members[i]))));
-	json_set_string(object, "preparationCompletedAt", completed);
-	json_set_bool(object, "preparationCompleted", completed != NULL);
-	return object;
-}
-
-static struct json *page_by_status(const struct json *participants)
+/* `array`: the participants' objects, in the same order. */
+static struct json *page_by_status(const struct participants *participants, const struct json *array)
 {
 	struct json *object = json_new_object();
 
-	for (size_t i = 0; i < ARRAY_SIZE(page_statuses); i++) {
-		struct json *array = NULL;
+	for (const char *const *state = participant_states; *state; state++) {
+		const struct json *element = json_first(array);
+		struct json *group = NULL;
 
-		JSON_FOREACH (participant, participants) {
-			const char *status = json_string(json_get(participant, "status"));
-
-			if (!status || strcmp(status, page_statuses[i]) != 0)
-				continue;
-			if (!array)
-				array = json_new_array();
-			json_append_shared(array, participant);
+		for (size_t i = 0; participants && i < participants->count; i++) {
+			if (strcmp(participants->items[i].status, *state) == 0) {
+				group = group ? group : json_new_array();
+				json_append_shared(group, element);
+			}
+			element = json_next(element);
 		}
-		if (array)
-			json_set(object, page_statuses[i], array);
+		if (group)
+			json_set(object, *state, group);
 	}
 	return object;
 }
 
-struct json *page_course_data(const struct page_course *course, const struct json *participants,
+struct json *page_course_data(const struct course *course, const struct participants *participants,
 	const struct texts *texts, int64_t generated_at_ms)
 {
 	struct json *data, *array;
@@ -113,15 +120,232 @@ struct json *page_course_data(const struct page_course *course, const struct jso
 	json_build_begin(PAGE_BLOCK_SIZE);
 	data = json_new_object();
 	array = json_new_array();
+	for (size_t i = 0; participants && i < participants->count; i++) {
+		const struct participant *participant = &participants->items[i];
+		struct json *object = page_object(&participant_table, participant, texts);
 
-	JSON_FOREACH (participant, participants)
-		json_append(array, page_participant(participant, texts));
-	json_set(data, "course", page_course_object(course, texts));
-	json_set(data, "participantsByStatus", page_by_status(array));
+		json_set_bool(object, "preparationCompleted", participant->preparation_completed_at != NULL);
+		json_append(array, object);
+	}
+	json_set(data, "course", page_object(&course_table, course, texts));
+	json_set(data, "participantsByStatus", page_by_status(participants, array));
 	json_set(data, "participants", array);
 	json_set_bool(data, "participantsPending", participants == NULL);
 	json_set_string(data, "lang", texts_language(texts));
 	if (generated_at_ms != 0)
 		json_set_time(data, "generatedAt", generated_at_ms);
 	return json_build_end(data);
+}
+
+/* ---- data of the homepage ---- */
+
+enum page_group { PAGE_CURRENT, PAGE_UNDATED, PAGE_PAST, PAGE_GROUPS };
+
+struct page_entry {
+	const struct page_home_row *row;
+	enum page_group group;
+	char *title_key;          /* owned; by collation_key */
+	bool started;             /* is there a start? */
+	int64_t start_ms, end_ms; /* 0: no such date */
+};
+
+static struct page_entry page_entry(
+	const struct page_home_row *row, struct collation *collation, int64_t now_ms)
+{
+	struct page_entry entry = { .row = row, .title_key = collation_key(collation, row->course->title) };
+	bool ended = time_parse(row->course->end_date, &entry.end_ms) == 0;
+	int64_t last_ms;
+
+	entry.started = time_parse(row->course->start_date, &entry.start_ms) == 0;
+	/* Hemera's data can end before it begins: then the later day counts. */
+	last_ms = entry.started ? entry.start_ms : entry.end_ms;
+	if (ended && entry.end_ms > last_ms)
+		last_ms = entry.end_ms;
+	if ((entry.started || ended) && time_day(last_ms) < time_day(now_ms))
+		entry.group = PAGE_PAST;
+	else
+		entry.group = entry.started ? PAGE_CURRENT : PAGE_UNDATED;
+	return entry;
+}
+
+/* By group, the past ones from the latest, the others by their start. Among equal dates Hemera's order
+ * changes from call to call; ours must not, or the page would. */
+static int page_compare(const void *left, const void *right)
+{
+	const struct page_entry *a = left, *b = right;
+	int order;
+
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	if (a->group == PAGE_PAST) {
+		int64_t a_ms = a->started ? a->start_ms : a->end_ms;
+		int64_t b_ms = b->started ? b->start_ms : b->end_ms;
+
+		if (a_ms != b_ms)
+			return a_ms > b_ms ? -1 : 1;
+	}
+	if (a->start_ms != b->start_ms)
+		return a->start_ms < b->start_ms ? -1 : 1;
+	order = strcmp(a->title_key, b->title_key);
+	if (order == 0)
+		order = strcmp(a->row->course->title, b->row->course->title);
+	return order ? order : strcmp(a->row->course->id, b->row->course->id);
+}
+
+static struct json *page_home_object(const struct page_home_row *row, const struct texts *texts)
+{
+	struct json *object = json_new_object();
+	const char *title = page_text(row->course->title);
+
+	json_set_string(object, "title", title);
+	json_set_bool(object, "titleMissing", !title[0]);
+	for (size_t i = 0; i < course_table.count; i++) {
+		const struct member *member = &course_table.members[i];
+
+		if (member->kind != MEMBER_ID && member->kind != MEMBER_SLUG && member->kind != MEMBER_TEXT)
+			page_set_member(object, member, row->course, texts);
+	}
+	json_set_string(object, "href", row->href);
+	return object;
+}
+
+struct json *page_home_data(
+	const struct page_home_row *rows, size_t count, const struct texts *texts, int64_t now_ms)
+{
+	static const char *const members[] = {
+		[PAGE_CURRENT] = "current", [PAGE_UNDATED] = "undated", [PAGE_PAST] = "past"
+	};
+	CLEANUP(collation_freep) struct collation *collation = collation_new();
+	CLEANUP(mem_freep) struct page_entry *entries = mem_resize(NULL, count, sizeof(*entries));
+	struct json *data, *groups[PAGE_GROUPS];
+
+	for (size_t i = 0; i < count; i++)
+		entries[i] = page_entry(&rows[i], collation, now_ms);
+	if (count > 0)
+		qsort(entries, count, sizeof(*entries), page_compare);
+	json_build_begin(count * PAGE_ROW_SIZE + PAGE_ROW_SIZE);
+	data = json_new_object();
+	json_set_string(data, "lang", texts_language(texts));
+	json_set_integer(data, "courseCount", (int64_t)count);
+	for (size_t group = 0; group < PAGE_GROUPS; group++)
+		json_set(data, members[group], groups[group] = json_new_array());
+	for (size_t i = 0; i < count; i++) {
+		json_append(groups[entries[i].group], page_home_object(entries[i].row, texts));
+		free(entries[i].title_key);
+	}
+	return json_build_end(data);
+}
+
+/* ---- fingerprints ---- */
+
+/* Values without names, always in the same order: each text with its NUL, each number in four bytes. So
+ * nothing runs into what follows it, and nothing has to be escaped: of 500 pages this takes half of what JSON
+ * would. */
+static void fingerprint_text(struct buf *out, const char *text)
+{
+	static const char none[] = "\xff"; /* no text: UTF-8 has no such byte */
+
+	buf_append(out, text ? text : none, strlen(text ? text : none) + 1);
+}
+
+/* Byte by byte, so that it is the same on every architecture. */
+static void fingerprint_number(struct buf *out, uint32_t number)
+{
+	const uint8_t bytes[] = { (uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16),
+		(uint8_t)(number >> 24) };
+
+	buf_append(out, bytes, sizeof(bytes));
+}
+
+static void fingerprint_member(struct buf *out, const struct member *member, const void *record)
+{
+	int64_t ms;
+
+	switch (member->kind) {
+	case MEMBER_DATE:
+		/* The day in the site's zone: a date in words is made of this and of the language's texts. It
+		 * can change with what the system knows of the zone, too. */
+		fingerprint_number(
+			out, time_parse(member_text(member, record), &ms) == 0 ? (uint32_t)time_day(ms) : 0);
+		fingerprint_text(out, member_text(member, record));
+		return;
+	case MEMBER_TEXT:
+		fingerprint_text(out, page_text(member_text(member, record)));
+		return;
+	case MEMBER_ID:
+	case MEMBER_SLUG:
+	case MEMBER_TIME:
+	case MEMBER_CHOICE:
+		fingerprint_text(out, member_text(member, record));
+		return;
+	case MEMBER_COUNT:
+		fingerprint_number(out, member_count(member, record));
+		return;
+	}
+}
+
+static void fingerprint_record(struct buf *out, const struct member_table *table, const void *record)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (!table->members[i].hidden)
+			fingerprint_member(out, &table->members[i], record);
+}
+
+/* Ends the text with what else shapes a page, and takes its hash. {{date}} may be used for any date: so with
+ * the zone, which costs less than the day of each. */
+static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE])
+{
+	fingerprint_text(text, PAGE_RENDERER_VERSION);
+	fingerprint_text(text, template_hash(tmpl));
+	fingerprint_text(text, texts_hash(texts));
+	fingerprint_text(text, time_zone());
+	hash_hex(text->data, text->length, ret_hex);
+}
+
+void page_fingerprint(const struct course *course, const struct participants *participants,
+	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	buf_reserve(&text, FINGERPRINT_EXPECTED);
+	fingerprint_record(&text, &course_table, course);
+	fingerprint_number(&text, participants ? (uint32_t)participants->count : UINT32_MAX);
+	for (size_t i = 0; participants && i < participants->count; i++)
+		fingerprint_record(&text, &participant_table, &participants->items[i]);
+	fingerprint_finish(&text, tmpl, texts, ret_hex);
+}
+
+static int fingerprint_compare(const void *a, const void *b)
+{
+	const struct page_home_row *const *left = a, *const *right = b;
+
+	return strcmp((*left)->course->id, (*right)->course->id);
+}
+
+void page_home_digest(
+	const struct page_home_row *rows, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(mem_freep) const struct page_home_row **sorted = mem_resize(NULL, count, sizeof(*sorted));
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &rows[i];
+	if (count > 0)
+		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
+	fingerprint_number(&text, (uint32_t)time_day(now_ms));
+	for (size_t i = 0; i < count; i++) {
+		fingerprint_record(&text, &course_table, sorted[i]->course);
+		fingerprint_text(&text, sorted[i]->href);
+	}
+	hash_hex(text.data, text.length, ret_hex);
+}
+
+void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	fingerprint_text(&text, digest);
+	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }

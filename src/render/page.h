@@ -3,56 +3,56 @@
 #define AITHER_RENDER_PAGE_H
 
 /*
- * What a template gets to see: builds the JSON data of a course page and of the homepage from plain
- * views, adds labels and dates in words. aither-templates(7) documents every member.
+ * What a template gets to see: builds the JSON data of a course page and of the homepage from courses and
+ * participants, adds labels and dates in words. aither-templates(7) documents every member.
  *
- * A page's fingerprint covers exactly what it is made from: the data without generatedAt, the template
- * with its partials, the texts, and PAGE_RENDERER_VERSION. It is taken of every page at every sync, the data
- * are built only for the pages that changed.
+ * A page's fingerprint covers exactly what it is made from: the members that it shows, the template with its
+ * partials, the texts, and PAGE_RENDERER_VERSION. It is taken of every page at every sync, the data are built
+ * only for the pages that changed. Both follow the member tables of hemera/course.h, so that a page and its
+ * fingerprint cannot disagree.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/hash.h"
 
+struct course;
 struct json;
+struct participants;
 struct template;
 struct texts;
 
 /* Raise it when the same input gives other bytes than before: then every page is made again. */
 #define PAGE_RENDERER_VERSION "3"
 
-struct page_course { /* borrowed texts; dates "" when null, else RFC 3339 */
-	const char *id, *title, *slug, *level, *start_date, *end_date;
-	unsigned participant_count;
-	const char *href; /* "courses/x.html" when the page is public, else NULL */
-};
-
-/* Data of a course page. `participants`: an array of objects with name, status, the three texts and
- * preparationCompletedAt of Hemera's detail; NULL: not known yet (participantsPending). generated_at_ms 0:
- * without generatedAt. Owned. */
-struct json *page_course_data(const struct page_course *course, const struct json *participants,
+/* Data of a course page. participants NULL: not known yet (participantsPending). generated_at_ms 0: without
+ * generatedAt. Owned. */
+struct json *page_course_data(const struct course *course, const struct participants *participants,
 	const struct texts *texts, int64_t generated_at_ms);
 
 /* SHA-256 over all that shapes the page, in one canonical form; the arguments are those of page_course_data.
  * What is derived from other members (labels, participantsByStatus) stands in it by what it is derived from.
  */
-void page_fingerprint(const struct page_course *course, const struct json *participants,
+void page_fingerprint(const struct course *course, const struct participants *participants,
 	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
+
+struct page_home_row { /* borrowed */
+	const struct course *course;
+	const char *href; /* "courses/x.html" when the page is public, else NULL */
+};
 
 /* Data of the homepage: lang, courseCount, current[] (running and upcoming, by start), undated[], past[]
  * (latest first); each {title, titleMissing, level, levelLabel, startDate, startDateText, endDate,
  * endDateText, participantCount, href}, those of one day by title as base/collate.h has it. A course is past
  * when its last day (its first, without an end) is over in the site's zone at now_ms. Owned. */
 struct json *page_home_data(
-	const struct page_course *courses, size_t count, const struct texts *texts, int64_t now_ms);
+	const struct page_home_row *rows, size_t count, const struct texts *texts, int64_t now_ms);
 
 /* The same for the homepage, in two steps, because the courses are the same in every language. The order of
  * the courses does not matter; the day of now_ms does. */
 void page_home_digest(
-	const struct page_course *courses, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
+	const struct page_home_row *rows, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
 void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
 	char ret_hex[static HASH_HEX_SIZE]);
 

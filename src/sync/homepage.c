@@ -20,8 +20,8 @@
 #include "sync/sync.h"
 
 struct homepage_rows {
-	struct page_course *items; /* owned */
-	char **hrefs;              /* owned */
+	struct page_home_row *items; /* owned */
+	char **hrefs;                /* owned */
 	size_t count;
 	int64_t now_ms; /* wall clock: what is past */
 };
@@ -39,16 +39,7 @@ static void homepage_add_row(struct homepage_rows *rows, const struct course *co
 	char *href = page ? mem_printf(PUBLISHED_COURSES "/%s", page) : NULL;
 
 	rows->hrefs[rows->count] = href;
-	rows->items[rows->count++] = (struct page_course){
-		.id = course->id,
-		.title = course->title,
-		.slug = course->slug,
-		.level = course->level,
-		.start_date = course->start_date,
-		.end_date = course->end_date,
-		.participant_count = course->participant_count,
-		.href = href,
-	};
+	rows->items[rows->count++] = (struct page_home_row){ course, href };
 }
 
 /* Where each course's page is: as the manifest says, or, if that was lost, where it has to be. Owned. */

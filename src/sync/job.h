@@ -4,7 +4,7 @@
 
 /*
  * One sync under way; private to sync/. The steps fill it in this order: plan.c (what is there and what
- * is wanted), details.c and pages.c (each page made, kept or failed), settle.c (published, entered into the
+ * is wanted), details.c and pages.c (each page made, kept or failed; published, and entered into the
  * manifest), removal.c (what leaves), outcome.c (report, manifest, journal).
  *
  * Until pages are published no step changes the manifest's entries, so that a sync that ends early leaves
@@ -21,7 +21,6 @@
 #include "render/library.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
-#include "sync/nameset.h"
 #include "sync/publish.h"
 #include "sync/sync.h"
 #include "sync/templates.h"
@@ -93,7 +92,7 @@ int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
 int job_read_details(struct sync_job *job, struct error *err); /* details.c */
 int job_make_rest(
 	struct sync_job *job, struct error *err);        /* pages.c: of courses whose detail is not there */
-int job_settle(struct sync_job *job, struct error *err); /* settle.c */
+int job_settle(struct sync_job *job, struct error *err); /* pages.c, too */
 int job_remove(struct sync_job *job, struct error *err); /* removal.c */
 
 /* Ends the report, writes manifest and journal (outcome.c). *problem: what ended the sync when result is
@@ -105,7 +104,7 @@ void job_finish(struct sync_job *job, int result, struct error *problem);
 size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due);
 
 /* Makes a course's page, unless it is current; participants NULL: not known. */
-int job_make_page(
-	struct sync_job *job, struct job_course *course, const struct json *participants, struct error *err);
+int job_make_page(struct sync_job *job, struct job_course *course, const struct participants *participants,
+	struct error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/client.h"
+#include "hemera/member.h"
 
 static const char *const known_reasons[] = {
 	[KNOWN_ACCEPTED] = "",
@@ -106,7 +107,7 @@ void known_write(struct buf *out, const struct known *known)
 	buf_append_text(out, ",\"courses\":[");
 	for (size_t i = 0; i < known->count; i++) {
 		buf_append_text(out, i ? ",\n" : "\n");
-		course_write(out, &known->courses[i]);
+		member_write(out, &course_table, &known->courses[i]);
 	}
 	buf_append_text(out, "]}");
 }
@@ -168,17 +169,6 @@ static enum known_verdict known_judge(const struct known *known, const struct he
 	return KNOWN_ACCEPTED;
 }
 
-static struct known_kept known_keep(const struct known *known, enum known_verdict verdict, size_t missing,
-	const struct known_rules *rules)
-{
-	if (verdict == KNOWN_ACCEPTED)
-		return (struct known_kept){ 0 };
-	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
-		return known->kept;
-	return (struct known_kept){ verdict, missing,
-		known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
-}
-
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
 {
 	CLEANUP(mem_freep) const char **listed = NULL;
@@ -209,7 +199,12 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 		next.empty_syncs = 0;
 	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)
 		next.empty_syncs++;
-	next.kept = known_keep(known, verdict, missing, rules);
+	/* Whether rows are lost for good says only a list of which they were looked for. */
+	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
+		next.kept = known->kept;
+	else if (verdict != KNOWN_ACCEPTED)
+		next.kept = (struct known_kept){ verdict, missing,
+			known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
 	known_done(known);
 	*known = next;
 	next = (struct known){ 0 };

@@ -29,7 +29,7 @@
 #include "hemera/course.h"
 #include "render/library.h"
 #include "sync/known.h"
-#include "sync/nameset.h"
+#include "sync/names.h"
 
 struct buf;
 struct error;
@@ -100,6 +100,9 @@ void manifest_write(
 /* 0, -ENOENT: there is none, -EBADMSG: damaged or not readable; -EMFILE, -ENFILE, -ENOMEM: it may be good,
  * but cannot be read now. On failure *ret_manifest is untouched. */
 int manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
+
+/* The same of the file below a directory's path; 0 and an empty manifest where there is none. */
+int manifest_load_from(const char *output_directory, struct manifest *ret_manifest, struct error *err);
 int manifest_save(
 	int directory, struct manifest *manifest, struct error *err); /* sorts; atomic and durable */
 

@@ -7,34 +7,19 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sync/nameset.h"
 
 #define NAMES_FALLBACK_PREFIX "course-"
 #define NAMES_FALLBACK_DIGITS 16
 
-static bool names_is_fallback(const char *slug, size_t length)
-{
-	const size_t prefix = strlen(NAMES_FALLBACK_PREFIX);
-
-	return length == prefix + NAMES_FALLBACK_DIGITS &&
-	       strncmp(slug, NAMES_FALLBACK_PREFIX, prefix) == 0 &&
-	       strspn(slug + prefix, "0123456789abcdefABCDEF") >= NAMES_FALLBACK_DIGITS;
-}
-
+/* The fallback form is for us alone. */
 static bool names_slug_is_usable(const char *slug)
 {
-	size_t length = strlen(slug);
+	const size_t length = strlen(slug), prefix = strlen(NAMES_FALLBACK_PREFIX);
+	bool is_fallback = length == prefix + NAMES_FALLBACK_DIGITS &&
+			   strncmp(slug, NAMES_FALLBACK_PREFIX, prefix) == 0 &&
+			   strspn(slug + prefix, "0123456789abcdefABCDEF") >= NAMES_FALLBACK_DIGITS;
 
-	return published_is_name(slug, length) && !names_is_fallback(slug, length);
-}
-
-static void names_set_fallback(struct names_course *course)
-{
-	char hex[HASH_HEX_SIZE];
-
-	hash_hex(course->id, strlen(course->id), hex);
-	snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" PUBLISHED_SUFFIX,
-		NAMES_FALLBACK_DIGITS, hex);
+	return published_is_name(slug, length) && !is_fallback;
 }
 
 static int names_compare(const void *a, const void *b)
@@ -49,6 +34,8 @@ static int names_compare(const void *a, const void *b)
 /* Courses of one slug follow each other, the smallest id first: only that one may have the slug. */
 static void names_choose(struct names_course *course, const char *previous_slug, const struct nameset *fixed)
 {
+	char hex[HASH_HEX_SIZE];
+
 	if (course->fixed) {
 		snprintf(course->name, sizeof(course->name), "%s", course->fixed);
 		return;
@@ -59,7 +46,9 @@ static void names_choose(struct names_course *course, const char *previous_slug,
 		if (!nameset_has(fixed, course->name))
 			return;
 	}
-	names_set_fallback(course);
+	hash_hex(course->id, strlen(course->id), hex);
+	snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" PUBLISHED_SUFFIX,
+		NAMES_FALLBACK_DIGITS, hex);
 }
 
 void names_plan(struct names_course *courses, size_t count)
@@ -80,4 +69,48 @@ void names_plan(struct names_course *courses, size_t count)
 		if (!order[i]->fixed)
 			previous_slug = order[i]->slug;
 	}
+}
+
+/* ---- sets of names ---- */
+
+static int nameset_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void nameset_add(struct nameset *set, const char *name)
+{
+	if (set->count == set->capacity) {
+		set->capacity = set->capacity ? 2 * set->capacity : 16;
+		set->items = mem_resize(set->items, set->capacity, sizeof(*set->items));
+	}
+	set->items[set->count++] = mem_strdup(name);
+}
+
+void nameset_sort(struct nameset *set)
+{
+	if (set->count > 0)
+		qsort(set->items, set->count, sizeof(*set->items), nameset_compare);
+}
+
+ssize_t nameset_find(const struct nameset *set, const char *name)
+{
+	char **found = NULL;
+
+	if (set->count > 0)
+		found = bsearch(&name, set->items, set->count, sizeof(*set->items), nameset_compare);
+	return found ? found - set->items : -1;
+}
+
+bool nameset_has(const struct nameset *set, const char *name)
+{
+	return nameset_find(set, name) >= 0;
+}
+
+void nameset_done(struct nameset *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		free(set->items[i]);
+	free(set->items);
+	*set = (struct nameset){ 0 };
 }

@@ -8,7 +8,9 @@
  * share a slug, gets course-<first 16 hex of SHA-256(id)>.html.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "published/published.h"
 
@@ -20,5 +22,24 @@ struct names_course {
 
 /* Gives every course its name. Ids are unique; names are too, so that no page overwrites another. */
 void names_plan(struct names_course *courses, size_t count);
+
+/*
+ * A set of file names: filled, sorted once, then asked often.
+ *
+ *	CLEANUP(nameset_done) struct nameset names = {0};
+ *	nameset_add(&names, "a.html");
+ *	nameset_sort(&names);
+ *	if (nameset_has(&names, "a.html")) ...
+ */
+struct nameset {
+	char **items; /* owned */
+	size_t count, capacity;
+};
+
+void nameset_add(struct nameset *set, const char *name);           /* copies */
+void nameset_sort(struct nameset *set);                            /* by bytes; repeated names stay */
+bool nameset_has(const struct nameset *set, const char *name);     /* only when sorted */
+ssize_t nameset_find(const struct nameset *set, const char *name); /* the same; its index, or -1 */
+void nameset_done(struct nameset *set);                            /* leaves an empty set */
 
 #endif

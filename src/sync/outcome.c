@@ -17,13 +17,6 @@
 #define OUTCOME_RECENT_MS (INT64_C(24) * 3600 * 1000)
 #define OUTCOME_CODE_SIZE 32 /* the longest has 22 characters */
 
-static void outcome_count_deferred(struct sync_job *job)
-{
-	job->report->courses_deferred = (unsigned)job->lost;
-	for (size_t i = 0; i < job->count; i++)
-		job->report->courses_deferred += job->courses[i].deferred;
-}
-
 static const char *outcome_entity(const struct error *problem)
 {
 	switch ((int)problem->code) {
@@ -44,6 +37,9 @@ static void outcome_end(struct sync_job *job, int result, const struct error *pr
 	struct report *report = job->report;
 	uint64_t made_ms;
 
+	report->courses_deferred = (unsigned)job->lost;
+	for (size_t i = 0; i < job->count; i++)
+		report->courses_deferred += job->courses[i].deferred;
 	if (result < 0)
 		report_add_end(report, outcome_entity(problem), problem);
 	if (result < 0 && problem->retry_after_s)
@@ -57,57 +53,42 @@ static void outcome_end(struct sync_job *job, int result, const struct error *pr
 	report->fetch_ms = report->duration_ms > made_ms ? report->duration_ms - made_ms : 0;
 }
 
-/* Does this failure say that something is wrong? A sync that was cancelled does not, nor one that found the
- * minute's requests used up while another one has succeeded within a day. */
-static bool outcome_counts(const struct manifest *manifest, const struct report *report, enum error_code code)
-{
-	int64_t age_ms = report->end_ms - manifest->last_success_ms;
-	bool is_recent = manifest->last_success_ms && age_ms < OUTCOME_RECENT_MS;
-
-	return code != ERROR_SHUTTING_DOWN && !(code == ERROR_HEMERA_RATE_LIMITED && is_recent);
-}
-
+/* Enters the sync into the manifest's history, and which mail is due: both go into the same write. */
 static void outcome_enter(struct sync_job *job, enum error_code code)
 {
 	struct manifest *manifest = &job->manifest;
 	const struct report *report = job->report;
+	bool has_failed = report->status == REPORT_FAILED;
+	bool is_recent =
+		manifest->last_success_ms && report->end_ms - manifest->last_success_ms < OUTCOME_RECENT_MS;
+	/* A sync that was cancelled does not say that something is wrong, nor one that found the minute's
+	 * requests used up while another one has succeeded within a day. */
+	bool says_nothing = has_failed &&
+			    (code == ERROR_SHUTTING_DOWN || (code == ERROR_HEMERA_RATE_LIMITED && is_recent));
+	struct incident_sync sync;
+	struct json *incident;
 
 	json_free(manifest->last_sync);
 	manifest->last_sync = report_to_json(report);
 	manifest->last_sync_ms = report->start_ms;
 	manifest->duration_ms = report->duration_ms;
-	if (report->status != REPORT_FAILED) {
+	if (!has_failed) {
 		manifest->last_success_ms = report->end_ms;
 		manifest->consecutive_failures = 0;
 		manifest->round_ms = report->courses_deferred > 0 ? job->round_ms : 0;
-	} else if (outcome_counts(manifest, report, code)) {
+	} else if (!says_nothing) {
 		manifest->consecutive_failures++;
 	}
-}
-
-/* Which mail is due goes into the same write as what it is about. */
-static void outcome_advance_incident(struct sync_job *job, enum error_code code)
-{
-	struct manifest *manifest = &job->manifest;
-	const struct incident_sync sync = {
+	sync = (struct incident_sync){
 		.report = manifest->last_sync,
 		.consecutive_failures = manifest->consecutive_failures,
 		.threshold = job->options->config->notify.failure_threshold,
-		.says_nothing =
-			job->report->status == REPORT_FAILED && !outcome_counts(manifest, job->report, code),
-		.now_ms = job->report->end_ms,
+		.says_nothing = says_nothing,
+		.now_ms = report->end_ms,
 	};
-	struct json *incident = incident_advance(manifest->incident, &sync);
-
+	incident = incident_advance(manifest->incident, &sync);
 	json_free(manifest->incident);
 	manifest->incident = incident;
-}
-
-static void outcome_tell_history(struct sync_job *job)
-{
-	job->report->last_success_ms = job->manifest.last_success_ms;
-	job->report->consecutive_failures = job->manifest.consecutive_failures;
-	job->report->courses_published = (unsigned)job->manifest.count;
 }
 
 /* Nothing may be written, but what was before is still true if it can be read. */
@@ -127,24 +108,27 @@ static void outcome_recall(struct sync_job *job)
  * and the last success is the one before. */
 static void outcome_save(struct sync_job *job, int result, struct error *problem)
 {
-	int64_t last_success_ms = job->manifest.last_success_ms;
-	unsigned failures = job->manifest.consecutive_failures;
+	struct report *report = job->report;
+	struct manifest *manifest = &job->manifest;
+	int64_t last_success_ms = manifest->last_success_ms;
+	unsigned failures = manifest->consecutive_failures;
 	struct error unsaved = { 0 };
 
 	outcome_enter(job, problem->code);
-	outcome_advance_incident(job, problem->code);
-	outcome_tell_history(job);
-	if (manifest_save(job->out.root, &job->manifest, &unsaved) == 0)
+	report->last_success_ms = manifest->last_success_ms;
+	report->consecutive_failures = manifest->consecutive_failures;
+	report->courses_published = (unsigned)manifest->count;
+	if (manifest_save(job->out.root, manifest, &unsaved) == 0)
 		return;
-	job->report->manifest_unsaved = true;
+	report->manifest_unsaved = true;
 	if (result == 0)
 		*problem = unsaved;
-	report_add_end(job->report, "output", &unsaved);
-	if (job->report->status != REPORT_FAILED) {
-		job->report->last_success_ms = last_success_ms;
-		job->report->consecutive_failures = failures + 1;
+	report_add_end(report, "output", &unsaved);
+	if (report->status != REPORT_FAILED) {
+		report->last_success_ms = last_success_ms;
+		report->consecutive_failures = failures + 1;
 	}
-	job->report->status = REPORT_FAILED;
+	report->status = REPORT_FAILED;
 }
 
 /* What ended a failed sync is the last entry, and is said by the event of the sync itself. */
@@ -189,22 +173,6 @@ static char *outcome_sentence(const struct report *report, const struct error *p
 		report->errors_total ? problems : "");
 }
 
-/* The catalog has another remedy for a refused key than for other failures. */
-static void outcome_log_end(const struct report *report, const struct log_field *fields, size_t count,
-	const struct error *problem)
-{
-	CLEANUP(mem_freep) char *sentence = outcome_sentence(report, problem);
-	const char *event = LOG_EVENT_SYNC_DONE;
-	int priority = LOG_INFO;
-
-	if (report->status == REPORT_FAILED) {
-		event = problem->code == ERROR_HEMERA_AUTH_FAILED ? LOG_EVENT_KEY_REFUSED
-								  : LOG_EVENT_SYNC_FAILED;
-		priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
-	}
-	log_event(priority, event, fields, count, "%s", sentence);
-}
-
 /* Every code of the report once, "HEMERA_BAD_DATA TEMPLATE_ERROR"; owned. */
 static char *outcome_codes(const struct report *report)
 {
@@ -220,10 +188,11 @@ static char *outcome_codes(const struct report *report)
 	return buf_take(&codes);
 }
 
+/* The sync's own event, with its counts as fields. */
 static void outcome_log(const struct sync_job *job, const struct error *problem)
 {
 	const struct report *report = job->report;
-	CLEANUP(mem_freep) char *codes = outcome_codes(report);
+	CLEANUP(mem_freep) char *codes = outcome_codes(report), *sentence = outcome_sentence(report, problem);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -241,6 +210,8 @@ static void outcome_log(const struct sync_job *job, const struct error *problem)
 	char texts[ARRAY_SIZE(numbers)][OUTCOME_NUMBER_SIZE];
 	struct log_field fields[ARRAY_SIZE(numbers) + 5];
 	bool failed = report->status == REPORT_FAILED;
+	const char *event = LOG_EVENT_SYNC_DONE;
+	int priority = LOG_INFO;
 	size_t count = 0;
 
 	fields[count++] = (struct log_field){ "AITHER_JOB_ID", report->job_id };
@@ -253,7 +224,13 @@ static void outcome_log(const struct sync_job *job, const struct error *problem)
 	fields[count++] =
 		(struct log_field){ "AITHER_ERROR_CODE", failed ? error_code_name(problem->code) : NULL };
 	fields[count++] = (struct log_field){ "AITHER_ERROR_CODES", report->errors_total > 0 ? codes : NULL };
-	outcome_log_end(report, fields, count, problem);
+	if (failed) {
+		/* The catalog has another remedy for a refused key than for other failures. */
+		event = problem->code == ERROR_HEMERA_AUTH_FAILED ? LOG_EVENT_KEY_REFUSED
+								  : LOG_EVENT_SYNC_FAILED;
+		priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
+	}
+	log_event(priority, event, fields, count, "%s", sentence);
 }
 
 void job_finish(struct sync_job *job, int result, struct error *problem)
@@ -264,7 +241,6 @@ void job_finish(struct sync_job *job, int result, struct error *problem)
 		*problem = (struct error){ 0 };
 	else if (problem->errnum == 0)
 		problem->errnum = result;
-	outcome_count_deferred(job);
 	outcome_end(job, result, problem);
 	/* The directory is another process's, or was never ours. */
 	if (busy)

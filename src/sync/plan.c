@@ -8,17 +8,11 @@
 #include "base/mem.h"
 #include "published/published.h"
 #include "base/time.h"
+#include "hemera/member.h"
 
 /* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
  * `aither sync --until-complete` pauses for 5. */
 #define PLAN_ROUND_PAUSE_MS (20 * 60000)
-
-static bool plan_row_changed(const struct course *old, const struct course *row)
-{
-	return strcmp(old->title, row->title) != 0 || strcmp(old->slug, row->slug) != 0 ||
-	       strcmp(old->level, row->level) != 0 || strcmp(old->start_date, row->start_date) != 0 ||
-	       strcmp(old->end_date, row->end_date) != 0 || old->participant_count != row->participant_count;
-}
 
 /* Rows that are there but cannot be read count as listed, and their pages keep their names. */
 static size_t plan_bad_rows(struct sync_job *job, struct names_course *wanted)
@@ -38,34 +32,26 @@ static size_t plan_bad_rows(struct sync_job *job, struct names_course *wanted)
 	return count;
 }
 
-static bool plan_moves_pages(const struct sync_job *job)
-{
-	for (size_t i = 0; i < job->count; i++) {
-		const struct job_course *course = &job->courses[i];
-
-		if (course->entry && strcmp(course->entry->name, course->name) != 0)
-			return true;
-	}
-	return false;
-}
-
 /* *ret_claimed: the names that courses are to have, if any page is at another name than its own. */
 static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 {
 	CLEANUP(mem_freep)
 	struct names_course *wanted = mem_zalloc((job->count + job->list.bad_count + 1) * sizeof(*wanted));
 	size_t count = job->count;
+	bool moves = false;
 
 	for (size_t i = 0; i < job->count; i++)
 		wanted[i] = (struct names_course){ .id = job->courses[i].row->id,
 			.slug = job->courses[i].row->slug };
 	count += plan_bad_rows(job, wanted + count);
 	names_plan(wanted, count);
-	for (size_t i = 0; i < job->count; i++)
-		snprintf(job->courses[i].name, PUBLISHED_NAME_SIZE, "%s", wanted[i].name);
-	if (!plan_moves_pages(job))
-		return;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < job->count; i++) {
+		struct job_course *course = &job->courses[i];
+
+		snprintf(course->name, PUBLISHED_NAME_SIZE, "%s", wanted[i].name);
+		moves |= course->entry && strcmp(course->entry->name, course->name) != 0;
+	}
+	for (size_t i = 0; i < count && moves; i++)
 		nameset_add(ret_claimed, wanted[i].name);
 	nameset_sort(ret_claimed);
 }
@@ -84,48 +70,35 @@ static bool plan_page_is_there(
 	       size <= PUBLISHED_COURSE_MAX && modified_us == entry->modified_us;
 }
 
-/* Names of pages that belong to other courses than those that are to have them: slugs were swapped, or taken
- * over. */
-static void plan_foreign_names(const struct sync_job *job, struct nameset *ret_foreign)
+static void plan_look_for_pages(struct sync_job *job, const struct nameset *claimed)
 {
+	/* Pages that belong to other courses than those that are to have their names: slugs were swapped, or
+	 * taken over. */
+	CLEANUP(nameset_done) struct nameset foreign = { 0 };
+
 	for (size_t i = 0; i < job->count; i++) {
 		const struct job_course *course = &job->courses[i];
 
 		if (course->entry)
 			course->entry->at_home = strcmp(course->entry->name, course->name) == 0;
 	}
-	for (size_t i = 0; i < job->manifest.count; i++)
+	for (size_t i = 0; i < job->manifest.count; i++) {
+		job->pages_size += (uint64_t)job->manifest.entries[i]->size;
 		if (!job->manifest.entries[i]->at_home)
-			nameset_add(ret_foreign, job->manifest.entries[i]->name);
-	nameset_sort(ret_foreign);
-}
-
-static bool plan_is_on_disk(const struct sync_job *job, const struct job_course *course,
-	const struct nameset *foreign, int64_t *ret_size)
-{
-	int64_t modified_us;
-
-	return !nameset_has(foreign, course->name) &&
-	       publish_stat(job->out.courses, course->name, ret_size, &modified_us) && *ret_size > 0 &&
-	       *ret_size <= PUBLISHED_COURSE_MAX;
-}
-
-static void plan_look_for_pages(struct sync_job *job, const struct nameset *claimed)
-{
-	CLEANUP(nameset_done) struct nameset foreign = { 0 };
-
-	plan_foreign_names(job, &foreign);
+			nameset_add(&foreign, job->manifest.entries[i]->name);
+	}
+	nameset_sort(&foreign);
 	for (size_t i = 0; i < job->count; i++) {
 		struct job_course *course = &job->courses[i];
-		int64_t size = 0;
+		int64_t size = 0, modified_us;
 
 		course->there = plan_page_is_there(job, course, claimed);
-		course->on_disk = !course->there && plan_is_on_disk(job, course, &foreign, &size);
+		course->on_disk = !course->there && !nameset_has(&foreign, course->name) &&
+				  publish_stat(job->out.courses, course->name, &size, &modified_us) &&
+				  size > 0 && size <= PUBLISHED_COURSE_MAX;
 		course->size = (uint64_t)(course->entry ? course->entry->size : course->on_disk ? size : 0);
 		job->pages_size += course->entry ? 0 : course->size;
 	}
-	for (size_t i = 0; i < job->manifest.count; i++)
-		job->pages_size += (uint64_t)job->manifest.entries[i]->size;
 }
 
 /* In the site's zone, as the homepage has it. */
@@ -157,20 +130,14 @@ static void plan_next_course(struct sync_job *job)
 /* Hemera's budget may not suffice to read every course in one sync. A round is the row of syncs that together
  * read each once: one that leaves some deferred begins it, the one that leaves none ends it. Else each of
  * them would leave as many as the one before. After a long pause all are due again. */
-static bool plan_continues_round(const struct sync_job *job)
+static void plan_round(struct sync_job *job)
 {
 	const struct manifest *manifest = &job->manifest;
 	int64_t pause_ms = job->report->start_ms - manifest->last_sync_ms;
+	bool continues = manifest->round_ms > 0 && manifest->round_ms <= job->report->start_ms &&
+			 pause_ms >= 0 && pause_ms <= PLAN_ROUND_PAUSE_MS;
 
-	return manifest->round_ms > 0 && manifest->round_ms <= job->report->start_ms && pause_ms >= 0 &&
-	       pause_ms <= PLAN_ROUND_PAUSE_MS;
-}
-
-static void plan_round(struct sync_job *job)
-{
-	bool continues = plan_continues_round(job);
-
-	job->round_ms = continues ? job->manifest.round_ms : job->report->start_ms;
+	job->round_ms = continues ? manifest->round_ms : job->report->start_ms;
 	for (size_t i = 0; i < job->count && continues; i++) {
 		struct job_course *course = &job->courses[i];
 
@@ -192,7 +159,8 @@ int job_plan(struct sync_job *job, struct error *err)
 
 		course->row = &job->list.courses[i];
 		course->entry = manifest_find(&job->manifest, course->row->id);
-		course->changed = !course->entry || plan_row_changed(&course->entry->course, course->row);
+		course->changed = !course->entry ||
+				  !member_is_equal(&course_table, &course->entry->course, course->row);
 		if (course->entry)
 			course->entry->listed = true;
 	}
@@ -224,7 +192,7 @@ static struct plan_turn plan_turn_of(const struct sync_job *job, size_t index)
 	turn.seen_ms = course->there ? course->entry->seen_ms : 0;
 	if (time_parse(row->start_date, &turn.start_ms) < 0)
 		turn.start_ms = INT64_MAX;
-	if (time_parse(row->end_date[0] ? row->end_date : row->start_date, &last_day_ms) == 0)
+	if (time_parse(row->end_date ? row->end_date : row->start_date, &last_day_ms) == 0)
 		turn.past = plan_day_is_over(job, last_day_ms);
 	return turn;
 }

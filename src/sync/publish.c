@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/publish.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +18,179 @@
 #include "base/mem.h"
 
 #define PUBLISH_TEMPORARY_SIZE (sizeof(FILE_TEMPORARY_PREFIX) + 20)
+
+/* Held while a lock of publish_open_briefly is. */
+static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
+
+/* In the unit's sandbox a directory is read only unless the unit names it; nobody can guess that. */
+static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
+{
+	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
+		return error_fail(err, ERROR_OUTPUT, errnum, "%s", problem->message);
+	return error_fail(err, ERROR_OUTPUT, errnum,
+		"%s. Create the output directory with \"install -d -o aither -g aither -m 0750 %s\", permit "
+		"it by "
+		"\"systemctl edit aither-worker.service\" with the two lines \"[Service]\" and "
+		"\"ReadWritePaths=%s\", "
+		"then run \"systemctl restart aither-worker.service\"",
+		problem->message, path, path);
+}
+
+/* A crash right after mkdir leaves a directory that aither-web cannot enter. Wider modes that the
+ * operator chose stay. */
+static int publish_open_to_group(int directory, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(directory, &status) == 0 && (status.st_mode & 0050) == 0050)
+		return 0;
+	if (fchmod(directory, PUBLISH_DIRECTORY_MODE) < 0)
+		return error_fail(
+			err, ERROR_OUTPUT, -errno, "cannot set the mode of the output directory: %m");
+	return 0;
+}
+
+int publish_open_unlocked(struct publish *publish, const char *path, struct error *err)
+{
+	struct error problem = { 0 };
+	int r;
+
+	if ((r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &publish->root, &problem)) < 0 ||
+		(r = file_make_directory(publish->root, PUBLISHED_COURSES, PUBLISH_DIRECTORY_MODE,
+			 &publish->courses, &problem)) < 0 ||
+		(r = publish_open_to_group(publish->root, &problem)) < 0 ||
+		(r = publish_open_to_group(publish->courses, &problem)) < 0)
+		return publish_fail(err, r, path, &problem);
+	return 0;
+}
+
+static int publish_open_lock(const struct publish *publish, int *ret_fd, struct error *err)
+{
+	CLEANUP(file_closep)
+	int fd = openat(publish->root, PUBLISH_LOCK_NAME,
+		O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat status;
+
+	if (fd < 0)
+		return error_set(err, -errno, "%s: cannot open: %m", PUBLISH_LOCK_NAME);
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return error_set(err, -EINVAL, "%s: not a regular file", PUBLISH_LOCK_NAME);
+	if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
+		return error_set(err, -errno, "%s: cannot set the mode: %m", PUBLISH_LOCK_NAME);
+	*ret_fd = file_steal(&fd);
+	return 0;
+}
+
+static int publish_take_lock(struct publish *publish, const char *path, struct error *err)
+{
+	CLEANUP(file_closep) int fd = -1;
+	struct error problem = { 0 };
+	int r = publish_open_lock(publish, &fd, &problem);
+
+	if (r < 0)
+		return publish_fail(err, r, path, &problem);
+	r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+	if (r == -EWOULDBLOCK)
+		return error_fail(err, ERROR_SYNC_IN_PROGRESS, r,
+			"another process is running a sync into this output directory");
+	if (r < 0)
+		return error_fail(
+			err, ERROR_OUTPUT, r, "%s: cannot lock: %s", PUBLISH_LOCK_NAME, strerror(-r));
+	publish->lock = file_steal(&fd);
+	return 0;
+}
+
+int publish_open(struct publish *publish, const char *path, struct error *err)
+{
+	int r = publish_open_unlocked(publish, path, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&publish_brief);
+	r = publish_take_lock(publish, path, err);
+	pthread_mutex_unlock(&publish_brief);
+	return r;
+}
+
+int publish_open_briefly(struct publish *publish, const char *path, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = file_open_directory(AT_FDCWD, path, &publish->root, &problem);
+
+	if (r < 0)
+		return publish_fail(err, r, path, &problem);
+	pthread_mutex_lock(&publish_brief);
+	publish->brief = true;
+	return publish_take_lock(publish, path, err);
+}
+
+void publish_close(struct publish *publish)
+{
+	publish_drop(publish);
+	file_closep(&publish->courses);
+	file_closep(&publish->root);
+	file_closep(&publish->lock); /* last: the lock ends here */
+	if (publish->brief)
+		pthread_mutex_unlock(&publish_brief);
+	publish->brief = false;
+}
+
+/* A stream over the directory, from its beginning; the descriptor stays ours. NULL: errno. */
+static DIR *publish_stream(int directory)
+{
+	CLEANUP(file_closep) int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+
+	if (stream)
+		(void)file_steal(&fd);
+	return stream;
+}
+
+static void publish_clean_item(int directory, const struct dirent *item)
+{
+	if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
+		unlinkat(directory, item->d_name, 0);
+}
+
+/* Not what is a directory: it can be neither a page nor removed as one. */
+static bool publish_is_page(const struct publish *publish, const struct dirent *item)
+{
+	struct stat status;
+
+	if (!published_is_page(item->d_name))
+		return false;
+	if (item->d_type != DT_UNKNOWN)
+		return item->d_type == DT_REG || item->d_type == DT_LNK;
+	return fstatat(publish->courses, item->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode));
+}
+
+int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err)
+{
+	CLEANUP(file_closedirp) DIR *stream = NULL;
+	const struct dirent *item;
+
+	if (clean) {
+		CLEANUP(file_closedirp) DIR *root = publish_stream(publish->root);
+
+		while (root && (item = readdir(root)) != NULL)
+			publish_clean_item(publish->root, item);
+	}
+	stream = publish_stream(publish->courses);
+	errno = stream ? 0 : errno;
+	while (stream && (item = readdir(stream)) != NULL) {
+		if (publish_is_page(publish, item))
+			nameset_add(names, item->d_name);
+		else if (clean)
+			publish_clean_item(publish->courses, item);
+		errno = 0;
+	}
+	if (errno != 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
+	return 0;
+}
+
+/* ---- pages ---- */
 
 static void publish_temporary(unsigned number, char ret_name[static PUBLISH_TEMPORARY_SIZE])
 {
@@ -58,20 +234,6 @@ int publish_add(struct publish *publish, const char *name, const void *bytes, si
 	return 0;
 }
 
-static int publish_flush_page(
-	const struct publish *publish, const struct publish_page *page, struct error *err)
-{
-	CLEANUP(file_closep) int fd = -1;
-	char temporary[PUBLISH_TEMPORARY_SIZE];
-
-	publish_temporary(page->number, temporary);
-	fd = openat(publish->courses, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fdatasync(fd) < 0)
-		return error_fail(
-			err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot sync: %m", page->name);
-	return 0;
-}
-
 /* No rename before the bytes are on disk: after a power cut a name must not lead to an empty file. */
 static int publish_flush(const struct publish *publish, struct error *err)
 {
@@ -81,10 +243,15 @@ static int publish_flush(const struct publish *publish, struct error *err)
 		return 0;
 	}
 	for (size_t i = 0; i < publish->count; i++) {
-		int r = publish_flush_page(publish, &publish->pages[i], err);
+		const struct publish_page *page = &publish->pages[i];
+		CLEANUP(file_closep) int fd = -1;
+		char temporary[PUBLISH_TEMPORARY_SIZE];
 
-		if (r < 0)
-			return r;
+		publish_temporary(page->number, temporary);
+		fd = openat(publish->courses, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || fdatasync(fd) < 0)
+			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot sync: %m",
+				page->name);
 	}
 	return 0;
 }
@@ -128,21 +295,15 @@ int publish_sync(const struct publish *publish, struct error *err)
 	return 0;
 }
 
-static bool publish_is_on_disk(int directory, const char *name, const struct buf *text)
-{
-	CLEANUP(buf_done) struct buf old = BUF_INIT(text->length);
-
-	return file_read(directory, name, &old, NULL, NULL) == 0 && old.length == text->length &&
-	       memcmp(buf_text(&old), buf_text(text), text->length) == 0;
-}
-
 int publish_homepage(
 	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err)
 {
+	CLEANUP(buf_done) struct buf old = BUF_INIT(text->length);
 	int r;
 
 	*ret_changed = false;
-	if (publish_is_on_disk(directory, name, text))
+	if (file_read(directory, name, &old, NULL, NULL) == 0 && old.length == text->length &&
+		memcmp(buf_text(&old), buf_text(text), text->length) == 0)
 		return 0;
 	r = file_replace(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE, err);
 	/* A sync that begins beside a refresh may take its temporary file for a leftover. */

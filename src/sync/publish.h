@@ -24,7 +24,6 @@
 #include <stdint.h>
 
 #include "sync/names.h"
-#include "sync/nameset.h"
 
 struct buf;
 struct error;

@@ -43,12 +43,7 @@ static bool removal_has_unknown_row(const struct sync_job *job)
 	return false;
 }
 
-static bool removal_keeps(void *arg, const struct manifest_entry *entry)
-{
-	(void)arg;
-	return !entry->gone;
-}
-
+/* Entries of courses that the list lacks, and which pages on disk belong to an entry. */
 static void removal_judge_entries(struct removal *removal)
 {
 	struct sync_job *job = removal->job;
@@ -69,13 +64,7 @@ static void removal_judge_entries(struct removal *removal)
 		if (entry->gone && present >= 0)
 			nameset_add(&removal->victims, entry->name);
 	}
-}
-
-/* A listed course may have a page that no entry knows, until it is made anew. */
-static void removal_keep_listed(struct removal *removal)
-{
-	struct sync_job *job = removal->job;
-
+	/* A listed course may have a page that no entry knows, until it is made anew. */
 	for (size_t i = 0; i < job->count; i++) {
 		ssize_t present =
 			job->courses[i].on_disk ? nameset_find(&job->present, job->courses[i].name) : -1;
@@ -119,46 +108,6 @@ static int removal_remove(struct sync_job *job, const char *name, struct error *
 	return r;
 }
 
-static int removal_remove_all(struct removal *removal, struct error *err)
-{
-	struct sync_job *job = removal->job;
-
-	for (size_t i = 0; i < removal->victims.count; i++) {
-		int r = removal_remove(job, removal->victims.items[i], err);
-
-		if (r < 0)
-			return r;
-	}
-	manifest_filter(&job->manifest, removal_keeps, NULL);
-	nameset_done(&job->manifest.orphans);
-	job->manifest.orphans = removal->orphans;
-	removal->orphans = (struct nameset){ 0 };
-	return 0;
-}
-
-/* The old names of pages that have moved, but for those that another course has taken over. */
-static int removal_remove_moved(struct removal *removal, struct error *err)
-{
-	struct sync_job *job = removal->job;
-
-	for (size_t i = 0; i < job->moved.count; i++) {
-		ssize_t present = nameset_find(&job->present, job->moved.items[i]);
-		int r = 0;
-
-		if (present >= 0 && !removal->kept[present])
-			r = removal_remove(job, job->moved.items[i], err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static void removal_forget_gone(struct sync_job *job)
-{
-	for (size_t i = 0; i < job->manifest.count; i++)
-		job->manifest.entries[i]->gone = false;
-}
-
 /* What is refused now waits with all that was noticed of it, so that --force removes it. */
 static bool removal_is_refused(const struct removal *removal)
 {
@@ -175,34 +124,56 @@ static bool removal_is_refused(const struct removal *removal)
 		"\"aither sync --force\"",
 		count, known, percent);
 	job_add_problem(job, "removal", &problem);
-	removal_forget_gone(job);
 	return true;
 }
 
-/* Removes nothing by a list that lacks too much, as has been reported. */
+static bool removal_keeps(void *arg, const struct manifest_entry *entry)
+{
+	(void)arg;
+	return !entry->gone;
+}
+
 static int removal_remove_gone(struct removal *removal, struct error *err)
 {
-	enum known_verdict reason = removal->job->manifest.known.kept.reason;
+	struct sync_job *job = removal->job;
+	enum known_verdict reason = job->manifest.known.kept.reason;
 
-	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK) {
-		removal_forget_gone(removal->job);
+	/* Nothing is removed by a list that lacks too much, as has been reported. */
+	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK || removal_is_refused(removal)) {
+		for (size_t i = 0; i < job->manifest.count; i++)
+			job->manifest.entries[i]->gone = false;
 		return 0;
 	}
-	return removal_is_refused(removal) ? 0 : removal_remove_all(removal, err);
+	for (size_t i = 0; i < removal->victims.count; i++) {
+		int r = removal_remove(job, removal->victims.items[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	manifest_filter(&job->manifest, removal_keeps, NULL);
+	nameset_done(&job->manifest.orphans);
+	job->manifest.orphans = removal->orphans;
+	removal->orphans = (struct nameset){ 0 };
+	return 0;
 }
 
 int job_remove(struct sync_job *job, struct error *err)
 {
 	CLEANUP(removal_done) struct removal removal = { .job = job };
-	int r;
+	int r = 0;
 
 	nameset_sort(&job->present);
 	nameset_sort(&job->moved);
 	removal.kept = mem_zalloc((job->present.count + 1) * sizeof(*removal.kept));
 	removal_judge_entries(&removal);
-	removal_keep_listed(&removal);
 	removal_judge_orphans(&removal);
-	r = removal_remove_moved(&removal, err);
+	/* The old names of pages that have moved, but for those that another course has taken over. */
+	for (size_t i = 0; i < job->moved.count && r == 0; i++) {
+		ssize_t present = nameset_find(&job->present, job->moved.items[i]);
+
+		if (present >= 0 && !removal.kept[present])
+			r = removal_remove(job, job->moved.items[i], err);
+	}
 	if (r == 0)
 		r = removal_remove_gone(&removal, err);
 	if (r == 0 && (job->report->files_generated > 0 || job->report->files_deleted > 0))

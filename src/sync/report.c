@@ -112,23 +112,13 @@ static struct json *report_errors_to_json(const struct report *report)
 	return array;
 }
 
-static struct json *report_removed_to_json(const struct report *report)
+static struct json *report_paths_to_json(char *const *paths, size_t count)
 {
 	struct json *array = json_new_array();
 
-	for (size_t i = 0; i < report->files_deleted && i < REPORT_REMOVED_MAX; i++)
-		json_append(array, json_new_string(report->removed[i]));
+	for (size_t i = 0; i < count; i++)
+		json_append(array, json_new_string(paths[i]));
 	return array;
-}
-
-static void report_add_dry_run(struct json *object, const struct report *report)
-{
-	struct json *array = json_new_array();
-
-	for (size_t i = 0; i < report->would_change_count; i++)
-		json_append(array, json_new_string(report->would_change[i]));
-	json_set_bool(object, "dryRun", true);
-	json_set(object, "wouldChange", array);
 }
 
 struct json *report_to_json(const struct report *report)
@@ -146,7 +136,10 @@ struct json *report_to_json(const struct report *report)
 	json_set_integer(object, "filesGenerated", report->files_generated);
 	json_set_integer(object, "filesSkipped", report->files_skipped);
 	json_set_integer(object, "filesDeleted", report->files_deleted);
-	json_set(object, "removed", report_removed_to_json(report));
+	json_set(object, "removed",
+		report_paths_to_json(report->removed, report->files_deleted < REPORT_REMOVED_MAX
+							      ? report->files_deleted
+							      : REPORT_REMOVED_MAX));
 	json_set_integer(object, "coursesDeferred", report->courses_deferred);
 	json_set_integer(object, "retryAfterSec", report->retry_after_s);
 	json_set_bool(object, "homepageChanged", report->homepage_changed);
@@ -154,7 +147,10 @@ struct json *report_to_json(const struct report *report)
 	json_set_bool(object, "noUpcomingCourse", !report->course_id);
 	json_set(object, "errors", report_errors_to_json(report));
 	json_set_integer(object, "errorsTotal", (int64_t)report->errors_total);
-	if (report->dry_run)
-		report_add_dry_run(object, report);
+	if (report->dry_run) {
+		json_set_bool(object, "dryRun", true);
+		json_set(object, "wouldChange",
+			report_paths_to_json(report->would_change, report->would_change_count));
+	}
 	return object;
 }

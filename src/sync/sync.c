@@ -54,32 +54,22 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-static int sync_check_cancelled(const struct sync_job *job, struct error *err)
-{
-	if (!job->options->cancelled || !atomic_load(job->options->cancelled))
-		return 0;
-	return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
-}
-
-/* What has the name already may be of a kind that rename does not replace by what is there now. */
-static void sync_keep_damaged(int directory)
-{
-	if (renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME) == 0)
-		return;
-	if (unlinkat(directory, MANIFEST_BAD_NAME, 0) < 0)
-		(void)unlinkat(directory, MANIFEST_BAD_NAME, AT_REMOVEDIR);
-	(void)renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME);
-}
-
 /* The damaged file stays for whoever wants to know; the sync goes on with an empty one. */
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
 	const char *what = "the next sync makes it anew with all pages";
+	int directory = job->out.root;
 
 	if (!job->options->dry_run) {
-		sync_keep_damaged(job->out.root);
 		what = "it is made anew with all pages, the old one is kept as " MANIFEST_BAD_NAME;
+		/* What has the name already may be of a kind that rename does not replace by what is there
+		 * now. */
+		if (renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME) < 0) {
+			if (unlinkat(directory, MANIFEST_BAD_NAME, 0) < 0)
+				(void)unlinkat(directory, MANIFEST_BAD_NAME, AT_REMOVEDIR);
+			(void)renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME);
+		}
 	}
 	log_event(LOG_WARNING, LOG_EVENT_MANIFEST_DAMAGED, fields, ARRAY_SIZE(fields),
 		"the manifest is damaged, %s: %s", what, problem->message);
@@ -226,33 +216,29 @@ static void sync_report_kept(struct sync_job *job)
 	job_add_problem(job, "list", &problem);
 }
 
-static void sync_accept_list(struct sync_job *job)
-{
-	const struct sync_options *options = job->options;
-	const struct known_rules rules = {
-		.is_sync = true,
-		.is_thorough = job->lost == 0,
-		.force = options->force,
-		.delete_percent_max = options->config->sync.delete_percent_max,
-		.now_ms = job->report->start_ms,
-	};
-
-	job->report->courses_fetched = (unsigned)job->list.count;
-	known_update(&job->manifest.known, &job->list, &rules);
-	sync_report_kept(job);
-}
-
 static int sync_list(struct sync_job *job, struct error *err)
 {
+	struct known *known = &job->manifest.known;
 	int r = hemera_list(job->client, &job->list, job_add_problem, job, err);
 
 	/* Yesterday's courses leave the homepage at midnight, whether Hemera answers or not. */
-	if (r < 0 && job->manifest.known.count > 0)
+	if (r < 0 && known->count > 0)
 		(void)sync_publish_homepage(job, NULL, NULL);
 	if (r == 0 && !hemera_list_has_all(&job->list))
 		r = sync_find_lost(job, err);
-	if (r == 0)
-		sync_accept_list(job);
+	if (r == 0) {
+		const struct known_rules rules = {
+			.is_sync = true,
+			.is_thorough = job->lost == 0,
+			.force = job->options->force,
+			.delete_percent_max = job->options->config->sync.delete_percent_max,
+			.now_ms = job->report->start_ms,
+		};
+
+		job->report->courses_fetched = (unsigned)job->list.count;
+		known_update(known, &job->list, &rules);
+		sync_report_kept(job);
+	}
 	return r;
 }
 
@@ -269,12 +255,6 @@ static int sync_homepage(struct sync_job *job, struct error *err)
 	if (options->on_listed)
 		options->on_listed(options->on_listed_arg);
 	return 0;
-}
-
-/* Public pages are linked where they are, and some have just appeared. */
-static int sync_homepage_links(struct sync_job *job, struct error *err)
-{
-	return job->options->config->site.course_pages_public ? sync_publish_homepage(job, NULL, err) : 0;
 }
 
 /* A template list that cannot be read must not turn all pages over to the local template: unless Hemera is
@@ -311,14 +291,16 @@ static int sync_gather(struct sync_job *job, struct error *err)
 {
 	static int (*const steps[])(struct sync_job * job, struct error * err) = { sync_prepare, sync_connect,
 		sync_list, sync_homepage, sync_templates, job_plan, job_read_details, job_make_rest };
+	const atomic_bool *cancelled = job->options->cancelled;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i](job, err);
 
-		if (r == 0)
-			r = sync_check_cancelled(job, err);
 		if (r < 0)
 			return r;
+		if (cancelled && atomic_load(cancelled))
+			return error_fail(
+				err, ERROR_SHUTTING_DOWN, -ECANCELED, "the worker is shutting down");
 	}
 	return 0;
 }
@@ -329,9 +311,10 @@ static int sync_publish(struct sync_job *job, struct error *err)
 	uint64_t start_ms = time_mono_ms();
 	int r = job_settle(job, err);
 
-	/* Before anything leaves: no link to a page that is gone, even if the next step is the last one. */
-	if (r == 0)
-		r = sync_homepage_links(job, err);
+	/* Public pages are linked where they are, and some have just appeared. Before anything leaves: no
+	 * link to a page that is gone, even if the next step is the last one. */
+	if (r == 0 && job->options->config->site.course_pages_public)
+		r = sync_publish_homepage(job, NULL, err);
 	if (r == 0)
 		r = job_remove(job, err);
 	job->report->publish_ms = time_mono_ms() - start_ms;

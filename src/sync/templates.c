@@ -75,18 +75,6 @@ static struct templates_item *templates_find(struct templates *templates, const 
 	return &templates->items[low];
 }
 
-static void templates_compile(
-	struct templates *templates, struct templates_item *item, const struct texts *texts)
-{
-	const struct hemera_template *source = item->source;
-	CLEANUP(mem_freep) char *name = mem_printf("template %s", source->id);
-	struct error problem = { 0 };
-
-	item->tried = true;
-	if (library_compile(templates->library, name, source->markup, texts, &item->compiled, &problem) < 0)
-		templates->problem(templates->arg, name, &problem);
-}
-
 const struct template *templates_for(
 	struct templates *templates, const char *course_id, const struct texts *texts)
 {
@@ -94,9 +82,18 @@ const struct template *templates_for(
 
 	if (!item)
 		item = templates_find(templates, NULL);
-	if (item && !item->source->markup)
+	if (!item)
+		return templates->library->course;
+	if (!item->source->markup)
 		return NULL;
-	if (item && !item->tried)
-		templates_compile(templates, item, texts);
-	return item && item->compiled ? item->compiled : templates->library->course;
+	if (!item->tried) {
+		CLEANUP(mem_freep) char *name = mem_printf("template %s", item->source->id);
+		struct error problem = { 0 };
+
+		item->tried = true;
+		if (library_compile(templates->library, name, item->source->markup, texts, &item->compiled,
+			    &problem) < 0)
+			templates->problem(templates->arg, name, &problem);
+	}
+	return item->compiled ? item->compiled : templates->library->course;
 }

@@ -80,14 +80,14 @@ static void bench_sync(struct bench *bench)
 
 /* A hemera_detail. */
 static int bench_receive(void *arg, size_t index, enum hemera_detail_state state,
-	const struct json *participants, const struct error *problem)
+	const struct participants *participants, const struct error *problem)
 {
 	struct bench *bench = arg;
 
 	(void)index;
 	if (state != HEMERA_DETAIL_READ)
 		fail(problem ? problem->message : "a course is not there");
-	bench->round.participants += json_count(participants);
+	bench->round.participants += participants->count;
 	return 0;
 }
 

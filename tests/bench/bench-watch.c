@@ -206,7 +206,7 @@ struct watch_call {
 
 /* A hemera_detail in front of the caller's. */
 static int watch_detail(void *arg, size_t index, enum hemera_detail_state state,
-	const struct json *participants, const struct error *problem)
+	const struct participants *participants, const struct error *problem)
 {
 	const struct watch_call *call = arg;
 	enum watch_kind before = watch_switch(WATCH_OWN);

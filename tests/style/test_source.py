@@ -18,7 +18,7 @@ LAYERS = {
     "worker": {"sync", "published", "hemera", "notify", "http", "base"},
     "cli": {"render", "published", "base"},
     "sync": {"render", "published", "hemera", "notify", "base"},
-    "render": {"published", "base"},
+    "render": {"hemera", "published", "base"},  # of hemera the model: course.h and member.h
     "published": {"base"},
     "hemera": {"base"},
     "notify": {"base"},

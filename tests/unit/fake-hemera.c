@@ -118,10 +118,10 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	return 0;
 }
 
-static struct json *fake_participants(const struct fake_course *course)
+static struct participants fake_participants(const struct fake_course *course)
 {
 	CLEANUP(json_freep) struct json *array = json_new_array();
-	struct json *participants = NULL;
+	struct participants participants = { 0 };
 
 	for (unsigned i = 0; i < course->participants; i++) {
 		unsigned number = course->reversed ? course->participants - 1 - i : i;
@@ -139,8 +139,10 @@ static struct json *fake_participants(const struct fake_course *course)
 		json_set_string(row, "preparationCompletedAt", NULL);
 		json_append(array, row);
 	}
-	if (course_participants_from_json(&participants, array, "data.participants", NULL) < 0)
+	if (participants_from_json(&participants, array, "data.participants", NULL) < 0)
 		abort();
+	for (size_t i = 0; i < participants.count; i++)
+		participant_own(&participants.items[i]);
 	return participants;
 }
 
@@ -158,11 +160,11 @@ static int fake_answer(size_t index, const char *id, hemera_detail *detail, void
 		.errnum = -EBADMSG, .code = ERROR_HEMERA_BAD_DATA, .message = "scripted"
 	};
 	const struct fake_course *course = fake_find(id);
-	CLEANUP(json_freep) struct json *participants = NULL;
+	CLEANUP(participants_done) struct participants participants = { 0 };
 
 	if (course->detail == HEMERA_DETAIL_READ)
 		participants = fake_participants(course);
-	return detail(arg, index, course->detail, participants,
+	return detail(arg, index, course->detail, course->detail == HEMERA_DETAIL_READ ? &participants : NULL,
 		course->detail == HEMERA_DETAIL_FAILED ? &problem : NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "hemera/member.h"
 #include "scratch.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
@@ -289,11 +290,7 @@ static void compare_files(const char *where, const struct tree *left, const stru
 
 static bool is_same_course(const struct course *left, const struct course *right)
 {
-	return strcmp(left->id, right->id) == 0 && strcmp(left->title, right->title) == 0 &&
-	       strcmp(left->slug, right->slug) == 0 && strcmp(left->level, right->level) == 0 &&
-	       strcmp(left->start_date, right->start_date) == 0 &&
-	       strcmp(left->end_date, right->end_date) == 0 &&
-	       left->participant_count == right->participant_count;
+	return member_is_equal(&course_table, left, right);
 }
 
 static void compare_entries(const struct manifest_entry *left, const struct manifest_entry *right)

@@ -67,7 +67,7 @@ static void a_row_is_copied(void **state)
 	assert_string_equal(course.slug, "s");
 	assert_string_equal(course.level, "ADVANCED");
 	assert_string_equal(course.start_date, "2026-03-14T23:00:00.000Z");
-	assert_string_equal(course.end_date, "");
+	assert_null(course.end_date);
 	assert_int_equal(course.participant_count, 3);
 }
 
@@ -184,37 +184,60 @@ static void recorded_rows_are_accepted(void **state)
 	}
 }
 
-static void assert_normal_form(const char *array, const char *expected)
+/* "id:name:status " of each. */
+static void assert_participants(const char *array, const char *expected)
 {
 	CLEANUP(json_freep) struct json *rows = parse(array, strlen(array));
-	CLEANUP(json_freep) struct json *participants = NULL;
+	CLEANUP(participants_done) struct participants participants = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
 
-	assert_int_equal(course_participants_from_json(&participants, rows, "data.participants", NULL), 0);
-	json_write(&text, participants);
+	assert_int_equal(participants_from_json(&participants, rows, "data.participants", NULL), 0);
+	for (size_t i = 0; i < participants.count; i++) {
+		const struct participant *item = &participants.items[i];
+
+		buf_printf(
+			&text, "%s:%s:%s ", item->booking_id, item->name ? item->name : "null", item->status);
+		assert_string_equal(item->preparation_intent, "");
+		assert_null(item->desired_results);
+		assert_null(item->line_manager_profile);
+		assert_null(item->preparation_completed_at);
+	}
 	assert_string_equal(buf_text(&text), expected);
 }
 
-#define NORMAL(id, name, status)                                                                    \
-	"{\"bookingId\":\"" id "\",\"participationId\":null,\"name\":" name ",\"status\":\"" status \
-	"\",\"preparationIntent\":\"\",\"desiredResults\":null,\"lineManagerProfile\":null,"        \
-	"\"preparationCompletedAt\":null}"
-
-static void participants_are_sorted_by_booking_and_stripped(void **state)
+static void participants_are_sorted_by_booking(void **state)
 {
 	(void)state;
-	assert_normal_form("[]", "[]");
-	assert_normal_form("[" BOOKING("\"b2\"", "\"Zoe\"", "\"NONE\"") "," BOOKING(
-				   "\"b1\"", "null", "\"COMPLETE\"") "]",
-		"[" NORMAL("b1", "null", "COMPLETE") "," NORMAL("b2", "\"Zoe\"", "NONE") "]");
+	assert_participants("[]", "");
+	assert_participants("[" BOOKING("\"b2\"", "\"Zoe\"", "\"NONE\"") "," BOOKING(
+				    "\"b1\"", "null", "\"COMPLETE\"") "]",
+		"b1:null:COMPLETE b2:Zoe:NONE ");
 }
 
 static void of_two_rows_of_one_booking_the_first_counts(void **state)
 {
 	(void)state;
-	assert_normal_form("[" BOOKING("\"b2\"", "\"A\"", "\"NONE\"") "," BOOKING("\"b1\"", "\"B\"",
-				   "\"NONE\"") "," BOOKING("\"b2\"", "\"C\"", "\"NONE\"") "]",
-		"[" NORMAL("b1", "\"B\"", "NONE") "," NORMAL("b2", "\"A\"", "NONE") "]");
+	assert_participants("[" BOOKING("\"b2\"", "\"A\"", "\"NONE\"") "," BOOKING("\"b1\"", "\"B\"",
+				    "\"NONE\"") "," BOOKING("\"b2\"", "\"C\"", "\"NONE\"") "]",
+		"b1:B:NONE b2:A:NONE ");
+}
+
+static void a_participant_outlives_its_row(void **state)
+{
+	static const char text[] = BOOKING("\"b1\"", "\"Ada\"", "\"NONE\"");
+	CLEANUP(participants_done) struct participants participants = { 0 };
+	struct json *row = parse(text, strlen(text));
+	struct participant participant;
+
+	(void)state;
+	assert_int_equal(participant_from_json(&participant, row, "data[0]", NULL), 0);
+	assert_int_equal(
+		participant_own(&participant), sizeof(participant) + sizeof("b1") + sizeof("Ada") + 1);
+	json_free(row);
+	participants_add(&participants, &participant);
+	assert_string_equal(participants.items[0].booking_id, "b1");
+	assert_string_equal(participants.items[0].name, "Ada");
+	assert_string_equal(participants.items[0].status, "NONE");
 }
 
 static const struct {
@@ -240,13 +263,12 @@ static void bad_participants_are_refused_without_their_text(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad_participants); i++) {
 		const char *text = bad_participants[i].array;
 		CLEANUP(json_freep) struct json *rows = parse(text, strlen(text));
-		struct json *participants = NULL;
+		struct participants participants = { 0 };
 		struct error err = { 0 };
 
 		assert_int_equal(
-			course_participants_from_json(&participants, rows, "data.participants", &err),
-			-EBADMSG);
-		assert_null(participants);
+			participants_from_json(&participants, rows, "data.participants", &err), -EBADMSG);
+		assert_null(participants.items);
 		if (strcmp(err.message, bad_participants[i].message) != 0)
 			fail_msg("%s: %s", bad_participants[i].name, err.message);
 	}
@@ -255,27 +277,26 @@ static void bad_participants_are_refused_without_their_text(void **state)
 static void a_course_has_room_for_so_many_participants(void **state)
 {
 	CLEANUP(json_freep) struct json *rows = json_new_array();
-	struct json *participants = NULL;
+	struct participants participants = { 0 };
 	struct error err = { 0 };
 
 	(void)state;
 	for (int i = 0; i <= COURSE_PARTICIPANTS_MAX; i++)
 		json_append(rows, json_new_object());
-	assert_int_equal(course_participants_from_json(&participants, rows, "data", &err), -EBADMSG);
+	assert_int_equal(participants_from_json(&participants, rows, "data", &err), -EBADMSG);
 	assert_non_null(strstr(err.message, "data: more than "));
 }
 
 static void recorded_participants_are_accepted(void **state)
 {
 	CLEANUP(json_freep) struct json *body = parse_recording("100-detail-main.txt");
-	CLEANUP(json_freep) struct json *participants = NULL;
+	CLEANUP(participants_done) struct participants participants = { 0 };
 	const struct json *rows = json_get(json_get(body, "data"), "participants");
 
 	(void)state;
-	assert_int_equal(course_participants_from_json(&participants, rows, "data.participants", NULL), 0);
+	assert_int_equal(participants_from_json(&participants, rows, "data.participants", NULL), 0);
 	assert_true(json_count(rows) > 0);
-	assert_int_equal(json_count(participants), json_count(rows));
-	assert_null(json_get(json_first(participants), "imageUrl"));
+	assert_int_equal(participants.count, json_count(rows));
 }
 
 int main(void)
@@ -286,8 +307,9 @@ int main(void)
 		cmocka_unit_test(a_title_has_a_limit),
 		cmocka_unit_test(an_id_is_found_in_a_bad_row_only_when_usable),
 		cmocka_unit_test(recorded_rows_are_accepted),
-		cmocka_unit_test(participants_are_sorted_by_booking_and_stripped),
+		cmocka_unit_test(participants_are_sorted_by_booking),
 		cmocka_unit_test(of_two_rows_of_one_booking_the_first_counts),
+		cmocka_unit_test(a_participant_outlives_its_row),
 		cmocka_unit_test(bad_participants_are_refused_without_their_text),
 		cmocka_unit_test(a_course_has_room_for_so_many_participants),
 		cmocka_unit_test(recorded_participants_are_accepted),

@@ -30,10 +30,10 @@ static struct {
 	unsigned told, enough; /* after so many the caller ends it; 0: never */
 } seen;
 
-static int on_detail(void *arg, size_t index, enum hemera_detail_state state, const struct json *participants,
-	const struct error *problem)
+static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
+	const struct participants *participants, const struct error *problem)
 {
-	const char *name = json_string(json_get(json_first(participants), "name"));
+	const char *name = participants && participants->count > 0 ? participants->items[0].name : NULL;
 
 	assert_ptr_equal(arg, &seen);
 	assert_true(index < COURSES_MAX);

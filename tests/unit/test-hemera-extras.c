@@ -141,11 +141,11 @@ static void other_failures_of_templates_are_told(void **state)
 
 static struct buf told; /* "index:state:count " of each detail */
 
-static int on_detail(void *arg, size_t index, enum hemera_detail_state state, const struct json *participants,
-	const struct error *problem)
+static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
+	const struct participants *participants, const struct error *problem)
 {
 	assert_ptr_equal(arg, &told);
-	buf_printf(&told, "%zu:%c:%zu ", index, "RNFD"[state], json_count(participants));
+	buf_printf(&told, "%zu:%c:%zu ", index, "RNFD"[state], participants ? participants->count : 0);
 	assert_int_equal(problem != NULL, state == HEMERA_DETAIL_FAILED);
 	return 0;
 }

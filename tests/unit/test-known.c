@@ -22,11 +22,12 @@ static struct course *courses(unsigned first, unsigned count, const char *title)
 {
 	struct course *items = mem_zalloc((count + 1) * sizeof(*items));
 
-	for (unsigned i = 0; i < count; i++)
-		items[i] = (struct course){ .id = mem_printf("c%03u", first + i),
-			.title = mem_strdup(title),
-			.slug = mem_strdup("s"),
-			.level = course_levels[0] };
+	for (unsigned i = 0; i < count; i++) {
+		CLEANUP(mem_freep) char *id = mem_printf("c%03u", first + i);
+
+		course_copy(&items[i],
+			&(struct course){ .id = id, .title = title, .slug = "s", .level = course_levels[0] });
+	}
 	return items;
 }
 
@@ -190,7 +191,7 @@ static void what_is_written_is_read_again(void **state)
 	CLEANUP(json_freep) struct json *kept = NULL;
 
 	(void)state;
-	snprintf(known.courses[3].start_date, TIME_TEXT_SIZE, "2026-03-14T23:00:00.000Z");
+	known.courses[3].start_date = "2026-03-14T23:00:00.000Z";
 	known.courses[3].participant_count = 12;
 	known_update(&known, &none, &(struct known_rules){ true, true, false, 50, NOW_MS });
 	known_write(&text, &known);

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "hemera/course.h"
 #include "render/page.h"
 #include "render/template.h"
 
@@ -98,7 +99,7 @@ static void assert_problem(const struct fixture *fixture, const char *file, cons
 
 static char *course_page(const struct fixture *fixture)
 {
-	const struct page_course course = { .id = "c", .title = "Title", .slug = "s", .level = "BEGINNER" };
+	const struct course course = { .id = "c", .title = "Title", .slug = "s", .level = "BEGINNER" };
 	const struct texts *texts = fixture->library.texts[LANGUAGE_DE];
 	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts, 0);
 	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);

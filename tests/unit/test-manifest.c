@@ -36,9 +36,9 @@
 
 static void add_entry(struct manifest *manifest, const char *id, const char *title, const char *name)
 {
-	const struct course course = { .id = (char *)id,
-		.title = (char *)title,
-		.slug = (char *)"s",
+	const struct course course = { .id = id,
+		.title = title,
+		.slug = "s",
 		.level = "ADVANCED",
 		.start_date = "2026-03-14T23:00:00.000Z",
 		.participant_count = 3 };
@@ -80,7 +80,7 @@ static void assert_filled(const struct manifest *manifest)
 	assert_non_null(entry);
 	assert_string_equal(entry->course.title, "Zwei \"quoted\"\n");
 	assert_string_equal(entry->course.start_date, "2026-03-14T23:00:00.000Z");
-	assert_string_equal(entry->course.end_date, "");
+	assert_null(entry->course.end_date);
 	assert_string_equal(entry->course.level, "ADVANCED");
 	assert_int_equal(entry->course.participant_count, 3);
 	assert_string_equal(entry->name, "zwei.html");

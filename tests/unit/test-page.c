@@ -15,18 +15,18 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "hemera/course.h"
 #include "render/template.h"
 #include "published/texts.h"
 
 #define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
 
-static const struct page_course course = {
+static const struct course course = {
 	.id = "c1",
 	.title = "Führung",
 	.slug = "fuehrung",
 	.level = "INTERMEDIATE",
 	.start_date = "2026-03-14T23:00:00.000Z",
-	.end_date = "",
 	.participant_count = 3,
 };
 
@@ -64,13 +64,31 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct json *participants(void)
+/* Participants and the JSON that they borrow their texts from. */
+struct sample {
+	struct json *array;
+	struct participants participants;
+};
+
+static void sample_done(struct sample *sample)
+{
+	participants_done(&sample->participants);
+	json_free(sample->array);
+}
+
+static struct sample sample_of(const char *text, size_t length)
 {
 	static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 10, .node_max = 1000 };
-	struct json *array = NULL;
+	struct sample sample = { 0 };
 
-	assert_int_equal(json_parse(&array, participants_text, strlen(participants_text), &limits, NULL), 0);
-	return array;
+	assert_int_equal(json_parse(&sample.array, text, length, &limits, NULL), 0);
+	assert_int_equal(participants_from_json(&sample.participants, sample.array, "data", NULL), 0);
+	return sample;
+}
+
+static struct sample sample(void)
+{
+	return sample_of(participants_text, strlen(participants_text));
 }
 
 static void assert_text(const struct json *object, const char *member, const char *expected)
@@ -107,8 +125,8 @@ static void a_course_has_labels_and_dates_in_words(void **state)
 
 static void participants_have_status_labels_and_their_texts(void **state)
 {
-	CLEANUP(json_freep) struct json *array = participants();
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, array, texts_de, 0);
+	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
 	const struct json *first = json_first(json_get(data, "participants")), *second = json_next(first);
 
 	(void)state;
@@ -129,8 +147,8 @@ static void participants_have_status_labels_and_their_texts(void **state)
 static void participants_are_grouped_by_status_in_its_order(void **state)
 {
 	static const char *const expected[] = { "PREPARATION", "COMPLETE", "NONE" };
-	CLEANUP(json_freep) struct json *array = participants();
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, array, texts_de, 0);
+	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
 	size_t i = 0;
 
 	(void)state;
@@ -142,21 +160,77 @@ static void participants_are_grouped_by_status_in_its_order(void **state)
 	assert_int_equal(i, ARRAY_SIZE(expected));
 }
 
-static void fingerprint(const struct page_course *of, const struct json *array, const char *text,
+#define ADA                                                                            \
+	"{\"name\":\"Ada\",\"status\":\"COMPLETE\",\"statusLabel\":\"Abgeschlossen\"," \
+	"\"preparationIntent\":\"x\",\"desiredResults\":\"\","                         \
+	"\"lineManagerProfile\":null,"                                                 \
+	"\"preparationCompletedAt\":\"2026-02-01T09:00:00.000Z\","                     \
+	"\"preparationCompleted\":true}"
+#define BEN                                                                              \
+	"{\"name\":\"Ben\",\"status\":\"PREPARATION\",\"statusLabel\":\"Vorbereitung\"," \
+	"\"preparationIntent\":\"\",\"desiredResults\":\"y\","                           \
+	"\"lineManagerProfile\":\"z\",\"preparationCompletedAt\":null,"                  \
+	"\"preparationCompleted\":false}"
+#define NONE                                                                          \
+	"{\"name\":null,\"status\":\"NONE\",\"statusLabel\":\"Noch nicht begonnen\"," \
+	"\"preparationIntent\":null,\"desiredResults\":null,"                         \
+	"\"lineManagerProfile\":null,\"preparationCompletedAt\":null,"                \
+	"\"preparationCompleted\":false}"
+
+/* In this order: {{#each}} shows it. */
+static void the_data_of_a_page_are_these(void **state)
+{
+	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(json_freep)
+	struct json *data = page_course_data(&course, &three.participants, texts_de, NOON);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	json_write(&text, data);
+	assert_string_equal(buf_text(&text),
+		"{\"course\":{\"id\":\"c1\",\"title\":\"Führung\",\"slug\":\"fuehrung\","
+		"\"level\":\"INTERMEDIATE\",\"levelLabel\":\"Fortgeschritten\","
+		"\"startDate\":\"2026-03-14T23:00:00.000Z\","
+		"\"startDateText\":\"15. März 2026\",\"endDate\":null,\"endDateText\":null,"
+		"\"participantCount\":3},\"participantsByStatus\":{"
+		"\"PREPARATION\":[" BEN "],\"COMPLETE\":[" ADA "],\"NONE\":[" NONE "]},"
+		"\"participants\":[" ADA "," NONE "," BEN "],"
+		"\"participantsPending\":false,\"lang\":\"de\","
+		"\"generatedAt\":\"2026-03-15T11:00:00.000Z\"}");
+}
+
+/* The same of the homepage. */
+static void the_data_of_the_homepage_are_these(void **state)
+{
+	const struct page_home_row row = { &course, NULL };
+	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, texts_de, NOON);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	json_write(&text, data);
+	assert_string_equal(buf_text(&text),
+		"{\"lang\":\"de\",\"courseCount\":1,\"current\":[{\"title\":\"Führung\","
+		"\"titleMissing\":false,\"level\":\"INTERMEDIATE\","
+		"\"levelLabel\":\"Fortgeschritten\",\"startDate\":\"2026-03-14T23:00:00.000Z\","
+		"\"startDateText\":\"15. März 2026\",\"endDate\":null,\"endDateText\":null,"
+		"\"participantCount\":3,\"href\":null}],\"undated\":[],\"past\":[]}");
+}
+
+static void fingerprint(const struct course *of, const struct participants *participants, const char *text,
 	char ret_hex[static HASH_HEX_SIZE])
 {
 	CLEANUP(template_freep) struct template *template = NULL;
 
 	assert_int_equal(template_compile(&template, "t", text, strlen(text), NULL, NULL), 0);
-	page_fingerprint(of, array, template, texts_de, ret_hex);
+	page_fingerprint(of, participants, template, texts_de, ret_hex);
 }
 
 static void the_fingerprint_changes_with_every_member_of_the_course(void **state)
 {
-	const struct page_course base = { "c1", "A", "a", "BEGINNER", "2026-03-14T23:00:00.000Z",
+	const struct course base = { "c1", "A", "a", "BEGINNER", "2026-03-14T23:00:00.000Z",
 		"2026-03-15T23:00:00.000Z", 3, NULL };
-	struct page_course others[] = { base, base, base, base, base, base, base, base, base };
-	CLEANUP(json_freep) struct json *array = participants();
+	struct course others[] = { base, base, base, base, base, base, base, base, base };
+	CLEANUP(sample_done) struct sample three = sample();
 	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
@@ -165,38 +239,35 @@ static void the_fingerprint_changes_with_every_member_of_the_course(void **state
 	others[2].slug = "b";
 	others[3].level = "ADVANCED";
 	others[4].start_date = "2026-03-13T23:00:00.000Z";
-	others[5].start_date = "";
+	others[5].start_date = NULL;
 	others[6].end_date = "2026-03-16T23:00:00.000Z";
 	others[7].participant_count = 4;
 	others[8].title = "A\",\"x\":\""; /* text that looks like the next member */
-	fingerprint(&base, array, "x", base_hex);
+	fingerprint(&base, &three.participants, "x", base_hex);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		fingerprint(&others[i], array, "x", hex);
+		fingerprint(&others[i], &three.participants, "x", hex);
 		if (strcmp(hex, base_hex) == 0)
 			fail_msg("row %zu has the same fingerprint", i);
 	}
-	fingerprint(&base, array, "x", hex);
+	fingerprint(&base, &three.participants, "x", hex);
 	assert_string_equal(hex, base_hex);
-	fingerprint(&base, array, "y", hex);
+	fingerprint(&base, &three.participants, "y", hex);
 	assert_string_not_equal(hex, base_hex);
 	fingerprint(&base, NULL, "x", hex);
 	assert_string_not_equal(hex, base_hex);
 }
 
 /* The first participant with one text in place of another. */
-static struct json *participants_with(const char *text, const char *replacement)
+static struct sample sample_with(const char *text, const char *replacement)
 {
-	static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 10, .node_max = 1000 };
 	const char *at = strstr(participants_text, text);
 	CLEANUP(buf_done) struct buf changed = BUF_INIT(1 << 20);
-	struct json *array = NULL;
 
 	assert_non_null(at);
 	buf_append(&changed, participants_text, (size_t)(at - participants_text));
 	buf_append_text(&changed, replacement);
 	buf_append_text(&changed, at + strlen(text));
-	assert_int_equal(json_parse(&array, buf_text(&changed), changed.length, &limits, NULL), 0);
-	return array;
+	return sample_of(buf_text(&changed), changed.length);
 }
 
 static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants(void **state)
@@ -218,15 +289,15 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 		{ "\"p1\"", "\"p9\"", false },
 		{ "\"bookingId\":\"b1\"", "\"imageUrl\":\"u\",\"bookingId\":\"b0\"", false },
 	};
-	CLEANUP(json_freep) struct json *array = participants();
+	CLEANUP(sample_done) struct sample three = sample();
 	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
-	fingerprint(&course, array, "x", base_hex);
+	fingerprint(&course, &three.participants, "x", base_hex);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(json_freep) struct json *other = participants_with(rows[i].text, rows[i].replacement);
+		CLEANUP(sample_done) struct sample other = sample_with(rows[i].text, rows[i].replacement);
 
-		fingerprint(&course, other, "x", hex);
+		fingerprint(&course, &other.participants, "x", hex);
 		if ((strcmp(hex, base_hex) != 0) != rows[i].shown)
 			fail_msg("%s -> %s: %s", rows[i].text, rows[i].replacement,
 				rows[i].shown ? "the same fingerprint" : "another fingerprint");
@@ -235,19 +306,21 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 
 static void the_fingerprint_changes_with_the_zone_of_dates(void **state)
 {
-	CLEANUP(json_freep) struct json *late = participants_with("2026-02-01T09", "2026-02-01T22");
-	struct page_course evening = course, undated = course;
-	const struct page_course *const courses[] = { &evening, &undated };
+	CLEANUP(sample_done) struct sample late = sample_with("2026-02-01T09", "2026-02-01T22");
+	struct course evening = course, undated = course;
+	const struct course *const courses[] = { &evening, &undated };
 
 	(void)state;
 	evening.start_date = "2026-03-14T22:00:00.000Z"; /* the 15th in Tokyo */
-	undated.start_date = undated.end_date = "";
+	undated.start_date = undated.end_date = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(courses); i++) {
 		char berlin[HASH_HEX_SIZE], tokyo[HASH_HEX_SIZE];
 
-		fingerprint(courses[i], late, "{{date participants.0.preparationCompletedAt}}", berlin);
+		fingerprint(courses[i], &late.participants, "{{date participants.0.preparationCompletedAt}}",
+			berlin);
 		assert_int_equal(time_zone_set("Asia/Tokyo"), 0);
-		fingerprint(courses[i], late, "{{date participants.0.preparationCompletedAt}}", tokyo);
+		fingerprint(courses[i], &late.participants, "{{date participants.0.preparationCompletedAt}}",
+			tokyo);
 		assert_int_equal(time_zone_set("Europe/Berlin"), 0);
 		assert_string_not_equal(berlin, tokyo);
 	}
@@ -255,10 +328,11 @@ static void the_fingerprint_changes_with_the_zone_of_dates(void **state)
 
 static const char *group_of(const char *start, const char *end, int64_t now_ms)
 {
-	const struct page_course one = {
+	const struct course one = {
 		.id = "c", .title = "T", .level = "BEGINNER", .start_date = start, .end_date = end
 	};
-	CLEANUP(json_freep) struct json *data = page_home_data(&one, 1, texts_de, now_ms);
+	const struct page_home_row row = { &one, NULL };
+	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, texts_de, now_ms);
 	static const char *const groups[] = { "current", "undated", "past" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
@@ -275,21 +349,21 @@ static void a_course_is_past_when_its_last_day_is_over(void **state)
 		const char *now;
 		const char *expected;
 	} rows[] = {
-		{ "its day, late", "2026-03-14T23:00:00.000Z", "", "2026-03-15T22:59:59.000Z", "current" },
-		{ "the next day begins (winter)", "2026-03-14T23:00:00.000Z", "", "2026-03-15T23:00:00.000Z",
-			"past" },
-		{ "its day, late (summer)", "2026-07-14T22:00:00.000Z", "", "2026-07-15T21:59:59.000Z",
+		{ "its day, late", "2026-03-14T23:00:00.000Z", NULL, "2026-03-15T22:59:59.000Z", "current" },
+		{ "the next day begins (winter)", "2026-03-14T23:00:00.000Z", NULL,
+			"2026-03-15T23:00:00.000Z", "past" },
+		{ "its day, late (summer)", "2026-07-14T22:00:00.000Z", NULL, "2026-07-15T21:59:59.000Z",
 			"current" },
-		{ "the next day begins (summer)", "2026-07-14T22:00:00.000Z", "", "2026-07-15T22:00:00.000Z",
-			"past" },
+		{ "the next day begins (summer)", "2026-07-14T22:00:00.000Z", NULL,
+			"2026-07-15T22:00:00.000Z", "past" },
 		{ "running", "2026-03-01T23:00:00.000Z", "2026-03-19T23:00:00.000Z",
 			"2026-03-15T12:00:00.000Z", "current" },
 		{ "the end is before the start", "2026-03-19T23:00:00.000Z", "2026-03-01T23:00:00.000Z",
 			"2026-03-15T12:00:00.000Z", "current" },
-		{ "no dates", "", "", "2026-03-15T12:00:00.000Z", "undated" },
-		{ "an end to come, no start", "", "2026-03-19T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
+		{ "no dates", NULL, NULL, "2026-03-15T12:00:00.000Z", "undated" },
+		{ "an end to come, no start", NULL, "2026-03-19T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
 			"undated" },
-		{ "an end gone by, no start", "", "2026-03-01T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
+		{ "an end gone by, no start", NULL, "2026-03-01T23:00:00.000Z", "2026-03-15T12:00:00.000Z",
 			"past" },
 	};
 
@@ -316,31 +390,37 @@ static void titles_of_one_day_are_in_the_order_of_a_dictionary(void **state)
 {
 	static const char *const titles[] = { "Zug", "Öffentliche Rede", "anfangen", "Zeichnen", "apfel",
 		"Straße", "Äpfel", "Übung", "Strasse", "Apfel" };
-	struct page_course courses[ARRAY_SIZE(titles)];
+	struct course courses[ARRAY_SIZE(titles)];
+	struct page_home_row rows[ARRAY_SIZE(titles)];
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
-		courses[i] = (struct page_course){ .id = "c",
+	for (size_t i = 0; i < ARRAY_SIZE(titles); i++) {
+		courses[i] = (struct course){ .id = "c",
 			.title = titles[i],
 			.level = "BEGINNER",
-			.start_date = "2026-06-01T22:00:00.000Z",
-			.end_date = "" };
-	CLEANUP(json_freep) struct json *data = page_home_data(courses, ARRAY_SIZE(courses), texts_de, NOON);
+			.start_date = "2026-06-01T22:00:00.000Z" };
+		rows[i] = (struct page_home_row){ &courses[i], NULL };
+	}
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), texts_de, NOON);
 	assert_titles(json_get(data, "current"),
 		"anfangenApfelapfelÄpfelÖffentliche RedeStrasseStraßeÜbungZeichnenZug");
 }
 
 static void the_homepage_has_courses_in_a_fixed_order(void **state)
 {
-	static const struct page_course courses[] = {
-		{ "1", "d", "d", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 1, NULL },
-		{ "2", "p", "p", "BEGINNER", "2025-01-01T23:00:00.000Z", "", 2, NULL },
-		{ "3", "c", "c", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 3, NULL },
-		{ "4", "q", "q", "ADVANCED", "2025-05-01T22:00:00.000Z", "", 4, NULL },
-		{ "5", " \u00ad\u200b", "u", "ADVANCED", "", "", 5, "courses/u.html" },
-		{ "6", "a", "a", "BEGINNER", "2026-04-01T22:00:00.000Z", "", 6, NULL },
+	static const struct course courses[] = {
+		{ "1", "d", "d", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 1, NULL },
+		{ "2", "p", "p", "BEGINNER", "2025-01-01T23:00:00.000Z", NULL, 2, NULL },
+		{ "3", "c", "c", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 3, NULL },
+		{ "4", "q", "q", "ADVANCED", "2025-05-01T22:00:00.000Z", NULL, 4, NULL },
+		{ "5", " \u00ad\u200b", "u", "ADVANCED", NULL, NULL, 5, NULL },
+		{ "6", "a", "a", "BEGINNER", "2026-04-01T22:00:00.000Z", NULL, 6, NULL },
 	};
-	CLEANUP(json_freep) struct json *data = page_home_data(courses, ARRAY_SIZE(courses), texts_de, NOON);
+	struct page_home_row rows[ARRAY_SIZE(courses)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(courses); i++)
+		rows[i] = (struct page_home_row){ &courses[i], i == 4 ? "courses/u.html" : NULL };
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), texts_de, NOON);
 	const struct json *untitled = json_first(json_get(data, "undated"));
 
 	(void)state;
@@ -367,10 +447,11 @@ static void a_homepage_without_courses_has_empty_groups(void **state)
 
 static void the_homepage_has_another_fingerprint_when_it_would_look_different(void **state)
 {
-	const struct page_course a = { "1", "A", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", "", 1, NULL };
-	const struct page_course b = { "2", "B", "b", "ADVANCED", "", "", 0, "courses/b.html" };
-	const struct page_course base[] = { a, b }, turned[] = { b, a };
-	struct page_course others[] = { a, a, a, a, a, a };
+	const struct course a = { "1", "A", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 1, NULL };
+	const struct course b = { "2", "B", "b", "ADVANCED", NULL, NULL, 0, NULL };
+	const struct page_home_row row_b = { &b, "courses/b.html" };
+	const struct page_home_row base[] = { { &a, NULL }, row_b }, turned[] = { row_b, { &a, NULL } };
+	struct course others[] = { a, a, a, a, a, a };
 	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
@@ -379,7 +460,6 @@ static void the_homepage_has_another_fingerprint_when_it_would_look_different(vo
 	others[2].start_date = "2026-06-02T22:00:00.000Z";
 	others[3].end_date = "2026-06-02T22:00:00.000Z";
 	others[4].participant_count = 2;
-	others[5].href = "courses/a.html";
 	page_home_digest(base, 2, NOON, base_hex);
 	page_home_digest(turned, 2, NOON, hex);
 	assert_string_equal(hex, base_hex); /* Hemera's order changes from call to call */
@@ -390,7 +470,8 @@ static void the_homepage_has_another_fingerprint_when_it_would_look_different(vo
 	page_home_digest(base, 1, NOON, hex);
 	assert_string_not_equal(hex, base_hex);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		const struct page_course pair[] = { others[i], b };
+		const struct page_home_row pair[] = { { &others[i], i == 5 ? "courses/a.html" : NULL },
+			row_b };
 
 		page_home_digest(pair, 2, NOON, hex);
 		if (strcmp(hex, base_hex) == 0)
@@ -404,6 +485,8 @@ int main(void)
 		cmocka_unit_test(a_course_has_labels_and_dates_in_words),
 		cmocka_unit_test(participants_have_status_labels_and_their_texts),
 		cmocka_unit_test(participants_are_grouped_by_status_in_its_order),
+		cmocka_unit_test(the_data_of_a_page_are_these),
+		cmocka_unit_test(the_data_of_the_homepage_are_these),
 		cmocka_unit_test(the_fingerprint_changes_with_every_member_of_the_course),
 		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants),
 		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),
