@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,28 +10,22 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json-arena.h"
-#include "base/json-scan.h"
+#include "base/json-check.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
 
-_Static_assert(JSON_SCAN_DEPTH_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the scan accepts");
+_Static_assert(JSON_NESTING_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the check accepts");
 
-/* In the type of a root whose memory is in blocks, and of a value that is no JSON: cJSON leaves these bits
- * alone. */
-#define JSON_IN_BLOCKS (1 << 16)
-#define JSON_IS_BROKEN (1 << 17)
-#define JSON_BLOCK_FACTOR \
-	6 /* a node of 64 bytes, its name and its text: Hemera's answers take six times their length */
-#define FAULT_TEXT_MAX 24                   /* "?" and any size_t in quotes */
-#define JSON_MEMBER_SIZE 4096               /* nodes of a member with twenty values */
+#define JSON_REPAIRED_FACTOR 40  /* a broken value of one byte becomes a marked string of 40 at most */
+#define JSON_IS_BROKEN (1 << 16) /* in a node's type; cJSON leaves this bit alone */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
+#define JSON_NO_INTEGER INT64_MIN           /* what json_integer never returns of itself */
 
 /* Before main, so that no thread and no order of calls matters. */
 __attribute__((constructor)) static void json_install_allocator(void)
 {
-	cJSON_Hooks hooks = { .malloc_fn = json_arena_malloc, .free_fn = json_arena_free };
+	cJSON_Hooks hooks = { .malloc_fn = mem_alloc, .free_fn = free };
 
 	cJSON_InitHooks(&hooks);
 }
@@ -45,169 +40,94 @@ static struct json *json_from_node(cJSON *node)
 	return (struct json *)node;
 }
 
-/* Text that the scan has found good: nothing follows the value, and there is no NUL. */
-static int json_build(struct json **ret_json, const char *text, size_t length, struct error *err)
-{
-	struct json_block *blocks;
-	cJSON *node;
+/* --- parsing --- */
 
-	json_arena_begin(length > JSON_ARENA_BLOCK_MAX ? JSON_ARENA_BLOCK_MAX : length * JSON_BLOCK_FACTOR);
-	node = cJSON_ParseWithLengthOpts(text, length, NULL, 0);
-	blocks = json_arena_end();
-	if (!node || json_arena_of(node) != blocks) {
-		json_arena_release(blocks);
-		return error_set(err, -EBADMSG, "not understood by cJSON");
-	}
-	node->type |= JSON_IN_BLOCKS;
-	*ret_json = json_from_node(node);
-	return 0;
-}
-
-/* The text without what cJSON must not see: null for values, "?7" for names. */
-static void json_cut_faults(
-	struct buf *out, const char *text, size_t length, const struct json_faults *faults)
-{
-	const char *at = text;
-
-	for (size_t i = 0; i < faults->count; i++) {
-		const struct json_fault *fault = &faults->items[i];
-
-		if (!fault->start)
-			continue;
-		buf_append(out, at, (size_t)(fault->start - at));
-		if (fault->index == JSON_FAULT_NAME)
-			buf_printf(out, "\"?%zu\"", i); /* a name of its own, so that it is not there twice */
-		else
-			buf_append_text(out, "null");
-		at = fault->end;
-	}
-	buf_append(out, at, (size_t)(text + length - at));
-}
-
-static int json_compare_faults(const void *left, const void *right)
-{
-	const struct json_fault *a = left, *b = right;
-
-	return a->index < b->index ? -1 : a->index > b->index;
-}
-
-struct json_marking {
-	const struct json_faults *faults; /* sorted by index */
-	size_t index, next;               /* of the value, and in `faults` */
+struct member {
+	const char *name;
+	size_t index; /* of the value, in the order of the text */
 };
 
-/* Marks the values as broken. valuestring of null and of an object is free, and borrowed from a constant. */
-static void json_mark_faults(cJSON *node, struct json_marking *marking)
+static int member_compare(const void *left, const void *right)
 {
-	for (; node; node = node->next) {
-		const struct json_faults *faults = marking->faults;
-		size_t index = marking->index++;
+	const struct member *a = left, *b = right;
 
-		while (marking->next < faults->count && faults->items[marking->next].index == index) {
-			node->type |= JSON_IS_BROKEN;
-			node->valuestring = (char *)faults->items[marking->next++].what;
-		}
-		json_mark_faults(node->child, marking);
-	}
+	return strcmp(a->name, b->name);
 }
 
-static int json_build_broken(struct json **ret_json, const char *text, size_t length,
-	const struct json_faults *faults, struct error *err)
+/* Sorts the members. Returns the index of one whose name is there before, or 0. */
+static size_t find_repeated(struct member *members, size_t count)
 {
-	CLEANUP(buf_done) struct buf rest = BUF_INIT(length + faults->count * FAULT_TEXT_MAX);
-	struct json_marking marking = { .faults = faults };
-	int r;
+	if (count > 1)
+		qsort(members, count, sizeof(*members), member_compare);
+	for (size_t i = 1; i < count; i++) {
+		const struct member *a = &members[i - 1], *b = &members[i];
 
-	json_cut_faults(&rest, text, length, faults);
-	r = json_build(ret_json, buf_text(&rest), rest.length, err);
-	if (r < 0)
-		return r;
-	qsort(faults->items, faults->count, sizeof(*faults->items), json_compare_faults);
-	json_mark_faults((cJSON *)*ret_json, &marking);
+		if (strcmp(a->name, b->name) == 0)
+			return a->index > b->index ? a->index : b->index;
+	}
 	return 0;
+}
+
+/* Flags strings with the check's mark and objects with a name twice. *index is the node's, and then that of
+ * the last node below it. Returns the index of a member whose name is there before, or 0. */
+static size_t flag_broken(cJSON *node, size_t *index)
+{
+	bool object = cJSON_IsObject(node);
+	CLEANUP(mem_freep) struct member *members = NULL;
+	size_t count = 0, repeated = 0;
+
+	if (object)
+		members = mem_resize(NULL, json_count(json_from_node(node)), sizeof(*members));
+	if (cJSON_IsString(node) && node->valuestring[0] == JSON_CHECK_MARK)
+		node->type |= JSON_IS_BROKEN;
+	for (cJSON *child = node->child; child; child = child->next) {
+		size_t below;
+
+		++*index;
+		if (object)
+			members[count++] = (struct member){ child->string, *index };
+		below = flag_broken(child, index);
+		repeated = repeated ? repeated : below;
+	}
+	if (object) {
+		size_t here = find_repeated(members, count);
+
+		node->type |= here ? JSON_IS_BROKEN : 0;
+		repeated = repeated ? repeated : here;
+	}
+	return repeated;
 }
 
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err)
 {
-	CLEANUP(json_faults_done) struct json_faults faults = { 0 };
 	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1: it may be ignored */
+	CLEANUP(buf_done) struct buf repaired = BUF_INIT(length * JSON_REPAIRED_FACTOR);
+	size_t repeated, index = 0;
+	cJSON *node;
 	int r;
 
 	text += mark;
 	length -= mark;
-	r = json_scan(text, length, limits, NULL, limits->keeps_broken ? &faults : NULL, err);
+	r = json_check(text, length, limits, 0, &repaired, err);
 	if (r < 0)
 		return r;
-	return faults.count > 0 ? json_build_broken(ret_json, text, length, &faults, err)
-				: json_build(ret_json, text, length, err);
-}
-
-int json_parse_large(struct json **ret_json, struct json_members *members, const char *text, size_t length,
-	const struct json_limits *limits, struct error *err)
-{
-	CLEANUP(buf_done) struct buf rest = BUF_INIT(length);
-	size_t mark = utf8_mark_length(text, length);
-	int r;
-
-	text += mark;
-	length -= mark;
-	members->at = members->end = NULL;
-	r = json_scan(text, length, limits, members, NULL, err);
-	if (r < 0 || !members->at)
-		return r < 0 ? r : json_build(ret_json, text, length, err);
-	buf_append(&rest, text, (size_t)(members->at - text));
-	buf_append(&rest, members->end, (size_t)(text + length - members->end));
-	return json_build(ret_json, buf_text(&rest), rest.length, err);
-}
-
-/* Behind the value at *at. NULL: cJSON does not understand what the scan has found good. */
-static cJSON *json_next_node(const char **at, const char *end)
-{
-	return cJSON_ParseWithLengthOpts(*at, (size_t)(end - *at), at, 0);
-}
-
-struct json *json_members_next(struct json_members *members)
-{
-	const char *at = members->at ? memchr(members->at, '"', (size_t)(members->end - members->at)) : NULL;
-	cJSON *name, *value;
-
-	if (!at)
-		return NULL;
-	json_arena_begin(JSON_MEMBER_SIZE);
-	name = json_next_node(&at, members->end);
-	at = memchr(at, ':', (size_t)(members->end - at));
-	at++;
-	value = json_next_node(&at, members->end);
-	members->at = at;
-	value->string = name->valuestring;
-	*name = *value; /* it is the first in the blocks, and so stands for them */
-	return json_build_end(json_from_node(name));
-}
-
-void json_build_begin(size_t size)
-{
-	json_arena_begin(size);
-}
-
-struct json *json_build_end(struct json *root)
-{
-	struct json_block *blocks = json_arena_end();
-
-	if (json_arena_of(root) != blocks) /* a programming error: the root is to be built first */
-		abort();
-	((cJSON *)root)->type |= JSON_IN_BLOCKS;
-	return root;
+	node = repaired.length > 0 ? cJSON_ParseWithLengthOpts(repaired.data, repaired.length, NULL, 0)
+				   : cJSON_ParseWithLengthOpts(text, length, NULL, 0);
+	if (!node)
+		return error_set(err, -EBADMSG, "not understood by cJSON");
+	repeated = flag_broken(node, &index);
+	if (repeated > 0 && !limits->keeps_broken) {
+		cJSON_Delete(node);
+		return json_check(text, length, limits, repeated, NULL, err); /* fails, and says where */
+	}
+	*ret_json = json_from_node(node);
+	return 0;
 }
 
 void json_free(struct json *json)
 {
-	cJSON *node = (cJSON *)json;
-
-	if (node && (node->type & JSON_IN_BLOCKS))
-		json_arena_release(json_arena_of(node));
-	else
-		cJSON_Delete(node);
+	cJSON_Delete((cJSON *)json);
 }
 
 void json_freep(struct json **json)
@@ -222,12 +142,13 @@ struct json *json_copy(const struct json *json)
 	if (!json)
 		return NULL;
 	copy = cJSON_Duplicate(json_node(json), 1);
-	copy->type &= ~JSON_IN_BLOCKS;
-	/* The copy is no member of anything, whatever its original was. */
-	cJSON_free(copy->string);
+	/* The copy is a member of nothing, whatever its original was. */
+	free(copy->string);
 	copy->string = NULL;
 	return json_from_node(copy);
 }
+
+/* --- reading --- */
 
 enum json_type json_type(const struct json *json)
 {
@@ -270,7 +191,9 @@ const char *json_type_name(enum json_type type)
 
 const char *json_fault(const struct json *json)
 {
-	return json_type(json) == JSON_BROKEN ? json_node(json)->valuestring : NULL;
+	if (json_type(json) != JSON_BROKEN)
+		return NULL;
+	return cJSON_IsString(json_node(json)) ? json_node(json)->valuestring + 1 : "duplicate member name";
 }
 
 const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen)
@@ -347,6 +270,8 @@ bool json_bool(const struct json *json, bool otherwise)
 	return json_type(json) == JSON_BOOL ? cJSON_IsTrue(json_node(json)) : otherwise;
 }
 
+/* --- building --- */
+
 struct json *json_new_object(void)
 {
 	return json_from_node(cJSON_CreateObject());
@@ -407,4 +332,102 @@ void json_append(struct json *array, struct json *owned_value)
 void json_append_shared(struct json *array, const struct json *value)
 {
 	cJSON_AddItemReferenceToArray((cJSON *)array, (cJSON *)value);
+}
+
+/* --- writing --- */
+
+/* cJSON's own printing loses digits: 2^53 - 1 comes out as 9.00719925474099e+15. */
+static void write_number(struct buf *out, const struct json *json)
+{
+	int64_t integer = json_integer(json, JSON_NO_INTEGER);
+	double value = json_number(json, 0);
+	char text[32]; /* 17 digits, sign, point and exponent are 24 characters */
+
+	if (integer != JSON_NO_INTEGER) {
+		buf_append_integer(out, integer);
+		return;
+	}
+	/* Finite: what is read with infinite_numbers is never written, and we build integers only. */
+	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice (IEEE 754) */
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	buf_append_text(out, text);
+}
+
+static void write_container(struct buf *out, const struct json *container, bool object)
+{
+	buf_append_char(out, object ? '{' : '[');
+	JSON_FOREACH (element, container) {
+		if (element != json_first(container))
+			buf_append_char(out, ',');
+		if (object) {
+			json_write_string(out, json_name(element));
+			buf_append_char(out, ':');
+		}
+		json_write(out, element);
+	}
+	buf_append_char(out, object ? '}' : ']');
+}
+
+/* Recursion is bounded: no tree is deeper than the check permits or than our own code builds it. */
+void json_write(struct buf *out, const struct json *json)
+{
+	switch (json_type(json)) {
+	case JSON_MISSING:
+	case JSON_NULL:
+	case JSON_BROKEN:
+		buf_append_text(out, "null");
+		return;
+	case JSON_BOOL:
+		buf_append_text(out, json_bool(json, false) ? "true" : "false");
+		return;
+	case JSON_NUMBER:
+		write_number(out, json);
+		return;
+	case JSON_STRING:
+		json_write_string(out, json_string(json));
+		return;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		write_container(out, json, json_type(json) == JSON_OBJECT);
+		return;
+	}
+}
+
+void json_write_string(struct buf *out, const char *text)
+{
+	static const char characters[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+	const char *end;
+
+	if (!text) {
+		buf_append_text(out, "null");
+		return;
+	}
+	end = text + strlen(text);
+	buf_append_char(out, '"');
+	while (text < end) {
+		const char *start = text, *found;
+		int32_t character;
+
+		while ((signed char)*text >= 0x20 && *text != '"' && *text != '\\')
+			text++;
+		buf_append(out, start, (size_t)(text - start));
+		if (text == end)
+			break;
+		start = text;
+		character = utf8_next(&text, end);
+		if (character < 0) {
+			buf_append_text(out, "\xef\xbf\xbd"); /* U+FFFD: what goes out is always valid */
+		} else if (character >= 0x80) {
+			buf_append(out, start, (size_t)(text - start));
+		} else if ((found = strchr(characters, character))) {
+			buf_append_char(out, '\\');
+			buf_append_char(out, letters[found - characters]);
+		} else {
+			buf_printf(out, "\\u%04x", (unsigned)character);
+		}
+	}
+	buf_append_char(out, '"');
 }

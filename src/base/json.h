@@ -3,15 +3,15 @@
 #define AITHER_BASE_JSON_H
 
 /*
- * JSON (RFC 8259) over cJSON, which nobody else sees: `struct json` is never defined, a pointer to
- * it is a cJSON node. Input is hostile: before cJSON reads a byte, a scan refuses invalid UTF-8,
- * NUL, "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than
- * depth_max, more than node_max values, duplicate member names, numbers of more than 63 characters or
- * beyond double (but see infinite_numbers), and anything after the value, because cJSON accepts or silently
- * changes each of these. A byte order mark before the value is skipped.
+ * JSON (RFC 8259) over cJSON, which no other module sees: `struct json` is never defined, a pointer to it is
+ * a cJSON node. Input is hostile: json-check.h refuses, before cJSON reads a byte, invalid UTF-8, NUL,
+ * "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than depth_max,
+ * more than node_max values, numbers of more than 63 characters or beyond double (but see infinite_numbers),
+ * and anything after the value; json_parse refuses duplicate member names. cJSON accepts or silently changes
+ * each of these. A byte order mark before the value is skipped.
  *
- * Reading is total: every accessor accepts NULL and a node of another type, so a path can be
- * followed without checks: json_string(json_get(json_get(root, "meta"), "requestId")).
+ * Reading is total: every accessor accepts NULL and a node of another type, so a path can be followed without
+ * checks: json_string(json_get(json_get(root, "meta"), "requestId")).
  *
  * Member lookup is linear; iterate where objects are large.
  */
@@ -37,44 +37,29 @@ enum json_type {
 
 struct json_limits {
 	size_t size_max;    /* bytes of text */
-	unsigned depth_max; /* of arrays and objects inside each other; cJSON itself stops at 1000 */
-	size_t node_max;    /* a node costs about 100 bytes of memory */
+	unsigned depth_max; /* of arrays and objects inside each other; JSON_NESTING_MAX at most */
+	size_t node_max;    /* a node costs about 150 bytes of memory */
 
 	/* 1e400 is read as infinity, as JavaScript does it: for data with which somebody tries a template.
 	 * JSON cannot write it again, so nothing that is stored, hashed or sent is read in this way. */
 	bool infinite_numbers;
 
-	/* For data of which each row stands for itself: a string that is no text (half of a surrogate pair,
-	 * "\u0000", bytes that are no UTF-8...), a number that cannot be read, a word that JSON does not
-	 * have, and an object that has a name twice are no error of the whole: each is read as JSON_BROKEN,
-	 * of which json_fault says why. The members of such an object can still be looked up. */
+	/* For data of which each row stands for itself: a string that is not text (half of a surrogate pair,
+	 * "\u0000", bytes that are not UTF-8...), a number that cannot be read, a word that JSON does not
+	 * have, and an object that has a name twice are not errors: each is read as JSON_BROKEN, and
+	 * json_fault says what is wrong. The members of such an object can still be looked up. A member whose
+	 * name is not text gets another name. */
 	bool keeps_broken;
 };
 
-#define JSON_DEPTH_MAX 64 /* Hemera's deepest answer has 6 levels */
+#define JSON_DEPTH_MAX 64     /* a usual depth_max: Hemera's deepest answer has 6 levels */
+#define JSON_NESTING_MAX 1000 /* CJSON_NESTING_LIMIT */
+#define JSON_NUMBER_MAX 63    /* characters of a number; cJSON misreads a longer one */
 
 /* Parses text[0..length). The message of an error gives the position: "line 1, column 17: ...".
- * -EBADMSG: not acceptable JSON; -E2BIG: over a limit. *ret_json is owned, and only to be read: what is to be
- * changed, or to become a part of another value, is a json_copy. */
+ * -EBADMSG: not acceptable JSON; -E2BIG: over a limit. *ret_json is owned. */
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err);
-
-/* Parsing a value of which one object is too large to be held as a tree, which takes six times the text:
- *
- *	struct json_members members = { .path = (const char *const[]){ "data", "courses", NULL } };
- *
- *	json_parse_large(&root, &members, text, length, &limits, err);      the whole text is checked,
- *	while ((member = json_members_next(&members)) != NULL) ...          text must still be there
- *
- * In *ret_json the object is empty. What is no object at the end of the path stays where it is. */
-struct json_members {
-	const char *const *path; /* borrowed; names from the root to the object, then NULL */
-	const char *at, *end;    /* private; borrowed: what is left */
-};
-
-int json_parse_large(struct json **ret_json, struct json_members *members, const char *text, size_t length,
-	const struct json_limits *limits, struct error *err);
-struct json *json_members_next(struct json_members *members); /* owned; has its name; NULL: that was all */
 
 void json_free(struct json *json);
 void json_freep(struct json **json);
@@ -83,7 +68,7 @@ struct json *json_copy(const struct json *json); /* deep, owned; NULL of NULL */
 enum json_type json_type(const struct json *json);
 const char *json_type_name(enum json_type type); /* "array" */
 const char *json_fault(
-	const struct json *json); /* static; NULL unless JSON_BROKEN: "half of a surrogate pair" */
+	const struct json *json); /* borrowed; NULL unless JSON_BROKEN: "half of a surrogate pair" */
 const struct json *json_get(const struct json *object, const char *name); /* borrowed, NULL if absent */
 /* The same with a name that does not end with NUL; *ret_seen says how many members were looked at. */
 const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen);
@@ -116,19 +101,6 @@ void json_append(struct json *array, struct json *owned_value);
 
 /* The same with a value that stays where it is, outlives the array, and is an array or an object. */
 void json_append_shared(struct json *array, const struct json *value);
-
-/* What this thread builds between the two, beginning with the root, comes from a few blocks of `size` bytes
- * that belong to the root; like a parsed value it is only to be read then. For large values that live
- * briefly: taking each node from the heap and giving it back takes longer than filling it, and leaves the
- * heap full of holes.
- *
- *	json_build_begin(32768);
- *	root = json_new_object();
- *	...
- *	return json_build_end(root);         nothing is parsed or freed in between; owned
- */
-void json_build_begin(size_t size);
-struct json *json_build_end(struct json *root);
 
 /* Appends compact text. Overflow shows in the buffer. */
 void json_write(struct buf *out, const struct json *json);

@@ -16,9 +16,7 @@
 #include "render/template.h"
 #include "published/texts.h"
 
-#define PAGE_BLOCK_SIZE (16 << 10) /* eight participants with short texts as JSON nodes */
-#define PAGE_ROW_SIZE 1536         /* a course of the homepage as JSON nodes */
-#define PAGE_DATE_MAX 1024         /* bytes of a date in words */
+#define PAGE_DATE_MAX 1024 /* bytes of a date in words */
 
 /* A text as large as the data that it is made from, which have their limits. */
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
@@ -117,7 +115,6 @@ struct json *page_course_data(const struct course *course, const struct particip
 {
 	struct json *data, *array;
 
-	json_build_begin(PAGE_BLOCK_SIZE);
 	data = json_new_object();
 	array = json_new_array();
 	for (size_t i = 0; participants && i < participants->count; i++) {
@@ -134,7 +131,7 @@ struct json *page_course_data(const struct course *course, const struct particip
 	json_set_string(data, "lang", texts_language(texts));
 	if (generated_at_ms != 0)
 		json_set_time(data, "generatedAt", generated_at_ms);
-	return json_build_end(data);
+	return data;
 }
 
 /* ---- data of the homepage ---- */
@@ -223,7 +220,6 @@ struct json *page_home_data(
 		entries[i] = page_entry(&rows[i], collation, now_ms);
 	if (count > 0)
 		qsort(entries, count, sizeof(*entries), page_compare);
-	json_build_begin(count * PAGE_ROW_SIZE + PAGE_ROW_SIZE);
 	data = json_new_object();
 	json_set_string(data, "lang", texts_language(texts));
 	json_set_integer(data, "courseCount", (int64_t)count);
@@ -233,7 +229,7 @@ struct json *page_home_data(
 		json_append(groups[entries[i].group], page_home_object(entries[i].row, texts));
 		free(entries[i].title_key);
 	}
-	return json_build_end(data);
+	return data;
 }
 
 /* ---- fingerprints ---- */

@@ -300,24 +300,19 @@ static void write_fields(struct buf *out, const struct field *fields, size_t cou
 
 /* ---- reading ---- */
 
-static int read_entries(
-	const struct json *root, struct json_members *courses, struct manifest *manifest, struct error *err)
+static int read_entries(const struct json *root, struct manifest *manifest, struct error *err)
 {
-	if (json_type(json_get(json_get(root, "entities"), "courses")) != JSON_OBJECT)
-		return read_bad(err, "entities.courses", "an object");
-	for (;;) {
-		CLEANUP(json_freep) struct json *object = json_members_next(courses);
-		const char *id = json_name(object);
-		struct manifest_entry *entry;
-		int r;
+	const struct json *courses = json_get(json_get(root, "entities"), "courses");
 
-		if (!object)
-			break;
-		entry = manifest_append(manifest);
-		r = read_fields(object, entry_fields, ARRAY_SIZE(entry_fields), entry, err);
+	if (json_type(courses) != JSON_OBJECT)
+		return read_bad(err, "entities.courses", "an object");
+	JSON_FOREACH (object, courses) {
+		const char *id = json_name(object);
+		struct manifest_entry *entry = manifest_append(manifest);
+		int r = read_fields(object, entry_fields, ARRAY_SIZE(entry_fields), entry, err);
 		if (r == 0 && strcmp(entry->course.id, id) != 0)
 			r = read_bad(err, "course.id", "the entry's name");
-		/* What is no id may be anything: it does not go into a message. */
+		/* A name that is no id may contain anything: it does not go into a message. */
 		if (r < 0)
 			error_prefix(
 				err, "course %s: ", member_is_id(id, COURSE_ID_MAX) ? id : "without an id");
@@ -380,10 +375,9 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	const struct json_limits limits = {
 		.size_max = MANIFEST_SIZE_MAX, .depth_max = MANIFEST_DEPTH_MAX, .node_max = MANIFEST_NODES_MAX
 	};
-	struct json_members courses = { .path = (const char *const[]){ "entities", "courses", NULL } };
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	int r = json_parse_large(&root, &courses, text, length, &limits, err);
+	int r = json_parse(&root, text, length, &limits, err);
 
 	if (r < 0)
 		return -EBADMSG;
@@ -391,8 +385,7 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 		return error_set(err, -EBADMSG, "not a manifest of version %d", MANIFEST_VERSION);
 	if ((r = read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err)) < 0 ||
 		(r = read_site(root, &manifest, err)) < 0 || (r = read_orphans(root, &manifest, err)) < 0 ||
-		(r = read_entries(root, &courses, &manifest, err)) < 0 ||
-		(r = read_known(root, &manifest, err)) < 0)
+		(r = read_entries(root, &manifest, err)) < 0 || (r = read_known(root, &manifest, err)) < 0)
 		return r;
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };

@@ -113,7 +113,6 @@ static void a_byte_order_mark_before_the_value_is_skipped_once(void **state)
 	const struct json_limits keeping = {
 		.size_max = 100, .depth_max = 5, .node_max = 10, .keeps_broken = true
 	};
-	struct json_members members = { .path = (const char *const[]){ "a", NULL } };
 	CLEANUP(json_freep) struct json *json = NULL;
 	struct json *none = NULL;
 
@@ -123,11 +122,6 @@ static void a_byte_order_mark_before_the_value_is_skipped_once(void **state)
 	assert_int_equal(json_integer(json_next(json_first(json_get(json, "a"))), -1), 1);
 	assert_int_equal(json_parse(&none, two, strlen(two), &keeping, NULL), -EBADMSG);
 	assert_int_equal(json_parse(&none, one, 3, &keeping, NULL), -EBADMSG);
-	assert_int_equal(json_parse_large(&none, &members, two, strlen(two), &keeping, NULL), -EBADMSG);
-	json_free(json);
-	json = NULL;
-	assert_int_equal(json_parse_large(&json, &members, two + 3, strlen(two) - 3, &keeping, NULL), 0);
-	assert_int_equal(json_type(json), JSON_OBJECT);
 }
 
 /* Row by row what every accessor makes of a value that is not of its type. */
@@ -288,31 +282,6 @@ static void a_copy_is_deep_and_belongs_to_nobody(void **state)
 	assert_written(list, "[{\"b\":[1,\"x\"]}]");
 }
 
-/* A quadratic step anywhere would take minutes. */
-static void a_value_built_in_blocks_reads_like_any_other(void **state)
-{
-	struct json *root, *copy;
-
-	(void)state;
-	json_build_begin(1); /* too few bytes: more blocks are taken */
-	root = json_new_object();
-	for (int i = 0; i < 100; i++) {
-		CLEANUP(mem_freep) char *name = mem_printf("member %d", i);
-		struct json *array = json_new_array();
-
-		json_append(array, json_new_string("text"));
-		json_set(root, name, array);
-	}
-	root = json_build_end(root);
-	copy = json_copy(json_get(root, "member 99"));
-	assert_int_equal(json_count(root), 100);
-	json_free(root);
-	assert_written(copy, "[\"text\"]");
-	json_append(copy, json_new_integer(1)); /* a copy may be changed */
-	assert_written(copy, "[\"text\",1]");
-	json_free(copy);
-}
-
 static void a_shared_value_stays_with_its_owner(void **state)
 {
 	struct json *owner = json_new_array(), *other = json_new_array();
@@ -327,6 +296,7 @@ static void a_shared_value_stays_with_its_owner(void **state)
 	json_free(owner);
 }
 
+/* A quadratic step anywhere would take minutes. */
 static void large_values_take_linear_time(void **state)
 {
 	enum { COUNT = 200000 };
@@ -356,6 +326,86 @@ static void large_values_take_linear_time(void **state)
 		count++;
 	}
 	assert_int_equal(count, COUNT);
+	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
+}
+
+/* ---- duplicate names ---- */
+
+static void a_name_twice_in_an_object_is_refused_however_it_is_spelled(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} rows[] = {
+		{ "{\"a\":1,\"a\":2}", "line 1, column 8: duplicate member name" },
+		{ "{\"\":1,\"\":2}", "line 1, column 7: duplicate member name" },
+		{ "{\"a\":1,\"\\u0061\":2}", "line 1, column 8: duplicate member name" },
+		{ "{\"\\u002f\":1,\"\\/\":2}", "line 1, column 13: duplicate member name" },
+		{ "{\"\\n\":1,\"\\u000A\":2}", "line 1, column 9: duplicate member name" },
+		{ "{\"\xc3\xa4\":1,\"\\u00e4\":2}", "line 1, column 8: duplicate member name" },
+		{ "{\"\xf0\x9f\x98\x80\":1,\"\\uD83D\\uDE00\":2}",
+			"line 1, column 8: duplicate member name" },
+		{ "{\"a\":{\"a\":[{\"a\":1}]},\n\"b\":1, \"a\":2}",
+			"line 2, column 8: duplicate member name" },
+		{ "[{\"a\":1},{\"b\":1,\"b\":2}]", "line 1, column 17: duplicate member name" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct json *json = NULL;
+		struct error err = { 0 };
+		int r = json_parse(&json, rows[i].text, strlen(rows[i].text), &limits, &err);
+
+		if (r != -EBADMSG || err.errnum != r || json || strcmp(err.message, rows[i].message) != 0)
+			fail_msg("%s: %d \"%s\"", rows[i].text, r, err.message);
+	}
+}
+
+/* Objects of this many members, the last of which is called like the member `copied`; -1: like none. Each
+ * holds an object in which the same names stand again. */
+static int parse_members(int count, int copied)
+{
+	static const struct json_limits many = { .size_max = 100000, .depth_max = 3, .node_max = 10000 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(100000);
+	CLEANUP(json_freep) struct json *json = NULL;
+
+	buf_append_text(&text, "{\"m0\":{\"m0\":0,\"m1\":{}}");
+	for (int i = 1; i < count - 1; i++)
+		buf_printf(&text, ",\"m%d\":{\"m%d\":0}", i, i);
+	buf_printf(&text, ",\"%s%d\":0}", copied % 2 ? "m" : "\\u006d", copied < 0 ? count : copied);
+	return json_parse(&json, buf_text(&text), text.length, &many, NULL);
+}
+
+static void duplicates_are_found_in_objects_of_every_size(void **state)
+{
+	(void)state;
+	for (int count = 2; count < 140; count++) {
+		assert_int_equal(parse_members(count, -1), 0);
+		for (int copied = 0; copied < count - 1; copied++)
+			assert_int_equal(parse_members(count, copied), -EBADMSG);
+	}
+}
+
+/* A quadratic search would take minutes. Half of the names are spelled with escapes. */
+static void many_members_take_linear_time(void **state)
+{
+	static const struct json_limits many = { .size_max = 10000000, .depth_max = 2, .node_max = 1000000 };
+	CLEANUP(buf_done) struct buf text = BUF_INIT(10000000);
+	CLEANUP(json_freep) struct json *json = NULL;
+	struct json *none = NULL;
+	struct error err = { 0 };
+	clock_t start;
+
+	(void)state;
+	buf_append_char(&text, '{');
+	for (int i = 0; i < 200000; i++)
+		buf_printf(&text, "\"%s%d\":%d,", i % 2 ? "\\u0063" : "c", i, i);
+	buf_append_text(&text, "\"c\":0}");
+	start = clock();
+	assert_int_equal(json_parse(&json, text.data, text.length, &many, &err), 0);
+	text.length--;
+	buf_append_text(&text, ",\"c1\":0}");
+	assert_int_equal(json_parse(&none, text.data, text.length, &many, &err), -EBADMSG);
+	assert_non_null(strstr(err.message, "duplicate member name"));
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
@@ -485,9 +535,11 @@ int main(void)
 		cmocka_unit_test(values_are_built_in_order),
 		cmocka_unit_test(names_are_copied),
 		cmocka_unit_test(a_copy_is_deep_and_belongs_to_nobody),
-		cmocka_unit_test(a_value_built_in_blocks_reads_like_any_other),
 		cmocka_unit_test(a_shared_value_stays_with_its_owner),
 		cmocka_unit_test(large_values_take_linear_time),
+		cmocka_unit_test(a_name_twice_in_an_object_is_refused_however_it_is_spelled),
+		cmocka_unit_test(duplicates_are_found_in_objects_of_every_size),
+		cmocka_unit_test(many_members_take_linear_time),
 		cmocka_unit_test(a_value_that_is_no_json_costs_itself_alone),
 		cmocka_unit_test(a_name_that_is_no_text_costs_its_member),
 		cmocka_unit_test(the_members_of_an_object_with_a_repeated_name_can_be_looked_up),

@@ -18,7 +18,6 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json-scan.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -60,7 +59,7 @@ static struct json *parse(const char *text)
 
 static const char *json_text(void)
 {
-	CLEANUP(mem_freep) char *deep = nested("{\"a\":[", "1", "]}", JSON_SCAN_DEPTH_MAX / 2);
+	CLEANUP(mem_freep) char *deep = nested("{\"a\":[", "1", "]}", JSON_NESTING_MAX / 2);
 	CLEANUP(json_freep) struct json *parsed = parse(deep), *copy = json_copy(parsed);
 	CLEANUP(buf_done) struct buf written = BUF_INIT(1 << 20);
 
@@ -70,7 +69,7 @@ static const char *json_text(void)
 
 static const char *json_with_a_fault(void)
 {
-	CLEANUP(mem_freep) char *deep = nested("[", "\"\\ud800\"", "]", JSON_SCAN_DEPTH_MAX);
+	CLEANUP(mem_freep) char *deep = nested("[", "\"\\ud800\"", "]", JSON_NESTING_MAX);
 	CLEANUP(json_freep) struct json *parsed = parse(deep);
 
 	return parsed ? NULL : "one bad string costs the whole text";
@@ -134,7 +133,7 @@ static const char *parentheses_in_blocks(void)
 
 static const char *arrays_printed(void)
 {
-	CLEANUP(mem_freep) char *data = nested("[", "\"<\"", "]", JSON_SCAN_DEPTH_MAX);
+	CLEANUP(mem_freep) char *data = nested("[", "\"<\"", "]", JSON_NESTING_MAX);
 
 	return render("{{this}}{{lookup . .}}", NULL, data, "&lt;");
 }
