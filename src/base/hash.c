@@ -143,29 +143,19 @@ bool hash_secret_equal(const char *given, size_t given_length, const char *secre
 	return (CRYPTO_memcmp(given, same_length ? secret : given, given_length) == 0) & same_length;
 }
 
-static int hash_base64_value(char digit)
-{
-	if (digit >= 'A' && digit <= 'Z')
-		return digit - 'A';
-	if (digit >= 'a' && digit <= 'z')
-		return digit - 'a' + 26;
-	if (digit >= '0' && digit <= '9')
-		return digit - '0' + 52;
-	return digit == '+' ? 62 : digit == '/' ? 63 : -1;
-}
-
 /* Decodes `digits` digits without padding; returns the number of bytes, which fit. */
 static int hash_base64_digits(const char *text, size_t digits, char *ret)
 {
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	unsigned bits = 0, bit_count = 0;
 	int length = 0;
 
 	for (size_t i = 0; i < digits; i++) {
-		int value = hash_base64_value(text[i]);
+		const char *digit = memchr(alphabet, text[i], sizeof(alphabet) - 1);
 
-		if (value < 0)
+		if (!digit)
 			return -EBADMSG;
-		bits = (bits << 6 | (unsigned)value) & 0xfff;
+		bits = (bits << 6 | (unsigned)(digit - alphabet)) & 0xfff;
 		bit_count += 6;
 		if (bit_count < 8)
 			continue;

@@ -25,23 +25,19 @@
 static const char *log_program = "aither";
 static bool log_to_journal;
 
-/* Is stderr the stream that the service manager connected to the journal (and not redirected since)? */
-static bool log_stderr_is_journal(void)
+void log_open(const char *program)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	char own[64]; /* two numbers of 20 digits at most */
 	struct stat status;
 
-	if (!stream || fstat(STDERR_FILENO, &status) < 0)
-		return false;
-	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
-	return strcmp(stream, own) == 0;
-}
-
-void log_open(const char *program)
-{
 	log_program = program;
-	log_to_journal = log_stderr_is_journal();
+	log_to_journal = false;
+	if (!stream || fstat(STDERR_FILENO, &status) < 0)
+		return;
+	/* Is stderr still the stream that the service manager connected to the journal? */
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	log_to_journal = strcmp(stream, own) == 0;
 }
 
 static void log_to_stderr(const char *text)

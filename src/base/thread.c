@@ -74,21 +74,16 @@ static void queue_append(struct thread_queue *queue, struct thread_job *job)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-static struct thread_job *queue_take_all(struct thread_queue *queue)
+void thread_queue_dispatch(struct thread_queue *queue)
 {
+	struct thread_job *job;
 	eventfd_t ignored;
 
 	pthread_mutex_lock(&queue->lock);
-	struct thread_job *first = STEAL(queue->first);
+	job = STEAL(queue->first);
 	queue->last = NULL;
 	eventfd_read(queue->fd, &ignored);
 	pthread_mutex_unlock(&queue->lock);
-	return first;
-}
-
-void thread_queue_dispatch(struct thread_queue *queue)
-{
-	struct thread_job *job = queue_take_all(queue);
 
 	/* `done` may free its job, start others, and with the last job even free the queue. */
 	while (job) {

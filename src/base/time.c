@@ -16,65 +16,8 @@
 #define TIME_ZONE_SIZE_MAX (256 << 10) /* the largest has 4 KiB */
 #define TIME_ZONE_NAME_MAX 64          /* the longest name of the database has 32 characters */
 
-#define DAY_MS INT64_C(86400000)
 #define UNIX_MS_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
 #define UNIX_MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
-
-struct date {
-	int year, month, day;
-};
-
-static bool time_is_leap_year(int year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Of a year that is no leap year. */
-static int time_days_before_month(int month)
-{
-	static const int days[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
-
-	return days[month - 1];
-}
-
-static int time_days_in_month(int year, int month)
-{
-	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-
-	return month == 2 && time_is_leap_year(year) ? 29 : days[month - 1];
-}
-
-/* Days from 0001-01-01 to 1 January of a year >= 1. */
-static int time_days_before_year(int year)
-{
-	int past = year - 1;
-
-	return past * 365 + past / 4 - past / 100 + past / 400;
-}
-
-/* Days from 1970-01-01. No timegm: it would accept and normalise 30 February. */
-static int64_t time_days_from_date(const struct date *date)
-{
-	int days = time_days_before_year(date->year) - time_days_before_year(1970);
-
-	return days + time_days_before_month(date->month) +
-	       (date->month > 2 && time_is_leap_year(date->year)) + date->day - 1;
-}
-
-static struct date time_date_from_days(int64_t unix_days)
-{
-	int days = (int)unix_days + time_days_before_year(1970); /* since 0001-01-01 */
-	struct date date = { .year = days / 366 + 1, .month = 1 };
-
-	/* The estimate is never too late, and 20 years too early at most. */
-	while (days >= time_days_before_year(date.year + 1))
-		date.year++;
-	days -= time_days_before_year(date.year);
-	while (days >= time_days_in_month(date.year, date.month))
-		days -= time_days_in_month(date.year, date.month++);
-	date.day = days + 1;
-	return date;
-}
 
 static int64_t time_clamp(int64_t unix_ms)
 {
@@ -97,29 +40,23 @@ int64_t time_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void time_put_digits(char *text, int digits, unsigned value)
+/* Rounded down, also before 1970. */
+static time_t time_seconds(int64_t unix_ms)
 {
-	while (digits > 0) {
-		text[--digits] = (char)('0' + value % 10);
-		value /= 10;
-	}
+	return (time_t)(unix_ms / 1000 - (unix_ms % 1000 < 0));
 }
 
 void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 {
 	int64_t ms = time_clamp(unix_ms);
-	int64_t days = ms / DAY_MS - (ms % DAY_MS < 0); /* rounded down, also before 1970 */
-	unsigned rest = (unsigned)(ms - days * DAY_MS);
-	struct date date = time_date_from_days(days);
+	time_t seconds = time_seconds(ms);
+	char text[64]; /* the compiler does not know that no number is larger than its digits */
+	struct tm tm;
 
-	memcpy(ret_text, "0000-00-00T00:00:00.000Z", TIME_TEXT_SIZE);
-	time_put_digits(ret_text, 4, (unsigned)date.year);
-	time_put_digits(ret_text + 5, 2, (unsigned)date.month);
-	time_put_digits(ret_text + 8, 2, (unsigned)date.day);
-	time_put_digits(ret_text + 11, 2, rest / 3600000);
-	time_put_digits(ret_text + 14, 2, rest / 60000 % 60);
-	time_put_digits(ret_text + 17, 2, rest / 1000 % 60);
-	time_put_digits(ret_text + 20, 3, rest % 1000);
+	gmtime_r(&seconds, &tm);
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms - seconds * INT64_C(1000)));
+	memcpy(ret_text, text, TIME_TEXT_SIZE);
 }
 
 /* -1: not all of them are digits. */
@@ -137,27 +74,27 @@ static int time_parse_digits(const char *text, int digits)
 
 int time_parse(const char *text, int64_t *ret_unix_ms)
 {
-	struct date date;
-	int hour, minute, second, ms;
+	struct tm given = { 0 }, tm;
+	time_t seconds;
+	int ms;
 
 	if (!text || strlen(text) != TIME_TEXT_SIZE - 1 || text[4] != '-' || text[7] != '-' ||
 		text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != '.' || text[23] != 'Z')
 		return -EBADMSG;
-	date.year = time_parse_digits(text, 4);
-	date.month = time_parse_digits(text + 5, 2);
-	date.day = time_parse_digits(text + 8, 2);
-	hour = time_parse_digits(text + 11, 2);
-	minute = time_parse_digits(text + 14, 2);
-	second = time_parse_digits(text + 17, 2);
+	given.tm_year = time_parse_digits(text, 4) - 1900;
+	given.tm_mon = time_parse_digits(text + 5, 2) - 1;
+	given.tm_mday = time_parse_digits(text + 8, 2);
+	given.tm_hour = time_parse_digits(text + 11, 2);
+	given.tm_min = time_parse_digits(text + 14, 2);
+	given.tm_sec = time_parse_digits(text + 17, 2);
 	ms = time_parse_digits(text + 20, 3);
-	if (date.year < 1 || date.month < 1 || date.month > 12 || date.day < 1 ||
-		date.day > time_days_in_month(date.year, date.month))
+	tm = given;
+	seconds = timegm(&tm);
+	/* timegm normalises what does not exist, like 30 February, 24:00 and -1 of what are not digits. */
+	if (given.tm_year < 1 - 1900 || ms < 0 || tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday ||
+		tm.tm_hour != given.tm_hour || tm.tm_min != given.tm_min || tm.tm_sec != given.tm_sec)
 		return -EBADMSG;
-	if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || ms < 0)
-		return -EBADMSG;
-
-	*ret_unix_ms = time_days_from_date(&date) * DAY_MS +
-		       ((hour * INT64_C(60) + minute) * 60 + second) * INT64_C(1000) + ms;
+	*ret_unix_ms = seconds * INT64_C(1000) + ms;
 	return 0;
 }
 
@@ -219,8 +156,7 @@ const char *time_zone(void)
 
 static struct tm time_break_down(int64_t unix_ms)
 {
-	int64_t ms = time_clamp(unix_ms);
-	time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0));
+	time_t seconds = time_seconds(time_clamp(unix_ms));
 	struct tm tm = { 0 };
 
 	localtime_r(&seconds, &tm);
