@@ -124,7 +124,7 @@ class Templates(unittest.TestCase):
                                                                   if "bytes of a template" in b), re.M)]
         source = "".join(p.read_text() for folder in ("base", "published", "render", "cli")
                          for p in sorted((TOP / "src" / folder).glob("*.[ch]")))
-        names = ["TEMPLATE_SIZE", "TEMPLATE_NESTING", "TEMPLATE_PARTIAL_DEPTH", "EVALUATOR_DEPTH", "COMPILER_PAIRS",
+        names = ["TEMPLATE_SIZE", "TEMPLATE_NESTING", "TEMPLATE_PARTIAL_DEPTH", "EVALUATOR_DEPTH", "PARSER_PAIRS",
                  "PARSER_PARAMS", "PARSER_NUMBER", "TEMPLATE_STEPS", "EVALUATOR_MEMORY", "PUBLISHED_COURSE",
                  "PUBLISHED_HOMEPAGE", "PUBLISHED_COURSES", "DATA_SIZE", "PARTIALS", "PUBLISHED_HOMEPAGE"]
         values = []
