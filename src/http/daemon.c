@@ -67,49 +67,39 @@ static int usage_error(const struct daemon_options *options, const char *problem
 
 int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 {
-	enum {
-		OPTION_CONFIG = 1,
-		OPTION_LISTEN,
-		OPTION_LISTEN_WEB,
-		OPTION_CHECK,
-		OPTION_ALERT,
-		OPTION_VERSION,
-		OPTION_HELP
-	};
 	static const struct option table[] = {
-		{ "config", required_argument, NULL, OPTION_CONFIG },
-		{ "listen", required_argument, NULL, OPTION_LISTEN },
-		{ "listen-web", required_argument, NULL, OPTION_LISTEN_WEB },
-		{ "check-config", no_argument, NULL, OPTION_CHECK },
-		{ "version", no_argument, NULL, OPTION_VERSION },
-		{ "help", no_argument, NULL, OPTION_HELP },
-		{ "alert", no_argument, NULL, OPTION_ALERT },
+		{ "config", required_argument, NULL, 'c' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "listen-web", required_argument, NULL, 'w' },
+		{ "check-config", no_argument, NULL, 'k' },
+		{ "alert", no_argument, NULL, 'a' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 
 	for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
-		if (option == OPTION_CONFIG) {
+		if (option == 'c') {
 			options->config_path = optarg;
-		} else if (option == OPTION_LISTEN && options->listen_count < DAEMON_LISTEN_MAX) {
+		} else if (option == 'l' && options->listen_count < DAEMON_LISTEN_MAX) {
 			options->listen[options->listen_count++] = optarg;
-		} else if (option == OPTION_LISTEN_WEB && options->unix_only) {
+		} else if (option == 'w' && options->unix_only) {
 			options->listen_web = optarg;
-		} else if (option == OPTION_CHECK) {
+		} else if (option == 'k') {
 			options->check_config = true;
-		} else if (option == OPTION_ALERT && options->has_alert) {
+		} else if (option == 'a' && options->has_alert) {
 			options->alert = true;
-		} else if (option == OPTION_VERSION) {
+		} else if (option == 'v') {
 			printf("%s %s\n", options->program, PACKAGE_VERSION);
 			return 0;
-		} else if (option == OPTION_HELP) {
+		} else if (option == 'h') {
 			print_help(options);
 			return 0;
 		} else { /* getopt_long has named what it does not know */
-			return usage_error(options,
-				option == OPTION_LISTEN       ? "too many --listen"
-				: option == OPTION_LISTEN_WEB ? "--listen-web is not for this program"
-				: option == OPTION_ALERT      ? "--alert is not for this program"
-							      : NULL);
+			return usage_error(options, option == 'l'   ? "too many --listen"
+						    : option == 'w' ? "--listen-web is not for this program"
+						    : option == 'a' ? "--alert is not for this program"
+								    : NULL);
 		}
 	}
 	return optind < argc ? usage_error(options, "there are no arguments beside the options") : -1;
@@ -133,7 +123,7 @@ void daemon_log_problems(const struct config *config)
 		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->problems.text[i]);
 }
 
-/* They are read from a descriptor, by daemon_run. */
+/* daemon_run reads them from a descriptor. */
 static sigset_t block_signals(void)
 {
 	sigset_t signals;
@@ -152,7 +142,7 @@ static int fail_not_unix(const struct daemon_options *options, struct error *err
 		options->program);
 }
 
-/* `name` is FileDescriptorName=, or what the starter made of it; NULL: there is none. */
+/* `name` is FileDescriptorName=; NULL: systemd has given none. */
 static int listen_inherited(struct server *server, const struct daemon_options *options, int fd,
 	const char *name, struct error *err)
 {
@@ -177,46 +167,48 @@ static int listen_option(struct server *server, const struct daemon_options *opt
 
 	if (options->unix_only && text[0] != '/')
 		return fail_not_unix(options, err);
-	int result = listen_open(text, &fd, err);
-	if (result == 0 && is_web)
+	int r = listen_open(text, &fd, err);
+	if (r < 0)
+		return r;
+	if (is_web)
 		server_listen_web(server, fd);
-	else if (result == 0)
+	else
 		server_listen(server, fd);
-	return result;
+	return 0;
 }
 
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err)
 {
-	/* Whoever sees us listen may also end us: from here on that is a clean end. */
-	(void)block_signals();
+	/* A signal that comes as soon as a client can connect must end the daemon cleanly. */
+	block_signals();
 	char **names = NULL;
-	int inherited = sd_listen_fds_with_names(1, &names), result = 0;
+	int inherited = sd_listen_fds_with_names(1, &names), r = 0;
 
 	if (inherited < 0)
 		return error_set(
 			err, inherited, "cannot take the sockets from systemd: %s", strerror(-inherited));
 	for (int i = 0; i < inherited; i++) {
-		if (result == 0)
-			result = listen_inherited(
+		if (r == 0)
+			r = listen_inherited(
 				server, options, SD_LISTEN_FDS_START + i, names ? names[i] : NULL, err);
 		if (names)
 			free(names[i]);
 	}
 	free(names);
-	for (size_t i = 0; i < options->listen_count && result == 0; i++)
-		result = listen_option(server, options, options->listen[i], false, err);
-	if (options->listen_web && result == 0)
-		result = listen_option(server, options, options->listen_web, true, err);
-	if (result == 0 && server_listener_count(server) == 0)
-		result = error_set(err, -EDESTADDRREQ,
+	for (size_t i = 0; i < options->listen_count && r == 0; i++)
+		r = listen_option(server, options, options->listen[i], false, err);
+	if (options->listen_web && r == 0)
+		r = listen_option(server, options, options->listen_web, true, err);
+	if (r == 0 && inherited == 0 && options->listen_count == 0 && !options->listen_web)
+		r = error_set(err, -EDESTADDRREQ,
 			"no socket to listen on; start it with: systemctl start %s, or give it "
 			"--listen=%s",
 			options->has_alert ? "aither-worker.socket" : "aither.socket",
 			options->unix_only ? "/PATH" : "ADDR:PORT");
-	if (result == 0)
+	if (r == 0)
 		*ret_activated = inherited > 0;
-	return result;
+	return r;
 }
 
 static void on_signal(void *arg)

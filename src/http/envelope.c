@@ -11,8 +11,7 @@
 #include "base/time.h"
 #include "base/workerclient.h"
 
-#define RESTART_S \
-	1 /* who is told that we are shutting down finds the next one soon: systemd keeps the socket */
+#define RESTART_S 1 /* Retry-After of SHUTTING_DOWN: systemd keeps the socket and starts the next process */
 #define ENVELOPE_SIZE_MAX (8u << 20) /* a report: 100 errors, and a dry run's list of 50 000 long names */
 _Static_assert(ENVELOPE_SIZE_MAX <= WORKERCLIENT_BODY_MAX, "aither-web and aither could not read the answer");
 
@@ -62,23 +61,13 @@ static void append_error(struct buf *out, const char *code, const char *message)
 	buf_append_char(out, '}');
 }
 
-static void add_retry_after(struct http_response *response, enum error_code code, unsigned seconds)
-{
-	char text[16];
-
-	if (seconds == 0 && code == ERROR_SHUTTING_DOWN)
-		seconds = RESTART_S;
-	if (seconds == 0)
-		return;
-	snprintf(text, sizeof(text), "%u", seconds);
-	http_response_header(response, "retry-after", text);
-}
-
 void envelope_error(struct http_response *response, const char *request_id, const struct error *error,
 	struct json *owned_data)
 {
 	CLEANUP(json_freep) struct json *data = owned_data;
 	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
+	unsigned seconds = error->retry_after_s;
+	char text[16];
 
 	append_error(&out, error_code_name(error->code), error->message);
 	if (data) {
@@ -92,7 +81,12 @@ void envelope_error(struct http_response *response, const char *request_id, cons
 		append_meta(&out, request_id);
 	}
 	envelope_finish(response, error_http_status(error), &out);
-	add_retry_after(response, error->code, error->retry_after_s);
+	if (seconds == 0 && error->code == ERROR_SHUTTING_DOWN)
+		seconds = RESTART_S;
+	if (seconds > 0) {
+		snprintf(text, sizeof(text), "%u", seconds);
+		http_response_header(response, "retry-after", text);
+	}
 }
 
 void envelope_status(struct http_response *response, const char *request_id, int status, const char *path)
@@ -115,20 +109,16 @@ void envelope_status(struct http_response *response, const char *request_id, int
 		{ 501, ERROR_BAD_REQUEST, "this Transfer-Encoding is not known, and none is accepted" },
 		{ 503, ERROR_SHUTTING_DOWN, "the service is shutting down" },
 	};
-	CLEANUP(buf_done) struct buf out = BUF_INIT(ENVELOPE_SIZE_MAX);
-	CLEANUP(mem_freep)
-	char *not_found = mem_printf("there is nothing at %s", path ? path : "this address");
-	enum error_code code = status == 404 ? ERROR_NOT_FOUND : ERROR_INTERNAL;
-	const char *message = status == 404 ? not_found : "internal error";
+	struct error err;
 
+	if (status == 404)
+		error_fail(&err, ERROR_NOT_FOUND, -ENOENT, "there is nothing at %s", path);
+	else
+		error_set(&err, -EIO, "internal error");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (rows[i].status == status) {
-			code = rows[i].code;
-			message = rows[i].message;
-		}
+		if (rows[i].status == status)
+			error_fail(&err, rows[i].code, -EINVAL, "%s", rows[i].message);
 	}
-	append_error(&out, error_code_name(code), message);
-	append_meta(&out, request_id);
-	envelope_finish(response, status, &out);
-	add_retry_after(response, code, 0);
+	envelope_error(response, request_id, &err, NULL);
+	response->status = status; /* there are more statuses than codes */
 }

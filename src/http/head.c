@@ -25,16 +25,11 @@ static bool is_field(const char *line, size_t length, const char *name)
 	return length > name_length && line[name_length] == ':' && strncasecmp(line, name, name_length) == 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_chunked(const char *value, size_t length)
 {
-	for (; length > 0 && is_blank(*value); value++)
+	for (; length > 0 && (*value == ' ' || *value == '\t'); value++)
 		length--;
-	while (length > 0 && is_blank(value[length - 1]))
+	while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
 		length--;
 	return length == strlen("chunked") && strncasecmp(value, "chunked", length) == 0;
 }

@@ -38,7 +38,7 @@ enum http_peer {
 	HTTP_PEER_REMOTE,
 };
 
-struct http_call; /* private to the server */
+struct connection; /* private to the server */
 
 struct http_field {               /* of a request */
 	const char *name, *value; /* the name in lower case */
@@ -58,7 +58,7 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
 	const char *request_id; /* the client's X-Request-Id when it is well formed, else a new UUID */
 	enum http_peer peer;
 	bool is_http_1_0;
-	struct http_call *call; /* NULL in tests of handlers: these must not ask for http_later */
+	struct connection *connection; /* NULL in tests of handlers, which must not call http_later */
 };
 
 /* A header of the request by lower-case name; NULL when absent. Several lines of one name are one value, with
@@ -108,7 +108,6 @@ struct http_response {
 	struct http_body *body;   /* one reference, owned; NULL: empty */
 	struct http_header headers[HTTP_HEADERS_MAX];
 	size_t header_count;
-	bool close;          /* answer with Connection: close */
 	bool without_length; /* of an answer to HEAD: the length of GET's body is not known */
 };
 

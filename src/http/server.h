@@ -3,9 +3,9 @@
 #define AITHER_HTTP_SERVER_H
 
 /*
- * The event loop and HTTP/1.1 server on libh2o; http/server*.c are the only files that include it. What its
- * version 2.2 lacks is made here: a limit of connections, a deadline for writing, timers on the monotonic
- * clock, and HTTP/2 is off. One loop, one thread.
+ * The event loop and HTTP/1.1 server on libh2o 2.2. It adds what that lacks: a limit of connections, a
+ * deadline for writing, timers on the monotonic clock, checks of the head (http/head.h). HTTP/2 is off. One
+ * loop, one thread. http/server-convert.h translates between the library's messages and ours.
  *
  *	server_new(&server, &options, err);
  *	server_listen(server, fd);                 any number, sockets made elsewhere
@@ -44,7 +44,6 @@ struct server_watch;
 struct server_options {
 	const struct http_router *router; /* borrowed */
 	unsigned connections_max;
-	bool may_wait; /* responses may take longer than SERVER_WRITE_TIMEOUT_S to be made (POST /api/sync) */
 };
 
 int server_new(
@@ -53,12 +52,11 @@ void server_freep(struct server **server);
 
 void server_listen(struct server *server, int owned_fd);     /* a listening stream socket, TCP or unix */
 void server_listen_web(struct server *server, int owned_fd); /* the same; its clients are HTTP_PEER_WEB */
-size_t server_listener_count(const struct server *server);
 
 typedef void server_callback(void *arg);
 
-/* All that is watched is named before the loop turns: then server_check tells whether a descriptor was
- * missing for one. That one is not watched; a timer is then NULL, and setting it does nothing. */
+/* Add all watches and timers before the first turn of the loop; server_check then says whether the system had
+ * a descriptor for each. One without is not watched; such a timer is NULL, and setting it does nothing. */
 
 /* Calls back while the descriptor is readable; it stays the caller's and must outlive the server. */
 void server_watch(struct server *server, int fd, server_callback *callback, void *arg);
@@ -79,8 +77,8 @@ size_t server_connections(const struct server *server);
 uint64_t server_refused(const struct server *server);  /* connections closed at once, see above */
 uint64_t server_requests(const struct server *server); /* total */
 
-/* Answers since the start, by method and status (100 to 599); what the library refuses before it knows of a
- * request is not among them. */
+/* Answers since the start, by method and status (100 to 599), without those of the library to bytes that it
+ * cannot parse as a request. */
 uint64_t server_answers(const struct server *server, enum http_method method, int status);
 
 /* Stops accepting at once (sockets that systemd gave stay open there, so clients queue), lets running
@@ -89,8 +87,8 @@ uint64_t server_answers(const struct server *server, enum http_method method, in
 void server_drain(struct server *server, unsigned deadline_ms);
 bool server_is_draining(const struct server *server);
 
-/* For leaving when idle: closes the listeners if nobody is connected or waiting in their queues and
- * ends the loop; false (nothing changed) when there is somebody. */
+/* For the idle exit: closes the listeners and ends the loop if no client is connected or waits in their
+ * queues; else returns false and changes nothing. */
 bool server_leave_if_idle(struct server *server);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define CREDENTIALS_MAX 2048 /* a password has at most 256 characters of 4 bytes, a user name is not used */
 
-/* What follows the scheme in Authorization; NULL: another scheme. */
+/* The credentials in Authorization; NULL: it has another scheme. */
 static const char *credentials(const struct http_request *request, const char *scheme)
 {
 	const char *value = http_request_header(request, "authorization");
@@ -88,7 +88,7 @@ static bool is_of_proxy(const char *name)
 		if (strncmp(name, patterns[i], fixed) == 0 && (patterns[i][fixed] || length == fixed))
 			return true;
 	}
-	/* "True-Client-IP", "Client-IP", and what comes next */
+	/* "True-Client-IP", "Client-IP" and later inventions */
 	return length > 3 && strcmp(name + length - 3, "-ip") == 0;
 }
 
@@ -125,41 +125,6 @@ static const char *find_foreign_trace(const struct http_request *request)
 	return NULL;
 }
 
-static int fail_without_token(const char *why, struct error *err)
-{
-	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-		"no sync token is set on this machine, so this is not permitted%s; set one: aither "
-		"set-secret sync-token",
-		why);
-}
-
-static int check_local_access(const struct auth *auth, const struct http_request *request, struct error *err)
-{
-	const char *trace = find_foreign_trace(request);
-
-	if (!auth->local_access)
-		return fail_without_token("", err);
-	if (!trace)
-		return 0;
-	CLEANUP(mem_freep) char *why = mem_printf(" from elsewhere (as %.64s shows)", trace);
-	return fail_without_token(why, err);
-}
-
-static int fail_credentials(const struct http_request *request, enum auth_need need, struct error *err)
-{
-	bool is_wrong = auth_has_credentials(request, need);
-
-	if (need == AUTH_PAGE)
-		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
-			is_wrong ? "the password or token is wrong"
-				 : "a password is needed: by Basic, with any user name, the one of: aither "
-				   "set-secret pages-password");
-	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
-		is_wrong ? "the token is wrong"
-			 : "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret "
-			   "sync-token)");
-}
-
 static int check_page(const struct auth *auth, const struct http_request *request, struct error *err)
 {
 	if (!auth->token && !auth->pages_password)
@@ -169,7 +134,11 @@ static int check_page(const struct auth *auth, const struct http_request *reques
 			"sync-token");
 	if (has_bearer(auth, request) || has_basic(auth, request))
 		return 0;
-	return fail_credentials(request, AUTH_PAGE, err);
+	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
+		auth_has_credentials(request, AUTH_PAGE)
+			? "the password or token is wrong"
+			: "a password is needed: by Basic, with any user name, the one of: aither "
+			  "set-secret pages-password");
 }
 
 int auth_check(
@@ -177,10 +146,25 @@ int auth_check(
 {
 	if (need == AUTH_PAGE)
 		return check_page(auth, request, err);
-	if (!auth->token)
-		return need == AUTH_API ? check_local_access(auth, request, err)
-					: fail_without_token("", err);
-	return has_bearer(auth, request) ? 0 : fail_credentials(request, need, err);
+	if (auth->token) {
+		if (has_bearer(auth, request))
+			return 0;
+		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
+			auth_has_credentials(request, need)
+				? "the token is wrong"
+				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither "
+				  "set-secret sync-token)");
+	}
+	bool may_be_local = need == AUTH_API && auth->local_access;
+	const char *trace = may_be_local ? find_foreign_trace(request) : NULL;
+	if (may_be_local && !trace)
+		return 0;
+	CLEANUP(mem_freep)
+	char *why = trace ? mem_printf(" from elsewhere (as %.64s shows)", trace) : mem_strdup("");
+	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
+		"no sync token is set on this machine, so this is not permitted%s; set one: aither "
+		"set-secret sync-token",
+		why);
 }
 
 bool auth_has_credentials(const struct http_request *request, enum auth_need need)

@@ -17,22 +17,18 @@ __asm__(".pushsection .rodata\n"
 	".popsection\n");
 extern const char openapi_text[], openapi_end[];
 
-static void load(struct openapi *openapi)
+void openapi_answer(
+	struct openapi *openapi, const struct http_request *request, struct http_response *response)
 {
 	/* cppcheck-suppress comparePointers ; the assembler has put one behind the other */
 	size_t length = (size_t)(openapi_end - openapi_text);
 	char digest[HASH_HEX_SIZE];
 
-	hash_hex(openapi_text, length, digest);
-	snprintf(openapi->etag, sizeof(openapi->etag), "\"%.32s\"", digest);
-	openapi->body = http_body_new(mem_strndup(openapi_text, length), length);
-}
-
-void openapi_answer(
-	struct openapi *openapi, const struct http_request *request, struct http_response *response)
-{
-	if (!openapi->body)
-		load(openapi);
+	if (!openapi->body) {
+		hash_hex(openapi_text, length, digest);
+		snprintf(openapi->etag, sizeof(openapi->etag), "\"%.32s\"", digest);
+		openapi->body = http_body_new(mem_strndup(openapi_text, length), length);
+	}
 	http_response_header(response, "etag", openapi->etag);
 	http_response_header(response, "cache-control", "no-cache");
 	if (negotiate_has_etag(http_request_header(request, "if-none-match"), openapi->etag)) {

@@ -12,7 +12,7 @@
 #define OPENAPI_ETAG_SIZE 35 /* quotes, 32 digits of a SHA-256, NUL */
 
 struct openapi {
-	struct http_body *body; /* owned; NULL until somebody wants it */
+	struct http_body *body; /* owned; NULL before the first request */
 	char etag[OPENAPI_ETAG_SIZE];
 };
 

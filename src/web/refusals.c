@@ -7,17 +7,17 @@
 #include "base/mem.h"
 #include "http/http.h"
 
-void refusals_tell(struct refusals *refusals, const struct http_request *request, enum auth_need need)
+void refusals_log(struct refusals *refusals, const struct http_request *request, enum auth_need need)
 {
 	char address[HTTP_ADDRESS_SIZE];
 
 	if (request->peer == HTTP_PEER_UNIX || !auth_has_credentials(request, need))
 		return;
-	if (refusals->told == REFUSALS_PER_MINUTE) {
-		refusals->untold++;
+	if (refusals->logged == REFUSALS_PER_MINUTE) {
+		refusals->unlogged++;
 		return;
 	}
-	refusals->told++;
+	refusals->logged++;
 	http_request_address(request, address);
 	const struct log_field fields[] = {
 		{ "AITHER_REMOTE_ADDR", address },
@@ -31,7 +31,7 @@ void refusals_tell(struct refusals *refusals, const struct http_request *request
 
 void refusals_next_minute(struct refusals *refusals)
 {
-	if (refusals->untold > 0)
-		log_write(LOG_WARNING, "%u more wrong tokens in the last minute", refusals->untold);
+	if (refusals->unlogged > 0)
+		log_write(LOG_WARNING, "%u more wrong tokens in the last minute", refusals->unlogged);
 	*refusals = (struct refusals){ 0 };
 }

@@ -60,7 +60,7 @@ static bool is_permitted(struct web *web, const struct http_request *request, en
 	answer_error(web, request, response, &err);
 	if (err.code == ERROR_UNAUTHORIZED) {
 		auth_challenge(&web->auth, response, need);
-		refusals_tell(&web->refusals, request, need);
+		refusals_log(&web->refusals, request, need);
 	}
 	return false;
 }
@@ -131,27 +131,23 @@ static enum http_result handle_home(
 	return live_home(web->live, request, response, language_of(web, request));
 }
 
-/* Course pages exist once, in German unless the site says otherwise. */
-static const char *course_language(const struct web *web)
-{
-	return language_name(
-		web->options.config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE);
-}
-
 static enum http_result handle_course(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
-	bool is_public =
-		web->options.config->site.course_pages_public && config_is_usable(web->options.config);
+	const struct config *config = web->options.config;
+	bool is_public = config->site.course_pages_public && config_is_usable(config);
+	/* Course pages exist once, in German unless the site says otherwise. */
+	bool is_english = config->site.language == CONFIG_LANGUAGE_EN;
 	struct page_request wanted;
 	struct page *page;
 	struct error err = { 0 };
 
-	/* Before the file is looked for: who has no token does not learn which pages exist. */
+	/* Before the file is opened: without a token a client must not learn which pages exist. */
 	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
 		return HTTP_DONE;
-	if (site_course(web->site, request->tail, course_language(web), &page, &err) < 0) {
+	if (site_course(web->site, request->tail, language_name(is_english ? LANGUAGE_EN : LANGUAGE_DE),
+		    &page, &err) < 0) {
 		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}

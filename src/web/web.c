@@ -26,7 +26,7 @@ static void on_queue(void *arg)
 	thread_queue_dispatch(web->queue);
 }
 
-/* For `systemctl status`. What is wrong with the configuration is said there already, by the main. */
+/* For systemctl status. The main has reported problems of the configuration there already. */
 static void show_status(const struct web *web)
 {
 	int64_t data_ms = live_data_ms(web->live);
@@ -42,10 +42,12 @@ static void show_status(const struct web *web)
 	daemon_status("serving the courses as of %s", when);
 }
 
-static void report_refused_connections(struct web *web)
+static void on_minute(void *arg)
 {
+	struct web *web = arg;
 	uint64_t refused = server_refused(web->server) - web->connections_refused;
 
+	show_status(web);
 	web->connections_refused += refused;
 	if (refused > 0)
 		log_write(LOG_WARNING,
@@ -53,14 +55,6 @@ static void report_refused_connections(struct web *web)
 			" connections in the last minute from clients that already held half of the "
 			"%u connections ([Web] MaxConnections=)",
 			refused, web->options.config->web.connections_max);
-}
-
-static void on_minute(void *arg)
-{
-	struct web *web = arg;
-
-	show_status(web);
-	report_refused_connections(web);
 	refusals_next_minute(&web->refusals);
 }
 
@@ -108,7 +102,6 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 	struct server_options server_options = {
 		.router = &web->router,
 		.connections_max = options->config->web.connections_max,
-		.may_wait = true,
 	};
 	int result = server_new(&web->server, &server_options, err);
 	if (result == 0)

@@ -49,7 +49,7 @@ struct worker_sync {
 	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that asked for it */
 	int64_t start_ms;
 	uint64_t start_mono_ms;
-	struct http_pending *pending; /* who waits for the end; NULL: nobody */
+	struct http_pending *pending; /* the call that waits for the end; NULL: none does */
 	struct report report;         /* output, with `result` and `err` */
 	struct error err;
 	int result;
@@ -65,7 +65,7 @@ struct worker_refresh {
 	int result;
 };
 
-struct worker_look { /* at Hemera's list: the last one that has ended, by a refresh or a sync */
+struct worker_list { /* the last fetch of Hemera's list that has ended, in a refresh or a sync */
 	int64_t fetched_at_ms;
 	struct error err; /* errnum 0: it has succeeded */
 };
@@ -85,7 +85,7 @@ struct worker {
 	size_t waiter_count;
 	bool refresh_failed; /* the last one, which has been logged */
 	struct quota refreshes;
-	struct worker_look look;
+	struct worker_list last_list;
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
 	struct state state;
@@ -95,12 +95,6 @@ struct worker {
 	unsigned doctors;             /* all, also those that wait for a thread that hangs */
 	struct server_watch *doctor_timer;
 };
-
-/* jobs.c */
-void worker_start_sync(struct worker *worker, struct worker_sync *owned_job);
-void worker_add_waiter(struct worker *worker, const struct http_request *request);
-void worker_start_refresh(struct worker *worker);
-void worker_show_status(const struct worker *worker); /* STATUS= for systemctl */
 
 /* answers.c: what the calls answer */
 void answer_sync_running(
@@ -121,7 +115,7 @@ void statistics_add_sync(struct worker *worker, const struct worker_sync *job); 
 void statistics_publish(struct worker *worker);
 void statistics_write(struct buf *out, struct worker *worker); /* for GET /metrics */
 
-/* routes.c */
+/* worker.c */
 extern const struct http_route worker_routes[];
 extern const size_t worker_route_count;
 

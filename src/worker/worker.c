@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/worker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/config.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "http/daemon.h"
+#include "http/envelope.h"
+#include "http/list.h"
 #include "http/server.h"
 #include "worker/doctor.h"
 #include "worker/internal.h"
@@ -16,6 +23,371 @@
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
 #define SECOND_MS 1000
 
+static void start_sync(struct worker *worker, struct worker_sync *job);
+
+/* For systemctl status. */
+static void show_status(const struct worker *worker)
+{
+	const struct sync_history *history = &worker->history;
+	const struct config *config = worker->options.config;
+	char when[TIME_TEXT_SIZE];
+
+	if (!config_is_usable(config)) {
+		daemon_status("not configured: %s", config->problems.text[config->problems.first_required]);
+	} else if (worker->slot == WORKER_SYNCING) {
+		daemon_status("%u courses, a sync is running", history->courses);
+	} else if (history->last_success_ms) {
+		time_format(history->last_success_ms, when);
+		daemon_status("%u courses, last success %s, failures since: %u", history->courses, when,
+			history->consecutive_failures);
+	} else {
+		daemon_status("no sync has succeeded yet");
+	}
+}
+
+static void fill_options(struct worker *worker, struct sync_options *options, struct sync_progress *progress)
+{
+	options->config = worker->options.config;
+	options->shipped_templates = worker->options.shipped_templates;
+	options->budget = &worker->budget;
+	options->progress = progress;
+	options->cancelled = &worker->cancelled;
+	options->statistics = &worker->state.hemera;
+}
+
+/* ---- refresh of the homepage ---- */
+
+/* Hemera's list has been fetched, or not: gives every refresh that waits the same answer, a fetch time or
+ * else the error. */
+static void answer_waiters(
+	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
+{
+	int64_t *data_ms = &worker->state.values[STATE_DATA_MS];
+	bool is_new = !problem && *data_ms != fetched_at_ms;
+
+	worker->last_list = (struct worker_list){ .fetched_at_ms = fetched_at_ms };
+	if (problem)
+		worker->last_list.err = *problem;
+	else
+		*data_ms = fetched_at_ms;
+	if (is_new || worker->waiter_count > 0)
+		statistics_publish(worker); /* before the answers, upon which aither-web reads it */
+	while (worker->waiter_count > 0) {
+		struct http_pending *pending = worker->waiters[--worker->waiter_count];
+		const char *request_id = http_pending_request_id(pending);
+		struct http_response response = { 0 };
+
+		if (problem)
+			envelope_error(&response, request_id, problem, NULL);
+		else
+			answer_refreshed(&response, request_id, fetched_at_ms, changed);
+		http_complete(pending, &response);
+	}
+}
+
+static void refresh_run(struct thread_job *job)
+{
+	struct worker_refresh *refresh = (struct worker_refresh *)job;
+
+	refresh->result = sync_refresh(&refresh->options, &refresh->refreshed, &refresh->err);
+}
+
+static void refresh_done(struct thread_job *job)
+{
+	CLEANUP(mem_freep) struct worker_refresh *refresh = (struct worker_refresh *)job;
+	struct worker *worker = refresh->worker;
+
+	worker->slot = WORKER_IDLE;
+	worker->active_mono_ms = time_mono_ms();
+	if (worker->next) {
+		/* The waiters stay: the sync's own list answers them. */
+		start_sync(worker, STEAL(worker->next));
+		return;
+	}
+	if (refresh->result == 0)
+		worker->history.kept = refresh->refreshed.kept;
+	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
+		refresh->result == 0 ? NULL : &refresh->err);
+	/* Visitors may cause a refresh every ten seconds while Hemera is out of order. */
+	if (refresh->result < 0 && !worker->refresh_failed)
+		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
+	worker->refresh_failed = refresh->result < 0;
+}
+
+static void start_refresh(struct worker *worker)
+{
+	struct worker_refresh *refresh = mem_zalloc(sizeof(*refresh));
+
+	refresh->worker = worker;
+	fill_options(worker, &refresh->options, &refresh->progress);
+	worker->slot = WORKER_REFRESHING;
+	atomic_store(&worker->cancelled, worker->stopping);
+	if (thread_start(worker->queue, &refresh->job, refresh_run, refresh_done, &refresh->err) < 0) {
+		refresh->result = refresh->err.errnum;
+		thread_post(worker->queue, &refresh->job, refresh_done);
+	}
+}
+
+/* ---- sync ---- */
+
+struct listed_message {
+	struct thread_job message;
+	struct worker *worker;
+	int64_t listed_at_ms;
+	bool changed;
+};
+
+static void listed_done(struct thread_job *message)
+{
+	CLEANUP(mem_freep) struct listed_message *listed = (struct listed_message *)message;
+
+	answer_waiters(listed->worker, listed->listed_at_ms, listed->changed, NULL);
+}
+
+/* On the sync's thread: the homepage is published, so callers that wait for it need not wait for the pages.
+ */
+static void on_listed(void *arg)
+{
+	struct worker_sync *job = arg;
+	struct listed_message *listed = mem_zalloc(sizeof(*listed));
+
+	listed->worker = job->worker;
+	listed->listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+	listed->changed = atomic_load(&job->progress.listed_changed);
+	thread_post(job->worker->queue, &listed->message, listed_done);
+}
+
+static void worker_sync_run(struct thread_job *job)
+{
+	struct worker_sync *sync = (struct worker_sync *)job;
+
+	sync->result = sync_run(&sync->options, &sync->report, &sync->err);
+}
+
+static void worker_sync_freep(struct worker_sync **job)
+{
+	if (*job)
+		report_done(&(*job)->report);
+	free(*job);
+}
+
+/* The caller and the history learn of the sync, then those who wait for its list. */
+static void worker_sync_done(struct thread_job *thread_job)
+{
+	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
+	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* another process's */
+	struct worker *worker = job->worker;
+	struct sync_history *history = &worker->history;
+
+	worker->slot = WORKER_IDLE;
+	worker->sync = NULL;
+	worker->active_mono_ms = time_mono_ms();
+	if (!job->report.dry_run && !met_lock) {
+		json_free(history->last_report);
+		history->last_report = report_to_json(&job->report);
+		history->last_success_ms = job->report.last_success_ms;
+		history->consecutive_failures = job->report.consecutive_failures;
+		history->courses = job->report.courses_published;
+		if (listed_at_ms)
+			history->kept = job->report.kept;
+		statistics_add_sync(worker, job);
+	}
+	notify_sync_ended(worker->notify, job);
+	statistics_publish(worker);
+	if (job->pending) {
+		struct http_response response = { 0 };
+
+		answer_sync_ended(&response, http_pending_request_id(job->pending), job);
+		http_complete(STEAL(job->pending), &response);
+	}
+	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
+	 * callers that wait for the list, which get a refresh of their own. */
+	if (listed_at_ms)
+		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
+	else if (job->result < 0 && !met_lock)
+		answer_waiters(worker, 0, false, &job->err);
+	else if (worker->waiter_count > 0)
+		start_refresh(worker);
+	show_status(worker);
+}
+
+/* Without a thread sync_run() cannot report its failure. What was true before still is. */
+static void fail_to_start(struct worker *worker, struct worker_sync *job)
+{
+	struct report *report = &job->report;
+	const struct log_field fields[] = {
+		{ "AITHER_JOB_ID", job->job_id },
+		{ "REQUEST_ID", job->request_id },
+		{ "AITHER_STATUS", report_status_name(REPORT_FAILED) },
+		{ "AITHER_DURATION_MS", "0" },
+		{ "AITHER_ERROR_CODE", error_code_name(job->err.code) },
+	};
+
+	job->result = job->err.errnum;
+	report->status = REPORT_FAILED;
+	report->end_ms = time_now_ms();
+	report_add_error(report, "sync", &job->err);
+	report->last_success_ms = worker->history.last_success_ms;
+	report->courses_published = worker->history.courses;
+	report->consecutive_failures = worker->history.consecutive_failures + 1;
+	log_event(LOG_ERR, LOG_EVENT_SYNC_FAILED, fields, ARRAY_SIZE(fields), "sync failed: %s",
+		job->err.message);
+}
+
+/* The job lives until its end comes back by the loop, even if it could not be started: the caller may still
+ * answer with it. */
+static void start_sync(struct worker *worker, struct worker_sync *job)
+{
+	worker->slot = WORKER_SYNCING;
+	worker->sync = job;
+	atomic_store(&worker->cancelled, worker->stopping);
+	if (thread_start(worker->queue, &job->job, worker_sync_run, worker_sync_done, &job->err) < 0) {
+		fail_to_start(worker, job);
+		thread_post(worker->queue, &job->job, worker_sync_done);
+	}
+	statistics_publish(worker);
+	show_status(worker);
+}
+
+/* ---- calls ---- */
+
+static enum http_result handle_sync(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	bool is_async = list_has(http_request_header(request, "prefer"), "respond-async"); /* RFC 7240 */
+	struct worker *worker = app;
+	bool force, dry_run;
+
+	if (answer_unable(response, request->request_id, worker))
+		return HTTP_DONE;
+	if (http_request_switch(request, "force", &force) < 0 ||
+		http_request_switch(request, "dryRun", &dry_run) < 0) {
+		answer_error(response, request->request_id, ERROR_BAD_REQUEST, -EINVAL,
+			"force and dryRun are 0 or 1");
+		return HTTP_DONE;
+	}
+	if (force && request->peer == HTTP_PEER_WEB) {
+		answer_error(
+			response, request->request_id, ERROR_FORBIDDEN, -EPERM, ENVELOPE_FORCE_FORBIDDEN);
+		return HTTP_DONE;
+	}
+	if (worker->sync || worker->next) {
+		answer_error(response, request->request_id, ERROR_SYNC_IN_PROGRESS, -EALREADY,
+			"a sync is running already; its state: GET /api/sync/status");
+		return HTTP_DONE;
+	}
+	struct worker_sync *job = mem_zalloc(sizeof(*job));
+	job->worker = worker;
+	hash_uuid(job->job_id);
+	memcpy(job->request_id, request->request_id, strlen(request->request_id) + 1);
+	job->start_ms = time_now_ms();
+	job->start_mono_ms = time_mono_ms();
+	report_init(&job->report, job->job_id);
+	job->report.dry_run = dry_run;
+	fill_options(worker, &job->options, &job->progress);
+	job->options.force = force;
+	job->options.dry_run = dry_run;
+	job->options.job_id = job->job_id;
+	job->options.request_id = job->request_id;
+	job->options.on_listed = on_listed;
+	job->options.on_listed_arg = job;
+	if (!is_async)
+		job->pending = http_later(request);
+	if (worker->slot == WORKER_REFRESHING) {
+		worker->next = job;
+		atomic_store(&worker->cancelled, true);
+	} else {
+		start_sync(worker, job);
+	}
+	if (!is_async)
+		return HTTP_LATER;
+	answer_sync_running(response, request->request_id, job, 202);
+	http_response_header(response, "preference-applied", "respond-async");
+	return HTTP_DONE;
+}
+
+static enum http_result handle_status(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	answer_status(response, request->request_id, app);
+	return HTTP_DONE;
+}
+
+static enum http_result handle_refresh(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	struct worker *worker = app;
+
+	if (answer_unable(response, request->request_id, worker))
+		return HTTP_DONE;
+	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
+		answer_refreshed(response, request->request_id,
+			atomic_load(&worker->sync->progress.listed_at_ms),
+			atomic_load(&worker->sync->progress.listed_changed));
+		return HTTP_DONE;
+	}
+	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
+		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
+			"too many calls wait for the homepage's refresh");
+		return HTTP_DONE;
+	}
+	if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0) {
+		if (worker->last_list.err.errnum)
+			envelope_error(response, request->request_id, &worker->last_list.err, NULL);
+		else
+			answer_refreshed(
+				response, request->request_id, worker->last_list.fetched_at_ms, false);
+		return HTTP_DONE;
+	}
+	worker->waiters[worker->waiter_count++] = http_later(request);
+	if (worker->slot == WORKER_IDLE)
+		start_refresh(worker);
+	return HTTP_LATER;
+}
+
+static enum http_result handle_health(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	(void)request;
+	(void)app;
+	http_response_text(response, 200, "application/health+json", "{\"status\":\"pass\"}\n");
+	return HTTP_DONE;
+}
+
+static enum http_result handle_metrics(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(METRIC_SIZE_MAX);
+	struct worker *worker = app;
+
+	(void)request;
+	statistics_write(&out, worker);
+	http_response_text(response, 200, METRIC_CONTENT_TYPE, buf_text(&out));
+	http_response_header(response, "cache-control", "no-store");
+	return HTTP_DONE;
+}
+
+static const char *const sync_parameters[] = { "dryRun", "force", NULL };
+
+/* aither-web may make the calls that visitors and scripts make through it, and no others: if it were broken
+ * into, it could otherwise send mail and have pages removed. */
+const struct http_route worker_routes[] = {
+	{ "/api/sync", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
+	{ "/api/sync", false, HTTP_POST | ROUTE_FOR_WEB, handle_sync, sync_parameters }, /* without force */
+	{ "/api/sync/status", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
+	{ "/internal/refresh", false, HTTP_POST | ROUTE_FOR_WEB, handle_refresh, router_no_parameters },
+	{ "/internal/doctor", false, HTTP_GET, doctor_handle, router_no_parameters },
+	{ "/internal/test-mail", false, HTTP_POST, notify_handle_mail, router_no_parameters },
+	{ "/internal/test-rollbar", false, HTTP_POST, notify_handle_item, router_no_parameters },
+	{ "/healthz", false, HTTP_GET | ROUTE_FOR_WEB, handle_health, NULL },
+	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
+};
+
+const size_t worker_route_count = ARRAY_SIZE(worker_routes);
+
+/* ---- the worker ---- */
+
 static void on_messages(void *arg)
 {
 	struct worker *worker = arg;
@@ -23,8 +395,8 @@ static void on_messages(void *arg)
 	thread_queue_dispatch(worker->queue);
 }
 
-/* Sends mails again. The key is in memory only while it is needed: with nothing to do the process ends, and
- * systemd starts it again at the next connection. */
+/* Sends mails again, and ends an idle process: systemd starts it again at the next connection, and until then
+ * the key is not in memory. */
 static void on_second(void *arg)
 {
 	struct worker *worker = arg;
@@ -44,52 +416,40 @@ static void on_second(void *arg)
 		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
 }
 
-static void load_history(struct worker *worker)
-{
-	struct error err = { 0 };
-
-	if (sync_history_load(worker->options.config->sync.output_directory, &worker->history, &err) < 0)
-		log_write(LOG_WARNING, "the past is not known: %s", err.message);
-}
-
-static unsigned refresh_interval_s(const struct config *config)
-{
-	unsigned seconds = config->web.live_ttl_s;
-
-	if (seconds < WORKER_REFRESH_INTERVAL_MIN_S)
-		return WORKER_REFRESH_INTERVAL_MIN_S;
-	return seconds < WORKER_REFRESH_INTERVAL_MAX_S ? seconds : WORKER_REFRESH_INTERVAL_MAX_S;
-}
-
 int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
 {
 	CLEANUP(worker_freep) struct worker *worker = mem_zalloc(sizeof(*worker));
-	int result;
+	const struct config *config = options->config;
+	unsigned interval_s = config->web.live_ttl_s;
+	struct error history_err = { 0 };
 
 	worker->options = *options;
 	worker->active_mono_ms = time_mono_ms();
 	worker->router =
 		(struct http_router){ .routes = worker_routes, .count = worker_route_count, .app = worker };
-	worker->refreshes = (struct quota){ .burst = WORKER_REFRESH_BURST,
-		.interval_ms = refresh_interval_s(options->config) * 1000 };
-	budget_init(&worker->budget, options->config->hemera.requests_per_minute);
-	result = thread_queue_new(&worker->queue, err);
-	if (result < 0)
-		return result;
-	result = server_new(&worker->server,
-		&(struct server_options){
-			.router = &worker->router, .connections_max = CONNECTIONS_MAX, .may_wait = true },
+	if (interval_s < WORKER_REFRESH_INTERVAL_MIN_S)
+		interval_s = WORKER_REFRESH_INTERVAL_MIN_S;
+	if (interval_s > WORKER_REFRESH_INTERVAL_MAX_S)
+		interval_s = WORKER_REFRESH_INTERVAL_MAX_S;
+	worker->refreshes = (struct quota){ .burst = WORKER_REFRESH_BURST, .interval_ms = interval_s * 1000 };
+	budget_init(&worker->budget, config->hemera.requests_per_minute);
+	int r = thread_queue_new(&worker->queue, err);
+	if (r < 0)
+		return r;
+	r = server_new(&worker->server,
+		&(struct server_options){ .router = &worker->router, .connections_max = CONNECTIONS_MAX },
 		err);
-	if (result < 0)
-		return result;
+	if (r < 0)
+		return r;
 	worker->notify = notify_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
-	load_history(worker);
+	if (sync_history_load(config->sync.output_directory, &worker->history, &history_err) < 0)
+		log_write(LOG_WARNING, "the past is not known: %s", history_err.message);
 	statistics_load(worker);
 	statistics_publish(worker);
-	worker_show_status(worker);
+	show_status(worker);
 	*ret_worker = STEAL(worker);
 	return 0;
 }

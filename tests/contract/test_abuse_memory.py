@@ -99,7 +99,7 @@ class Memory(WebTest):
 
     def test_the_kernel_holds_little_for_readers_who_stop(self) -> None:
         self.publish("x" * 300_000)
-        few, many = 32, 256  # SERVER_FEW and SERVER_MANY of http/server-internal.h
+        few, many = 32, 256  # SERVER_FEW and SERVER_MANY of http/server.c
         crowd = [self.raw(GET * 40) for _ in range(many + 40)]
         for connection in crowd:  # who begins fast is trusted with much
             received = 0

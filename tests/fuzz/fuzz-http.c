@@ -301,7 +301,7 @@ static void ask(struct world *world, const struct http_request *given)
 	world->web.router = (struct http_router){
 		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = &world->web
 	};
-	world->web.refusals.told = REFUSALS_PER_MINUTE; /* no lines in a journal */
+	world->web.refusals.logged = REFUSALS_PER_MINUTE; /* no lines in a journal */
 	world->web.site = site;
 	world->web.phrases = phrases;
 	world->web.relay = (struct relay *)(void *)world;
@@ -340,7 +340,7 @@ static enum http_method method_of(const char *name)
 	return strcmp(name, "POST") == 0 ? HTTP_POST : HTTP_OTHER;
 }
 
-/* As http/server-request.c does it. */
+/* As http/server.c does it. */
 static void ask_target(const struct request_head *head)
 {
 	const char *target = head->target;

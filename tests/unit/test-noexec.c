@@ -201,7 +201,7 @@ static enum result write_nothing(void)
 	return write(STDERR_FILENO, "", 0) == 0 ? REFUSED : STILL_WORKS_NOT;
 }
 
-/* As http/server-file does it. */
+/* As http/server.c does it. */
 static enum result map_to_read_and_write(void)
 {
 	int fd = memfd_create("data", 0);

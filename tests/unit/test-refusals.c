@@ -71,13 +71,13 @@ static struct http_request request_with(const struct http_field *authorization)
 		.peer = HTTP_PEER_REMOTE };
 }
 
-static void only_a_wrong_token_is_told(void **state)
+static void only_a_wrong_token_is_logged(void **state)
 {
 	static const struct {
 		const char *name, *authorization;
 		enum auth_need need;
 		enum http_peer peer;
-		bool told;
+		bool logged;
 	} rows[] = {
 		{ "bearer", "Bearer wrong", AUTH_API, HTTP_PEER_REMOTE, true },
 		{ "bearer for metrics", "bearer wrong", AUTH_TOKEN, HTTP_PEER_REMOTE, true },
@@ -97,9 +97,9 @@ static void only_a_wrong_token_is_told(void **state)
 
 		entries = 0;
 		request.peer = rows[i].peer;
-		refusals_tell(&refusals, &request, rows[i].need);
-		if (entries != rows[i].told)
-			fail_msg("%s: told %u times", rows[i].name, entries);
+		refusals_log(&refusals, &request, rows[i].need);
+		if (entries != rows[i].logged)
+			fail_msg("%s: logged %u times", rows[i].name, entries);
 	}
 }
 
@@ -110,7 +110,7 @@ static void the_line_names_the_address_and_nothing_that_the_caller_made_up(void 
 	struct refusals refusals = { 0 };
 
 	(void)state;
-	refusals_tell(&refusals, &request, AUTH_PAGE);
+	refusals_log(&refusals, &request, AUTH_PAGE);
 	assert_non_null(
 		strstr(buf_text(&journal), "MESSAGE=a wrong token from " ADDRESS ": GET /courses/\n"));
 	assert_non_null(strstr(buf_text(&journal), "\nMESSAGE_ID=" LOG_EVENT_AUTH_REFUSED "\n"));
@@ -120,7 +120,7 @@ static void the_line_names_the_address_and_nothing_that_the_caller_made_up(void 
 	assert_null(strstr(buf_text(&journal), "a-wrong-token"));
 }
 
-static void a_flood_is_counted_rather_than_told(void **state)
+static void a_flood_is_counted_rather_than_logged(void **state)
 {
 	const struct http_field field = { "authorization", "Bearer wrong" };
 	struct http_request request = request_with(&field);
@@ -128,12 +128,12 @@ static void a_flood_is_counted_rather_than_told(void **state)
 
 	(void)state;
 	for (int i = 0; i < REFUSALS_PER_MINUTE + 1000; i++)
-		refusals_tell(&refusals, &request, AUTH_API);
+		refusals_log(&refusals, &request, AUTH_API);
 	assert_int_equal(entries, REFUSALS_PER_MINUTE);
 	refusals_next_minute(&refusals);
 	assert_int_equal(entries, REFUSALS_PER_MINUTE + 1);
 	assert_non_null(strstr(buf_text(&journal), "MESSAGE=1000 more wrong tokens in the last minute\n"));
-	refusals_tell(&refusals, &request, AUTH_API);
+	refusals_log(&refusals, &request, AUTH_API);
 	assert_int_equal(entries, REFUSALS_PER_MINUTE + 2);
 	refusals_next_minute(&refusals);
 	assert_int_equal(entries, REFUSALS_PER_MINUTE + 2);
@@ -142,10 +142,10 @@ static void a_flood_is_counted_rather_than_told(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(only_a_wrong_token_is_told, journal_setup),
+		cmocka_unit_test_setup(only_a_wrong_token_is_logged, journal_setup),
 		cmocka_unit_test_setup(
 			the_line_names_the_address_and_nothing_that_the_caller_made_up, journal_setup),
-		cmocka_unit_test_setup(a_flood_is_counted_rather_than_told, journal_setup),
+		cmocka_unit_test_setup(a_flood_is_counted_rather_than_logged, journal_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef AITHER_HTTP_SERVER_CONVERT_H
+#define AITHER_HTTP_SERVER_CONVERT_H
+
+/*
+ * From the library's request to ours, and from our response to the library's. Nothing here reads or sends;
+ * all memory is taken from the pool of the library's request, and is valid as long as that.
+ */
+
+#include <h2o.h>
+
+struct http_request;
+struct http_response;
+
+/* Fills in all members but peer and connection. Returns 0, or the status that refuses the request: 400, 414
+ * or 431. Method, request id and the fields found so far are valid then, too; the path is "/". */
+int convert_request(h2o_req_t *req, struct http_request *ret_request);
+
+/* Fills in the library's status, headers and Content-Length; req->res.content_length is SIZE_MAX where the
+ * answer has no length and therefore no body. */
+void convert_response(h2o_req_t *req, const struct http_response *response, const char *request_id);
+
+#endif
