@@ -37,7 +37,7 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 	const struct unit *worker_socket = &units[MACHINE_WORKER_SOCKET];
 	struct port_address addresses[UNITS_LISTEN_MAX];
 	int results[UNITS_LISTEN_MAX];
-	size_t indexes[UNITS_LISTEN_MAX], count = 0;
+	size_t indexes[UNITS_LISTEN_MAX] = { 0 }, count = 0;
 
 	units_read(bus, "aither.socket", &units[MACHINE_WEB_SOCKET]);
 	units_read(bus, "aither-worker.socket", &units[MACHINE_WORKER_SOCKET]);

@@ -145,7 +145,7 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 	const char *const *directories, struct json *checks)
 {
 	bool is_hidden, is_set = stored_token_is_set(machine, directories, &is_hidden);
-	bool is_open = is_public(&machine->units[MACHINE_WEB_SOCKET]);
+	bool is_reachable = is_public(&machine->units[MACHINE_WEB_SOCKET]);
 
 	if (check_refused(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
 		return;
@@ -155,9 +155,10 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
 			"only root may see whether it is set");
 	else
-		check_add(checks, "sync-token", is_open ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
+		check_add(checks, "sync-token", is_reachable ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
 			"is not set: %s%s",
-			is_open ? "aither.socket listens on more than this machine's own addresses; " : "",
+			is_reachable ? "aither.socket listens on more than this machine's own addresses; "
+				     : "",
 			config->web.local_access
 				? "all programs on this machine may run syncs, and so may strangers by a "
 				  "proxy that leaves no trace"

@@ -71,7 +71,7 @@ int texts_parse(
 int texts_override(struct texts *texts, const char *name, const char *json, size_t length, struct error *err)
 {
 	CLEANUP(mem_freep) char *both = NULL;
-	struct json *own;
+	struct json *own = NULL;
 	int r = texts_read(&own, name, json, length, err);
 
 	if (r < 0)

@@ -313,11 +313,11 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 		if (r == 0 && strcmp(entry->course.id, id) != 0)
 			r = read_bad(err, "course.id", "the entry's name");
 		/* A name that is no id may contain anything: it does not go into a message. */
-		if (r < 0)
+		if (r < 0) {
 			error_prefix(
 				err, "course %s: ", member_is_id(id, COURSE_ID_MAX) ? id : "without an id");
-		if (r < 0)
 			return -EBADMSG;
+		}
 	}
 	manifest_sort(manifest);
 	return 0;

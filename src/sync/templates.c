@@ -82,11 +82,9 @@ const struct template *templates_for(
 
 	if (!item)
 		item = templates_find(templates, NULL);
-	if (!item)
-		return templates->library->course;
-	if (!item->source->markup)
+	if (item && !item->source->markup)
 		return NULL;
-	if (!item->tried) {
+	if (item && !item->tried) {
 		CLEANUP(mem_freep) char *name = mem_printf("template %s", item->source->id);
 		struct error problem = { 0 };
 
@@ -95,5 +93,5 @@ const struct template *templates_for(
 			    &problem) < 0)
 			templates->problem(templates->arg, name, &problem);
 	}
-	return item->compiled ? item->compiled : templates->library->course;
+	return item && item->compiled ? item->compiled : templates->library->course;
 }

@@ -243,7 +243,7 @@ struct page *site_fallback(struct site *site)
 const struct state *site_state(struct site *site)
 {
 	struct error err = { 0 };
-	struct stat stat_now;
+	struct stat stat_now = { 0 };
 	int r = -ENOENT;
 
 	follow_output(site);
@@ -343,7 +343,7 @@ static int find_course(struct site *site, const char *name, const char *static_l
 {
 	CLEANUP(file_closep) int courses = -1;
 	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
-	int r = -ENOENT;
+	int r;
 
 	follow_output(site);
 	if (site->output < 0)

@@ -86,10 +86,11 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 			before ? mem_printf("%s,%s", before, outcome.refused) : mem_strdup(outcome.refused);
 		free(before);
 	}
-	if (r == 0 && outcome.deferred && alerts->retry_s > 0)
-		*ret_rest = (struct incident_rest){
-			.to = STEAL(outcome.deferred), .text = STEAL(text), .since_ms = time_now_ms()
-		};
+	if (r == 0 && outcome.deferred && alerts->retry_s > 0) {
+		ret_rest->to = STEAL(outcome.deferred);
+		ret_rest->text = STEAL(text);
+		ret_rest->since_ms = time_now_ms();
+	}
 	return r;
 }
 
