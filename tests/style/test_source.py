@@ -116,6 +116,20 @@ class Source(unittest.TestCase):
         folders = [d.name for d in SOURCE.iterdir() if d.is_dir() and any(d.glob("*.c"))]
         self.assertEqual([f for f in folders if f"`{f}/`" not in code_map], [])
 
+    def test_the_journeys_of_the_map_pass_functions_that_exist(self) -> None:
+        steps = re.findall(r"^\d+\. (.*)$", (SOURCE / "README.md").read_text().split("## Four journeys")[1], re.M)
+        self.assertGreater(len(steps), 35)
+        missing = []
+        for step in steps:
+            # A function without a file is in the one that was named last.
+            names = re.findall(r"`(\w+)`(?: \(`([\w/.-]+)`\))?", step)
+            file = next((file for _, file in names if file), "")
+            for name, own in names:
+                file = own or file
+                if not re.search(rf"^[a-z].*\b{name}\(", (SOURCE / file).read_text(), re.M):
+                    missing.append(f"{file}: {name}")
+        self.assertEqual(missing, [])
+
     def test_comments_keep_the_space_behind_their_star(self) -> None:
         """clang-format drops it where it breaks a line that is too long."""
         files = [*sources(), *(TOP / "tests").rglob("*.[ch]")]

@@ -86,7 +86,7 @@ static struct sample sample_of(const char *text, size_t length)
 	return sample;
 }
 
-static struct sample sample(void)
+static struct sample sample_three(void)
 {
 	return sample_of(participants_text, strlen(participants_text));
 }
@@ -125,7 +125,7 @@ static void a_course_has_labels_and_dates_in_words(void **state)
 
 static void participants_have_status_labels_and_their_texts(void **state)
 {
-	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(sample_done) struct sample three = sample_three();
 	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
 	const struct json *first = json_first(json_get(data, "participants")), *second = json_next(first);
 
@@ -147,7 +147,7 @@ static void participants_have_status_labels_and_their_texts(void **state)
 static void participants_are_grouped_by_status_in_its_order(void **state)
 {
 	static const char *const expected[] = { "PREPARATION", "COMPLETE", "NONE" };
-	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(sample_done) struct sample three = sample_three();
 	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
 	size_t i = 0;
 
@@ -180,7 +180,7 @@ static void participants_are_grouped_by_status_in_its_order(void **state)
 /* In this order: {{#each}} shows it. */
 static void the_data_of_a_page_are_these(void **state)
 {
-	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(sample_done) struct sample three = sample_three();
 	CLEANUP(json_freep)
 	struct json *data = page_course_data(&course, &three.participants, texts_de, NOON);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
@@ -230,7 +230,7 @@ static void the_fingerprint_changes_with_every_member_of_the_course(void **state
 	const struct course base = { "c1", "A", "a", "BEGINNER", "2026-03-14T23:00:00.000Z",
 		"2026-03-15T23:00:00.000Z", 3, NULL };
 	struct course others[] = { base, base, base, base, base, base, base, base, base };
-	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(sample_done) struct sample three = sample_three();
 	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
@@ -289,7 +289,7 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 		{ "\"p1\"", "\"p9\"", false },
 		{ "\"bookingId\":\"b1\"", "\"imageUrl\":\"u\",\"bookingId\":\"b0\"", false },
 	};
-	CLEANUP(sample_done) struct sample three = sample();
+	CLEANUP(sample_done) struct sample three = sample_three();
 	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
