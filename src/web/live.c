@@ -36,7 +36,8 @@ struct refresh {
 	struct thread_job job; /* first: the thread's side casts back */
 	struct live *live;     /* NULL: it has ended meanwhile */
 	char *socket_path;     /* owned: it may outlive the options */
-	struct error err;      /* output, with `result` */
+	struct error err;      /* output, with these */
+	int64_t fetched_at_ms;
 	int result;
 };
 
@@ -91,21 +92,28 @@ static bool is_fresh(const struct live *live)
 	return live->data_ms != 0 && age_of_data_ms(live) < live->options.ttl_ms;
 }
 
+static void set_data_time(struct live *live, int64_t data_ms)
+{
+	live->data_ms = data_ms;
+	live->data_mono_ms = (int64_t)time_mono_ms() - (time_now_ms() - data_ms);
+}
+
 static void update_data_time(struct live *live)
 {
 	const struct state *state = site_state(live->options.site);
+	/* Without a state, as after an upgrade or a power cut, the homepage's own time has to do. */
+	int64_t published_ms =
+		state ? state->values[STATE_DATA_MS] : site_home_changed_ms(live->options.site);
 	int64_t now = time_now_ms();
 
 	/* By a clock that has been set back since; the other clock knows how old it is. */
 	if (live->data_ms > now)
 		live->data_ms = now - age_of_data_ms(live);
-	if (!state || state->values[STATE_DATA_MS] == live->published_ms)
+	/* A time from the future: the clock was set back while we did not run, so the age is not known. */
+	if (published_ms == live->published_ms || published_ms > now)
 		return;
-	live->published_ms = state->values[STATE_DATA_MS];
-	if (live->published_ms > now)
-		return; /* the clock was set back while we did not run: how old it is, is not known */
-	live->data_ms = live->published_ms;
-	live->data_mono_ms = (int64_t)time_mono_ms() - (now - live->data_ms);
+	live->published_ms = published_ms;
+	set_data_time(live, published_ms);
 }
 
 int64_t live_data_ms(struct live *live)
@@ -175,7 +183,7 @@ static void refresh_free(struct refresh *refresh)
 	free(refresh);
 }
 
-/* On a thread. An answer that is no success has {"error":{"message":"..."}}. */
+/* On a thread. The answer is {"data":{"fetchedAt":"..."}} or {"error":{"message":"..."}}. */
 static void refresh_run(struct thread_job *job)
 {
 	static const struct json_limits limits = {
@@ -195,9 +203,12 @@ static void refresh_run(struct thread_job *job)
 
 	hash_uuid(request_id);
 	refresh->result = workerclient_call(&request, &response, &refresh->err);
-	if (refresh->result < 0 || response.status == 200)
+	if (refresh->result < 0)
 		return;
 	(void)json_parse(&root, buf_text(&response.body), response.body.length, &limits, NULL);
+	const char *fetched_at = json_string(json_get(json_get(root, "data"), "fetchedAt"));
+	if (response.status == 200 && time_parse(fetched_at, &refresh->fetched_at_ms) == 0)
+		return;
 	const char *problem = json_string(json_get(json_get(root, "error"), "message"));
 	refresh->result =
 		error_set(&refresh->err, -EIO, "%s", problem ? problem : "aither-worker gave no reason");
@@ -225,6 +236,10 @@ static void refresh_done(struct thread_job *job)
 			if (live->failing)
 				log_write(LOG_NOTICE, "the homepage is live again");
 			live->failing = false;
+			/* The state says so, too, unless it could not be written, as on a full disk. */
+			update_data_time(live);
+			if (refresh->fetched_at_ms > live->data_ms)
+				set_data_time(live, refresh->fetched_at_ms);
 		} else {
 			note_failure(live, &refresh->err);
 		}

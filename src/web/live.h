@@ -11,7 +11,8 @@
  *	idle --too old--> refreshing --success, failure--> idle
  *	            (a failure forbids another for LIVE_BACK_OFF_MS)
  *
- * How old the data is, the worker's state says (published/state.h), whoever had it fetched.
+ * How old the data is, the worker's state says (published/state.h), whoever had it fetched; where there is no
+ * state, the time of the homepage's file.
  */
 
 #include <stdbool.h>

@@ -212,6 +212,20 @@ bool site_look(struct site *site, enum language language)
 	return refresh_either(site, language);
 }
 
+int64_t site_home_changed_ms(const struct site *site)
+{
+	int64_t newest_ms = 0;
+
+	for (enum language i = 0; i < LANGUAGES; i++) {
+		const struct timespec *changed = &site->index[i].stat.st_mtim;
+		int64_t changed_ms = (int64_t)changed->tv_sec * 1000 + changed->tv_nsec / 1000000;
+
+		if (site->index[i].text.length > 0 && changed_ms > newest_ms)
+			newest_ms = changed_ms;
+	}
+	return newest_ms;
+}
+
 struct page *site_home(struct site *site, enum language language, const char *status_html)
 {
 	if (site->index[language].text.length == 0)

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "published/published.h"
 
@@ -39,6 +40,9 @@ void site_freep(struct site **site);
 
 /* Is there a homepage (in this language, else in the other one)? */
 bool site_look(struct site *site, enum language language);
+
+int64_t site_home_changed_ms(
+	const struct site *site); /* when the newest that was read was written; 0: none */
 
 /* After site_look: the homepage with `status_html` in place of the mark. Borrowed until the next site_look.
  */

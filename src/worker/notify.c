@@ -93,7 +93,8 @@ static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 	if (owned_sync)
 		log_no_thread(&err);
 	mails->is_running = false;
-	alerts_sync_freep(&mails->sync);
+	alerts_sync_freep(&mails->sync); /* the mail stays due, until the next sync has ended */
+	statistics_publish(mails->notify->worker);
 }
 
 static void mails_start_next(struct mails *mails)
@@ -172,19 +173,22 @@ static int item_send(struct notify *notify, const struct rollbar_item *content, 
 	char *ret_uuid, struct error *err)
 {
 	const struct config *config = notify->config;
+	uint64_t suspended_until_mono_ms = atomic_load(&notify->suspended_until_mono_ms);
 	struct rollbar rollbar = {
 		.endpoint = config->rollbar.endpoint,
 		.token = config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN],
 		.environment = config->rollbar.environment,
 		.host = host_name(),
 		.cancelled = &notify->cancelled,
-		.suspended_until_mono_ms = atomic_load(&notify->suspended_until_mono_ms),
+		.suspended_until_mono_ms = suspended_until_mono_ms,
 	};
 	struct error problem = { 0 };
 	int r = rollbar_send(&rollbar, content, ret_uuid, &problem);
 	bool is_dropped = r == -EBUSY || r == -ECANCELED;
 
-	atomic_store(&notify->suspended_until_mono_ms, rollbar.suspended_until_mono_ms);
+	/* A test beside it may have learnt of the limit meanwhile. */
+	if (rollbar.suspended_until_mono_ms != suspended_until_mono_ms)
+		atomic_store(&notify->suspended_until_mono_ms, rollbar.suspended_until_mono_ms);
 	atomic_fetch_add(&notify->counts[NOTIFY_BY_ROLLBAR][r == 0       ? NOTIFY_SENT
 							    : is_dropped ? NOTIFY_DROPPED
 									 : NOTIFY_FAILED],

@@ -71,7 +71,7 @@ static void statistics_update(struct worker *worker)
 	struct metric_process process;
 
 	values[STATE_CONFIGURED] = config_is_usable(worker->options.config);
-	values[STATE_SYNCING] = worker->sync || worker->next;
+	values[STATE_SYNCING] = (worker->sync || worker->next) && !worker->stopping;
 	values[STATE_FAILURES] = history->consecutive_failures;
 	values[STATE_LAST_SUCCESS_MS] = history->last_success_ms;
 	values[STATE_COURSES_PUBLISHED] = history->courses;

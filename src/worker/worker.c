@@ -484,6 +484,7 @@ void worker_stop(void *arg)
 	atomic_store(&worker->cancelled, true);
 	doctor_stop(worker);
 	notify_stop(worker->notify);
+	statistics_publish(worker);
 }
 
 bool worker_finish(struct worker *worker, unsigned timeout_ms)

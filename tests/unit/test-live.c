@@ -94,6 +94,18 @@ static void many_visitors_of_old_data_share_one_question(void **state)
 	assert_string_equal(worker.target, "/internal/refresh");
 }
 
+static void a_refresh_counts_though_its_state_cannot_be_written(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "page <!--aither:status-->", 3600);
+	place_start(place);
+	atomic_store(&worker.stateless, true);
+	for (int i = 0; i < 3; i++)
+		assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
+	assert_int_equal(atomic_load(&worker.calls), 1);
+}
+
 static void a_hanging_worker_delays_nobody_beyond_the_wait(void **state)
 {
 	struct place *place = *state;
@@ -243,6 +255,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fresh_data_asks_nobody, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			many_visitors_of_old_data_share_one_question, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_refresh_counts_though_its_state_cannot_be_written, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hanging_worker_delays_nobody_beyond_the_wait, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(without_a_wait_nobody_waits, place_setup, place_teardown),

@@ -35,8 +35,10 @@ static const struct place *current;
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err)
 {
+	char now[TIME_TEXT_SIZE];
 	eventfd_t permit;
 
+	time_format(time_now_ms(), now);
 	pthread_mutex_lock(&worker.lock);
 	snprintf(worker.target, sizeof(worker.target), "%s", request->target);
 	snprintf(worker.prefer, sizeof(worker.prefer), "%s", request->prefer ? request->prefer : "none");
@@ -52,10 +54,11 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "cannot reach aither-worker");
 	*ret_response = (struct workerclient_response){ .status = atomic_load(&worker.status) };
 	buf_init(&ret_response->body, 65536);
-	if (ret_response->status == 200 && strcmp(request->target, "/internal/refresh") == 0)
+	if (ret_response->status == 200 && strcmp(request->target, "/internal/refresh") == 0 &&
+		!atomic_load(&worker.stateless))
 		place_publish_state(current, 0, PLACE_NEVER);
 	if (ret_response->status == 200)
-		buf_append_text(&ret_response->body, "{\"success\":true,\"data\":{}}");
+		buf_printf(&ret_response->body, "{\"success\":true,\"data\":{\"fetchedAt\":\"%s\"}}", now);
 	else
 		buf_append_text(
 			&ret_response->body, "{\"success\":false,\"error\":{\"message\":\"no Hemera\"}}");
@@ -137,6 +140,7 @@ int place_setup(void **state)
 	atomic_store(&worker.connecting, false);
 	atomic_store(&worker.calls, 0);
 	atomic_store(&worker.status, 200);
+	atomic_store(&worker.stateless, false);
 	alarm(30);
 	*state = place;
 	return 0;

@@ -26,8 +26,9 @@ struct worker_part {
 	atomic_bool held;
 	atomic_bool connecting; /* calls that are held have not been sent yet */
 	atomic_uint calls;
-	atomic_int status;    /* 0: cannot be reached */
-	pthread_mutex_t lock; /* guards the texts of the last call */
+	atomic_int status;     /* 0: cannot be reached */
+	atomic_bool stateless; /* a refresh leaves no state, as on a full disk */
+	pthread_mutex_t lock;  /* guards the texts of the last call */
 	char target[128], prefer[64];
 	unsigned timeout_ms;
 };
