@@ -85,13 +85,13 @@ static bool budget_place(struct budget *budget, int64_t reset_s, uint64_t now_mo
 void budget_answer(struct budget *budget, long limit, long remaining, int64_t reset_s, uint64_t now_mono_ms,
 	int64_t now_unix_ms)
 {
-	bool is_first = !budget->answered;
-
 	if (budget->under_way > 0)
 		budget->under_way--;
 	/* Hemera's window begins when the request arrives there, not when it was sent. */
-	if (is_first)
+	if (!budget->answered) {
 		budget->window_end_mono_ms = now_mono_ms + BUDGET_WINDOW_MS;
+		budget->remaining = UINT_MAX;
+	}
 	budget->answered = true;
 	if (limit > 0 && limit <= INT_MAX)
 		budget->limit = (unsigned)limit;
@@ -100,7 +100,7 @@ void budget_answer(struct budget *budget, long limit, long remaining, int64_t re
 	if (reset_s >= 0 && !budget_place(budget, reset_s, now_mono_ms, now_unix_ms))
 		return;
 	/* Answers overtake each other: within a window the lowest is the latest. */
-	if (is_first || reset_s > budget->reset_s || (unsigned)remaining < budget->remaining)
+	if (reset_s > budget->reset_s || (unsigned)remaining < budget->remaining)
 		budget->remaining = (unsigned)remaining;
 	budget->reset_s = reset_s;
 	/* Remaining may or may not count those still under way; the last of them brings the exact number. */

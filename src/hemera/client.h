@@ -36,7 +36,7 @@ struct json;
 #define HEMERA_PAGE_ROWS 500             /* the API's maximum; smaller pages lose rows */
 #define HEMERA_LIST_BODY_MAX (8 << 20)   /* per page; 500 rows are about 120 KB */
 #define HEMERA_DETAIL_BODY_MAX (4 << 20) /* 30 participants with full texts are 160 KB */
-#define HEMERA_COURSES_MAX 100000        /* ends a server that never sends a short page */
+#define HEMERA_COURSES_MAX 50000         /* ends a server that never sends a short page */
 #define HEMERA_SLICES_MAX 30             /* requests of 100 in a minute: the details need most of them */
 
 struct hemera_options {                      /* all borrowed for the life of the client */

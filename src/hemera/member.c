@@ -191,10 +191,11 @@ size_t member_own(const struct member_table *table, void *record, char **ret_blo
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
 		const char *text = member_has_text(member) ? member_text(member, record) : NULL;
-		void *at = (char *)record + member->offset;
+		void *at;
 
 		if (!text)
 			continue;
+		at = (char *)record + member->offset; /* which a member that is not kept does not have */
 		*(const char **)at = end;
 		end = stpcpy(end, text) + 1;
 	}

@@ -154,6 +154,19 @@ static void an_answer_that_was_overtaken_gives_nothing_back(void **state)
 	assert_int_equal(budget.left, 9);
 }
 
+static void a_window_whose_first_request_is_lost_is_known_by_the_next(void **state)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget, 100);
+	assert_true(budget_take(&budget, true, NOW));
+	answer_silently(&budget, NOW);
+	assert_true(budget_take(&budget, true, NOW));
+	budget_answer(&budget, 100, 40, -1, NOW, WALL);
+	assert_int_equal(budget.left, 40);
+}
+
 static void a_clock_that_differs_does_no_harm(void **state)
 {
 	static const int64_t resets[] = { WALL_S + 62, WALL_S + 500, WALL_S + 86400, INT64_MAX, WALL_S - 61,
@@ -286,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_window_begins_when_the_first_request_arrives),
 		cmocka_unit_test(requests_under_way_are_taken_off),
 		cmocka_unit_test(an_answer_that_was_overtaken_gives_nothing_back),
+		cmocka_unit_test(a_window_whose_first_request_is_lost_is_known_by_the_next),
 		cmocka_unit_test(a_clock_that_differs_does_no_harm),
 		cmocka_unit_test(an_answer_from_the_window_before_is_not_believed),
 		cmocka_unit_test(headers_that_make_no_sense_are_ignored),
