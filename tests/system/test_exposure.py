@@ -121,7 +121,7 @@ class WebHalf(unittest.TestCase):
         self.assertEqual({name: free[name] for name in attempts}, dict.fromkeys(attempts, "ok"))
 
     def test_that_socket_permits_what_visitors_may_ask_for(self) -> None:
-        orders = {"GET,/api/sync/status": "200", "POST,/internal/refresh": "200", "GET,/metrics": "200",
+        orders = {"GET,/api/sync/status": "200", "POST,/internal/refresh": "200", "GET,/metrics": "403",
                   "POST,/api/sync?dryRun=1": "200", "POST,/api/sync?force=1": "403", "GET,/internal/doctor": "403",
                   "POST,/internal/test-mail": "403", "POST,/internal/test-rollbar": "403"}
         found = probe(self.unit, *(f"{order.partition('?')[0]}{number}=ask:{order}"
