@@ -411,8 +411,9 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
 		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
 	check_sockets(machine, failure->errnum == 0, checks);
-	has_failed = check_service(&units[MACHINE_WEB], 0, checks);
-	has_failed |= check_service(&units[MACHINE_WORKER], 0, checks);
+	/* Without the worker nothing is published and no state is known: it comes first. */
+	has_failed = check_service(&units[MACHINE_WORKER], 0, checks);
+	has_failed |= check_service(&units[MACHINE_WEB], 0, checks);
 	if (!unit_is_installed(web_socket))
 		check_add(checks, "port", CHECK_SKIPPED, NULL,
 			"which one is wanted is known with aither.socket only");
