@@ -48,7 +48,7 @@ void check_set_headline(struct json *check, const char *format, ...) __attribute
 
 void check_add_all(struct json *checks, const struct json *from); /* copies */
 
-/* What a check with this id asks; NULL: systemd's unit of that name, or an id of another version. */
+/* The question of a check with this id; NULL: systemd's unit of that name, or an id of another version. */
 const char *check_question(const char *id);
 
 const struct json *check_find(const struct json *checks, const char *id); /* the first; NULL: none */

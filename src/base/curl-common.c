@@ -53,7 +53,7 @@ CURLM *curl_common_multi(void)
 
 #define VERIFY_UNSPECIFIED 1
 
-/* What CURLINFO_SSL_VERIFYRESULT says, as SSL_get_verify_result(3) numbers it. libcurl compares the host name
+/* Values of CURLINFO_SSL_VERIFYRESULT, as SSL_get_verify_result(3) has them. libcurl compares the host name
  * itself, when OpenSSL has found nothing wrong (0) and before OpenSSL was asked (1). */
 static const struct distrust {
 	long verified;

@@ -221,7 +221,7 @@ void fetch_freep(struct fetch **fetch_pointer)
 	free(fetch);
 }
 
-/* What a code of libcurl means. One that is not listed counts as lost inside the answer: trying again is
+/* The meaning of libcurl's codes. One that is not listed counts as lost inside the answer: trying again is
  * cheap and limited. */
 static const struct kind {
 	CURLcode code;

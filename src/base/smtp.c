@@ -40,7 +40,7 @@ enum stage { /* the command under way, or the last one */
 	GOODBYE,
 };
 
-/* What a refusal means, and what the operator can do about it. */
+/* The meaning of a refusal, and the operator's remedy. */
 static const struct {
 	const char *command, *what, *remedy;
 } stages[] = {

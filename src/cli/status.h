@@ -25,7 +25,7 @@ int status_check(const struct answer *answer, const struct error *failure, const
 /* Why it is healthy or not; borrowed from the checks. */
 const char *status_sentence(const struct json *checks);
 
-/* What --json prints: the worker's envelope, whose data also have the sentence and what systemd says. There
+/* Output of --json: the worker's envelope, whose data also have the sentence and what systemd says. There
  * are data in any case, so that a script finds `healthy` at one place. Owned. */
 struct json *status_to_json(const struct answer *answer, const struct error *failure,
 	const struct machine *machine, int exit_code, const char *sentence);

@@ -774,7 +774,7 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	return scarce ? SCARCE_REQUEST_MS : LINGER_MS;
 }
 
-/* What the client did not take, the kernel throws away with a reset; else it would go on trying. */
+/* With a reset the kernel drops what the client did not take; else it would go on trying. */
 static void give_up(struct connection *connection)
 {
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };

@@ -3,7 +3,7 @@
 #define AITHER_PUBLISHED_STATE_H
 
 /*
- * What aither-web has to know of aither-worker, in a file: OUTPUT/.state.json, mode 0640, a few KB, without
+ * The state of aither-worker for aither-web, in a file: OUTPUT/.state.json, mode 0640, a few KB, without
  * a word of Hemera's. The worker writes it when it starts, when a sync begins, and when a list has been read
  * or a sync, a refresh or a mail has ended; it reads the totals back at its start, so that no counter ever
  * falls. aither-web answers /readyz and /metrics from it and takes the age of the homepage's data.
@@ -70,7 +70,7 @@ struct state {
 
 void state_init(struct state *state); /* all zero */
 
-/* What the file says; *state stays as it is on failure. A member that is missing or makes no sense is 0.
+/* The state in the file; *state stays as it is on failure. A member that is missing or makes no sense is 0.
  * *ret_stat: of the file that was read. */
 int state_read(struct state *state, int directory, struct stat *ret_stat, struct error *err);
 

@@ -3,7 +3,7 @@
 #define AITHER_RENDER_PAGE_H
 
 /*
- * What a template gets to see: builds the JSON data of a course page and of the homepage from courses and
+ * The data of templates: builds the JSON data of a course page and of the homepage from courses and
  * participants, adds labels and dates in words. aither-templates(7) documents every member.
  *
  * A page's fingerprint covers exactly what it is made from: the members that it shows, the template with its

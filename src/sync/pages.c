@@ -165,7 +165,7 @@ int job_make_rest(struct sync_job *job, struct error *err)
 
 /* ---- published, and entered into the manifest ---- */
 
-/* What is known of the course now, beside its page. */
+/* The present knowledge of the course, beside its page. */
 static void settle_seen(
 	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
 {
