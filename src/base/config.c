@@ -363,8 +363,8 @@ static bool is_missing(const struct loader *loader, enum config_secret secret)
 	return !loader->config->secrets[secret] && !loader->secret_wrong[secret];
 }
 
-/* What the worker needs, and what it uses only when it is complete. `path`: the file that the operator is
- * sent to, the one that was read. */
+/* Settings that the worker needs, and those that it uses only when they are complete. `path`: the file that
+ * was read, to which the operator is sent. */
 static void check_complete(struct loader *loader, const char *path)
 {
 	const struct config *config = loader->config;

@@ -3,7 +3,7 @@
 #define AITHER_CLI_MACHINE_H
 
 /*
- * What systemd and the port say, and the checks that follow from it (base/check.h). The command line makes
+ * The answers of systemd and the port, and the checks that follow (base/check.h). The command line makes
  * them because the worker's sandbox shows neither systemd nor other processes. Nothing is changed, and no
  * privilege is needed; a fact that only root can see is skipped for others.
  *

@@ -63,8 +63,8 @@ static void sync_set_aside(const struct sync_job *job, const struct error *probl
 
 	if (!job->options->dry_run) {
 		what = "it is made anew with all pages, the old one is kept as " MANIFEST_BAD_NAME;
-		/* What has the name already may be of a kind that rename does not replace by what is there
-		 * now. */
+		/* A directory may have that name already, which rename does not replace by a file, or the
+		 * other way round. */
 		if (renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME) < 0) {
 			if (unlinkat(directory, MANIFEST_BAD_NAME, 0) < 0)
 				(void)unlinkat(directory, MANIFEST_BAD_NAME, AT_REMOVEDIR);

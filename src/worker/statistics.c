@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What aither-web has to know of this process: published/state.h. */
+/* The state of this process for aither-web: published/state.h. */
 #include "worker/internal.h"
 
 #include <errno.h>

@@ -101,7 +101,7 @@ class OutputTest(AlertsTest):
         self.stack.output.rename(self.aside)
         self.stack.output.write_text("in the way")
 
-    def mend_output(self) -> None:
+    def repair_output(self) -> None:
         self.stack.output.unlink()
         self.aside.rename(self.stack.output)
 
@@ -128,7 +128,7 @@ class TheOutput(OutputTest):
         self.assertEqual(reminder.header("In-Reply-To"), first.header("Message-ID"))
         self.failing_output_sync()
         self.wait_for_mails(2)
-        self.mend_output()
+        self.repair_output()
         self.good_sync()
         recovery = self.wait_for_mails(3)[2]
         self.assertEqual(recovery.header("In-Reply-To"), first.header("Message-ID"))
@@ -146,7 +146,7 @@ class TheOutput(OutputTest):
         self.server.start()
         self.failing_output_sync()
         self.wait_for_mails(1)
-        self.mend_output()
+        self.repair_output()
         self.server.stop()
         self.good_sync()
         self.wait_for_count("failed", 2)
@@ -158,7 +158,7 @@ class TheOutput(OutputTest):
         self.break_output()
         self.failing_output_sync()
         self.wait_for_mails(1)
-        self.mend_output()
+        self.repair_output()
         self.failing_sync()
         self.assertIn("failed", str(self.wait_for_mails(2)[1].header("Subject")))
         self.good_sync()
@@ -186,7 +186,7 @@ class TheOutput(OutputTest):
         self.failing_output_sync()
         self.wait_for_mails(1)
         self.assert_logged("RUNTIME_DIRECTORY: mailed.json: ")
-        self.mend_output()
+        self.repair_output()
         self.good_sync()
         self.wait_for_mails(2)
         self.assert_logged("RUNTIME_DIRECTORY: cannot remove mailed.json: Is a directory")
@@ -210,7 +210,7 @@ class NoRuntimeDirectory(TheOutput):
         for _ in range(3):
             self.failing_output_sync()
             self.wait_for_mails(1)
-        self.mend_output()
+        self.repair_output()
         self.good_sync()
         self.wait_for_mails(2)
         self.assertEqual(list(self.runtime.iterdir()), [])
@@ -228,7 +228,7 @@ class TheOutputLater(OutputTest):
         self.server.fail("RCPT", "451 4.7.1 greylisted", only=DEPUTY, count=2)
         self.failing_output_sync()
         self.assertEqual(self.deliveries(2), [(OPERATOR,), (DEPUTY,)])
-        self.mend_output()
+        self.repair_output()
         self.server.fail("RCPT", "451 4.7.1 greylisted", only=DEPUTY, count=1)
         self.good_sync()
         self.assertEqual(self.deliveries(4)[2:], [(OPERATOR,), (DEPUTY,)])
@@ -242,8 +242,8 @@ class TheOutputLater(OutputTest):
         self.failing_output_sync()
         self.server.wait_for(1)
         self.wait_for_count("sent", 1)
-        self.server.mend()
-        self.mend_output()
+        self.server.repair()
+        self.repair_output()
         self.good_sync()
         self.wait_for_count("sent", 2)
         self.assertIn("succeed again", str(self.server.mails[-1].header("Subject")))

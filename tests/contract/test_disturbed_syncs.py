@@ -29,7 +29,7 @@ LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 UNCHANGED = ["mkdirat .", "mkdirat courses", f"openat {LOCK}", "unlinkat .tmp-*", "openat .tmp-*", "write .tmp-*",
              "fchmod .tmp-*", "fdatasync .tmp-*", f"renameat .tmp-* {MANIFEST}", "fsync ."]
 
-# What a call may fail with. "read" is opening for reading.
+# The errors with which a call may fail. "read" is opening for reading.
 ERRORS = {
     "mkdirat": (errno.ENOSPC, errno.EDQUOT, errno.EROFS),
     "openat": (errno.ENOSPC, errno.EDQUOT, errno.EMFILE),

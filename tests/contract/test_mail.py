@@ -252,7 +252,7 @@ class ServerDown(MailTest):
             self.server.fail(step, kind)
             self.failing_sync()
             self.wait_for_failures(number)
-            self.server.mend()
+            self.server.repair()
         self.assertEqual((self.counted("sent"), self.server.mails), (0, []))
         due = self.due_id()
         self.failing_sync()
@@ -397,7 +397,7 @@ class NotNow(MailTest):
         mail = self.waiting_for_second()
         assert self.stack.worker
         self.stack.worker.stop(signal.SIGKILL)
-        self.server.mend()
+        self.server.repair()
         self.stack.start_worker()
         self.failing_sync()
         self.wait_for_nobody()
@@ -414,7 +414,7 @@ class NotNow(MailTest):
 
     def test_a_newer_mail_about_it_takes_its_place(self) -> None:
         self.waiting_for_second()
-        self.server.mend()
+        self.server.repair()
         self.good_sync()
         mails = self.mails()
         self.assertEqual([m.recipients for m in mails], [(self.first,), RECIPIENTS])
@@ -435,7 +435,7 @@ class NotNow(MailTest):
         self.waiting_for_second()
         assert self.stack.worker
         self.stack.worker.stop()
-        self.server.mend()
+        self.server.repair()
         self.stack.config.write_text(self.stack.config.read_text().replace(f", {self.second}", ""))
         self.stack.start_worker()
         self.failing_sync()
@@ -444,7 +444,7 @@ class NotNow(MailTest):
 
     def test_what_is_sent_again_during_a_sync_is_stored_after_it(self) -> None:
         self.waiting_for_second(delay_s=2)
-        self.server.mend()
+        self.server.repair()
         self.server.fail("MESSAGE", HOLD)
         self.server.wait_for_step("MESSAGE")
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
@@ -535,7 +535,7 @@ class SlowServer(MailTest):
                 if step != "MESSAGE":  # there it may take longer than the worker waits
                     self.assertIn(": cancelled", self.worker_log())
                 self.assertEqual(self.incident["due"]["messageId"], due)
-                self.server.mend()
+                self.server.repair()
                 self.stack.start_worker()
                 self.failing_sync()
                 self.assertEqual([m.header("Message-ID") for m in self.new_mails()], [due])

@@ -130,7 +130,7 @@ class NoSecrets(JournalTest):
         self.unix("POST", "/internal/test-rollbar")
         for _ in range(2):
             self.run_sync(200, "partial")
-        self.smtp.mend()
+        self.smtp.repair()
         self.run_sync(200, "partial")
         self.unix("POST", "/internal/test-mail")
         self.unix("POST", "/internal/test-rollbar")

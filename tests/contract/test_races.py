@@ -254,7 +254,7 @@ class Races(unittest.TestCase):
         """One of the ways in which Hemera, the mail server or Rollbar fail; all is well again after five rounds."""
         fault = {"path": LIST, "count": 3}
         if number % 5 == 0:
-            self.mail.mend()
+            self.mail.repair()
             self.hemera.scenario(key=self.hemera.key, fault=None)
         elif number % 5 == 1:
             self.hemera.scenario(key=OTHER_KEY)

@@ -73,7 +73,7 @@ class World:
 
     def heal(self) -> None:
         self.hemera.scenario(fault=None, raw_detail=None)
-        self.mail.mend()
+        self.mail.repair()
         for trouble in self._troubles.values():
             self.ledger.end(trouble, LIMITED_S)
         self._troubles.clear()

@@ -13,7 +13,7 @@ and passwords; None: no AUTH. AUTH is offered inside TLS only, or everywhere wit
 A fault applies to one step: GREETING, EHLO, STARTTLS, AUTH (the command), LOGIN (user and password have come),
 MAIL, RCPT, DATA, MESSAGE (the whole mail has come), NOOP, QUIT. It is a reply ("{secret}" stands for the
 password as it was sent, in Base64), DROP (the connection is closed), HANG (no answer at all) or HOLD (no answer
-before release()), and lasts for `count` times or, without it, until mend() or clear(). A mail counts as taken
+before release()), and lasts for `count` times or, without it, until repair() or clear(). A mail counts as taken
 only when the stub has said so.
 
 `steps` is the log of everything that came: (step, argument, encrypted).
@@ -114,7 +114,7 @@ class SmtpStub:
             self.mails.clear()
             self.connections = 0
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """No more faults."""
         with self._news:
             self._faults.clear()

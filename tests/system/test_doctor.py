@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`aither doctor` beside a real systemd: what it finds at each step of an installation that goes wrong, and that
-the lines which it prints mend it."""
+the lines which it prints fix it."""
 import json
 import shlex
 import unittest

@@ -50,7 +50,7 @@ static struct answer answer_of(int status, const char *body)
 	return answer;
 }
 
-/* What the first line says. */
+/* The first line and the exit status. */
 static void assert_verdict(const char *name, const struct answer *answer, const struct machine *machine,
 	int exit_code, const char *sentence)
 {
@@ -193,7 +193,7 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	assert_verdict("another worker's units", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
-/* What `aither sync` could not have run is in no report. */
+/* A sync that `aither sync` could not start is in no report. */
 static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 {
 	static const char body[] =
