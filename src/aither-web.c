@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/noexec.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/daemon.h"
 #include "web/web.h"
 

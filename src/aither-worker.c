@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "base/collate.h"
-#include "base/config.h"
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/noexec.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/daemon.h"
+#include "net/fetch.h"
 #include "worker/alert.h"
 #include "worker/worker.h"
 

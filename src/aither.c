@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "config/config.h"
 
 static void print_help(FILE *out)
 {

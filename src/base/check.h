@@ -22,8 +22,6 @@
  * healthy and begins with the first one.
  */
 
-#include "base/config.h"
-
 struct json;
 
 /* Remedies, or parts of them. */

@@ -11,33 +11,60 @@
 static const struct {
 	const char *name;
 	int status;
+	const char *remedy;
 } error_table[ERROR_CODES] = {
-	[ERROR_INTERNAL] = { "INTERNAL_ERROR", 500 },
-	[ERROR_BAD_REQUEST] = { "BAD_REQUEST", 400 },
-	[ERROR_UNAUTHORIZED] = { "UNAUTHORIZED", 401 },
-	[ERROR_SYNC_TOKEN_NOT_SET] = { "SYNC_TOKEN_NOT_SET", 403 },
-	[ERROR_FORBIDDEN] = { "FORBIDDEN", 403 },
-	[ERROR_NOT_FOUND] = { "NOT_FOUND", 404 },
-	[ERROR_NO_SYNC_JOB] = { "NO_SYNC_JOB", 404 },
-	[ERROR_METHOD_NOT_ALLOWED] = { "METHOD_NOT_ALLOWED", 405 },
-	[ERROR_SYNC_IN_PROGRESS] = { "SYNC_IN_PROGRESS", 409 },
-	[ERROR_PAYLOAD_TOO_LARGE] = { "PAYLOAD_TOO_LARGE", 413 },
-	[ERROR_URI_TOO_LONG] = { "URI_TOO_LONG", 414 },
-	[ERROR_TOO_MANY_REQUESTS] = { "TOO_MANY_REQUESTS", 429 },
-	[ERROR_HEADERS_TOO_LARGE] = { "HEADERS_TOO_LARGE", 431 },
-	[ERROR_OUTPUT] = { "OUTPUT_ERROR", 500 },
-	[ERROR_HEMERA_UNREACHABLE] = { "HEMERA_UNREACHABLE", 502 },
-	[ERROR_HEMERA_AUTH_FAILED] = { "HEMERA_AUTH_FAILED", 502 },
-	[ERROR_HEMERA_FAILED] = { "HEMERA_ERROR", 502 },
-	[ERROR_HEMERA_BAD_DATA] = { "HEMERA_BAD_DATA", 502 },
-	[ERROR_NOTIFY_FAILED] = { "NOTIFY_FAILED", 502 },
-	[ERROR_NOT_CONFIGURED] = { "NOT_CONFIGURED", 503 },
-	[ERROR_SHUTTING_DOWN] = { "SHUTTING_DOWN", 503 },
-	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503 },
-	[ERROR_HEMERA_RATE_LIMITED] = { "HEMERA_RATE_LIMITED", 503 },
-	[ERROR_HEMERA_TIMEOUT] = { "HEMERA_TIMEOUT", 504 },
-	[ERROR_TEMPLATE] = { "TEMPLATE_ERROR", 500 },
-	[ERROR_MASS_DELETE_REFUSED] = { "MASS_DELETE_REFUSED", 500 },
+	[ERROR_INTERNAL] = { "INTERNAL_ERROR", 500, "See the journal: journalctl -u aither-worker.service" },
+	[ERROR_BAD_REQUEST] = { "BAD_REQUEST", 400,
+		"Correct the request; aither-api(7) says what is permitted." },
+	[ERROR_UNAUTHORIZED] = { "UNAUTHORIZED", 401,
+		"Send the token that was stored by: aither set-secret sync-token" },
+	[ERROR_SYNC_TOKEN_NOT_SET] = { "SYNC_TOKEN_NOT_SET", 403,
+		"Set a token: aither set-secret sync-token" },
+	[ERROR_FORBIDDEN] = { "FORBIDDEN", 403, "Use the command line: man aither" },
+	[ERROR_NOT_FOUND] = { "NOT_FOUND", 404, "Check the address." },
+	[ERROR_NO_SYNC_JOB] = { "NO_SYNC_JOB", 404, "Run the first sync: aither sync" },
+	[ERROR_METHOD_NOT_ALLOWED] = { "METHOD_NOT_ALLOWED", 405,
+		"Use a method that the answer's Allow header names." },
+	[ERROR_SYNC_IN_PROGRESS] = { "SYNC_IN_PROGRESS", 409,
+		"Wait until the sync that is running has ended: aither status" },
+	[ERROR_PAYLOAD_TOO_LARGE] = { "PAYLOAD_TOO_LARGE", 413, "Send a smaller request." },
+	[ERROR_URI_TOO_LONG] = { "URI_TOO_LONG", 414, "Use a shorter address." },
+	[ERROR_TOO_MANY_REQUESTS] = { "TOO_MANY_REQUESTS", 429,
+		"Wait for the time that the message names, then try again." },
+	[ERROR_HEADERS_TOO_LARGE] = { "HEADERS_TOO_LARGE", 431, "Send fewer or shorter headers." },
+	[ERROR_OUTPUT] = { "OUTPUT_ERROR", 500,
+		"Check whether the disk is full (df -h) and who may write to the output directory: aither "
+		"doctor" },
+	[ERROR_HEMERA_UNREACHABLE] = { "HEMERA_UNREACHABLE", 502,
+		"Check what the message names: the network, the name service, the certificate, BaseURL "
+		"in " CONFIG_PATH_DEFAULT ": aither doctor" },
+	[ERROR_HEMERA_AUTH_FAILED] = { "HEMERA_AUTH_FAILED", 502,
+		"Have a new key issued in Hemera, then store it: aither set-secret hemera-api-key" },
+	[ERROR_HEMERA_FAILED] = { "HEMERA_ERROR", 502,
+		"Hemera itself has failed. If it goes on, report it to Hemera's administrators." },
+	[ERROR_HEMERA_BAD_DATA] = { "HEMERA_BAD_DATA", 502,
+		"Correct in Hemera what the message names. If nothing there looks like Hemera, check BaseURL "
+		"in " CONFIG_PATH_DEFAULT "." },
+	[ERROR_NOTIFY_FAILED] = { "NOTIFY_FAILED", 502,
+		"Check [Notify] and [Rollbar] in " CONFIG_PATH_DEFAULT
+		", then: aither test-mail, aither test-rollbar" },
+	[ERROR_NOT_CONFIGURED] = { "NOT_CONFIGURED", 503,
+		"Correct what the message names, then: systemctl try-restart aither-worker.service" },
+	[ERROR_SHUTTING_DOWN] = { "SHUTTING_DOWN", 503,
+		"Nothing needs to be done: the worker was stopped, the next sync goes on." },
+	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503,
+		"See why the worker is not running: systemctl status aither-worker.socket "
+		"aither-worker.service" },
+	[ERROR_HEMERA_RATE_LIMITED] = { "HEMERA_RATE_LIMITED", 503,
+		"Nothing needs to be done: a later sync goes on. If it happens at every sync, see what else "
+		"uses the same key." },
+	[ERROR_HEMERA_TIMEOUT] = { "HEMERA_TIMEOUT", 504,
+		"Hemera was too slow. If it goes on, check the network (aither doctor) and report it to "
+		"Hemera's administrators." },
+	[ERROR_TEMPLATE] = { "TEMPLATE_ERROR", 500,
+		"Correct the template at the place that is named; try it with: aither render" },
+	[ERROR_MASS_DELETE_REFUSED] = { "MASS_DELETE_REFUSED", 500,
+		"Compare with Hemera. If the courses are really gone, run: aither sync --force" },
 };
 
 /* Through a buffer of its own: the arguments may contain the message that is replaced. */
@@ -121,6 +148,14 @@ const char *error_code_name(enum error_code code)
 	if ((unsigned)code >= ERROR_CODES)
 		return error_table[ERROR_INTERNAL].name;
 	return error_table[code].name;
+}
+
+const char *error_remedy_of_name(const char *name)
+{
+	for (int code = 0; name && code < ERROR_CODES; code++)
+		if (strcmp(error_table[code].name, name) == 0)
+			return error_table[code].remedy;
+	return error_table[ERROR_INTERNAL].remedy;
 }
 
 int error_http_status(const struct error *err)

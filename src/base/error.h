@@ -69,6 +69,12 @@ void error_prefix(struct error *err, const char *format, ...) __attribute__((for
 /* The code as the API spells it ("HEMERA_TIMEOUT"), never NULL. */
 const char *error_code_name(enum error_code code);
 
+/* What the operator can do about an error, for mails and the command line: one or two sentences that name a
+ * command or a key where there is one. Not in the API's answers, because its callers cannot do it. `name` is
+ * the code in a report ("HEMERA_TIMEOUT"); NULL or a name that this version does not know: the remedy of
+ * INTERNAL_ERROR, which is the journal. */
+const char *error_remedy_of_name(const char *name);
+
 /* The HTTP status that belongs to the error. */
 int error_http_status(const struct error *err);
 

@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error-remedy.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/command.h"
+#include "net/workerclient.h"
 
 #define JSON_SIZE_MAX (2 * WORKERCLIENT_BODY_MAX) /* an answer, written anew with what a command adds */
 

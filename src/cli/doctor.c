@@ -7,16 +7,16 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/machine.h"
 #include "cli/progress.h"
 #include "cli/stored.h"
 #include "cli/words.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 13000 /* the worker gives what it has after 12 s */
 #define ALL_MS 20000          /* what aither(1) promises, whatever hangs */

@@ -9,13 +9,13 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/port.h"
+#include "config/config.h"
 
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */

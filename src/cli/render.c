@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "published/published.h"
+#include "published/texts.h"
 #include "render/library.h"
 #include "render/template.h"
-#include "published/texts.h"
 
 #define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */

@@ -12,13 +12,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "cli/interrupt.h"
 #include "cli/words.h"
+#include "config/config.h"
 
 #define CREDSTORE "/etc/credstore" /* where LoadCredential=NAME looks, systemd.exec(5) */
 #define SECRET_SIZE_MAX 4096       /* what a terminal passes on in one line; no secret is longer than 256 */

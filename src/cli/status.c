@@ -9,12 +9,10 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/machine.h"
@@ -22,6 +20,8 @@
 #include "cli/stored.h"
 #include "cli/summary.h"
 #include "cli/words.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
 #define STATE_MAX 512 /* of a unit, in words */

@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/machine.h"
 #include "cli/port.h"
+#include "config/config.h"
 
 #define CREDENTIALS "credentials"
 #define MAKE_TOKEN "aither set-secret --generate sync-token"

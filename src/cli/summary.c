@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/error-remedy.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/answer.h"

@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
 #include "cli/watch.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec; more means that it hangs */
 #define BUSY_WAIT_S 5          /* where a 409 does not say when to come again */

@@ -3,13 +3,13 @@
 
 #include <stdio.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/words.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 120000 /* a mail server may take its time; the worker gives up before */
 

@@ -12,10 +12,10 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "net/workerclient.h"
 
 #define ASK_EVERY_MS 200    /* often enough for a bar that moves */
 #define ASK_TIMEOUT_MS 1000 /* the worker's loop never blocks; Ctrl-C must not wait longer */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/mem.h"
 #include "hemera/exchange.h"
+#include "net/fetch.h"
 
 /* Visible ASCII only: anything else could end the header and begin another one. */
 static bool key_is_sendable(const char *key)

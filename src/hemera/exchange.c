@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "base/time.h"
 #include "hemera/budget.h"
 #include "hemera/reply.h"
+#include "net/fetch.h"
+#include "net/metric.h"
 
 #define CLOCKS_DIFFER_MS 10000 /* so long an answer may be under way after its Date was written */
 #define WINDOW_MARGIN_MS 5000  /* a window that reopens later than this before the deadline is of no use */

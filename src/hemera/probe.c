@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/client.h"
 #include "hemera/reply.h"
+#include "net/fetch.h"
 
 #define PROBE_PATH "/api/service/courses?limit=1&offset=0"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hemera/budget.h"
+#include "net/fetch.h"
 
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160

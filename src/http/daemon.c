@@ -15,12 +15,12 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "config/config.h"
 #include "http/listen.h"
 #include "http/server.h"
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "base/workerclient.h"
+#include "net/workerclient.h"
 
 #define RESTART_S 1 /* Retry-After of SHUTTING_DOWN: systemd keeps the socket and starts the next process */
 #define ENVELOPE_SIZE_MAX (8u << 20) /* a report: 100 errors, and a dry run's list of 50 000 long names */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "net/host.h"
 #include "notify/message.h"
 
 #define COURSE_PREFIX "course "

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/error-remedy.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"

@@ -9,11 +9,11 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "net/fetch.h"
 
 #ifndef PACKAGE_VERSION /* configure gives it on the command line */
 #define PACKAGE_VERSION "dev"

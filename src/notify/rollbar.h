@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/config.h"
+#include "config/config.h"
 
 struct error;
 struct json;

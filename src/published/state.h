@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "base/metric.h"
+#include "net/metric.h"
 
 struct buf;
 struct error;

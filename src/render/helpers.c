@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "render/arena.h"
 #include "published/texts.h"
+#include "render/arena.h"
 #include "render/value.h"
 
 #define HELPER_KEY_MAX 128 /* a key of texts.de.json; the longest has 30 characters */

@@ -11,12 +11,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "hemera/course.h"
 #include "published/published.h"
-#include "base/utf8.h"
+#include "published/texts.h"
 #include "render/page.h"
 #include "render/template.h"
-#include "published/texts.h"
 
 #define LIBRARY_FILES_MAX 1000 /* templates of one site; there are four */
 

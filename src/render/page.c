@@ -13,8 +13,8 @@
 #include "base/utf8.h"
 #include "hemera/course.h"
 #include "hemera/member.h"
-#include "render/template.h"
 #include "published/texts.h"
+#include "render/template.h"
 
 #define PAGE_DATE_MAX 1024 /* bytes of a date in words */
 

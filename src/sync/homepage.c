@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "published/published.h"
 #include "render/page.h"
 #include "render/template.h"
 #include "sync/known.h"

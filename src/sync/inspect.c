@@ -10,12 +10,12 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "render/library.h"
 #include "sync/known.h"
 #include "sync/manifest.h"

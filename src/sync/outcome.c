@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "notify/incident.h"
 
 #define OUTCOME_WARNINGS_MAX 20 /* lines in the journal; the report has more */

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "published/published.h"
 #include "render/page.h"
 #include "render/template.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
 #include "hemera/member.h"
+#include "published/published.h"
 
 /* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
  * `aither sync --until-complete` pauses for 5. */

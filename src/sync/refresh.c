@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "hemera/client.h"
 #include "render/library.h"
 #include "sync/homepage.h"

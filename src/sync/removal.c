@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/config.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 /* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have to
  * agree. */

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "published/published.h"
 #include "sync/homepage.h"
 #include "sync/job.h"
 

@@ -7,9 +7,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/metric.h"
 #include "base/time.h"
 #include "http/server.h"
+#include "net/metric.h"
 #include "published/state.h"
 #include "web/live.h"
 #include "web/site.h"

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "base/config.h"
+#include "config/config.h"
 #include "published/published.h"
 
 struct http_request;

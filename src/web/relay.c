@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "base/workerclient.h"
 #include "http/envelope.h"
+#include "net/workerclient.h"
 
 struct call {
 	struct thread_job job; /* first: the thread's side casts back */

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "http/envelope.h"
 #include "http/list.h"
 #include "web/banner.h"

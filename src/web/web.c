@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/config.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/daemon.h"
 #include "http/server.h"
 #include "web/internal.h"

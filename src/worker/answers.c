@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/envelope.h"
 
 #define STATUS_TARGET "/api/sync/status"

@@ -8,13 +8,13 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/smtp.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "hemera/probe.h"
+#include "net/smtp.h"
 #include "sync/inspect.h"
 
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
@@ -36,7 +36,7 @@ static bool begins_with(const char *text, const char *beginning)
 /* ---- configuration ---- */
 
 /* Problems begin with "FILE:LINE:", "environment NAME:", "credential aither.NAME:" or `missing`, a secret's
- * name, or end with the file in which something is missing (base/config.c). Owned. */
+ * name, or end with the file in which something is missing (config/config.c). Owned. */
 static char *configuration_remedy(const char *problem, const char *missing)
 {
 	const char *last_in = strstr(problem, " in /");

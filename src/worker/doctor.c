@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "config/config.h"
 #include "http/envelope.h"
 #include "http/server.h"
 #include "worker/internal.h"

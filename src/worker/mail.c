@@ -8,15 +8,15 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/smtp.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "net/host.h"
+#include "net/smtp.h"
 #include "notify/message.h"
 
 #define STAMP_NAME "mailed.json"

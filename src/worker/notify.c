@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
-#include "base/host.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/quota.h"
-#include "base/smtp.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/envelope.h"
+#include "net/host.h"
+#include "net/smtp.h"
 #include "notify/message.h"
 #include "notify/rollbar.h"
 #include "worker/alerts.h"

@@ -6,13 +6,13 @@
 #include <fcntl.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "worker/notify.h"
 
 void statistics_load(struct worker *worker)

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/daemon.h"
 #include "http/envelope.h"
 #include "http/list.h"

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "bench-watch.h"
 #include "hemera/budget.h"
 #include "hemera/client.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One call of base/smtp.h for test_smtp.py, which has the mail server:
+ * One call of net/smtp.h for test_smtp.py, which has the mail server:
  *
  *	mail-client URL USER TIMEOUT_MS probe
  *	mail-client URL USER TIMEOUT_MS send FROM TO <message
@@ -20,8 +20,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/smtp.h"
 #include "base/time.h"
+#include "net/smtp.h"
 
 #define MESSAGE_SIZE_MAX (4 << 20)
 

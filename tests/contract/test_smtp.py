@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One mail to a real mail server (base/smtp.h): TLS, login, several recipients, and what is said when it goes wrong."""
+"""One mail to a real mail server (net/smtp.h): TLS, login, several recipients, and what is said when it goes wrong."""
 import os
 import signal
 import socket

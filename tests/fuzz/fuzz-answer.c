@@ -17,17 +17,17 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/status.h"
 #include "cli/summary.h"
+#include "config/config.h"
 #include "http/decode.h"
+#include "net/workerclient.h"
 #include "render/slice.h"
 
 #define NOW_MS INT64_C(1795392547000)

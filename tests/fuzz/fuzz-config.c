@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/config-table.h"
-#include "base/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config-table.h"
+#include "config/config.h"
 #include "http/decode.h"
 
 #define FILE_SIZE_MAX 65536

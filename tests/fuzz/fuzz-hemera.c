@@ -19,7 +19,6 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/fetch.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -28,6 +27,7 @@
 #include "hemera/member.h"
 #include "hemera/reply.h"
 #include "http/decode.h"
+#include "net/fetch.h"
 
 #define BODY_SEPARATOR 0x1e
 

@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "http/decode.h"
 #include "http/head.h"
 #include "http/router.h"
@@ -34,9 +34,9 @@
 #include "web/live.h"
 #include "web/monitor.h"
 #include "web/page.h"
+#include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
-#include "web/phrases.h"
 
 #define TOKEN "0123456789abcdef"
 #define PUBLISHED "<p>published</p>"

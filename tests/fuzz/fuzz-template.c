@@ -25,9 +25,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "published/texts.h"
 #include "render/slice.h"
 #include "render/template.h"
-#include "published/texts.h"
 
 #define FIELD_SEPARATOR 0x1e
 #define PARTIALS_MAX 8

@@ -13,23 +13,25 @@ BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 
 # What the files of a folder may include beside their own folder. mains: the files directly in src/.
 LAYERS = {
-    "mains": {"web", "worker", "cli", "http", "base"},
-    "web": {"published", "http", "base"},
-    "worker": {"sync", "published", "hemera", "notify", "http", "base"},
-    "cli": {"render", "published", "base"},
-    "sync": {"render", "published", "hemera", "notify", "base"},
+    "mains": {"web", "worker", "cli", "http", "net", "config", "base"},
+    "web": {"published", "http", "net", "config", "base"},
+    "worker": {"sync", "published", "hemera", "notify", "http", "net", "config", "base"},
+    "cli": {"render", "published", "net", "config", "base"},
+    "sync": {"render", "published", "hemera", "notify", "config", "base"},
     "render": {"hemera", "published", "base"},  # of hemera the model: course.h and member.h
-    "published": {"base"},
-    "hemera": {"base"},
-    "notify": {"base"},
-    "http": {"base"},
+    "published": {"net", "base"},
+    "hemera": {"net", "base"},
+    "notify": {"net", "config", "base"},
+    "http": {"net", "config", "base"},
+    "net": {"config", "base"},
+    "config": {"base"},
     "base": set(),
 }
 
 # Where a third-party header may be included.
 HOMES = {
     r"h2o(\.h|/)": r"http/server[a-z-]*\.[ch]",
-    r"curl/": r"base/(curl-common|fetch|smtp[a-z-]*)\.[ch]",
+    r"curl/": r"net/(curl-common|fetch|smtp)\.[ch]",
     r"openssl/": r"base/hash\.c",
     r"systemd/sd-journal": r"base/log\.c",
     r"systemd/sd-bus": r"cli/units\.c",

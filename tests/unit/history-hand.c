@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 #define MANIFEST "out/.sync-manifest.json"
 

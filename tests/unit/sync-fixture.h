@@ -16,9 +16,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "config/config.h"
 #include "fake-hemera.h"
 #include "sync/report.h"
 #include "sync/sync.h"

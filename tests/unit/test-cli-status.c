@@ -16,17 +16,17 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/status.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define NOW "2026-03-14T23:00:00.000Z"
 

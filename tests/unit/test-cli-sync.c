@@ -10,13 +10,13 @@
 
 #include <cmocka.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/watch.h"
+#include "config/config.h"
+#include "net/workerclient.h"
 
 #define ANSWERS_MAX 16
 

@@ -15,12 +15,12 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/config.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/machine.h"
 #include "cli/stored.h"
 #include "cli/units.h"
+#include "config/config.h"
 #include "scratch.h"
 
 static void states_become_words(void **state)

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "scratch.h"
 
 #define SIXTEEN "0123456789abcdef"

@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/config-table.h"
-#include "base/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config-table.h"
+#include "config/config.h"
 #include "scratch.h"
 
 #define SAMPLE_LINE_MAX 102 /* "# " and a meaning of 100 characters */

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "base/config-value.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "config/config-value.h"
+#include "config/config.h"
 
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN

@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/config-table.h"
-#include "base/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config-table.h"
+#include "config/config.h"
 #include "scratch.h"
 
 #define KEY "0123456789abcdef0123456789abcdef"

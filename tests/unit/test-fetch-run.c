@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "base/fetch.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "net/fetch.h"
 #include "peer.h"
 
 #define PATIENCE_MS 20000  /* nothing but a failing test waits so long */

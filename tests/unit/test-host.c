@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/host.h"
+#include "net/host.h"
 
 /* The machine that the function sees. */
 static const char *machine;

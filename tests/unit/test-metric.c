@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/metric.h"
+#include "net/metric.h"
 
 static void a_family_is_its_help_its_type_and_its_samples(void **state)
 {

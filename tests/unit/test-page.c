@@ -16,8 +16,8 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/course.h"
-#include "render/template.h"
 #include "published/texts.h"
+#include "render/template.h"
 
 #define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
 

@@ -15,14 +15,14 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "published/published.h"
 #include "base/time.h"
 #include "http/http.h"
-#include "web/negotiate.h"
+#include "published/published.h"
 #include "web/banner.h"
+#include "web/negotiate.h"
 #include "web/page.h"
-#include "web/site.h"
 #include "web/phrases.h"
+#include "web/site.h"
 
 static unsigned told; /* lines for the journal */
 

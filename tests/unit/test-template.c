@@ -17,9 +17,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "published/texts.h"
 #include "render/arena.h"
 #include "render/helpers.h"
-#include "published/texts.h"
 #include "render/value.h"
 
 struct row {

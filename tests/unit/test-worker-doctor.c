@@ -18,13 +18,13 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "base/workerclient.h"
+#include "config/config.h"
 #include "http/server.h"
+#include "net/workerclient.h"
 #include "scratch.h"
 #include "worker/doctor.h"
 #include "worker/internal.h"

@@ -17,13 +17,13 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/smtp.h"
 #include "base/thread.h"
+#include "config/config.h"
 #include "http/server.h"
+#include "net/smtp.h"
 #include "sync/sync.h"
 #include "worker/internal.h"
 
@@ -184,7 +184,7 @@ int sync_incident_sent(const char *output_directory, const char *message_id, int
 	return 0;
 }
 
-/* ---- base/smtp.h ---- */
+/* ---- net/smtp.h ---- */
 
 int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
 	struct error *err)

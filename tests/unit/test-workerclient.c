@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/workerclient.h"
+#include "net/workerclient.h"
 #include "scratch.h"
 
 #define PATIENCE_MS 20000 /* nothing but a failing test waits so long */

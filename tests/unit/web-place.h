@@ -4,7 +4,7 @@
 
 /*
  * aither-web over a real socket, with an output directory of its own and a worker that is played here: the
- * two functions of base/workerclient.h are this file's when the test is linked.
+ * two functions of net/workerclient.h are this file's when the test is linked.
  */
 
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/config.h"
+#include "config/config.h"
 
 struct web;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_CONFIG_VALUE_H
-#define AITHER_BASE_CONFIG_VALUE_H
+#ifndef AITHER_CONFIG_CONFIG_VALUE_H
+#define AITHER_CONFIG_CONFIG_VALUE_H
 
 /*
  * The types of values in the configuration: how a text becomes a value. A parser checks a text completely

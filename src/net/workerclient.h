@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_WORKERCLIENT_H
-#define AITHER_BASE_WORKERCLIENT_H
+#ifndef AITHER_NET_WORKERCLIENT_H
+#define AITHER_NET_WORKERCLIENT_H
 
 /*
  * One HTTP/1.1 request to aither-worker over its unix socket, blocking; for aither-web (on a thread)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_SMTP_H
-#define AITHER_BASE_SMTP_H
+#ifndef AITHER_NET_SMTP_H
+#define AITHER_NET_SMTP_H
 
 /*
  * One mail, by libcurl to the operator's own mail server; blocks. smtps:// is TLS from the start, smtp://
@@ -10,7 +10,7 @@
  * name, and a mail that says what is broken must not stay away because of it.
  *
  * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without, with a warning. EHLO says
- * base/host.h's name.
+ * net/host.h's name.
  * A cancellation is seen within 100 ms, and within 2 s while the mail waits for its answer. Certificate, name
  * and port are the operator's business: every sentence says which of them to correct.
  */

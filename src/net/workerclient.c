@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/workerclient.h"
+#include "net/workerclient.h"
 
 #include <errno.h>
 #include <stdbool.h>

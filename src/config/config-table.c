@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/config-table.h"
+#include "config/config-table.h"
 
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 #define NAME_LENGTH_MAX 64 /* longer names are not compared for a suggestion */
 #define URL_PATH_MAX 1024

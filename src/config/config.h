@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_CONFIG_H
-#define AITHER_BASE_CONFIG_H
+#ifndef AITHER_CONFIG_CONFIG_H
+#define AITHER_CONFIG_CONFIG_H
 
 /*
  * Configuration: defaults, then /etc/aither/aither.conf, then aither.conf.d/ *.conf beside it in the order
@@ -24,9 +24,6 @@
 
 struct error;
 
-#ifndef CONFIG_PATH_DEFAULT /* the build sets it from --sysconfdir */
-#define CONFIG_PATH_DEFAULT "/etc/aither/aither.conf"
-#endif
 #define CONFIG_ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service alone */
 #define CONFIG_PROBLEMS_MAX 50                        /* a file full of nonsense is not worth more lines */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_HOST_H
-#define AITHER_BASE_HOST_H
+#ifndef AITHER_NET_HOST_H
+#define AITHER_NET_HOST_H
 
 /*
  * This machine's name as mails need it: with its domain where the host name or /etc/hosts has one, in the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/config-value.h"
+#include "config/config-value.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,10 +11,10 @@
 
 #include "base/address.h"
 #include "base/buf.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 
 #define BLANKS " \t"
 #define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

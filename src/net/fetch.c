@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/fetch.h"
+#include "net/fetch.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,12 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/curl-common.h"
 #include "base/error.h"
-#include "base/host.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "net/curl-common.h"
+#include "net/host.h"
 
 #ifndef PACKAGE_VERSION /* configure gives it on the command line */
 #define PACKAGE_VERSION "dev"

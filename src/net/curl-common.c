@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/curl-common.h"
+#include "net/curl-common.h"
 
 #include <pthread.h>
 #include <stdbool.h>

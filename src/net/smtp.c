@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/smtp.h"
+#include "net/smtp.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,12 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/config.h"
-#include "base/curl-common.h"
 #include "base/error.h"
-#include "base/host.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
+#include "net/curl-common.h"
+#include "net/host.h"
 
 #define POLL_SLICE_MS 100    /* how late a cancellation may be seen, smtp.h */
 #define GOODBYE_WAIT_MS 2000 /* for the answer to QUIT: the mail has been taken by then */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_CONFIG_TABLE_H
-#define AITHER_BASE_CONFIG_TABLE_H
+#ifndef AITHER_CONFIG_CONFIG_TABLE_H
+#define AITHER_CONFIG_CONFIG_TABLE_H
 
 /* All configuration keys. What each means is written in data/aither.conf, from which man/update-keys takes
  * the text of the manual. */
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/config-value.h"
+#include "config/config-value.h"
 
 struct config_key {
 	const char *section, *name;

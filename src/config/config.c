@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/config.h"
+#include "config/config.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/config-table.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config-table.h"
 
 #ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
 #define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_METRIC_H
-#define AITHER_BASE_METRIC_H
+#ifndef AITHER_NET_METRIC_H
+#define AITHER_NET_METRIC_H
 
 /*
  * Statistics for Prometheus in its text format, version 0.0.4
@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fetch.h"
+#include "net/fetch.h"
 
 struct buf;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_FETCH_H
-#define AITHER_BASE_FETCH_H
+#ifndef AITHER_NET_FETCH_H
+#define AITHER_NET_FETCH_H
 
 /*
  * HTTP requests by libcurl, many at a time over kept-alive connections.

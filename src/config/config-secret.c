@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/config.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef AITHER_BASE_CURL_COMMON_H
-#define AITHER_BASE_CURL_COMMON_H
+#ifndef AITHER_NET_CURL_COMMON_H
+#define AITHER_NET_CURL_COMMON_H
 
 /*
- * Private to base/fetch.c and base/smtp.c: what every use of libcurl shares.
+ * Private to net/fetch.c and net/smtp.c: what every use of libcurl shares.
  *
  * Which certificates are trusted: those of the system, in Debian of ca-certificates and
  * /usr/local/share/ca-certificates, and those of the PEM file that SSL_CERT_FILE names, as with other

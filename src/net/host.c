@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/host.h"
+#include "net/host.h"
 
 #include <netdb.h>
 #include <pthread.h>
