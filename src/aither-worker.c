@@ -62,8 +62,8 @@ int main(int argc, char **argv)
 	CLEANUP(config_done) struct config config = { 0 };
 	struct daemon_options options = {
 		.program = "aither-worker",
-		.purpose = "Fetches courses from Hemera and publishes their pages; serves its calls on a "
-			   "unix socket.",
+		.purpose =
+			"Fetches courses from Hemera and publishes their pages; serves its calls on a unix socket.",
 		.has_alert = true,
 		.unix_only = true,
 	};

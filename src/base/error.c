@@ -33,18 +33,17 @@ static const struct {
 		"Wait for the time that the message names, then try again." },
 	[ERROR_HEADERS_TOO_LARGE] = { "HEADERS_TOO_LARGE", 431, "Send fewer or shorter headers." },
 	[ERROR_OUTPUT] = { "OUTPUT_ERROR", 500,
-		"Check whether the disk is full (df -h) and who may write to the output directory: aither "
-		"doctor" },
+		"Check whether the disk is full (df -h) and who may write to the output directory: aither doctor" },
 	[ERROR_HEMERA_UNREACHABLE] = { "HEMERA_UNREACHABLE", 502,
-		"Check what the message names: the network, the name service, the certificate, BaseURL "
-		"in " CONFIG_PATH_DEFAULT ": aither doctor" },
+		"Check what the message names: the network, the name service, the certificate, BaseURL in " CONFIG_PATH_DEFAULT
+		": aither doctor" },
 	[ERROR_HEMERA_AUTH_FAILED] = { "HEMERA_AUTH_FAILED", 502,
 		"Have a new key issued in Hemera, then store it: aither set-secret hemera-api-key" },
 	[ERROR_HEMERA_FAILED] = { "HEMERA_ERROR", 502,
 		"Hemera itself has failed. If it goes on, report it to Hemera's administrators." },
 	[ERROR_HEMERA_BAD_DATA] = { "HEMERA_BAD_DATA", 502,
-		"Correct in Hemera what the message names. If nothing there looks like Hemera, check BaseURL "
-		"in " CONFIG_PATH_DEFAULT "." },
+		"Correct in Hemera what the message names. If nothing there looks like Hemera, check BaseURL in " CONFIG_PATH_DEFAULT
+		"." },
 	[ERROR_NOTIFY_FAILED] = { "NOTIFY_FAILED", 502,
 		"Check [Notify] and [Rollbar] in " CONFIG_PATH_DEFAULT
 		", then: aither test-mail, aither test-rollbar" },
@@ -53,14 +52,11 @@ static const struct {
 	[ERROR_SHUTTING_DOWN] = { "SHUTTING_DOWN", 503,
 		"Nothing needs to be done: the worker was stopped, the next sync goes on." },
 	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503,
-		"See why the worker is not running: systemctl status aither-worker.socket "
-		"aither-worker.service" },
+		"See why the worker is not running: systemctl status aither-worker.socket aither-worker.service" },
 	[ERROR_HEMERA_RATE_LIMITED] = { "HEMERA_RATE_LIMITED", 503,
-		"Nothing needs to be done: a later sync goes on. If it happens at every sync, see what else "
-		"uses the same key." },
+		"Nothing needs to be done: a later sync goes on. If it happens at every sync, see what else uses the same key." },
 	[ERROR_HEMERA_TIMEOUT] = { "HEMERA_TIMEOUT", 504,
-		"Hemera was too slow. If it goes on, check the network (aither doctor) and report it to "
-		"Hemera's administrators." },
+		"Hemera was too slow. If it goes on, check the network (aither doctor) and report it to Hemera's administrators." },
 	[ERROR_TEMPLATE] = { "TEMPLATE_ERROR", 500,
 		"Correct the template at the place that is named; try it with: aither render" },
 	[ERROR_MASS_DELETE_REFUSED] = { "MASS_DELETE_REFUSED", 500,

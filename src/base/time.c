@@ -122,8 +122,7 @@ int time_zone_check(const char *iana_name, struct error *err)
 
 	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 && time_zone_is_installed(iana_name + length))
 		return error_set(err, -EINVAL,
-			"shows times some 27 seconds early, because Hemera's do not count leap seconds; "
-			"write %s",
+			"shows times some 27 seconds early, because Hemera's do not count leap seconds; write %s",
 			iana_name + length);
 	if (strncmp(iana_name, TIME_ZONE_DIRECTORY, directory) == 0 &&
 		time_zone_is_installed(iana_name + directory))

@@ -230,8 +230,8 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 		return unit_is_known(service) && check_file(service, checks);
 	/* Then the cause is most likely not the unit. */
 	if (unit_lacks_namespace(service) && file_read_path(CONTAINER_PATH, &container, NULL) == 0)
-		hint = mem_printf(": this machine is a container (%.*s), which may forbid it; see CONTAINERS "
-				  "in aither-web(8)",
+		hint = mem_printf(
+			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
 	/* aither-sync.service has failed also when its sync has, which the report of that sync says better. A
 	 * run that began after the last sync has none, or one that could not be saved. */
@@ -398,8 +398,7 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	if (!machine->managed) {
 		if (machine->known)
 			check_add(checks, "units", CHECK_SKIPPED, NULL,
-				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit "
-				"is used",
+				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit is used",
 				config->worker.socket);
 		else
 			check_add(checks, "units", CHECK_SKIPPED, NULL, "systemd cannot be asked");

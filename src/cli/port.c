@@ -224,9 +224,9 @@ static int connect_to(const struct port_address *address)
 /* Sends the request, which also says why the connection could not be made: 0 or -errno. */
 static int send_request(int fd)
 {
-	static const char request[] = "GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: "
-				      "aither\r\nVia: 1.1 aither\r\n"
-				      "Connection: close\r\n\r\n";
+	static const char request[] =
+		"GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: aither\r\nVia: 1.1 aither\r\n"
+		"Connection: close\r\n\r\n";
 
 	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -192,8 +192,8 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	secret = (enum config_secret)found;
 	const char *name = config_secret_name(secret);
 	if (is_generated && config_secret_program(secret) != CONFIG_WEB) {
-		command_complain("set-secret: %s is issued by others; --generate makes a sync-token or a "
-				 "pages-password",
+		command_complain(
+			"set-secret: %s is issued by others; --generate makes a sync-token or a pages-password",
 			name);
 		return COMMAND_USAGE;
 	}

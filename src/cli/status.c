@@ -68,8 +68,8 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 		exit_code = COMMAND_DONE;
 		sentence = mem_strdup("the last sync did not fail, one is running now");
 	} else if (age_ms < -STATUS_STALE_MS) {
-		sentence = mem_printf("the last sync ended %s in the future: the clock has been set back "
-				      "since; run one now: aither sync",
+		sentence = mem_printf(
+			"the last sync ended %s in the future: the clock has been set back since; run one now: aither sync",
 			ago);
 	} else if (strcmp(status_of(report), "failed") == 0) {
 		sentence = mem_printf("the last sync failed %s ago", ago);

@@ -160,8 +160,7 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 			is_reachable ? "aither.socket listens on more than this machine's own addresses; "
 				     : "",
 			config->web.local_access
-				? "all programs on this machine may run syncs, and so may strangers by a "
-				  "proxy that leaves no trace"
+				? "all programs on this machine may run syncs, and so may strangers by a proxy that leaves no trace"
 				: "LocalAccess=no refuses all calls over TCP");
 }
 
@@ -178,10 +177,7 @@ void stored_check_secrets(const struct machine *machine, const struct config *co
 	if (is_public(&machine->units[MACHINE_WEB_SOCKET]))
 		check_add(checks, "tls", CHECK_WARNING,
 			"systemctl edit aither.socket\nsystemctl restart aither.socket",
-			"aither.socket listens on more than this machine's own addresses, without TLS: the "
-			"token, passwords and private pages cross the network in the clear; listen on "
-			"127.0.0.1 and put a proxy with TLS in front, as in "
-			"/usr/share/doc/aither/examples/nginx.conf");
+			"aither.socket listens on more than this machine's own addresses, without TLS: the token, passwords and private pages cross the network in the clear; listen on 127.0.0.1 and put a proxy with TLS in front, as in /usr/share/doc/aither/examples/nginx.conf");
 }
 
 /* ---- files that others can read ---- */

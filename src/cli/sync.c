@@ -163,8 +163,7 @@ int command_sync(const struct config *config, int argc, char **argv)
 			break;
 		outcome.signal_number = watch_wait(&watch, seconds, why);
 		if (outcome.signal_number)
-			fputs("no longer waiting: no sync was started; go on with: aither sync "
-			      "--until-complete\n",
+			fputs("no longer waiting: no sync was started; go on with: aither sync --until-complete\n",
 				stderr);
 	} while (!outcome.signal_number);
 	return outcome.signal_number ? interrupt_leave(&caller.interrupt, outcome.signal_number)

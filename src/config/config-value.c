@@ -193,9 +193,7 @@ static int add_mailbox(
 	/* A colon in the brackets of an address literal is none of a group. */
 	if (visible[strcspn(visible, ":<[")] == ':')
 		return error_set(err, -EINVAL,
-			"a group of mail addresses (name: address, ...;) is not possible; write the "
-			"addresses "
-			"alone");
+			"a group of mail addresses (name: address, ...;) is not possible; write the addresses alone");
 	if (open) {
 		*open = '\0';
 		if (!close || close[1 + strspn(close + 1, BLANKS)] || strpbrk(visible, "@;>)"))
@@ -214,9 +212,9 @@ static int add_mailbox(
 		for (size_t i = 0; i < length; i++)
 			if ((unsigned char)address[i] >= 0x80)
 				return error_set(err, -EINVAL, "%s",
-					memchr(address, '@', i) ? "a mail address's host name " WRITE_ASCII
-								: "a mail address has letters before its @ "
-								  "that are not ASCII");
+					memchr(address, '@', i)
+						? "a mail address's host name " WRITE_ASCII
+						: "a mail address has letters before its @ that are not ASCII");
 		return error_set(err, -EINVAL, "%s", problem);
 	}
 	return buf_printf(list, "%s%s", list->length > 0 ? "," : "", address);
@@ -314,8 +312,7 @@ int config_parse_url(const struct config_type *type, const char *text, void *tar
 	/* The API key, or the report, would cross a network in the clear. */
 	if (strcmp(url.scheme, "http") == 0 && !address_is_local_host(url.host))
 		return error_set(err, -EINVAL,
-			"http:// is possible for this machine only (localhost, 127.0.0.0/8, [::1]); use "
-			"https://");
+			"http:// is possible for this machine only (localhost, 127.0.0.0/8, [::1]); use https://");
 	if (type->max == 0 && strcmp(url.path, "") != 0 && strcmp(url.path, "/") != 0)
 		return error_set(err, -EINVAL, "nothing may follow %s://host[:port], no path and no query",
 			url.scheme);

@@ -309,8 +309,8 @@ static void load_environment(struct loader *loader)
 {
 	if (config_environment_has_mark())
 		report(loader, false,
-			CONFIG_ENVIRONMENT_FILE ": begins with a byte order mark, so systemd ignores its "
-						"first line; save it as UTF-8 without one");
+			CONFIG_ENVIRONMENT_FILE
+			": begins with a byte order mark, so systemd ignores its first line; save it as UTF-8 without one");
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *name = environment(key->environment) ? key->environment : key->environment_other;
@@ -322,8 +322,8 @@ static void load_environment(struct loader *loader)
 			/* The Node implementation has its default, "output", below the directory in which it
 			 * runs: no mistake of the operator, and no reason to stop. */
 			CLEANUP(mem_freep)
-			char *problem = mem_printf("is not absolute and therefore ignored, pages are written "
-						   "to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
+			char *problem = mem_printf(
+				"is not absolute and therefore ignored, pages are written to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
 				loader->config->sync.output_directory);
 			report_value(loader, false, &key->type, where, value, problem);
 		} else if (key->offset == offsetof(struct config, notify.smtp_url)) {
@@ -337,8 +337,7 @@ static void load_environment(struct loader *loader)
 		config_environment_is_units())
 		report(loader, false,
 			"environment AITHER_SYNC_TOKEN: has no effect in " CONFIG_ENVIRONMENT_FILE
-			", which only aither-worker reads, for the token is aither-web's: run `aither "
-			"set-secret sync-token` and remove the line");
+			", which only aither-worker reads, for the token is aither-web's: run `aither set-secret sync-token` and remove the line");
 }
 
 static void load_secrets(struct loader *loader)
@@ -376,18 +375,14 @@ static void check_complete(struct loader *loader, const char *path)
 		report(loader, true, "hemera-api-key is not set: run `aither set-secret hemera-api-key`");
 	if (config->notify.smtp_user && is_missing(loader, CONFIG_SECRET_SMTP_PASSWORD))
 		report(loader, false,
-			"smtp-password is not set, so mails are sent without SMTPUser: run `aither "
-			"set-secret "
-			"smtp-password`");
+			"smtp-password is not set, so mails are sent without SMTPUser: run `aither set-secret smtp-password`");
 	if (!config->notify.smtp_user && config->secrets[CONFIG_SECRET_SMTP_PASSWORD])
 		report(loader, false,
-			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below "
-			"[Notify] in %s",
+			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below [Notify] in %s",
 			path);
 	if (config->rollbar.enabled && is_missing(loader, CONFIG_SECRET_ROLLBAR_TOKEN))
 		report(loader, false,
-			"rollbar-token is not set, so nothing is reported to Rollbar: run `aither set-secret "
-			"rollbar-token`");
+			"rollbar-token is not set, so nothing is reported to Rollbar: run `aither set-secret rollbar-token`");
 }
 
 void config_load(struct config *config, const char *path, enum config_program program)

@@ -87,8 +87,7 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	switch (status) {
 	case 401:
 		error_fail(err, ERROR_HEMERA_AUTH_FAILED, -EACCES,
-			"the API key is not accepted (%s): store the right one with 'aither set-secret "
-			"hemera-api-key'",
+			"the API key is not accepted (%s): store the right one with 'aither set-secret hemera-api-key'",
 			description);
 		return REPLY_NO_KEY;
 	case 404:

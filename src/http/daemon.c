@@ -35,21 +35,18 @@ static void print_help(const struct daemon_options *options)
 {
 	printf("Usage: %s [OPTIONS]\n%s\n\n", options->program, options->purpose);
 	fputs("  --config=FILE         read this file instead of " CONFIG_PATH_DEFAULT "\n", stdout);
-	fputs(options->unix_only ? "  --listen=/PATH        listen on this unix socket (may be repeated);\n"
-				 : "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a "
-				   "unix socket; may "
-				   "be repeated);\n",
+	fputs(options->unix_only
+			? "  --listen=/PATH        listen on this unix socket (may be repeated);\n"
+			: "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a unix socket; may be repeated);\n",
 		stdout);
 	fputs("                        beside the sockets that systemd hands over\n"
 	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
 		stdout);
 	if (options->unix_only)
-		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may not call "
-		      "everything\n",
+		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may not call everything\n",
 			stdout);
 	if (options->has_alert)
-		fputs("  --alert               write an alert to the journal and mail it (run by "
-		      "aither-alert@.service)\n",
+		fputs("  --alert               write an alert to the journal and mail it (run by aither-alert@.service)\n",
 			stdout);
 	fputs("  --version             print the version and exit\n"
 	      "  --help                print this and exit\n",
@@ -148,8 +145,7 @@ static int listen_inherited(struct server *server, const struct daemon_options *
 {
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		return error_set(err, -ENOTSOCK,
-			"the inherited descriptor %d is not a listening stream socket (ListenStream= "
-			"without Accept=)",
+			"the inherited descriptor %d is not a listening stream socket (ListenStream= without Accept=)",
 			fd);
 	if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
 		return fail_not_unix(options, err);
@@ -202,8 +198,7 @@ int daemon_listen(
 		r = listen_option(server, options, options->listen_web, true, err);
 	if (r == 0 && inherited == 0 && options->listen_count == 0 && !options->listen_web)
 		r = error_set(err, -EDESTADDRREQ,
-			"no socket to listen on; start it with: systemctl start %s, or give it "
-			"--listen=%s",
+			"no socket to listen on; start it with: systemctl start %s, or give it --listen=%s",
 			options->has_alert ? "aither-worker.socket" : "aither.socket",
 			options->unix_only ? "/PATH" : "ADDR:PORT");
 	if (r == 0)

@@ -300,8 +300,7 @@ static const char *advice_for(enum fetch_step step, CURLcode code)
 		return "; if its CA is your own, make it known: update-ca-certificates(8)";
 	case FETCH_STEP_TLS:
 		if (code == CURLE_SSL_CACERT_BADFILE)
-			return "; that has to be a file in PEM that can be read: the one of the package "
-			       "ca-certificates, unless SSL_CERT_FILE names another";
+			return "; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
 		return "; at that address and port TLS 1.2 or later has to be spoken";
 	case FETCH_STEP_UNKNOWN:
 	case FETCH_STEP_NAME:

@@ -342,29 +342,25 @@ static int fail_timeout(const struct session *session, struct error *err)
 	curl_easy_getinfo(session->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
 	if (named_us == 0)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
-			"mail server %s: the name service did not answer within %u s; check [Notify] "
-			"SMTPURL, "
-			"and the name service of this machine",
+			"mail server %s: the name service did not answer within %u s; check [Notify] SMTPURL, and the name service of this machine",
 			server->url, seconds);
 	/* A server that expects TLS at once waits for us, as we wait for its greeting. */
 	if (connected_us > 0 && session->stage == GREETING && strncmp(server->url, "smtp:", 5) == 0)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
-			"mail server %s sent no greeting within %u s; if its port is one for TLS from the "
-			"start (465), write smtps:// in [Notify] SMTPURL",
+			"mail server %s sent no greeting within %u s; if its port is one for TLS from the start (465), write smtps:// in [Notify] SMTPURL",
 			server->url, seconds);
 	return error_fail(err, ERROR_NOTIFY_FAILED, -ETIMEDOUT,
-		"mail server %s did not %s within %u s; check [Notify] SMTPURL, a firewall, and the server's "
-		"log",
+		"mail server %s did not %s within %u s; check [Notify] SMTPURL, a firewall, and the server's log",
 		server->url, connected_us > 0 ? "complete the mail" : "answer", seconds);
 }
 
 static int fail_encryption(const struct session *session, CURLcode code, struct error *err)
 {
 	static const char *const remedies[] = {
-		[CURL_COMMON_TRUSTED] = "let it have one of a known CA, or make a CA of your own known: "
-					"update-ca-certificates(8)",
-		[CURL_COMMON_DISTRUST] = "let it have one of a known CA, or make a CA of your own known: "
-					 "update-ca-certificates(8)",
+		[CURL_COMMON_TRUSTED] =
+			"let it have one of a known CA, or make a CA of your own known: update-ca-certificates(8)",
+		[CURL_COMMON_DISTRUST] =
+			"let it have one of a known CA, or make a CA of your own known: update-ca-certificates(8)",
 		[CURL_COMMON_DISTRUST_TIME] =
 			"renew it, unless this machine's clock is wrong: timedatectl(1)",
 		[CURL_COMMON_DISTRUST_NAME] = "write a name that it is for into [Notify] SMTPURL",
@@ -375,17 +371,14 @@ static int fail_encryption(const struct session *session, CURLcode code, struct 
 
 	if (code == CURLE_USE_SSL_FAILED)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EPROTO,
-			"mail server %s offers no encryption (STARTTLS)%s%s, and nothing is sent over a "
-			"network without; let it offer STARTTLS, or write smtps://host:465 in [Notify] "
-			"SMTPURL if it has that",
+			"mail server %s offers no encryption (STARTTLS)%s%s, and nothing is sent over a network without; let it offer STARTTLS, or write smtps://host:465 in [Notify] SMTPURL if it has that",
 			url, session->refused_code ? ": " : "", session->refused_code ? session->reply : "");
 	if (code == CURLE_SSL_CONNECT_ERROR)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EPROTO,
 			"mail server %s and this machine agree on no encryption: %s%s", url, reason,
 			strncmp(url, "smtp:", 5) == 0
 				? "; look into its log"
-				: "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] "
-				  "SMTPURL");
+				: "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] SMTPURL");
 	return error_fail(err, ERROR_NOTIFY_FAILED, -EKEYREJECTED, "mail server %s: %s; %s", url, reason,
 		remedies[curl_common_distrust(session->easy, code)]);
 }
@@ -396,16 +389,14 @@ static int fail_login(const struct session *session, struct error *err)
 
 	if (!session->refused_code)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
-			"mail server %s offers no login that aither has (AUTH PLAIN or LOGIN); ask its "
-			"operator, or leave out [Notify] SMTPUser if it needs none",
+			"mail server %s offers no login that aither has (AUTH PLAIN or LOGIN); ask its operator, or leave out [Notify] SMTPUser if it needs none",
 			url);
 	if (session->refused_code <= TEMPORARY_MAX)
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
 			"mail server %s cannot check user and password at present: %s; try again later", url,
 			session->reply);
 	return error_fail(err, ERROR_NOTIFY_FAILED, -EACCES,
-		"mail server %s does not accept the user or the password: %s; check [Notify] SMTPUser, and "
-		"run `aither set-secret smtp-password`",
+		"mail server %s does not accept the user or the password: %s; check [Notify] SMTPUser, and run `aither set-secret smtp-password`",
 		url, session->reply);
 }
 

@@ -148,8 +148,7 @@ static void write_failure(struct buf *subject, struct buf *body, const struct me
 	add_times(body, message, "Failing since:");
 	add_errors(body, message);
 	buf_append_text(body,
-		"\nWhile this lasts you get a mail once a day at most, and one when a sync succeeds "
-		"again.\n");
+		"\nWhile this lasts you get a mail once a day at most, and one when a sync succeeds again.\n");
 }
 
 static void write_courses(struct buf *subject, struct buf *body, const struct message *message)

@@ -63,8 +63,7 @@ static const struct {
 		.metric = "aither_courses",
 		.labels = { { "state", "published" } },
 		.type = METRIC_GAUGE,
-		.help = "Courses that have a page, and those whose participants wait for the next sync "
-			"(deferred)." },
+		.help = "Courses that have a page, and those whose participants wait for the next sync (deferred)." },
 	[STATE_COURSES_DEFERRED] = { .member = "coursesDeferred",
 		.metric = "aither_courses",
 		.labels = { { "state", "deferred" } } },
@@ -75,9 +74,7 @@ static const struct {
 	[STATE_RUNS_SUCCESS] = { .member = "runsSuccess",
 		.metric = "aither_sync_runs_total",
 		.labels = { { "result", "success" } },
-		.help = "Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs "
-			"do "
-			"not count." },
+		.help = "Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs do not count." },
 	[STATE_RUNS_PARTIAL] = { .member = "runsPartial",
 		.metric = "aither_sync_runs_total",
 		.labels = { { "result", "partial" } } },
@@ -100,8 +97,7 @@ static const struct {
 	[STATE_MAILS_SENT] = { .member = "mailsSent",
 		.metric = "aither_notifications_total",
 		.labels = { { "channel", "mail" }, { "result", "sent" } },
-		.help = "Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given "
-			"up." },
+		.help = "Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up." },
 	[STATE_MAILS_FAILED] = { .member = "mailsFailed",
 		.metric = "aither_notifications_total",
 		.labels = { { "channel", "mail" }, { "result", "failed" } } },

@@ -54,12 +54,12 @@ static char *inspect_sandbox_remedy(const char *path)
 	CLEANUP(mem_freep) char *line = mem_printf("ReadWritePaths=%s", unit_word);
 	CLEANUP(mem_freep) char *line_word = check_quote(line);
 
-	return mem_printf("install -d -o aither -g aither -m 0750 %s\n"
-			  "mkdir -p /etc/systemd/system/aither-worker.service.d\n"
-			  "printf '%%s\\n' '[Service]' %s "
-			  ">/etc/systemd/system/aither-worker.service.d/output.conf\n"
-			  "systemctl daemon-reload\n"
-			  "systemctl restart aither-worker.service",
+	return mem_printf(
+		"install -d -o aither -g aither -m 0750 %s\n"
+		"mkdir -p /etc/systemd/system/aither-worker.service.d\n"
+		"printf '%%s\\n' '[Service]' %s >/etc/systemd/system/aither-worker.service.d/output.conf\n"
+		"systemctl daemon-reload\n"
+		"systemctl restart aither-worker.service",
 		word, line_word);
 }
 
@@ -81,8 +81,7 @@ static void inspect_add_unwritable(struct json *checks, const char *path, const 
 
 	if (is_forbidden && inspect_is_hidden(path)) {
 		check_add(checks, OUTPUT, CHECK_FAILED, CHECK_EDIT_CONFIG,
-			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, "
-			"so choose another OutputDirectory",
+			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, so choose another OutputDirectory",
 			reason);
 		return;
 	}

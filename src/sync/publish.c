@@ -28,11 +28,7 @@ static int publish_fail(struct error *err, int errnum, const char *path, const s
 	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
 		return error_fail(err, ERROR_OUTPUT, errnum, "%s", problem->message);
 	return error_fail(err, ERROR_OUTPUT, errnum,
-		"%s. Create the output directory with \"install -d -o aither -g aither -m 0750 %s\", permit "
-		"it by "
-		"\"systemctl edit aither-worker.service\" with the two lines \"[Service]\" and "
-		"\"ReadWritePaths=%s\", "
-		"then run \"systemctl restart aither-worker.service\"",
+		"%s. Create the output directory with \"install -d -o aither -g aither -m 0750 %s\", permit it by \"systemctl edit aither-worker.service\" with the two lines \"[Service]\" and \"ReadWritePaths=%s\", then run \"systemctl restart aither-worker.service\"",
 		problem->message, path, path);
 }
 

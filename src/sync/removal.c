@@ -119,9 +119,7 @@ static bool removal_is_refused(const struct removal *removal)
 	if (job->options->force || !known_is_too_much(count, known, percent))
 		return false;
 	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that "
-		"is right, run "
-		"\"aither sync --force\"",
+		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that is right, run \"aither sync --force\"",
 		count, known, percent);
 	job_add_problem(job, "removal", &problem);
 	return true;

@@ -161,9 +161,7 @@ static int sync_find_lost(struct sync_job *job, struct error *err)
 		return 0;
 	}
 	error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-		"Hemera's list has %zu rows, but only %zu different courses%s%s; no page is removed, and "
-		"courses known "
-		"from before stay on the homepage",
+		"Hemera's list has %zu rows, but only %zu different courses%s%s; no page is removed, and courses known from before stay on the homepage",
 		list->rows, known,
 		reason.errnum     ? ", and looking for the others failed: "
 		: list->pages > 1 ? ", also when it is read by level and with other offsets"
@@ -188,9 +186,7 @@ static void sync_report_kept(struct sync_job *job)
 		return;
 	case KNOWN_EMPTY:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-			"Hemera's list is empty, which may be a mistake there: %zu known course%s and the "
-			"pages stay "
-			"until %s or \"aither sync --force\" is run",
+			"Hemera's list is empty, which may be a mistake there: %zu known course%s and the pages stay until %s or \"aither sync --force\" is run",
 			kept->courses, plural,
 			known_is_too_much(kept->courses, kept->courses, percent)
 				? "it has courses again"
@@ -198,17 +194,12 @@ static void sync_report_kept(struct sync_job *job)
 		break;
 	case KNOWN_SHRUNK:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-			"Hemera's list lacks %zu known course%s, more than MaxDeletePercent=%u permits: all "
-			"known "
-			"courses and their pages stay until it has them again or \"aither sync --force\" is "
-			"run",
+			"Hemera's list lacks %zu known course%s, more than MaxDeletePercent=%u permits: all known courses and their pages stay until it has them again or \"aither sync --force\" is run",
 			kept->courses, plural, percent);
 		break;
 	case KNOWN_UNREADABLE:
 		error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"%zu known course%s missing from Hemera's list, but %zu row%s without a usable id "
-			"may be "
-			"theirs: they and their pages stay until all rows have one",
+			"%zu known course%s missing from Hemera's list, but %zu row%s without a usable id may be theirs: they and their pages stay until all rows have one",
 			kept->courses, kept->courses == 1 ? " is" : "s are", job->list.unidentified,
 			job->list.unidentified == 1 ? "" : "s");
 		break;

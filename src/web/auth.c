@@ -129,16 +129,13 @@ static int check_page(const struct auth *auth, const struct http_request *reques
 {
 	if (!auth->token && !auth->pages_password)
 		return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-			"neither a pages password nor a sync token is set on this machine, so private pages "
-			"are closed; set one: aither set-secret pages-password, or: aither set-secret "
-			"sync-token");
+			"neither a pages password nor a sync token is set on this machine, so private pages are closed; set one: aither set-secret pages-password, or: aither set-secret sync-token");
 	if (has_bearer(auth, request) || has_basic(auth, request))
 		return 0;
 	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 		auth_has_credentials(request, AUTH_PAGE)
 			? "the password or token is wrong"
-			: "a password is needed: by Basic, with any user name, the one of: aither "
-			  "set-secret pages-password");
+			: "a password is needed: by Basic, with any user name, the one of: aither set-secret pages-password");
 }
 
 int auth_check(
@@ -152,8 +149,7 @@ int auth_check(
 		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 			auth_has_credentials(request, need)
 				? "the token is wrong"
-				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither "
-				  "set-secret sync-token)");
+				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret sync-token)");
 	}
 	bool may_be_local = need == AUTH_API && auth->local_access;
 	const char *trace = may_be_local ? find_foreign_trace(request) : NULL;
@@ -162,8 +158,7 @@ int auth_check(
 	CLEANUP(mem_freep)
 	char *why = trace ? mem_printf(" from elsewhere (as %.64s shows)", trace) : mem_strdup("");
 	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-		"no sync token is set on this machine, so this is not permitted%s; set one: aither "
-		"set-secret sync-token",
+		"no sync token is set on this machine, so this is not permitted%s; set one: aither set-secret sync-token",
 		why);
 }
 

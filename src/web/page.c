@@ -47,8 +47,7 @@ char *page_policy(const char *text)
 	size_t length;
 
 	buf_append_text(&policy,
-		"default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
-		"frame-ancestors 'none'");
+		"default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
 	if (strcasestr(text, "<script"))
 		buf_append_text(&policy, "; script-src 'sha256-" SCRIPT_HASH "'");
 	for (int count = 0; (style = next_style(next, &length, &next)); count++) {

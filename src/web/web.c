@@ -52,8 +52,7 @@ static void on_minute(void *arg)
 	if (refused > 0)
 		log_write(LOG_WARNING,
 			"refused %" PRIu64
-			" connections in the last minute from clients that already held half of the "
-			"%u connections ([Web] MaxConnections=)",
+			" connections in the last minute from clients that already held half of the %u connections ([Web] MaxConnections=)",
 			refused, web->options.config->web.connections_max);
 	refusals_next_minute(&web->refusals);
 }

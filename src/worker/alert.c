@@ -129,8 +129,7 @@ int alert_scheduled_sync(const struct config *config)
 	if (has_exited(&alert, EXIT_STATUS_FAILED))
 		return EXIT_SUCCESS; /* the worker ran that sync and has reported its failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
-		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket "
-		"aither-worker.service",
+		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
 		alert.unit, alert.result, alert.status);
 	if (!config->notify.mail_to)
 		return report_no_recipients(config);
