@@ -79,8 +79,8 @@ static void both_languages_have_all_that_is_said(void **state)
 static void an_own_file_wins_key_by_key_and_is_text(void **state)
 {
 	CLEANUP(phrases_freep)
-	struct phrases *phrases = phrases_with(
-		"texts.de.json", "{\"error.404.title\": \"<Weg> & \\\"fort\\\"\"}");
+	struct phrases *phrases =
+		phrases_with("texts.de.json", "{\"error.404.title\": \"<Weg> & \\\"fort\\\"\"}");
 
 	(void)state;
 	CLEANUP(mem_freep) char *own = text_of(phrases, LANGUAGE_DE, "error.404.title");
