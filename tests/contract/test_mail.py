@@ -2,7 +2,6 @@
 """Mails on the real stack: which syncs the operator hears of, once each, over restarts, full disks and mail servers
 that are down; and that no sync fails or waits because of it."""
 import email.utils
-import errno
 import json
 import re
 import signal
@@ -17,9 +16,8 @@ from statistics import median
 from typing import Any
 
 import exposition
-from crash.crashpoint import Action, Crashpoint
 from crash.tree import MANIFEST
-from stack import BUILD, PATIENCE_S, Stack, StackTest, wait_until
+from stack import PATIENCE_S, Stack, StackTest, wait_until
 from stub.certificates import Authority
 from stub.client import Stub
 from stub.smtp_stub import DROP, HANG, HOLD, Mail, SmtpStub
@@ -35,11 +33,6 @@ STOP_S = 3
 
 def earlier(hours: int) -> str:
     return (datetime.now(timezone.utc) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def day_earlier(stamp: str) -> str:
-    moment = datetime.fromisoformat(stamp.replace("Z", "+00:00")) - timedelta(hours=25)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 class MailTest(StackTest):
@@ -99,6 +92,20 @@ class MailTest(StackTest):
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.start_worker()
+
+    def start_idle_worker(self) -> "subprocess.Popen[bytes]":
+        """Socket-activated, and it leaves after a second without work."""
+        assert self.stack.worker
+        self.assertEqual(self.stack.worker.stop(), 0)
+        self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
+        self.stack.web_socket.unlink(missing_ok=True)
+        listener = self.enterContext(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.stack.web_socket))
+        listener.listen()
+        process = Activated("aither-worker", self.stack, listener).process
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
 
     # ---- mails ----
 
@@ -180,7 +187,7 @@ class History(MailTest):
         run(self.failing_sync)
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
-        self.edit_manifest(lambda m: m["incident"].update(mailedAt=day_earlier(m["incident"]["mailedAt"])))
+        self.edit_manifest(lambda m: m["incident"].update(mailedAt=earlier(hours=25)))
         self.stack.start_worker()
         run(self.failing_sync)
         run(self.failing_sync)
@@ -482,19 +489,10 @@ class NotNow(MailTest):
         self.assertEqual(figures["aither_notifications_pending"], 0)
 
     def test_the_worker_stays_until_it_is_sent(self) -> None:
-        assert self.stack.worker
-        self.assertEqual(self.stack.worker.stop(), 0)
-        self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
-        self.stack.web_socket.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.stack.web_socket))
-            listener.listen()
-            process = Activated("aither-worker", self.stack, listener).process
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-            self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=3)  # after 1, 3 and 7 s
-            self.failing_sync()
-            self.assertEqual(process.wait(PATIENCE_S), 0)
+        process = self.start_idle_worker()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=3)  # after 1, 3 and 7 s
+        self.failing_sync()
+        self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertEqual(self.deliveries(), [(self.first,), (self.second,)])
         self.assertNotIn("waiting", self.incident)
 
@@ -542,111 +540,17 @@ class SlowServer(MailTest):
                 self.good_sync()
                 self.new_mails()
 
-    def test_a_mail_that_arrives_during_the_next_sync_is_not_sent_again(self) -> None:
+    def test_a_worker_with_a_mail_under_way_does_not_leave(self) -> None:
+        process = self.start_idle_worker()
         self.server.fail("MESSAGE", HOLD)
         self.failing_sync()
         self.server.wait_for_step("MESSAGE")
-        self.failing_sync()
-        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
-        self.assertEqual(self.stack.post("/api/sync", Prefer="respond-async").status, 202)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(5)  # without the mail it leaves in less than 4 s
         self.server.release()
         self.server.wait_for(1)
-        wait_until(lambda: self.stack.get("/api/sync/status").data["status"] != "running", "the end of the sync")
-        self.assertEqual(len(self.new_mails()), 1)
-        wait_until(lambda: self.incident.get("mails") == 1 and "due" not in self.incident, "that it is stored")
-        self.restart_worker()
-        self.failing_sync()
-        self.assertEqual(self.new_mails(), [])
-
-    def test_a_worker_with_a_mail_under_way_does_not_leave(self) -> None:
-        assert self.stack.worker
-        self.assertEqual(self.stack.worker.stop(), 0)
-        self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
-        self.stack.web_socket.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(self.stack.web_socket))
-            listener.listen()
-            process = Activated("aither-worker", self.stack, listener).process
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-            self.server.fail("MESSAGE", HOLD)
-            self.failing_sync()
-            self.server.wait_for_step("MESSAGE")
-            with self.assertRaises(subprocess.TimeoutExpired):
-                process.wait(5)  # without the mail it leaves in less than 4 s
-            self.server.release()
-            self.server.wait_for(1)
-            self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertEqual(process.wait(PATIENCE_S), 0)
         self.assertEqual(self.incident["mails"], 1)
-
-
-@unittest.skipUnless((BUILD / "tests/crash/libcrashpoint.so").exists(), "the preload library is not built")
-class DiskFull(MailTest):
-    def prepare(self) -> None:
-        self.crash = Crashpoint(BUILD / "tests/crash/libcrashpoint.so", self.stack.directory / "crashpoint",
-                                self.stack.output)
-        self.addCleanup(self.crash.close)
-        self.stack.environment |= self.crash.environment
-
-    def full_disk_sync(self) -> Any:
-        """The manifest is the last file that a sync writes; the others are as they were."""
-        self.stack.wait_for_notices()
-        self.crash.arm(self.rename, Action.FAIL, errno.ENOSPC)
-        reply = self.stack.post("/api/sync")
-        self.crash.arm()
-        self.assertEqual((reply.status, reply.code), (507, "OUTPUT_ERROR"), reply.text)
-        return reply.data
-
-    def test_it_mails_at_once_daily_and_when_it_is_over(self) -> None:
-        self.good_sync()
-        self.stack.wait_for_notices()
-        self.crash.arm()
-        self.good_sync()
-        self.rename = 1 + next(n for n, call in enumerate(self.crash.calls) if call.endswith(f" {MANIFEST}"))
-        report = self.full_disk_sync()
-        first, = self.new_mails()
-        self.assertRegex(str(first.header("Subject")), r": syncs cannot save their results \(OUTPUT_ERROR\)$")
-        self.assertEqual((first.header("X-Aither-Job"), first.header("In-Reply-To")), (report["jobId"], None))
-        self.full_disk_sync()
-        self.assertEqual(self.new_mails(), [])
-        self.restart_worker()
-        self.full_disk_sync()
-        self.assertEqual(self.new_mails(), [], "a restart does not forget")
-
-        stamp = json.loads((self.runtime / STAMP).read_text())
-        (self.runtime / STAMP).write_text(json.dumps(stamp | {"mailedAt": day_earlier(stamp["mailedAt"])}))
-        self.full_disk_sync()
-        second, = self.new_mails()
-        self.assertEqual(second.header("In-Reply-To"), first.header("Message-ID"))
-        self.good_sync()
-        third, = self.new_mails()
-        self.assertEqual(third.header("In-Reply-To"), first.header("Message-ID"))
-        self.assertIn("succeed again", str(third.header("Subject")))
-        self.assertFalse((self.runtime / STAMP).exists())
-        self.good_sync()
-        self.assertEqual(self.new_mails(), [])
-
-
-class TestMail(MailTest):
-    def test_the_command_says_who_has_taken_it(self) -> None:
-        done = self.stack.cli("test-mail")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        mail, = self.server.wait_for(1)
-        for part in (f"smtp://0.0.0.0:{self.server.port}", *RECIPIENTS, mail.header("Message-ID")):
-            self.assertIn(str(part), done.stdout)
-        self.assertEqual((mail.user, mail.encrypted), (USER, True))
-        answer = json.loads(self.stack.cli("test-mail", "--json").stdout)
-        self.assertEqual(answer["data"]["server"], f"smtp://0.0.0.0:{self.server.port}")
-
-    def test_the_command_tells_what_is_wrong(self) -> None:
-        self.server.users = {USER: "another"}
-        done = self.stack.cli("test-mail")
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("535 5.7.8", done.stderr)
-        self.assertIn("aither set-secret smtp-password", done.stderr)
-        self.assertNotIn(PASSWORD, done.stderr)
-        answer = json.loads(self.stack.cli("test-mail", "--json").stdout)
-        self.assertEqual(answer["error"]["code"], "NOTIFY_FAILED")
 
 
 class ThisMachine(MailTest):
