@@ -425,10 +425,11 @@ class Paths(WebTest):
                  "open;x", "open%20", "open%3f", "open.", "open..html",
                  "open.html.", "%c0%ae%c0%ae/other", "%u002e", "*", "~", "a" * 300, "%", "%0", "\xe4",
                  "open%ff")
-        others = ("/.sync-manifest.json", "/other.html", "/index.de.html", "/index.de.html.gz", "//", "//courses/open",
-                  "/./courses/open", "/x/../courses/open", "/Courses/open", "/courses", "/courses%2fopen", "/.", "/..",
-                  "/../../etc/passwd", "/etc/passwd", "\\", "/%2e%2e/other.html", "/;/", "/api/../courses/open",
-                  "http://x/../other.html", "http://x/.sync-manifest.json", "file:///etc/passwd")
+        others = ("/.sync-manifest.json", "/other.html", "/index.de.html", "/index.de.html.gz", "/index.de.html%00", "//",
+                  "//courses/open", "/./courses/open", "/x/../courses/open", "/Courses/open", "/courses",
+                  "/courses%2fopen", "/courses//etc/passwd", "/.", "/..", "/../../etc/passwd", "/etc/passwd", "\\",
+                  "/%2e%2e/other.html", "/;/", "/api/../courses/open", "http://x/../other.html",
+                  "http://x/.sync-manifest.json", "file:///etc/passwd")
         with self.bystander() as visitor:
             for target in [f"/courses/{name}" for name in below] + list(others):
                 with self.subTest(target):

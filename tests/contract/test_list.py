@@ -290,6 +290,7 @@ class Templates(ListTest):
                 report = self.sync()
                 self.assertEqual((report["status"], report["errorsTotal"]), ("partial", 1))
                 self.assertEqual(report["errors"][0]["entity"], "template t1")
+                self.assertTrue(all("<html" in page for page in self.stack.pages().values()), "the shipped one is used")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import unittest
 from typing import Any
 
 import exposition
-from stack import BUILD, TOP, Reply, StackTest, wait_until
+from stack import TOP, Reply, StackTest, wait_until
+from test_restart import Activated
 
 TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -230,10 +231,7 @@ class TheIdleWorker(MetricsTest):
         self.addCleanup(listener.close)
         listener.bind(str(self.stack.web_socket))
         listener.listen()
-        shell = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$2" --config="$3"'
-        process = subprocess.Popen(["/bin/sh", "-c", shell, "sh", str(listener.fileno()), BUILD / "aither-worker",
-                                    self.stack.config], env=self.stack.environment, pass_fds=[listener.fileno()],
-                                   stderr=subprocess.DEVNULL)
+        process = Activated("aither-worker", self.stack, listener).process
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
         return listener, process
