@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How the worker sends its mails: beside the syncs, once each, also when it is stopped or restarted meanwhile, and when
-the manifest cannot be written. Which mails there are, and what they say, is in test_mail.py."""
+the manifest cannot be written. Which mails there are, and their texts, is in test_mail.py."""
 import json
 import shutil
 import threading
@@ -21,7 +21,7 @@ class AlertsTest(MailTest):
     def wait_for_mails(self, count: int) -> list[Mail]:
         """All mails, when the worker knows that they were taken; no more than so many."""
         mails = self.server.wait_for(count)
-        self.stack.wait_for_notices()
+        self.stack.wait_for_alerts()
         self.assertEqual(len(self.server.mails), count, [m.header("Subject") for m in self.server.mails])
         return mails
 
@@ -112,7 +112,7 @@ class OutputTest(AlertsTest):
 
 
 class TheOutput(OutputTest):
-    def test_it_is_told_at_once_and_once_a_day_and_when_it_is_over(self) -> None:
+    def test_it_is_mailed_at_once_and_once_a_day_and_when_it_is_over(self) -> None:
         self.good_sync()
         self.break_output()
         report = self.failing_output_sync()
@@ -140,7 +140,7 @@ class TheOutput(OutputTest):
         self.good_sync()
         self.wait_for_mails(3)
 
-    def test_it_is_told_again_until_the_mail_server_takes_it(self) -> None:
+    def test_it_is_sent_again_until_the_mail_server_takes_it(self) -> None:
         self.break_output()
         self.server.stop()
         self.failing_output_sync()
@@ -204,7 +204,7 @@ class TheOutput(OutputTest):
 class NoRuntimeDirectory(TheOutput):
     environment = {"RUNTIME_DIRECTORY": ""}
     # These need the file or a restart.
-    test_it_is_told_at_once_and_once_a_day_and_when_it_is_over = None  # type: ignore[assignment]
+    test_it_is_mailed_at_once_and_once_a_day_and_when_it_is_over = None  # type: ignore[assignment]
     test_a_stamp_that_makes_no_sense_is_none = None  # type: ignore[assignment]
     test_a_stamp_that_cannot_be_kept_is_logged_and_stops_nothing = None  # type: ignore[assignment]
 
@@ -226,7 +226,7 @@ class TheOutputLater(OutputTest):
     def deliveries(self, count: int) -> list[tuple[str, ...]]:
         return [mail.recipients for mail in self.server.wait_for(count)]
 
-    def test_who_is_refused_for_now_hears_of_it_later_too(self) -> None:
+    def test_a_recipient_refused_for_now_gets_it_later(self) -> None:
         self.break_output()
         self.server.fail("RCPT", "451 4.7.1 greylisted", only=DEPUTY, count=2)
         self.failing_output_sync()
@@ -262,7 +262,7 @@ class TestMails(AlertsTest):
         self.assertEqual((mail.sender, mail.recipients), (SENDER, RECIPIENTS))
         self.assertEqual(self.counted("sent"), 1)
 
-    def test_what_the_server_says_against_it_is_told(self) -> None:
+    def test_the_reply_of_a_server_that_refuses_is_in_the_answer(self) -> None:
         self.server.fail("RCPT", "550 5.1.1 no such user")
         reply = self.ask_for_test_mail()
         self.assertEqual((reply.status, reply.code), (502, "NOTIFY_FAILED"))
@@ -287,7 +287,7 @@ class TestMails(AlertsTest):
             caller.join()
         self.assertEqual(sorted(r.status for r in replies), [200] * 5 + [429] * 5)
 
-    def test_whoever_waits_is_told_that_the_worker_ends(self) -> None:
+    def test_waiting_callers_are_answered_when_the_worker_ends(self) -> None:
         assert self.stack.worker
         self.server.fail("MESSAGE", HOLD)
         callers, replies = self.ask_at_once(2)
@@ -298,11 +298,11 @@ class TestMails(AlertsTest):
         self.assertEqual([(r.status, r.code) for r in replies], [(503, "SHUTTING_DOWN")] * 2)
 
 
-class Figures(AlertsTest):
+class Metrics(AlertsTest):
     environment = {"AITHER_SYNC_TOKEN": SYNC_TOKEN}
     sent = 'aither_notifications_total{channel="mail",result="sent"}'
 
-    def told(self, name: str) -> float:
+    def metric(self, name: str) -> float:
         return exposition.read(self.stack.get("/metrics", Authorization=f"Bearer {SYNC_TOKEN}").text)[name]
 
     def sync_over_unix_socket(self) -> int:
@@ -313,14 +313,14 @@ class Figures(AlertsTest):
         self.server.fail("MESSAGE", HOLD, count=1)
         self.assertEqual(self.sync_over_unix_socket(), 502)
         self.server.wait_for_step("MESSAGE")
-        self.assertEqual(self.told("aither_notifications_pending"), 1)
+        self.assertEqual(self.metric("aither_notifications_pending"), 1)
         self.server.release()
-        wait_until(lambda: self.told("aither_notifications_pending") == 0, "the mail is sent")
-        self.assertEqual(self.told(self.sent), 1)
+        wait_until(lambda: self.metric("aither_notifications_pending") == 0, "the mail is sent")
+        self.assertEqual(self.metric(self.sent), 1)
         self.restart_worker()
         self.hemera.reset()
         self.assertEqual(self.sync_over_unix_socket(), 200)
-        wait_until(lambda: self.told(self.sent) == 2, "the other one is sent")
+        wait_until(lambda: self.metric(self.sent) == 2, "the other one is sent")
         self.assertEqual(self.counted("sent"), 2)
 
 

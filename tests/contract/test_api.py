@@ -47,7 +47,8 @@ class WithoutToken(StackTest):
                 self.assertIn(f" {status} ".encode(), connection.recv(4096).partition(b"\r\n")[0])
 
     def test_loopback_is_known_in_every_spelling(self) -> None:
-        for host in ("localhost.", "LOCALHOST:3500", "127.1.2.3", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]:3500", "[::1%25lo]"):
+        for host in ("localhost.", "LOCALHOST:3500", "127.1.2.3", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]:3500",
+                     "[::1%25lo]"):
             with self.subTest(host):
                 self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": host}).code, "NO_SYNC_JOB")
 
@@ -143,7 +144,7 @@ class Policy(StackTest):
 class LocalAccessOff(StackTest):
     config = "[Web]\nLocalAccess=no\n"
 
-    def test_nobody_may_sync_over_tcp_but_the_command_line_may(self) -> None:
+    def test_no_client_may_sync_over_tcp_but_the_command_line_may(self) -> None:
         self.assertEqual(self.stack.post("/api/sync").code, "SYNC_TOKEN_NOT_SET")
         self.assertEqual(self.stack.cli("sync").returncode, 0)
 
@@ -241,7 +242,7 @@ class Homepage(StackTest):
 class HemeraGoesAway(StackTest):
     config = "[Web]\nLiveTTLSec=0\n"
 
-    def test_the_last_known_table_stays_with_a_notice(self) -> None:
+    def test_the_last_known_table_stays_with_a_banner(self) -> None:
         self.sync()
         title = next(iter(self.stack.manifest["entities"]["courses"].values()))["course"]["title"]
         self.hemera.stop()

@@ -157,7 +157,7 @@ class Calls(TableTest):
         self.assert_envelope(private, "UNAUTHORIZED")
         challenges = private.headers.get_all("WWW-Authenticate")
         self.assertEqual([c.split()[0] for c in challenges], ["Bearer", "Basic"])
-        # A name that is not there looks the same to who has no token.
+        # Without the token, a name that does not exist gets the same answer.
         self.assertEqual(self.stack.get("/courses/nothing").status, 401)
         self.assertEqual(self.stack.get(f"/courses/{name}", Accept="text/html").headers["Content-Type"],
                          "text/html; charset=utf-8")
@@ -216,7 +216,7 @@ class Calls(TableTest):
             self.assertNotEqual(made, given)
             uuid.UUID(made)
 
-    def test_what_is_for_the_unix_socket_is_not_there(self) -> None:
+    def test_calls_of_the_unix_socket_are_not_there(self) -> None:
         for method, target in (
                 ("POST", "/internal/refresh"), ("GET", "/internal/doctor"), ("POST", "/internal/test-mail"),
                 ("POST", "/internal/test-rollbar"), ("GET", "/internal"), ("POST", "/api/../internal/refresh"),
@@ -267,7 +267,7 @@ class WithoutToken(TableTest):
 
 
 class NotConfigured(WebTest):
-    """A damaged token is no token: nothing works until it is mended."""
+    """A damaged token is no token: calls are refused until it is replaced."""
 
     environment = {"AITHER_SYNC_TOKEN": "short"}
 

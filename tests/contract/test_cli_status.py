@@ -86,7 +86,7 @@ class Deferred(StackTest):
     hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
     config = "RequestsPerMinute=4\n[Sync]\nTimeLimitSec=5\n"
 
-    def test_what_waits_is_told(self) -> None:
+    def test_deferred_courses_are_shown(self) -> None:
         self.stack.cli("sync")
         self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait to be read; read them now: "
                                                            r"aither sync --until-complete$")

@@ -107,7 +107,7 @@ class Units(UnitsTest):
             self.assertEqual(check["status"], "failed")
             self.assertRegex(check["remedy"], f"^{re.escape(remedy)}\\S*$")
 
-    def test_properties_that_nobody_asked_for_are_passed_over(self) -> None:
+    def test_unknown_properties_are_ignored(self) -> None:
         """systemd has two hundred, and another version of it may have other types."""
         self.set("aither-worker.service", MainPID=4711, Description="x", Result=5, SubState=[("a", "b")],
                  ExecMainStartTimestamp=1_795_000_000_000_000)
@@ -262,7 +262,8 @@ class Port(UnitsTest):
     def test_a_port_that_answers_otherwise(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
-        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
+        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"220 mail.example.org ESMTP\r\n",
+                   b"HTTP/1.1 2", b""]
 
         def serve() -> None:
             for answer in answers:
@@ -302,7 +303,7 @@ class Port(UnitsTest):
             del self.systemd.units["aither.socket"][name]
 
 
-@unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+@unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
 class SomebodyElse(UnitsTest):
     """What only root may see is not guessed."""
 
@@ -312,7 +313,7 @@ class SomebodyElse(UnitsTest):
     def test_neither_secrets_nor_the_name_of_who_holds_the_port(self) -> None:
         program = BUILD / "aither"
         if subprocess.run([*self.WORLD, program, "--version"], capture_output=True).returncode != 0:
-            self.skipTest("nobody may run the program, or this system permits no mount namespace")
+            self.skipTest("the user nobody may not run the program, or this system permits no mount namespace")
         listener = socket.create_server(("0.0.0.0", 0))
         self.addCleanup(listener.close)
         self.set("aither.socket", ActiveState="failed", Listen=[("Stream", f"0.0.0.0:{listener.getsockname()[1]}")])

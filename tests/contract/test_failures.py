@@ -59,7 +59,7 @@ class HemeraFailures(StackTest):
         self.assertEqual(self.stack.post("/api/sync").code, "HEMERA_RATE_LIMITED")
         self.assertEqual(len(self.hemera.requests()), asked, "nothing is asked before that")
 
-    def test_a_hemera_that_is_down_is_noticed_within_five_seconds(self) -> None:
+    def test_a_hemera_that_is_down_is_detected_within_five_seconds(self) -> None:
         self.hemera.stop()
         before = time.monotonic()
         self.assertEqual(self.stack.post("/api/sync").code, "HEMERA_UNREACHABLE")

@@ -83,7 +83,7 @@ class Events(JournalTest):
     hemera_arguments = ("--courses", "20", "--participants", "2", "--no-limit")
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
-    def test_a_wrong_token_is_told_with_its_address(self) -> None:
+    def test_a_wrong_token_is_logged_with_its_address(self) -> None:
         for headers in ({}, BEARER):
             self.stack.request("POST", "/api/sync", headers)
         self.assertEqual(self.events("AUTH_REFUSED"), [])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Mails on the real stack: which syncs the operator hears of, once each, over restarts, full disks and mail servers
-that are down; and that no sync fails or waits because of it."""
+"""Mails on the real stack: which syncs the operator gets a mail about, once each, over restarts and mail servers that
+are down; and that no sync fails or waits because of it."""
 import email.utils
 import json
 import re
@@ -114,7 +114,7 @@ class MailTest(StackTest):
 
     def mails(self) -> list[Mail]:
         """All that have come when nothing is under way any more."""
-        self.stack.wait_for_notices()
+        self.stack.wait_for_alerts()
         return list(self.server.mails)
 
     def new_mails(self) -> list[Mail]:
@@ -137,8 +137,8 @@ class MailTest(StackTest):
         (self.stack.output / MANIFEST).write_text(json.dumps(manifest))
 
     def counted(self, result: str) -> int:
-        figures = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
-        return int(figures[f'aither_notifications_total{{channel="mail",result="{result}"}}'])
+        metrics = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
+        return int(metrics[f'aither_notifications_total{{channel="mail",result="{result}"}}'])
 
     def wait_for_line(self, pattern: str) -> None:
         """In the worker's log, which is read by a thread and so may come after an answer that was sent later."""
@@ -277,12 +277,12 @@ class ServerDown(MailTest):
         self.assertEqual([m.recipients for m in mails], [RECIPIENTS[:1]])
         self.wait_for_line(rf"mail \(failure\) sent to .*{RECIPIENTS[1]} \(550 5\.1\.1 no such user\)")
 
-    def test_a_failure_nobody_heard_of_needs_no_recovery(self) -> None:
+    def test_a_failure_that_was_not_mailed_needs_no_recovery(self) -> None:
         self.server.stop()
         self.failing_sync()
         self.wait_for_failures(1)
         self.good_sync()
-        self.stack.wait_for_notices()
+        self.stack.wait_for_alerts()
         self.server.start()
         self.good_sync()
         self.assertEqual(self.new_mails(), [])
@@ -317,8 +317,8 @@ class NotNow(MailTest):
     def deliveries(self) -> list[tuple[str, ...]]:
         return [mail.recipients for mail in self.server.mails]
 
-    def wait_for_nobody(self) -> None:
-        wait_until(lambda: "waiting" not in self.incident, "that nobody waits")
+    def wait_for_no_recipient(self) -> None:
+        wait_until(lambda: "waiting" not in self.incident, "that no recipient waits")
 
     def waiting_for_second(self, delay_s: int = 60) -> Mail:
         """The first has got the mail, the second waits, so long that nothing happens by itself."""
@@ -346,12 +346,12 @@ class NotNow(MailTest):
                            rf"{self.second} \(451 4\.7\.1 greylisted\), tried again in 1 s")
         self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, tried again in 2 s: .* it may take it later")
         self.wait_for_line(rf"mail \(failure\) sent to {self.second}$")
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
         self.assertEqual(self.incident["mails"], 1)
         self.failing_sync()
         self.assertEqual(len(self.mails()), 2)
 
-    def test_of_those_who_wait_each_leaves_when_it_has_got_the_mail(self) -> None:
+    def test_each_waiting_recipient_leaves_the_list_when_it_has_the_mail(self) -> None:
         third = "night@example.org"
         assert self.stack.worker
         self.stack.worker.stop()
@@ -364,7 +364,7 @@ class NotNow(MailTest):
         mails = self.server.wait_for(3)
         self.assertEqual([m.recipients for m in mails], [(self.first,), (self.second,), (third,)])
         self.assertEqual({m.content for m in mails}, {mails[0].content})
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
 
     def test_a_mail_that_no_recipient_got_comes_without_a_sync(self) -> None:
         for step, reply, count in (("RCPT", "450 4.2.0 greylisted", 2), ("MESSAGE", "452 4.3.1 full", 1),
@@ -401,14 +401,14 @@ class NotNow(MailTest):
         self.failing_sync()
         self.wait_for_line("not sent, tried again after the next sync: .* closed the connection")
 
-    def test_after_a_kill_the_next_sync_goes_on_with_who_waits(self) -> None:
+    def test_after_a_kill_the_next_sync_continues_with_the_waiting_recipient(self) -> None:
         mail = self.waiting_for_second()
         assert self.stack.worker
         self.stack.worker.stop(signal.SIGKILL)
         self.server.repair()
         self.stack.start_worker()
         self.failing_sync()
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
         self.assertEqual(self.deliveries(), [(self.first,), (self.second,)])
         self.assertEqual(self.server.mails[1].content, mail.content)
 
@@ -437,9 +437,9 @@ class NotNow(MailTest):
         self.stack.start_worker()
         self.failing_sync()
         self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, given up: ")
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
 
-    def test_who_is_no_longer_in_mailto_does_not_get_it(self) -> None:
+    def test_a_recipient_no_longer_in_mailto_does_not_get_it(self) -> None:
         self.waiting_for_second()
         assert self.stack.worker
         self.stack.worker.stop()
@@ -447,7 +447,7 @@ class NotNow(MailTest):
         self.stack.config.write_text(self.stack.config.read_text().replace(f", {self.second}", ""))
         self.stack.start_worker()
         self.failing_sync()
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
         self.assertEqual(self.deliveries(), [(self.first,)])
 
     def test_what_is_sent_again_during_a_sync_is_stored_after_it(self) -> None:
@@ -458,7 +458,7 @@ class NotNow(MailTest):
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 2, "count": 1})
         self.assertEqual(self.stack.post("/api/sync?dryRun=1", Prefer="respond-async").status, 202)
         self.server.release()
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
         self.failing_sync()
         self.assertEqual([m.recipients for m in self.mails()], [(self.first,), (self.second,)])
 
@@ -486,8 +486,8 @@ class NotNow(MailTest):
         self.assertEqual((reply.status, reply.code), (502, "NOTIFY_FAILED"))
         self.assertIn("451 4.7.1 greylisted), ", reply.json["error"]["message"])
         self.assertIn("it may take it later", reply.json["error"]["message"])
-        figures = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
-        self.assertEqual(figures["aither_notifications_pending"], 0)
+        metrics = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
+        self.assertEqual(metrics["aither_notifications_pending"], 0)
 
     def test_the_worker_stays_until_it_is_sent(self) -> None:
         process = self.start_idle_worker()
@@ -555,7 +555,7 @@ class SlowServer(MailTest):
 
 
 class ThisMachine(MailTest):
-    """What an operator has who sets MailTo and nothing else: the MTA of this machine, with a certificate of nobody."""
+    """Only MailTo is set: the mail server is that of this machine, with a certificate for another host."""
 
     def configuration(self) -> str:
         self.server.close()
@@ -572,7 +572,7 @@ class ThisMachine(MailTest):
         self.assertEqual((mail.recipients, mail.encrypted), (RECIPIENTS[:1], True))
 
 
-class Nobody(MailTest):
+class NoRecipients(MailTest):
     def configuration(self) -> str:
         return f"[Notify]\nFailureThreshold=1\nSMTPURL=smtp://0.0.0.0:{self.server.port}\nSMTPUser={USER}\n"
 

@@ -24,7 +24,8 @@ WRONG_TOKEN = "wrong-token-xkcjqvz-0123456789"
 ROLLBAR_TOKEN = "rollbar-token-pqzwvkx-0123456789"
 USER, PASSWORD = "aither", "password-bzxqwkj"
 OTHER_KEY = "another-key-wqzkxvj-another-key-another-key"
-BAD_COURSE = {"id": "cbad000000000000000000000", "title": "Ohne Stufe", "level": "EXPERT", "participants": [{"name": "Kurt Xylqwz-Bad"}]}
+BAD_COURSE = {"id": "cbad000000000000000000000", "title": "Ohne Stufe", "level": "EXPERT",
+              "participants": [{"name": "Kurt Xylqwz-Bad"}]}
 
 # Texts of participants in their places, and in places where they are wrong and have to be complained of.
 MEMBERS = ("name", "preparationIntent", "desiredResults", "lineManagerProfile")
@@ -148,7 +149,7 @@ class NoSecrets(JournalTest):
     def bad_templates(self) -> None:
         directory = self.stack.directory / "templates"
         directory.mkdir(exist_ok=True)
-        # Nobody has this status in the data with which templates are tried: so they fail with real names.
+        # No participant of the sample data has this status, so templates fail with real names only.
         each = "{{#each participantsByStatus.SUMMARY}}"
         for text in ("{{#each participants}}{{name}}", each + "{{nothing name}}{{/each}}",
                      each + "{{> (lookup . 'name')}}{{/each}}", each + "{{t name}}{{/each}}"):

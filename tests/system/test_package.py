@@ -90,7 +90,7 @@ class Package(Story):
         self.assertIn("/memfd:http-body", output("ls", "-l", f"/proc/{web}/fd"))
         self.assertIn("\nSeccomp:\t2\n", output("cat", f"/proc/{web}/status"))
         run("aither", "sync")
-        self.assertLess(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size, "a sync mends it")
+        self.assertLess(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size, "a sync repairs it")
 
     def test_pages_on_disk(self) -> None:
         found = pages()

@@ -85,7 +85,7 @@ class Timers(unittest.TestCase):
         self.assertEqual((state(SERVICE), failed_units()), ("inactive", ""))
         self.assertEqual(self.lists(), 1)
 
-    def test_somebody_elses_sync_is_waited_for(self) -> None:
+    def test_another_callers_sync_is_waited_for(self) -> None:
         hemera.clear_requests()
         hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 3, "count": 1})
         run("aither", "sync", "--no-wait")

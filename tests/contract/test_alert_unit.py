@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What aither-alert@.service runs after a scheduled sync has failed: an event and a mail, where the worker has not
-reported the failure itself."""
+"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: an event and a mail, unless
+the worker has reported the failure itself."""
 import importlib.util
 import json
 import subprocess
@@ -96,7 +96,7 @@ class Alert(unittest.TestCase):
         self.server.start()
         self.mail_of(UNREACHABLE)
 
-    def test_who_is_refused_for_now_gets_it_later_and_nobody_gets_it_twice(self) -> None:
+    def test_a_recipient_refused_for_now_gets_it_later_and_none_gets_it_twice(self) -> None:
         deputy = "deputy@example.org"
         self.configure(f"MailTo={OPERATOR}, {deputy}\nRetryDelaySec=1\n")
         self.server.fail("RCPT", "451 4.7.1 greylisted", count=2)
