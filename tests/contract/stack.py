@@ -40,6 +40,12 @@ PATIENCE_S = 180 if RUNNER else 30  # the longest wait for something that has to
 TSAN_OPTIONS = "report_thread_leaks=0:atexit_sleep_ms=100"
 
 
+def preload(library: Path, **variables: str) -> dict[str, str]:
+    """An environment that loads a library into the programs, before that of ASan, which does not mind."""
+    return {"LD_PRELOAD": str(library), **variables,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
 class Reply:
     """An HTTP answer with its body read."""
 

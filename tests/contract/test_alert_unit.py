@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: an event and a mail, unless
 the worker has reported the failure itself."""
-import importlib.util
 import json
 import subprocess
 import tempfile
@@ -10,11 +9,8 @@ import unittest
 from pathlib import Path
 
 from stack import BUILD
-
-if importlib.util.find_spec("aiosmtpd") is None:
-    raise unittest.SkipTest("python3-aiosmtpd is not installed")
-from stub.certificates import Authority  # noqa: E402
-from stub.smtp_stub import DROP, Mail, SmtpStub  # noqa: E402
+from stub.certificates import Authority
+from stub.smtp_stub import DROP, Mail, SmtpStub
 
 OPERATOR = "operator@example.org"
 UNIT = "aither-sync.service"
