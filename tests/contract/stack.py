@@ -111,13 +111,13 @@ class Daemon:
         """Ends the program; its exit code (negative: killed by that signal)."""
         if self.process.poll() is None:
             self.process.send_signal(kind)
+        self._reader.join(PATIENCE_S)  # it ends with the program; wait() with a time-out would poll
         try:
             code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"{self.program} did not end") from None
-        self._reader.join(PATIENCE_S)
         assert self.process.stderr
         self.process.stderr.close()
         return code
