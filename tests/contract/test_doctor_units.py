@@ -12,30 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from stack import BUILD, PATIENCE_S
-from stub.systemd_stub import SystemdStub
+from stub.systemd_stub import SystemdStub, installed, unit
 from test_doctor import DoctorTest, Result
 
 SWITCH_ON = "systemctl enable --now aither.socket aither-sync.timer"
 
 
-def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
-    return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
-
-
 class UnitsTest(DoctorTest):
     def setUp(self) -> None:
         super().setUp()
-        self.systemd = SystemdStub({
-            "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}"),
-                                                                 ("Stream", "/run/aither/http.sock")]),
-            "aither-worker-web.socket": unit("active", "listening", "static"),
-            "aither-worker.socket": unit("active", "listening", "static",
-                                         Listen=[("Stream", str(self.stack.socket))]),
-            "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=1_795_000_000_000_000),
-            "aither.service": unit("active", "running", "static"),
-            "aither-worker.service": unit("active", "running", "static"),
-            "aither-sync.service": unit("inactive", "dead", "static"),
-        })
+        self.systemd = SystemdStub(installed(
+            [f"127.0.0.1:{self.stack.port}", "/run/aither/http.sock"], str(self.stack.socket), 1_795_000_000_000_000))
         self.addCleanup(self.systemd.stop)
         self.stack.environment["DBUS_SYSTEM_BUS_ADDRESS"] = self.systemd.address
 
@@ -304,7 +291,7 @@ class Port(UnitsTest):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
-class SomebodyElse(UnitsTest):
+class AnotherUser(UnitsTest):
     """What only root may see is not guessed."""
 
     WORLD = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /etc && mkdir -m 700 /etc/credstore && exec "$@"',

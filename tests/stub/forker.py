@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts stubs for client.py by fork(2): a Python of its own would need a tenth of a second for each, most of it for imports.
+"""Starts stubs for client.py by fork(2), because a new Python needs 0.15 s of processor time for each, mostly for imports.
 
 A line of input is the arguments of a stub, as a JSON array, and answered by its process id and its first line; or the
 process id of a stub to be ended, and answered when it has ended. At the end of the input all stubs end.
