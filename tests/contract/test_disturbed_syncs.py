@@ -20,8 +20,10 @@ from typing import Any
 from crash.crashpoint import Action, Crashpoint
 from crash.errnos import ALL
 from crash.tree import BAD, LOCK, MANIFEST, File, is_temporary, read_files, shown_tree
-from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest
+from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest, use_memory
 from stub.client import Stub
+
+use_memory()
 
 LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 

@@ -34,6 +34,7 @@ def end(pid: int) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the test, and that the input
     running = set()
     for line in sys.stdin:
         order = json.loads(line)
