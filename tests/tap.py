@@ -39,16 +39,16 @@ def flatten(suite: Any) -> Iterator[unittest.TestCase]:
         yield from flatten(test) if isinstance(test, unittest.TestSuite) else (test,)
 
 
-def spare_the_tested() -> None:
-    """Who starts us in the background has us ignore these signals. That goes on here, by a function that does nothing:
-    a program started from here has its default again, while SIG_IGN would reach it, and no Ctrl-C of a test."""
+def unignore_signals_for_children() -> None:
+    """A shell that starts us in the background has us ignore these signals. We still do, with a handler that does nothing:
+    programs under test get the default again, while SIG_IGN would be inherited and Ctrl-C would not reach them."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
 
 
 def main(file: Path) -> int:
-    spare_the_tested()
+    unignore_signals_for_children()
     sys.path[:0] = [str(file.parent), str(HERE / "stub"), str(HERE)]
     spec = importlib.util.spec_from_file_location(file.stem, file)
     sys.modules[file.stem] = module = importlib.util.module_from_spec(spec)

@@ -68,14 +68,6 @@ class Raw:
         except ConnectionError:
             return b""
 
-    def drain(self) -> None:
-        """Takes what is there, without waiting."""
-        try:
-            while self.socket.recv(1 << 20, socket.MSG_DONTWAIT):
-                pass
-        except OSError:
-            pass
-
     def read_all(self) -> bytes:
         """To the end of the connection."""
         parts, self._rest = [self._rest], b""
@@ -98,6 +90,19 @@ class Raw:
             self._rest += more
         body, self._rest = self._rest[:length], self._rest[length:]
         return SimpleNamespace(status=status, headers=headers, body=body)
+
+    def exchange(self, data: memoryview) -> memoryview:
+        """Drops the bytes received and sends what the kernel takes; returns the rest. Only for a non-blocking socket:
+        with a time-out, Python waits even with MSG_DONTWAIT."""
+        try:
+            while self.socket.recv(65536):
+                pass
+        except OSError:
+            pass
+        try:
+            return data[self.socket.send(data):] if data else data
+        except OSError:
+            return data
 
     def reset(self) -> None:
         """Ends with RST instead of FIN."""

@@ -12,7 +12,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from stack import BUILD
+from stack import BUILD, preload
 
 LIBRARY = BUILD / "tests" / "contract" / "libsetclock.so"
 HOUR, DAY, YEAR = 3600, 86400, 365 * 86400
@@ -25,10 +25,7 @@ class Clock:
         self.file = Path(name)
         self.ahead_s = 0.0
         self.set(0)
-        self.environment = {
-            "LD_PRELOAD": str(LIBRARY), "AITHER_CLOCK": name,
-            # The library comes before that of ASan, which does not mind.
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        self.environment = preload(LIBRARY, AITHER_CLOCK=name)
 
     def set(self, ahead_s: float) -> None:
         """How far it is ahead; negative: behind. Written in place: the programs have it mapped."""

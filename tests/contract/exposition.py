@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A strict reader of Prometheus' text format 0.0.4: what a lenient one forgives is a failure here.
 
-    figures = read(reply.text)
-    figures['aither_sync_runs_total{result="success"}']
+    samples = read(reply.text)
+    samples['aither_sync_runs_total{result="success"}']
 """
 import re
 

@@ -11,7 +11,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from stack import BUILD, TOP, StackTest, wait_until
+from stack import BUILD, TOP, StackTest, preload, wait_until
 
 LIBRARY = BUILD / "tests" / "contract" / "libjournal.so"
 EVENTS = dict(re.findall(r'#define LOG_EVENT_(\w+) "([0-9a-f]{32})"', (TOP / "src/base/log.h").read_text()))
@@ -23,10 +23,7 @@ class JournalTest(StackTest):
         os.close(handle)
         self.journal = Path(name)
         self.addCleanup(self.journal.unlink)
-        self.environment = self.environment | {
-            "LD_PRELOAD": str(LIBRARY), "AITHER_JOURNAL": name,
-            # The library comes before that of ASan, which does not mind.
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        self.environment = self.environment | preload(LIBRARY, AITHER_JOURNAL=name)
         super().setUp()
 
     def entries(self) -> list[dict[str, str]]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A network of its own for a test file: only a loopback device, every port is free, and a name server is whoever
-listens at 127.0.0.1:53.
+"""A network of its own for a test file: only a loopback device, every port is free, and the name server is the
+program that listens at 127.0.0.1:53.
 
     import private
     private.enter()     at the beginning of the file, before anything else runs
 
-Starts the file's process again inside, with namespaces that root may make, or whoever the kernel permits to be root in
-a user namespace; elsewhere the file is skipped.
+Starts the file's process again inside new namespaces, as root or, where the kernel permits it, as root of a user
+namespace; elsewhere the file is skipped.
 """
 import fcntl
 import os

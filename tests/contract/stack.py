@@ -40,6 +40,18 @@ PATIENCE_S = 180 if RUNNER else 30  # the longest wait for something that has to
 TSAN_OPTIONS = "report_thread_leaks=0:atexit_sleep_ms=100"
 
 
+def use_memory() -> None:
+    """Makes temporary directories in memory: for suites of hundreds of syncs, each of which waits for the disk."""
+    if os.access("/dev/shm", os.W_OK | os.X_OK):
+        tempfile.tempdir = "/dev/shm"
+
+
+def preload(library: Path, **variables: str) -> dict[str, str]:
+    """An environment that loads a library into the programs, before that of ASan, which does not mind."""
+    return {"LD_PRELOAD": str(library), **variables,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
 class Reply:
     """An HTTP answer with its body read."""
 
@@ -105,13 +117,13 @@ class Daemon:
         """Ends the program; its exit code (negative: killed by that signal)."""
         if self.process.poll() is None:
             self.process.send_signal(kind)
+        self._reader.join(PATIENCE_S)  # it ends with the program; wait() with a time-out would poll
         try:
             code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"{self.program} did not end") from None
-        self._reader.join(PATIENCE_S)
         assert self.process.stderr
         self.process.stderr.close()
         return code
@@ -196,11 +208,11 @@ class Stack:
         return subprocess.run([BUILD / "aither", f"--config={self.config}", *arguments], env=self.environment,
                               capture_output=True, text=True, input=stdin or "", timeout=PATIENCE_S * 4)
 
-    def wait_for_notices(self) -> None:
+    def wait_for_alerts(self) -> None:
         """Until the worker has no mail and no item for Rollbar under way, whatever became of them."""
         wait_until(lambda: "\naither_notifications_pending 0\n" in self.request("GET", "/metrics",
                                                                                 over_unix_socket=True).text,
-                   "no notice is pending")
+                   "no alert is pending")
 
     # ---- what is published ----
 

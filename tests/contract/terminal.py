@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A pseudo-terminal with a program in it, and somebody who types.
+"""A pseudo-terminal with a program in it, and a user who types.
 
     with Terminal([BUILD / "aither", "sync"], environment) as terminal:
         terminal.wait_for("fetch")

@@ -22,7 +22,7 @@ class SlowClients(WebTest):
                   b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
                   b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
 
-    def test_slow_clients_are_let_go_and_delay_nobody(self) -> None:
+    def test_slow_clients_are_disconnected_and_delay_no_visitor(self) -> None:
         before = self.spending.descriptors
         with self.bystander() as visitor:
             began = time.monotonic()
@@ -85,7 +85,7 @@ class ManyClients(WebTest):
     def test_pages_that_are_not_read(self) -> None:
         self.withstand(GET * 60, reads=False)
 
-    def test_a_slow_visitor_who_reads_on_gets_the_whole_page(self) -> None:
+    def test_a_slow_visitor_that_keeps_reading_gets_the_whole_page(self) -> None:
         self.publish("x" * 1_000_000)
         with Returning(self.stack.port, self.COUNT, b"GET / HTTP/1.1\r\nHost: x\r\nA: ", again_s=0.2):
             wait_until(lambda: self.spending.descriptors > 1.5 * self.PLACES, "the attackers are there")
@@ -155,7 +155,7 @@ class Crowd(WebTest):
     def test_unfinished_requests(self) -> None:
         self.survive(b"GET / HTTP/1.1\r\nHost", 6, processor_max_s=3)
 
-    def test_readers_who_take_nothing(self) -> None:
+    def test_clients_that_read_nothing(self) -> None:
         # More than the kernel takes for them; what it does take has to be copied.
         self.survive(GET * 40, min(PATIENCE_S, 10), processor_max_s=25, receive_buffer=4096)
 

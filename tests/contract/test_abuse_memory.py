@@ -14,7 +14,7 @@ CONNECTIONS_MAX = 1024
 class Memory(WebTest):
     """aither.service has MemoryMax=256M, which counts what the kernel holds for its connections, too."""
 
-    def test_headers_without_end_take_no_memory_to_speak_of(self) -> None:
+    def test_headers_without_end_take_little_memory(self) -> None:
         block = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 120_000
         largest = 0
         with self.bystander(new_connections=False) as visitor:
@@ -37,7 +37,7 @@ class Memory(WebTest):
         if not SANITIZED:
             self.assertLess(largest, 100_000)
 
-    def test_requests_of_those_who_read_nothing_take_no_memory_to_speak_of(self) -> None:
+    def test_clients_that_read_nothing_take_little_memory(self) -> None:
         allow_descriptors(2 * CONNECTIONS_MAX)
         self.publish("x" * 300_000)
         largest = largest_queues = 0
@@ -66,7 +66,7 @@ class Memory(WebTest):
         if not SANITIZED:
             self.assertLess(self.spending.memory_kib, 100_000)
 
-    def test_what_nobody_reads_is_not_left_to_the_kernel(self) -> None:
+    def test_unread_answers_are_not_left_to_the_kernel(self) -> None:
         """Clients that are answered and let go, or have said that they are done, but take nothing."""
         crowd_size = 400
         self.publish("x" * 15_000)
@@ -83,13 +83,13 @@ class Memory(WebTest):
                     client.close()
                 wait_until(lambda: not any(self.send_queues()), "nothing is left when the clients have gone")
 
-    def test_who_is_slow_to_read_gets_everything_though_it_was_the_last_answer(self) -> None:
+    def test_a_slow_reader_gets_all_of_its_last_answer(self) -> None:
         slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
         wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")
         time.sleep(3)  # longer than those may linger who were refused
         self.assertTrue(slow.read_all().endswith(b"</html>\n"))
 
-    def test_a_restart_does_not_wait_for_who_reads_slowly_but_takes_nothing_away(self) -> None:
+    def test_a_restart_does_not_wait_for_a_slow_reader_and_loses_none_of_its_answer(self) -> None:
         slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
         wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")
         began = time.monotonic()

@@ -21,7 +21,7 @@ class PlayedWorker(WebTest):
     """The worker's socket is the test's."""
 
     def listen(self, play: Callable[[socket.socket], None] | None = None) -> None:
-        """Each connection is given to play(); without, nobody accepts, as when the process is stopped."""
+        """Each connection is given to play(); without, no connection is accepted, as when the process is stopped."""
         self.listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(self.listener.close)
         self.listener.bind(str(self.stack.web_socket))
@@ -57,12 +57,12 @@ class PlayedWorker(WebTest):
         for method in ("GET", "POST"):
             self.assert_unavailable(self.stack.request(method, "/api/sync", {"Host": "localhost"}))
         self.listen()
-        self.listener.close()  # the file stays, nobody listens
+        self.listener.close()  # the file stays, without a listener
         for method in ("GET", "POST"):
             self.assert_unavailable(self.stack.request(method, "/api/sync", {"Host": "localhost"}))
         self.assertLess(time.monotonic() - before, 3)
 
-    def test_as_many_as_may_wait_wait_and_the_others_are_told_at_once(self) -> None:
+    def test_a_limited_number_of_calls_waits_and_the_others_are_refused_at_once(self) -> None:
         self.listen()
         began = time.monotonic()
         with self.bystander() as visitor, ThreadPoolExecutor(CALLS_MAX) as callers:
@@ -120,7 +120,7 @@ class PlayedWorker(WebTest):
 class RealWorker(StackTest):
     config = "[Web]\nLiveTTLSec=3600\n"
 
-    def test_a_stopped_worker_hangs_nobody_and_works_again_when_it_goes_on(self) -> None:
+    def test_a_stopped_worker_blocks_no_visitor_and_works_again_when_it_continues(self) -> None:
         self.sync(Host="localhost")
         assert self.stack.worker
         self.stack.worker.process.send_signal(signal.SIGSTOP)

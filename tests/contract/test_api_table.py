@@ -157,7 +157,7 @@ class Calls(TableTest):
         self.assert_envelope(private, "UNAUTHORIZED")
         challenges = private.headers.get_all("WWW-Authenticate")
         self.assertEqual([c.split()[0] for c in challenges], ["Bearer", "Basic"])
-        # A name that is not there looks the same to who has no token.
+        # Without the token, a name that does not exist gets the same answer.
         self.assertEqual(self.stack.get("/courses/nothing").status, 401)
         self.assertEqual(self.stack.get(f"/courses/{name}", Accept="text/html").headers["Content-Type"],
                          "text/html; charset=utf-8")
@@ -216,7 +216,7 @@ class Calls(TableTest):
             self.assertNotEqual(made, given)
             uuid.UUID(made)
 
-    def test_what_is_for_the_unix_socket_is_not_there(self) -> None:
+    def test_calls_of_the_unix_socket_are_not_there(self) -> None:
         for method, target in (
                 ("POST", "/internal/refresh"), ("GET", "/internal/doctor"), ("POST", "/internal/test-mail"),
                 ("POST", "/internal/test-rollbar"), ("GET", "/internal"), ("POST", "/api/../internal/refresh"),
@@ -227,37 +227,9 @@ class Calls(TableTest):
 
 
 class Codes(TableTest):
-    """What is not here needs a state of its own: NO_SYNC_JOB, SYNC_IN_PROGRESS above, 507 in test_disturbed_syncs.py,
+    """The others need a state of their own: NO_SYNC_JOB and SYNC_IN_PROGRESS above, HEMERA_* and OUTPUT_ERROR in
+    test_failures.py and test_hemera_faults.py, 507 in test_disturbed_syncs.py, WORKER_UNAVAILABLE in test_abuse_worker.py,
     SHUTTING_DOWN in test_lifecycle.py, NOT_CONFIGURED and SYNC_TOKEN_NOT_SET below."""
-
-    # code, status, Retry-After, scenario at Hemera
-    SYNC = [
-        ("HEMERA_AUTH_FAILED", 502, False, {"key": "another-key-another-key-another-key-1"}),
-        ("HEMERA_ERROR", 502, False, {"fault": {"path": LIST, "kind": "status", "status": 500, "count": -1}}),
-        ("HEMERA_BAD_DATA", 502, False, {"raw_list": {"body": "{", "content_type": "application/json"}}),
-        ("HEMERA_UNREACHABLE", 502, False, {"fault": {"path": LIST, "kind": "reset", "count": -1}}),
-        ("HEMERA_TIMEOUT", 504, False, {"fault": {"path": LIST, "kind": "hang", "count": -1}}),
-        ("HEMERA_RATE_LIMITED", 503, True, {"limit": 20, "window": 60, "used": 20}),
-    ]
-
-    def test_a_failed_sync_has_code_status_and_report(self) -> None:
-        for code, status, retry_after, scenario in self.SYNC:
-            with self.subTest(code):
-                self.hemera.scenario(**scenario)
-                reply = self.call("POST", "/api/sync")
-                self.assertEqual(reply.status, status, reply.text)
-                self.assert_envelope(reply, code)
-                self.assert_report(reply.data)
-                self.assertEqual((reply.data["status"], reply.data["errors"][0]["code"]), ("failed", code))
-                self.assertEqual(reply.headers["Retry-After"] is not None, retry_after)
-                self.hemera.reset()
-
-    def test_a_directory_that_cannot_be_written_is_an_output_error(self) -> None:
-        self.stack.output.write_text("a file stands where the directory should be")
-        reply = self.call("POST", "/api/sync")
-        self.assertEqual(reply.status, 500)
-        self.assert_envelope(reply, "OUTPUT_ERROR")
-        self.stack.output.unlink()
 
     def test_calls_that_never_get_to_the_worker(self) -> None:
         for code, status, method, target, headers, body in (
@@ -279,15 +251,6 @@ class Codes(TableTest):
                 self.assert_envelope(reply, code)
         self.assertEqual(self.hemera.requests(), [])
 
-    def test_a_worker_that_is_away(self) -> None:
-        assert self.stack.worker
-        self.assertEqual(self.stack.worker.stop(), 0)
-        for method, target in (("POST", "/api/sync"), ("GET", "/api/sync"), ("GET", "/api/sync/status")):
-            reply = self.call(method, target)
-            self.assertEqual(reply.status, 503)
-            self.assert_envelope(reply, "WORKER_UNAVAILABLE")
-            self.assertGreater(int(reply.headers["Retry-After"]), 0)
-
 
 class WithoutToken(TableTest):
     environment: dict[str, str] = {}
@@ -304,7 +267,7 @@ class WithoutToken(TableTest):
 
 
 class NotConfigured(WebTest):
-    """A damaged token is no token: nothing works until it is mended."""
+    """A damaged token is no token: calls are refused until it is replaced."""
 
     environment = {"AITHER_SYNC_TOKEN": "short"}
 

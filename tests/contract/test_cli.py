@@ -137,7 +137,7 @@ class Unconfigured(StackTest):
         self.assertIn("aither set-secret hemera-api-key", done.stderr)
 
 
-class Notices(StackTest):
+class Alerts(StackTest):
     def test_nothing_is_set(self) -> None:
         for command, key in (("test-mail", "MailTo"), ("test-rollbar", "Enabled")):
             done = self.stack.cli(command)

@@ -78,7 +78,7 @@ class Stored(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, "^aither: set-secret: directory /etc/credstore: ")
 
-    def test_where_systemd_runs_the_daemon_gets_it_or_the_operator_is_told(self) -> None:
+    def test_where_systemd_runs_the_daemon_is_restarted_or_the_operator_is_asked_to(self) -> None:
         for name, unit in (("sync-token", "aither"), ("pages-password", "aither"), ("smtp-password", "aither-worker")):
             self.check_restart(name, f"{unit}.service")
 
@@ -89,7 +89,7 @@ class Stored(unittest.TestCase):
             done = self.run_in_world(script.format(status), f"{KEY}\n")
             self.assertEqual((done.returncode, done.stderr), (0, f"try-restart {unit}\n{told}"))
 
-    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
     def test_only_root_may(self) -> None:
         done = self.run_in_world('exec setpriv --reuid=65534 --clear-groups "$1" set-secret sync-token', f"{KEY}\n")
         if done.returncode == 127:

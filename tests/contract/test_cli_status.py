@@ -10,7 +10,7 @@ import unittest
 from typing import Any
 
 from stack import BUILD, StackTest
-from stub.systemd_stub import SystemdStub
+from stub.systemd_stub import SystemdStub, installed, unit
 
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
 DETAILS = r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z"
@@ -86,30 +86,18 @@ class Deferred(StackTest):
     hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
     config = "RequestsPerMinute=4\n[Sync]\nTimeLimitSec=5\n"
 
-    def test_what_waits_is_told(self) -> None:
+    def test_deferred_courses_are_shown(self) -> None:
         self.stack.cli("sync")
         self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait to be read; read them now: "
                                                            r"aither sync --until-complete$")
 
 
-def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
-    return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
-
-
 class Systemd(StackTest):
     def setUp(self) -> None:
         super().setUp()
-        self.systemd = SystemdStub({
-            "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}")]),
-            "aither-worker-web.socket": unit("active", "listening", "static"),
-            "aither-worker.socket": unit("active", "listening", "static",
-                                         Listen=[("Stream", str(self.stack.socket))]),
-            "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(5 * 3600)),
-            "aither-sync@hourly.timer": unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(1860)),
-            "aither.service": unit("active", "running", "static"),
-            "aither-worker.service": unit("active", "running", "static"),
-            "aither-sync.service": unit("inactive", "dead", "static"),
-        })
+        hourly = unit("active", "waiting", NextElapseUSecRealtime=self.microseconds(1860))
+        self.systemd = SystemdStub({"aither-sync@hourly.timer": hourly} | installed(
+            [f"127.0.0.1:{self.stack.port}"], str(self.stack.socket), self.microseconds(5 * 3600)))
         self.addCleanup(self.systemd.stop)
         self.stack.environment["DBUS_SYSTEM_BUS_ADDRESS"] = self.systemd.address
         self.assertEqual(self.stack.cli("sync").returncode, 0)

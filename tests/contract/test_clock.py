@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Somebody sets the clock while the programs run, by hours or years, forward and back: every limit of time stays as
-long as it was, what comes from the future misleads nobody, and the next sync is as any other."""
+"""The clock is set while the programs run, by hours or years, forward and back: time limits stay as long as they were,
+times of the future mislead no program, and the next sync is like any other."""
 import email.utils
 import http.client
 import importlib.util
@@ -135,7 +135,7 @@ class AfterTheFuture(ClockTest):
         self.sync()
         self.clock.set(0)
 
-    def test_nobody_takes_its_success_for_a_recent_one(self) -> None:
+    def test_its_success_is_not_taken_for_a_recent_one(self) -> None:
         for _ in range(2):
             self.assertEqual(self.stack.get("/readyz").status, 503)
             done = self.stack.cli("status")
@@ -152,8 +152,8 @@ class AfterTheFuture(ClockTest):
         self.assertRegex(self.stack.get("/").text, '<p class="notice"[^>]*>[^0-9]*</p>')
 
 
-class Looked(ClockTest):
-    """aither-web has looked by a clock that was far ahead."""
+class Fetched(ClockTest):
+    """aither-web has fetched from Hemera by a clock that was far ahead."""
 
     lines = "[Web]\nLiveTTLSec=30\nLiveWaitSec=5\n"
 
@@ -193,8 +193,8 @@ class Limits(ClockTest):
                 self.assertEqual((reply.status, reply.data["status"]), (200, "success"))
                 self.assertTrue(500 <= reply.data["durationMs"] <= 1000 * seconds)
                 self.assert_now(reply.data["endTime"])
-                for figure in re.findall(r"dur=(-?[\d.]+)", reply.headers["Server-Timing"]):
-                    self.assertTrue(0 <= float(figure) <= 1000 * seconds)
+                for duration in re.findall(r"dur=(-?[\d.]+)", reply.headers["Server-Timing"]):
+                    self.assertTrue(0 <= float(duration) <= 1000 * seconds)
 
     def test_a_visitor_who_waits(self) -> None:
         self.sync()
@@ -270,7 +270,7 @@ class Reminder(ClockTest):
             with self.subTest(ahead_s):
                 self.clock.set(ahead_s)
                 self.assertEqual(self.stack.post("/api/sync").status, 502)
-                self.stack.wait_for_notices()
+                self.stack.wait_for_alerts()
                 mails = self.server.mails
                 self.assertEqual(len(mails), len(kinds), [str(m.header("Subject")) for m in mails])
                 for mail in self.server.mails:

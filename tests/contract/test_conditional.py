@@ -73,7 +73,7 @@ class Conditional(WebTest):
             self.assertNotEqual(whole.headers["Accept-Ranges"], "bytes")
             self.assertIsNone(whole.headers["Last-Modified"], "it would have to tell the status, too")
 
-    def test_gzip_is_for_those_who_take_it(self) -> None:
+    def test_gzip_is_for_clients_that_accept_it(self) -> None:
         for target in self.targets:
             plain = self.ask(target)
             self.assertIsNone(plain.headers["Content-Encoding"])

@@ -20,8 +20,10 @@ from typing import Any
 from crash.crashpoint import Action, Crashpoint
 from crash.errnos import ALL
 from crash.tree import BAD, LOCK, MANIFEST, File, is_temporary, read_files, shown_tree
-from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest
+from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest, use_memory
 from stub.client import Stub
+
+use_memory()
 
 LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 
@@ -46,8 +48,8 @@ ERRORS = {
 }
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
-# A sync may succeed without these: what it could not look at it makes anew, what it could not tidy up waits, what it
-# could not date is younger. A manifest that cannot be read is set aside.
+# A sync may succeed without these calls: a page that cannot be read is written again, a file that cannot be removed waits
+# for the next sync, a time that cannot be set is a later one. A manifest that cannot be read is set aside.
 DISPENSABLE = re.compile(rf"read (\.|courses/\.|index\.\w\w\.html|{re.escape(MANIFEST)})|close {re.escape(LOCK)}|"
                          rf"renameat {re.escape(MANIFEST)} {re.escape(BAD)}|utimensat .*")
 
@@ -74,8 +76,7 @@ def chosen(calls: list[str]) -> list[tuple[int, str]]:
 class Scenario(unittest.TestCase):
     """One sync: `before` and `change` lead to the directory and the data that it meets.
 
-    Under sanitizers, which look at the way and not at the number of the error, each call fails with one error, and no
-    worker is killed."""
+    Under sanitizers each call fails with one error, for the code after it is the same for all, and no worker is killed."""
 
     courses = 3
     config = ""

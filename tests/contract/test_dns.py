@@ -202,7 +202,7 @@ class Changing(DnsTest):
 
 
 def fill(listener: socket.socket) -> socket.socket:
-    """Takes the only place that a listener has: whoever comes next gets no answer at all."""
+    """Takes the only place that a listener has: later clients get no answer at all."""
     connection = socket.socket(listener.family, socket.SOCK_STREAM)
     connection.connect(listener.getsockname()[:2])
     return connection
@@ -210,7 +210,7 @@ def fill(listener: socket.socket) -> socket.socket:
 
 class Local(DnsTest):
     def test_localhost_is_this_machine_whatever_the_name_server_says(self) -> None:
-        """Only to this machine the key goes without TLS, and a mail without a look at the certificate."""
+        """Only to this machine the key goes without TLS, and a mail without a check of the certificate."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.dns.names["localhost"] = ["127.0.0.2"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither doctor` on a real stack: each thing an operator gets wrong, what it finds, what it says mends it."""
+"""`aither doctor` on a real stack: each mistake of an operator, how it is reported, and its remedy."""
 import http.server
 import json
 import os
@@ -92,7 +92,7 @@ class Healthy(DoctorTest):
     def test_nothing_is_changed_and_one_request_is_made(self) -> None:
         self.configure()
         self.sync()
-        self.stack.wait_for_notices()
+        self.stack.wait_for_alerts()
         before = sorted((str(p), p.stat().st_mtime_ns) for p in self.stack.output.rglob("*") if p.is_file())
         self.hemera.clear_requests()
         self.doctor()
@@ -243,7 +243,7 @@ class Hemera(DoctorTest):
         self.assertEqual((found.exit, found.found["healthy"]), (1, False))
         self.assertNotIn("another-key", found.text)
 
-    def test_nobody_listens(self) -> None:
+    def test_nothing_listens(self) -> None:
         self.configure("http://127.0.0.1:9")
         found = self.assert_check("hemera", "failed", r"127\.0\.0\.1:9: Connection refused$",
                                   "curl -sS --head http://127.0.0.1:9\n")
@@ -254,7 +254,7 @@ class Hemera(DoctorTest):
         self.assert_check("hemera", "failed", r"no-such-host\.invalid: (the host name cannot be resolved|no answer)",
                           "resolvectl ")
 
-    def test_a_certificate_of_nobody(self) -> None:
+    def test_a_certificate_of_another_host(self) -> None:
         ca = Authority(self.stack.directory)
         port = self.serve(ca.context())
         self.configure(f"https://localhost:{port}")
@@ -340,7 +340,7 @@ class Machine(DoctorTest):
         found = self.assert_check("output-directory", "failed", "Not a directory")
         self.assertEqual(found.exit, 1)
 
-    def test_an_output_directory_of_nobody(self) -> None:
+    def test_an_output_directory_of_another_user(self) -> None:
         self.stack.output = Path("/nonexistent/aither/output")
         self.configure()
         self.assert_check("output-directory", "failed", "No such file", "install -d -o aither -g aither")
@@ -399,7 +399,7 @@ class Machine(DoctorTest):
 
 
 class Mail(DoctorTest):
-    def test_nobody_to_write_to(self) -> None:
+    def test_no_recipient(self) -> None:
         self.configure(mail="MailTo=")
         found = self.assert_check("mail", "warning", "MailTo is not set", "MailTo=")
         self.assertEqual(found.exit, 0)
@@ -420,13 +420,14 @@ class Mail(DoctorTest):
         found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent", "aither test-mail")
         self.assertEqual(found.exit, 1)
 
-    def test_a_mail_server_with_a_certificate_of_nobody(self) -> None:
+    def test_a_mail_server_with_a_certificate_of_another_host(self) -> None:
         server = SmtpStub(tls=Authority(self.stack.directory).context())
         self.addCleanup(server.stop)
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://0.0.0.0:{server.port}")
-        self.assert_check("mail", "failed", "the certificate is self-signed|the certificate is signed by an unknown CA", "update-ca-certificates")
+        self.assert_check("mail", "failed", "the certificate is self-signed|the certificate is signed by an unknown CA",
+                          "update-ca-certificates")
 
-    def test_a_password_that_is_missing_is_told_though_the_server_takes_mails_without(self) -> None:
+    def test_a_missing_password_is_reported_though_the_server_takes_mails_without(self) -> None:
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither")
         found = self.assert_check("configuration", "warning", "^smtp-password is not set, so mails are sent without",
                                   "aither set-secret smtp-password")
@@ -457,8 +458,8 @@ class Worker(DoctorTest):
         self.assertEqual(found.exit, 78)
         self.assertIn("failed", [c["status"] for c in found.named("configuration")])
 
-    def test_somebody_who_may_not(self) -> None:
-        """Root may everything, so this is then played by nobody."""
+    def test_a_user_without_permission(self) -> None:
+        """Root may do everything, so the test then runs as the user nobody."""
         other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         if subprocess.run([*other, BUILD / "aither", "--version"], capture_output=True).returncode != 0:
             self.skipTest("nobody may run the program")

@@ -12,30 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from stack import BUILD, PATIENCE_S
-from stub.systemd_stub import SystemdStub
+from stub.systemd_stub import SystemdStub, installed, unit
 from test_doctor import DoctorTest, Result
 
 SWITCH_ON = "systemctl enable --now aither.socket aither-sync.timer"
 
 
-def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
-    return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
-
-
 class UnitsTest(DoctorTest):
     def setUp(self) -> None:
         super().setUp()
-        self.systemd = SystemdStub({
-            "aither.socket": unit("active", "listening", Listen=[("Stream", f"127.0.0.1:{self.stack.port}"),
-                                                                 ("Stream", "/run/aither/http.sock")]),
-            "aither-worker-web.socket": unit("active", "listening", "static"),
-            "aither-worker.socket": unit("active", "listening", "static",
-                                         Listen=[("Stream", str(self.stack.socket))]),
-            "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=1_795_000_000_000_000),
-            "aither.service": unit("active", "running", "static"),
-            "aither-worker.service": unit("active", "running", "static"),
-            "aither-sync.service": unit("inactive", "dead", "static"),
-        })
+        self.systemd = SystemdStub(installed(
+            [f"127.0.0.1:{self.stack.port}", "/run/aither/http.sock"], str(self.stack.socket), 1_795_000_000_000_000))
         self.addCleanup(self.systemd.stop)
         self.stack.environment["DBUS_SYSTEM_BUS_ADDRESS"] = self.systemd.address
 
@@ -107,7 +94,7 @@ class Units(UnitsTest):
             self.assertEqual(check["status"], "failed")
             self.assertRegex(check["remedy"], f"^{re.escape(remedy)}\\S*$")
 
-    def test_properties_that_nobody_asked_for_are_passed_over(self) -> None:
+    def test_unknown_properties_are_ignored(self) -> None:
         """systemd has two hundred, and another version of it may have other types."""
         self.set("aither-worker.service", MainPID=4711, Description="x", Result=5, SubState=[("a", "b")],
                  ExecMainStartTimestamp=1_795_000_000_000_000)
@@ -262,7 +249,8 @@ class Port(UnitsTest):
     def test_a_port_that_answers_otherwise(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
-        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
+        answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"220 mail.example.org ESMTP\r\n",
+                   b"HTTP/1.1 2", b""]
 
         def serve() -> None:
             for answer in answers:
@@ -302,8 +290,8 @@ class Port(UnitsTest):
             del self.systemd.units["aither.socket"][name]
 
 
-@unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
-class SomebodyElse(UnitsTest):
+@unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
+class AnotherUser(UnitsTest):
     """What only root may see is not guessed."""
 
     WORLD = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /etc && mkdir -m 700 /etc/credstore && exec "$@"',
@@ -312,7 +300,7 @@ class SomebodyElse(UnitsTest):
     def test_neither_secrets_nor_the_name_of_who_holds_the_port(self) -> None:
         program = BUILD / "aither"
         if subprocess.run([*self.WORLD, program, "--version"], capture_output=True).returncode != 0:
-            self.skipTest("nobody may run the program, or this system permits no mount namespace")
+            self.skipTest("the user nobody may not run the program, or this system permits no mount namespace")
         listener = socket.create_server(("0.0.0.0", 0))
         self.addCleanup(listener.close)
         self.set("aither.socket", ActiveState="failed", Listen=[("Stream", f"0.0.0.0:{listener.getsockname()[1]}")])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """data/examples and data/alerts do what they say: with systemd's own checker, a real nginx, fail2ban's expression on
-real lines of the log, and the figures that the programs really give."""
+real lines of the log, and the metrics that the programs really have."""
 import os
 import re
 import shutil
@@ -235,7 +235,7 @@ class Nginx(StackTest):
         with self.ask("GET", "/") as answer:
             self.assertEqual(answer.status, 200)
 
-    def test_the_figures_are_not_shown_to_the_world(self) -> None:
+    def test_the_metrics_are_not_public(self) -> None:
         self.assertEqual(self.ask("GET", "/metrics", BEARER).status, 404)
         with self.ask("GET", "/readyz") as answer:
             self.assertEqual(answer.status, 200)
@@ -316,7 +316,7 @@ class AlertRules(StackTest):
                          [[rule["alert"] for rule in self.rules()]])
         self.assertEqual([rule["expr"] for rule in groups[0]["rules"]], [rule["expr"] for rule in self.rules()])
 
-    def test_every_figure_and_label_of_the_rules_is_one_that_the_programs_give(self) -> None:
+    def test_every_metric_and_label_of_the_rules_exists(self) -> None:
         self.sync(**BEARER)
         text = self.stack.request("GET", "/metrics", BEARER).text
         samples, families = exposition.read(text), set(re.findall(r"^# TYPE (\w+) ", text, re.M))

@@ -95,12 +95,12 @@ class Start(Attack):
             self.assertIn(code, EXIT_CODES)
         self.assertNotEqual(self.log.read_text(), "", f"a silent end with {code}")
 
-    def notices(self) -> str:
-        """What the daemon has told systemd; taken away, or the next one would wait for room."""
-        told = ""
+    def messages(self) -> str:
+        """The messages of the daemon to systemd. They are removed, or the next one would wait for room."""
+        messages = ""
         while select.select([self.notify], [], [], 0)[0]:
-            told += self.notify.recv(4096).decode() + "\n"
-        return told
+            messages += self.notify.recv(4096).decode() + "\n"
+        return messages
 
     def run_once(self) -> None:
         """Starts, answers, ends."""
@@ -130,7 +130,7 @@ class Start(Attack):
         self.fault: Fault | None = None
         self.run_once()
         count = unmet = 0
-        self.assertIn("READY=1", self.notices())
+        self.assertIn("READY=1", self.messages())
         for fault in self.faults_of(self.faults.met()):
             with self.naming(fault):
                 self.fault = fault
@@ -138,7 +138,7 @@ class Start(Attack):
                 self.run_once()
                 count += 1
                 unmet += not self.faults.fired
-                self.notices()
+                self.messages()
         self.faults.arm()
         self.fault = None
         print(f"# {self.program}: {count} failures, {unmet} of them not met")

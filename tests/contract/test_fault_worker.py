@@ -13,7 +13,9 @@ from crash.errnos import Fault
 from crash.faultpoint import Action, Site
 from crash.faults import LOST_S, Attack
 from crash.tree import BAD, LOCK, MANIFEST, is_temporary, read_files, shown_tree
-from stack import PATIENCE_S, Reply, wait_until
+from stack import PATIENCE_S, Reply, use_memory, wait_until
+
+use_memory()
 
 # What a sync may answer: it could not write, read a template, reach Hemera or understand it, or start at all.
 FAILURES = {"OUTPUT_ERROR": (500, 507), "TEMPLATE_ERROR": (500,), "HEMERA_UNREACHABLE": (502,), "HEMERA_ERROR": (502,),

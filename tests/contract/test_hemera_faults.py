@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The worker against a Hemera that misbehaves: how often it asks, what it tells, what it never does."""
+"""The worker against a Hemera that misbehaves: the number of requests, the errors reported, the pages kept."""
 import json
 import socket
 import threading
@@ -147,7 +147,7 @@ class Limits(StackTest):
 
 
 class Origins(StackTest):
-    """FallbackURL, and nobody else ever gets a request."""
+    """FallbackURL, and no other server ever gets a request."""
 
     def test_the_second_origin_serves_while_the_first_is_down(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:

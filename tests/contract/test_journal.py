@@ -83,7 +83,7 @@ class Events(JournalTest):
     hemera_arguments = ("--courses", "20", "--participants", "2", "--no-limit")
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
-    def test_a_wrong_token_is_told_with_its_address(self) -> None:
+    def test_a_wrong_token_is_logged_with_its_address(self) -> None:
         for headers in ({}, BEARER):
             self.stack.request("POST", "/api/sync", headers)
         self.assertEqual(self.events("AUTH_REFUSED"), [])
@@ -120,17 +120,6 @@ class Events(JournalTest):
             config.write("[Sync]\nTimeLimitSec=never\n")
         self.stack.start_worker()
         self.assertIn("TimeLimitSec", self.event("NOT_CONFIGURED")["MESSAGE"])
-
-    def test_no_entry_tells_a_secret_or_a_participant(self) -> None:
-        self.sync(**BEARER)
-        self.hemera.scenario(key="another-key-another-key-another-key-1")
-        self.stack.request("POST", "/api/sync", BEARER)
-        self.stack.request("POST", "/api/sync", {"Authorization": f"Bearer {TOKEN}x"})
-        names = {name for page in self.stack.pages().values() for name in re.findall(r"<h3><bdi>([^<]+)</bdi></h3>", page)}
-        self.assertGreater(len(names), 5)
-        text = self.journal.read_text()
-        for secret in (self.hemera.key, TOKEN, *names):
-            self.assertNotIn(secret, text)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ class LostForGood(ListTest):
         for arguments in ([], [], ["--force"]):
             done = self.stack.cli("sync", *arguments)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("list: HEMERA_BAD_DATA: Hemera's list has 600 rows, but only 599 different courses, also when", done.stderr)
+            self.assertIn("list: HEMERA_BAD_DATA: Hemera's list has 600 rows, but only 599 different courses, also when",
+                          done.stderr)
             self.assertIn("0 removed", done.stdout)
         self.assertEqual(len(self.stack.pages()), 600)
         self.assertEqual(self.titles(), 600)
@@ -238,7 +239,8 @@ class Unreadable(ListTest):
         self.hemera.scenario(replace_list=[*rows[:3], rows[3] | {"id": "?? bad"}])
         done = self.stack.cli("sync", "--force")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("2 known courses are missing from Hemera's list, but 1 row without a usable id may be theirs", done.stderr)
+        self.assertIn("2 known courses are missing from Hemera's list, but 1 row without a usable id may be theirs",
+                      done.stderr)
         self.assertEqual((len(self.stack.pages()), self.titles()), (5, 5))
         self.assertIn("Hemera's list            has rows without a usable id: 2 known courses are missing and stay on the "
                       "homepage\n", self.stack.cli("status").stdout)
@@ -290,6 +292,7 @@ class Templates(ListTest):
                 report = self.sync()
                 self.assertEqual((report["status"], report["errorsTotal"]), ("partial", 1))
                 self.assertEqual(report["errors"][0]["entity"], "template t1")
+                self.assertTrue(all("<html" in page for page in self.stack.pages().values()), "the shipped one is used")
 
 
 if __name__ == "__main__":

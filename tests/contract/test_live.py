@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The homepage is live from Hemera: many visitors cause one request, a Hemera that hangs or fails delays nobody for
-long, and a sync and its visitors do not get in each other's way."""
+"""The homepage is live from Hemera: many visitors cause one request, a Hemera that hangs or fails delays no visitor
+for long, and syncs and visitors do not disturb each other."""
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +77,7 @@ class ManyVisitors(LiveTest):
 class HangingHemera(LiveTest):
     config = "RequestTimeoutSec=5\nMaxRetries=0\n[Web]\nLiveTTLSec=0\nLiveWaitSec=1\n"
 
-    def test_nobody_is_delayed_beyond_the_wait(self) -> None:
+    def test_no_visitor_waits_longer_than_the_limit(self) -> None:
         self.hemera.scenario(fault={"path": LIST, "kind": "hang", "seconds": 60, "count": -1})
         with ThreadPoolExecutor(50) as visitors:
             visits = [v.result() for v in [visitors.submit(self.visit) for _ in range(200)]]
@@ -85,7 +85,7 @@ class HangingHemera(LiveTest):
         for page, _ in visits:
             self.assertIn('class="notice"', page)
             self.assertIn("<table", page)
-        # Who comes later does not wait again for the same answer.
+        # Later visitors do not wait again for the same answer.
         self.assertLess(max(self.visit()[1] for _ in range(20)), 0.9)
         self.assertEqual(len(self.lists()), 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GET /metrics with the real programs: who may read it, that it tells the truth, and that it never fails."""
+"""GET /metrics with the real programs: access, that the values are right, and that it never fails."""
 import os
 import re
 import socket
@@ -9,13 +9,14 @@ import unittest
 from typing import Any
 
 import exposition
-from stack import BUILD, TOP, Reply, StackTest, wait_until
+from stack import TOP, Reply, StackTest, wait_until
+from test_restart import Activated
 
 TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LIST = "/api/service/courses"
 
-# aither-web's own, and what a process tells of itself.
+# aither-web's own metrics, and those of a process.
 OWN = ("aither_build", "aither_http", "aither_homepage", "aither_worker_up", "aither_worker_asked")
 PROCESS = tuple(f"aither_worker_{name}" for name in ("cpu", "max", "open", "resident", "start"))
 
@@ -58,7 +59,7 @@ class Access(MetricsTest):
             self.assertEqual((reply.status, reply.code, reply.headers["Allow"]),
                              (405, "METHOD_NOT_ALLOWED", "GET, HEAD"))
 
-    def test_no_figure_tells_a_secret_or_a_name(self) -> None:
+    def test_no_metric_contains_a_secret_or_a_name(self) -> None:
         self.sync_by_token()
         text = self.stack.request("GET", "/metrics", BEARER).text
         names = [c["course"]["title"] for c in self.stack.manifest["entities"]["courses"].values()]
@@ -73,47 +74,47 @@ class WithoutToken(StackTest):
 
 
 class Truth(MetricsTest):
-    def check_report(self, report: Any, figures: dict[str, float]) -> None:
+    def check_report(self, report: Any, metrics: dict[str, float]) -> None:
         for name, member in (("aither_sync_last_errors", "errorsTotal"),
                              ('aither_courses{state="deferred"}', "coursesDeferred")):
-            self.assertEqual(figures[name], report[member], name)
-        self.assertAlmostEqual(figures["aither_sync_last_duration_seconds"], report["durationMs"] / 1000)
-        self.assertEqual(figures["aither_sync_in_progress"], 0)
+            self.assertEqual(metrics[name], report[member], name)
+        self.assertAlmostEqual(metrics["aither_sync_last_duration_seconds"], report["durationMs"] / 1000)
+        self.assertEqual(metrics["aither_sync_in_progress"], 0)
 
-    def test_before_the_first_sync_nothing_of_it_is_told(self) -> None:
-        figures = self.scrape()
-        self.assertEqual((figures["aither_worker_up"], figures["aither_worker_asked_timestamp_seconds"]), (0, 0))
-        self.assertFalse([name for name in figures if name.startswith("aither_sync")])
-        self.assertEqual(figures['aither_build_info{version="0.1.0"}'], 1)
+    def test_before_the_first_sync_there_are_no_metrics_of_syncs(self) -> None:
+        metrics = self.scrape()
+        self.assertEqual((metrics["aither_worker_up"], metrics["aither_worker_asked_timestamp_seconds"]), (0, 0))
+        self.assertFalse([name for name in metrics if name.startswith("aither_sync")])
+        self.assertEqual(metrics['aither_build_info{version="0.1.0"}'], 1)
 
     def test_while_the_first_sync_fails_all_is_zero(self) -> None:
         self.hemera.scenario(key="another-key-another-key-another-key-1")
         self.sync_by_token(502)
-        figures = self.scrape()
+        metrics = self.scrape()
         for name in ("aither_sync_last_success_timestamp_seconds", 'aither_courses{state="published"}',
                      'aither_sync_runs_total{result="success"}', 'aither_sync_runs_total{result="partial"}'):
-            self.assertEqual(figures[name], 0, name)
-        self.assertEqual((figures["aither_worker_up"], figures["aither_worker_configured"]), (1, 1))
-        self.assertEqual(figures["aither_sync_duration_seconds_count"], 1)
+            self.assertEqual(metrics[name], 0, name)
+        self.assertEqual((metrics["aither_worker_up"], metrics["aither_worker_configured"]), (1, 1))
+        self.assertEqual(metrics["aither_sync_duration_seconds_count"], 1)
 
-    def test_after_syncs_the_figures_are_those_of_their_reports(self) -> None:
+    def test_after_syncs_the_metrics_are_those_of_their_reports(self) -> None:
         reports = [self.sync_by_token(), self.sync_by_token()]
-        figures = self.scrape()
-        self.check_report(reports[-1], figures)
-        self.assertEqual(figures['aither_sync_runs_total{result="success"}'], 2)
-        self.assertEqual(figures['aither_courses{state="published"}'], 3)
+        metrics = self.scrape()
+        self.check_report(reports[-1], metrics)
+        self.assertEqual(metrics['aither_sync_runs_total{result="success"}'], 2)
+        self.assertEqual(metrics['aither_courses{state="published"}'], 3)
         for action, member in (("generated", "filesGenerated"), ("skipped", "filesSkipped"),
                                ("deleted", "filesDeleted")):
-            self.assertEqual(figures[f'aither_sync_pages_total{{action="{action}"}}'], sum(r[member] for r in reports))
+            self.assertEqual(metrics[f'aither_sync_pages_total{{action="{action}"}}'], sum(r[member] for r in reports))
         milliseconds = sum(r["durationMs"] for r in reports)
-        self.assertAlmostEqual(figures["aither_sync_duration_seconds_sum"], milliseconds / 1000)
-        self.assertEqual(figures["aither_sync_duration_seconds_count"], 2)
+        self.assertAlmostEqual(metrics["aither_sync_duration_seconds_sum"], milliseconds / 1000)
+        self.assertEqual(metrics["aither_sync_duration_seconds_count"], 2)
         asked = self.hemera.requests()
         for status in {r["status"] for r in asked}:
-            self.assertEqual(figures[f'aither_hemera_requests_total{{code="{status}"}}'],
+            self.assertEqual(metrics[f'aither_hemera_requests_total{{code="{status}"}}'],
                              sum(r["status"] == status for r in asked))
-        self.assertEqual(figures["aither_hemera_request_duration_seconds_count"], len(asked))
-        self.assertLess(abs(figures["aither_sync_last_success_timestamp_seconds"] - time.time()), 60)
+        self.assertEqual(metrics["aither_hemera_request_duration_seconds_count"], len(asked))
+        self.assertLess(abs(metrics["aither_sync_last_success_timestamp_seconds"] - time.time()), 60)
 
     def test_a_failed_sync_counts_and_moves_the_attempt_but_not_the_success(self) -> None:
         self.sync_by_token()
@@ -135,7 +136,7 @@ class Truth(MetricsTest):
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(self.scrape()['aither_sync_runs_total{result="success"}'], 1)
 
-    def test_our_own_figures_count_what_visitors_do(self) -> None:
+    def test_metrics_of_aither_web_count_the_requests_of_visitors(self) -> None:
         self.sync_by_token()
         before = self.scrape()
         for target in ("/", "/", "/nothing"):
@@ -152,47 +153,47 @@ class Truth(MetricsTest):
         self.assertGreaterEqual(after["aither_http_connections"], 1)
         self.assertGreater(after["aither_homepage_data_timestamp_seconds"], 0)
 
-    def test_figures_of_the_process_are_those_of_the_kernel(self) -> None:
+    def test_metrics_of_the_process_are_those_of_the_kernel(self) -> None:
         assert self.stack.web
-        figures = self.scrape()
+        metrics = self.scrape()
         with open(f"/proc/{self.stack.web.process.pid}/statm", encoding="ascii") as statm:
             resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-        self.assertAlmostEqual(figures["process_resident_memory_bytes"] / resident, 1, delta=0.2)
-        self.assertLess(abs(figures["process_start_time_seconds"] - time.time()), 60)
+        self.assertAlmostEqual(metrics["process_resident_memory_bytes"] / resident, 1, delta=0.2)
+        self.assertLess(abs(metrics["process_start_time_seconds"] - time.time()), 60)
 
 
 class Refreshes(MetricsTest):
     config = "[Web]\nLiveTTLSec=0\n"
 
-    def test_looks_at_hemera_are_counted_by_result(self) -> None:
+    def test_requests_to_hemera_are_counted_by_result(self) -> None:
         self.sync_by_token()
         self.stack.get("/")
         self.hemera.stop()
         self.stack.get("/")
-        figures = self.scrape()
+        metrics = self.scrape()
         for result in ("success", "failure"):
-            self.assertEqual(figures[f'aither_homepage_refreshes_total{{result="{result}"}}'], 1)
-        self.assertGreaterEqual(figures['aither_hemera_requests_total{code="unreachable"}'], 1)
+            self.assertEqual(metrics[f'aither_homepage_refreshes_total{{result="{result}"}}'], 1)
+        self.assertGreaterEqual(metrics['aither_hemera_requests_total{code="unreachable"}'], 1)
 
 
 class TheWorker(MetricsTest):
-    def test_what_it_published_is_told_without_it(self) -> None:
+    def test_its_metrics_stay_without_it(self) -> None:
         assert self.stack.worker
         self.sync_by_token()
         self.stack.worker.stop()
-        figures = self.scrape()
-        self.assertEqual((figures["aither_worker_up"], figures['aither_sync_runs_total{result="success"}']), (1, 1))
-        self.assertLess(abs(figures["aither_worker_asked_timestamp_seconds"] - time.time()), 60)
+        metrics = self.scrape()
+        self.assertEqual((metrics["aither_worker_up"], metrics['aither_sync_runs_total{result="success"}']), (1, 1))
+        self.assertLess(abs(metrics["aither_worker_asked_timestamp_seconds"] - time.time()), 60)
 
-    def test_without_a_state_our_own_figures_are_told(self) -> None:
+    def test_without_a_state_the_metrics_of_aither_web_remain(self) -> None:
         self.sync_by_token()
         for text in (None, "", "{", '{"version":1000}'):
             (self.stack.output / ".state.json").unlink(missing_ok=True)
             if text is not None:
                 (self.stack.output / ".state.json").write_text(text)
-            figures = self.scrape()
-            self.assertEqual(figures["aither_worker_up"], 0)
-            self.assertFalse([name for name in figures if name.startswith("aither_sync")])
+            metrics = self.scrape()
+            self.assertEqual(metrics["aither_worker_up"], 0)
+            self.assertFalse([name for name in metrics if name.startswith("aither_sync")])
             self.assertEqual(self.stack.get("/").status, 200)
         self.sync_by_token()
         self.assertEqual(self.scrape()["aither_worker_up"], 1)
@@ -230,10 +231,7 @@ class TheIdleWorker(MetricsTest):
         self.addCleanup(listener.close)
         listener.bind(str(self.stack.web_socket))
         listener.listen()
-        shell = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$2" --config="$3"'
-        process = subprocess.Popen(["/bin/sh", "-c", shell, "sh", str(listener.fileno()), BUILD / "aither-worker",
-                                    self.stack.config], env=self.stack.environment, pass_fds=[listener.fileno()],
-                                   stderr=subprocess.DEVNULL)
+        process = Activated("aither-worker", self.stack, listener).process
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
         return listener, process
@@ -244,15 +242,15 @@ class TheIdleWorker(MetricsTest):
         wait_until(lambda: self.scrape() and process.poll() is not None, "the worker leaves while it is scraped")
         self.assertEqual(process.returncode, 0)
         for _ in range(3):
-            figures = self.scrape()
-            self.assertEqual((figures["aither_worker_up"], figures['aither_sync_runs_total{result="success"}']), (1, 1))
+            metrics = self.scrape()
+            self.assertEqual((metrics["aither_worker_up"], metrics['aither_sync_runs_total{result="success"}']), (1, 1))
         listener.setblocking(False)
         with self.assertRaises(BlockingIOError):
             listener.accept()
 
 
 class Manuals(MetricsTest):
-    def test_they_name_every_figure_and_no_other(self) -> None:
+    def test_they_name_every_metric_and_no_other(self) -> None:
         self.sync_by_token()
         self.stack.get("/")
         told = self.stack.request("GET", "/metrics", BEARER).text
@@ -276,7 +274,7 @@ class Unconfigured(MetricsTest):
         self.stack.output.mkdir()
         self.stack.start_worker()
 
-    def test_the_figures_say_so(self) -> None:
+    def test_the_metrics_say_so(self) -> None:
         self.assertEqual(self.scrape()["aither_worker_configured"], 0)
 
 

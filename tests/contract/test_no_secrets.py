@@ -2,7 +2,6 @@
 """A whole run, with all that can go wrong in it; then everything that the programs have said is searched for what they
 must not say: key, token, passwords, and every participant's name and text."""
 import base64
-import importlib.util
 import json
 import tempfile
 import unittest
@@ -13,10 +12,7 @@ from journal import JournalTest
 from stack import Reply, wait_until
 from stub.certificates import Authority
 from stub.rollbar_stub import RollbarStub
-
-if importlib.util.find_spec("aiosmtpd") is None:
-    raise unittest.SkipTest("python3-aiosmtpd is not installed")
-from stub.smtp_stub import SmtpStub  # noqa: E402
+from stub.smtp_stub import SmtpStub
 
 # Words that occur nowhere else, so that they are found in whatever way they are written.
 SYNC_TOKEN = "sync-token-vrzqkjw-0123456789"
@@ -24,7 +20,8 @@ WRONG_TOKEN = "wrong-token-xkcjqvz-0123456789"
 ROLLBAR_TOKEN = "rollbar-token-pqzwvkx-0123456789"
 USER, PASSWORD = "aither", "password-bzxqwkj"
 OTHER_KEY = "another-key-wqzkxvj-another-key-another-key"
-BAD_COURSE = {"id": "cbad000000000000000000000", "title": "Ohne Stufe", "level": "EXPERT", "participants": [{"name": "Kurt Xylqwz-Bad"}]}
+BAD_COURSE = {"id": "cbad000000000000000000000", "title": "Ohne Stufe", "level": "EXPERT",
+              "participants": [{"name": "Kurt Xylqwz-Bad"}]}
 
 # Texts of participants in their places, and in places where they are wrong and have to be complained of.
 MEMBERS = ("name", "preparationIntent", "desiredResults", "lineManagerProfile")
@@ -148,7 +145,7 @@ class NoSecrets(JournalTest):
     def bad_templates(self) -> None:
         directory = self.stack.directory / "templates"
         directory.mkdir(exist_ok=True)
-        # Nobody has this status in the data with which templates are tried: so they fail with real names.
+        # No participant of the sample data has this status, so templates fail with real names only.
         each = "{{#each participantsByStatus.SUMMARY}}"
         for text in ("{{#each participants}}{{name}}", each + "{{nothing name}}{{/each}}",
                      each + "{{> (lookup . 'name')}}{{/each}}", each + "{{t name}}{{/each}}"):

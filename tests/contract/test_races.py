@@ -41,7 +41,7 @@ def course_id(number: int) -> str:
 
 
 class Service(threading.Thread):
-    """What systemd does for a socket: starts the program when somebody waits there, and again after its end."""
+    """What systemd does for a socket: starts the program when a client connects, and again after its end."""
 
     def __init__(self, program: str, stack: Stack, listener: socket.socket):
         super().__init__(daemon=True)
@@ -215,7 +215,7 @@ class Races(unittest.TestCase):
             ("doctor", unix("GET", "/internal/doctor"), {200, 503}),
             ("test mail", unix("POST", "/internal/test-mail"), {200, 429, 502, 503}),
             ("test item", unix("POST", "/internal/test-rollbar"), {200, 429, 502, 503}),
-            ("figures", unix("GET", "/metrics"), {200}),
+            ("metrics", unix("GET", "/metrics"), {200}),
         ]
         visitors = [Visitor(*kind) for kind in kinds]
         for visitor in visitors:

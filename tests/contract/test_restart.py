@@ -185,7 +185,7 @@ class WorkerRestarts(RestartTest):
             enough = len(seen) + 50  # more than the callers, so some are answered by this worker
             wait_until(lambda: len(seen) > enough, "calls between two restarts")
             self.assertEqual(worker.stop(), 0)
-            if number == 0:  # for a while nobody answers; the socket stays, as systemd's does
+            if number == 0:  # for a while there is no answer; the socket stays, as systemd's does
                 time.sleep(0.5)
             worker = self.activate("aither-worker")
         enough = len(seen) + 50

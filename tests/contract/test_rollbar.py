@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rollbar on the real stack, over HTTPS: which syncs it hears of, what it does when it is refused, and that no sync
-fails or waits because of it."""
+"""Rollbar on the real stack, over HTTPS: which syncs are reported, what happens when an item is refused, and that
+no sync fails or waits because of it."""
 import time
 import unittest
 import uuid
@@ -51,8 +51,8 @@ class RollbarTest(StackTest):
         return reply.data
 
     def counted(self, result: str) -> int:
-        figures = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
-        return int(figures[f'aither_notifications_total{{channel="rollbar",result="{result}"}}'])
+        metrics = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
+        return int(metrics[f'aither_notifications_total{{channel="rollbar",result="{result}"}}'])
 
     def wait_for_count(self, result: str, count: int) -> None:
         wait_until(lambda: self.counted(result) >= count, f"{count} items {result}")
@@ -269,7 +269,7 @@ class Test(RollbarTest):
         self.assertEqual((refused.status, refused.code), (429, "TOO_MANY_REQUESTS"))
         self.assertIn(int(refused.headers["Retry-After"]), range(1, 31))
 
-    def test_what_rollbar_says_against_it_is_told(self) -> None:
+    def test_the_reason_of_a_refusal_is_in_the_answer(self) -> None:
         self.rollbar.answer(401)
         reply = self.stack.request("POST", "/internal/test-rollbar", over_unix_socket=True)
         self.assertEqual((reply.status, reply.code), (502, "NOTIFY_FAILED"))
@@ -277,20 +277,20 @@ class Test(RollbarTest):
         self.assertNotIn(TOKEN, reply.text)
 
 
-class Figures(RollbarTest):
+class Metrics(RollbarTest):
     environment = {"AITHER_SYNC_TOKEN": SYNC_TOKEN}
 
-    def told(self, name: str) -> float:
+    def metric(self, name: str) -> float:
         return exposition.read(self.stack.get("/metrics", Authorization=f"Bearer {SYNC_TOKEN}").text)[name]
 
     def test_aither_web_tells_what_became_of_an_item_after_its_sync(self) -> None:
         self.rollbar.answer(HANG)
         self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
         self.rollbar.wait_for(1)
-        self.assertEqual(self.told("aither_notifications_pending"), 1)
+        self.assertEqual(self.metric("aither_notifications_pending"), 1)
         self.wait_for_count("sent", 1)
-        self.assertEqual(self.told('aither_notifications_total{channel="rollbar",result="sent"}'), 1)
-        self.assertEqual(self.told("aither_notifications_pending"), 0)
+        self.assertEqual(self.metric('aither_notifications_total{channel="rollbar",result="sent"}'), 1)
+        self.assertEqual(self.metric("aither_notifications_pending"), 0)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ class Delivery(SmtpTest):
         rows: list[tuple[str, str, dict[str, Any], bool]] = [
             ("no TLS", "smtp", {}, False),
             ("no TLS, login", "smtp", {"users": {USER: PASSWORD}, "plain_auth": True}, False),
-            ("certificate of nobody", "smtp", {"tls": self.ca.context(name="DNS:other.example.org", valid=(-2, -1))}, True),
+            ("certificate for another host, expired", "smtp",
+             {"tls": self.ca.context(name="DNS:other.example.org", valid=(-2, -1))}, True),
             ("login inside TLS only", "smtp", {"tls": self.tls, "users": {USER: PASSWORD}}, True),
             ("smtps", "smtps", {"tls": self.ca.context(name="DNS:other.example.org"), "implicit": True}, True),
         ]
@@ -144,7 +145,7 @@ class Delivery(SmtpTest):
                                "4.2.2 full)"))
         self.assertEqual((outcome.deferred, outcome.refused), ("d@x.org", "b@x.org"))
 
-    def test_recipients_who_are_refused_for_now_are_no_reason_to_correct_anything(self) -> None:
+    def test_recipients_refused_for_now_need_no_correction(self) -> None:
         server = self.server()
         for name in ("b", "d"):
             server.fail("RCPT", f"451 4.7.1 {name} waits", only=f"{name}@x.org")
@@ -155,7 +156,7 @@ class Delivery(SmtpTest):
                                "b@x.org (451 4.7.1 b waits), d@x.org (451 4.7.1 d waits)"))
         self.assertEqual((outcome.deferred, outcome.refused), ("b@x.org,d@x.org", "-"))
 
-    def test_recipients_of_whom_none_is_taken_are_told_apart(self) -> None:
+    def test_when_no_recipient_is_taken_the_reasons_are_told_apart(self) -> None:
         server = self.server()
         server.fail("RCPT", "550 5.1.1 no such user", only="b@x.org")
         server.fail("RCPT", "451 4.7.1 wait", only="a@x.org")
@@ -278,16 +279,16 @@ class Faults(SmtpTest):
                 fault=("DATA", "554 \x1b[31mred\x07"), probe=False),
             Row("shuts down in the middle", "EREMOTEIO", "refuses every recipient: operator@example.org (421 4.3.2 "
                 "bye); it may take it later", fault=("RCPT", "421 4.3.2 bye"), probe=False, later=True),
-            Row("drops in the middle", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", fault=("RCPT", DROP),
-                probe=False, later=True),
+            Row("drops in the middle", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+                fault=("RCPT", DROP), probe=False, later=True),
             Row("hangs in the middle", "ETIMEDOUT", "did not complete the mail " + wait, fault=("RCPT", HANG),
                 timeout_ms=SHORT_MS, probe=False, later=True),
             Row("mail refused", "EREMOTEIO", "refuses the mail: 554 5.6.0 spam; look into its log",
                 fault=("MESSAGE", "554 5.6.0 spam"), probe=False),
             Row("disk full", "EREMOTEIO", "refuses the mail: 452 4.3.1 full; it may take it later",
                 fault=("MESSAGE", "452 4.3.1 full"), probe=False, later=True),
-            Row("drops the whole mail", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", fault=("MESSAGE", DROP),
-                probe=False),
+            Row("drops the whole mail", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+                fault=("MESSAGE", DROP), probe=False),
             Row("hangs with the whole mail", "ETIMEDOUT", "did not complete the mail " + wait, fault=("MESSAGE", HANG),
                 timeout_ms=SHORT_MS, probe=False),
         ]
@@ -335,7 +336,7 @@ class Faults(SmtpTest):
         self.assertEqual(outcome.errno, "0", outcome)
         self.assertEqual([step for step, _, _ in server.steps][-4:], ["AUTH", "LOGIN", "NOOP", "QUIT"])
 
-    def test_a_ca_that_nobody_named_is_not_trusted(self) -> None:
+    def test_an_unknown_ca_is_not_trusted(self) -> None:
         server = self.server(tls=self.tls)
         for ca in (None, Path("/nonexistent/ca.pem")):
             outcome = Call(f"smtp://{REMOTE}:{server.port}", "send", SENDER, RECIPIENT, ca=ca).outcome()
@@ -344,7 +345,7 @@ class Faults(SmtpTest):
             self.assertIn(str(ca or "the certificate is signed by an unknown CA"), outcome.sentence)
         self.assertEqual(server.mails, [])
 
-    def test_nobody_there(self) -> None:
+    def test_no_server_at_that_address(self) -> None:
         with socket.create_server((LOCAL, 0)) as taken:
             port = taken.getsockname()[1]
         for host in (f"{LOCAL}:{port}", "name.invalid"):

@@ -69,7 +69,7 @@ class Unchanged(StackTest):
             "other images": lambda path, body: json.loads(json.dumps(images(path, body)).replace("png", "jpg")),
             "meta": lambda _, body: body | {"meta": {"requestId": "another", "timestamp": "1999-01-01T00:00:00.000Z"}},
             "no meta": lambda _, body: {name: body[name] for name in body if name != "meta"},
-            "members that nobody knows": lambda _, body: body | {"extra": [1, {"x": None}]},
+            "unknown members": lambda _, body: body | {"extra": [1, {"x": None}]},
             "all at once": lambda path, body: turned(rows(path, images(path, body))),
         }
         for name, change in changes.items():
@@ -109,7 +109,7 @@ class Many(StackTest):
 
 
 class Report(StackTest):
-    """The report in the manifest is passed on, whatever somebody has made of it."""
+    """The report in the manifest is passed on, even when its file was edited."""
 
     def test_a_report_of_the_first_version_has_no_list_of_removed_pages(self) -> None:
         self.sync()

@@ -102,7 +102,7 @@ class TwoWorkers(StackTest):
             self.stack.socket = first
         return reply.status, "" if reply.status == 200 else reply.code
 
-    def test_the_second_is_told_so_and_touches_nothing(self) -> None:
+    def test_the_second_is_refused_and_touches_nothing(self) -> None:
         (self.stack.output / ".tmp-of-the-first").write_text("under way")
         self.assertEqual(self.sync_by_second(), (409, "SYNC_IN_PROGRESS"))
         self.assertEqual(self.stack.pages(), {})

@@ -12,7 +12,7 @@ from stub.certificates import WEAK_KEY, Authority
 from stub.client import Stub
 from stub.tls_front import CUT, HANG, PLAIN, Fault, TlsFront
 
-NOBODY = "DNS:other.example.org"
+OTHER_HOST = "DNS:other.example.org"
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Refused(TlsTest):
         return [
             Row("expired", self.expired, f"the certificate has expired{TIME}", "timedatectl set-ntp true"),
             Row("not yet valid", self.future, f"the certificate is not valid yet{TIME}", "timedatectl set-ntp true"),
-            Row("another host", self.ca.context(name=NOBODY), f"the certificate is for another host name{NAME}",
+            Row("another host", self.ca.context(name=OTHER_HOST), f"the certificate is for another host name{NAME}",
                 "/aither.conf"),
             Row("no name at all", self.ca.context(name="email:a@example.org"),
                 f"the certificate is for another host name{NAME}", "/aither.conf"),
@@ -118,7 +118,7 @@ class Refused(TlsTest):
             Row("cut", CUT, f"{handshake}{TLS}", "curl -sS --head"),
         ]
 
-    def test_each_server_that_is_not_hemera_is_refused_and_the_operator_told_why(self) -> None:
+    def test_each_server_that_is_not_hemera_is_refused_with_the_reason(self) -> None:
         front = self.front(self.good)
         self.start_worker(front.url)
         for row in self.rows():
@@ -212,7 +212,7 @@ class Elsewhere(TlsTest):
         self.start_worker(refused.url, f"FallbackURL={fallback.url}\n")
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(refused.requests, [])
-        fallback.context = self.ca.context(name=NOBODY)
+        fallback.context = self.ca.context(name=OTHER_HOST)
         self.assertEqual(self.stack.cli("sync").returncode, 1)
         self.assertRegex(self.status()["errors"][0]["message"],
                          rf"^neither BaseURL \({refused.url}\) nor FallbackURL works: "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The worker has two sockets: whoever holds aither-web may ask for less than the command line, and no caller makes the
+"""The worker has two sockets: an attacker in aither-web may ask for less than the command line, and no caller makes the
 worker ask Hemera without end."""
 import socket
 import subprocess
@@ -18,8 +18,8 @@ ACTIVATE = 'exec 3<&"$1" 4<&"$2"; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAM
 
 FOR_BOTH = (("GET", "/api/sync"), ("GET", "/api/sync/status"), ("POST", "/api/sync"), ("POST", "/api/sync?dryRun=1"),
             ("POST", "/internal/refresh"), ("GET", "/healthz"), ("HEAD", "/healthz"))
-FOR_THE_COMMAND_LINE = (("GET", "/metrics"), ("GET", "/internal/doctor"), ("HEAD", "/internal/doctor"), ("POST", "/internal/test-mail"),
-                        ("POST", "/internal/test-rollbar"), ("POST", "/api/sync?force=1"),
+FOR_THE_COMMAND_LINE = (("GET", "/metrics"), ("GET", "/internal/doctor"), ("HEAD", "/internal/doctor"),
+                        ("POST", "/internal/test-mail"), ("POST", "/internal/test-rollbar"), ("POST", "/api/sync?force=1"),
                         ("POST", "/api/sync?force=1&dryRun=1"))
 
 
@@ -87,7 +87,7 @@ class Force(StackTest):
 
 
 class Refreshes(StackTest):
-    config = "MaxRetries=0\n[Web]\nLiveTTLSec=3600\n"  # one look in five seconds, after the first ten
+    config = "MaxRetries=0\n[Web]\nLiveTTLSec=3600\n"  # one request in five seconds, after the first ten
 
     def refresh(self) -> tuple[int, str]:
         reply = self.stack.request("POST", "/internal/refresh", over_unix_socket=self.stack.web_socket)
@@ -95,14 +95,14 @@ class Refreshes(StackTest):
 
     def test_they_leave_hemera_alone(self) -> None:
         answers = [self.refresh() for _ in range(100)]
-        looks = len(self.hemera.requests(LIST))
+        requests = len(self.hemera.requests(LIST))
         self.assertEqual({status for status, _ in answers}, {200})
-        self.assertEqual(len(set(answers)), looks)
-        self.assertGreaterEqual(looks, BURST)
-        self.assertLess(looks, 2 * BURST)  # also where this takes most of a minute
+        self.assertEqual(len(set(answers)), requests)
+        self.assertGreaterEqual(requests, BURST)
+        self.assertLess(requests, 2 * BURST)  # also where this takes most of a minute
         self.assertEqual(self.stack.cli("sync").returncode, 0)
 
-    def test_they_are_told_what_the_last_one_met(self) -> None:
+    def test_later_callers_get_the_result_of_the_last_request(self) -> None:
         self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 500, "count": -1})
         answers = {self.refresh() for _ in range(100)}
         self.assertEqual(answers, {(502, "HEMERA_ERROR")})

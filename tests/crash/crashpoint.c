@@ -199,8 +199,10 @@ static bool crash_fails_open(int directory, const char *name, int flags)
 	       crash_inside(path) && crash_meet("read", path) == CRASH_FAIL;
 }
 
-static int crash_open(int directory, const char *name, int flags, mode_t mode)
+static int crash_open(int directory, const char *name, int flags, va_list arguments)
 {
+	mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+
 	if (crash_fails_open(directory, name, flags))
 		return -1;
 	return (int)syscall(SYS_openat, directory, name, flags, mode);
@@ -208,26 +210,22 @@ static int crash_open(int directory, const char *name, int flags, mode_t mode)
 
 int openat(int directory, const char *name, int flags, ...)
 {
-	mode_t mode = 0;
 	va_list arguments;
 
 	va_start(arguments, flags);
-	if (flags & O_CREAT)
-		mode = va_arg(arguments, mode_t);
+	int fd = crash_open(directory, name, flags, arguments);
 	va_end(arguments);
-	return crash_open(directory, name, flags, mode);
+	return fd;
 }
 
 int open(const char *name, int flags, ...)
 {
-	mode_t mode = 0;
 	va_list arguments;
 
 	va_start(arguments, flags);
-	if (flags & O_CREAT)
-		mode = va_arg(arguments, mode_t);
+	int fd = crash_open(AT_FDCWD, name, flags, arguments);
 	va_end(arguments);
-	return crash_open(AT_FDCWD, name, flags, mode);
+	return fd;
 }
 
 int renameat(int from, const char *old, int to, const char *new)

@@ -12,6 +12,8 @@ import os
 import struct
 from pathlib import Path
 
+from stack import preload
+
 HEAD = struct.Struct("=6I512s")  # struct crash_control without its log
 LOG_SIZE = 256 << 10
 
@@ -30,9 +32,7 @@ class Crashpoint:
     """The file that test and process share; `directory` is where changes count."""
 
     def __init__(self, library: Path, file: Path, directory: Path):
-        self.environment = {"LD_PRELOAD": str(library), "AITHER_CRASHPOINT": str(file),
-                            # The library comes before that of ASan, which does not mind.
-                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        self.environment = preload(library, AITHER_CRASHPOINT=str(file))
         self._directory = os.fsencode(directory)
         file.write_bytes(bytes(HEAD.size + LOG_SIZE))
         with file.open("r+b") as opened:

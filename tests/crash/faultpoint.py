@@ -10,10 +10,11 @@
 """
 import enum
 import mmap
-import os
 import struct
 from pathlib import Path
 from typing import NamedTuple
+
+from stack import preload
 
 HEAD = struct.Struct("=QIIII")     # struct fault_control without its sites
 SITE = struct.Struct("=QII1000s")  # struct fault_site
@@ -44,9 +45,7 @@ class Faultpoint:
     """The file that test and process share."""
 
     def __init__(self, library: Path, file: Path):
-        self.environment = {"LD_PRELOAD": str(library), "AITHER_FAULTPOINT": str(file),
-                            # The library comes before that of ASan, which does not mind.
-                            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        self.environment = preload(library, AITHER_FAULTPOINT=str(file))
         file.write_bytes(bytes(HEAD.size + SITES_MAX * SITE.size))
         with file.open("r+b") as opened:
             self._memory = mmap.mmap(opened.fileno(), 0)

@@ -261,7 +261,7 @@ class Soak(Story):
             self.world.turn(self.n)
             self.sync()
             if self.n % LOOK_EVERY == 0:
-                self.watch.look()
+                self.watch.measure()
             if self.n % QUIET_EVERY == QUIET_EVERY - 1:
                 self.look_in_peace()
             if time.monotonic() - self.last_row >= self.seconds / ROWS - SYNC_S / 2:
@@ -281,7 +281,7 @@ class Soak(Story):
             end = time.monotonic() + CALM_S
             while time.monotonic() < end and not self.is_calm():
                 time.sleep(0.1)
-            self.watch.look(quiet=True)
+            self.watch.measure(quiet=True)
 
     def is_calm(self) -> bool:
         connected = output("ss", "-Hn", *SOCKETS["aither-web"]) + output("ss", "-Hn", *SOCKETS["aither-worker"])

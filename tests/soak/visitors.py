@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Visitors of all kinds, each a thread; all of them stop at a gate when the machine is to be looked at in peace.
+"""Visitors of all kinds, each a thread; all of them stop at a gate when the machine is to be measured.
 
     crowd = Crowd(ledger, token)
     crowd.start()
@@ -31,7 +31,7 @@ LINK = re.compile(r'href="/courses/([^"]+)"')
 PAGES = {WEB_KILL}
 CALLS = {WEB_KILL, WORKER, WORKER_KILL}
 
-# What nobody sends who means well, and what it is answered; 0: nothing.
+# Requests that no honest client sends, and the status of the answer; 0: none.
 HOSTILE: tuple[tuple[str, bytes, set[int]], ...] = (
     ("no request", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 9 + b"\r\n\r\n", {400, 0}),
     ("long URL", b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", {414}),

@@ -118,7 +118,7 @@ class Watch:
         self.lives: dict[int, Life] = {}
         self.now: dict[str, Life] = {}
 
-    def look(self, quiet: bool = False) -> None:
+    def measure(self, quiet: bool = False) -> None:
         self.now = {}
         for daemon, pid in processes().items():
             sample = take(pid)

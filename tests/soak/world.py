@@ -29,7 +29,7 @@ MAIL_FAULTS = (("RCPT", "550 5.1.1 no such user"), ("GREETING", "421 4.3.2 closi
                ("MAIL", "451 4.3.0 later"))
 ROLLBAR_FAULTS = (500, ROLLBAR_DROP, 429)
 OVERRIDE = "/etc/aither/templates/participant.hbs"
-# Pages as long as those of the shipped templates: aither-web keeps pages in memory, and that shall not look like growth.
+# Pages as long as those of the shipped templates: aither-web keeps pages in memory, which must not count as growth.
 MARKUP = "<!DOCTYPE html>\n<html lang=\"{{lang}}\"><title>{{course.title}}</title><p>%d</p>" \
     "{{#each participants}}<p>{{name}}</p>{{/each}}" + \
     "".join(f"<p>Absatz {n}, {n * 7919 % 1009}</p>" for n in range(260)) + "</html>\n"

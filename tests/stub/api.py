@@ -108,7 +108,7 @@ def _health(request: Request) -> Response:
 
 
 def _has_credential(request: Request) -> bool:
-    """Whether the proxy layer lets the request pass; it does not look at what the key is."""
+    """Whether the proxy layer lets the request pass; the key itself is not checked."""
     is_bearer = request.header("authorization").lower().startswith("bearer ")
     return bool(request.header("x-api-key") or request.header("cookie") or is_bearer)
 

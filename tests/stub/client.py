@@ -11,6 +11,7 @@ The arguments are those of hemera_stub.py, the members of a scenario are documen
 import json
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,17 +21,37 @@ DEFAULT_KEY = "stub-hemera-test-key-0123456789abcdef"  # what the stub accepts w
 TIMEOUT_S = 30  # for a call of the control interface, on a very busy machine
 
 
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Forker:
+    """The process that starts stubs, one for all of this process; see forker.py."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: "subprocess.Popen[str] | None" = None
+
+    def ask(self, order: list[str] | int) -> str:
+        with self._lock:
+            if not self._process:
+                program = str(Path(__file__).resolve().with_name("forker.py"))
+                self._process = subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                                 text=True)
+            assert self._process.stdin and self._process.stdout
+            print(json.dumps(order), file=self._process.stdin, flush=True)
+            return self._process.stdout.readline()
+
+
+FORKER = Forker()
+
+
 class Stub:
     """A running stub on a free port of 127.0.0.1; `url` has no slash at its end."""
 
     def __init__(self, *arguments: str, key: str = DEFAULT_KEY):
-        program = str(Path(__file__).resolve().with_name("hemera_stub.py"))
         self.key = key
-        self._process = subprocess.Popen(
-            [sys.executable, program, "--listen", "127.0.0.1:0", "--key", key, *arguments],
-            stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+        pid, _, line = FORKER.ask(["--listen", "127.0.0.1:0", "--key", key, *arguments]).partition(" ")
+        self._pid: int | None = int(pid)
         if not line.startswith("listening on "):
             self.stop()
             raise RuntimeError("the stub did not start")
@@ -64,16 +85,14 @@ class Stub:
 
     def stop(self) -> None:
         """End the process; may be called twice."""
-        self._process.terminate()
-        self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        pid, self._pid = self._pid, None
+        if pid:
+            FORKER.ask(pid)
 
     def _call(self, method: str, call: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self.url}/_stub/{call}", body, method=method)
-        no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with no_proxy.open(request, timeout=TIMEOUT_S) as reply:
+            with OPENER.open(request, timeout=TIMEOUT_S) as reply:
                 return reply.read()
         except urllib.error.HTTPError as error:
             raise ValueError(json.loads(error.read())["error"]) from None

@@ -73,7 +73,7 @@ class DnsStub:
         try:
             self._socket.sendto(answer, client)
         except OSError:
-            pass  # we are closed, or nobody waits any more
+            pass  # we are closed, or the client has gone
 
     @staticmethod
     def _read(message: bytes) -> tuple[str, int, bytes]:

@@ -104,7 +104,7 @@ from state import UNLIMITED, Settings, State
 KEY_MIN, KEY_MAX = 32, 256
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A stand-in for Hemera's Service API.")
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT",
                         help="port 0 is any free port (default: %(default)s)")
@@ -129,7 +129,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--idle-timeout", type=float, default=5.0, metavar="SECONDS",
                         help="close idle connections after 1.2 times this (default: 5)")
     parser.add_argument("--log", action="store_true", help="one line per request on stderr")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def load_templates(path: Path) -> list[dict[str, Any]]:
@@ -176,8 +176,13 @@ def _key(text: str) -> str:
     return text
 
 
-if __name__ == "__main__":
+def main(given: list[str] | None = None) -> None:
+    """With the arguments of the command line unless others are given."""
     try:
-        asyncio.run(serve(parse_arguments()))
+        asyncio.run(serve(parse_arguments(given)))
     except KeyboardInterrupt:
         pass
+
+
+if __name__ == "__main__":
+    main()

@@ -37,7 +37,7 @@ def not_found(proxy_headers: Headers) -> Response:
 
 
 def clerk_handshake(request: Request) -> Response:
-    """With a test-mode Clerk key, whoever accepts HTML is taken for a browser and sent away."""
+    """With a test-mode Clerk key, a client that accepts HTML is taken for a browser and redirected."""
     here = f"http://{request.header('host')}{request.target}"
     location = (f"{CLERK_HOST}/v1/client/handshake"
                 f"?redirect_url={urllib.parse.quote(here, safe='')}")

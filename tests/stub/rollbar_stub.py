@@ -8,7 +8,7 @@
         rollbar.problems()                      what was wrong with any of it
 
 An answer is a status, DROP (the connection is closed without an answer), HANG (no answer until the client goes), or a
-pair of a status and headers. A refusal repeats the token, which must not be shown to anybody. Without a context it
+pair of a status and headers. A refusal repeats the token, which must not be shown. Without a context it
 speaks plain HTTP.
 """
 import http.server

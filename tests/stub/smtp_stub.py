@@ -120,7 +120,7 @@ class SmtpStub:
             self._faults.clear()
 
     def release(self) -> None:
-        """Whoever is held goes on, and nobody is held any more."""
+        """Connections on hold continue, and no later one is held."""
         self._loop.call_soon_threadsafe(self.released.set)
 
     def wait_for(self, count: int) -> list[Mail]:

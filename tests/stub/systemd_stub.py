@@ -8,7 +8,8 @@ It knows Hello, Properties.GetAll of units and Manager.ListUnitsByPatterns, and 
 protocol (dbus.freedesktop.org/doc/dbus-specification.html): little-endian, one client a connection, no
 signals. Values: a text is "s", a number "t", MainPID "u", ExecMainCode and ExecMainStatus "i", a list of pairs
 "a(ss)", IPAddressDeny (family, bytes and length of each) "a(iayu)". A unit that is not named is not found. A list
-of units in place of one: what it is from one call to the next, the last one for good. `silent`: accepts and never says a word.
+of units in place of one: what it is from one call to the next, the last one for good. `silent`: accepts connections and
+never answers.
 """
 import fnmatch
 import re
@@ -23,6 +24,23 @@ MANAGER = "/org/freedesktop/systemd1"
 NOT_FOUND = {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "UnitFileState": ""}
 CALL, REPLY, ERROR = 1, 2, 3  # message types
 PATH, MEMBER, ERROR_NAME, REPLY_SERIAL, SENDER, SIGNATURE = 1, 3, 4, 5, 7, 8  # header fields
+
+
+def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str, Any]:
+    return {"LoadState": "loaded", "ActiveState": active, "SubState": sub, "UnitFileState": file, **more}
+
+
+def installed(web: list[str], worker: str, next_run_us: int) -> dict[str, Any]:
+    """The units of aither at work; `web` and `worker` are what its sockets listen on."""
+    return {
+        "aither.socket": unit("active", "listening", Listen=[("Stream", address) for address in web]),
+        "aither-worker-web.socket": unit("active", "listening", "static"),
+        "aither-worker.socket": unit("active", "listening", "static", Listen=[("Stream", worker)]),
+        "aither-sync.timer": unit("active", "waiting", NextElapseUSecRealtime=next_run_us),
+        "aither.service": unit("active", "running", "static"),
+        "aither-worker.service": unit("active", "running", "static"),
+        "aither-sync.service": unit("inactive", "dead", "static"),
+    }
 
 
 class Writer:

@@ -34,7 +34,7 @@ class TlsFront:
 
     def close(self) -> None:
         try:
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes up whoever accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes up accept()
         except OSError:
             pass  # closed already
         self._listener.close()

@@ -161,7 +161,7 @@ class Programs(unittest.TestCase):
         syscall system tee tmpfile tmpfile64 truncate truncate64 umount umount2 unlink unlinkat utime
         utimensat utimes vfork vmsplice write writev""".split())
     # bind makes the worker's own socket, before any sync; fopen reads the configuration; sendfile sends to a socket;
-    # mmap looks at bodies in memory; ioctl asks a socket what it still has to send.
+    # mmap maps bodies in memory; ioctl asks a socket what it still has to send.
     HARMLESS = {"bind", "fopen", "ioctl", "sendfile", "mmap"}
 
     def needed(self, program: str) -> set[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The installed package, as the system tests set it up, look at it and leave it."""
+"""The installed package, as the system tests set it up, inspect it and leave it."""
 import re
 import threading
 import unittest

@@ -183,8 +183,8 @@ def attempt(action: str, argument: str) -> str:
 
 def main() -> None:
     found: dict[str, object] = {"uid": os.getuid()}
-    for wish in sys.argv[1:]:
-        name, _, call = wish.partition("=")
+    for attempt in sys.argv[1:]:
+        name, _, call = attempt.partition("=")
         action, _, argument = call.partition(":")
         found[name] = attempt(action, argument)
     print(json.dumps(found))

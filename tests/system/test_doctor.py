@@ -77,13 +77,13 @@ class Doctor(Story):
         self.assertIn("; next run 20", self.the("aither-sync.timer")["message"])
         self.assertEqual(doctor()[0], 78)
 
-    def test_somebody_who_may_not_call_the_worker(self) -> None:
+    def test_a_user_who_may_not_call_the_worker(self) -> None:
         code, checks = doctor("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
         self.assertEqual(code, 77)
         self.assertEqual({check["remedy"] for check in checks if check["name"] in ("worker", "credentials")},
                          {"sudo aither doctor"})
 
-    def test_a_secret_that_nobody_has_loaded_yet(self) -> None:
+    def test_a_secret_that_is_not_loaded_yet(self) -> None:
         configure(hemera)
         self.the("worker")  # it runs from here on
         write(KEY_FILE, KEY)
@@ -95,7 +95,7 @@ class Doctor(Story):
             self.assertEqual(self.the(name)["status"], "ok", name)
         self.assertEqual(doctor()[0], 0)
 
-    def test_a_configuration_that_nobody_has_read_yet(self) -> None:
+    def test_a_configuration_that_is_not_read_yet(self) -> None:
         started = show(WORKER, "ExecMainStartTimestampMonotonic")
         write(CONFIG, f"[Sync]\nOutputDirectory={PAGES}\n")
         found = [check for check in doctor()[1] if check["name"] == "restart"]

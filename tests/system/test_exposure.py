@@ -26,7 +26,7 @@ MANIFEST = f"{OUTPUT}/.sync-manifest.json"
 WORKERS_KEY = "/run/credentials/aither-worker.service/aither.hemera-api-key"
 PUBLIC_SOCKET = "/run/aither-test-public.sock"  # for everybody
 SHARED_MEMORY = "0x61697468"
-OTHERS_FILE = "aither-probe-other"  # of somebody else, for everybody to read
+OTHERS_FILE = "aither-probe-other"  # of another user, readable for all
 OTHERS = [f"{folder}/{OTHERS_FILE}" for folder in ("/home", "/tmp", "/var/tmp", "/dev", "/lib/modules")]
 
 # What a oneshot that reports and ends cannot have of the unit that it imitates.
@@ -88,7 +88,7 @@ class Scores(unittest.TestCase):
 
 
 class WebHalf(unittest.TestCase):
-    """aither-web faces the world: were it broken into, there is nothing to take and nowhere to go."""
+    """aither-web faces the world: an attacker in it finds nothing to take and nowhere to go."""
     unit = "aither.service"
 
     def test_it_is_a_user_of_its_own(self) -> None:
@@ -276,7 +276,7 @@ class EverySandbox(unittest.TestCase):
                 self.assertEqual(filters, int(answer(unit, "status:Seccomp_filters")) + 1)
                 self.assertNotIn("cannot forbid new code", output("journalctl", "--boot", "--unit", unit))
 
-    def test_no_unit_reaches_those_who_manage_the_system(self) -> None:
+    def test_no_unit_reaches_the_system_manager(self) -> None:
         run("systemctl", "start", "dbus.socket")
         attempts = ("bus=unix:/run/dbus/system_bus_socket", "users=unix:/run/systemd/userdb/io.systemd.DynamicUser",
                     "manager=unix:/run/systemd/private")
@@ -298,7 +298,7 @@ class EverySandbox(unittest.TestCase):
         for unit in ("aither-worker.service", "aither-alert@test.service"):
             self.assertEqual(probe(unit, order)["ask"], "EACCES")
 
-    def test_only_who_needs_it_reaches_the_network(self) -> None:
+    def test_only_units_that_need_it_reach_the_network(self) -> None:
         found = {unit: answer(unit, f"tcp:127.0.0.1:{hemera.port}") for unit in SANDBOXES}
         self.assertEqual({unit for unit, value in found.items() if value != "EAFNOSUPPORT"},
                          {"aither-worker.service", "aither-alert@test.service"})

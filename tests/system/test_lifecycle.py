@@ -110,7 +110,7 @@ class Lifecycle(Story):
         revert("aither.service")
         self.assertEqual(answer().status, 200)
 
-    def test_a_worker_in_a_crash_loop_is_told_and_then_forgotten(self) -> None:
+    def test_a_worker_in_a_crash_loop_is_reported_and_recovers(self) -> None:
         drop_in("aither-worker.service",
                 "[Service]\nExecStart=\nExecStart=/bin/false\nExecPaths=/usr/bin\nRestartSec=100ms\n")
         self.addCleanup(revert, "aither-worker.service")
@@ -141,7 +141,7 @@ class Lifecycle(Story):
         run("aither", "status")
         self.assert_sockets_listen()
 
-    def test_a_scheduled_sync_mends_lost_sockets(self) -> None:
+    def test_a_scheduled_sync_restores_lost_sockets(self) -> None:
         run("systemctl", "stop", "aither-worker.socket", "aither-worker-web.socket", "aither-worker.service")
         self.assertEqual(curl(STATUS).status, 503)
         run("systemctl", "start", "aither-sync.service")

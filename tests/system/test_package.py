@@ -90,7 +90,7 @@ class Package(Story):
         self.assertIn("/memfd:http-body", output("ls", "-l", f"/proc/{web}/fd"))
         self.assertIn("\nSeccomp:\t2\n", output("cat", f"/proc/{web}/status"))
         run("aither", "sync")
-        self.assertLess(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size, "a sync mends it")
+        self.assertLess(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size, "a sync repairs it")
 
     def test_pages_on_disk(self) -> None:
         found = pages()
@@ -118,12 +118,6 @@ class Package(Story):
     def test_sync_by_plain_curl(self) -> None:
         answer = curl("--request", "POST", f"{SITE}/api/sync")
         self.assertEqual((answer.status, answer.json["success"], answer.json["data"]["status"]), (200, True, "success"))
-
-    def test_sync_by_the_timers_service(self) -> None:
-        hemera.clear_requests()
-        run("systemctl", "start", "aither-sync.service")
-        self.assertEqual(show("aither-sync.service", "Result"), "success")
-        self.assertTrue(hemera.requests("/api/service/courses"))
 
     def test_timer_fires_by_itself(self) -> None:  # US3.1
         course = {"id": "csystemtimer0000000000000", "title": "Added before the timer"}
@@ -195,25 +189,6 @@ class Package(Story):
         self.assertEqual(run("aither", "sync", check=False).returncode, 1)
         hemera.scenario(fault=None)
         run("aither", "sync")
-
-    def test_a_refused_key_has_an_event_of_its_own(self) -> None:
-        hemera.scenario(key="another-key-another-key-another-key-1")
-        self.addCleanup(hemera.scenario, key=hemera.key)
-        answer = curl("--request", "POST", f"{SITE}/api/sync")
-        self.assertEqual((answer.status, answer.json["error"]["code"]), (502, "HEMERA_AUTH_FAILED"))
-        events = journal("_SYSTEMD_UNIT=aither-worker.service", f"MESSAGE_ID={EVENT}06")
-        self.assertEqual([e["AITHER_ERROR_CODE"] for e in events], ["HEMERA_AUTH_FAILED"])
-        hemera.scenario(key=hemera.key)
-        run("aither", "sync")
-
-    def test_schedule_without_a_worker_raises_an_alert(self) -> None:
-        drop_in("aither-sync.service", "[Service]\nEnvironment=AITHER_WORKER_SOCKET=/run/aither/nobody.sock\n")
-        self.addCleanup(revert, "aither-sync.service")
-        self.assertNotEqual(run("systemctl", "start", "aither-sync.service", check=False).returncode, 0)
-        alerts = wait_until(lambda: journal(f"MESSAGE_ID={EVENT}07"), 30, "an alert in the journal")
-        self.assertEqual({key: alerts[0].get(key) for key in ("PRIORITY", "AITHER_UNIT", "AITHER_EXIT_STATUS")},
-                         {"PRIORITY": "1", "AITHER_UNIT": "aither-sync.service", "AITHER_EXIT_STATUS": "69"})
-        run("systemctl", "reset-failed", "aither-sync.service")
 
     def test_restart_keeps_status(self) -> None:
         before = curl(f"{SITE}/api/sync/status").json["data"]

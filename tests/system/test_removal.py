@@ -97,6 +97,6 @@ class Removal(Story):
             self.skipTest("the package was there before the test")
         self.assertEqual(sorted(files() - self.before), [])
 
-    def test_purge_leaves_the_user_whose_number_nobody_else_may_get(self) -> None:
+    def test_purge_leaves_the_user_whose_number_must_not_be_reused(self) -> None:
         self.assertIn("aither", output("getent", "passwd", "aither"))
         self.assertEqual(show("aither.socket", "LoadState"), "not-found")

@@ -75,14 +75,14 @@ class EndToEnd(Story):
         self.assertNotIn(LATER["title"], shown)
 
     @essential
-    def test_05_hemera_is_repaired_and_the_operator_is_told(self) -> None:
+    def test_05_hemera_is_repaired_and_the_operator_gets_a_mail(self) -> None:
         hemera.scenario(fault=None)
         run("aither", "sync")
         self.assertIn("syncs succeed again", str(mail.wait_for(2)[1].header("Subject")))
         self.assertIn(LATER["title"], homepage())
         self.assertEqual(failed_units(), "")
 
-    def test_06_an_upgrade_is_not_noticed(self) -> None:
+    def test_06_an_upgrade_disturbs_no_visitor(self) -> None:
         package = repack(output("dpkg-query", "--show", "--showformat=${Version}", "aither") + "+story")
         results = requests_during(lambda: run("dpkg", "--install", package))
         self.assertEqual([result for result in results if result != 200], [])

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What aither-sync.timer(8) says happens when."""
-import socketserver
-import threading
 import unittest
 
 from client import Stub
 from installation import EVENT, KEY_FILE, configure, failed_units, first_run_of_module
 from machine import journal, output, run, show, wait_until
+from smtp_stub import SmtpStub
 
 SERVICE, TIMER = "aither-sync.service", "aither-sync.timer"
 ALERT = "aither-alert@aither-sync.service.service"
@@ -22,32 +21,6 @@ def setUpModule() -> None:
 
 def state(unit: str) -> str:
     return show(unit, "ActiveState")
-
-
-class MailServer(socketserver.TCPServer):
-    """As much of SMTP as one mail at a time needs."""
-
-    def __init__(self) -> None:
-        self.mails: list[str] = []
-        super().__init__(("127.0.0.1", 0), MailSession)
-        self.port = self.server_address[1]
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def __exit__(self, *what: object) -> None:
-        self.shutdown()
-        super().__exit__(*what)
-
-
-class MailSession(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        assert isinstance(self.server, MailServer)
-        self.wfile.write(b"220 test\r\n")
-        while (line := self.rfile.readline().decode()) and not line.startswith("QUIT"):
-            if line.startswith("DATA"):
-                self.wfile.write(b"354 go on\r\n")
-                self.server.mails.append("".join(iter(lambda: self.rfile.readline().decode(), ".\r\n")))
-            self.wfile.write(b"250 well\r\n")
-        self.wfile.write(b"221 bye\r\n")
 
 
 class Timers(unittest.TestCase):
@@ -85,7 +58,7 @@ class Timers(unittest.TestCase):
         self.assertEqual((state(SERVICE), failed_units()), ("inactive", ""))
         self.assertEqual(self.lists(), 1)
 
-    def test_somebody_elses_sync_is_waited_for(self) -> None:
+    def test_another_callers_sync_is_waited_for(self) -> None:
         hemera.clear_requests()
         hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 3, "count": 1})
         run("aither", "sync", "--no-wait")
@@ -142,7 +115,7 @@ class Timers(unittest.TestCase):
         self.assertEqual((alert["PRIORITY"], alert["AITHER_UNIT"], alert["AITHER_EXIT_STATUS"]), ("1", SERVICE, "69"))
 
     def test_that_alert_is_mailed_out_of_its_sandbox_once(self) -> None:
-        with MailServer() as server:
+        with SmtpStub() as server:
             configure(hemera, "[Worker]", "Socket=/run/aither/none.sock", "[Notify]", "MailTo=operator@example.org",
                       f"SMTPURL=smtp://127.0.0.1:{server.port}")
             self.addCleanup(configure, hemera)
@@ -152,7 +125,7 @@ class Timers(unittest.TestCase):
                 wait_until(lambda: len(journal(f"MESSAGE_ID={EVENT}07")) > before, 30, "the alert")
                 wait_until(lambda: state(ALERT) == "inactive", 30, "its end")
         self.assertEqual(len(server.mails), 1)
-        self.assertIn("the scheduled sync could not be run", server.mails[0])
+        self.assertIn("the scheduled sync could not be run", str(server.mails[0].header("Subject")))
 
 
 if __name__ == "__main__":

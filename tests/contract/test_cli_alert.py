@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither test-mail` and `aither test-rollbar`, and those who take what they send or do not."""
+"""`aither test-mail` and `aither test-rollbar`: what they print when the server takes the alert and when it does not."""
 import json
 import unittest
 
@@ -45,7 +45,6 @@ class Mail(StackTest):
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, r"\Aaither: NOTIFY_FAILED: .*127\.0\.0\.1.*\nwhat to do: .*\n\Z")
 
-
     def test_after_a_few_it_says_how_long_to_wait(self) -> None:
         for _ in range(5):
             self.assertEqual(self.stack.cli("test-mail").returncode, 0)
@@ -55,7 +54,7 @@ class Mail(StackTest):
 
 
 class Rollbar(test_rollbar.RollbarTest):
-    def test_it_says_who_has_taken_the_item(self) -> None:
+    def test_it_says_where_the_item_went(self) -> None:
         done = self.stack.cli("test-rollbar")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, rf"\A{self.rollbar.url} has taken an item, uuid \S+\n\Z")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What aither-alert@.service runs after a scheduled sync has failed: an event and a mail, where the worker has not
-reported the failure itself."""
-import importlib.util
+"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: an event and a mail, unless
+the worker has reported the failure itself."""
 import json
 import subprocess
 import tempfile
@@ -10,11 +9,8 @@ import unittest
 from pathlib import Path
 
 from stack import BUILD
-
-if importlib.util.find_spec("aiosmtpd") is None:
-    raise unittest.SkipTest("python3-aiosmtpd is not installed")
-from stub.certificates import Authority  # noqa: E402
-from stub.smtp_stub import DROP, Mail, SmtpStub  # noqa: E402
+from stub.certificates import Authority
+from stub.smtp_stub import DROP, Mail, SmtpStub
 
 OPERATOR = "operator@example.org"
 UNIT = "aither-sync.service"
@@ -54,7 +50,7 @@ class Alert(unittest.TestCase):
         self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         text = mail.text.replace("\r\n", "\n")
         self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: could not have a sync run (exit-code, status 69)\n", text)
-        self.assertIn("What to do: See why the worker does not run: systemctl status aither-worker.socket", text)
+        self.assertIn("What to do: See why the worker is not running: systemctl status aither-worker.socket", text)
 
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
@@ -96,7 +92,7 @@ class Alert(unittest.TestCase):
         self.server.start()
         self.mail_of(UNREACHABLE)
 
-    def test_who_is_refused_for_now_gets_it_later_and_nobody_gets_it_twice(self) -> None:
+    def test_a_recipient_refused_for_now_gets_it_later_and_none_gets_it_twice(self) -> None:
         deputy = "deputy@example.org"
         self.configure(f"MailTo={OPERATOR}, {deputy}\nRetryDelaySec=1\n")
         self.server.fail("RCPT", "451 4.7.1 greylisted", count=2)
