@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/words.h"
 #include "config/config.h"
 
 static void print_help(FILE *out)
@@ -71,7 +72,7 @@ static int dispatch(int argc, char **argv)
 	command = first < argc ? find_command(argv[first]) : NULL;
 	if (!command) {
 		if (first < argc)
-			command_complain("there is no command %s", argv[first]);
+			words_complain("there is no command %s", argv[first]);
 		print_help(stderr);
 		return COMMAND_USAGE;
 	}
@@ -87,6 +88,6 @@ int main(int argc, char **argv)
 	/* A script must not take half an answer, written to a full disk, for all of it. */
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return exit_code;
-	command_complain("standard output: not all of it could be written");
+	words_complain("standard output: not all of it could be written");
 	return exit_code == COMMAND_DONE ? COMMAND_FAILED : exit_code;
 }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/words.h"
 #include "net/workerclient.h"
 
 #define JSON_SIZE_MAX (2 * WORKERCLIENT_BODY_MAX) /* an answer, written anew with what a command adds */
@@ -69,7 +70,7 @@ int answer_exit_code(const struct answer *answer)
 
 void answer_complain(const struct answer *answer)
 {
-	command_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
+	words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
 	fprintf(stderr, "what to do: %s\n", error_remedy_of_name(answer->code));
 }
 

@@ -2,7 +2,6 @@
 #include "cli/command.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,18 +28,6 @@ const struct command COMMANDS[] = {
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
 
-void command_complain(const char *format, ...)
-{
-	char text[2 * ERROR_MESSAGE_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	CLEANUP(mem_freep) char *harmless = words_harmless(text);
-	fprintf(stderr, "aither: %s\n", harmless);
-}
-
 static void print_usage(FILE *out, const char *name)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -63,7 +50,7 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		while (names[index] && strcmp(argv[i], names[index]) != 0)
 			index++;
 		if (!names[index]) {
-			command_complain("%s: %s is not known", argv[0], argv[i]);
+			words_complain("%s: %s is not known", argv[0], argv[i]);
 			print_usage(stderr, argv[0]);
 			*ret_exit = COMMAND_USAGE;
 			return -1;
@@ -100,7 +87,7 @@ int command_fail(bool as_json, const struct error *error)
 		json_set(envelope, "error", command_error_to_json(error));
 		answer_print_json(envelope);
 	} else {
-		command_complain("%s", error->message);
+		words_complain("%s", error->message);
 	}
 	return command_exit_of_failure(error);
 }

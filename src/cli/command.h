@@ -58,9 +58,6 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 /* Is --json among the arguments? For a failure before a command has read them. */
 bool command_wants_json(int argc, char **argv);
 
-/* "aither: text" on stderr, made harmless for a terminal. */
-void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Reports a failure without an answer of the worker: the sentence on stderr, or as_json
  * {"success":false,"error":{"code":...,"message":...}} on stdout. Returns the exit code. */
 int command_fail(bool as_json, const struct error *error);

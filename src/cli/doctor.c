@@ -56,21 +56,18 @@ static void print_check(const struct json *check, bool has_color)
 		[CHECK_SKIPPED] = { "skip", "2" },
 	};
 	enum check_status status = check_status_of(check);
-	CLEANUP(mem_freep) char *name = words_harmless(json_string(json_get(check, "name")) ?: "?");
-	CLEANUP(mem_freep) char *message = words_harmless(json_string(json_get(check, "message")) ?: "?");
 	const char *remedy = json_string(json_get(check, "remedy"));
 
 	if (has_color)
 		printf("\033[%sm%-5s\033[0m", looks[status].color, looks[status].word);
 	else
 		printf("%-5s", looks[status].word);
-	printf(" %s: %s\n", name, message);
+	words_print(stdout, " %s: %s", json_string(json_get(check, "name")) ?: "?",
+		json_string(json_get(check, "message")) ?: "?");
 	while (remedy && *remedy) {
 		size_t length = strcspn(remedy, "\n");
-		CLEANUP(mem_freep) char *line = mem_strndup(remedy, length);
-		CLEANUP(mem_freep) char *harmless = words_harmless(line);
 
-		printf("        %s\n", harmless);
+		words_print(stdout, "        %.*s", (int)length, remedy);
 		remedy += length + (remedy[length] == '\n');
 	}
 }

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "cli/words.h"
 #include "config/config.h"
 #include "published/published.h"
 #include "published/texts.h"
@@ -140,7 +141,7 @@ static void complain_of_texts(void *arg, const char *path, const struct error *p
 {
 	(void)arg;
 	(void)path; /* begins the message */
-	command_complain("%s; the shipped texts are used", problem->message);
+	words_complain("%s; the shipped texts are used", problem->message);
 }
 
 static int read_data(const char *path, struct json **ret_data, struct error *err)
@@ -209,14 +210,14 @@ int command_render(const struct config *config, int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	if (is_stdin(arguments.template) && is_stdin(arguments.data)) {
-		command_complain("render: only one of --template and --data can be standard input");
+		words_complain("render: only one of --template and --data can be standard input");
 		return COMMAND_USAGE;
 	}
 	if (time_zone_set(config->site.time_zone) < 0)
-		command_complain(
+		words_complain(
 			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
 	if (render(config, &arguments, &out, &err) < 0) {
-		command_complain("%s", err.message);
+		words_complain("%s", err.message);
 		return COMMAND_BAD_DATA;
 	}
 	fwrite(buf_text(&out), 1, out.length, stdout);

@@ -92,17 +92,17 @@ static int read_secret(struct line *line, const char *name)
 	size_t mark;
 
 	if (r < 0) { /* a part of a secret must not be stored */
-		command_complain("set-secret: standard input: %s", strerror(-r));
+		words_complain("set-secret: standard input: %s", strerror(-r));
 		return COMMAND_FAILED;
 	}
 	if (r > 0)
 		return interrupt_leave(&interrupt, r);
 	if (line->length == 0) {
-		command_complain("set-secret: nothing was given on standard input");
+		words_complain("set-secret: nothing was given on standard input");
 		return COMMAND_BAD_DATA;
 	}
 	if (memchr(line->text, '\0', line->length)) {
-		command_complain("set-secret: %s must not have NUL characters", name);
+		words_complain("set-secret: %s must not have NUL characters", name);
 		return COMMAND_BAD_DATA;
 	}
 	mark = utf8_mark_length(line->text, line->length);
@@ -120,7 +120,7 @@ static int generate(struct line *line)
 
 	static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		command_complain("set-secret: the system has no random bytes: %s", strerror(errno));
+		words_complain("set-secret: the system has no random bytes: %s", strerror(errno));
 		return COMMAND_FAILED;
 	}
 	for (size_t i = 0; i < sizeof(random); i++) {
@@ -154,7 +154,7 @@ static void restart(enum config_secret secret)
 		return;
 	if (posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) != 0 ||
 		waitpid(child, &status, 0) < 0 || status != 0)
-		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
+		words_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
 static void print_names(FILE *out)
@@ -192,13 +192,13 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	secret = (enum config_secret)found;
 	const char *name = config_secret_name(secret);
 	if (is_generated && config_secret_program(secret) != CONFIG_WEB) {
-		command_complain(
+		words_complain(
 			"set-secret: %s is issued by others; --generate makes a sync-token or a pages-password",
 			name);
 		return COMMAND_USAGE;
 	}
 	if (geteuid() != 0) {
-		command_complain("set-secret writes to " CREDSTORE ": run it as root");
+		words_complain("set-secret writes to " CREDSTORE ": run it as root");
 		return COMMAND_NOT_PERMITTED;
 	}
 	exit_code = is_generated ? generate(&line) : read_secret(&line, name);
@@ -209,12 +209,12 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	else if (store(name, line.text, &err) < 0)
 		exit_code = COMMAND_FAILED;
 	if (exit_code) {
-		command_complain("set-secret: %s", err.message);
+		words_complain("set-secret: %s", err.message);
 		return exit_code;
 	}
 	if (is_generated) {
 		puts(line.text); /* alone, so that a script can take it */
-		command_complain(
+		words_complain(
 			"set-secret: stored as " CREDSTORE "/aither.%s, where root can read it again", name);
 	} else {
 		/* The length shows a paste that went wrong. */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,20 +208,6 @@ struct json *status_to_json(const struct answer *answer, const struct error *fai
 
 /* ---- for a person ---- */
 
-static void print_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void print_line(const char *label, const char *format, ...)
-{
-	char text[2 * ERROR_MESSAGE_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	CLEANUP(mem_freep) char *harmless = words_harmless(text);
-	printf("%-24s %s\n", label, harmless);
-}
-
 /* "2026-11-23T10:00:00.000Z (12 min ago)", or "(in 12 min)"; owned. */
 static char *time_text(int64_t then_ms, int64_t now_ms)
 {
@@ -241,7 +226,7 @@ static void print_time(const char *label, const struct json *report, const char 
 
 	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0)
 		shown = time_text(then_ms, now_ms);
-	print_line(label, "%s", shown ?: "never");
+	words_print(stdout, "%-24s %s", label, shown ?: "never");
 }
 
 /* A message is read after a check's id ("sync-token: is not set"), here after a label: "sync token  not set".
@@ -251,7 +236,7 @@ static void print_check(const char *label, const struct json *check)
 	CLEANUP(mem_freep) char *advice = check_advice(check);
 	const char *message = json_string(json_get(check, "message"));
 
-	print_line(label, "%s%s", message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
+	words_print(stdout, "%-24s %s%s", label, message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
 }
 
 /* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
@@ -272,8 +257,8 @@ static void print_kept(const struct json *kept)
 
 	for (size_t i = 0; reason && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(reason, rows[i].reason) == 0)
-			print_line("Hemera's list", "%s: %s on the homepage%s", rows[i].words, courses,
-				rows[i].advice);
+			words_print(stdout, "Hemera's list            %s: %s on the homepage%s",
+				rows[i].words, courses, rows[i].advice);
 }
 
 static void print_report(const struct json *report, const struct json *deferred, int64_t now_ms)
@@ -289,24 +274,27 @@ static void print_report(const struct json *report, const struct json *deferred,
 		CLEANUP(mem_freep)
 		char *wait = mem_printf(", Hemera's rate limit permits more in %" PRId64 " s", wait_s);
 
-		print_line("a sync is running", "%s%s, for %s so far%s",
+		words_print(stdout, "a sync is running        %s%s, for %s so far%s",
 			json_string(json_get(progress, "phase")) ?: "?", total ? done : "", span,
 			wait_s ? wait : "");
 	} else {
 		print_time("last sync began", report, "startTime", now_ms);
-		print_line("it took", "%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
+		words_print(stdout, "it took                  %.1f s",
+			json_number(json_get(report, "durationMs"), 0) / 1000);
 	}
 	/* A sync that failed published nothing, and what it had read by then says little. */
 	if (strcmp(status_of(report), "running") != 0 && strcmp(status_of(report), "failed") != 0) {
-		print_line("courses", "%" PRId64, count_of(report, "coursesFetched"));
-		print_line("pages", "%" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed",
+		words_print(stdout, "courses                  %" PRId64, count_of(report, "coursesFetched"));
+		words_print(stdout,
+			"pages                    %" PRId64 " written, %" PRId64 " unchanged, %" PRId64
+			" removed",
 			count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
 			count_of(report, "filesDeleted"));
 		if (deferred)
 			print_check("deferred", deferred);
 	}
 	print_kept(json_get(report, "listKept"));
-	print_line("failures in a row", "%" PRId64, count_of(report, "consecutiveFailures"));
+	words_print(stdout, "failures in a row        %" PRId64, count_of(report, "consecutiveFailures"));
 }
 
 static void print_machine(const struct machine *machine, const struct json *checks, int64_t now_ms)
@@ -315,19 +303,19 @@ static void print_machine(const struct machine *machine, const struct json *chec
 	const struct json *token = check_find(checks, "sync-token");
 
 	if (!machine->managed) {
-		print_line("next sync", "unknown");
-		print_line("sockets", "unknown: %s",
+		words_print(stdout, "next sync                unknown");
+		words_print(stdout, "sockets                  unknown: %s",
 			json_string(json_get(check_find(checks, "units"), "message")));
 		return;
 	}
 	if (timer) {
 		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
 
-		print_line("next sync", "%s by %s", when, timer->name);
+		words_print(stdout, "next sync                %s by %s", when, timer->name);
 	} else {
 		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[MACHINE_TIMER].name));
 
-		print_line("next sync", "none is planned%s", advice);
+		words_print(stdout, "next sync                none is planned%s", advice);
 	}
 	/* Sockets always, other units when they have failed. */
 	for (size_t i = 0; i < machine->count; i++) {
@@ -337,14 +325,15 @@ static void print_machine(const struct machine *machine, const struct json *chec
 		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(&units[i]))
 			continue;
 		unit_describe(&state, &units[i]);
-		print_line(units[i].name, "%s%s", buf_text(&state), advice);
+		words_print(stdout, "%-24s %s%s", units[i].name, buf_text(&state), advice);
 	}
 	JSON_FOREACH (check, checks)
 		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&
 			check_status_of(check) == CHECK_FAILED)
 			print_check("port", check);
 	if (check_status_of(token) == CHECK_SKIPPED)
-		print_line("sync token", "only root may see whether one is set: sudo aither status");
+		words_print(stdout,
+			"sync token               only root may see whether one is set: sudo aither status");
 	else if (json_string(json_get(token, "remedy"))) /* it is not set, or refused */
 		print_check("sync token", token);
 }

@@ -24,11 +24,8 @@ static const char *text_of(const struct json *object, const char *name)
 
 static void print_paths(const struct json *paths)
 {
-	JSON_FOREACH (path, paths) {
-		CLEANUP(mem_freep) char *harmless = words_harmless(json_string(path) ?: "?");
-
-		printf("  %s\n", harmless);
-	}
+	JSON_FOREACH (path, paths)
+		words_print(stdout, "  %s", json_string(path) ?: "?");
 }
 
 void summary_print(const struct json *report, bool names_removed)
@@ -75,9 +72,6 @@ void summary_print_errors(FILE *out, const struct summary_errors *errors)
 		codes[code_count++] = errors->more;
 	JSON_FOREACH (problem, list) {
 		const char *code = text_of(problem, "code"), *message = text_of(problem, "message");
-		CLEANUP(mem_freep)
-		char *line = mem_printf("%s: %s: %s", text_of(problem, "entity"), code, message);
-		CLEANUP(mem_freep) char *harmless = words_harmless(line);
 
 		if (errors->except && strcmp(message, errors->except) == 0) {
 			left--;
@@ -85,7 +79,7 @@ void summary_print_errors(FILE *out, const struct summary_errors *errors)
 		}
 		if (shown == SUMMARY_ERRORS_MAX)
 			continue;
-		fprintf(out, "  %s\n", harmless);
+		words_print(out, "  %s: %s: %s", text_of(problem, "entity"), code, message);
 		shown++;
 		left--;
 		for (known = 0; known < code_count && strcmp(codes[known], code) != 0; known++)
@@ -95,18 +89,13 @@ void summary_print_errors(FILE *out, const struct summary_errors *errors)
 	}
 	if (left > 0)
 		fprintf(out, "  and %" PRId64 " more: %s\n", left, errors->all);
-	for (size_t i = 0; i < code_count; i++) {
-		CLEANUP(mem_freep) char *code = words_harmless(codes[i]);
-
-		fprintf(out, "what to do about %s: %s\n", code, error_remedy_of_name(codes[i]));
-	}
+	for (size_t i = 0; i < code_count; i++)
+		words_print(out, "what to do about %s: %s", codes[i], error_remedy_of_name(codes[i]));
 }
 
 void summary_print_details(FILE *out, const struct json *report)
 {
-	CLEANUP(mem_freep) char *job_id = words_harmless(text_of(report, "jobId"));
-
-	fprintf(out, "details: journalctl AITHER_JOB_ID=%s\n", job_id);
+	words_print(out, "details: journalctl AITHER_JOB_ID=%s", text_of(report, "jobId"));
 }
 
 void summary_complain(const struct answer *answer)
@@ -116,9 +105,9 @@ void summary_complain(const struct answer *answer)
 	CLEANUP(mem_freep) char *count = words_count(count_of(report, "errorsTotal"), "problem", "problems");
 
 	if (answer->code)
-		command_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
+		words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
 	else
-		command_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
+		words_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
 	summary_print_errors(
 		stderr, &(struct summary_errors){
 				.report = report,

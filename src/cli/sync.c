@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/summary.h"
 #include "cli/watch.h"
+#include "cli/words.h"
 #include "config/config.h"
 #include "net/workerclient.h"
 
@@ -149,7 +150,7 @@ int command_sync(const struct config *config, int argc, char **argv)
 	if (command_switches(argc, argv, SWITCHES, &caller.switches, &exit_code) < 0)
 		return exit_code;
 	if ((caller.switches & UNTIL_COMPLETE) && (caller.switches & (NO_WAIT | DRY_RUN))) {
-		command_complain("sync: --until-complete does not go with --no-wait or --dry-run");
+		words_complain("sync: --until-complete does not go with --no-wait or --dry-run");
 		return COMMAND_USAGE;
 	}
 	progress_open(&caller.view, stderr, caller.switches & (NO_WAIT | JSON));

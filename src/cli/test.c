@@ -13,34 +13,25 @@
 
 #define CALL_TIMEOUT_MS 120000 /* a mail server may take its time; the worker gives up before */
 
-/* Owned, harmless. */
-static char *text_of(const struct json *data, const char *name)
+static const char *text_of(const struct json *data, const char *name)
 {
-	return words_harmless(json_string(json_get(data, name)) ?: "?");
+	return json_string(json_get(data, name)) ?: "?";
 }
 
 static void print_mail(const struct json *data)
 {
-	CLEANUP(mem_freep) char *to = text_of(data, "to");
-	CLEANUP(mem_freep) char *server = text_of(data, "server");
-	CLEANUP(mem_freep) char *id = text_of(data, "messageId");
-
-	printf("%s has taken a mail to %s, Message-ID %s\n", server, to, id);
+	words_print(stdout, "%s has taken a mail to %s, Message-ID %s", text_of(data, "server"),
+		text_of(data, "to"), text_of(data, "messageId"));
 	puts("if it does not arrive, look into that server's log");
 	fflush(stdout);
-	if (json_get(data, "warning")) { /* some of several recipients were refused */
-		CLEANUP(mem_freep) char *warning = text_of(data, "warning");
-
-		command_complain("%s", warning);
-	}
+	if (json_get(data, "warning")) /* some of several recipients were refused */
+		words_complain("%s", text_of(data, "warning"));
 }
 
 static void print_item(const struct json *data)
 {
-	CLEANUP(mem_freep) char *endpoint = text_of(data, "endpoint");
-	CLEANUP(mem_freep) char *uuid = text_of(data, "uuid");
-
-	printf("%s has taken an item, uuid %s\n", endpoint, uuid);
+	words_print(
+		stdout, "%s has taken an item, uuid %s", text_of(data, "endpoint"), text_of(data, "uuid"));
 }
 
 /* Has the worker send it from its own sandbox, with the credentials that it has. */
