@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "cli/answer.h"
 #include "cli/words.h"
 
 const struct command COMMANDS[] = {
@@ -28,11 +23,17 @@ const struct command COMMANDS[] = {
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
 
-static void print_usage(FILE *out, const char *name)
+const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(COMMANDS[i].name, name) == 0)
-			fprintf(out, "usage: aither %s %s\n", name, COMMANDS[i].arguments);
+			return &COMMANDS[i];
+	return NULL;
+}
+
+void command_print_usage(FILE *out, const char *name)
+{
+	fprintf(out, "usage: aither %s %s\n", name, command_find(name)->arguments);
 }
 
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit)
@@ -43,7 +44,7 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		unsigned index = 0;
 
 		if (strcmp(argv[i], "--help") == 0) {
-			print_usage(stdout, argv[0]);
+			command_print_usage(stdout, argv[0]);
 			*ret_exit = COMMAND_DONE;
 			return -1;
 		}
@@ -51,7 +52,7 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 			index++;
 		if (!names[index]) {
 			words_complain("%s: %s is not known", argv[0], argv[i]);
-			print_usage(stderr, argv[0]);
+			command_print_usage(stderr, argv[0]);
 			*ret_exit = COMMAND_USAGE;
 			return -1;
 		}
@@ -59,43 +60,4 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 	}
 	*ret_bits = bits;
 	return 0;
-}
-
-bool command_wants_json(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			return true;
-	return false;
-}
-
-struct json *command_error_to_json(const struct error *problem)
-{
-	struct json *error = json_new_object();
-
-	json_set_string(error, "code", error_code_name(problem->code));
-	json_set_string(error, "message", problem->message);
-	return error;
-}
-
-int command_fail(bool as_json, const struct error *error)
-{
-	CLEANUP(json_freep) struct json *envelope = json_new_object();
-
-	if (as_json) {
-		json_set_bool(envelope, "success", false);
-		json_set(envelope, "error", command_error_to_json(error));
-		answer_print_json(envelope);
-	} else {
-		words_complain("%s", error->message);
-	}
-	return command_exit_of_failure(error);
-}
-
-int command_exit_of_failure(const struct error *error)
-{
-	if (error->code == ERROR_NOT_CONFIGURED)
-		return COMMAND_NOT_CONFIGURED;
-	return error->errnum == -EACCES || error->errnum == -EPERM ? COMMAND_NOT_PERMITTED
-								   : COMMAND_UNREACHABLE;
 }

@@ -25,9 +25,9 @@ static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked f
 
 /* Returns the exit code. Not permitted and not configured come before not reachable, of which they are the
  * cause. */
-static int judge(const struct json *checks, const struct error *failure)
+static int judge(const struct json *checks, const struct answer *answer)
 {
-	int worker_exit = failure->errnum < 0 ? command_exit_of_failure(failure) : COMMAND_DONE;
+	int worker_exit = answer_exit_code(answer);
 	bool is_configured = true, has_failed = false;
 
 	JSON_FOREACH (check, checks) {
@@ -127,22 +127,26 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
 	/* The worker first, so that systemd knows of one that cannot start. */
-	if (answer_call(&request, &answer, &failure) == 0 && answer.status != 200)
+	answer_call(&request, &answer);
+	if (answer.status != 0 && answer.status != 200) {
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
 			answer.message ?: "aither-worker's answer is not understood");
+		answer_done(&answer);
+		answer_fail(&failure, &answer);
+	}
 	machine_read(&machine, config);
-	machine_check(&machine, config, &failure, 0, checks);
+	machine_check(&machine, config, &answer.failure, 0, checks);
 	/* Before the worker's checks: they may have been made with an older configuration. */
 	stored_check_restart(&machine, checks);
 	stored_check_secrets(&machine, config, stored_directories, json_get(answer.data, "secrets"), checks);
 	stored_check_exposed(stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
-	if (failure.errnum == 0)
+	if (answer.status)
 		check_add_all(checks, json_get(answer.data, "checks"));
 	/* The worker reads the same files, and reports the same mistakes. */
-	for (size_t i = 0; i < config->problems.count && failure.errnum < 0; i++)
+	for (size_t i = 0; i < config->problems.count && !answer.status; i++)
 		check_add(checks, "configuration", config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
 			NULL, "%s", config->problems.text[i]);
-	exit_code = judge(checks, &failure);
+	exit_code = judge(checks, &answer);
 	if (as_json)
 		print_json(checks, exit_code);
 	else
