@@ -35,9 +35,7 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 	struct unit *units = machine.units;
 	const struct unit *web_socket = &units[MACHINE_WEB_SOCKET];
 	const struct unit *worker_socket = &units[MACHINE_WORKER_SOCKET];
-	struct port_address addresses[UNITS_LISTEN_MAX];
-	int results[UNITS_LISTEN_MAX];
-	size_t indexes[UNITS_LISTEN_MAX] = { 0 }, count = 0;
+	struct port_address addresses[UNITS_LISTEN_MAX] = { 0 };
 
 	units_read(bus, "aither.socket", &units[MACHINE_WEB_SOCKET]);
 	units_read(bus, "aither-worker.socket", &units[MACHINE_WORKER_SOCKET]);
@@ -46,17 +44,13 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 	machine.count = MACHINE_TIMER + 1;
 	machine.count += units_find(
 		bus, "aither-sync@*.timer", &units[machine.count], MACHINE_UNITS_MAX - machine.count);
-	machine.known = unit_is_known(worker_socket);
-	machine.managed = machine.known && !unit_is_installed(worker_socket) &&
+	machine.managed = unit_is_known(worker_socket) && !unit_is_installed(worker_socket) &&
 			  strcmp(config->worker.socket, DEFAULT_SOCKET) == 0;
 	for (size_t i = 0; i < worker_socket->listen_count; i++)
 		machine.managed |= strcmp(worker_socket->listen[i], config->worker.socket) == 0;
 	for (size_t i = 0; i < web_socket->listen_count && machine.managed && unit_is_active(web_socket); i++)
-		if (port_parse(web_socket->listen[i], &addresses[count]) == 0)
-			indexes[count++] = i;
-	port_ask(addresses, count, MACHINE_PORT_MS, results);
-	for (size_t i = 0; i < count; i++)
-		machine.answers[indexes[i]] = results[i];
+		port_parse(web_socket->listen[i], &addresses[i]);
+	port_ask(addresses, web_socket->listen_count, MACHINE_PORT_MS, machine.answers);
 	later = bus ? units_open() : NULL;
 	units_read(later, "aither-sync.service", &units[MACHINE_SYNC]);
 	units_read_started(later, "aither.service", &units[MACHINE_WEB]);
@@ -361,7 +355,7 @@ static const char *worker_remedy(const struct machine *machine, int errnum)
 		return CHECK_AS_ROOT;
 	if (errnum == -EBADMSG) /* an answer, but perhaps of an older version that still runs */
 		return "systemctl restart aither-worker.service";
-	if (machine->known && !machine->managed)
+	if (unit_is_known(&units[MACHINE_WORKER_SOCKET]) && !machine->managed)
 		return "sensible-editor " CONFIG_PATH_DEFAULT;
 	if (machine->managed && unit_has_failed(&units[MACHINE_WORKER]))
 		return "journalctl -x -n 20 -u aither-worker.service\n"
@@ -396,7 +390,7 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	bool has_failed, is_held = false;
 
 	if (!machine->managed) {
-		if (machine->known)
+		if (unit_is_known(&units[MACHINE_WORKER_SOCKET]))
 			check_add(checks, "units", CHECK_SKIPPED, NULL,
 				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit is used",
 				config->worker.socket);

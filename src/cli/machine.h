@@ -35,9 +35,8 @@ enum machine_unit {
 struct machine {
 	struct unit units[MACHINE_UNITS_MAX];
 	size_t count;
-	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket; 0: not asked */
-	bool known;                    /* systemd has answered */
-	/* The worker that is asked is the units' one. Otherwise (--listen, another Socket, no systemd)
+	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket */
+	/* [Worker] Socket is that of aither-worker.socket. Otherwise (--listen, another Socket, no systemd)
 	 * nothing about units applies. */
 	bool managed;
 };

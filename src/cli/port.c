@@ -137,7 +137,7 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* Does /proc/PID/fd have the socket? No for a process that we may not look into. */
+/* Does /proc/PID/fd have the socket? No for a process of another user, unless we are root. */
 static bool process_has(const char *pid, const char *wanted)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
@@ -157,7 +157,8 @@ static bool process_has(const char *pid, const char *wanted)
 	return false;
 }
 
-/* The first of those that share it: usually the one that made it, which has the smallest number. */
+/* The first process that has it: of several that share it usually the one that made it, whose number is the
+ * smallest. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
@@ -221,23 +222,23 @@ static int connect_to(const struct port_address *address)
 	return file_steal(&fd);
 }
 
-/* Sends the request, which also says why the connection could not be made: 0 or -errno. */
-static int send_request(int fd)
+/* The next step of a connection that is ready: sends the request (0), then receives the status. */
+static int talk(struct pollfd *connection)
 {
 	static const char request[] =
 		"GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: aither\r\nVia: 1.1 aither\r\n"
 		"Connection: close\r\n\r\n";
-
-	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* aither-web sends the whole head at once. */
-static int receive_status(int fd)
-{
-	char text[16] = "";
+	char text[16] = ""; /* aither-web sends the whole head at once */
+	ssize_t length;
 	int status;
-	ssize_t length = recv(fd, text, sizeof(text) - 1, 0);
 
+	if (connection->events == POLLOUT) {
+		connection->events = POLLIN;
+		/* Its error is also that of a connection that could not be made. */
+		length = send(connection->fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+		return length < 0 ? -errno : 0;
+	}
+	length = recv(connection->fd, text, sizeof(text) - 1, 0);
 	if (length <= 0)
 		return length < 0 ? -errno : -ECONNRESET;
 	return sscanf(text, "HTTP/1.%*1[01] %3d", &status) == 1 && status >= 100 ? status : -EBADMSG;
@@ -249,14 +250,14 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 	struct pollfd waits[PORT_ASK_MAX];
 	size_t waiting = 0;
 
-	if (count > PORT_ASK_MAX)
-		count = PORT_ASK_MAX;
 	for (size_t i = 0; i < count; i++) {
-		int fd = connect_to(&addresses[i]);
-
-		waits[i] = (struct pollfd){ .fd = fd, .events = POLLOUT };
-		ret_results[i] = fd < 0 ? fd : -EINPROGRESS;
-		waiting += fd >= 0;
+		waits[i] = (struct pollfd){ .fd = -1, .events = POLLOUT };
+		ret_results[i] = 0;
+		if (addresses[i].port == 0)
+			continue;
+		waits[i].fd = connect_to(&addresses[i]);
+		ret_results[i] = waits[i].fd < 0 ? waits[i].fd : -EINPROGRESS;
+		waiting += waits[i].fd >= 0;
 	}
 	while (waiting > 0 && now_ms < deadline_ms) {
 		int ready = poll(waits, count, (int)(deadline_ms - now_ms));
@@ -268,10 +269,8 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 
 			if (waits[i].fd < 0 || !waits[i].revents)
 				continue;
-			r = waits[i].events == POLLOUT ? send_request(waits[i].fd)
-						       : receive_status(waits[i].fd);
-			waits[i].events = POLLIN;
-			ret_results[i] = r == 0 ? -ETIMEDOUT : r;
+			r = talk(&waits[i]);
+			ret_results[i] = r ?: -ETIMEDOUT;
 			if (r == 0)
 				continue;
 			file_closep(&waits[i].fd);

@@ -124,34 +124,26 @@ static bool is_public(const struct unit *socket)
 	return false;
 }
 
-bool stored_token_is_set(const struct machine *machine, const char *const *directories, bool *ret_hidden)
-{
-	int64_t ignored;
-	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
-
-	*ret_hidden = false;
-	if (stored == STORED_THERE)
-		return true;
-	/* Only root may see what is stored, and a drop-in may give a token without storing it. */
-	for (size_t i = 0; i < machine->units[MACHINE_WEB_SOCKET].listen_count; i++)
-		if (machine->answers[i] == PORT_HAS_TOKEN || machine->answers[i] == PORT_HAS_NO_TOKEN)
-			return machine->answers[i] == PORT_HAS_TOKEN;
-	*ret_hidden = stored == STORED_HIDDEN;
-	return false;
-}
-
 /* A proxy that leaves no trace makes strangers local, so a token is advised also where all addresses are. */
 void stored_check_token(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks)
 {
-	bool is_hidden, is_set = stored_token_is_set(machine, directories, &is_hidden);
-	bool is_reachable = is_public(&machine->units[MACHINE_WEB_SOCKET]);
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	bool is_reachable = is_public(socket);
+	int64_t ignored;
+	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
 
 	if (check_refused(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
 		return;
-	if (is_set)
+	/* Only root may see what is stored, and a drop-in may set a token without storing it. */
+	for (size_t i = 0; i < socket->listen_count && stored != STORED_THERE; i++)
+		if (machine->answers[i] == PORT_HAS_TOKEN || machine->answers[i] == PORT_HAS_NO_TOKEN) {
+			stored = machine->answers[i] == PORT_HAS_TOKEN ? STORED_THERE : STORED_NOT;
+			break;
+		}
+	if (stored == STORED_THERE)
 		check_add(checks, "sync-token", CHECK_OK, NULL, "is set: calls over TCP need it");
-	else if (is_hidden)
+	else if (stored == STORED_HIDDEN)
 		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
 			"only root may see whether it is set");
 	else

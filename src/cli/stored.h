@@ -27,9 +27,6 @@ void stored_check_secrets(const struct machine *machine, const struct config *co
 void stored_check_token(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks);
 
-/* Is a sync token stored, or does aither-web have one from elsewhere? *ret_hidden: only root may see it. */
-bool stored_token_is_set(const struct machine *machine, const char *const *directories, bool *ret_hidden);
-
 /* credentials: stores, and an environment file (CONFIG_ENVIRONMENT_FILE) with a secret, that others can read.
  */
 void stored_check_exposed(const char *const *directories, const char *environment_file, struct json *checks);

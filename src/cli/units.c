@@ -49,7 +49,7 @@ static const struct {
 /* ---- one conversation, bounded ---- */
 
 /* Microseconds until the deadline, as sd-bus counts; at least one, since 0 is its "default". */
-static uint64_t units_left_us(const struct units *units)
+static uint64_t left_us(const struct units *units)
 {
 	uint64_t now = time_mono_ms();
 
@@ -57,14 +57,14 @@ static uint64_t units_left_us(const struct units *units)
 }
 
 /* The greeting of the bus, for which sd-bus itself would wait 90 s. */
-static int units_wait_until_ready(struct units *units)
+static int wait_until_ready(struct units *units)
 {
 	int r;
 
 	while ((r = sd_bus_is_ready(units->bus)) == 0 && time_mono_ms() < units->deadline_mono_ms) {
 		r = sd_bus_process(units->bus, NULL);
 		if (r == 0)
-			r = sd_bus_wait(units->bus, units_left_us(units));
+			r = sd_bus_wait(units->bus, left_us(units));
 		if (r < 0 && r != -EINTR)
 			return r;
 	}
@@ -76,7 +76,7 @@ struct units *units_open(void)
 	CLEANUP(units_freep) struct units *units = mem_zalloc(sizeof(*units));
 
 	units->deadline_mono_ms = time_mono_ms() + UNITS_TIMEOUT_MS;
-	if (sd_bus_open_system(&units->bus) < 0 || units_wait_until_ready(units) < 0)
+	if (sd_bus_open_system(&units->bus) < 0 || wait_until_ready(units) < 0)
 		return NULL;
 	return STEAL(units);
 }
@@ -90,46 +90,28 @@ void units_freep(struct units **units)
 	*units = NULL;
 }
 
-static void units_unref_messagep(sd_bus_message **message)
-{
-	sd_bus_message_unref(*message);
-}
-
 /* ---- properties ---- */
 
-/* "a(ss)": kind and address, ("Stream", "127.0.0.1:3500"). */
-static int units_read_addresses(sd_bus_message *reply, struct unit *unit)
+static int read_value(sd_bus_message *reply, const char *type, void *target, struct unit *unit)
 {
-	const char *kind, *address;
-	int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
-
-	while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &kind, &address)) > 0)
-		if (unit->listen_count < UNITS_LISTEN_MAX)
-			snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", address);
-	return r < 0 ? r : sd_bus_message_exit_container(reply);
-}
-
-/* "a(iayu)": family, address and length of each prefix. Are there any? */
-static int units_read_prefixes(sd_bus_message *reply, bool *ret_any)
-{
-	int r = sd_bus_message_enter_container(reply, 'a', "(iayu)");
-
-	*ret_any = r > 0 && sd_bus_message_at_end(reply, false) == 0;
-	while (r > 0 && sd_bus_message_at_end(reply, false) == 0)
-		r = sd_bus_message_skip(reply, "(iayu)");
-	return r < 0 ? r : sd_bus_message_exit_container(reply);
-}
-
-static int units_read_value(sd_bus_message *reply, const char *type, void *target, struct unit *unit)
-{
-	const char *word;
+	const char *kind, *word;
 	uint64_t us;
 	int r;
 
-	if (strcmp(type, "a(ss)") == 0)
-		return units_read_addresses(reply, unit);
-	if (strcmp(type, "a(iayu)") == 0)
-		return units_read_prefixes(reply, target);
+	if (strcmp(type, "a(ss)") == 0) { /* kind and address: ("Stream", "127.0.0.1:3500") */
+		r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+		while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &kind, &word)) > 0)
+			if (unit->listen_count < UNITS_LISTEN_MAX)
+				snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", word);
+		return r < 0 ? r : sd_bus_message_exit_container(reply);
+	}
+	if (strcmp(type, "a(iayu)") == 0) { /* family, address and length of each prefix: are there any? */
+		r = sd_bus_message_enter_container(reply, 'a', "(iayu)");
+		*(bool *)target = r > 0 && sd_bus_message_at_end(reply, false) == 0;
+		while (r > 0 && sd_bus_message_at_end(reply, false) == 0)
+			r = sd_bus_message_skip(reply, "(iayu)");
+		return r < 0 ? r : sd_bus_message_exit_container(reply);
+	}
 	switch (*type) {
 	case 's':
 		r = sd_bus_message_read_basic(reply, 's', &word);
@@ -147,7 +129,7 @@ static int units_read_value(sd_bus_message *reply, const char *type, void *targe
 }
 
 /* The variant of one property; those of other names or types are skipped. */
-static int units_read_property(sd_bus_message *reply, const char *name, struct unit *unit)
+static int read_property(sd_bus_message *reply, const char *name, struct unit *unit)
 {
 	const char *contents;
 	size_t i = 0;
@@ -161,15 +143,15 @@ static int units_read_property(sd_bus_message *reply, const char *name, struct u
 		return sd_bus_message_skip(reply, "v");
 	r = sd_bus_message_enter_container(reply, 'v', contents);
 	if (r > 0)
-		r = units_read_value(reply, contents, (char *)unit + PROPERTIES[i].offset, unit);
+		r = read_value(reply, contents, (char *)unit + PROPERTIES[i].offset, unit);
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
 /* All interfaces at once: an empty name. systemd loads a unit of which it is asked. */
-static int units_get_all(struct units *units, const char *path, struct unit *unit)
+static int get_all(struct units *units, const char *path, struct unit *unit)
 {
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *name;
 	int r = sd_bus_message_new_method_call(
 		units->bus, &call, SERVICE, path, "org.freedesktop.DBus.Properties", "GetAll");
@@ -177,13 +159,13 @@ static int units_get_all(struct units *units, const char *path, struct unit *uni
 	if (r >= 0)
 		r = sd_bus_message_append(call, "s", "");
 	if (r >= 0)
-		r = sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply);
+		r = sd_bus_call(units->bus, call, left_us(units), NULL, &reply);
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(reply, "s", &name);
 		if (r > 0)
-			r = units_read_property(reply, name, unit);
+			r = read_property(reply, name, unit);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(reply);
 	}
@@ -198,7 +180,7 @@ void units_read(struct units *units, const char *name, struct unit *ret_unit)
 	snprintf(unknown.name, sizeof(unknown.name), "%s", name);
 	unit = unknown;
 	if (units && sd_bus_path_encode(MANAGER_PATH "/unit", name, &path) >= 0 &&
-		units_get_all(units, path, &unit) < 0)
+		get_all(units, path, &unit) < 0)
 		unit = unknown;
 	*ret_unit = unit;
 }
@@ -208,7 +190,7 @@ void units_read_started(struct units *units, const char *name, struct unit *ret_
 {
 	units_read(units, name, ret_unit);
 	while (units && strcmp(ret_unit->active, "activating") == 0 &&
-		strncmp(ret_unit->sub, "start", 5) == 0 && units_left_us(units) > START_REST_MS * 1000) {
+		strncmp(ret_unit->sub, "start", 5) == 0 && left_us(units) > START_REST_MS * 1000) {
 		poll(NULL, 0, START_POLL_MS);
 		units_read(units, name, ret_unit);
 	}
@@ -216,8 +198,8 @@ void units_read_started(struct units *units, const char *name, struct unit *ret_
 
 size_t units_find(struct units *units, const char *pattern, struct unit *ret_units, size_t max)
 {
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *name;
 	size_t count = 0;
 
@@ -225,7 +207,7 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 		sd_bus_message_new_method_call(units->bus, &call, SERVICE, MANAGER_PATH, SERVICE ".Manager",
 			"ListUnitsByPatterns") < 0 ||
 		sd_bus_message_append(call, "asas", 0, 1, pattern) < 0 ||
-		sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply) < 0 ||
+		sd_bus_call(units->bus, call, left_us(units), NULL, &reply) < 0 ||
 		sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0)
 		return 0;
 	/* The list has the names, each unit is asked about in a call of its own. */
@@ -306,7 +288,7 @@ static const struct {
 	{ "watchdog", "it hung, and systemd killed it" },
 };
 
-static const struct exit_status *unit_find_exit_status(const struct unit *unit)
+static const struct exit_status *find_exit_status(const struct unit *unit)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(EXIT_STATUSES) && unit->exit_code == CLD_EXITED; i++)
 		if (EXIT_STATUSES[i].status == unit->exit_status)
@@ -328,8 +310,7 @@ bool unit_has_failed(const struct unit *unit)
 
 bool unit_has_not_run(const struct unit *unit)
 {
-	return unit_has_failed(unit) &&
-	       (strcmp(unit->result, "resources") == 0 || unit_find_exit_status(unit));
+	return unit_has_failed(unit) && (strcmp(unit->result, "resources") == 0 || find_exit_status(unit));
 }
 
 bool unit_lacks_namespace(const struct unit *unit)
@@ -340,7 +321,7 @@ bool unit_lacks_namespace(const struct unit *unit)
 
 void unit_describe_failure(struct buf *out, const struct unit *unit)
 {
-	const struct exit_status *row = unit_find_exit_status(unit);
+	const struct exit_status *row = find_exit_status(unit);
 	const char *signal_name = unit->exit_code == CLD_KILLED || unit->exit_code == CLD_DUMPED
 					  ? sigabbrev_np(unit->exit_status)
 					  : NULL;

@@ -147,7 +147,6 @@ static struct machine machine_of_units(void)
 			[MACHINE_TIMER] = unit("aither-sync.timer", "active"),
 		},
 		.count = MACHINE_TIMER + 1,
-		.known = true,
 		.managed = true,
 	};
 }

@@ -144,7 +144,7 @@ static const struct config config = { .web.local_access = true };
 /* Both daemons run, and have done so for years. */
 static struct machine running_machine(void)
 {
-	struct machine machine = { .known = true, .managed = true };
+	struct machine machine = { .managed = true };
 
 	machine.units[MACHINE_WORKER] = machine.units[MACHINE_WEB] = (struct unit){
 		.load = "loaded", .active = "active", .main_pid = 1, .started_ms = STARTED_MS
@@ -364,7 +364,7 @@ static void secrets_that_others_can_read_are_found(void **state)
 
 static void without_units_nothing_is_stored_for_anybody(void **state)
 {
-	const struct machine machine = { .known = true };
+	const struct machine machine = { .managed = false };
 	(void)state;
 
 	CLEANUP(json_freep) struct json *checks = stored_checks(&machine, NULL);
