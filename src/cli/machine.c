@@ -76,10 +76,9 @@ const struct unit *machine_next_timer(const struct machine *machine)
 static struct json *add_unit(struct json *checks, const struct unit *unit, enum check_status status,
 	const char *remedy, const char *more)
 {
-	CLEANUP(buf_done) struct buf state = BUF_INIT(TEXT_MAX);
+	CLEANUP(mem_freep) char *state = unit_describe(unit);
 
-	unit_describe(&state, unit);
-	return check_add(checks, unit->name, status, remedy, "%s%s", buf_text(&state), more);
+	return check_add(checks, unit->name, status, remedy, "%s%s", state, more);
 }
 
 /* A unit that does not do what it should. `effect`: half a sentence, "" where the unit's name says enough.
@@ -89,21 +88,16 @@ static void add_broken(struct json *checks, const struct unit *unit, const char 
 {
 	const char *colon = *effect ? ": " : "", *so = *effect ? ", so " : "";
 	CLEANUP(mem_freep) char *more = mem_printf("%s%s%s", colon, effect, hint);
+	CLEANUP(mem_freep) char *why = unit_describe_failure(unit);
 	struct json *check = add_unit(checks, unit, CHECK_FAILED, remedy, more);
 
-	if (unit_has_failed(unit)) {
-		CLEANUP(buf_done) struct buf why = BUF_INIT(TEXT_MAX);
-
-		unit_describe_failure(&why, unit);
-		if (unit_is_restarting(unit))
-			check_set_headline(check, "%s has failed (%s) and is started again and again",
-				unit->name, buf_text(&why));
-		else
-			check_set_headline(
-				check, "%s has failed (%s)%s%s", unit->name, buf_text(&why), so, effect);
-	} else {
+	if (unit_is_restarting(unit))
+		check_set_headline(
+			check, "%s has failed (%s) and is started again and again", unit->name, why);
+	else if (unit_has_failed(unit))
+		check_set_headline(check, "%s has failed (%s)%s%s", unit->name, why, so, effect);
+	else
 		check_set_headline(check, "%s is %s%s%s", unit->name, unit->active, so, effect);
-	}
 }
 
 /* True when the unit cannot be started at all, or is not known, and a check says so. */

@@ -202,11 +202,11 @@ int command_render(const struct config *config, int argc, char **argv)
 	struct error err = { 0 };
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: aither render --template FILE --data FILE [--partials DIR]");
+		command_print_usage(stdout, argv[0]);
 		return COMMAND_DONE;
 	}
 	if (read_arguments(&arguments, argc, argv) < 0) {
-		fputs("usage: aither render --template FILE --data FILE [--partials DIR]\n", stderr);
+		command_print_usage(stderr, argv[0]);
 		return COMMAND_USAGE;
 	}
 	if (is_stdin(arguments.template) && is_stdin(arguments.data)) {

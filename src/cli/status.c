@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -23,7 +22,6 @@
 #include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
-#define STATE_MAX 512 /* of a unit, in words */
 
 static const char *status_of(const struct json *report)
 {
@@ -311,13 +309,11 @@ static void print_machine(const struct machine *machine, const struct json *chec
 	}
 	/* Sockets always, other units when they have failed. */
 	for (size_t i = 0; i < machine->count; i++) {
-		CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
+		CLEANUP(mem_freep) char *state = unit_describe(&units[i]);
 		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[i].name));
 
-		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(&units[i]))
-			continue;
-		unit_describe(&state, &units[i]);
-		words_print(stdout, "%-24s %s%s", units[i].name, buf_text(&state), advice);
+		if (i <= MACHINE_WORKER_WEB_SOCKET || unit_has_failed(&units[i]))
+			words_print(stdout, "%-24s %s%s", units[i].name, state, advice);
 	}
 	JSON_FOREACH (check, checks)
 		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&

@@ -11,7 +11,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -319,7 +318,7 @@ bool unit_lacks_namespace(const struct unit *unit)
 	       (unit->exit_status == 225 || unit->exit_status == 226 || unit->exit_status == 243);
 }
 
-void unit_describe_failure(struct buf *out, const struct unit *unit)
+char *unit_describe_failure(const struct unit *unit)
 {
 	const struct exit_status *row = find_exit_status(unit);
 	const char *signal_name = unit->exit_code == CLD_KILLED || unit->exit_code == CLD_DUMPED
@@ -327,40 +326,30 @@ void unit_describe_failure(struct buf *out, const struct unit *unit)
 					  : NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(RESULTS); i++)
-		if (strcmp(RESULTS[i].result, unit->result) == 0) {
-			buf_printf(out, "%s: %s", unit->result, RESULTS[i].meaning);
-			return;
-		}
+		if (strcmp(RESULTS[i].result, unit->result) == 0)
+			return mem_printf("%s: %s", unit->result, RESULTS[i].meaning);
 	if (row)
-		buf_printf(out, "exit status %" PRId32 "/%s: %s", row->status, row->name, row->meaning);
-	else if (unit->exit_code == CLD_EXITED)
-		buf_printf(out, "exit status %" PRId32, unit->exit_status);
-	else if (signal_name)
-		buf_printf(out, "signal %" PRId32 "/%s", unit->exit_status, signal_name);
-	else
-		buf_append_text(out, unit->result[0] ? unit->result : UNKNOWN);
+		return mem_printf("exit status %" PRId32 "/%s: %s", row->status, row->name, row->meaning);
+	if (unit->exit_code == CLD_EXITED)
+		return mem_printf("exit status %" PRId32, unit->exit_status);
+	if (signal_name)
+		return mem_printf("signal %" PRId32 "/%s", unit->exit_status, signal_name);
+	return mem_strdup(unit->result[0] ? unit->result : UNKNOWN);
 }
 
-void unit_describe(struct buf *out, const struct unit *unit)
+char *unit_describe(const struct unit *unit)
 {
-	if (!unit_is_known(unit) || !unit_is_installed(unit)) {
-		buf_append_text(out, unit_is_known(unit) ? "not installed" : UNKNOWN);
-		return;
-	}
-	if (strcmp(unit->load, "loaded") != 0) {
-		buf_append_text(out, unit->load);
-		return;
-	}
-	/* "dead" is systemd's word for what is merely not running. */
-	if (unit_is_active(unit))
-		buf_append_text(out, unit->sub);
-	else
-		buf_append_text(out, unit_is_restarting(unit) ? "restarting" : unit->active);
-	if (unit_has_failed(unit)) {
-		buf_append_text(out, " (");
-		unit_describe_failure(out, unit);
-		buf_append_text(out, ")");
-	}
-	if (unit->file[0])
-		buf_printf(out, ", %s", unit->file);
+	CLEANUP(mem_freep) char *failure = NULL;
+	const char *state = unit_is_active(unit)       ? unit->sub
+			    : unit_is_restarting(unit) ? "restarting"
+						       : unit->active; /* `sub` is "dead" for "not running" */
+
+	if (!unit_is_installed(unit))
+		return mem_strdup(unit_is_known(unit) ? "not installed" : UNKNOWN);
+	if (strcmp(unit->load, "loaded") != 0)
+		return mem_strdup(unit->load);
+	if (unit_has_failed(unit))
+		failure = unit_describe_failure(unit);
+	return mem_printf("%s%s%s%s%s%s", state, failure ? " (" : "", failure ?: "", failure ? ")" : "",
+		unit->file[0] ? ", " : "", unit->file);
 }

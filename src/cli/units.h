@@ -19,7 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
 struct units;
 
 #define UNITS_TIMEOUT_MS 2000
@@ -78,11 +77,12 @@ bool unit_has_not_run(const struct unit *unit);
 /* Did systemd fail at a step for which it needs a namespace: 225/NETWORK, 226/NAMESPACE, 243/CREDENTIALS? */
 bool unit_lacks_namespace(const struct unit *unit);
 
-/* Appends what a person wants to know in a few words: "listening, enabled", "failed (exit-code), disabled",
- * "restarting (exit status 203/EXEC: its program cannot be executed), static", "not installed", "unknown". */
-void unit_describe(struct buf *out, const struct unit *unit);
+/* The state in a few words: "listening, enabled", "failed (exit-code), disabled", "restarting (exit status
+ * 203/EXEC: its program cannot be executed), static", "not installed", "unknown". Owned. */
+char *unit_describe(const struct unit *unit);
 
-/* Appends why it has failed: "exit status 226/NAMESPACE: its sandbox cannot be set up", "oom-kill: ...". */
-void unit_describe_failure(struct buf *out, const struct unit *unit);
+/* The reason of a failure: "exit status 217/USER: its user does not exist or cannot be set", "oom-kill: ...".
+ * Owned. */
+char *unit_describe_failure(const struct unit *unit);
 
 #endif

@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -104,10 +103,9 @@ static void states_become_words(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(buf_done) struct buf words = BUF_INIT(256);
+		CLEANUP(mem_freep) char *words = unit_describe(&rows[i].unit);
 
-		unit_describe(&words, &rows[i].unit);
-		assert_string_equal(buf_text(&words), rows[i].words);
+		assert_string_equal(words, rows[i].words);
 		if (unit_is_installed(&rows[i].unit) != rows[i].installed ||
 			unit_is_active(&rows[i].unit) != rows[i].active ||
 			unit_is_enabled(&rows[i].unit) != rows[i].enabled)
@@ -117,7 +115,7 @@ static void states_become_words(void **state)
 
 static void without_systemd_all_is_unknown(void **state)
 {
-	CLEANUP(buf_done) struct buf words = BUF_INIT(256);
+	CLEANUP(mem_freep) char *words = NULL;
 	CLEANUP(units_freep) struct units *units = NULL;
 	struct unit unit, none[1];
 	(void)state;
@@ -130,8 +128,8 @@ static void without_systemd_all_is_unknown(void **state)
 	assert_false(unit_is_known(&unit));
 	assert_false(unit_is_installed(&unit));
 	assert_false(unit_is_active(&unit));
-	unit_describe(&words, &unit);
-	assert_string_equal(buf_text(&words), "unknown");
+	words = unit_describe(&unit);
+	assert_string_equal(words, "unknown");
 	assert_int_equal(units_find(units, "aither-sync@*.timer", none, 1), 0);
 }
 
