@@ -2,10 +2,9 @@
 #include "cli/port.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -69,8 +68,8 @@ bool port_is_loopback(const struct port_address *address)
 	return address_is_loopback(address->v6 ? AF_INET6 : AF_INET, address->bytes);
 }
 
-/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses takes the IPv4 ones
- * as well, unless it is told not to, which the table does not show. */
+/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses also takes
+ * the IPv4 ones unless IPV6_V6ONLY is set, which the table does not show. */
 static bool collides(const struct port_address *held, const struct port_address *wanted)
 {
 	static const unsigned char any[V6_SIZE];
@@ -137,48 +136,28 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* Does /proc/PID/fd have the socket? No for a process of another user, unless we are root. */
-static bool process_has(const char *pid, const char *wanted)
-{
-	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
-	CLEANUP(file_closedirp) DIR *stream = opendir(path);
-	const struct dirent *item;
-
-	while (stream && (item = readdir(stream)) != NULL) {
-		char target[64];
-		ssize_t length = readlinkat(dirfd(stream), item->d_name, target, sizeof(target) - 1);
-
-		if (length <= 0)
-			continue;
-		target[length] = '\0';
-		if (strcmp(target, wanted) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The first process that has it: of several that share it usually the one that made it, whose number is the
- * smallest. */
+/* The first process that has the socket among its descriptors: of several that share it usually the one that
+ * made it, which has the smallest number. Those of other users are visible to root only. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
-	CLEANUP(file_closedirp) DIR *stream = opendir("/proc");
-	const struct dirent *item;
+	CLEANUP(globfree) glob_t found = { 0 };
+	char target[64];
 
-	while (stream && (item = readdir(stream)) != NULL) {
-		CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/comm", item->d_name);
-		CLEANUP(file_closep) int fd = -1;
-		ssize_t length;
-
-		if (!isdigit((unsigned char)item->d_name[0]) || !process_has(item->d_name, wanted))
-			continue;
-		holder->pid = (pid_t)strtol(item->d_name, NULL, 10);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		length = fd < 0 ? -1 : read(fd, holder->name, PORT_NAME_SIZE - 1);
-		holder->name[length > 0 ? length : 0] = '\0';
-		holder->name[strcspn(holder->name, "\n")] = '\0';
+	if (glob("/proc/[0-9]*/fd/*", GLOB_NOSORT, NULL, &found) != 0)
 		return;
+	for (size_t i = 0; i < found.gl_pathc && holder->pid == 0; i++) {
+		ssize_t length = readlinkat(AT_FDCWD, found.gl_pathv[i], target, sizeof(target) - 1);
+
+		target[length > 0 ? length : 0] = '\0';
+		if (strcmp(target, wanted) == 0)
+			holder->pid = (pid_t)strtol(found.gl_pathv[i] + strlen("/proc/"), NULL, 10);
 	}
+	CLEANUP(mem_freep) char *path = mem_printf("/proc/%d/comm", (int)holder->pid);
+	CLEANUP(buf_done) struct buf comm = BUF_INIT(PORT_NAME_SIZE);
+	if (holder->pid && file_read_path(path, &comm, NULL) == 0)
+		snprintf(holder->name, sizeof(holder->name), "%.*s", (int)strcspn(buf_text(&comm), "\n"),
+			buf_text(&comm));
 }
 
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder)
@@ -200,7 +179,7 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 	return false;
 }
 
-/* ---- does anything answer? ---- */
+/* ---- what answers ---- */
 
 static int connect_to(const struct port_address *address)
 {
