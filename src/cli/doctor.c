@@ -18,13 +18,13 @@
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define CALL_TIMEOUT_MS 13000 /* the worker gives what it has after 12 s */
+#define CALL_TIMEOUT_MS 13000 /* the worker answers within 12 s, with the checks that are done */
 #define ALL_MS 20000          /* what aither(1) promises, whatever hangs */
 
 static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
 
-/* Returns the exit code. Not permitted and not configured come before not reachable, of which they are the
- * cause. */
+/* Returns the exit code. "Not permitted" and "not configured" come before "not reachable", which they cause.
+ */
 static int judge(const struct json *checks, const struct answer *answer)
 {
 	int worker_exit = answer_exit_code(answer);
@@ -44,7 +44,7 @@ static int judge(const struct json *checks, const struct answer *answer)
 	return worker_exit == COMMAND_DONE && has_failed ? COMMAND_FAILED : worker_exit;
 }
 
-/* The remedy: one command a line, ready to be copied. */
+/* The remedy has one command a line, ready to be copied. */
 static void print_check(const struct json *check, bool has_color)
 {
 	static const struct {
@@ -105,7 +105,7 @@ static void print_json(const struct json *checks, int exit_code)
 	}
 	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
 	json_set(data, "checks", shown);
-	json_set_bool(envelope, "success", true); /* in looking */
+	json_set_bool(envelope, "success", true); /* doctor itself has not failed */
 	json_set(envelope, "data", data);
 	answer_print_json(envelope);
 }
@@ -126,7 +126,7 @@ int command_doctor(const struct config *config, int argc, char **argv)
 
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* The worker first, so that systemd knows of one that cannot start. */
+	/* The worker first, so that systemd has tried to start it. */
 	answer_call(&request, &answer);
 	if (answer.status != 0 && answer.status != 200) {
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
@@ -136,13 +136,13 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	}
 	machine_read(&machine, config);
 	machine_check(&machine, config, &answer.failure, 0, checks);
-	/* Before the worker's checks: they may have been made with an older configuration. */
+	/* Before the worker's checks, which may be about an older configuration. */
 	stored_check_restart(&machine, checks);
 	stored_check_secrets(&machine, config, stored_directories, json_get(answer.data, "secrets"), checks);
 	stored_check_exposed(stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
 	if (answer.status)
 		check_add_all(checks, json_get(answer.data, "checks"));
-	/* The worker reads the same files, and reports the same mistakes. */
+	/* A worker that answers has read the same files and reports the same mistakes. */
 	for (size_t i = 0; i < config->problems.count && !answer.status; i++)
 		check_add(checks, "configuration", config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
 			NULL, "%s", config->problems.text[i]);

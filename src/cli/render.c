@@ -23,7 +23,7 @@
 #include "render/library.h"
 #include "render/template.h"
 
-#define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
+#define DATA_SIZE_MAX (16 << 20) /* the data of a page have some KB; more can be tried out */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
 struct arguments {                   /* borrowed paths */
@@ -50,7 +50,7 @@ static bool is_stdin(const char *path)
 	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-/* A file, a pipe (as <(command) is one), a terminal: whatever ends. `what` is asked for at a terminal. */
+/* Reads a file, a pipe such as <(command), or a terminal, where `what` is asked for. */
 static int read_input(const char *path, const char *what, struct buf *text, struct error *err)
 {
 	CLEANUP(file_closep) int opened = -1;
@@ -136,11 +136,11 @@ static int read_partials(const char *directory, struct partial_files *files, str
 	return r;
 }
 
-/* The operator's file cannot be used; the pages have the shipped texts then. */
+/* The operator's file cannot be used. */
 static void complain_of_texts(void *arg, const char *path, const struct error *problem)
 {
 	(void)arg;
-	(void)path; /* begins the message */
+	(void)path; /* the message begins with it */
 	words_complain("%s; the shipped texts are used", problem->message);
 }
 

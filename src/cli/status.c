@@ -154,7 +154,7 @@ static struct json *machine_to_json(const struct machine *machine, const struct 
 	array = json_new_array();
 	if (check_status_of(token) == CHECK_SKIPPED)
 		json_set(object, "syncTokenSet", NULL);
-	else /* only a missing one has a remedy without being refused */
+	else /* a token that is missing has a remedy; one that is refused has, too, but is set */
 		json_set_bool(object, "syncTokenSet",
 			check_status_of(token) == CHECK_FAILED || !json_string(json_get(token, "remedy")));
 	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
@@ -218,8 +218,7 @@ static void print_time(const char *label, const struct json *report, const char 
 	words_print(stdout, "%-24s %s", label, shown ?: "never");
 }
 
-/* A message is read after a check's id ("sync-token: is not set"), here after a label: "sync token  not set".
- */
+/* After an id the message reads "sync-token: is not set", after a label "sync token  not set". */
 static void print_check(const char *label, const struct json *check)
 {
 	CLEANUP(mem_freep) char *advice = check_advice(check);
@@ -228,7 +227,7 @@ static void print_check(const char *label, const struct json *check)
 	words_print(stdout, "%-24s %s%s", label, message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
 }
 
-/* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
+/* The reason why the homepage shows courses that Hemera's list lacks, and what to do about it. */
 static void print_kept(const struct json *kept)
 {
 	static const struct {
@@ -271,7 +270,7 @@ static void print_report(const struct json *report, const struct json *deferred,
 		words_print(stdout, "it took                  %.1f s",
 			json_number(json_get(report, "durationMs"), 0) / 1000);
 	}
-	/* A sync that failed published nothing, and what it had read by then says little. */
+	/* A failed sync has published nothing, so its numbers mean little. */
 	if (strcmp(status_of(report), "running") != 0 && strcmp(status_of(report), "failed") != 0) {
 		words_print(
 			stdout, "courses                  %" PRId64, answer_count(report, "coursesFetched"));
@@ -307,7 +306,7 @@ static void print_machine(const struct machine *machine, const struct json *chec
 
 		words_print(stdout, "next sync                none is planned%s", advice);
 	}
-	/* Sockets always, other units when they have failed. */
+	/* Sockets always, other units if they have failed. */
 	for (size_t i = 0; i < machine->count; i++) {
 		CLEANUP(mem_freep) char *state = unit_describe(&units[i]);
 		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[i].name));
@@ -361,7 +360,7 @@ int command_status(const struct config *config, int argc, char **argv)
 
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* A wrong configuration is one more reason why all is not well, so it stands where the others are. */
+	/* A wrong configuration is reported like any other reason for not being healthy. */
 	if (config_is_usable(config)) {
 		answer_call(&request, &answer);
 	} else {

@@ -18,7 +18,7 @@
 
 #define CREDENTIALS "credentials"
 #define MAKE_TOKEN "aither set-secret --generate sync-token"
-#define LOADED "/run/credentials/" /* below it systemd shows each unit its secrets */
+#define LOADED "/run/credentials/" /* systemd puts the secrets of each unit below it */
 
 const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
 	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
@@ -72,15 +72,15 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 				"only root may see which secrets are stored");
 			return;
 		}
-		/* A daemon that does not run loads it when it starts. aither-web does not say what it has;
-		 * without an answer the worker does not, either. */
+		/* A daemon that is not running loads it when it starts. aither-web does not report which
+		 * secrets it has, and neither does a worker that did not answer. */
 		bool is_newer = unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
 		bool is_loaded = is_web || !loaded;
 		JSON_FOREACH (item, loaded)
 			is_loaded = is_loaded || strcmp(json_string(item) ?: "", name) == 0;
 		if (stored == STORED_NOT || (!is_newer && is_loaded))
 			continue;
-		/* A file may be older than the time at which it was put there. */
+		/* A file may have been put there after its time of change (cp -p). */
 		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name,
 			unit->name,
 			is_newer ? "has been running since before and does not have it yet"
@@ -91,8 +91,8 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have what is stored");
 }
 
-/* The worker reports the secrets that it refuses, aither-web is not asked. Only systemd can read an encrypted
- * one. True: refused, and a check says so. */
+/* Adds a check for a secret that aither-web refuses, and returns true; the worker reports its own. Only
+ * systemd can read an encrypted secret. */
 static bool check_refused(const char *const *directories, enum config_secret secret, struct json *checks)
 {
 	const char *name = config_secret_name(secret);
@@ -124,7 +124,7 @@ static bool is_public(const struct unit *socket)
 	return false;
 }
 
-/* A proxy that leaves no trace makes strangers local, so a token is advised also where all addresses are. */
+/* A proxy that adds no header makes strangers look local, so a token is advised for local addresses, too. */
 void stored_check_token(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks)
 {

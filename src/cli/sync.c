@@ -14,11 +14,11 @@
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec; more means that it hangs */
-#define BUSY_WAIT_S 5          /* where a 409 does not say when to come again */
+#define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec, unless it hangs */
+#define BUSY_WAIT_S 5          /* for a 409 without Retry-After */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
-/* So many syncs in a row may leave as many courses deferred as before: new ones have come, or others use
- * Hemera's limit up. A course that can never be read would never let it end. */
+/* Syncs in a row that may leave as many courses deferred as before, because of new courses or of other
+ * clients that use up Hemera's limit. A course that can never be read must not keep it from ending. */
 #define STALLED_MAX 10
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
@@ -52,7 +52,7 @@ static void caller_done(struct caller *caller)
 static void print_answer(struct caller *caller, const struct answer *answer, const char *status)
 {
 	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
-		return; /* it waits for the other sync, so this is no error */
+		return; /* no error: it waits for the other sync */
 	if (caller->switches & JSON) {
 		answer_print_json(answer->envelope);
 	} else if (answer->code) {

@@ -18,14 +18,14 @@
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define UNKNOWN "unknown"
 #define START_POLL_MS 50
-#define START_REST_MS 500 /* of the time, for what is asked after it */
+#define START_REST_MS 500 /* of the time, for the calls after it */
 
 struct units {
 	sd_bus *bus; /* owned */
 	uint64_t deadline_mono_ms;
 };
 
-/* The properties that matter, among the two hundred of a unit. */
+/* The properties that are used, of about two hundred that a unit has. */
 static const struct {
 	const char *name, *type; /* of D-Bus */
 	size_t offset;           /* in struct unit */
@@ -45,9 +45,9 @@ static const struct {
 	{ "Listen", "a(ss)", 0 },
 };
 
-/* ---- one conversation, bounded ---- */
+/* ---- the connection ---- */
 
-/* Microseconds until the deadline, as sd-bus counts; at least one, since 0 is its "default". */
+/* Microseconds until the deadline; at least one, since 0 is sd-bus's default time-out. */
 static uint64_t left_us(const struct units *units)
 {
 	uint64_t now = time_mono_ms();
@@ -55,7 +55,7 @@ static uint64_t left_us(const struct units *units)
 	return now < units->deadline_mono_ms ? (units->deadline_mono_ms - now) * 1000 : 1;
 }
 
-/* The greeting of the bus, for which sd-bus itself would wait 90 s. */
+/* Waits for the greeting of the bus; sd-bus itself would wait for 90 s. */
 static int wait_until_ready(struct units *units)
 {
 	int r;
@@ -117,7 +117,7 @@ static int read_value(sd_bus_message *reply, const char *type, void *target, str
 		if (r > 0)
 			snprintf(target, UNITS_WORD_SIZE, "%s", word);
 		return r;
-	case 't': /* all ones stand for never */
+	case 't': /* all ones: never */
 		r = sd_bus_message_read_basic(reply, 't', &us);
 		if (r > 0)
 			*(int64_t *)target = us == UINT64_MAX ? 0 : (int64_t)(us / 1000);
@@ -127,7 +127,7 @@ static int read_value(sd_bus_message *reply, const char *type, void *target, str
 	}
 }
 
-/* The variant of one property; those of other names or types are skipped. */
+/* Reads the variant of one property; other names and types are skipped. */
 static int read_property(sd_bus_message *reply, const char *name, struct unit *unit)
 {
 	const char *contents;
@@ -146,7 +146,7 @@ static int read_property(sd_bus_message *reply, const char *name, struct unit *u
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-/* All interfaces at once: an empty name. systemd loads a unit of which it is asked. */
+/* An empty name stands for all interfaces. systemd loads the unit if necessary. */
 static int get_all(struct units *units, const char *path, struct unit *unit)
 {
 	CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -184,7 +184,8 @@ void units_read(struct units *units, const char *name, struct unit *ret_unit)
 	*ret_unit = unit;
 }
 
-/* A start that fails takes milliseconds out of the second between two of them; only its end tells why. */
+/* During a start the exit status of the one before is no longer known; a start that fails takes milliseconds.
+ */
 void units_read_started(struct units *units, const char *name, struct unit *ret_unit)
 {
 	units_read(units, name, ret_unit);
@@ -209,7 +210,7 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 		sd_bus_call(units->bus, call, left_us(units), NULL, &reply) < 0 ||
 		sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0)
 		return 0;
-	/* The list has the names, each unit is asked about in a call of its own. */
+	/* The list has the names; the properties of each unit need a call of their own. */
 	while (count < max && sd_bus_message_enter_container(reply, 'r', "ssssssouso") > 0) {
 		if (sd_bus_message_read(reply, "s", &name) < 0 ||
 			sd_bus_message_skip(reply, "sssssouso") < 0 ||
@@ -220,7 +221,7 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 	return count;
 }
 
-/* ---- what it means ---- */
+/* ---- the meaning of the properties ---- */
 
 bool unit_is_known(const struct unit *unit)
 {
@@ -242,8 +243,8 @@ bool unit_is_enabled(const struct unit *unit)
 	return strcmp(unit->file, "enabled") == 0 || strcmp(unit->file, "enabled-runtime") == 0;
 }
 
-/* Exit codes of systemd before the program runs (systemd.exec(5), "Process Exit Codes") that a directive of
- * aither's units or of a drop-in can cause. */
+/* Exit statuses of systemd itself before it runs the program (systemd.exec(5), "Process Exit Codes") that a
+ * directive of aither's units or of a drop-in can cause. */
 static const struct exit_status {
 	int32_t status;
 	const char *name, *meaning;
@@ -340,9 +341,10 @@ char *unit_describe_failure(const struct unit *unit)
 char *unit_describe(const struct unit *unit)
 {
 	CLEANUP(mem_freep) char *failure = NULL;
+	/* `sub` of a unit that is not running is "dead", which sounds worse than it is. */
 	const char *state = unit_is_active(unit)       ? unit->sub
 			    : unit_is_restarting(unit) ? "restarting"
-						       : unit->active; /* `sub` is "dead" for "not running" */
+						       : unit->active;
 
 	if (!unit_is_installed(unit))
 		return mem_strdup(unit_is_known(unit) ? "not installed" : UNKNOWN);

@@ -4,7 +4,7 @@
 
 /*
  * The state of units, read from systemd over the system bus (org.freedesktop.systemd1(5)); nothing is
- * changed, and no privilege is needed. The only place that knows sd-bus.
+ * changed, and no privilege is needed. No other module uses sd-bus.
  *
  *	CLEANUP(units_freep) struct units *units = units_open();     NULL: no systemd or no bus
  *	struct unit socket;
@@ -12,7 +12,7 @@
  *	if (unit_is_known(&socket)) ...
  *
  * All calls over one connection take at most UNITS_TIMEOUT_MS together, so that a hanging systemd does not
- * hang the command that looks for the reason. A unit without an answer by then is unknown.
+ * hang the command that looks for the reason. A unit that is not read by then is unknown.
  */
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@
 struct units;
 
 #define UNITS_TIMEOUT_MS 2000
-#define UNITS_NAME_SIZE 256 /* systemd's own limit, NUL included */
+#define UNITS_NAME_SIZE 256 /* limit of systemd, NUL included */
 #define UNITS_WORD_SIZE 24  /* the longest, "service-start-limit-hit", has 23 */
 #define UNITS_LISTEN_MAX 16 /* addresses of a socket unit; aither.socket has two */
 #define UNITS_ADDRESS_SIZE 128
@@ -71,7 +71,7 @@ bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at le
 bool unit_has_failed(const struct unit *unit);
 bool unit_is_restarting(const struct unit *unit); /* the second of these */
 
-/* Has systemd itself failed to run the service's program, by setting up its surroundings or executing it? */
+/* Has systemd failed to execute the service's program, or to set up its sandbox? */
 bool unit_has_not_run(const struct unit *unit);
 
 /* Did systemd fail at a step for which it needs a namespace: 225/NETWORK, 226/NAMESPACE, 243/CREDENTIALS? */
