@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `aither sync` and a worker that is played by this file: exit codes, and when --until-complete goes on. */
+/* `aither sync` with a fake worker: exit codes, and when --until-complete continues. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,8 +32,8 @@ static struct {
 	char target[64];
 	unsigned waited_s[ANSWERS_MAX];
 	size_t waits;
-	int raised;         /* the signal that the program wanted to die of */
-	int signal_at_wait; /* what ends the first wait; 0: its time */
+	int raised;         /* the signal by which the program tried to end */
+	int signal_at_wait; /* the signal that ends the first wait; 0: none */
 } worker;
 
 int watch_call(struct watch *watch, const struct workerclient_request *request, struct answer *ret_answer)
@@ -188,7 +188,7 @@ static const struct {
 	{ "no worker", { { 0, NULL, NULL } }, 1, { 0 }, COMMAND_UNREACHABLE },
 };
 
-static void until_complete_goes_on_while_it_is_of_use(void **state)
+static void until_complete_continues_while_it_helps(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(STORIES); i++) {
@@ -227,7 +227,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_longer_than_a_sync_may_take),
 		cmocka_unit_test(answers_become_exit_codes),
-		cmocka_unit_test(until_complete_goes_on_while_it_is_of_use),
+		cmocka_unit_test(until_complete_continues_while_it_helps),
 		cmocka_unit_test(a_wait_that_is_interrupted_ends_it),
 	};
 
