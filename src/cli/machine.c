@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,14 +188,10 @@ static void check_timers(const struct machine *machine, struct json *checks)
 		else if (unit_is_active(timer) && !running)
 			running = timer;
 	}
-	if (running && running->next_ms) {
-		CLEANUP(mem_freep) char *next = NULL;
-
+	if (running) {
 		time_format(running->next_ms, when);
-		next = mem_printf("; next run %s", when);
-		add_good(checks, running, next);
-	} else if (running) {
-		add_good(checks, running, "");
+		CLEANUP(mem_freep) char *next = mem_printf("; next run %s", when);
+		add_good(checks, running, running->next_ms ? next : "");
 	} else if (!unit_has_failed(usual) && !check_file(usual, checks)) {
 		add_broken(checks, usual,
 			unit_is_active(&machine->units[MACHINE_WEB_SOCKET])
@@ -216,8 +213,10 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);
-	/* Then the cause is most likely not the unit. */
-	if (unit_lacks_namespace(service) && file_read_path(CONTAINER_PATH, &container, NULL) == 0)
+	/* A container may forbid the namespaces that 225/NETWORK, 226/NAMESPACE and 243/CREDENTIALS need. */
+	if (service->exit_code == CLD_EXITED &&
+		(service->exit_status == 225 || service->exit_status == 226 || service->exit_status == 243) &&
+		file_read_path(CONTAINER_PATH, &container, NULL) == 0)
 		hint = mem_printf(
 			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));

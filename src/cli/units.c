@@ -313,12 +313,6 @@ bool unit_has_not_run(const struct unit *unit)
 	return unit_has_failed(unit) && (strcmp(unit->result, "resources") == 0 || find_exit_status(unit));
 }
 
-bool unit_lacks_namespace(const struct unit *unit)
-{
-	return unit_has_failed(unit) && unit->exit_code == CLD_EXITED &&
-	       (unit->exit_status == 225 || unit->exit_status == 226 || unit->exit_status == 243);
-}
-
 char *unit_describe_failure(const struct unit *unit)
 {
 	const struct exit_status *row = find_exit_status(unit);

@@ -74,9 +74,6 @@ bool unit_is_restarting(const struct unit *unit); /* the second of these */
 /* Has systemd failed to execute the service's program, or to set up its sandbox? */
 bool unit_has_not_run(const struct unit *unit);
 
-/* Did systemd fail at a step for which it needs a namespace: 225/NETWORK, 226/NAMESPACE, 243/CREDENTIALS? */
-bool unit_lacks_namespace(const struct unit *unit);
-
 /* The state in a few words: "listening, enabled", "failed (exit-code), disabled", "restarting (exit status
  * 203/EXEC: its program cannot be executed), static", "not installed", "unknown". Owned. */
 char *unit_describe(const struct unit *unit);
