@@ -18,6 +18,7 @@
 
 struct watch_job {
 	struct thread_job job; /* first: the thread's side casts back */
+	char *socket_path;     /* owned copy: the thread may outlive the command's */
 	struct workerclient_request request;
 	struct answer answer; /* output */
 	bool ended;           /* loop's side only */
@@ -40,6 +41,7 @@ static void job_freep(struct watch_job **job)
 	if (!(*job)->ended)
 		return; /* its thread still uses it */
 	answer_done(&(*job)->answer);
+	free((*job)->socket_path);
 	free(*job);
 }
 
@@ -75,6 +77,7 @@ int watch_call(struct watch *watch, const struct workerclient_request *request, 
 	struct error failure = { 0 };
 
 	job->request = *request;
+	job->request.socket_path = job->socket_path = mem_strdup(request->socket_path);
 	job->ended = true; /* until it has begun */
 	if (thread_queue_new(&queue, &failure) < 0 ||
 		thread_start(queue, &job->job, job_run, job_ended, &failure) < 0) {

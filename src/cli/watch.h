@@ -19,7 +19,7 @@ struct watch { /* both opened by the command */
 };
 
 /* As answer_call, and returns 0; or the number of the signal that came first. Then there is no answer, and
- * the call's thread runs on: the command must end the process before it frees the request's strings. */
+ * the call's thread runs on until the process ends. The request's other strings are literals. */
 int watch_call(struct watch *watch, const struct workerclient_request *request, struct answer *ret_answer);
 
 /* Waits, counting down. Returns 0, or the number of the signal that ended it. `why` is a literal. */

@@ -24,14 +24,6 @@ char *words_span(int64_t seconds)
 	return mem_printf("%" PRId64 " days", seconds / 86400);
 }
 
-char *words_harmless(const char *text)
-{
-	char *copy = mem_strdup(text);
-
-	utf8_defuse(copy);
-	return copy;
-}
-
 static void print_line(FILE *out, const char *beginning, const char *format, va_list arguments)
 {
 	CLEANUP(mem_freep) char *text = NULL;
