@@ -33,7 +33,10 @@ const struct command *command_find(const char *name)
 
 void command_print_usage(FILE *out, const char *name)
 {
-	fprintf(out, "usage: aither %s %s\n", name, command_find(name)->arguments);
+	const struct command *command = command_find(name);
+
+	if (command)
+		fprintf(out, "usage: aither %s %s\n", name, command->arguments);
 }
 
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit)

@@ -27,38 +27,26 @@
 
 /* ---- addresses ---- */
 
-static bool parse_number(const char *text, uint16_t *ret_port)
-{
-	size_t digits = strspn(text, "0123456789");
-	unsigned long port = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
-
-	if (text[digits] != '\0' || port == 0 || port > UINT16_MAX)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
-}
-
 int port_parse(const char *text, struct port_address *ret_address)
 {
-	struct port_address address = { .v6 = *text == '[' };
-	const char *colon = strrchr(text, ':');
-	size_t brackets = address.v6 ? 1 : 0;
+	const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : text;
+	size_t length = strspn(digits, "0123456789");
+	unsigned long port = length > 0 && length <= 5 ? strtoul(digits, NULL, 10) : 0;
+	/* A port alone stands for [::], which takes IPv4 as well. */
+	struct port_address address = { .v6 = !colon || *text == '[', .port = (uint16_t)port };
+	size_t brackets = *text == '[' ? 1 : 0;
 
-	if (!colon) {
-		address.v6 = true; /* [::], which takes IPv4 as well */
-		if (!parse_number(text, &address.port))
+	if (digits[length] != '\0' || port == 0 || port > UINT16_MAX)
+		return -EINVAL;
+	if (colon) {
+		if (colon - text < 2 || (address.v6 && colon[-1] != ']'))
 			return -EINVAL;
-		*ret_address = address;
-		return 0;
+		CLEANUP(mem_freep)
+		char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
+		if (address.v6 ? !address_parse_v6(host, address.bytes, NULL)
+			       : inet_pton(AF_INET, host, address.bytes) != 1)
+			return -EINVAL;
 	}
-	if (colon - text < 2 || (address.v6 && colon[-1] != ']'))
-		return -EINVAL;
-	CLEANUP(mem_freep)
-	char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
-	if (!(address.v6 ? address_parse_v6(host, address.bytes, NULL)
-			 : inet_pton(AF_INET, host, address.bytes) == 1) ||
-		!parse_number(colon + 1, &address.port))
-		return -EINVAL;
 	*ret_address = address;
 	return 0;
 }
