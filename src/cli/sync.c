@@ -58,7 +58,7 @@ static void print_answer(struct caller *caller, const struct answer *answer, con
 	} else if (answer->code) {
 		summary_complain(answer);
 	} else if (strcmp(status, "running") == 0) {
-		printf("sync started, job %s; see: aither status\n",
+		words_print(stdout, "sync started, job %s; see: aither status",
 			json_string(json_get(answer->data, "jobId")) ?: "?");
 	} else {
 		progress_end(&caller->watch.view, caller->switches & DRY_RUN ? "render" : "publish");
