@@ -45,22 +45,20 @@ void answer_read(const struct workerclient_response *response, struct answer *re
 	struct error problem = { 0 }, failure = { 0 };
 
 	if (json_parse(&answer.envelope, buf_text(&response->body), response->body.length, &limits,
-		    &problem) < 0) {
+		    &problem) < 0)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
 			"the worker's answer is not JSON: %s", problem.message);
-		answer_fail(&failure, ret_answer);
-		return;
-	}
 	read_envelope(&answer);
 	answer.retry_after_s = (unsigned)strtoul(response->retry_after, NULL, 10);
-	if (response->status / 100 != 2 && !answer.code) {
-		json_free(answer.envelope);
+	if (failure.errnum == 0 && response->status / 100 != 2 && !answer.code)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
 			"the worker answered %d without saying why", response->status);
+	if (failure.errnum == 0) {
+		*ret_answer = answer;
+	} else {
 		answer_fail(&failure, ret_answer);
-		return;
+		answer_done(&answer);
 	}
-	*ret_answer = answer;
 }
 
 void answer_call(const struct workerclient_request *request, struct answer *ret_answer)
