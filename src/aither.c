@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/answer.h"
 #include "cli/command.h"
+#include "cli/words.h"
 #include "config/config.h"
 
 static void print_help(FILE *out)
@@ -21,35 +23,28 @@ static void print_help(FILE *out)
 	fputs("\naither --version prints the version. Manual: aither(1)\n", out);
 }
 
-static const struct command *find_command(const char *name)
-{
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (strcmp(COMMANDS[i].name, name) == 0)
-			return &COMMANDS[i];
-	return NULL;
-}
-
-static int complain_of_config(const struct config *config, bool as_json)
-{
-	CLEANUP(mem_freep) char *problems = config_problems_text(config, as_json ? "; " : "\n");
-	struct error err;
-
-	if (as_json) {
-		error_fail(&err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
-		return command_fail(true, &err);
-	}
-	fprintf(stderr, "%s\n", problems);
-	return COMMAND_NOT_CONFIGURED;
-}
-
 static int run(const struct command *command, const char *config_path, int argc, char **argv)
 {
 	CLEANUP(config_done) struct config config = { 0 };
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	CLEANUP(mem_freep) char *problems = NULL;
+	struct error failure = { 0 };
+	bool as_json = false;
 
 	config_load(&config, config_path, CONFIG_CLI);
-	if (command->needs_worker && !config_is_usable(&config))
-		return complain_of_config(&config, command_wants_json(argc, argv));
-	return command->run(&config, argc, argv);
+	if (!command->needs_worker || config_is_usable(&config))
+		return command->run(&config, argc, argv);
+	for (int i = 1; i < argc; i++)
+		as_json |= strcmp(argv[i], "--json") == 0;
+	problems = config_problems_text(&config, as_json ? "; " : "\n");
+	if (as_json) {
+		error_fail(&failure, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
+		answer_fail(&failure, &answer);
+		answer_print_json(answer.envelope);
+	} else {
+		fprintf(stderr, "%s\n", problems);
+	}
+	return COMMAND_NOT_CONFIGURED;
 }
 
 static int dispatch(int argc, char **argv)
@@ -68,10 +63,10 @@ static int dispatch(int argc, char **argv)
 		print_help(stdout);
 		return COMMAND_DONE;
 	}
-	command = first < argc ? find_command(argv[first]) : NULL;
+	command = first < argc ? command_find(argv[first]) : NULL;
 	if (!command) {
 		if (first < argc)
-			command_complain("there is no command %s", argv[first]);
+			words_complain("there is no command %s", argv[first]);
 		print_help(stderr);
 		return COMMAND_USAGE;
 	}
@@ -84,9 +79,9 @@ int main(int argc, char **argv)
 
 	log_open("aither");
 	exit_code = dispatch(argc, argv);
-	/* A script must not take half an answer, written to a full disk, for all of it. */
+	/* A script must not mistake half an answer, written to a full disk, for all of it. */
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return exit_code;
-	command_complain("standard output: not all of it could be written");
+	words_complain("standard output: not all of it could be written");
 	return exit_code == COMMAND_DONE ? COMMAND_FAILED : exit_code;
 }

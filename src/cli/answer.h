@@ -3,12 +3,13 @@
 #define AITHER_CLI_ANSWER_H
 
 /*
- * A call to the worker and the envelope that comes back, for every command that needs the worker:
+ * A call to the worker and the envelope of the HTTP API that comes back. A failure without an answer (the
+ * worker cannot be reached, the configuration is wrong) becomes such an envelope as well, so a command treats
+ * both alike:
  *
  *	CLEANUP(answer_done) struct answer answer = { 0 };
  *
- *	if (answer_call(&request, &answer, &err) < 0)
- *		return command_fail(as_json, &err);
+ *	answer_call(&request, &answer);
  *	if (as_json)
  *		answer_print_json(answer.envelope);
  *	else if (answer.code)
@@ -16,33 +17,39 @@
  *	return answer_exit_code(&answer);
  */
 
-#include <stdbool.h>
+#include <stdint.h>
 
-struct error;
+#include "base/error.h"
+
 struct json;
 struct workerclient_request;
 struct workerclient_response;
 
 struct answer {
-	int status;                 /* HTTP */
+	int status;                 /* HTTP; 0: no answer, because of `failure` */
+	struct error failure;       /* errnum 0: there is an answer */
 	struct json *envelope;      /* owned; the members below are borrowed from it */
 	const struct json *data;    /* NULL: none */
 	const char *code, *message; /* of the error; NULL: success */
 	unsigned retry_after_s;     /* the header's; 0: none */
 };
 
-/* Fails as workerclient_call does, and with -EBADMSG for what is not an envelope. */
-int answer_call(const struct workerclient_request *request, struct answer *ret_answer, struct error *err);
-int answer_read(const struct workerclient_response *response, struct answer *ret_answer, struct error *err);
+/* Fails as workerclient_call does, and with -EBADMSG when the body is no envelope. */
+void answer_call(const struct workerclient_request *request, struct answer *ret_answer);
+void answer_read(const struct workerclient_response *response, struct answer *ret_answer);
+void answer_fail(const struct error *failure, struct answer *ret_answer);
 void answer_done(struct answer *answer);
 
 /* The exit code that an answer means for a command whose success is 0. */
 int answer_exit_code(const struct answer *answer);
 
-/* On stderr: code, sentence and remedy. */
+/* On stderr: code, message and remedy; for a failure the message alone, which has its own advice. */
 void answer_complain(const struct answer *answer);
 
 /* One line on stdout. */
 void answer_print_json(const struct json *envelope);
+
+/* A member of an answer's data, or of an object in it; 0 where it is missing. */
+int64_t answer_count(const struct json *object, const char *name);
 
 #endif

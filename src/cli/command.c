@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "cli/answer.h"
 #include "cli/words.h"
 
 const struct command COMMANDS[] = {
@@ -29,23 +23,20 @@ const struct command COMMANDS[] = {
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
 
-void command_complain(const char *format, ...)
-{
-	char text[2 * ERROR_MESSAGE_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	CLEANUP(mem_freep) char *harmless = words_harmless(text);
-	fprintf(stderr, "aither: %s\n", harmless);
-}
-
-static void print_usage(FILE *out, const char *name)
+const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(COMMANDS[i].name, name) == 0)
-			fprintf(out, "usage: aither %s %s\n", name, COMMANDS[i].arguments);
+			return &COMMANDS[i];
+	return NULL;
+}
+
+void command_print_usage(FILE *out, const char *name)
+{
+	const struct command *command = command_find(name);
+
+	if (command)
+		fprintf(out, "usage: aither %s %s\n", name, command->arguments);
 }
 
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit)
@@ -56,15 +47,15 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		unsigned index = 0;
 
 		if (strcmp(argv[i], "--help") == 0) {
-			print_usage(stdout, argv[0]);
+			command_print_usage(stdout, argv[0]);
 			*ret_exit = COMMAND_DONE;
 			return -1;
 		}
 		while (names[index] && strcmp(argv[i], names[index]) != 0)
 			index++;
 		if (!names[index]) {
-			command_complain("%s: %s is not known", argv[0], argv[i]);
-			print_usage(stderr, argv[0]);
+			words_complain("%s: %s is not known", argv[0], argv[i]);
+			command_print_usage(stderr, argv[0]);
 			*ret_exit = COMMAND_USAGE;
 			return -1;
 		}
@@ -72,43 +63,4 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 	}
 	*ret_bits = bits;
 	return 0;
-}
-
-bool command_wants_json(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
-			return true;
-	return false;
-}
-
-struct json *command_error_to_json(const struct error *problem)
-{
-	struct json *error = json_new_object();
-
-	json_set_string(error, "code", error_code_name(problem->code));
-	json_set_string(error, "message", problem->message);
-	return error;
-}
-
-int command_fail(bool as_json, const struct error *error)
-{
-	CLEANUP(json_freep) struct json *envelope = json_new_object();
-
-	if (as_json) {
-		json_set_bool(envelope, "success", false);
-		json_set(envelope, "error", command_error_to_json(error));
-		answer_print_json(envelope);
-	} else {
-		command_complain("%s", error->message);
-	}
-	return command_exit_of_failure(error);
-}
-
-int command_exit_of_failure(const struct error *error)
-{
-	if (error->code == ERROR_NOT_CONFIGURED)
-		return COMMAND_NOT_CONFIGURED;
-	return error->errnum == -EACCES || error->errnum == -EPERM ? COMMAND_NOT_PERMITTED
-								   : COMMAND_UNREACHABLE;
 }

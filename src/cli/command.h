@@ -14,10 +14,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct config;
-struct error;
-struct json;
 
 enum command_exit {
 	COMMAND_DONE = 0,
@@ -41,6 +40,8 @@ struct command {
 extern const struct command COMMANDS[];
 extern const size_t COMMAND_COUNT;
 
+const struct command *command_find(const char *name); /* NULL: there is none */
+
 int command_sync(const struct config *config, int argc, char **argv);
 int command_status(const struct config *config, int argc, char **argv);
 int command_doctor(const struct config *config, int argc, char **argv);
@@ -51,22 +52,11 @@ int command_test_rollbar(const struct config *config, int argc, char **argv);
 
 /* ---- shared by the verbs (cli/command.c) ---- */
 
-/* Long options that are switches: finds argv[i] among `names` and sets its bit; -1 for anything
- * else, with a sentence on stderr, or for `--help` the usage on stdout and *ret_exit 0. */
+void command_print_usage(FILE *out, const char *name);
+
+/* Reads an argv whose options are all switches: sets the bit of each argument's place in `names`, which ends
+ * with NULL. Returns -1 and the exit code for an unknown argument, which it reports with the usage, and for
+ * --help, for which it prints the usage on stdout. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
-
-/* Is --json among the arguments? For a failure before a command has read them. */
-bool command_wants_json(int argc, char **argv);
-
-/* "aither: text" on stderr, made harmless for a terminal. */
-void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Reports a failure without an answer of the worker: the sentence on stderr, or as_json
- * {"success":false,"error":{"code":...,"message":...}} on stdout. Returns the exit code. */
-int command_fail(bool as_json, const struct error *error);
-
-/* The exit code for such a failure, and its {"code":...,"message":...}; owned. */
-int command_exit_of_failure(const struct error *error);
-struct json *command_error_to_json(const struct error *problem);
 
 #endif

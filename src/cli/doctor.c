@@ -18,16 +18,16 @@
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define CALL_TIMEOUT_MS 13000 /* the worker gives what it has after 12 s */
+#define CALL_TIMEOUT_MS 13000 /* the worker answers within 12 s, with the checks that are done */
 #define ALL_MS 20000          /* what aither(1) promises, whatever hangs */
 
 static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
 
-/* Returns the exit code. Not permitted and not configured come before not reachable, of which they are the
- * cause. */
-static int judge(const struct json *checks, const struct error *failure)
+/* Returns the exit code. "Not permitted" and "not configured" come before "not reachable", which they cause.
+ */
+static int judge(const struct json *checks, const struct answer *answer)
 {
-	int worker_exit = failure->errnum < 0 ? command_exit_of_failure(failure) : COMMAND_DONE;
+	int worker_exit = answer_exit_code(answer);
 	bool is_configured = true, has_failed = false;
 
 	JSON_FOREACH (check, checks) {
@@ -44,7 +44,7 @@ static int judge(const struct json *checks, const struct error *failure)
 	return worker_exit == COMMAND_DONE && has_failed ? COMMAND_FAILED : worker_exit;
 }
 
-/* The remedy: one command a line, ready to be copied. */
+/* The remedy has one command a line, ready to be copied. */
 static void print_check(const struct json *check, bool has_color)
 {
 	static const struct {
@@ -56,21 +56,18 @@ static void print_check(const struct json *check, bool has_color)
 		[CHECK_SKIPPED] = { "skip", "2" },
 	};
 	enum check_status status = check_status_of(check);
-	CLEANUP(mem_freep) char *name = words_harmless(json_string(json_get(check, "name")) ?: "?");
-	CLEANUP(mem_freep) char *message = words_harmless(json_string(json_get(check, "message")) ?: "?");
 	const char *remedy = json_string(json_get(check, "remedy"));
 
 	if (has_color)
 		printf("\033[%sm%-5s\033[0m", looks[status].color, looks[status].word);
 	else
 		printf("%-5s", looks[status].word);
-	printf(" %s: %s\n", name, message);
+	words_print(stdout, " %s: %s", json_string(json_get(check, "name")) ?: "?",
+		json_string(json_get(check, "message")) ?: "?");
 	while (remedy && *remedy) {
 		size_t length = strcspn(remedy, "\n");
-		CLEANUP(mem_freep) char *line = mem_strndup(remedy, length);
-		CLEANUP(mem_freep) char *harmless = words_harmless(line);
 
-		printf("        %s\n", harmless);
+		words_print(stdout, "        %.*s", (int)length, remedy);
 		remedy += length + (remedy[length] == '\n');
 	}
 }
@@ -108,7 +105,7 @@ static void print_json(const struct json *checks, int exit_code)
 	}
 	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
 	json_set(data, "checks", shown);
-	json_set_bool(envelope, "success", true); /* in looking */
+	json_set_bool(envelope, "success", true); /* doctor itself has not failed */
 	json_set(envelope, "data", data);
 	answer_print_json(envelope);
 }
@@ -129,23 +126,27 @@ int command_doctor(const struct config *config, int argc, char **argv)
 
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* The worker first, so that systemd knows of one that cannot start. */
-	if (answer_call(&request, &answer, &failure) == 0 && answer.status != 200)
+	/* The worker first, so that systemd has tried to start it. */
+	answer_call(&request, &answer);
+	if (answer.status != 0 && answer.status != 200) {
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
 			answer.message ?: "aither-worker's answer is not understood");
+		answer_done(&answer);
+		answer_fail(&failure, &answer);
+	}
 	machine_read(&machine, config);
-	machine_check(&machine, config, &failure, 0, checks);
-	/* Before the worker's checks: they may have been made with an older configuration. */
+	machine_check(&machine, config, &answer.failure, 0, checks);
+	/* Before the worker's checks, which may be about an older configuration. */
 	stored_check_restart(&machine, checks);
 	stored_check_secrets(&machine, config, stored_directories, json_get(answer.data, "secrets"), checks);
 	stored_check_exposed(stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
-	if (failure.errnum == 0)
+	if (answer.status)
 		check_add_all(checks, json_get(answer.data, "checks"));
-	/* The worker reads the same files, and reports the same mistakes. */
-	for (size_t i = 0; i < config->problems.count && failure.errnum < 0; i++)
+	/* A worker that answers has read the same files and reports the same mistakes. */
+	for (size_t i = 0; i < config->problems.count && !answer.status; i++)
 		check_add(checks, "configuration", config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
 			NULL, "%s", config->problems.text[i]);
-	exit_code = judge(checks, &failure);
+	exit_code = judge(checks, &answer);
 	if (as_json)
 		print_json(checks, exit_code);
 	else

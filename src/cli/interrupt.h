@@ -12,12 +12,12 @@
  *		if ((signal_number = interrupt_wait(&interrupt, fd, timeout_ms)) > 0) ...
  *	return interrupt_leave(&interrupt, signal_number);
  *
- * The signals are blocked meanwhile. An ignored signal stays ignored, as nohup(1) wants it.
+ * The signals are blocked meanwhile. An ignored signal stays ignored, for nohup(1).
  */
 
 #include <signal.h>
 
-enum interrupt_set {               /* beside SIGINT, to be added up: */
+enum interrupt_set {               /* in addition to SIGINT, a sum of: */
 	INTERRUPT_OF_TERMINAL = 1, /* SIGTERM, SIGHUP, SIGQUIT, and SIGWINCH, which ends nothing */
 	INTERRUPT_NO_STOP = 2,     /* Ctrl-Z has to wait until the end */
 };
@@ -32,17 +32,17 @@ struct interrupt {
 		.fd = -1, \
 	}
 
-/* `sets`: of enum interrupt_set, 0 for SIGINT alone. Where it fails (no descriptor left) the signals do what
- * they do without. */
+/* `sets`: of enum interrupt_set, 0 for SIGINT alone. If it fails (no descriptor left), the signals have their
+ * usual effect. */
 void interrupt_open(struct interrupt *interrupt, unsigned sets);
-void interrupt_close(struct interrupt *interrupt); /* for CLEANUP; the signals do again what they did */
+void interrupt_close(struct interrupt *interrupt); /* for CLEANUP; restores the signals */
 
 /* Waits until `fd` (-1: none) can be read, a signal comes or the time is over (-1: never). Returns the
  * signal's number; 0: no signal. */
 int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms);
 
-/* Ends the program by the signal, as it would have ended without: a shell that runs a loop leaves it after a
- * Ctrl-C only when the program dies of it. COMMAND_INTERRUPTED where it does not. */
+/* Ends the program by the signal: a shell leaves a loop after Ctrl-C only if the program dies of it. Returns
+ * COMMAND_INTERRUPTED if it does not. */
 int interrupt_leave(struct interrupt *interrupt, int signal_number);
 
 #endif

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
 #define TEXT_MAX 4096
-#define CONTAINER_PATH "/run/systemd/container" /* written by systemd, where it runs in one */
+#define CONTAINER_PATH "/run/systemd/container" /* written by systemd in a container */
 #define CONTAINER_NAME_MAX 64
 
 static_assert(UNITS_LISTEN_MAX <= PORT_ASK_MAX, "all addresses are asked");
@@ -35,9 +36,7 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 	struct unit *units = machine.units;
 	const struct unit *web_socket = &units[MACHINE_WEB_SOCKET];
 	const struct unit *worker_socket = &units[MACHINE_WORKER_SOCKET];
-	struct port_address addresses[UNITS_LISTEN_MAX];
-	int results[UNITS_LISTEN_MAX];
-	size_t indexes[UNITS_LISTEN_MAX] = { 0 }, count = 0;
+	struct port_address addresses[UNITS_LISTEN_MAX] = { 0 };
 
 	units_read(bus, "aither.socket", &units[MACHINE_WEB_SOCKET]);
 	units_read(bus, "aither-worker.socket", &units[MACHINE_WORKER_SOCKET]);
@@ -46,17 +45,13 @@ void machine_read(struct machine *ret_machine, const struct config *config)
 	machine.count = MACHINE_TIMER + 1;
 	machine.count += units_find(
 		bus, "aither-sync@*.timer", &units[machine.count], MACHINE_UNITS_MAX - machine.count);
-	machine.known = unit_is_known(worker_socket);
-	machine.managed = machine.known && !unit_is_installed(worker_socket) &&
+	machine.managed = unit_is_known(worker_socket) && !unit_is_installed(worker_socket) &&
 			  strcmp(config->worker.socket, DEFAULT_SOCKET) == 0;
 	for (size_t i = 0; i < worker_socket->listen_count; i++)
 		machine.managed |= strcmp(worker_socket->listen[i], config->worker.socket) == 0;
 	for (size_t i = 0; i < web_socket->listen_count && machine.managed && unit_is_active(web_socket); i++)
-		if (port_parse(web_socket->listen[i], &addresses[count]) == 0)
-			indexes[count++] = i;
-	port_ask(addresses, count, MACHINE_PORT_MS, results);
-	for (size_t i = 0; i < count; i++)
-		machine.answers[indexes[i]] = results[i];
+		port_parse(web_socket->listen[i], &addresses[i]);
+	port_ask(addresses, web_socket->listen_count, MACHINE_PORT_MS, machine.answers);
 	later = bus ? units_open() : NULL;
 	units_read(later, "aither-sync.service", &units[MACHINE_SYNC]);
 	units_read_started(later, "aither.service", &units[MACHINE_WEB]);
@@ -82,10 +77,9 @@ const struct unit *machine_next_timer(const struct machine *machine)
 static struct json *add_unit(struct json *checks, const struct unit *unit, enum check_status status,
 	const char *remedy, const char *more)
 {
-	CLEANUP(buf_done) struct buf state = BUF_INIT(TEXT_MAX);
+	CLEANUP(mem_freep) char *state = unit_describe(unit);
 
-	unit_describe(&state, unit);
-	return check_add(checks, unit->name, status, remedy, "%s%s", buf_text(&state), more);
+	return check_add(checks, unit->name, status, remedy, "%s%s", state, more);
 }
 
 /* A unit that does not do what it should. `effect`: half a sentence, "" where the unit's name says enough.
@@ -95,24 +89,19 @@ static void add_broken(struct json *checks, const struct unit *unit, const char 
 {
 	const char *colon = *effect ? ": " : "", *so = *effect ? ", so " : "";
 	CLEANUP(mem_freep) char *more = mem_printf("%s%s%s", colon, effect, hint);
+	CLEANUP(mem_freep) char *why = unit_describe_failure(unit);
 	struct json *check = add_unit(checks, unit, CHECK_FAILED, remedy, more);
 
-	if (unit_has_failed(unit)) {
-		CLEANUP(buf_done) struct buf why = BUF_INIT(TEXT_MAX);
-
-		unit_describe_failure(&why, unit);
-		if (unit_is_restarting(unit))
-			check_set_headline(check, "%s has failed (%s) and is started again and again",
-				unit->name, buf_text(&why));
-		else
-			check_set_headline(
-				check, "%s has failed (%s)%s%s", unit->name, buf_text(&why), so, effect);
-	} else {
+	if (unit_is_restarting(unit))
+		check_set_headline(
+			check, "%s has failed (%s) and is started again and again", unit->name, why);
+	else if (unit_has_failed(unit))
+		check_set_headline(check, "%s has failed (%s)%s%s", unit->name, why, so, effect);
+	else
 		check_set_headline(check, "%s is %s%s%s", unit->name, unit->active, so, effect);
-	}
 }
 
-/* True when the unit cannot be started at all, or is not known, and a check says so. */
+/* Adds a check for a unit that is unknown or cannot be started at all, and returns true. */
 static bool check_file(const struct unit *unit, struct json *checks)
 {
 	CLEANUP(mem_freep) char *unmask = mem_printf("systemctl unmask %s\n" SWITCH_ON, unit->name);
@@ -147,7 +136,7 @@ static void add_good(struct json *checks, const struct unit *unit, const char *m
 			": not started at the next start of this machine");
 }
 
-/* `is_answered`: the worker answers. It has its socket then, whatever systemd says, so syncs can run. */
+/* `is_answered`: the worker answers, so syncs can run whatever systemd reports about its socket. */
 static void check_sockets(const struct machine *machine, bool is_answered, struct json *checks)
 {
 	const struct unit *web = &machine->units[MACHINE_WEB_SOCKET];
@@ -157,7 +146,7 @@ static void check_sockets(const struct machine *machine, bool is_answered, struc
 		[MACHINE_WEB_SOCKET] = { SWITCH_ON, SWITCH_ON, "no visitor is served" },
 		[MACHINE_WORKER_SOCKET] = { "systemctl enable --now aither.socket",
 			"systemctl start aither-worker.socket", "no sync can run" },
-		/* systemd opens no socket of a service that runs; the worker's restart opens it. */
+		/* systemd does not open a socket while its service runs. */
 		[MACHINE_WORKER_WEB_SOCKET] = { "systemctl restart aither-worker.service",
 			"systemctl restart aither-worker.service", "aither-web cannot reach the worker" },
 	};
@@ -182,7 +171,7 @@ static void check_sockets(const struct machine *machine, bool is_answered, struc
 	}
 }
 
-/* Any of the timers will do, but one that has failed was to run. */
+/* One active timer is enough, but every timer that has failed is reported. */
 static void check_timers(const struct machine *machine, struct json *checks)
 {
 	const struct unit *usual = &machine->units[MACHINE_TIMER], *running = NULL;
@@ -199,14 +188,10 @@ static void check_timers(const struct machine *machine, struct json *checks)
 		else if (unit_is_active(timer) && !running)
 			running = timer;
 	}
-	if (running && running->next_ms) {
-		CLEANUP(mem_freep) char *next = NULL;
-
+	if (running) {
 		time_format(running->next_ms, when);
-		next = mem_printf("; next run %s", when);
-		add_good(checks, running, next);
-	} else if (running) {
-		add_good(checks, running, "");
+		CLEANUP(mem_freep) char *next = mem_printf("; next run %s", when);
+		add_good(checks, running, running->next_ms ? next : "");
 	} else if (!unit_has_failed(usual) && !check_file(usual, checks)) {
 		add_broken(checks, usual,
 			unit_is_active(&machine->units[MACHINE_WEB_SOCKET])
@@ -216,7 +201,7 @@ static void check_timers(const struct machine *machine, struct json *checks)
 	}
 }
 
-/* True when the service has failed or cannot be started, and a check says so. */
+/* Adds a check for a service that has failed or cannot be started, and returns true. */
 static bool check_service(const struct unit *service, int64_t last_sync_ms, struct json *checks)
 {
 	const char *action = unit_is_restarting(service) ? "restart" : "reset-failed", *effect = "";
@@ -228,13 +213,15 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);
-	/* Then the cause is most likely not the unit. */
-	if (unit_lacks_namespace(service) && file_read_path(CONTAINER_PATH, &container, NULL) == 0)
+	/* A container may forbid the namespaces that 225/NETWORK, 226/NAMESPACE and 243/CREDENTIALS need. */
+	if (service->exit_code == CLD_EXITED &&
+		(service->exit_status == 225 || service->exit_status == 226 || service->exit_status == 243) &&
+		file_read_path(CONTAINER_PATH, &container, NULL) == 0)
 		hint = mem_printf(
 			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
-	/* aither-sync.service has failed also when its sync has, which the report of that sync says better. A
-	 * run that began after the last sync has none, or one that could not be saved. */
+	/* aither-sync.service also fails when its sync does, which the report of that sync explains better. A
+	 * run that began after the last sync has no report, or one that could not be saved. */
 	if (last_sync_ms > 0 && !unit_has_not_run(service) && service->started_ms <= last_sync_ms) {
 		add_unit(checks, service, CHECK_WARNING, remedy, "");
 		return true;
@@ -247,8 +234,8 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 
 /* ---- port ---- */
 
-/* Which program holds an address of aither.socket? It is the cause where the socket has failed, not where it
- * is switched off. True: a check names it. */
+/* Adds a check that names the program which holds an address of aither.socket, and returns true. `is_cause`:
+ * the socket has failed; a socket that is switched off is off for another reason. */
 static bool check_holder(const char *address, bool is_cause, struct json *checks)
 {
 	struct port_address wanted;
@@ -283,9 +270,9 @@ static bool is_answer(int result)
 	return result == PORT_HAS_TOKEN || result == PORT_HAS_NO_TOKEN;
 }
 
-/* Why visitors get no answer at aither.socket's addresses, as a sentence: owned; NULL: they do, or it is not
- * known. An address that cannot be reached (FreeBind=, no IPv6) counts only where no other one answers and
- * the socket is for all clients. */
+/* The reason why visitors get no answer at aither.socket's addresses, as a sentence; NULL: they get one, or
+ * it is not known. Owned. An address that cannot be reached (FreeBind=, no IPv6) counts only if no other
+ * address answers and the socket serves all clients. */
 static char *port_problem(const struct machine *machine)
 {
 	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
@@ -352,16 +339,16 @@ static void check_answer(const struct machine *machine, struct json *checks)
 
 /* ---- the worker ---- */
 
-/* Why it does not answer, as commands. */
+/* The commands that help when the worker does not answer. */
 static const char *worker_remedy(const struct machine *machine, int errnum)
 {
 	const struct unit *units = machine->units;
 
 	if (errnum == -EACCES || errnum == -EPERM)
 		return CHECK_AS_ROOT;
-	if (errnum == -EBADMSG) /* an answer, but perhaps of an older version that still runs */
+	if (errnum == -EBADMSG) /* perhaps an older version is still running */
 		return "systemctl restart aither-worker.service";
-	if (machine->known && !machine->managed)
+	if (unit_is_known(&units[MACHINE_WORKER_SOCKET]) && !machine->managed)
 		return "sensible-editor " CONFIG_PATH_DEFAULT;
 	if (machine->managed && unit_has_failed(&units[MACHINE_WORKER]))
 		return "journalctl -x -n 20 -u aither-worker.service\n"
@@ -379,14 +366,14 @@ static void check_worker(const struct machine *machine, const struct config *con
 	struct json *check;
 
 	if (failure->code == ERROR_NOT_CONFIGURED)
-		return; /* it was not asked */
+		return; /* the worker was not called */
 	if (failure->errnum == 0) {
 		check_add(checks, "worker", CHECK_OK, NULL, "answers at %s", config->worker.socket);
 		return;
 	}
 	check = check_add(checks, "worker", CHECK_FAILED, worker_remedy(machine, failure->errnum), "%s",
 		failure->message);
-	json_set_string(check, "headline", failure->message); /* which ends with its own advice */
+	json_set_string(check, "headline", failure->message); /* it has its own advice */
 }
 
 void machine_check(const struct machine *machine, const struct config *config, const struct error *failure,
@@ -396,7 +383,7 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	bool has_failed, is_held = false;
 
 	if (!machine->managed) {
-		if (machine->known)
+		if (unit_is_known(&units[MACHINE_WORKER_SOCKET]))
 			check_add(checks, "units", CHECK_SKIPPED, NULL,
 				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit is used",
 				config->worker.socket);
@@ -410,7 +397,7 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
 		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
 	check_sockets(machine, failure->errnum == 0, checks);
-	/* Without the worker nothing is published and no state is known: it comes first. */
+	/* The worker comes first: without it nothing is published and the state is not known. */
 	has_failed = check_service(&units[MACHINE_WORKER], 0, checks);
 	has_failed |= check_service(&units[MACHINE_WEB], 0, checks);
 	if (!unit_is_installed(web_socket))

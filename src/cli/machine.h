@@ -3,9 +3,9 @@
 #define AITHER_CLI_MACHINE_H
 
 /*
- * The answers of systemd and the port, and the checks that follow (base/check.h). The command line makes
- * them because the worker's sandbox shows neither systemd nor other processes. Nothing is changed, and no
- * privilege is needed; a fact that only root can see is skipped for others.
+ * The state of systemd's units and of the port, and the checks of it (base/check.h). The command line makes
+ * them because the worker's sandbox hides systemd and other processes. Nothing is changed, and no privilege
+ * is needed; a fact that only root can see is skipped for other users.
  *
  *	machine_read(&machine, config);
  *	machine_check(&machine, config, &failure, 0, checks);
@@ -28,22 +28,21 @@ enum machine_unit {
 	MACHINE_WEB,
 	MACHINE_WORKER,
 	MACHINE_SYNC,
-	MACHINE_TIMER, /* aither-sync.timer; those after it are instances of aither-sync@.timer */
+	MACHINE_TIMER, /* aither-sync.timer; after it come instances of aither-sync@.timer */
 	MACHINE_UNITS_MAX = MACHINE_TIMER + 9
 };
 
 struct machine {
 	struct unit units[MACHINE_UNITS_MAX];
 	size_t count;
-	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket; 0: not asked */
-	bool known;                    /* systemd has answered */
-	/* The worker that is asked is the units' one. Otherwise (--listen, another Socket, no systemd)
+	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket */
+	/* [Worker] Socket is that of aither-worker.socket. Otherwise (--listen, another Socket, no systemd)
 	 * nothing about units applies. */
 	bool managed;
 };
 
-/* Takes at most MACHINE_READ_MS. Asks aither.socket's port before it asks systemd about the services, so that
- * a service that cannot start has been tried. */
+/* Takes at most MACHINE_READ_MS. Connects to aither.socket's port before it reads the state of the services,
+ * so that systemd has tried to start them. */
 #define MACHINE_PORT_MS 2500 /* aither-web answers 0.2 s after it was activated */
 #define MACHINE_READ_MS (2 * UNITS_TIMEOUT_MS + MACHINE_PORT_MS)
 void machine_read(struct machine *ret_machine, const struct config *config);

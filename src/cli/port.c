@@ -2,10 +2,9 @@
 #include "cli/port.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -28,38 +27,26 @@
 
 /* ---- addresses ---- */
 
-static bool parse_number(const char *text, uint16_t *ret_port)
-{
-	size_t digits = strspn(text, "0123456789");
-	unsigned long port = digits > 0 && digits <= 5 ? strtoul(text, NULL, 10) : 0;
-
-	if (text[digits] != '\0' || port == 0 || port > UINT16_MAX)
-		return false;
-	*ret_port = (uint16_t)port;
-	return true;
-}
-
 int port_parse(const char *text, struct port_address *ret_address)
 {
-	struct port_address address = { .v6 = *text == '[' };
-	const char *colon = strrchr(text, ':');
-	size_t brackets = address.v6 ? 1 : 0;
+	const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : text;
+	size_t length = strspn(digits, "0123456789");
+	unsigned long port = length > 0 && length <= 5 ? strtoul(digits, NULL, 10) : 0;
+	/* A port alone stands for [::], which takes IPv4 as well. */
+	struct port_address address = { .v6 = !colon || *text == '[', .port = (uint16_t)port };
+	size_t brackets = *text == '[' ? 1 : 0;
 
-	if (!colon) {
-		address.v6 = true; /* [::], which takes IPv4 as well */
-		if (!parse_number(text, &address.port))
+	if (digits[length] != '\0' || port == 0 || port > UINT16_MAX)
+		return -EINVAL;
+	if (colon) {
+		if (colon - text < 2 || (address.v6 && colon[-1] != ']'))
 			return -EINVAL;
-		*ret_address = address;
-		return 0;
+		CLEANUP(mem_freep)
+		char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
+		if (address.v6 ? !address_parse_v6(host, address.bytes, NULL)
+			       : inet_pton(AF_INET, host, address.bytes) != 1)
+			return -EINVAL;
 	}
-	if (colon - text < 2 || (address.v6 && colon[-1] != ']'))
-		return -EINVAL;
-	CLEANUP(mem_freep)
-	char *host = mem_strndup(text + brackets, (size_t)(colon - text) - 2 * brackets);
-	if (!(address.v6 ? address_parse_v6(host, address.bytes, NULL)
-			 : inet_pton(AF_INET, host, address.bytes) == 1) ||
-		!parse_number(colon + 1, &address.port))
-		return -EINVAL;
 	*ret_address = address;
 	return 0;
 }
@@ -69,8 +56,8 @@ bool port_is_loopback(const struct port_address *address)
 	return address_is_loopback(address->v6 ? AF_INET6 : AF_INET, address->bytes);
 }
 
-/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses takes the IPv4 ones
- * as well, unless it is told not to, which the table does not show. */
+/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses also takes
+ * the IPv4 ones unless IPV6_V6ONLY is set, which the table does not show. */
 static bool collides(const struct port_address *held, const struct port_address *wanted)
 {
 	static const unsigned char any[V6_SIZE];
@@ -137,47 +124,28 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* Does /proc/PID/fd have the socket? No for a process that we may not look into. */
-static bool process_has(const char *pid, const char *wanted)
-{
-	CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/fd", pid);
-	CLEANUP(file_closedirp) DIR *stream = opendir(path);
-	const struct dirent *item;
-
-	while (stream && (item = readdir(stream)) != NULL) {
-		char target[64];
-		ssize_t length = readlinkat(dirfd(stream), item->d_name, target, sizeof(target) - 1);
-
-		if (length <= 0)
-			continue;
-		target[length] = '\0';
-		if (strcmp(target, wanted) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The first of those that share it: usually the one that made it, which has the smallest number. */
+/* The first process that has the socket among its descriptors: of several that share it usually the one that
+ * made it, which has the smallest number. Those of other users are visible to root only. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
-	CLEANUP(file_closedirp) DIR *stream = opendir("/proc");
-	const struct dirent *item;
+	CLEANUP(globfree) glob_t found = { 0 };
+	char target[64];
 
-	while (stream && (item = readdir(stream)) != NULL) {
-		CLEANUP(mem_freep) char *path = mem_printf("/proc/%s/comm", item->d_name);
-		CLEANUP(file_closep) int fd = -1;
-		ssize_t length;
-
-		if (!isdigit((unsigned char)item->d_name[0]) || !process_has(item->d_name, wanted))
-			continue;
-		holder->pid = (pid_t)strtol(item->d_name, NULL, 10);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		length = fd < 0 ? -1 : read(fd, holder->name, PORT_NAME_SIZE - 1);
-		holder->name[length > 0 ? length : 0] = '\0';
-		holder->name[strcspn(holder->name, "\n")] = '\0';
+	if (glob("/proc/[0-9]*/fd/*", GLOB_NOSORT, NULL, &found) != 0)
 		return;
+	for (size_t i = 0; i < found.gl_pathc && holder->pid == 0; i++) {
+		ssize_t length = readlinkat(AT_FDCWD, found.gl_pathv[i], target, sizeof(target) - 1);
+
+		target[length > 0 ? length : 0] = '\0';
+		if (strcmp(target, wanted) == 0)
+			holder->pid = (pid_t)strtol(found.gl_pathv[i] + strlen("/proc/"), NULL, 10);
 	}
+	CLEANUP(mem_freep) char *path = mem_printf("/proc/%d/comm", (int)holder->pid);
+	CLEANUP(buf_done) struct buf comm = BUF_INIT(PORT_NAME_SIZE);
+	if (holder->pid && file_read_path(path, &comm, NULL) == 0)
+		snprintf(holder->name, sizeof(holder->name), "%.*s", (int)strcspn(buf_text(&comm), "\n"),
+			buf_text(&comm));
 }
 
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder)
@@ -199,7 +167,7 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 	return false;
 }
 
-/* ---- does anything answer? ---- */
+/* ---- what answers ---- */
 
 static int connect_to(const struct port_address *address)
 {
@@ -221,23 +189,23 @@ static int connect_to(const struct port_address *address)
 	return file_steal(&fd);
 }
 
-/* Sends the request, which also says why the connection could not be made: 0 or -errno. */
-static int send_request(int fd)
+/* The next step of a connection that is ready: sends the request (0), then receives the status. */
+static int talk(struct pollfd *connection)
 {
 	static const char request[] =
 		"GET /api/sync/status HTTP/1.1\r\nHost: localhost\r\nUser-Agent: aither\r\nVia: 1.1 aither\r\n"
 		"Connection: close\r\n\r\n";
-
-	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-/* aither-web sends the whole head at once. */
-static int receive_status(int fd)
-{
-	char text[16] = "";
+	char text[16] = ""; /* aither-web sends the whole head at once */
+	ssize_t length;
 	int status;
-	ssize_t length = recv(fd, text, sizeof(text) - 1, 0);
 
+	if (connection->events == POLLOUT) {
+		connection->events = POLLIN;
+		/* Its error is also that of a connection that could not be made. */
+		length = send(connection->fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+		return length < 0 ? -errno : 0;
+	}
+	length = recv(connection->fd, text, sizeof(text) - 1, 0);
 	if (length <= 0)
 		return length < 0 ? -errno : -ECONNRESET;
 	return sscanf(text, "HTTP/1.%*1[01] %3d", &status) == 1 && status >= 100 ? status : -EBADMSG;
@@ -249,14 +217,14 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 	struct pollfd waits[PORT_ASK_MAX];
 	size_t waiting = 0;
 
-	if (count > PORT_ASK_MAX)
-		count = PORT_ASK_MAX;
 	for (size_t i = 0; i < count; i++) {
-		int fd = connect_to(&addresses[i]);
-
-		waits[i] = (struct pollfd){ .fd = fd, .events = POLLOUT };
-		ret_results[i] = fd < 0 ? fd : -EINPROGRESS;
-		waiting += fd >= 0;
+		waits[i] = (struct pollfd){ .fd = -1, .events = POLLOUT };
+		ret_results[i] = 0;
+		if (addresses[i].port == 0)
+			continue;
+		waits[i].fd = connect_to(&addresses[i]);
+		ret_results[i] = waits[i].fd < 0 ? waits[i].fd : -EINPROGRESS;
+		waiting += waits[i].fd >= 0;
 	}
 	while (waiting > 0 && now_ms < deadline_ms) {
 		int ready = poll(waits, count, (int)(deadline_ms - now_ms));
@@ -268,10 +236,8 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 
 			if (waits[i].fd < 0 || !waits[i].revents)
 				continue;
-			r = waits[i].events == POLLOUT ? send_request(waits[i].fd)
-						       : receive_status(waits[i].fd);
-			waits[i].events = POLLIN;
-			ret_results[i] = r == 0 ? -ETIMEDOUT : r;
+			r = talk(&waits[i]);
+			ret_results[i] = r ?: -ETIMEDOUT;
 			if (r == 0)
 				continue;
 			file_closep(&waits[i].fd);

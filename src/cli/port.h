@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PORT_ASK_MAX 16   /* addresses that are asked at once */
+#define PORT_ASK_MAX 16
 #define PORT_NAME_SIZE 64 /* /proc/PID/comm has at most 15 characters, but some kernel threads */
 
 struct port_address {
@@ -41,11 +41,11 @@ bool port_search(
 
 bool port_find_holder(const struct port_address *wanted, struct port_holder *ret_holder);
 
-/* Asks the first PORT_ASK_MAX addresses, all at once, for the state of syncs, without a token and as if by a
+/* Requests the state of syncs from up to PORT_ASK_MAX addresses, all at once, without a token and as if by a
  * proxy: aither-web answers 401 (PORT_HAS_TOKEN) when a sync token is set, 403 (PORT_HAS_NO_TOKEN) when none
- * is, and does not trouble the worker. Each result is the HTTP status of the answer, or -ETIMEDOUT
- * (connected, but no answer: a socket of systemd takes connections also while its service cannot start),
- * -EINPROGRESS (not connected in time), -ECONNREFUSED, -ECONNRESET (closed without an answer),
+ * is, and makes no call to the worker. Each result is the HTTP status of the answer, 0 (port 0: not asked),
+ * -ETIMEDOUT (connected, but no answer: a socket of systemd takes connections also while its service cannot
+ * start), -EINPROGRESS (not connected in time), -ECONNREFUSED, -ECONNRESET (closed without an answer),
  * -EADDRNOTAVAIL, -ENETUNREACH... (this machine has no such address), -EBADMSG (not HTTP). */
 #define PORT_HAS_TOKEN 401
 #define PORT_HAS_NO_TOKEN 403

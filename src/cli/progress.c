@@ -10,12 +10,12 @@
 #include "base/mem.h"
 #include "cli/words.h"
 
-#define WIDTH_DEFAULT 80 /* of a terminal that does not say */
+#define WIDTH_DEFAULT 80 /* of a terminal that does not report it */
 #define BAR_MIN 8        /* a shorter bar says less than the numbers beside it */
 #define BAR_MAX (PROGRESS_LINE_MAX / 2)
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
-#define WIPE "\r\033[K" /* to the line's begin, and clear what is there */
+#define WIPE "\r\033[K" /* to the beginning of the line, and clear it */
 
 static const struct phase {
 	const char *name, *doing, *one, *many;
@@ -133,8 +133,7 @@ void progress_begin(struct progress_view *view)
 	view->shown_limit = false;
 }
 
-/* A line for every phase up to this one. How much there is to do is known of this one only: `total`, 0 where
- * it is not. */
+/* A line for every phase up to `last`, with the amount of work in that one; `total` 0: not known. */
 static void print_phases(struct progress_view *view, size_t last, unsigned total)
 {
 	for (; view->shown <= last && view->shown < ARRAY_SIZE(PHASES); view->shown++) {
@@ -157,7 +156,7 @@ void progress_show(struct progress_view *view, const struct progress *progress)
 
 		progress_line(&line, progress, width_of(view->out), view->has_color);
 		draw(view, buf_text(&line));
-	} else if (view->out && phase < ARRAY_SIZE(PHASES)) { /* else a newer worker's */
+	} else if (view->out && phase < ARRAY_SIZE(PHASES)) { /* not of a newer worker */
 		print_phases(view, phase, progress->total);
 		if (progress->wait_s && !view->shown_limit)
 			fprintf(view->out, "%s: waiting %u s: Hemera's rate limit\n", progress->phase,

@@ -8,8 +8,8 @@
  *
  *	fetch   [=================>                     ] 123 of 500  12 s
  *
- * The cursor is never hidden; a command calls progress_clear before it ends, and a program that is killed
- * leaves no more than the line itself. Colour unless NO_COLOR is set.
+ * The cursor is never hidden. A command calls progress_clear before it ends; a program that is killed leaves
+ * only the line itself. Colour unless NO_COLOR is set.
  */
 
 #include <stdbool.h>
@@ -30,19 +30,19 @@ struct progress {             /* as the worker reports it */
 struct progress_view {
 	FILE *out; /* NULL: nothing is shown */
 	bool is_terminal, has_color;
-	bool drawn;            /* a line stands there to be wiped */
+	bool drawn;            /* a line is on the screen */
 	size_t shown;          /* lines: phases of the present sync */
 	bool shown_limit;      /* lines: the present wait for the rate limit */
 	const char *shown_why; /* lines: the reason of a wait between syncs; borrowed, a literal */
 };
 
-/* Looks at the stream, TERM and NO_COLOR. silent: nothing is shown. */
+/* Chooses the form by the stream, TERM and NO_COLOR. silent: nothing is shown. */
 void progress_open(struct progress_view *view, FILE *out, bool silent);
 
 void progress_begin(struct progress_view *view); /* a sync begins */
 void progress_show(struct progress_view *view, const struct progress *progress);
 
-/* The sync has ended well with this phase as its last one. Lines: adds the phases that were too short to be
+/* The sync has ended well, with this phase as its last one. Lines: adds the phases that were too short to be
  * seen. */
 void progress_end(struct progress_view *view, const char *last_phase);
 
@@ -51,10 +51,10 @@ void progress_wait(struct progress_view *view, unsigned left_s, const char *why)
 
 void progress_clear(struct progress_view *view); /* wipes the line, if there is one */
 
-/* The line for a terminal of `width` columns: one less, for the last column would break the line. */
+/* The line for a terminal of `width` columns: one column shorter, since the last one would break the line. */
 void progress_line(struct buf *out, const struct progress *progress, unsigned width, bool has_color);
 
-/* Are colours wanted there? A terminal that has them, and no NO_COLOR. */
+/* Does the terminal have colours, and is NO_COLOR not set? */
 bool progress_has_color(FILE *out);
 
 #endif

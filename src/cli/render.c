@@ -16,13 +16,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "cli/words.h"
 #include "config/config.h"
 #include "published/published.h"
 #include "published/texts.h"
 #include "render/library.h"
 #include "render/template.h"
 
-#define DATA_SIZE_MAX (16 << 20) /* a page's data have some KB; this is for trying out what is too much */
+#define DATA_SIZE_MAX (16 << 20) /* the data of a page have some KB; more can be tried out */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
 struct arguments {                   /* borrowed paths */
@@ -49,7 +50,7 @@ static bool is_stdin(const char *path)
 	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-/* A file, a pipe (as <(command) is one), a terminal: whatever ends. `what` is asked for at a terminal. */
+/* Reads a file, a pipe such as <(command), or a terminal, where `what` is asked for. */
 static int read_input(const char *path, const char *what, struct buf *text, struct error *err)
 {
 	CLEANUP(file_closep) int opened = -1;
@@ -135,12 +136,12 @@ static int read_partials(const char *directory, struct partial_files *files, str
 	return r;
 }
 
-/* The operator's file cannot be used; the pages have the shipped texts then. */
+/* The operator's file cannot be used. */
 static void complain_of_texts(void *arg, const char *path, const struct error *problem)
 {
 	(void)arg;
-	(void)path; /* begins the message */
-	command_complain("%s; the shipped texts are used", problem->message);
+	(void)path; /* the message begins with it */
+	words_complain("%s; the shipped texts are used", problem->message);
 }
 
 static int read_data(const char *path, struct json **ret_data, struct error *err)
@@ -201,22 +202,22 @@ int command_render(const struct config *config, int argc, char **argv)
 	struct error err = { 0 };
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: aither render --template FILE --data FILE [--partials DIR]");
+		command_print_usage(stdout, argv[0]);
 		return COMMAND_DONE;
 	}
 	if (read_arguments(&arguments, argc, argv) < 0) {
-		fputs("usage: aither render --template FILE --data FILE [--partials DIR]\n", stderr);
+		command_print_usage(stderr, argv[0]);
 		return COMMAND_USAGE;
 	}
 	if (is_stdin(arguments.template) && is_stdin(arguments.data)) {
-		command_complain("render: only one of --template and --data can be standard input");
+		words_complain("render: only one of --template and --data can be standard input");
 		return COMMAND_USAGE;
 	}
 	if (time_zone_set(config->site.time_zone) < 0)
-		command_complain(
+		words_complain(
 			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
 	if (render(config, &arguments, &out, &err) < 0) {
-		command_complain("%s", err.message);
+		words_complain("%s", err.message);
 		return COMMAND_BAD_DATA;
 	}
 	fwrite(buf_text(&out), 1, out.length, stdout);

@@ -21,7 +21,7 @@
 #include "config/config.h"
 
 #define CREDSTORE "/etc/credstore" /* where LoadCredential=NAME looks, systemd.exec(5) */
-#define SECRET_SIZE_MAX 4096       /* what a terminal passes on in one line; no secret is longer than 256 */
+#define SECRET_SIZE_MAX 4096       /* longest line of a terminal; no secret is longer than 256 */
 #define GENERATED_GROUPS 5
 #define GENERATED_GROUP 5 /* letters: 5 groups of 5, each one of 32, are 125 bits */
 
@@ -35,8 +35,8 @@ static void wipe(struct line *line)
 	explicit_bzero(line, sizeof(*line));
 }
 
-/* By read(2), for stdio would keep a copy. Returns 0, the number of the signal that came first, or -errno. A
- * longer line is cut, and too long for every secret. */
+/* Uses read(2), since stdio would keep a copy. Returns 0, the number of the signal that came first, or
+ * -errno. A longer line is cut; it is too long for every secret anyway. */
 static int read_line(struct line *line, const struct interrupt *interrupt)
 {
 	const size_t room = sizeof(line->text) - 1;
@@ -62,8 +62,7 @@ static int read_line(struct line *line, const struct interrupt *interrupt)
 	}
 }
 
-/* The same at a terminal, which shows nothing of it and is left as it was found, whatever ends the reading.
- */
+/* The same at a terminal, which does not show the secret and is restored whatever ends the reading. */
 static int read_line_silently(struct line *line, struct interrupt *interrupt, const char *name)
 {
 	struct termios before, silent;
@@ -91,18 +90,18 @@ static int read_secret(struct line *line, const char *name)
 				     : read_line(line, &interrupt);
 	size_t mark;
 
-	if (r < 0) { /* a part of a secret must not be stored */
-		command_complain("set-secret: standard input: %s", strerror(-r));
+	if (r < 0) { /* part of a secret must not be stored */
+		words_complain("set-secret: standard input: %s", strerror(-r));
 		return COMMAND_FAILED;
 	}
 	if (r > 0)
 		return interrupt_leave(&interrupt, r);
 	if (line->length == 0) {
-		command_complain("set-secret: nothing was given on standard input");
+		words_complain("set-secret: nothing was given on standard input");
 		return COMMAND_BAD_DATA;
 	}
 	if (memchr(line->text, '\0', line->length)) {
-		command_complain("set-secret: %s must not have NUL characters", name);
+		words_complain("set-secret: %s must not have NUL characters", name);
 		return COMMAND_BAD_DATA;
 	}
 	mark = utf8_mark_length(line->text, line->length);
@@ -111,7 +110,7 @@ static int read_secret(struct line *line, const char *name)
 	return 0;
 }
 
-/* "k7xqe-w2mzp-...": small letters and digits, without those that are taken for each other (l, 1, o, 0).
+/* "k7xqe-w2mzp-...": small letters and digits without l, 1, o and 0, which look alike.
  * Returns 0, or the exit code of the program. */
 static int generate(struct line *line)
 {
@@ -120,7 +119,7 @@ static int generate(struct line *line)
 
 	static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		command_complain("set-secret: the system has no random bytes: %s", strerror(errno));
+		words_complain("set-secret: the system has no random bytes: %s", strerror(errno));
 		return COMMAND_FAILED;
 	}
 	for (size_t i = 0; i < sizeof(random); i++) {
@@ -132,16 +131,7 @@ static int generate(struct line *line)
 	return 0;
 }
 
-static int store(const char *name, const char *secret, struct error *err)
-{
-	CLEANUP(file_closep) int directory = -1;
-	CLEANUP(mem_freep) char *file = mem_printf("aither.%s", name);
-	int r = file_make_directory(AT_FDCWD, CREDSTORE, 0700, &directory, err);
-
-	return r < 0 ? r : file_replace(directory, file, secret, strlen(secret), 0600, err);
-}
-
-/* The daemon that loads the secret has to be restarted, if it runs and there is a systemd. */
+/* The daemon that uses the secret loads it when it starts. */
 static void restart(enum config_secret secret)
 {
 	const char *unit =
@@ -154,7 +144,7 @@ static void restart(enum config_secret secret)
 		return;
 	if (posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) != 0 ||
 		waitpid(child, &status, 0) < 0 || status != 0)
-		command_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
+		words_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
 static void print_names(FILE *out)
@@ -192,32 +182,35 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	secret = (enum config_secret)found;
 	const char *name = config_secret_name(secret);
 	if (is_generated && config_secret_program(secret) != CONFIG_WEB) {
-		command_complain(
+		words_complain(
 			"set-secret: %s is issued by others; --generate makes a sync-token or a pages-password",
 			name);
 		return COMMAND_USAGE;
 	}
 	if (geteuid() != 0) {
-		command_complain("set-secret writes to " CREDSTORE ": run it as root");
+		words_complain("set-secret writes to " CREDSTORE ": run it as root");
 		return COMMAND_NOT_PERMITTED;
 	}
 	exit_code = is_generated ? generate(&line) : read_secret(&line, name);
 	if (exit_code)
 		return exit_code;
+	CLEANUP(file_closep) int directory = -1;
+	CLEANUP(mem_freep) char *file = mem_printf("aither.%s", name);
 	if (config_secret_check(secret, line.text, &err) < 0)
 		exit_code = COMMAND_BAD_DATA;
-	else if (store(name, line.text, &err) < 0)
+	else if (file_make_directory(AT_FDCWD, CREDSTORE, 0700, &directory, &err) < 0 ||
+		 file_replace(directory, file, line.text, strlen(line.text), 0600, &err) < 0)
 		exit_code = COMMAND_FAILED;
 	if (exit_code) {
-		command_complain("set-secret: %s", err.message);
+		words_complain("set-secret: %s", err.message);
 		return exit_code;
 	}
 	if (is_generated) {
 		puts(line.text); /* alone, so that a script can take it */
-		command_complain(
+		words_complain(
 			"set-secret: stored as " CREDSTORE "/aither.%s, where root can read it again", name);
 	} else {
-		/* The length shows a paste that went wrong. */
+		/* The length reveals a paste that went wrong. */
 		CLEANUP(mem_freep)
 		char *length = words_count((int64_t)strlen(line.text), "character", "characters");
 		printf("stored %s as " CREDSTORE "/aither.%s\n", length, name);

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -24,12 +22,6 @@
 #include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
-#define STATE_MAX 512 /* of a unit, in words */
-
-static int64_t count_of(const struct json *object, const char *name)
-{
-	return json_integer(json_get(object, name), 0);
-}
 
 static const char *status_of(const struct json *report)
 {
@@ -43,11 +35,11 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 {
 	const struct json *report = answer->data;
 	bool is_running = strcmp(status_of(report), "running") == 0;
-	int64_t failures = count_of(report, "consecutiveFailures"), end_ms, age_ms = INT64_MAX;
+	int64_t failures = answer_count(report, "consecutiveFailures"), end_ms, age_ms = INT64_MAX;
 	CLEANUP(mem_freep) char *ago = NULL, *sentence = NULL;
 	CLEANUP(mem_freep) char *syncs = words_count(failures, "sync has", "syncs in a row have");
 	CLEANUP(mem_freep)
-	char *problems = words_count(count_of(report, "errorsTotal"), "problem", "problems");
+	char *problems = words_count(answer_count(report, "errorsTotal"), "problem", "problems");
 	int exit_code = COMMAND_FAILED;
 	enum check_status status;
 	struct json *check;
@@ -96,10 +88,10 @@ static void check_deferred(
 {
 	static const char remedy[] = "aither sync --until-complete";
 	CLEANUP(mem_freep)
-	char *courses = words_count(count_of(report, "coursesDeferred"), "course waits", "courses wait");
+	char *courses = words_count(answer_count(report, "coursesDeferred"), "course waits", "courses wait");
 	const struct unit *service = &machine->units[MACHINE_SYNC], *timer = machine_next_timer(machine);
 
-	if (count_of(report, "coursesDeferred") == 0 || strcmp(status_of(report), "running") == 0)
+	if (answer_count(report, "coursesDeferred") == 0 || strcmp(status_of(report), "running") == 0)
 		return;
 	if (machine->managed && strcmp(service->active, "activating") == 0) {
 		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s goes on with them", courses,
@@ -114,25 +106,23 @@ static void check_deferred(
 	}
 }
 
-int status_check(const struct answer *answer, const struct error *failure, const struct machine *machine,
-	const struct config *config, int64_t now_ms, struct json *checks)
+int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
+	int64_t now_ms, struct json *checks)
 {
-	const struct error none = { 0 };
+	int exit_code = answer_exit_code(answer);
 	int64_t sync_ms = 0;
-	int exit_code;
 
-	if (answer) {
+	if (answer->status) {
 		exit_code = check_sync(answer, now_ms, checks);
 		check_deferred(answer->data, machine, now_ms, checks);
 		time_parse(json_string(json_get(answer->data, "startTime")), &sync_ms);
-	} else {
-		exit_code = command_exit_of_failure(failure);
-		if (failure->code == ERROR_NOT_CONFIGURED)
-			check_set_headline(check_add(checks, "configuration", CHECK_FAILED, NULL, "%s",
-						   failure->message),
-				"%s", failure->message);
+	} else if (answer->failure.code == ERROR_NOT_CONFIGURED) {
+		struct json *check =
+			check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
+
+		check_set_headline(check, "%s", answer->message);
 	}
-	machine_check(machine, config, answer ? &none : failure, sync_ms, checks);
+	machine_check(machine, config, &answer->failure, sync_ms, checks);
 	if (machine->managed)
 		stored_check_token(machine, config, stored_directories, checks);
 	JSON_FOREACH (check, checks)
@@ -152,20 +142,21 @@ const char *status_sentence(const struct json *checks)
 /* ---- for a program ---- */
 
 /* NULL, which becomes null, where nothing is known. */
-static struct json *machine_to_json(const struct machine *machine)
+static struct json *machine_to_json(const struct machine *machine, const struct json *checks)
 {
 	const struct unit *timer = machine_next_timer(machine);
+	const struct json *token = check_find(checks, "sync-token");
 	struct json *object, *array;
-	bool is_hidden, is_set = stored_token_is_set(machine, stored_directories, &is_hidden);
 
 	if (!machine->managed)
 		return NULL;
 	object = json_new_object();
 	array = json_new_array();
-	if (is_hidden)
+	if (check_status_of(token) == CHECK_SKIPPED)
 		json_set(object, "syncTokenSet", NULL);
-	else
-		json_set_bool(object, "syncTokenSet", is_set);
+	else /* a token that is missing has a remedy; one that is refused has, too, but is set */
+		json_set_bool(object, "syncTokenSet",
+			check_status_of(token) == CHECK_FAILED || !json_string(json_get(token, "remedy")));
 	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
 	for (size_t i = 0; i < machine->count; i++) {
 		const struct unit *unit = &machine->units[i];
@@ -183,45 +174,28 @@ static struct json *machine_to_json(const struct machine *machine)
 	return object;
 }
 
-struct json *status_to_json(const struct answer *answer, const struct error *failure,
-	const struct machine *machine, int exit_code, const char *sentence)
+struct json *status_to_json(
+	const struct answer *answer, const struct machine *machine, const struct json *checks, int exit_code)
 {
 	struct json *envelope = json_new_object(), *data = json_new_object();
-	const struct json *meta = answer ? json_get(answer->envelope, "meta") : NULL;
 
 	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
-	json_set_string(data, "reason", sentence);
-	json_set(data, "systemd", machine_to_json(machine));
-	if (answer && json_type(answer->data) == JSON_OBJECT)
+	json_set_string(data, "reason", status_sentence(checks));
+	json_set(data, "systemd", machine_to_json(machine, checks));
+	if (json_type(answer->data) == JSON_OBJECT)
 		JSON_FOREACH (member, answer->data)
 			if (!json_get(data, json_name(member)))
 				json_set(data, json_name(member), json_copy(member));
-	json_set_bool(envelope, "success", answer && !answer->code);
-	if (!answer)
-		json_set(envelope, "error", command_error_to_json(failure));
-	else if (answer->code)
+	json_set_bool(envelope, "success", !answer->code);
+	if (answer->code)
 		json_set(envelope, "error", json_copy(json_get(answer->envelope, "error")));
 	json_set(envelope, "data", data);
-	if (meta)
-		json_set(envelope, "meta", json_copy(meta));
+	if (json_get(answer->envelope, "meta"))
+		json_set(envelope, "meta", json_copy(json_get(answer->envelope, "meta")));
 	return envelope;
 }
 
 /* ---- for a person ---- */
-
-static void print_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void print_line(const char *label, const char *format, ...)
-{
-	char text[2 * ERROR_MESSAGE_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	CLEANUP(mem_freep) char *harmless = words_harmless(text);
-	printf("%-24s %s\n", label, harmless);
-}
 
 /* "2026-11-23T10:00:00.000Z (12 min ago)", or "(in 12 min)"; owned. */
 static char *time_text(int64_t then_ms, int64_t now_ms)
@@ -241,20 +215,19 @@ static void print_time(const char *label, const struct json *report, const char 
 
 	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0)
 		shown = time_text(then_ms, now_ms);
-	print_line(label, "%s", shown ?: "never");
+	words_print(stdout, "%-24s %s", label, shown ?: "never");
 }
 
-/* A message is read after a check's id ("sync-token: is not set"), here after a label: "sync token  not set".
- */
+/* After an id the message reads "sync-token: is not set", after a label "sync token  not set". */
 static void print_check(const char *label, const struct json *check)
 {
 	CLEANUP(mem_freep) char *advice = check_advice(check);
 	const char *message = json_string(json_get(check, "message"));
 
-	print_line(label, "%s%s", message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
+	words_print(stdout, "%-24s %s%s", label, message + (strncmp(message, "is ", 3) == 0 ? 3 : 0), advice);
 }
 
-/* Why the homepage shows courses that Hemera's list lacks, and what to do about it. */
+/* The reason why the homepage shows courses that Hemera's list lacks, and what to do about it. */
 static void print_kept(const struct json *kept)
 {
 	static const struct {
@@ -267,46 +240,50 @@ static void print_kept(const struct json *kept)
 	};
 	const char *reason = json_string(json_get(kept, "reason"));
 	CLEANUP(mem_freep)
-	char *courses = words_count(count_of(kept, "courses"), "known course is missing and stays",
+	char *courses = words_count(answer_count(kept, "courses"), "known course is missing and stays",
 		"known courses are missing and stay");
 
 	for (size_t i = 0; reason && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(reason, rows[i].reason) == 0)
-			print_line("Hemera's list", "%s: %s on the homepage%s", rows[i].words, courses,
-				rows[i].advice);
+			words_print(stdout, "Hemera's list            %s: %s on the homepage%s",
+				rows[i].words, courses, rows[i].advice);
 }
 
 static void print_report(const struct json *report, const struct json *deferred, int64_t now_ms)
 {
 	const struct json *progress = json_get(report, "progress");
-	int64_t total = count_of(progress, "total"), wait_s = count_of(progress, "waitSec");
+	int64_t total = answer_count(progress, "total"), wait_s = answer_count(progress, "waitSec");
 
 	print_time("last success", report, "lastSuccessTime", now_ms);
 	if (strcmp(status_of(report), "running") == 0) {
-		CLEANUP(mem_freep) char *span = words_span(count_of(report, "durationMs") / 1000);
+		CLEANUP(mem_freep) char *span = words_span(answer_count(report, "durationMs") / 1000);
 		CLEANUP(mem_freep)
-		char *done = mem_printf(", %" PRId64 " of %" PRId64, count_of(progress, "done"), total);
+		char *done = mem_printf(", %" PRId64 " of %" PRId64, answer_count(progress, "done"), total);
 		CLEANUP(mem_freep)
 		char *wait = mem_printf(", Hemera's rate limit permits more in %" PRId64 " s", wait_s);
 
-		print_line("a sync is running", "%s%s, for %s so far%s",
+		words_print(stdout, "a sync is running        %s%s, for %s so far%s",
 			json_string(json_get(progress, "phase")) ?: "?", total ? done : "", span,
 			wait_s ? wait : "");
 	} else {
 		print_time("last sync began", report, "startTime", now_ms);
-		print_line("it took", "%.1f s", json_number(json_get(report, "durationMs"), 0) / 1000);
+		words_print(stdout, "it took                  %.1f s",
+			json_number(json_get(report, "durationMs"), 0) / 1000);
 	}
-	/* A sync that failed published nothing, and what it had read by then says little. */
+	/* A failed sync has published nothing, so its numbers mean little. */
 	if (strcmp(status_of(report), "running") != 0 && strcmp(status_of(report), "failed") != 0) {
-		print_line("courses", "%" PRId64, count_of(report, "coursesFetched"));
-		print_line("pages", "%" PRId64 " written, %" PRId64 " unchanged, %" PRId64 " removed",
-			count_of(report, "filesGenerated"), count_of(report, "filesSkipped"),
-			count_of(report, "filesDeleted"));
+		words_print(
+			stdout, "courses                  %" PRId64, answer_count(report, "coursesFetched"));
+		words_print(stdout,
+			"pages                    %" PRId64 " written, %" PRId64 " unchanged, %" PRId64
+			" removed",
+			answer_count(report, "filesGenerated"), answer_count(report, "filesSkipped"),
+			answer_count(report, "filesDeleted"));
 		if (deferred)
 			print_check("deferred", deferred);
 	}
 	print_kept(json_get(report, "listKept"));
-	print_line("failures in a row", "%" PRId64, count_of(report, "consecutiveFailures"));
+	words_print(stdout, "failures in a row        %" PRId64, answer_count(report, "consecutiveFailures"));
 }
 
 static void print_machine(const struct machine *machine, const struct json *checks, int64_t now_ms)
@@ -315,36 +292,35 @@ static void print_machine(const struct machine *machine, const struct json *chec
 	const struct json *token = check_find(checks, "sync-token");
 
 	if (!machine->managed) {
-		print_line("next sync", "unknown");
-		print_line("sockets", "unknown: %s",
+		words_print(stdout, "next sync                unknown");
+		words_print(stdout, "sockets                  unknown: %s",
 			json_string(json_get(check_find(checks, "units"), "message")));
 		return;
 	}
 	if (timer) {
 		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
 
-		print_line("next sync", "%s by %s", when, timer->name);
+		words_print(stdout, "next sync                %s by %s", when, timer->name);
 	} else {
 		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[MACHINE_TIMER].name));
 
-		print_line("next sync", "none is planned%s", advice);
+		words_print(stdout, "next sync                none is planned%s", advice);
 	}
-	/* Sockets always, other units when they have failed. */
+	/* Sockets always, other units if they have failed. */
 	for (size_t i = 0; i < machine->count; i++) {
-		CLEANUP(buf_done) struct buf state = BUF_INIT(STATE_MAX);
+		CLEANUP(mem_freep) char *state = unit_describe(&units[i]);
 		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[i].name));
 
-		if (i > MACHINE_WORKER_WEB_SOCKET && !unit_has_failed(&units[i]))
-			continue;
-		unit_describe(&state, &units[i]);
-		print_line(units[i].name, "%s%s", buf_text(&state), advice);
+		if (i <= MACHINE_WORKER_WEB_SOCKET || unit_has_failed(&units[i]))
+			words_print(stdout, "%-24s %s%s", units[i].name, state, advice);
 	}
 	JSON_FOREACH (check, checks)
 		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&
 			check_status_of(check) == CHECK_FAILED)
 			print_check("port", check);
 	if (check_status_of(token) == CHECK_SKIPPED)
-		print_line("sync token", "only root may see whether one is set: sudo aither status");
+		words_print(stdout,
+			"sync token               only root may see whether one is set: sudo aither status");
 	else if (json_string(json_get(token, "remedy"))) /* it is not set, or refused */
 		print_check("sync token", token);
 }
@@ -353,18 +329,16 @@ static void print_all(const struct answer *answer, const struct machine *machine
 	int exit_code, int64_t now_ms)
 {
 	bool is_healthy = exit_code == COMMAND_DONE, has_color = progress_has_color(stdout);
-	CLEANUP(mem_freep) char *sentence = words_harmless(status_sentence(checks));
 
-	printf("%s%s%s: %s\n", has_color ? (is_healthy ? "\033[32m" : "\033[31m") : "",
-		is_healthy ? "healthy" : "not healthy", has_color ? "\033[0m" : "", sentence);
-	if (answer && answer->data)
+	printf("%s%s%s", has_color ? (is_healthy ? "\033[32m" : "\033[31m") : "",
+		is_healthy ? "healthy" : "not healthy", has_color ? "\033[0m" : "");
+	words_print(stdout, ": %s", status_sentence(checks));
+	if (answer->data)
 		print_report(answer->data, check_find(checks, "deferred"), now_ms);
 	print_machine(machine, checks, now_ms);
-	if (answer && count_of(answer->data, "errorsTotal") > 0) {
+	if (answer_count(answer->data, "errorsTotal") > 0) {
 		puts("errors of the last sync:");
-		summary_print_errors(stdout,
-			&(struct summary_errors){ .report = answer->data, .all = "aither status --json" });
-		summary_print_details(stdout, answer->data);
+		summary_print_errors(stdout, answer, "aither status --json");
 	}
 }
 
@@ -378,30 +352,30 @@ int command_status(const struct config *config, int argc, char **argv)
 		.method = "GET",
 		.target = "/api/sync/status",
 		.timeout_ms = CALL_TIMEOUT_MS };
-	const struct answer *got = NULL;
 	struct machine machine;
 	int64_t now_ms = time_now_ms();
-	struct error err = { 0 };
+	struct error failure = { 0 };
 	unsigned as_json;
 	int exit_code;
 
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* A wrong configuration is one more reason why all is not well, so it stands where the others are. */
-	if (!config_is_usable(config))
-		error_fail(&err, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
-	else if (answer_call(&request, &answer, &err) == 0)
-		got = &answer;
+	/* A wrong configuration is reported like any other reason for not being healthy. */
+	if (config_is_usable(config)) {
+		answer_call(&request, &answer);
+	} else {
+		error_fail(&failure, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
+		answer_fail(&failure, &answer);
+	}
 	machine_read(&machine, config);
-	exit_code = status_check(got, &err, &machine, config, now_ms, checks);
+	exit_code = status_check(&answer, &machine, config, now_ms, checks);
 	if (as_json) {
 		CLEANUP(json_freep)
-		struct json *envelope =
-			status_to_json(got, &err, &machine, exit_code, status_sentence(checks));
+		struct json *envelope = status_to_json(&answer, &machine, checks, exit_code);
 
 		answer_print_json(envelope);
 	} else {
-		print_all(got, &machine, checks, exit_code, now_ms);
+		print_all(&answer, &machine, checks, exit_code, now_ms);
 	}
 	return exit_code;
 }

@@ -3,31 +3,30 @@
 #define AITHER_CLI_STATUS_H
 
 /*
- * Is aither well? Judged from the report of the last sync and from the machine's checks (base/check.h), for
- * the first line of `aither status` and its exit code.
+ * The first line of `aither status` and its exit code: is aither healthy, by the report of the last sync and
+ * the checks of the machine (base/check.h)?
  */
 
 #include <stdint.h>
 
 struct answer;
 struct config;
-struct error;
 struct json;
 struct machine;
 
 #define STATUS_STALE_MS (INT64_C(2) * 24 * 3600 * 1000) /* two days, as for /readyz */
 
-/* Adds what is found: configuration, sync, deferred, sync-token, and machine_check(). `answer`: of
- * GET /api/sync/status; NULL: there is none, as `failure` says. Returns the exit code; 0: healthy. */
-int status_check(const struct answer *answer, const struct error *failure, const struct machine *machine,
-	const struct config *config, int64_t now_ms, struct json *checks);
+/* Adds the checks configuration, sync, deferred, sync-token, and machine_check(). `answer`: of
+ * GET /api/sync/status. Returns the exit code; 0: healthy. */
+int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
+	int64_t now_ms, struct json *checks);
 
-/* Why it is healthy or not; borrowed from the checks. */
+/* The reason why it is healthy or not; borrowed from the checks. */
 const char *status_sentence(const struct json *checks);
 
-/* Output of --json: the worker's envelope, whose data also have the sentence and what systemd says. There
- * are data in any case, so that a script finds `healthy` at one place. Owned. */
-struct json *status_to_json(const struct answer *answer, const struct error *failure,
-	const struct machine *machine, int exit_code, const char *sentence);
+/* Output of --json: the worker's envelope, whose data also have the sentence and the state of systemd's
+ * units. There are data in any case, so that a script finds `healthy` at one place. Owned. */
+struct json *status_to_json(
+	const struct answer *answer, const struct machine *machine, const struct json *checks, int exit_code);
 
 #endif

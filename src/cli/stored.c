@@ -18,7 +18,7 @@
 
 #define CREDENTIALS "credentials"
 #define MAKE_TOKEN "aither set-secret --generate sync-token"
-#define LOADED "/run/credentials/" /* below it systemd shows each unit its secrets */
+#define LOADED "/run/credentials/" /* systemd puts the secrets of each unit below it */
 
 const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
 	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
@@ -72,15 +72,15 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 				"only root may see which secrets are stored");
 			return;
 		}
-		/* A daemon that does not run loads it when it starts. aither-web does not say what it has;
-		 * without an answer the worker does not, either. */
+		/* A daemon that is not running loads it when it starts. aither-web does not report which
+		 * secrets it has, and neither does a worker that did not answer. */
 		bool is_newer = unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
 		bool is_loaded = is_web || !loaded;
 		JSON_FOREACH (item, loaded)
 			is_loaded = is_loaded || strcmp(json_string(item) ?: "", name) == 0;
 		if (stored == STORED_NOT || (!is_newer && is_loaded))
 			continue;
-		/* A file may be older than the time at which it was put there. */
+		/* A file may have been put there after its time of change (cp -p). */
 		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name,
 			unit->name,
 			is_newer ? "has been running since before and does not have it yet"
@@ -91,8 +91,8 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have what is stored");
 }
 
-/* The worker reports the secrets that it refuses, aither-web is not asked. Only systemd can read an encrypted
- * one. True: refused, and a check says so. */
+/* Adds a check for a secret that aither-web refuses, and returns true; the worker reports its own. Only
+ * systemd can read an encrypted secret. */
 static bool check_refused(const char *const *directories, enum config_secret secret, struct json *checks)
 {
 	const char *name = config_secret_name(secret);
@@ -124,34 +124,26 @@ static bool is_public(const struct unit *socket)
 	return false;
 }
 
-bool stored_token_is_set(const struct machine *machine, const char *const *directories, bool *ret_hidden)
-{
-	int64_t ignored;
-	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
-
-	*ret_hidden = false;
-	if (stored == STORED_THERE)
-		return true;
-	/* Only root may see what is stored, and a drop-in may give a token without storing it. */
-	for (size_t i = 0; i < machine->units[MACHINE_WEB_SOCKET].listen_count; i++)
-		if (machine->answers[i] == PORT_HAS_TOKEN || machine->answers[i] == PORT_HAS_NO_TOKEN)
-			return machine->answers[i] == PORT_HAS_TOKEN;
-	*ret_hidden = stored == STORED_HIDDEN;
-	return false;
-}
-
-/* A proxy that leaves no trace makes strangers local, so a token is advised also where all addresses are. */
+/* A proxy that adds no header makes strangers look local, so a token is advised for local addresses, too. */
 void stored_check_token(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks)
 {
-	bool is_hidden, is_set = stored_token_is_set(machine, directories, &is_hidden);
-	bool is_reachable = is_public(&machine->units[MACHINE_WEB_SOCKET]);
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	bool is_reachable = is_public(socket);
+	int64_t ignored;
+	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
 
 	if (check_refused(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
 		return;
-	if (is_set)
+	/* Only root may see what is stored, and a drop-in may set a token without storing it. */
+	for (size_t i = 0; i < socket->listen_count && stored != STORED_THERE; i++)
+		if (machine->answers[i] == PORT_HAS_TOKEN || machine->answers[i] == PORT_HAS_NO_TOKEN) {
+			stored = machine->answers[i] == PORT_HAS_TOKEN ? STORED_THERE : STORED_NOT;
+			break;
+		}
+	if (stored == STORED_THERE)
 		check_add(checks, "sync-token", CHECK_OK, NULL, "is set: calls over TCP need it");
-	else if (is_hidden)
+	else if (stored == STORED_HIDDEN)
 		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
 			"only root may see whether it is set");
 	else

@@ -3,9 +3,9 @@
 #define AITHER_CLI_STORED_H
 
 /*
- * Checks (base/check.h) of the files that an operator writes for the daemons: stored secrets and the
- * configuration. Do the daemons have what is stored, and can only root read it? For users other than root,
- * a fact that only root can see is skipped.
+ * Checks (base/check.h) of the files that an operator writes for the daemons: have the daemons loaded the
+ * stored secrets and the present configuration, and can only root read the secrets? A fact that only root
+ * can see is skipped for other users.
  */
 
 #include <stdbool.h>
@@ -14,21 +14,18 @@ struct config;
 struct json;
 struct machine;
 
-/* Where LoadCredential= and LoadCredentialEncrypted= look (systemd.exec(5)), and what aither-web has been
- * given; NULL-terminated. */
+/* The directories that LoadCredential= and LoadCredentialEncrypted= search (systemd.exec(5)), and that of the
+ * secrets that aither-web has loaded; NULL-terminated. */
 extern const char *const stored_directories[];
 
 /* credentials, sync-token, pages-password, tls, for secrets in one of `directories`. `loaded`: the names of
- * those that the worker has, NULL: not known. */
+ * the worker's secrets; NULL: not known. */
 void stored_check_secrets(const struct machine *machine, const struct config *config,
 	const char *const *directories, const struct json *loaded, struct json *checks);
 
 /* sync-token alone. */
 void stored_check_token(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks);
-
-/* Is a sync token stored, or does aither-web have one from elsewhere? *ret_hidden: only root may see it. */
-bool stored_token_is_set(const struct machine *machine, const char *const *directories, bool *ret_hidden);
 
 /* credentials: stores, and an environment file (CONFIG_ENVIRONMENT_FILE) with a secret, that others can read.
  */

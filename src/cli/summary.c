@@ -5,17 +5,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/answer.h"
-#include "cli/command.h"
 #include "cli/words.h"
 
-static int64_t count_of(const struct json *report, const char *name)
-{
-	return json_integer(json_get(report, name), 0);
-}
+#define ERRORS_MAX 10 /* what fits a screen; the rest is in the JSON */
 
 static const char *text_of(const struct json *object, const char *name)
 {
@@ -24,23 +19,20 @@ static const char *text_of(const struct json *object, const char *name)
 
 static void print_paths(const struct json *paths)
 {
-	JSON_FOREACH (path, paths) {
-		CLEANUP(mem_freep) char *harmless = words_harmless(json_string(path) ?: "?");
-
-		printf("  %s\n", harmless);
-	}
+	JSON_FOREACH (path, paths)
+		words_print(stdout, "  %s", json_string(path) ?: "?");
 }
 
 void summary_print(const struct json *report, bool names_removed)
 {
 	const struct json *changes = json_get(report, "wouldChange"), *removed = json_get(report, "removed");
 	bool is_dry_run = json_bool(json_get(report, "dryRun"), false);
-	int64_t deferred = count_of(report, "coursesDeferred");
-	int64_t unnamed = count_of(report, "filesDeleted") - (int64_t)json_count(removed);
+	int64_t deferred = answer_count(report, "coursesDeferred");
+	int64_t unnamed = answer_count(report, "filesDeleted") - (int64_t)json_count(removed);
 	CLEANUP(mem_freep)
-	char *pages =
-		words_count(is_dry_run ? (int64_t)json_count(changes) : count_of(report, "filesGenerated"),
-			"page", "pages");
+	char *pages = words_count(
+		is_dry_run ? (int64_t)json_count(changes) : answer_count(report, "filesGenerated"), "page",
+		"pages");
 	CLEANUP(mem_freep) char *courses = words_count(deferred, "course waits", "courses wait");
 
 	if (is_dry_run) {
@@ -48,13 +40,13 @@ void summary_print(const struct json *report, bool names_removed)
 		print_paths(changes);
 	} else {
 		printf("%s written, %" PRId64 " unchanged, %" PRId64 " removed in %.1f s\n", pages,
-			count_of(report, "filesSkipped"), count_of(report, "filesDeleted"),
+			answer_count(report, "filesSkipped"), answer_count(report, "filesDeleted"),
 			json_number(json_get(report, "durationMs"), 0) / 1000);
 		if (deferred > 0)
 			printf("%s for Hemera's rate limit, which permits more in %" PRId64 " s\n", courses,
-				count_of(report, "retryAfterSec"));
+				answer_count(report, "retryAfterSec"));
 	}
-	if (names_removed && count_of(report, "filesDeleted") > 0) {
+	if (names_removed && answer_count(report, "filesDeleted") > 0) {
 		puts("removed:");
 		print_paths(removed);
 		if (unnamed > 0)
@@ -63,29 +55,26 @@ void summary_print(const struct json *report, bool names_removed)
 	fflush(stdout);
 }
 
-void summary_print_errors(FILE *out, const struct summary_errors *errors)
+void summary_print_errors(FILE *out, const struct answer *answer, const char *all)
 {
-	const struct json *list = json_get(errors->report, "errors");
-	int64_t left = json_integer(json_get(errors->report, "errorsTotal"), (int64_t)json_count(list));
-	const char *codes[SUMMARY_ERRORS_MAX + 1]; /* borrowed, each once */
+	const struct json *list = json_get(answer->data, "errors");
+	int64_t left = json_integer(json_get(answer->data, "errorsTotal"), (int64_t)json_count(list));
+	const char *codes[ERRORS_MAX + 1]; /* borrowed, each once */
 	size_t code_count = 0, known;
 	int shown = 0;
 
-	if (errors->more)
-		codes[code_count++] = errors->more;
+	if (answer->code)
+		codes[code_count++] = answer->code;
 	JSON_FOREACH (problem, list) {
 		const char *code = text_of(problem, "code"), *message = text_of(problem, "message");
-		CLEANUP(mem_freep)
-		char *line = mem_printf("%s: %s: %s", text_of(problem, "entity"), code, message);
-		CLEANUP(mem_freep) char *harmless = words_harmless(line);
 
-		if (errors->except && strcmp(message, errors->except) == 0) {
+		if (answer->message && strcmp(message, answer->message) == 0) {
 			left--;
 			continue;
 		}
-		if (shown == SUMMARY_ERRORS_MAX)
+		if (shown == ERRORS_MAX)
 			continue;
-		fprintf(out, "  %s\n", harmless);
+		words_print(out, "  %s: %s: %s", text_of(problem, "entity"), code, message);
 		shown++;
 		left--;
 		for (known = 0; known < code_count && strcmp(codes[known], code) != 0; known++)
@@ -94,38 +83,27 @@ void summary_print_errors(FILE *out, const struct summary_errors *errors)
 			codes[code_count++] = code;
 	}
 	if (left > 0)
-		fprintf(out, "  and %" PRId64 " more: %s\n", left, errors->all);
-	for (size_t i = 0; i < code_count; i++) {
-		CLEANUP(mem_freep) char *code = words_harmless(codes[i]);
-
-		fprintf(out, "what to do about %s: %s\n", code, error_remedy_of_name(codes[i]));
-	}
-}
-
-void summary_print_details(FILE *out, const struct json *report)
-{
-	CLEANUP(mem_freep) char *job_id = words_harmless(text_of(report, "jobId"));
-
-	fprintf(out, "details: journalctl AITHER_JOB_ID=%s\n", job_id);
+		fprintf(out, "  and %" PRId64 " more: %s\n", left, all);
+	for (size_t i = 0; i < code_count; i++)
+		words_print(out, "what to do about %s: %s", codes[i], error_remedy_of_name(codes[i]));
+	if (json_get(answer->data, "jobId"))
+		words_print(out, "details: journalctl AITHER_JOB_ID=%s", text_of(answer->data, "jobId"));
 }
 
 void summary_complain(const struct answer *answer)
 {
-	const struct json *report = answer->data;
-	bool is_dry_run = json_bool(json_get(report, "dryRun"), false);
-	CLEANUP(mem_freep) char *count = words_count(count_of(report, "errorsTotal"), "problem", "problems");
+	bool is_dry_run = json_bool(json_get(answer->data, "dryRun"), false);
+	CLEANUP(mem_freep)
+	char *count = words_count(answer_count(answer->data, "errorsTotal"), "problem", "problems");
 
+	if (answer->failure.errnum < 0) {
+		answer_complain(answer);
+		return;
+	}
 	if (answer->code)
-		command_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
+		words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
 	else
-		command_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
+		words_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
 	summary_print_errors(
-		stderr, &(struct summary_errors){
-				.report = report,
-				.except = answer->message,
-				.more = answer->code,
-				.all = is_dry_run ? "aither sync --dry-run --json" : "aither status --json",
-			});
-	if (json_get(report, "jobId"))
-		summary_print_details(stderr, report);
+		stderr, answer, is_dry_run ? "aither sync --dry-run --json" : "aither status --json");
 }

@@ -5,22 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/answer.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
 #include "cli/summary.h"
 #include "cli/watch.h"
+#include "cli/words.h"
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec; more means that it hangs */
-#define BUSY_WAIT_S 5          /* where a 409 does not say when to come again */
+#define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec, unless it hangs */
+#define BUSY_WAIT_S 5          /* for a 409 without Retry-After */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
-/* So many syncs in a row may leave as many courses deferred as before: new ones have come, or others use
- * Hemera's limit up. A course that can never be read would never let it end. */
+/* Syncs in a row that may leave as many courses deferred as before, because of new courses or of other
+ * clients that use up Hemera's limit. A course that can never be read must not keep it from ending. */
 #define STALLED_MAX 10
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
@@ -35,8 +33,7 @@ struct caller {
 	unsigned failures;       /* in a row */
 	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
 	unsigned stalled;        /* syncs since then */
-	struct progress_view view;
-	struct interrupt interrupt;
+	struct watch watch;
 };
 
 struct outcome {
@@ -49,42 +46,33 @@ struct outcome {
 
 static void caller_done(struct caller *caller)
 {
-	interrupt_close(&caller->interrupt);
+	interrupt_close(&caller->watch.interrupt);
 }
 
-static void take_answer(struct caller *caller, const struct answer *answer, struct outcome *outcome)
+static void print_answer(struct caller *caller, const struct answer *answer, const char *status)
 {
-	const char *status = json_string(json_get(answer->data, "status")) ?: "";
-	bool is_partial = answer->status / 100 == 2 && strcmp(status, "partial") == 0;
-
-	outcome->status = answer->status;
-	outcome->exit_code = is_partial ? COMMAND_PARTIAL : answer_exit_code(answer);
-	outcome->deferred = (unsigned)json_integer(json_get(answer->data, "coursesDeferred"), 0);
-	outcome->retry_after_s =
-		answer->retry_after_s ?: (unsigned)json_integer(json_get(answer->data, "retryAfterSec"), 0);
 	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
-		return; /* it waits for the other sync, so this is no error */
+		return; /* no error: it waits for the other sync */
 	if (caller->switches & JSON) {
 		answer_print_json(answer->envelope);
 	} else if (answer->code) {
 		summary_complain(answer);
 	} else if (strcmp(status, "running") == 0) {
-		printf("sync started, job %s; see: aither status\n",
+		words_print(stdout, "sync started, job %s; see: aither status",
 			json_string(json_get(answer->data, "jobId")) ?: "?");
 	} else {
-		progress_end(&caller->view, caller->switches & DRY_RUN ? "render" : "publish");
+		progress_end(&caller->watch.view, caller->switches & DRY_RUN ? "render" : "publish");
 		summary_print(answer->data, caller->switches & FORCE);
-		if (is_partial)
+		if (strcmp(status, "partial") == 0)
 			summary_complain(answer);
 	}
 }
 
-static void run_sync(struct caller *caller, struct outcome *ret_outcome)
+static struct outcome run_sync(struct caller *caller)
 {
 	static const char *const targets[] = { "/api/sync", "/api/sync?force=1", "/api/sync?dryRun=1",
 		"/api/sync?force=1&dryRun=1" };
 	CLEANUP(answer_done) struct answer answer = { 0 };
-	const struct watch watch = { &caller->view, &caller->interrupt };
 	const struct workerclient_request request = {
 		.socket_path = caller->config->worker.socket,
 		.method = "POST",
@@ -92,17 +80,21 @@ static void run_sync(struct caller *caller, struct outcome *ret_outcome)
 		.prefer = caller->switches & NO_WAIT ? "respond-async" : NULL,
 		.timeout_ms = caller->config->sync.time_limit_s * 1000 + ANSWER_MARGIN_MS,
 	};
-	struct outcome outcome = { 0 };
-	struct error err = { 0 };
-	int r = watch_call(&watch, &request, &answer, &outcome.signal_number, &err);
+	struct outcome outcome = { .signal_number = watch_call(&caller->watch, &request, &answer) };
+	const char *status = json_string(json_get(answer.data, "status")) ?: "";
 
-	if (outcome.signal_number)
+	if (outcome.signal_number) {
 		fputs("no longer watched: the sync goes on in the worker; see: aither status\n", stderr);
-	else if (r < 0)
-		outcome.exit_code = command_fail(caller->switches & JSON, &err);
-	else
-		take_answer(caller, &answer, &outcome);
-	*ret_outcome = outcome;
+		return outcome;
+	}
+	outcome.status = answer.status;
+	outcome.exit_code = answer_exit_code(&answer);
+	if (outcome.exit_code == COMMAND_DONE && strcmp(status, "partial") == 0)
+		outcome.exit_code = COMMAND_PARTIAL;
+	outcome.deferred = (unsigned)answer_count(answer.data, "coursesDeferred");
+	outcome.retry_after_s = answer.retry_after_s ?: (unsigned)answer_count(answer.data, "retryAfterSec");
+	print_answer(caller, &answer, status);
+	return outcome;
 }
 
 /* The seconds until --until-complete runs another sync, and what it waits for; 0: this was the last one. */
@@ -139,8 +131,7 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 
 int command_sync(const struct config *config, int argc, char **argv)
 {
-	CLEANUP(caller_done) struct caller caller = { .config = config, .interrupt = INTERRUPT_INIT };
-	const struct watch watch = { &caller.view, &caller.interrupt };
+	CLEANUP(caller_done) struct caller caller = { .config = config, .watch.interrupt = INTERRUPT_INIT };
 	struct outcome outcome;
 	const char *why = NULL;
 	unsigned seconds;
@@ -149,23 +140,25 @@ int command_sync(const struct config *config, int argc, char **argv)
 	if (command_switches(argc, argv, SWITCHES, &caller.switches, &exit_code) < 0)
 		return exit_code;
 	if ((caller.switches & UNTIL_COMPLETE) && (caller.switches & (NO_WAIT | DRY_RUN))) {
-		command_complain("sync: --until-complete does not go with --no-wait or --dry-run");
+		words_complain("sync: --until-complete does not go with --no-wait or --dry-run");
 		return COMMAND_USAGE;
 	}
-	progress_open(&caller.view, stderr, caller.switches & (NO_WAIT | JSON));
-	interrupt_open(&caller.interrupt, caller.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
-	do {
-		run_sync(&caller, &outcome);
+	progress_open(&caller.watch.view, stderr, caller.switches & (NO_WAIT | JSON));
+	interrupt_open(&caller.watch.interrupt, caller.watch.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
+	for (;;) {
+		outcome = run_sync(&caller);
 		if (outcome.signal_number || !(caller.switches & UNTIL_COMPLETE))
 			break;
 		seconds = pause_after(&caller, &outcome, &why);
 		if (seconds == 0)
 			break;
-		outcome.signal_number = watch_wait(&watch, seconds, why);
-		if (outcome.signal_number)
+		outcome.signal_number = watch_wait(&caller.watch, seconds, why);
+		if (outcome.signal_number) {
 			fputs("no longer waiting: no sync was started; go on with: aither sync --until-complete\n",
 				stderr);
-	} while (!outcome.signal_number);
-	return outcome.signal_number ? interrupt_leave(&caller.interrupt, outcome.signal_number)
+			break;
+		}
+	}
+	return outcome.signal_number ? interrupt_leave(&caller.watch.interrupt, outcome.signal_number)
 				     : outcome.exit_code;
 }

@@ -11,7 +11,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/time.h"
 
@@ -19,14 +18,14 @@
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define UNKNOWN "unknown"
 #define START_POLL_MS 50
-#define START_REST_MS 500 /* of the time, for what is asked after it */
+#define START_REST_MS 500 /* of the time, for the calls after it */
 
 struct units {
 	sd_bus *bus; /* owned */
 	uint64_t deadline_mono_ms;
 };
 
-/* The properties that matter, among the two hundred of a unit. */
+/* The properties that are used, of about two hundred that a unit has. */
 static const struct {
 	const char *name, *type; /* of D-Bus */
 	size_t offset;           /* in struct unit */
@@ -46,25 +45,25 @@ static const struct {
 	{ "Listen", "a(ss)", 0 },
 };
 
-/* ---- one conversation, bounded ---- */
+/* ---- the connection ---- */
 
-/* Microseconds until the deadline, as sd-bus counts; at least one, since 0 is its "default". */
-static uint64_t units_left_us(const struct units *units)
+/* Microseconds until the deadline; at least one, since 0 is sd-bus's default time-out. */
+static uint64_t left_us(const struct units *units)
 {
 	uint64_t now = time_mono_ms();
 
 	return now < units->deadline_mono_ms ? (units->deadline_mono_ms - now) * 1000 : 1;
 }
 
-/* The greeting of the bus, for which sd-bus itself would wait 90 s. */
-static int units_wait_until_ready(struct units *units)
+/* Waits for the greeting of the bus; sd-bus itself would wait for 90 s. */
+static int wait_until_ready(struct units *units)
 {
 	int r;
 
 	while ((r = sd_bus_is_ready(units->bus)) == 0 && time_mono_ms() < units->deadline_mono_ms) {
 		r = sd_bus_process(units->bus, NULL);
 		if (r == 0)
-			r = sd_bus_wait(units->bus, units_left_us(units));
+			r = sd_bus_wait(units->bus, left_us(units));
 		if (r < 0 && r != -EINTR)
 			return r;
 	}
@@ -76,7 +75,7 @@ struct units *units_open(void)
 	CLEANUP(units_freep) struct units *units = mem_zalloc(sizeof(*units));
 
 	units->deadline_mono_ms = time_mono_ms() + UNITS_TIMEOUT_MS;
-	if (sd_bus_open_system(&units->bus) < 0 || units_wait_until_ready(units) < 0)
+	if (sd_bus_open_system(&units->bus) < 0 || wait_until_ready(units) < 0)
 		return NULL;
 	return STEAL(units);
 }
@@ -90,53 +89,35 @@ void units_freep(struct units **units)
 	*units = NULL;
 }
 
-static void units_unref_messagep(sd_bus_message **message)
-{
-	sd_bus_message_unref(*message);
-}
-
 /* ---- properties ---- */
 
-/* "a(ss)": kind and address, ("Stream", "127.0.0.1:3500"). */
-static int units_read_addresses(sd_bus_message *reply, struct unit *unit)
+static int read_value(sd_bus_message *reply, const char *type, void *target, struct unit *unit)
 {
-	const char *kind, *address;
-	int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
-
-	while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &kind, &address)) > 0)
-		if (unit->listen_count < UNITS_LISTEN_MAX)
-			snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", address);
-	return r < 0 ? r : sd_bus_message_exit_container(reply);
-}
-
-/* "a(iayu)": family, address and length of each prefix. Are there any? */
-static int units_read_prefixes(sd_bus_message *reply, bool *ret_any)
-{
-	int r = sd_bus_message_enter_container(reply, 'a', "(iayu)");
-
-	*ret_any = r > 0 && sd_bus_message_at_end(reply, false) == 0;
-	while (r > 0 && sd_bus_message_at_end(reply, false) == 0)
-		r = sd_bus_message_skip(reply, "(iayu)");
-	return r < 0 ? r : sd_bus_message_exit_container(reply);
-}
-
-static int units_read_value(sd_bus_message *reply, const char *type, void *target, struct unit *unit)
-{
-	const char *word;
+	const char *kind, *word;
 	uint64_t us;
 	int r;
 
-	if (strcmp(type, "a(ss)") == 0)
-		return units_read_addresses(reply, unit);
-	if (strcmp(type, "a(iayu)") == 0)
-		return units_read_prefixes(reply, target);
+	if (strcmp(type, "a(ss)") == 0) { /* kind and address: ("Stream", "127.0.0.1:3500") */
+		r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+		while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &kind, &word)) > 0)
+			if (unit->listen_count < UNITS_LISTEN_MAX)
+				snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", word);
+		return r < 0 ? r : sd_bus_message_exit_container(reply);
+	}
+	if (strcmp(type, "a(iayu)") == 0) { /* family, address and length of each prefix: are there any? */
+		r = sd_bus_message_enter_container(reply, 'a', "(iayu)");
+		*(bool *)target = r > 0 && sd_bus_message_at_end(reply, false) == 0;
+		while (r > 0 && sd_bus_message_at_end(reply, false) == 0)
+			r = sd_bus_message_skip(reply, "(iayu)");
+		return r < 0 ? r : sd_bus_message_exit_container(reply);
+	}
 	switch (*type) {
 	case 's':
 		r = sd_bus_message_read_basic(reply, 's', &word);
 		if (r > 0)
 			snprintf(target, UNITS_WORD_SIZE, "%s", word);
 		return r;
-	case 't': /* all ones stand for never */
+	case 't': /* all ones: never */
 		r = sd_bus_message_read_basic(reply, 't', &us);
 		if (r > 0)
 			*(int64_t *)target = us == UINT64_MAX ? 0 : (int64_t)(us / 1000);
@@ -146,8 +127,8 @@ static int units_read_value(sd_bus_message *reply, const char *type, void *targe
 	}
 }
 
-/* The variant of one property; those of other names or types are skipped. */
-static int units_read_property(sd_bus_message *reply, const char *name, struct unit *unit)
+/* Reads the variant of one property; other names and types are skipped. */
+static int read_property(sd_bus_message *reply, const char *name, struct unit *unit)
 {
 	const char *contents;
 	size_t i = 0;
@@ -161,15 +142,15 @@ static int units_read_property(sd_bus_message *reply, const char *name, struct u
 		return sd_bus_message_skip(reply, "v");
 	r = sd_bus_message_enter_container(reply, 'v', contents);
 	if (r > 0)
-		r = units_read_value(reply, contents, (char *)unit + PROPERTIES[i].offset, unit);
+		r = read_value(reply, contents, (char *)unit + PROPERTIES[i].offset, unit);
 	return r < 0 ? r : sd_bus_message_exit_container(reply);
 }
 
-/* All interfaces at once: an empty name. systemd loads a unit of which it is asked. */
-static int units_get_all(struct units *units, const char *path, struct unit *unit)
+/* An empty name stands for all interfaces. systemd loads the unit if necessary. */
+static int get_all(struct units *units, const char *path, struct unit *unit)
 {
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *name;
 	int r = sd_bus_message_new_method_call(
 		units->bus, &call, SERVICE, path, "org.freedesktop.DBus.Properties", "GetAll");
@@ -177,13 +158,13 @@ static int units_get_all(struct units *units, const char *path, struct unit *uni
 	if (r >= 0)
 		r = sd_bus_message_append(call, "s", "");
 	if (r >= 0)
-		r = sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply);
+		r = sd_bus_call(units->bus, call, left_us(units), NULL, &reply);
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(reply, "s", &name);
 		if (r > 0)
-			r = units_read_property(reply, name, unit);
+			r = read_property(reply, name, unit);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(reply);
 	}
@@ -198,17 +179,18 @@ void units_read(struct units *units, const char *name, struct unit *ret_unit)
 	snprintf(unknown.name, sizeof(unknown.name), "%s", name);
 	unit = unknown;
 	if (units && sd_bus_path_encode(MANAGER_PATH "/unit", name, &path) >= 0 &&
-		units_get_all(units, path, &unit) < 0)
+		get_all(units, path, &unit) < 0)
 		unit = unknown;
 	*ret_unit = unit;
 }
 
-/* A start that fails takes milliseconds out of the second between two of them; only its end tells why. */
+/* During a start the exit status of the one before is no longer known; a start that fails takes milliseconds.
+ */
 void units_read_started(struct units *units, const char *name, struct unit *ret_unit)
 {
 	units_read(units, name, ret_unit);
 	while (units && strcmp(ret_unit->active, "activating") == 0 &&
-		strncmp(ret_unit->sub, "start", 5) == 0 && units_left_us(units) > START_REST_MS * 1000) {
+		strncmp(ret_unit->sub, "start", 5) == 0 && left_us(units) > START_REST_MS * 1000) {
 		poll(NULL, 0, START_POLL_MS);
 		units_read(units, name, ret_unit);
 	}
@@ -216,8 +198,8 @@ void units_read_started(struct units *units, const char *name, struct unit *ret_
 
 size_t units_find(struct units *units, const char *pattern, struct unit *ret_units, size_t max)
 {
-	CLEANUP(units_unref_messagep) sd_bus_message *call = NULL;
-	CLEANUP(units_unref_messagep) sd_bus_message *reply = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	CLEANUP(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *name;
 	size_t count = 0;
 
@@ -225,10 +207,10 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 		sd_bus_message_new_method_call(units->bus, &call, SERVICE, MANAGER_PATH, SERVICE ".Manager",
 			"ListUnitsByPatterns") < 0 ||
 		sd_bus_message_append(call, "asas", 0, 1, pattern) < 0 ||
-		sd_bus_call(units->bus, call, units_left_us(units), NULL, &reply) < 0 ||
+		sd_bus_call(units->bus, call, left_us(units), NULL, &reply) < 0 ||
 		sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0)
 		return 0;
-	/* The list has the names, each unit is asked about in a call of its own. */
+	/* The list has the names; the properties of each unit need a call of their own. */
 	while (count < max && sd_bus_message_enter_container(reply, 'r', "ssssssouso") > 0) {
 		if (sd_bus_message_read(reply, "s", &name) < 0 ||
 			sd_bus_message_skip(reply, "sssssouso") < 0 ||
@@ -239,7 +221,7 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 	return count;
 }
 
-/* ---- what it means ---- */
+/* ---- the meaning of the properties ---- */
 
 bool unit_is_known(const struct unit *unit)
 {
@@ -261,8 +243,8 @@ bool unit_is_enabled(const struct unit *unit)
 	return strcmp(unit->file, "enabled") == 0 || strcmp(unit->file, "enabled-runtime") == 0;
 }
 
-/* Exit codes of systemd before the program runs (systemd.exec(5), "Process Exit Codes") that a directive of
- * aither's units or of a drop-in can cause. */
+/* Exit statuses of systemd itself before it runs the program (systemd.exec(5), "Process Exit Codes") that a
+ * directive of aither's units or of a drop-in can cause. */
 static const struct exit_status {
 	int32_t status;
 	const char *name, *meaning;
@@ -306,7 +288,7 @@ static const struct {
 	{ "watchdog", "it hung, and systemd killed it" },
 };
 
-static const struct exit_status *unit_find_exit_status(const struct unit *unit)
+static const struct exit_status *find_exit_status(const struct unit *unit)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(EXIT_STATUSES) && unit->exit_code == CLD_EXITED; i++)
 		if (EXIT_STATUSES[i].status == unit->exit_status)
@@ -328,58 +310,42 @@ bool unit_has_failed(const struct unit *unit)
 
 bool unit_has_not_run(const struct unit *unit)
 {
-	return unit_has_failed(unit) &&
-	       (strcmp(unit->result, "resources") == 0 || unit_find_exit_status(unit));
+	return unit_has_failed(unit) && (strcmp(unit->result, "resources") == 0 || find_exit_status(unit));
 }
 
-bool unit_lacks_namespace(const struct unit *unit)
+char *unit_describe_failure(const struct unit *unit)
 {
-	return unit_has_failed(unit) && unit->exit_code == CLD_EXITED &&
-	       (unit->exit_status == 225 || unit->exit_status == 226 || unit->exit_status == 243);
-}
-
-void unit_describe_failure(struct buf *out, const struct unit *unit)
-{
-	const struct exit_status *row = unit_find_exit_status(unit);
+	const struct exit_status *row = find_exit_status(unit);
 	const char *signal_name = unit->exit_code == CLD_KILLED || unit->exit_code == CLD_DUMPED
 					  ? sigabbrev_np(unit->exit_status)
 					  : NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(RESULTS); i++)
-		if (strcmp(RESULTS[i].result, unit->result) == 0) {
-			buf_printf(out, "%s: %s", unit->result, RESULTS[i].meaning);
-			return;
-		}
+		if (strcmp(RESULTS[i].result, unit->result) == 0)
+			return mem_printf("%s: %s", unit->result, RESULTS[i].meaning);
 	if (row)
-		buf_printf(out, "exit status %" PRId32 "/%s: %s", row->status, row->name, row->meaning);
-	else if (unit->exit_code == CLD_EXITED)
-		buf_printf(out, "exit status %" PRId32, unit->exit_status);
-	else if (signal_name)
-		buf_printf(out, "signal %" PRId32 "/%s", unit->exit_status, signal_name);
-	else
-		buf_append_text(out, unit->result[0] ? unit->result : UNKNOWN);
+		return mem_printf("exit status %" PRId32 "/%s: %s", row->status, row->name, row->meaning);
+	if (unit->exit_code == CLD_EXITED)
+		return mem_printf("exit status %" PRId32, unit->exit_status);
+	if (signal_name)
+		return mem_printf("signal %" PRId32 "/%s", unit->exit_status, signal_name);
+	return mem_strdup(unit->result[0] ? unit->result : UNKNOWN);
 }
 
-void unit_describe(struct buf *out, const struct unit *unit)
+char *unit_describe(const struct unit *unit)
 {
-	if (!unit_is_known(unit) || !unit_is_installed(unit)) {
-		buf_append_text(out, unit_is_known(unit) ? "not installed" : UNKNOWN);
-		return;
-	}
-	if (strcmp(unit->load, "loaded") != 0) {
-		buf_append_text(out, unit->load);
-		return;
-	}
-	/* "dead" is systemd's word for what is merely not running. */
-	if (unit_is_active(unit))
-		buf_append_text(out, unit->sub);
-	else
-		buf_append_text(out, unit_is_restarting(unit) ? "restarting" : unit->active);
-	if (unit_has_failed(unit)) {
-		buf_append_text(out, " (");
-		unit_describe_failure(out, unit);
-		buf_append_text(out, ")");
-	}
-	if (unit->file[0])
-		buf_printf(out, ", %s", unit->file);
+	CLEANUP(mem_freep) char *failure = NULL;
+	/* `sub` of a unit that is not running is "dead", which sounds worse than it is. */
+	const char *state = unit_is_active(unit)       ? unit->sub
+			    : unit_is_restarting(unit) ? "restarting"
+						       : unit->active;
+
+	if (!unit_is_installed(unit))
+		return mem_strdup(unit_is_known(unit) ? "not installed" : UNKNOWN);
+	if (strcmp(unit->load, "loaded") != 0)
+		return mem_strdup(unit->load);
+	if (unit_has_failed(unit))
+		failure = unit_describe_failure(unit);
+	return mem_printf("%s%s%s%s%s%s", state, failure ? " (" : "", failure ?: "", failure ? ")" : "",
+		unit->file[0] ? ", " : "", unit->file);
 }

@@ -4,7 +4,7 @@
 
 /*
  * The state of units, read from systemd over the system bus (org.freedesktop.systemd1(5)); nothing is
- * changed, and no privilege is needed. The only place that knows sd-bus.
+ * changed, and no privilege is needed. No other module uses sd-bus.
  *
  *	CLEANUP(units_freep) struct units *units = units_open();     NULL: no systemd or no bus
  *	struct unit socket;
@@ -12,18 +12,17 @@
  *	if (unit_is_known(&socket)) ...
  *
  * All calls over one connection take at most UNITS_TIMEOUT_MS together, so that a hanging systemd does not
- * hang the command that looks for the reason. A unit without an answer by then is unknown.
+ * hang the command that looks for the reason. A unit that is not read by then is unknown.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
 struct units;
 
 #define UNITS_TIMEOUT_MS 2000
-#define UNITS_NAME_SIZE 256 /* systemd's own limit, NUL included */
+#define UNITS_NAME_SIZE 256 /* limit of systemd, NUL included */
 #define UNITS_WORD_SIZE 24  /* the longest, "service-start-limit-hit", has 23 */
 #define UNITS_LISTEN_MAX 16 /* addresses of a socket unit; aither.socket has two */
 #define UNITS_ADDRESS_SIZE 128
@@ -72,17 +71,15 @@ bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at le
 bool unit_has_failed(const struct unit *unit);
 bool unit_is_restarting(const struct unit *unit); /* the second of these */
 
-/* Has systemd itself failed to run the service's program, by setting up its surroundings or executing it? */
+/* Has systemd failed to execute the service's program, or to set up its sandbox? */
 bool unit_has_not_run(const struct unit *unit);
 
-/* Did systemd fail at a step for which it needs a namespace: 225/NETWORK, 226/NAMESPACE, 243/CREDENTIALS? */
-bool unit_lacks_namespace(const struct unit *unit);
+/* The state in a few words: "listening, enabled", "failed (exit-code), disabled", "restarting (exit status
+ * 203/EXEC: its program cannot be executed), static", "not installed", "unknown". Owned. */
+char *unit_describe(const struct unit *unit);
 
-/* Appends what a person wants to know in a few words: "listening, enabled", "failed (exit-code), disabled",
- * "restarting (exit status 203/EXEC: its program cannot be executed), static", "not installed", "unknown". */
-void unit_describe(struct buf *out, const struct unit *unit);
-
-/* Appends why it has failed: "exit status 226/NAMESPACE: its sandbox cannot be set up", "oom-kill: ...". */
-void unit_describe_failure(struct buf *out, const struct unit *unit);
+/* The reason of a failure: "exit status 217/USER: its user does not exist or cannot be set", "oom-kill: ...".
+ * Owned. */
+char *unit_describe_failure(const struct unit *unit);
 
 #endif

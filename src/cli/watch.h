@@ -7,23 +7,22 @@
  * (base/thread.h), and the status is requested meanwhile. Ctrl-C ends both; the sync goes on in the worker.
  */
 
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+
 struct answer;
-struct error;
-struct interrupt;
-struct progress_view;
 struct workerclient_request;
 
-struct watch { /* all borrowed */
-	struct progress_view *view;
-	const struct interrupt *interrupt;
+struct watch { /* both opened by the command */
+	struct progress_view view;
+	struct interrupt interrupt;
 };
 
-/* As answer_call, and -EINTR with the signal's number in *ret_signal, 0 otherwise: then the call's thread
- * still runs and ends with the process. */
-int watch_call(const struct watch *watch, const struct workerclient_request *request,
-	struct answer *ret_answer, int *ret_signal, struct error *err);
+/* As answer_call, and returns 0; or the number of the signal that came first. Then there is no answer, and
+ * the call's thread runs on until the process ends. The request's other strings are literals. */
+int watch_call(struct watch *watch, const struct workerclient_request *request, struct answer *ret_answer);
 
 /* Waits, counting down. Returns 0, or the number of the signal that ended it. `why` is a literal. */
-int watch_wait(const struct watch *watch, unsigned seconds, const char *why);
+int watch_wait(struct watch *watch, unsigned seconds, const char *why);
 
 #endif

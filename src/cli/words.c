@@ -2,6 +2,8 @@
 #include "cli/words.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -22,10 +24,30 @@ char *words_span(int64_t seconds)
 	return mem_printf("%" PRId64 " days", seconds / 86400);
 }
 
-char *words_harmless(const char *text)
+static void print_line(FILE *out, const char *beginning, const char *format, va_list arguments)
 {
-	char *copy = mem_strdup(text);
+	CLEANUP(mem_freep) char *text = NULL;
 
-	utf8_defuse(copy);
-	return copy;
+	if (vasprintf(&text, format, arguments) < 0)
+		abort(); /* no memory, as in base/mem.c */
+	utf8_defuse(text);
+	fprintf(out, "%s%s\n", beginning, text);
+}
+
+void words_print(FILE *out, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(out, "", format, arguments);
+	va_end(arguments);
+}
+
+void words_complain(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(stderr, "aither: ", format, arguments);
+	va_end(arguments);
 }

@@ -3,7 +3,7 @@
 #define AITHER_CLI_WORDS_H
 
 /*
- * Numbers, ages and foreign text as words for a person. All strings returned are owned.
+ * Text for a person: numbers and ages, and lines that may have foreign text. Strings returned are owned.
  */
 
 #include <stdint.h>
@@ -14,8 +14,10 @@ char *words_count(int64_t count, const char *one, const char *many); /* "1 page"
 /* A span in its largest fitting unit, rounded down: "90 s", "12 min", "5 h", "3 days". */
 char *words_span(int64_t seconds);
 
-/* What others wrote (Hemera, a mail server, a file's name) is no command for the terminal: control
- * characters, those of C1 in UTF-8 included, become '?'. */
-char *words_harmless(const char *text);
+/* Prints a line; words_complain on stderr, after "aither: ". Foreign text (of Hemera, of a mail server, a
+ * file's name) must not command the terminal: control characters, those of C1 in UTF-8 included, become '?'.
+ */
+void words_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void words_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -10,7 +10,7 @@ RUNNING = {"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count
 
 
 class Sync(StackTest):
-    def test_a_sync_is_summed_up_in_a_sentence(self) -> None:
+    def test_a_sync_has_a_summary_of_one_sentence(self) -> None:
         first = self.stack.cli("sync")
         self.assertEqual(first.returncode, 0, first.stderr)
         self.assertRegex(first.stdout, r"\A3 pages written, 0 unchanged, 0 removed in \d+\.\d s\n\Z")
@@ -42,7 +42,7 @@ class Sync(StackTest):
         self.assertEqual(complete.stderr.count("another sync is running"), 1)
         self.assertNotIn("SYNC_IN_PROGRESS", complete.stderr)
 
-    def test_a_failure_says_why_and_what_to_do_and_ends_with_the_journal(self) -> None:
+    def test_a_failure_has_its_reason_its_remedy_and_the_journal_command(self) -> None:
         self.hemera.scenario(raw_list={"body": "[]", "content_type": "application/json"})
         failed = self.stack.cli("sync")
         self.assertEqual((failed.returncode, failed.stdout), (1, ""))
@@ -61,7 +61,7 @@ class Sync(StackTest):
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
 
-    def test_what_hemera_writes_is_no_command_for_the_terminal(self) -> None:
+    def test_text_of_hemera_cannot_command_the_terminal(self) -> None:
         self.hemera.scenario(replace_list=[{"id": "c1", "title": "x", "slug": "x", "level": "\x1b[2J\u009b2J"}])
         shown = self.stack.cli("sync")
         self.assertIn("level", shown.stderr)
@@ -95,7 +95,7 @@ class Sync(StackTest):
                 self.assertEqual((done.returncode, done.stdout), (69, ""))
                 self.assertIn("systemctl start aither-worker.socket", done.stderr)
 
-    def test_a_worker_that_says_nothing_sensible(self) -> None:
+    def test_a_worker_that_answers_nonsense(self) -> None:
         assert self.stack.worker
         self.stack.worker.stop()
         self.stack.socket.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ class Sync(StackTest):
 
     @staticmethod
     def answer_nonsense(listener: socket.socket) -> None:
-        """To every connection: on a busy machine the question for the progress may come before the sync itself."""
+        """To every connection: on a busy machine the request for the progress may come before the sync itself."""
         while True:
             try:
                 connection, _ = listener.accept()
@@ -137,8 +137,8 @@ class Unconfigured(StackTest):
         self.assertIn("aither set-secret hemera-api-key", done.stderr)
 
 
-class Alerts(StackTest):
-    def test_nothing_is_set(self) -> None:
+class TestMessages(StackTest):
+    def test_neither_is_configured(self) -> None:
         for command, key in (("test-mail", "MailTo"), ("test-rollbar", "Enabled")):
             done = self.stack.cli(command)
             self.assertEqual((done.returncode, done.stdout), (78, ""))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither test-mail` and `aither test-rollbar`: what they print when the server takes the alert and when it does not."""
+"""`aither test-mail` and `aither test-rollbar`, with servers that accept and servers that refuse."""
 import json
 import unittest
 
@@ -16,7 +16,7 @@ class Mail(StackTest):
         self.config = f"[Notify]\nMailTo=operator@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\n"
         super().setUp()
 
-    def test_it_says_where_the_mail_went(self) -> None:
+    def test_it_names_the_server_and_the_recipient(self) -> None:
         done = self.stack.cli("test-mail")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, rf"\Asmtp://127\.0\.0\.1:{self.mail.port} has taken a mail to "
@@ -39,13 +39,13 @@ class Mail(StackTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("nobody@example.org", done.stderr)
 
-    def test_it_says_what_the_server_answered(self) -> None:
+    def test_a_failure_has_its_reason(self) -> None:
         self.mail.stop()
         done = self.stack.cli("test-mail")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, r"\Aaither: NOTIFY_FAILED: .*127\.0\.0\.1.*\nwhat to do: .*\n\Z")
 
-    def test_after_a_few_it_says_how_long_to_wait(self) -> None:
+    def test_after_a_few_mails_it_prints_how_long_to_wait(self) -> None:
         for _ in range(5):
             self.assertEqual(self.stack.cli("test-mail").returncode, 0)
         done = self.stack.cli("test-mail")
@@ -54,7 +54,7 @@ class Mail(StackTest):
 
 
 class Rollbar(test_rollbar.RollbarTest):
-    def test_it_says_where_the_item_went(self) -> None:
+    def test_it_names_the_endpoint(self) -> None:
         done = self.stack.cli("test-rollbar")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, rf"\A{self.rollbar.url} has taken an item, uuid \S+\n\Z")

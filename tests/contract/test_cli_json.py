@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--json: one object in a line, nothing else, failures too; and aither(1) names every member of it."""
+"""--json prints one object in a line and nothing else, also for failures, and aither(1) names all its members."""
 import json
 import re
 import unittest
@@ -34,7 +34,7 @@ def members(value: Any, path: str = "") -> set[str]:
 
 
 def seen(documents: list[Any]) -> set[str]:
-    """Those of all documents; null where another one has an object is no member of its own."""
+    """The members of all documents; null in place of an object is no member of its own."""
     paths = set().union(*map(members, documents))
     return {p for p in paths if not any(other.startswith(f"{p}.") for other in paths)}
 
@@ -43,7 +43,7 @@ class JsonTest(StackTest):
     environment = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """What a command prints, which has to be one line of JSON and nothing else."""
+        """The output of a command, which has to be one line of JSON and nothing else."""
         done = self.stack.cli(*arguments, "--json")
         self.assertEqual((done.returncode, done.stderr), (code, ""), done.stdout)
         self.assertEqual(done.stdout.count("\n"), 1)
@@ -130,7 +130,7 @@ class Failures(JsonTest):
         self.assertFalse(document["data"]["healthy"])
         self.assertEqual(document["data"]["reason"], document["error"]["message"])
 
-    def test_nothing_to_notify(self) -> None:
+    def test_no_recipient(self) -> None:
         for command in ("test-mail", "test-rollbar"):
             self.assertEqual(self.json(command, code=78)["error"]["code"], "NOT_CONFIGURED")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither render`: what it prints, and where it says that a mistake is."""
+"""`aither render`: its output, and the positions of mistakes."""
 import os
 import re
 import shutil
@@ -15,7 +15,7 @@ from terminal import Terminal
 
 
 class Render(unittest.TestCase):
-    """Needs no daemon and of the configuration only the time zone and the directory of the operator's texts."""
+    """Needs no daemon, and only the time zone and TemplateDirectory of the configuration."""
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
@@ -51,7 +51,7 @@ class Render(unittest.TestCase):
         done = self.render("\ufeffHallo {{name}}{{> rest}}\n", '\ufeff{"name":"Welt"}', "--partials=parts")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "Hallo Welt, de\n", ""))
 
-    def test_output_that_finds_no_room_is_a_failure(self) -> None:
+    def test_a_full_disk_is_a_failure(self) -> None:
         self.write("a.hbs", "page")
         self.write("data.json", "{}")
         environment = os.environ | {"AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
@@ -73,7 +73,7 @@ class Render(unittest.TestCase):
             self.assertEqual(self.render(template, data).stdout, expected)
 
     def test_the_texts_are_those_of_the_pages(self) -> None:
-        """The operator's file, as in a sync; what cannot be used is named, and the shipped one is used instead."""
+        """As in a sync, a file of the operator's that cannot be used is named, and the shipped one is used instead."""
         shipped = (TOP / "templates/texts.de.json").read_text()
         own = shipped.replace('"home.title": "Kurse"', '"home.title": "Seminare"').replace(" {year}", " anno {year}")
         self.write("own/texts.de.json", own)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither set-secret`: what is stored and how, and that a terminal neither shows it nor stays silent afterwards."""
+"""`aither set-secret`: the stored file, and that the terminal hides the secret and is restored afterwards."""
 import os
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from terminal import Terminal
 KEY = "hemera-key-0123456789-0123456789-abcdef"
 ENVIRONMENT = {"PATH": os.environ["PATH"]} | {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 
-# Root in a world of its own, where /etc and /run are empty: the system's own store is not touched.
+# Root in a mount namespace of its own, where /etc and /run are empty: the system's store is not touched.
 WORLD = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
          'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 STORED = 'stat -c "%a %u %n" /etc/credstore /etc/credstore/* && cat /etc/credstore/*'
@@ -39,7 +39,7 @@ class Stored(unittest.TestCase):
         return subprocess.run([*WORLD, "sh", "-c", script, "sh", BUILD / "aither"], input=value, text=True,
                               env=ENVIRONMENT, cwd=TOP, capture_output=True, timeout=30)
 
-    def test_it_is_stored_for_root_alone(self) -> None:
+    def test_only_root_can_read_it(self) -> None:
         for value in (f"{KEY}\n", KEY, f"{KEY}\r\n", f"{KEY}\nmore\n", f"\ufeff{KEY}\n"):
             done = self.run_in_world(f'"$1" set-secret hemera-api-key && {STORED}', value)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -51,7 +51,7 @@ class Stored(unittest.TestCase):
         done = self.run_in_world(script, "first\n")
         self.assertTrue(done.stdout.endswith("\n600 0 /etc/credstore/aither.smtp-password\nother"), done.stdout)
 
-    def test_our_own_are_made_by_chance_and_shown_once(self) -> None:
+    def test_generated_secrets_are_random_and_shown_once(self) -> None:
         made = set()
         for name in ("sync-token", "pages-password"):
             for arguments in (f"--generate {name}", f"{name} --generate"):
@@ -73,12 +73,12 @@ class Stored(unittest.TestCase):
                 self.assertTrue(done.stderr.startswith("aither: set-secret: "), done.stderr)
                 self.assertNotIn("xxx", done.stderr)
 
-    def test_a_store_that_cannot_be_made_is_named(self) -> None:
+    def test_a_directory_that_cannot_be_created_is_named(self) -> None:
         done = self.run_in_world('touch /etc/credstore && "$1" set-secret sync-token', f"{KEY}\n")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertRegex(done.stderr, "^aither: set-secret: directory /etc/credstore: ")
 
-    def test_where_systemd_runs_the_daemon_is_restarted_or_the_operator_is_asked_to(self) -> None:
+    def test_with_systemd_the_daemon_is_restarted_or_the_command_printed(self) -> None:
         for name, unit in (("sync-token", "aither"), ("pages-password", "aither"), ("smtp-password", "aither-worker")):
             self.check_restart(name, f"{unit}.service")
 
@@ -107,7 +107,7 @@ class AtATerminal(unittest.TestCase):
         self.assertFalse(terminal.echoes())
         return terminal
 
-    def test_nothing_of_it_is_shown(self) -> None:
+    def test_the_secret_is_not_shown(self) -> None:
         terminal = self.terminal("hemera-api-key")
         terminal.type(f"{KEY}\n")
         self.assertEqual(terminal.end(), 0)
@@ -115,7 +115,7 @@ class AtATerminal(unittest.TestCase):
         self.assertEqual(terminal.stdout, f"stored {len(KEY)} characters as /etc/credstore/aither.hemera-api-key\n")
         self.assertTrue(terminal.echoes())
 
-    def test_nor_of_one_that_is_refused(self) -> None:
+    def test_a_refused_secret_is_not_shown(self) -> None:
         terminal = self.terminal("sync-token")
         terminal.type("too-short\n")
         self.assertEqual(terminal.end(), 65)
@@ -123,27 +123,27 @@ class AtATerminal(unittest.TestCase):
         self.assertIn("16 to 256 characters", terminal.output)
         self.assertTrue(terminal.echoes())
 
-    def test_another_size_of_the_window_disturbs_nothing(self) -> None:
+    def test_a_resized_window_changes_nothing(self) -> None:
         terminal = self.terminal("hemera-api-key")
         terminal.type(KEY[:10])
         terminal.process.send_signal(signal.SIGWINCH)
         terminal.type(f"{KEY[10:]}\n")
         self.assertEqual(terminal.end(), 0)
 
-    def test_ctrl_d_gives_nothing(self) -> None:
+    def test_ctrl_d_stores_nothing(self) -> None:
         terminal = self.terminal("sync-token")
         terminal.type("\x04")
         self.assertEqual(terminal.end(), 65)
         self.assertTrue(terminal.echoes())
 
-    def test_ctrl_c_leaves_the_terminal_as_it_was(self) -> None:
+    def test_ctrl_c_restores_the_terminal(self) -> None:
         terminal = self.terminal("sync-token")
         terminal.type("half-a-tok\x03")
         self.assertEqual(terminal.end(), -signal.SIGINT)
         self.assertNotIn("half", terminal.output)
         self.assertTrue(terminal.echoes())
 
-    def test_and_so_do_other_signals(self) -> None:
+    def test_other_signals_restore_the_terminal(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             with self.subTest(number):
                 terminal = self.terminal("sync-token")

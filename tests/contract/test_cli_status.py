@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither status` on a real stack: the first line, the exit code, and what systemd says (stub/systemd_stub.py)."""
+"""`aither status` on a real stack with a fake systemd (stub/systemd_stub.py): the first line and the exit code."""
 import json
 import os
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from stack import BUILD, StackTest
 from stub.systemd_stub import SystemdStub, installed, unit
 
-NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # even if systemd runs
 DETAILS = r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z"
 OTHER_KEY = "another-key-another-key-another-key-1"
 
@@ -86,7 +86,7 @@ class Deferred(StackTest):
     hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
     config = "RequestsPerMinute=4\n[Sync]\nTimeLimitSec=5\n"
 
-    def test_deferred_courses_are_shown(self) -> None:
+    def test_waiting_courses_are_reported(self) -> None:
         self.stack.cli("sync")
         self.assertRegex(self.stack.cli("status").stdout, r"(?m)^deferred +\d courses wait to be read; read them now: "
                                                            r"aither sync --until-complete$")
@@ -118,8 +118,8 @@ class Systemd(StackTest):
         self.assertNotIn("aither.service", done.stdout)
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
 
-    def test_without_a_token_it_says_so(self) -> None:
-        """In a world without /etc/credstore, where there is none."""
+    def test_a_missing_token_is_reported(self) -> None:
+        """In a mount namespace without /etc/credstore."""
         program = [BUILD / "aither", f"--config={self.stack.config}", "status"]
         world = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
                  'mount -t tmpfs tmpfs /etc && "$@" && "$@" --json && mkdir -m 700 /etc/credstore && '
@@ -139,7 +139,7 @@ class Systemd(StackTest):
         self.assertRegex(closed.stdout, r"(?m)^sync token +not set: LocalAccess=no refuses all calls over TCP; set one: ")
         self.assertIs(json.loads(with_one)["data"]["systemd"]["syncTokenSet"], True)
 
-    def test_when_courses_that_wait_are_read(self) -> None:
+    def test_the_next_run_for_waiting_courses(self) -> None:
         self.hemera.scenario(add=[{"id": "cnew0000000000000000000" + str(n), "participants": [{}]} for n in range(2)],
                              used=92, limit=100)
         self.assertEqual(self.stack.cli("sync").returncode, 0)
@@ -166,7 +166,7 @@ class Systemd(StackTest):
         self.assertTrue(done.stdout.startswith("not healthy: aither.socket is inactive, "), done.stdout)
         self.assertIn("systemctl enable --now aither.socket", done.stdout)
 
-    def test_what_has_failed_is_shown(self) -> None:
+    def test_failed_units_are_shown(self) -> None:
         self.set("aither.service", ActiveState="failed", SubState="failed", Result="exit-code")
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 1)
@@ -207,7 +207,7 @@ class Systemd(StackTest):
         self.assertRegex(done.stdout, rf"(?m)^port +{re.escape(address)} takes connections")
 
     def test_the_scheduled_sync_cannot_be_executed(self) -> None:
-        """The report of an earlier sync knows nothing of it."""
+        """The report of an earlier sync does not mention it."""
         self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code", ExecMainCode=1,
                  ExecMainStatus=203)
         done = self.stack.cli("status")
@@ -225,7 +225,7 @@ class Systemd(StackTest):
         self.set("aither-sync.timer", ActiveState="failed", SubState="failed", Result="resources")
         self.assertTrue(self.stack.cli("status").stdout.startswith("not healthy: aither-sync.timer has failed "))
 
-    def test_without_a_worker_systemd_still_tells(self) -> None:
+    def test_without_a_worker_the_units_are_still_shown(self) -> None:
         assert self.stack.worker
         self.stack.worker.stop()
         self.set("aither-worker.socket", ActiveState="inactive", SubState="dead")
@@ -235,7 +235,7 @@ class Systemd(StackTest):
                                       r"start it: systemctl enable --now aither\.socket$")
         self.assertIn("by aither-sync@hourly.timer", done.stdout)
 
-    def test_the_units_of_another_worker_are_not_looked_at(self) -> None:
+    def test_the_units_of_another_worker_are_ignored(self) -> None:
         self.set("aither-worker.socket", Listen=[("Stream", "/run/other.sock")])
         self.set("aither.socket", ActiveState="failed")
         self.assertEqual(self.stack.cli("status").returncode, 0)

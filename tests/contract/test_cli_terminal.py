@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `aither sync` shows while it waits: a bar on a terminal, plain lines elsewhere; and how Ctrl-C leaves."""
+"""The progress of `aither sync`: a bar on a terminal, plain lines elsewhere; and the effect of Ctrl-C."""
 import re
 import signal
 import subprocess
@@ -80,12 +80,12 @@ class Lines(TerminalTest):
         self.assertEqual(len(done.stderr.splitlines()), len(PHASES))
         self.assertIn("fetch: reading participants, 5 courses\n", done.stderr)
 
-    def test_a_sync_that_is_too_short_to_be_watched_has_them_too(self) -> None:
+    def test_a_very_short_sync_has_all_lines_too(self) -> None:
         self.hemera.scenario(fault=None)
         self.assertEqual(re.findall(r"^(\w+): ", self.stack.cli("sync").stderr, re.M), PHASES)
         self.assertEqual(re.findall(r"^(\w+): ", self.stack.cli("sync", "--dry-run").stderr, re.M), PHASES[:3])
 
-    def test_a_failed_sync_has_no_line_for_what_it_never_did(self) -> None:
+    def test_a_failed_sync_has_no_line_for_phases_it_never_reached(self) -> None:
         self.hemera.scenario(raw_list={"body": "[]", "content_type": "application/json"})
         self.assertNotIn("publish:", self.stack.cli("sync").stderr)
 
@@ -105,7 +105,7 @@ class Interrupted(TerminalTest):
         self.assertEqual(len(self.stack.pages()), 5)
 
     def test_ctrl_c_ends_a_loop_of_the_shell(self) -> None:
-        """A shell goes on with its loop after a command that only exits."""
+        """A shell continues its loop after a command that only exits."""
         loop = "for n in 1 2 3; do \"$@\"; echo $n; done; echo all"
         with Terminal(["bash", "-c", loop, "bash", BUILD / "aither", f"--config={self.stack.config}", "sync"],
                       self.stack.environment) as terminal:

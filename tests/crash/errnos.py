@@ -23,7 +23,7 @@ SYNC = (EIO, ENOSPC, EDQUOT)
 
 ERRORS: dict[str, tuple[int | str, ...]] = {
     "open": OPEN, "open64": OPEN, "openat": OPEN + CREATE, "openat64": OPEN, "__open_2": OPEN, "__open64_2": OPEN,
-    "__openat64_2": OPEN, "fopen": OPEN, "fopen64": OPEN, "opendir": OPEN, "fdopendir": OPEN, "scandir": OPEN,
+    "__openat64_2": OPEN, "fopen": OPEN, "fopen64": OPEN, "opendir": OPEN, "fdopendir": OPEN, "scandir": OPEN, "glob": OPEN,
     "iconv_open": NEW, "newlocale": NEW,
     "fdopen": (ENOMEM,), "readdir": (EIO,), "realpath": STAT, "readlinkat": STAT, "access": STAT,
     "fcntl": NEW, "fcntl64": NEW, "ioctl": (ENOTTY, EIO),

@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <iconv.h>
 #include <locale.h>
 #include <netdb.h>
@@ -167,6 +168,9 @@ WRAP(FILE *, NULL, fopen64, (const char *path, const char *mode), (path, mode))
 WRAP(FILE *, NULL, fdopen, (int fd, const char *mode), (fd, mode))
 WRAP(DIR *, NULL, opendir, (const char *path), (path))
 WRAP(DIR *, NULL, fdopendir, (int fd), (fd))
+WRAP(int, GLOB_NOSPACE, glob,
+	(const char *pattern, int flags, int (*on_error)(const char *, int), glob_t *ret),
+	(pattern, flags, on_error, ret))
 WRAP(struct dirent *, NULL, readdir, (DIR * directory), (directory))
 /* NOLINTNEXTLINE(performance-no-int-to-ptr): the value that POSIX defines */
 WRAP(iconv_t, (iconv_t)-1, iconv_open, (const char *to, const char *from), (to, from))

@@ -180,12 +180,11 @@ static void check_status(const struct answer *answer)
 	static const struct machine machine;
 	static const struct config config = { .worker.socket = (char *)"/run/aither/worker.sock" };
 	CLEANUP(json_freep) struct json *envelope = NULL, *checks = json_new_array();
-	int exit_code = status_check(answer, NULL, &machine, &config, NOW_MS, checks);
-	const char *sentence = status_sentence(checks);
+	int exit_code = status_check(answer, &machine, &config, NOW_MS, checks);
 	struct print print;
 
-	FUZZ_CHECK(sentence && sentence[0], "%d", exit_code);
-	envelope = status_to_json(answer, NULL, &machine, exit_code, sentence);
+	FUZZ_CHECK(status_sentence(checks) && status_sentence(checks)[0], "%d", exit_code);
+	envelope = status_to_json(answer, &machine, checks, exit_code);
 	print_begin(&print);
 	answer_print_json(envelope);
 	print_end(&print);
@@ -221,14 +220,17 @@ static void check_words(const struct answer *answer)
 static void check_answer(const struct workerclient_response *response)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
-	struct error err = { 0 };
-	int r = answer_read(response, &answer, &err);
+	const struct error *failure = &answer.failure;
 
-	if (r < 0) {
-		FUZZ_CHECK(r == -EBADMSG && err.code == ERROR_WORKER_UNAVAILABLE, "%d: %s", r, err.message);
-		FUZZ_CHECK(decode_is_text(err.message, strlen(err.message)), "%s", err.message);
-		FUZZ_CHECK(!answer.envelope, "an envelope of a failure");
-		return;
+	answer_read(response, &answer);
+	if (answer.status == 0) {
+		FUZZ_CHECK(failure->errnum == -EBADMSG && failure->code == ERROR_WORKER_UNAVAILABLE, "%d: %s",
+			failure->errnum, failure->message);
+		FUZZ_CHECK(
+			decode_is_text(failure->message, strlen(failure->message)), "%s", failure->message);
+		FUZZ_CHECK(!answer.data, "data of a failure");
+	} else {
+		FUZZ_CHECK(answer.status == response->status && failure->errnum == 0, "%d", answer.status);
 	}
 	FUZZ_CHECK(response->status / 100 == 2 || answer.code, "%d without a code", response->status);
 	FUZZ_CHECK(answer_exit_code(&answer) >= COMMAND_DONE, "%d", answer.status);

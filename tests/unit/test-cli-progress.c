@@ -25,10 +25,10 @@ static const struct {
 	{ "the longest name", { "publish", 1, 2, 0, 7 }, 40, "publish [=======>         ] 1 of 2  7 s" },
 	{ "a wait", { "fetch", 10, 20, 31, 7 }, 60,
 		"fetch   [=====>       ] 10 of 20  Hemera's rate limit: 31 s" },
-	{ "how much is not known", { "list", 0, 0, 0, 3 }, 60, "list    reading the list of courses  3 s" },
+	{ "an unknown amount", { "list", 0, 0, 0, 3 }, 60, "list    reading the list of courses  3 s" },
 	{ "a phase of a newer worker", { "bake", 0, 0, 0, 3 }, 60, "bake    3 s" },
 	{ "no room for a bar", { "fetch", 10, 20, 0, 7 }, 30, "fetch   10 of 20  7 s" },
-	{ "room for the figures only", { "fetch", 10, 20, 0, 7 }, 20, "10 of 20  7 s" },
+	{ "room for the numbers only", { "fetch", 10, 20, 0, 7 }, 20, "10 of 20  7 s" },
 	{ "hardly any room", { "fetch", 10, 20, 0, 7 }, 5, "10 o" },
 	{ "one column", { "fetch", 10, 20, 0, 7 }, 1, "1" },
 };
@@ -45,7 +45,7 @@ static void a_line_fits_its_terminal(void **state)
 	}
 }
 
-static void every_width_is_kept_to(void **state)
+static void no_line_is_wider_than_its_terminal(void **state)
 {
 	const struct progress progress = { "fetch", 499, 500, 31, 49 };
 
@@ -69,128 +69,128 @@ static void colour_is_in_the_bar_only(void **state)
 	assert_string_equal(buf_text(&line), "fetch   [\033[32m======>\033[0m        ] 10 of 20  7 s");
 }
 
-/* ---- elsewhere than on a terminal ---- */
+/* ---- without a terminal ---- */
 
-struct paper {
+struct capture {
 	FILE *file;
 	char *text;
 	size_t length;
 	struct progress_view view;
 };
 
-static int take_paper(void **state)
+static int open_capture(void **state)
 {
-	struct paper *paper = mem_zalloc(sizeof(*paper));
+	struct capture *capture = mem_zalloc(sizeof(*capture));
 
-	paper->file = open_memstream(&paper->text, &paper->length);
-	paper->view.out = paper->file;
-	progress_begin(&paper->view);
-	*state = paper;
+	capture->file = open_memstream(&capture->text, &capture->length);
+	capture->view.out = capture->file;
+	progress_begin(&capture->view);
+	*state = capture;
 	return 0;
 }
 
-static int leave_paper(void **state)
+static int close_capture(void **state)
 {
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 
-	fclose(paper->file);
-	free(paper->text);
-	free(paper);
+	fclose(capture->file);
+	free(capture->text);
+	free(capture);
 	return 0;
 }
 
-static const char *text_of(struct paper *paper)
+static const char *text_of(struct capture *capture)
 {
-	fflush(paper->file);
-	return paper->text;
+	fflush(capture->file);
+	return capture->text;
 }
 
-static void a_phase_is_told_once(void **state)
+static void a_phase_is_reported_once(void **state)
 {
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 
-	progress_show(&paper->view, &(struct progress){ "list", 0, 0, 0, 0 });
-	progress_show(&paper->view, &(struct progress){ "list", 0, 0, 0, 1 });
-	progress_show(&paper->view, &(struct progress){ "fetch", 0, 1, 0, 1 });
-	progress_show(&paper->view, &(struct progress){ "fetch", 1, 1, 0, 1 });
-	progress_show(&paper->view, &(struct progress){ "bake", 1, 1, 0, 1 }); /* a newer worker's */
-	progress_show(&paper->view, &(struct progress){ "render", 0, 3, 0, 1 });
-	progress_show(&paper->view, &(struct progress){ "publish", 0, 2, 0, 1 });
-	progress_end(&paper->view, "publish");
-	assert_string_equal(text_of(paper), "list: reading the list of courses\n"
-					    "fetch: reading participants, 1 course\n"
-					    "render: making pages, 3 courses\n"
-					    "publish: writing what has changed, 2 pages\n");
+	progress_show(&capture->view, &(struct progress){ "list", 0, 0, 0, 0 });
+	progress_show(&capture->view, &(struct progress){ "list", 0, 0, 0, 1 });
+	progress_show(&capture->view, &(struct progress){ "fetch", 0, 1, 0, 1 });
+	progress_show(&capture->view, &(struct progress){ "fetch", 1, 1, 0, 1 });
+	progress_show(&capture->view, &(struct progress){ "bake", 1, 1, 0, 1 }); /* of a newer worker */
+	progress_show(&capture->view, &(struct progress){ "render", 0, 3, 0, 1 });
+	progress_show(&capture->view, &(struct progress){ "publish", 0, 2, 0, 1 });
+	progress_end(&capture->view, "publish");
+	assert_string_equal(text_of(capture), "list: reading the list of courses\n"
+					      "fetch: reading participants, 1 course\n"
+					      "render: making pages, 3 courses\n"
+					      "publish: writing what has changed, 2 pages\n");
 }
 
-static void phases_that_nobody_saw_are_told_in_the_end(void **state)
+static void unseen_phases_are_reported_at_the_end(void **state)
 {
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 
-	progress_show(&paper->view, &(struct progress){ "fetch", 0, 20, 0, 1 });
-	progress_end(&paper->view, "render");
-	assert_string_equal(text_of(paper), "list: reading the list of courses\n"
-					    "fetch: reading participants, 20 courses\n"
-					    "render: making pages\n");
+	progress_show(&capture->view, &(struct progress){ "fetch", 0, 20, 0, 1 });
+	progress_end(&capture->view, "render");
+	assert_string_equal(text_of(capture), "list: reading the list of courses\n"
+					      "fetch: reading participants, 20 courses\n"
+					      "render: making pages\n");
 }
 
-static void a_wait_is_told_once_each_time(void **state)
+static void each_wait_is_reported_once(void **state)
 {
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 
-	progress_show(&paper->view, &(struct progress){ "fetch", 0, 20, 31, 1 });
-	progress_show(&paper->view, &(struct progress){ "fetch", 0, 20, 30, 2 });
-	progress_show(&paper->view, &(struct progress){ "fetch", 5, 20, 0, 33 });
-	progress_show(&paper->view, &(struct progress){ "fetch", 5, 20, 9, 40 });
-	assert_string_equal(text_of(paper), "list: reading the list of courses\n"
-					    "fetch: reading participants, 20 courses\n"
-					    "fetch: waiting 31 s: Hemera's rate limit\n"
-					    "fetch: waiting 9 s: Hemera's rate limit\n");
+	progress_show(&capture->view, &(struct progress){ "fetch", 0, 20, 31, 1 });
+	progress_show(&capture->view, &(struct progress){ "fetch", 0, 20, 30, 2 });
+	progress_show(&capture->view, &(struct progress){ "fetch", 5, 20, 0, 33 });
+	progress_show(&capture->view, &(struct progress){ "fetch", 5, 20, 9, 40 });
+	assert_string_equal(text_of(capture), "list: reading the list of courses\n"
+					      "fetch: reading participants, 20 courses\n"
+					      "fetch: waiting 31 s: Hemera's rate limit\n"
+					      "fetch: waiting 9 s: Hemera's rate limit\n");
 }
 
-static void a_wait_between_syncs_is_told_once_until_one_begins(void **state)
+static void a_wait_between_syncs_is_reported_once_until_one_begins(void **state)
 {
 	static const char busy[] = "another sync is running";
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 
 	for (unsigned left_s = 5; left_s > 0; left_s--)
-		progress_wait(&paper->view, left_s, busy);
-	progress_wait(&paper->view, 5, busy);
-	progress_begin(&paper->view);
-	progress_show(&paper->view, &(struct progress){ "list", 0, 0, 0, 0 });
-	progress_wait(&paper->view, 5, busy);
-	assert_string_equal(text_of(paper), "waiting 5 s: another sync is running\n"
-					    "list: reading the list of courses\n"
-					    "waiting 5 s: another sync is running\n");
+		progress_wait(&capture->view, left_s, busy);
+	progress_wait(&capture->view, 5, busy);
+	progress_begin(&capture->view);
+	progress_show(&capture->view, &(struct progress){ "list", 0, 0, 0, 0 });
+	progress_wait(&capture->view, 5, busy);
+	assert_string_equal(text_of(capture), "waiting 5 s: another sync is running\n"
+					      "list: reading the list of courses\n"
+					      "waiting 5 s: another sync is running\n");
 }
 
-static void silence_is_kept(void **state)
+static void a_silent_view_prints_nothing(void **state)
 {
-	struct paper *paper = *state;
+	struct capture *capture = *state;
 	struct progress_view silent;
 
-	progress_open(&silent, paper->file, true);
+	progress_open(&silent, capture->file, true);
 	progress_begin(&silent);
 	progress_show(&silent, &(struct progress){ "list", 0, 0, 0, 0 });
 	progress_wait(&silent, 5, "x");
 	progress_clear(&silent);
 	progress_end(&silent, "publish");
-	assert_string_equal(text_of(paper), "");
+	assert_string_equal(text_of(capture), "");
 }
 
-#define PAPER_TEST(name) cmocka_unit_test_setup_teardown(name, take_paper, leave_paper)
+#define CAPTURE_TEST(name) cmocka_unit_test_setup_teardown(name, open_capture, close_capture)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_fits_its_terminal),
-		cmocka_unit_test(every_width_is_kept_to),
+		cmocka_unit_test(no_line_is_wider_than_its_terminal),
 		cmocka_unit_test(colour_is_in_the_bar_only),
-		PAPER_TEST(a_phase_is_told_once),
-		PAPER_TEST(phases_that_nobody_saw_are_told_in_the_end),
-		PAPER_TEST(a_wait_is_told_once_each_time),
-		PAPER_TEST(a_wait_between_syncs_is_told_once_until_one_begins),
-		PAPER_TEST(silence_is_kept),
+		CAPTURE_TEST(a_phase_is_reported_once),
+		CAPTURE_TEST(unseen_phases_are_reported_at_the_end),
+		CAPTURE_TEST(each_wait_is_reported_once),
+		CAPTURE_TEST(a_wait_between_syncs_is_reported_once_until_one_begins),
+		CAPTURE_TEST(a_silent_view_prints_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

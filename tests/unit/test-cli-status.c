@@ -45,22 +45,25 @@ static struct answer answer_of(int status, const char *body)
 
 	buf_init(&response.body, 4096);
 	buf_append_text(&response.body, body);
-	assert_int_equal(answer_read(&response, &answer, NULL), 0);
+	answer_read(&response, &answer);
+	assert_int_equal(answer.status, status);
 	buf_done(&response.body);
 	return answer;
 }
 
-/* The first line and the exit status. */
+/* The first line and the exit status. `answer` NULL: there is no worker. */
 static void assert_verdict(const char *name, const struct answer *answer, const struct machine *machine,
 	int exit_code, const char *sentence)
 {
 	static const struct config config = { .worker.socket = (char *)"/run/aither/worker.sock" };
 	CLEANUP(json_freep) struct json *checks = json_new_array();
+	CLEANUP(answer_done) struct answer none = { 0 };
 	struct error failure = { 0 };
 	int r;
 
 	error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "there is no worker");
-	r = status_check(answer, &failure, machine, &config, now_ms(), checks);
+	answer_fail(&failure, &none);
+	r = status_check(answer ?: &none, machine, &config, now_ms(), checks);
 	if (r != exit_code || strcmp(status_sentence(checks), sentence) != 0)
 		fail_msg("%s: %d, %s", name, r, status_sentence(checks));
 }
@@ -144,7 +147,6 @@ static struct machine machine_of_units(void)
 			[MACHINE_TIMER] = unit("aither-sync.timer", "active"),
 		},
 		.count = MACHINE_TIMER + 1,
-		.known = true,
 		.managed = true,
 	};
 }
@@ -193,7 +195,7 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	assert_verdict("another worker's units", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
-/* A sync that `aither sync` could not start is in no report. */
+/* No report mentions a sync that could not be started. */
 static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 {
 	static const char body[] =
@@ -207,10 +209,10 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	(void)state;
 	units[MACHINE_SYNC] = unit("aither-sync.service", "failed");
 	units[MACHINE_SYNC].started_ms = sync_ms - 1000;
-	assert_verdict("it was that sync's, or of one before", &good, &machine, COMMAND_DONE,
+	assert_verdict("that sync's failure, or an earlier one", &good, &machine, COMMAND_DONE,
 		"the last sync succeeded 12 min ago");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
-	assert_verdict("it came later", &good, &machine, COMMAND_FAILED,
+	assert_verdict("a later failure", &good, &machine, COMMAND_FAILED,
 		"aither-sync.service has failed (unknown), so no sync has been recorded since it began; see: "
 		"journalctl -x -n 20 -u aither-sync.service");
 	units[MACHINE_SYNC].started_ms = 0;
@@ -224,7 +226,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 min ago");
 }
 
-/* It is in no state that systemd calls failed, and its socket takes connections all the same. */
+/* systemd does not call its state "failed", and its socket takes connections. */
 static void a_service_that_cannot_start_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -306,7 +308,7 @@ static void the_next_timer_is_the_earliest_of_all(void **state)
 	assert_ptr_equal(machine_next_timer(&machine), &timers[2]);
 }
 
-/* It is the cause where the socket has failed; a socket that is switched off is off for another reason. */
+/* It is the cause if the socket has failed; a socket that is switched off is off for another reason. */
 static void a_program_that_holds_the_port_is_named(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -340,8 +342,8 @@ static void a_program_that_holds_the_port_is_named(void **state)
 		"aither.socket aither-sync.timer");
 }
 
-/* A check that doctor fails, and that keeps nobody from anything. */
-static void what_is_wrong_elsewhere_is_no_reason(void **state)
+/* A check that fails in doctor, but affects neither visitors nor syncs. */
+static void other_failed_checks_are_no_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
 	struct machine machine = machine_of_units();
@@ -363,7 +365,7 @@ int main(void)
 		cmocka_unit_test(without_a_worker_its_unit_says_why),
 		cmocka_unit_test(the_next_timer_is_the_earliest_of_all),
 		cmocka_unit_test(a_program_that_holds_the_port_is_named),
-		cmocka_unit_test(what_is_wrong_elsewhere_is_no_reason),
+		cmocka_unit_test(other_failed_checks_are_no_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

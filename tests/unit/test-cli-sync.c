@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `aither sync` and a worker that is played by this file: exit codes, and when --until-complete goes on. */
+/* `aither sync` with a fake worker: exit codes, and when --until-complete continues. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,33 +32,35 @@ static struct {
 	char target[64];
 	unsigned waited_s[ANSWERS_MAX];
 	size_t waits;
-	int raised;         /* the signal that the program wanted to die of */
-	int signal_at_wait; /* what ends the first wait; 0: its time */
+	int raised;         /* the signal by which the program tried to end */
+	int signal_at_wait; /* the signal that ends the first wait; 0: none */
 } worker;
 
-int watch_call(const struct watch *watch, const struct workerclient_request *request,
-	struct answer *ret_answer, int *ret_signal, struct error *err)
+int watch_call(struct watch *watch, const struct workerclient_request *request, struct answer *ret_answer)
 {
 	const struct scripted *scripted = &worker.answers[worker.calls];
 	struct workerclient_response response = { .status = scripted->status };
+	struct error failure = { 0 };
 
 	(void)watch;
 	assert_true(worker.calls++ < worker.count);
 	worker.timeout_ms = request->timeout_ms;
 	strncpy(worker.target, request->target, sizeof(worker.target) - 1);
-	*ret_signal = 0;
-	if (scripted->status == 0)
-		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "there is no worker");
+	if (scripted->status == 0) {
+		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -ECONNREFUSED, "there is no worker");
+		answer_fail(&failure, ret_answer);
+		return 0;
+	}
 	if (scripted->retry_after)
 		strncpy(response.retry_after, scripted->retry_after, sizeof(response.retry_after) - 1);
 	buf_init(&response.body, 4096);
 	buf_append_text(&response.body, scripted->body);
-	int result = answer_read(&response, ret_answer, err);
+	answer_read(&response, ret_answer);
 	buf_done(&response.body);
-	return result;
+	return 0;
 }
 
-int watch_wait(const struct watch *watch, unsigned seconds, const char *why)
+int watch_wait(struct watch *watch, unsigned seconds, const char *why)
 {
 	(void)watch;
 	assert_non_null(why);
@@ -186,7 +188,7 @@ static const struct {
 	{ "no worker", { { 0, NULL, NULL } }, 1, { 0 }, COMMAND_UNREACHABLE },
 };
 
-static void until_complete_goes_on_while_it_is_of_use(void **state)
+static void until_complete_continues_while_it_helps(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(STORIES); i++) {
@@ -225,7 +227,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_waits_longer_than_a_sync_may_take),
 		cmocka_unit_test(answers_become_exit_codes),
-		cmocka_unit_test(until_complete_goes_on_while_it_is_of_use),
+		cmocka_unit_test(until_complete_continues_while_it_helps),
 		cmocka_unit_test(a_wait_that_is_interrupted_ends_it),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a unit's states mean, and secrets that are stored but not yet loaded. How systemd is asked is tested
- * by tests/contract/test_doctor_units.py. */
+/* The meaning of a unit's states, and secrets that are stored but not loaded.
+ * tests/contract/test_doctor_units.py tests the calls to systemd. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -71,7 +70,7 @@ static void states_become_words(void **state)
 				.exit_code = CLD_KILLED,
 				.exit_status = SIGSEGV },
 			"restarting (signal 11/SEGV)", true, false, false },
-		{ "ended in peace",
+		{ "ended normally",
 			{ .load = "loaded",
 				.active = "activating",
 				.sub = "auto-restart",
@@ -92,7 +91,7 @@ static void states_become_words(void **state)
 				.exit_code = CLD_KILLED,
 				.exit_status = 4711 },
 			"failed (signal)", true, false, false },
-		{ "another word than a status is what it failed from",
+		{ "a result that says more than the status",
 			{ .load = "loaded",
 				.active = "failed",
 				.result = "oom-kill",
@@ -104,10 +103,9 @@ static void states_become_words(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(buf_done) struct buf words = BUF_INIT(256);
+		CLEANUP(mem_freep) char *words = unit_describe(&rows[i].unit);
 
-		unit_describe(&words, &rows[i].unit);
-		assert_string_equal(buf_text(&words), rows[i].words);
+		assert_string_equal(words, rows[i].words);
 		if (unit_is_installed(&rows[i].unit) != rows[i].installed ||
 			unit_is_active(&rows[i].unit) != rows[i].active ||
 			unit_is_enabled(&rows[i].unit) != rows[i].enabled)
@@ -117,7 +115,7 @@ static void states_become_words(void **state)
 
 static void without_systemd_all_is_unknown(void **state)
 {
-	CLEANUP(buf_done) struct buf words = BUF_INIT(256);
+	CLEANUP(mem_freep) char *words = NULL;
 	CLEANUP(units_freep) struct units *units = NULL;
 	struct unit unit, none[1];
 	(void)state;
@@ -130,8 +128,8 @@ static void without_systemd_all_is_unknown(void **state)
 	assert_false(unit_is_known(&unit));
 	assert_false(unit_is_installed(&unit));
 	assert_false(unit_is_active(&unit));
-	unit_describe(&words, &unit);
-	assert_string_equal(buf_text(&words), "unknown");
+	words = unit_describe(&unit);
+	assert_string_equal(words, "unknown");
 	assert_int_equal(units_find(units, "aither-sync@*.timer", none, 1), 0);
 }
 
@@ -141,10 +139,10 @@ static const struct config config = { .web.local_access = true };
 
 #define STARTED_MS INT64_C(1700000000000)
 
-/* Both daemons run, and have done so for years. */
+/* Both daemons have been running for years. */
 static struct machine running_machine(void)
 {
-	struct machine machine = { .known = true, .managed = true };
+	struct machine machine = { .managed = true };
 
 	machine.units[MACHINE_WORKER] = machine.units[MACHINE_WEB] = (struct unit){
 		.load = "loaded", .active = "active", .main_pid = 1, .started_ms = STARTED_MS
@@ -188,7 +186,7 @@ static void assert_check(
 		assert_null(json_string(json_get(check, "remedy")));
 }
 
-static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
+static void a_secret_that_is_not_loaded_needs_a_restart(void **state)
 {
 	static const char restart[] = "systemctl try-restart aither-worker.service";
 	static const char since_before[] = "has been running since before and does not have it yet";
@@ -227,7 +225,7 @@ static void what_is_stored_but_not_loaded_needs_a_restart(void **state)
 	}
 }
 
-static void a_daemon_that_does_not_run_takes_it_when_it_starts(void **state)
+static void a_stopped_daemon_loads_it_when_it_starts(void **state)
 {
 	struct machine machine = running_machine();
 	(void)state;
@@ -241,7 +239,7 @@ static void a_daemon_that_does_not_run_takes_it_when_it_starts(void **state)
 	assert_check(json_first(old), "credentials", CHECK_WARNING, "systemctl try-restart aither.service");
 }
 
-static void a_token_is_wanted_where_others_can_call(void **state)
+static void a_token_is_advised_where_others_can_call(void **state)
 {
 	struct machine machine = running_machine();
 	(void)state;
@@ -260,7 +258,7 @@ static void a_token_is_wanted_where_others_can_call(void **state)
 	store("aither.sync-token", STARTED_MS - 5000);
 	CLEANUP(json_freep) struct json *safe = stored_checks(&machine, NULL);
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
-	/* A token helps only those who do not hear it. */
+	/* A token does not help if others can read it on the way. */
 	assert_check(json_next(json_next(json_first(safe))), "tls", CHECK_WARNING,
 		"systemctl edit aither.socket\nsystemctl restart aither.socket");
 }
@@ -274,7 +272,7 @@ static const struct json *check_of(const struct json *checks, const char *name)
 	return NULL;
 }
 
-static void what_aither_web_refuses_is_as_good_as_not_stored(void **state)
+static void a_secret_that_aither_web_refuses_is_reported(void **state)
 {
 	CLEANUP(mem_freep) char *long_one = mem_printf("%04000d", 0);
 	const struct {
@@ -301,7 +299,7 @@ static void what_aither_web_refuses_is_as_good_as_not_stored(void **state)
 }
 
 /* Only systemd can read it, so its form says nothing. */
-static void an_encrypted_token_is_one(void **state)
+static void an_encrypted_token_counts_as_set(void **state)
 {
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/credstore.encrypted", scratch_path);
 	const char *const directories[] = { directory, NULL };
@@ -315,14 +313,14 @@ static void an_encrypted_token_is_one(void **state)
 	assert_non_null(strstr(json_string(json_get(check_of(checks, "sync-token"), "message")), "is set"));
 }
 
-/* ---- what others can read ---- */
+/* ---- files that others can read ---- */
 
-static void secrets_that_others_can_read_are_found(void **state)
+static void secrets_that_others_can_read_are_reported(void **state)
 {
 	static const struct {
 		const char *name, *text;
 		mode_t file_mode, directory_mode;
-		const char *remedy; /* its beginning; NULL: all is well */
+		const char *remedy; /* its beginning; NULL: no problem */
 	} rows[] = {
 		{ "closed", "HEMERA_API_KEY=x\n", 0600, 0700, NULL },
 		{ "an open store", "", 0600, 0705, "chmod 700 " },
@@ -362,9 +360,9 @@ static void secrets_that_others_can_read_are_found(void **state)
 	}
 }
 
-static void without_units_nothing_is_stored_for_anybody(void **state)
+static void without_units_secrets_are_skipped(void **state)
 {
-	const struct machine machine = { .known = true };
+	const struct machine machine = { .managed = false };
 	(void)state;
 
 	CLEANUP(json_freep) struct json *checks = stored_checks(&machine, NULL);
@@ -377,13 +375,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states_become_words),
 		cmocka_unit_test(without_systemd_all_is_unknown),
-		SCRATCH_TEST(what_is_stored_but_not_loaded_needs_a_restart),
-		SCRATCH_TEST(a_daemon_that_does_not_run_takes_it_when_it_starts),
-		SCRATCH_TEST(a_token_is_wanted_where_others_can_call),
-		SCRATCH_TEST(what_aither_web_refuses_is_as_good_as_not_stored),
-		SCRATCH_TEST(an_encrypted_token_is_one),
-		SCRATCH_TEST(secrets_that_others_can_read_are_found),
-		SCRATCH_TEST(without_units_nothing_is_stored_for_anybody),
+		SCRATCH_TEST(a_secret_that_is_not_loaded_needs_a_restart),
+		SCRATCH_TEST(a_stopped_daemon_loads_it_when_it_starts),
+		SCRATCH_TEST(a_token_is_advised_where_others_can_call),
+		SCRATCH_TEST(a_secret_that_aither_web_refuses_is_reported),
+		SCRATCH_TEST(an_encrypted_token_counts_as_set),
+		SCRATCH_TEST(secrets_that_others_can_read_are_reported),
+		SCRATCH_TEST(without_units_secrets_are_skipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

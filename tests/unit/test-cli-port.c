@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is in the way of an address, from the kernel's tables (tests/data/proc) and from this process. */
+/* The socket that keeps an address from being bound, in the kernel's tables (tests/data/proc) and in this
+ * process. */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
@@ -79,7 +80,7 @@ static char *read_table(const char *name)
 }
 
 /* The tables show words in the order of the machine that wrote them. */
-static void the_one_in_the_way_is_found(void **state)
+static void the_socket_in_the_way_is_found(void **state)
 {
 	static const struct {
 		const char *name, *table, *wanted;
@@ -117,7 +118,7 @@ static void the_one_in_the_way_is_found(void **state)
 	}
 }
 
-static void what_is_no_table_has_nobody(void **state)
+static void other_text_has_no_socket(void **state)
 {
 	static const char *const texts[] = { "", "\n\n", "   1: 0100007F:0DAC", "   1: 0100:0DAC 0:0 0A",
 		"   1: 0100007G:0DAC 00000000:0000 0A 0:0 0:0 0 0 0 5",
@@ -145,12 +146,12 @@ static void the_holder_has_a_name(void **state)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
 	CLEANUP(mem_freep) char *text = mem_printf("127.0.0.1:%u", ntohs(address.sin_port));
 	assert_int_equal(port_parse(text, &wanted), 0);
-	assert_false(port_find_holder(&wanted, &holder)); /* bound, but nobody can connect */
+	assert_false(port_find_holder(&wanted, &holder)); /* bound, but no client can connect */
 	assert_int_equal(listen(fd, 1), 0);
 	assert_true(port_find_holder(&wanted, &holder));
 	assert_int_equal(holder.pid, getpid());
 	assert_int_equal(holder.uid, geteuid());
-	assert_string_equal(holder.name, "test-port");
+	assert_string_equal(holder.name, "test-cli-port");
 }
 
 /* A port of 127.0.0.1; listens unless `backlog` is negative. */
@@ -168,8 +169,8 @@ static int bind_port(int backlog, struct port_address *ret_address)
 	return fd;
 }
 
-/* tests/contract/test_doctor_units.py has what answers. */
-static void silence_is_told_from_refusal(void **state)
+/* tests/contract/test_doctor_units.py has the answers. */
+static void silence_differs_from_refusal(void **state)
 {
 	struct port_address addresses[4] = { [2] = { .bytes = { 127, 255, 255, 255 }, .port = 1 } };
 	CLEANUP(file_closep) int silent = bind_port(1, &addresses[0]);
@@ -188,7 +189,7 @@ static void silence_is_told_from_refusal(void **state)
 	assert_int_equal(results[3], -EINPROGRESS);
 }
 
-static void nothing_is_asked_of_no_address(void **state)
+static void no_address_needs_no_request(void **state)
 {
 	(void)state;
 
@@ -199,11 +200,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_as_systemd_writes_them),
-		cmocka_unit_test(the_one_in_the_way_is_found),
-		cmocka_unit_test(what_is_no_table_has_nobody),
+		cmocka_unit_test(the_socket_in_the_way_is_found),
+		cmocka_unit_test(other_text_has_no_socket),
 		cmocka_unit_test(the_holder_has_a_name),
-		cmocka_unit_test(silence_is_told_from_refusal),
-		cmocka_unit_test(nothing_is_asked_of_no_address),
+		cmocka_unit_test(silence_differs_from_refusal),
+		cmocka_unit_test(no_address_needs_no_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
