@@ -7,13 +7,11 @@
 #include "http/router.h"
 #include "web/auth.h"
 #include "web/openapi.h"
-#include "web/refusals.h"
 #include "web/web.h"
 
 struct web {
 	struct web_options options;
 	struct auth auth;
-	struct refusals refusals;
 	uint64_t connections_refused; /* up to the last minute */
 	uint64_t gzip_pause_ms;       /* see page_answer */
 	struct http_router router;

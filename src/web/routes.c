@@ -58,10 +58,8 @@ static bool is_permitted(struct web *web, const struct http_request *request, en
 	if (auth_check(&web->auth, request, need, &err) == 0)
 		return true;
 	answer_error(web, request, response, &err);
-	if (err.code == ERROR_UNAUTHORIZED) {
-		auth_challenge(&web->auth, response, need);
-		refusals_log(&web->refusals, request, need);
-	}
+	if (err.code == ERROR_UNAUTHORIZED)
+		auth_refuse(&web->auth, request, response, need);
 	return false;
 }
 

@@ -54,7 +54,7 @@ static void on_minute(void *arg)
 			"refused %" PRIu64
 			" connections in the last minute from clients that already held half of the %u connections ([Web] MaxConnections=)",
 			refused, web->options.config->web.connections_max);
-	refusals_next_minute(&web->refusals);
+	auth_next_minute(&web->auth);
 }
 
 static void on_patience_ended(void *arg)

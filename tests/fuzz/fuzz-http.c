@@ -301,7 +301,7 @@ static void ask(struct world *world, const struct http_request *given)
 	world->web.router = (struct http_router){
 		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = &world->web
 	};
-	world->web.refusals.logged = REFUSALS_PER_MINUTE; /* no lines in a journal */
+	world->web.auth.logged = AUTH_LOGGED_PER_MINUTE; /* no lines in a journal */
 	world->web.site = site;
 	world->web.phrases = phrases;
 	world->web.relay = (struct relay *)(void *)world;
