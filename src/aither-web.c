@@ -33,13 +33,13 @@ static int serve(const struct config *config, const struct daemon_options *optio
 		&err);
 
 	if (result == 0)
-		result = daemon_listen(web_server(web), options, &activated, &err);
+		result = daemon_listen(web->server, options, &activated, &err);
 	if (result < 0) {
 		log_write(LOG_ERR, "%s", err.message);
 		return result == -EDESTADDRREQ || result == -EINVAL ? EX_USAGE : EXIT_FAILURE;
 	}
 	show_problems(config);
-	return daemon_run(web_server(web), web_stop, web);
+	return daemon_run(web->server, web_stop, web);
 }
 
 int main(int argc, char **argv)

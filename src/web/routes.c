@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "web/internal.h"
+#include "web/web.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "http/envelope.h"
@@ -190,12 +192,37 @@ static enum http_result handle_metrics(
 	return HTTP_DONE;
 }
 
+/* The file itself becomes part of the program; no tool has to turn it into C. */
+__asm__(".pushsection .rodata\n"
+	".global routes_openapi\n"
+	"routes_openapi: .incbin \"" AITHER_OPENAPI_FILE "\"\n"
+	".global routes_openapi_end\n"
+	"routes_openapi_end: .byte 0\n"
+	".popsection\n");
+extern const char routes_openapi[], routes_openapi_end[];
+
 static enum http_result handle_openapi(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
+	/* cppcheck-suppress comparePointers ; the assembler has put one behind the other */
+	size_t length = (size_t)(routes_openapi_end - routes_openapi);
+	char digest[HASH_HEX_SIZE];
 
-	openapi_answer(&web->openapi, request, response);
+	if (!web->openapi) {
+		hash_hex(routes_openapi, length, digest);
+		snprintf(web->openapi_etag, sizeof(web->openapi_etag), "\"%.32s\"", digest);
+		web->openapi = http_body_new(mem_strndup(routes_openapi, length), length);
+	}
+	http_response_header(response, "etag", web->openapi_etag);
+	http_response_header(response, "cache-control", "no-cache");
+	if (negotiate_has_etag(http_request_header(request, "if-none-match"), web->openapi_etag)) {
+		response->status = 304;
+		return HTTP_DONE;
+	}
+	response->status = 200;
+	response->content_type = "application/json";
+	response->body = http_body_ref(web->openapi);
 	return HTTP_DONE;
 }
 

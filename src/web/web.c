@@ -11,7 +11,6 @@
 #include "config/config.h"
 #include "http/daemon.h"
 #include "http/server.h"
-#include "web/internal.h"
 #include "web/live.h"
 #include "web/phrases.h"
 #include "web/relay.h"
@@ -122,18 +121,13 @@ void web_freep(struct web **web_pointer)
 	if (!web)
 		return;
 	server_freep(&web->server);
-	openapi_done(&web->openapi);
+	http_body_unref(web->openapi);
 	live_freep(&web->live);
 	relay_freep(&web->relay);
 	site_freep(&web->site);
 	phrases_freep(&web->phrases);
 	thread_queue_freep(&web->queue);
 	free(web);
-}
-
-struct server *web_server(struct web *web)
-{
-	return web->server;
 }
 
 void web_stop(void *arg)

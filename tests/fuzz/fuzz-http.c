@@ -30,13 +30,13 @@
 #include "http/router.h"
 #include "render/slice.h"
 #include "tests/fuzz/request-head.h"
-#include "web/internal.h"
 #include "web/live.h"
 #include "web/monitor.h"
 #include "web/page.h"
 #include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
+#include "web/web.h"
 
 #define TOKEN "0123456789abcdef"
 #define PUBLISHED "<p>published</p>"
@@ -311,7 +311,7 @@ static void ask(struct world *world, const struct http_request *given)
 	check_body(&response);
 	check_token(&request, &response);
 	http_response_done(&response);
-	openapi_done(&world->web.openapi);
+	http_body_unref(world->web.openapi);
 }
 
 static void ask_all(const struct http_request *request)
