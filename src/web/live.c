@@ -15,8 +15,8 @@
 #include "http/server.h"
 #include "net/workerclient.h"
 #include "published/state.h"
-#include "web/banner.h"
 #include "web/page.h"
+#include "web/phrases.h"
 #include "web/site.h"
 
 struct visitor {
@@ -133,8 +133,8 @@ static const char *status_of(struct live *live, enum language language, bool is_
 		status->data_ms == live->data_ms)
 		return status->html;
 	free(status->html);
-	*status = (struct status){ .html = banner_html(live->options.phrases, language,
-					   &(struct banner_state){ .is_fresh = is_good,
+	*status = (struct status){ .html = phrases_banner_html(live->options.phrases, language,
+					   &(struct phrases_banner){ .is_fresh = is_good,
 						   .data_ms = live->data_ms,
 						   .now_ms = now }),
 		.is_good = is_good,

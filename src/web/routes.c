@@ -11,11 +11,11 @@
 #include "config/config.h"
 #include "http/envelope.h"
 #include "http/list.h"
-#include "web/banner.h"
 #include "web/live.h"
 #include "web/monitor.h"
 #include "web/negotiate.h"
 #include "web/page.h"
+#include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
 
@@ -35,8 +35,8 @@ static bool wants_html(const struct http_request *request)
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
 {
 	if (wants_html(request))
-		banner_error_page(
-			response, ((const struct web *)arg)->phrases, language_of(arg, request), status);
+		phrases_error_page(
+			((const struct web *)arg)->phrases, language_of(arg, request), status, response);
 	else
 		envelope_status(response, request->request_id, status, request->path);
 }
@@ -45,7 +45,7 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	struct http_response *response, const struct error *err)
 {
 	if (wants_html(request))
-		banner_error_page(response, web->phrases, language_of(web, request), error_http_status(err));
+		phrases_error_page(web->phrases, language_of(web, request), error_http_status(err), response);
 	else
 		envelope_error(response, request->request_id, err, NULL);
 	return HTTP_DONE;

@@ -18,7 +18,6 @@
 #include "base/time.h"
 #include "http/http.h"
 #include "published/published.h"
-#include "web/banner.h"
 #include "web/negotiate.h"
 #include "web/page.h"
 #include "web/phrases.h"
@@ -371,36 +370,6 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 	}
 }
 
-static void the_notice_names_the_day_only_when_it_is_another(void **state)
-{
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
-	int64_t noon = 0, later = 0, next_day = 0;
-
-	(void)state;
-	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
-	assert_int_equal(time_parse("2026-03-14T12:05:00.000Z", &noon), 0);
-	assert_int_equal(time_parse("2026-03-14T12:06:00.000Z", &later), 0);
-	assert_int_equal(
-		time_parse("2026-03-14T23:30:00.000Z", &next_day), 0); /* half past midnight in Berlin */
-
-	CLEANUP(mem_freep)
-	char *de = banner_html(phrases, LANGUAGE_DE, &(struct banner_state){ true, noon, later });
-	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
-	CLEANUP(mem_freep)
-	char *en = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ true, noon, later });
-	assert_string_equal(en, "<p class=\"status\">As of 13:05</p>");
-	CLEANUP(mem_freep)
-	char *stale_de = banner_html(phrases, LANGUAGE_DE, &(struct banner_state){ false, noon, next_day });
-	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
-	assert_non_null(strstr(stale_de, "14. März 2026, 13:05 Uhr"));
-	CLEANUP(mem_freep)
-	char *stale_en = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ false, noon, next_day });
-	assert_non_null(strstr(stale_en, "14 March 2026, 13:05"));
-	CLEANUP(mem_freep)
-	char *unknown = banner_html(phrases, LANGUAGE_EN, &(struct banner_state){ false, 0, noon });
-	assert_non_null(strstr(unknown, "known last"));
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -428,7 +397,6 @@ int main(void)
 			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			pages_are_sent_smaller_or_as_they_are, place_setup, place_teardown),
-		cmocka_unit_test(the_notice_names_the_day_only_when_it_is_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
