@@ -25,7 +25,6 @@ struct live;
 struct server;
 struct site;
 struct thread_queue;
-struct phrases;
 
 #define LIVE_BACK_OFF_MS 10000
 #define LIVE_FIRST_WAIT_MS 8000       /* once, as long as nothing has ever been published */
@@ -35,7 +34,6 @@ struct live_options { /* all borrowed */
 	struct server *server;
 	struct thread_queue *queue;
 	struct site *site;
-	struct phrases *phrases;
 	const char *socket_path; /* of the worker */
 	unsigned ttl_ms, wait_ms;
 	bool may_refresh; /* false: the configuration is not usable */

@@ -42,7 +42,7 @@ void monitor_ready(struct live *live, struct site *site, struct http_response *r
 	int64_t last_success_ms = state ? state->values[STATE_LAST_SUCCESS_MS] : 0;
 	const char *problem = NULL;
 
-	if (!site_look(site, LANGUAGE_DE))
+	if (!site_has_home(site, LANGUAGE_DE))
 		problem = "nothing has been published yet";
 	else if (is_recent(live_data_ms(live)) || is_recent(last_success_ms))
 		problem = NULL;

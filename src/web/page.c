@@ -83,12 +83,9 @@ void page_done(struct page *page)
 
 void page_sandbox(struct page *page)
 {
-	if (page->is_sandboxed)
-		return;
 	char *policy = mem_printf("%s; sandbox allow-same-origin", page->policy);
 	free(page->policy);
 	page->policy = policy;
-	page->is_sandboxed = true;
 }
 
 /* NULL: the gzip form is not smaller, or zlib has no memory. */

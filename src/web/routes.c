@@ -131,14 +131,18 @@ static enum http_result handle_home(
 	return live_home(web->live, request, response, language_of(web, request));
 }
 
+bool web_has_public_courses(const struct web *web)
+{
+	const struct config *config = web->options.config;
+
+	return config->site.course_pages_public && config_is_usable(config);
+}
+
 static enum http_result handle_course(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
-	const struct config *config = web->options.config;
-	bool is_public = config->site.course_pages_public && config_is_usable(config);
-	/* Course pages exist once, in German unless the site says otherwise. */
-	bool is_english = config->site.language == CONFIG_LANGUAGE_EN;
+	bool is_public = web_has_public_courses(web);
 	struct page_request wanted;
 	struct page *page;
 	struct error err = { 0 };
@@ -146,13 +150,10 @@ static enum http_result handle_course(
 	/* Before the file is opened: without a token a client must not learn which pages exist. */
 	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
 		return HTTP_DONE;
-	if (site_course(web->site, request->tail, language_name(is_english ? LANGUAGE_EN : LANGUAGE_DE),
-		    &page, &err) < 0) {
+	if (site_course(web->site, request->tail, &page, &err) < 0) {
 		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}
-	if (!is_public)
-		page_sandbox(page);
 	page_request_read(&wanted, request);
 	page_answer(
 		page, &wanted, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);

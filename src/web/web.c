@@ -68,14 +68,20 @@ static void make_parts(struct web *web)
 	const struct config *config = web->options.config;
 
 	web->phrases = phrases_new(config->site.template_directory);
-	web->site = site_new(config->sync.output_directory, web->options.shipped_templates);
+	web->site = site_new(&(struct site_options){
+		.output_directory = config->sync.output_directory,
+		.shipped_templates = web->options.shipped_templates,
+		.phrases = web->phrases,
+		/* Course pages exist once, in German unless the site says otherwise. */
+		.course_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
+		.are_courses_sandboxed = !web_has_public_courses(web),
+	});
 	web->relay = relay_new(web->queue, config->worker.socket);
 	web->patience = server_timer(web->server, on_patience_ended, web);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,
 		.site = web->site,
-		.phrases = web->phrases,
 		.socket_path = config->worker.socket,
 		.ttl_ms = config->web.live_ttl_s * 1000,
 		.wait_ms = config->web.live_wait_s * 1000,

@@ -16,6 +16,7 @@
  * description never differ. Tests hold it against web_routes and against real answers.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http/router.h"
@@ -61,5 +62,8 @@ void web_stop(void *arg);
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg);
+
+/* Are course pages for all visitors? With a configuration that is not usable they are private. */
+bool web_has_public_courses(const struct web *web);
 
 #endif

@@ -106,8 +106,9 @@ static void make_tree(void)
 
 		write_page(path, HIDDEN);
 	}
-	site = site_new(root, "/nonexistent");
 	phrases = phrases_new(NULL);
+	site = site_new(&(struct site_options){
+		.output_directory = root, .shipped_templates = "/nonexistent", .phrases = phrases });
 }
 
 /* ---- what would need a socket ---- */
