@@ -149,10 +149,8 @@ static int listen_inherited(struct server *server, const struct daemon_options *
 			fd);
 	if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
 		return fail_not_unix(options, err);
-	if (options->unix_only && name && strcmp(name, DAEMON_WEB_SOCKET) == 0)
-		server_listen_web(server, fd);
-	else
-		server_listen(server, fd);
+	bool is_web = options->unix_only && name && strcmp(name, DAEMON_WEB_SOCKET) == 0;
+	(is_web ? server_listen_web : server_listen)(server, fd);
 	return 0;
 }
 
@@ -166,10 +164,7 @@ static int listen_option(struct server *server, const struct daemon_options *opt
 	int r = listen_open(text, &fd, err);
 	if (r < 0)
 		return r;
-	if (is_web)
-		server_listen_web(server, fd);
-	else
-		server_listen(server, fd);
+	(is_web ? server_listen_web : server_listen)(server, fd);
 	return 0;
 }
 

@@ -498,39 +498,37 @@ static void on_request_gone(void *arg)
 	/* If the library has read the next request already, it does not call on_readable for it. */
 	connection->request_size = 0;
 	connection->refusal =
-		size > 0 && size < input->size ? head_disarm(input->bytes + size, input->size - size) : 0;
+		size > 0 && size < input->size ? head_check(input->bytes + size, input->size - size) : 0;
 	connection_unhook(connection);
 }
 
-/* Returns 0 or the status that refuses the request. */
-static int begin_request(struct connection *connection, h2o_req_t *req)
+/* Converts the library's request to ours, and decides whether it is refused: because of its head (which
+ * usually was checked already, when it arrived), by the library (library_status; 0: it accepts the request),
+ * or because it has no form that a handler could use. */
+static void begin_request(struct connection *connection, h2o_req_t *req, int library_status)
 {
 	/* The one object of the request whose end the library reports in every case. */
 	struct connection **owner = h2o_mem_alloc_shared(&req->pool, sizeof(*owner), on_request_gone);
+	const h2o_buffer_t *input = connection->socket->input;
 
 	*owner = connection;
 	connection->req = req;
 	connection->server->requests++;
-	int status = convert_request(req, &connection->request);
+	int convert_status = convert_request(req, &connection->request);
 	connection->request.peer = connection->peer;
 	connection->request.connection = connection;
-	return status;
-}
-
-/* The head still stands in the library's buffer, with what it has taken out of its list of headers. */
-static int check_head(const struct connection *connection)
-{
-	const h2o_buffer_t *input = connection->socket->input;
-
-	return connection->refusal ? connection->refusal : head_check(input->bytes, input->size);
+	if (connection->refusal == 0)
+		connection->refusal = head_check(input->bytes, input->size);
+	if (connection->refusal == 0)
+		connection->refusal = library_status ? library_status : convert_status;
 }
 
 /* Closing a socket with unread bytes resets the connection, and the reset may overtake the answer: a client
  * that sends a large body would never see its 413. So the spare descriptor reads on for a while. */
-static void refuse(struct connection *connection, struct http_response *response, int status)
+static void refuse(struct connection *connection, struct http_response *response)
 {
-	router_fail(connection->server->router, &connection->request, response, status);
-	response->status = status;
+	router_fail(connection->server->router, &connection->request, response, connection->refusal);
+	response->status = connection->refusal;
 	connection->refused = true;
 	if (connection->spare_fd < 0)
 		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
@@ -548,7 +546,7 @@ static void handle(struct connection *connection)
 	if (list_has(http_request_header(request, "connection"), "close"))
 		connection->req->http1_is_persistent = 0;
 	if (connection->refusal) {
-		refuse(connection, &response, connection->refusal);
+		refuse(connection, &response);
 	} else {
 		const char *end = memmem(input->bytes, input->size, "\r\n\r\n", 4);
 		connection->request_size = end ? (size_t)(end + 4 - input->bytes) + request->body_length : 0;
@@ -568,8 +566,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 	struct server *server = connection->server;
 
 	(void)handler;
-	int status = begin_request(connection, req);
-	connection->refusal = status ? status : check_head(connection);
+	begin_request(connection, req, 0);
 	connection_enter(connection, CONNECTION_HANDLING);
 	if (connection->turn == server->turn) {
 		TAILQ_INSERT_TAIL(&server->waiting, connection, waiting_link);
@@ -605,9 +602,8 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 	if (connection->phase == CONNECTION_READING) {
 		struct http_response response = { 0 };
 
-		begin_request(connection, req);
-		int refusal = check_head(connection);
-		refuse(connection, &response, refusal ? refusal : req->res.status);
+		begin_request(connection, req, req->res.status);
+		refuse(connection, &response);
 
 		struct replacement *replacement = (void *)h2o_add_ostream(req, sizeof(*replacement), slot);
 		replacement->super.do_send = replacement_send;
@@ -627,7 +623,7 @@ static void on_readable(h2o_socket_t *socket, const char *err)
 	struct connection *connection = socket->on_close.data;
 
 	if (!err && connection->phase == CONNECTION_READING && !connection->refusal)
-		connection->refusal = head_disarm(socket->input->bytes, socket->input->size);
+		connection->refusal = head_check(socket->input->bytes, socket->input->size);
 	connection->library_read(socket, err);
 }
 
