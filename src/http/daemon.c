@@ -92,7 +92,7 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 		} else if (option == 'h') {
 			print_help(options);
 			return 0;
-		} else { /* getopt_long has named what it does not know */
+		} else { /* getopt_long has reported an unknown option */
 			return usage_error(options, option == 'l'   ? "too many --listen"
 						    : option == 'w' ? "--listen-web is not for this program"
 						    : option == 'a' ? "--alert is not for this program"
@@ -210,7 +210,7 @@ static void on_signal(void *arg)
 		server_is_draining(daemon->server))
 		return;
 	sd_notify(0, "STOPPING=1");
-	/* First the server, so that what is completed now goes out with Connection: close. */
+	/* First the server, so that answers completed from now on say Connection: close. */
 	server_drain(daemon->server, DAEMON_DRAIN_MS);
 	daemon->on_stop(daemon->app);
 }

@@ -3,8 +3,8 @@
 #define AITHER_HTTP_DAEMON_H
 
 /*
- * What both daemons share: the command line, sockets from systemd (sd_listen_fds(3)) or --listen, signals,
- * sd_notify(3) (READY, WATCHDOG, STOPPING, STATUS) and draining on SIGTERM within 3 s.
+ * The parts that both daemons share: the command line, sockets from systemd (sd_listen_fds(3)) or --listen,
+ * signals, sd_notify(3) (READY, WATCHDOG, STOPPING, STATUS) and draining on SIGTERM within 3 s.
  */
 
 #include <stdbool.h>
@@ -42,12 +42,13 @@ int daemon_check_config(const struct config *config);
 void daemon_log_problems(const struct config *config);
 
 /* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
- * socket that nobody listens on). Without any: -EDESTADDRREQ and a sentence how to be started (exit
- * code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
+ * socket without a listener). Without any: -EDESTADDRREQ and a sentence that says how to start the daemon
+ * (exit code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
 
-typedef void daemon_stop(void *app); /* SIGTERM or SIGINT came: complete what waits, then the server drains */
+/* After SIGTERM or SIGINT: completes requests that wait; then the server drains. */
+typedef void daemon_stop(void *app);
 
 /* READY=1, watchdog, signals; returns when the server has ended. Exit code of the program. */
 int daemon_run(struct server *server, daemon_stop *on_stop, void *app);

@@ -108,7 +108,7 @@ static int open_inet(const char *text, int *ret_fd, struct error *err)
 	return 0;
 }
 
-/* A socket file stays when its owner dies; only a connection attempt tells whether anybody listens. */
+/* A socket file stays when its owner dies; only an attempt to connect shows whether there is a listener. */
 static void remove_abandoned(const union address *address)
 {
 	CLEANUP(file_closep) int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -130,7 +130,7 @@ static int open_unix(const char *path, int *ret_fd, struct error *err)
 	if (fd < 0)
 		return fail_system(path, err);
 	remove_abandoned(&address);
-	/* The mode of the socket limits that of the file from its first moment; chmod undoes the umask. */
+	/* The socket's mode limits the file's from the beginning; chmod undoes the umask. */
 	if (fchmod(fd, 0660) < 0 || bind(fd, &address.any, sizeof(address.un)) < 0 || chmod(path, 0660) < 0 ||
 		listen(fd, LISTEN_BACKLOG) < 0)
 		return fail_system(path, err);

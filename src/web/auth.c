@@ -80,8 +80,8 @@ static bool is_own_page(const char *referer, const char *host)
 }
 
 /* The fields by which proxies and content delivery networks name the client or themselves; "*" stands for any
- * end. All of X-... counts, for no client on this machine needs one but those named in is_trace(), and
- * proxies invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
+ * end. All of X-... counts: clients on this machine only need those named in is_trace(), and proxies
+ * invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
  */
 static bool is_of_proxy(const char *name)
 {

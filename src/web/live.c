@@ -97,7 +97,7 @@ static void update_data_time(struct live *live)
 		state ? state->values[STATE_DATA_MS] : site_home_changed_ms(live->options.site);
 	int64_t now = time_now_ms();
 
-	/* By a clock that has been set back since; the other clock knows how old it is. */
+	/* The clock has been set back since; the monotonic clock knows the age. */
 	if (live->data_ms > now)
 		live->data_ms = now - age_of_data_ms(live);
 	/* A time from the future: the clock was set back while we did not run, so the age is not known. */
@@ -254,7 +254,7 @@ static bool should_wait(struct live *live, bool is_published)
 		return false;
 	if (!live->refresh && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
 		return false;
-	/* Not `now`, which is past: where nobody is to wait, nothing would end the wait. */
+	/* Not `now`, which is past: with a wait of 0 there is no timer that would end it. */
 	return time_mono_ms() < live->wait_ends_ms;
 }
 

@@ -30,7 +30,7 @@ void monitor_alive(struct http_response *response)
 	answer_health(response, NULL);
 }
 
-/* A time in the future is by a clock that was ahead; by more than this it says nothing. */
+/* A time in the near future was taken by a clock that was a little ahead. */
 static bool is_recent(int64_t unix_ms)
 {
 	return llabs(time_now_ms() - unix_ms) < MONITOR_AGE_MAX_MS;

@@ -3,9 +3,9 @@
 #define AITHER_WEB_MONITOR_H
 
 /*
- * For monitoring: GET /healthz says that the process serves, GET /readyz that there is something to show and
- * that it is recent, GET /metrics has statistics of both daemons. What concerns the worker is its state as it
- * has published it (published/state.h), so no monitor starts the worker or keeps it.
+ * For monitoring: GET /healthz says that the process serves, GET /readyz that there is a recent homepage, GET
+ * /metrics has statistics of both daemons. Those of the worker come from the state that it has published
+ * (published/state.h), so no monitor starts the worker or keeps it running.
  */
 
 #include <stdint.h>

@@ -40,7 +40,7 @@ void page_done(struct page *page);
  * site's own fonts and images. */
 void page_sandbox(struct page *page);
 
-/* What matters of a request for the answer, kept while a visitor waits. */
+/* The part of a request that the answer depends on, kept while a visitor waits. */
 struct page_request {
 	bool gzip, is_head;
 	char *if_none_match; /* owned; NULL: none */

@@ -26,7 +26,7 @@ struct call {
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
 	int result;
-	atomic_bool sent; /* a sync that the worker has been asked for */
+	atomic_bool sent; /* the worker has received the call, which is a sync */
 };
 
 struct relay {

@@ -25,7 +25,7 @@ struct relay_order {
 	const char *method, *target; /* static */
 	const char *prefer;          /* static; NULL: none */
 	unsigned timeout_ms;
-	bool is_sync; /* goes on in the worker when this process is told to end */
+	bool is_sync; /* goes on in the worker when this process ends */
 };
 
 struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path); /* owned */

@@ -112,7 +112,7 @@ void site_freep(struct site **site_pointer)
 
 /* ---- the directory ---- */
 
-/* A temporary error does not mean that a file is gone: what is in memory stays. */
+/* A temporary error does not mean that a file is gone: keep the cached copy. */
 static bool is_temporary(int result)
 {
 	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;

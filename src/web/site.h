@@ -5,8 +5,8 @@
 /*
  * The published files, read only: the homepage and the worker's state in memory, course pages from disk or
  * from a cache of those that were requested lately. Directories are held by descriptor, so that no name from
- * outside is ever a path, and opened again when they were replaced. What is in memory is used only as long as
- * its file is the one that was read.
+ * outside is ever a path, and opened again when they were replaced. A cached page is used only as long as its
+ * file is the one that was read.
  *
  *	if (site_has_home(site, language))        one fstatat; reads the file when it has changed
  *		page = site_home(site, language, &banner);

@@ -404,7 +404,7 @@ static void only_a_wrong_token_is_logged(void **state)
 	}
 }
 
-static void the_line_names_the_address_and_nothing_that_the_caller_made_up(void **state)
+static void the_line_names_the_address_and_no_text_of_the_client(void **state)
 {
 	const struct http_field field = { "authorization", "Bearer a-wrong-token" };
 	struct http_request request = request_with(&field);
@@ -450,8 +450,7 @@ int main(void)
 		cmocka_unit_test(local_access_can_be_switched_off),
 		cmocka_unit_test(challenges_name_what_opens),
 		cmocka_unit_test_setup(a_flood_is_counted_rather_than_logged, journal_setup),
-		cmocka_unit_test_setup(
-			the_line_names_the_address_and_nothing_that_the_caller_made_up, journal_setup),
+		cmocka_unit_test_setup(the_line_names_the_address_and_no_text_of_the_client, journal_setup),
 		cmocka_unit_test_setup(only_a_wrong_token_is_logged, journal_setup),
 	};
 

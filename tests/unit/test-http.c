@@ -101,7 +101,7 @@ static void headers_with_control_characters_are_dropped(void **state)
 	assert_int_equal(response.header_count, 0);
 }
 
-static void bodies_live_as_long_as_somebody_has_them(void **state)
+static void a_body_lives_as_long_as_it_has_references(void **state)
 {
 	struct http_body *body = http_body_new(mem_strdup("abc"), 3);
 	struct http_response response = { .body = http_body_ref(body) };
@@ -120,7 +120,7 @@ int main(void)
 		cmocka_unit_test(texts_are_decoded_once_or_refused),
 		cmocka_unit_test(parameters_are_found_by_their_whole_name),
 		cmocka_unit_test(headers_with_control_characters_are_dropped),
-		cmocka_unit_test(bodies_live_as_long_as_somebody_has_them),
+		cmocka_unit_test(a_body_lives_as_long_as_it_has_references),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ static void stopping_answers_at_once_whom_the_worker_need_not_answer(void **stat
 
 /* The worker was about to start, for example: it knows nothing of the sync, so it cannot be called a running
  * one. */
-static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
+static void a_client_that_waits_in_vain_while_it_stops_is_told_to_retry(void **state)
 {
 	struct place *place = *state;
 
@@ -151,7 +151,7 @@ static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 	CLEANUP(mem_freep) char *answer = answer_of(place, idle);
 	assert_non_null(strstr(answer, "HTTP/1.1 202 "));
 	assert_non_null(strstr(answer, "Connection: close\r\n"));
-	assert_null(strstr(answer, "preference-applied")); /* nobody has asked for it */
+	assert_null(strstr(answer, "preference-applied")); /* the client has not asked for it */
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_in_range(worker.timeout_ms, 1, 2000);
 }
@@ -170,8 +170,8 @@ int main(void)
 			a_sync_that_was_not_sent_is_not_called_a_running_one, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(stopping_answers_at_once_whom_the_worker_need_not_answer,
 			place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			who_waits_in_vain_while_it_stops_is_told_to_try_again, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_waits_in_vain_while_it_stops_is_told_to_retry,
+			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			while_it_drains_a_sync_is_started_and_not_waited_for, place_setup, place_teardown),
 	};

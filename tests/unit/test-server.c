@@ -300,7 +300,7 @@ static void client_use_unix(struct app *app, const char *path)
 	app->address_length = sizeof(*address);
 }
 
-static void peers_are_told_apart(void **state)
+static void peers_are_distinguished(void **state)
 {
 	char directory[] = "/tmp/aither-test-XXXXXX", answer[4096];
 	struct app app;
@@ -377,7 +377,7 @@ static void timers_tick_on_the_loop(void **state)
 	app_stop(&app);
 }
 
-static void a_missing_descriptor_for_a_timer_is_told_and_does_no_harm(void **state)
+static void a_missing_descriptor_for_a_timer_is_reported_and_does_no_harm(void **state)
 {
 	struct rlimit before, none;
 	struct app app;
@@ -429,10 +429,10 @@ int main(void)
 		cmocka_unit_test(idle_clients_make_room_for_those_who_wait),
 		cmocka_unit_test(running_out_of_descriptors_does_not_keep_the_processor_busy),
 		cmocka_unit_test(a_stalled_reader_does_not_hold_up_others),
-		cmocka_unit_test(peers_are_told_apart),
+		cmocka_unit_test(peers_are_distinguished),
 		cmocka_unit_test(leaving_waits_for_those_in_the_queue),
 		cmocka_unit_test(timers_tick_on_the_loop),
-		cmocka_unit_test(a_missing_descriptor_for_a_timer_is_told_and_does_no_harm),
+		cmocka_unit_test(a_missing_descriptor_for_a_timer_is_reported_and_does_no_harm),
 		cmocka_unit_test(listen_texts_are_checked),
 	};
 

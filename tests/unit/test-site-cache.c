@@ -69,7 +69,7 @@ static void a_page_is_kept_as_long_as_its_file_is_the_same(void **state)
 	publish("a", "<p>three");
 	second = visit(site, "a");
 	assert_false(is_cached(first));
-	assert_string_equal(first->bytes, "<p>one"); /* which somebody may still be reading */
+	assert_string_equal(first->bytes, "<p>one"); /* which a client may still be reading */
 	assert_string_equal(second->bytes, "<p>three");
 	http_body_unref(first);
 	http_body_unref(second);

@@ -23,14 +23,14 @@
 #include "web/phrases.h"
 #include "web/site.h"
 
-static unsigned told; /* lines for the journal */
+static unsigned logged; /* lines for the journal */
 
 void __wrap_log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void __wrap_log_write(int priority, const char *format, ...)
 {
 	(void)priority;
-	told += strstr(format, "course page cannot be read") != NULL;
+	logged += strstr(format, "course page cannot be read") != NULL;
 }
 
 struct place {
@@ -133,7 +133,7 @@ static void the_mark_is_replaced_by_the_banner(void **state)
 	assert_string_not_equal(page->etag, etag);
 }
 
-static void a_new_index_is_seen_at_the_next_look(void **state)
+static void a_new_index_is_seen_at_the_next_request(void **state)
 {
 	struct place *place = *state;
 
@@ -325,13 +325,13 @@ static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
 	fill_courses(place);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/courses/a.html", place->output);
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	told = 0;
+	logged = 0;
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX), 0);
 	assert_int_equal(site_course(site, "a", &page, &err), 0);
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX + 1), 0);
 	assert_int_equal(site_course(site, "a", &page, &err), -EFBIG);
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
-	assert_int_equal(told, 1);
+	assert_int_equal(logged, 1);
 }
 
 static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **state)
@@ -344,7 +344,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
-	told = 0;
+	logged = 0;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 		int bad = site_course(site, "a", &page, NULL);
@@ -352,7 +352,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 		assert_int_equal(bad, -EMFILE);
 		assert_int_equal(site_course(site, "a", &page, NULL), 0);
 	}
-	assert_int_equal(told, 1);
+	assert_int_equal(logged, 1);
 }
 
 /* Large pages rest in files of their own; they are sent compressed when that makes them smaller. */
@@ -390,7 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_mark_is_replaced_by_the_banner, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_new_index_is_seen_at_the_next_look, place_setup, place_teardown),
+			a_new_index_is_seen_at_the_next_request, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_missing_language_is_shown_in_the_other, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -156,7 +156,7 @@ int place_teardown(void **state)
 {
 	struct place *place = *state;
 
-	worker_release(RELAY_CALLS_MAX + 1); /* whoever is still held */
+	worker_release(RELAY_CALLS_MAX + 1); /* all calls that are still held */
 	while (thread_queue_pending(place->web->queue) > 0)
 		server_turn(place->web->server);
 	web_freep(&place->web);
