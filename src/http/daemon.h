@@ -41,9 +41,12 @@ int daemon_check_config(const struct config *config);
 /* One event in the journal for each problem of the configuration. */
 void daemon_log_problems(const struct config *config);
 
-/* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
- * socket without a listener). Without any: -EDESTADDRREQ and a sentence that says how to start the daemon
- * (exit code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
+/* Takes the inherited sockets and opens those of --listen: "127.0.0.1:3500", "[::1]:3500",
+ * "/run/aither/worker.sock". Addresses are numeric; one that is valid on one link has its zone:
+ * "[fe80::1%eth0]:3500". With port 0 the system chooses; "listening on 127.0.0.1:41234" on stderr reports the
+ * address. A unix socket gets mode 0660 and replaces one without a listener. -EINVAL: a text of another form;
+ * else the error of socket, bind or listen. Without any: -EDESTADDRREQ and a sentence that says how to start
+ * the daemon (exit code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
 
