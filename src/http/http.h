@@ -65,9 +65,8 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
  * ", " between them (RFC 9110 section 5.3). Borrowed. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
-/* http_request_parameter copies a decoded query parameter into ret[size]; false: absent, too long, not text.
- * The first of several counts. "force=1" */
-bool http_request_has_parameter(const struct http_request *request, const char *name);
+/* Copies a decoded query parameter ("lang=de") into ret[size]; false: absent, too long, not text. The first
+ * of several counts. */
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);
 
 /* The client's address, without the port: "192.0.2.7", "2001:db8::1"; over a unix socket "". An IPv4 address

@@ -79,22 +79,15 @@ void phrases_freep(struct phrases **phrases_pointer)
 static void append_escaped(struct buf *html, const char *text, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
-		switch (text[i]) {
-		case '&':
-			buf_append_text(html, "&amp;");
-			break;
-		case '<':
-			buf_append_text(html, "&lt;");
-			break;
-		case '>':
-			buf_append_text(html, "&gt;");
-			break;
-		case '"':
-			buf_append_text(html, "&quot;");
-			break;
-		default:
+		const char *escape = text[i] == '&'   ? "&amp;"
+				     : text[i] == '<' ? "&lt;"
+				     : text[i] == '>' ? "&gt;"
+				     : text[i] == '"' ? "&quot;"
+						      : NULL;
+		if (escape)
+			buf_append_text(html, escape);
+		else
 			buf_append_char(html, text[i]);
-		}
 	}
 }
 

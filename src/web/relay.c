@@ -205,7 +205,7 @@ void relay_stop(struct relay *relay)
 	answer_all_early(relay, true);
 }
 
-void relay_give_up(struct relay *relay)
+void relay_give_up(void *relay)
 {
 	answer_all_early(relay, false);
 }

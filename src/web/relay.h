@@ -39,6 +39,6 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
  * address of its status. Calls that the worker answers at once are waited for; RELAY_STOPPING_TIMEOUT_MS
  * later, relay_give_up answers the rest, with 503 SHUTTING_DOWN if the worker has not received the call. */
 void relay_stop(struct relay *relay);
-void relay_give_up(struct relay *relay);
+void relay_give_up(void *relay); /* a server_callback */
 
 #endif

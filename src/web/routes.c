@@ -163,25 +163,6 @@ static enum http_result handle_course(
 	return HTTP_DONE;
 }
 
-static enum http_result handle_health(
-	const struct http_request *request, struct http_response *response, void *arg)
-{
-	(void)request;
-	(void)arg;
-	monitor_alive(response);
-	return HTTP_DONE;
-}
-
-static enum http_result handle_ready(
-	const struct http_request *request, struct http_response *response, void *arg)
-{
-	struct web *web = arg;
-
-	(void)request;
-	monitor_ready(web->live, web->site, response);
-	return HTTP_DONE;
-}
-
 static enum http_result handle_metrics(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
@@ -189,7 +170,7 @@ static enum http_result handle_metrics(
 
 	if (!is_permitted(web, request, AUTH_TOKEN, response))
 		return HTTP_DONE;
-	monitor_metrics(web->server, web->live, web->site, web->start_ms, response);
+	monitor_metrics(web, response);
 	return HTTP_DONE;
 }
 
@@ -236,9 +217,9 @@ const struct http_route web_routes[] = {
 	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },
 	{ "/api/sync/status", false, HTTP_GET, handle_status, router_no_parameters },
-	{ "/healthz", false, HTTP_GET, handle_health, NULL },
+	{ "/healthz", false, HTTP_GET, monitor_health, NULL },
 	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
-	{ "/readyz", false, HTTP_GET, handle_ready, NULL },
+	{ "/readyz", false, HTTP_GET, monitor_ready, NULL },
 };
 
 const size_t web_route_count = ARRAY_SIZE(web_routes);

@@ -56,13 +56,6 @@ static void on_minute(void *arg)
 	auth_next_minute(&web->auth);
 }
 
-static void on_patience_ended(void *arg)
-{
-	struct web *web = arg;
-
-	relay_give_up(web->relay);
-}
-
 static void make_parts(struct web *web)
 {
 	const struct config *config = web->options.config;
@@ -77,7 +70,7 @@ static void make_parts(struct web *web)
 		.are_courses_sandboxed = !web_has_public_courses(web),
 	});
 	web->relay = relay_new(web->queue, config->worker.socket);
-	web->patience = server_timer(web->server, on_patience_ended, web);
+	web->patience = server_timer(web->server, relay_give_up, web->relay);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,

@@ -158,26 +158,22 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 	return HTTP_DONE;
 }
 
-void monitor_alive(struct http_response *response)
+enum http_result monitor_health(const struct http_request *request, struct http_response *response, void *arg)
 {
+	(void)request;
+	(void)arg;
 	http_response_text(response, 200, "text/plain; charset=utf-8", "ok\n");
+	return HTTP_DONE;
 }
 
-void monitor_ready(struct live *live, struct site *of, struct http_response *response)
+enum http_result monitor_ready(const struct http_request *request, struct http_response *response, void *arg)
 {
-	(void)live;
-	(void)of;
-	monitor_alive(response);
+	return monitor_health(request, response, arg);
 }
 
-void monitor_metrics(const struct server *server, struct live *live, struct site *of, int64_t start_ms,
-	struct http_response *response)
+void monitor_metrics(struct web *web, struct http_response *response)
 {
-	(void)server;
-	(void)live;
-	(void)of;
-	(void)start_ms;
-	monitor_alive(response);
+	monitor_health(NULL, response, web);
 }
 
 /* ---- the answer ---- */

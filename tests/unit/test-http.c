@@ -81,9 +81,13 @@ static void parameters_are_found_by_their_whole_name(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct http_request request = { .query = rows[i].query };
 		bool read = http_request_parameter(&request, "force", value, sizeof(value));
-		if (http_request_has_parameter(&request, "force") != rows[i].present ||
-			read != (rows[i].value != NULL) || (read && strcmp(value, rows[i].value) != 0))
+		if (read != (rows[i].value != NULL) || (read && strcmp(value, rows[i].value) != 0))
 			fail_msg("%s", rows[i].name);
+		/* A parameter that is there, but is no switch, is not one that is absent. */
+		bool is_switch = read && (strcmp(value, "0") == 0 || strcmp(value, "1") == 0), on;
+		int expected = is_switch || !rows[i].present ? 0 : -EINVAL;
+		if (http_request_switch(&request, "force", &on) != expected)
+			fail_msg("%s, as a switch", rows[i].name);
 	}
 }
 
