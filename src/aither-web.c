@@ -15,14 +15,6 @@
 #include "http/daemon.h"
 #include "web/web.h"
 
-static void show_problems(const struct config *config)
-{
-	daemon_log_problems(config);
-	if (!config_is_usable(config))
-		daemon_status("not configured (%zu problems; see: aither-web --check-config)",
-			config->problems.count);
-}
-
 static int serve(const struct config *config, const struct daemon_options *options)
 {
 	CLEANUP(web_freep) struct web *web = NULL;
@@ -33,13 +25,16 @@ static int serve(const struct config *config, const struct daemon_options *optio
 		&err);
 
 	if (result == 0)
-		result = daemon_listen(web_server(web), options, &activated, &err);
+		result = daemon_listen(web->server, options, &activated, &err);
 	if (result < 0) {
 		log_write(LOG_ERR, "%s", err.message);
 		return result == -EDESTADDRREQ || result == -EINVAL ? EX_USAGE : EXIT_FAILURE;
 	}
-	show_problems(config);
-	return daemon_run(web_server(web), web_stop, web);
+	daemon_log_problems(config);
+	if (!config_is_usable(config))
+		daemon_status("not configured (%zu problems; see: aither-web --check-config)",
+			config->problems.count);
+	return daemon_run(web->server, web_stop, web);
 }
 
 int main(int argc, char **argv)

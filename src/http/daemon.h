@@ -3,8 +3,8 @@
 #define AITHER_HTTP_DAEMON_H
 
 /*
- * What both daemons share: the command line, sockets from systemd (sd_listen_fds(3)) or --listen, signals,
- * sd_notify(3) (READY, WATCHDOG, STOPPING, STATUS) and draining on SIGTERM within 3 s.
+ * The parts that both daemons share: the command line, sockets from systemd (sd_listen_fds(3)) or --listen,
+ * signals, sd_notify(3) (READY, WATCHDOG, STOPPING, STATUS) and draining on SIGTERM within 3 s.
  */
 
 #include <stdbool.h>
@@ -41,13 +41,17 @@ int daemon_check_config(const struct config *config);
 /* One event in the journal for each problem of the configuration. */
 void daemon_log_problems(const struct config *config);
 
-/* Takes the inherited sockets and opens those of --listen (a unix path with mode 0660, replacing a
- * socket that nobody listens on). Without any: -EDESTADDRREQ and a sentence how to be started (exit
- * code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
+/* Takes the inherited sockets and opens those of --listen: "127.0.0.1:3500", "[::1]:3500",
+ * "/run/aither/worker.sock". Addresses are numeric; one that is valid on one link has its zone:
+ * "[fe80::1%eth0]:3500". With port 0 the system chooses; "listening on 127.0.0.1:41234" on stderr reports the
+ * address. A unix socket gets mode 0660 and replaces one without a listener. -EINVAL: a text of another form;
+ * else the error of socket, bind or listen. Without any: -EDESTADDRREQ and a sentence that says how to start
+ * the daemon (exit code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
 
-typedef void daemon_stop(void *app); /* SIGTERM or SIGINT came: complete what waits, then the server drains */
+/* After SIGTERM or SIGINT: completes requests that wait; then the server drains. */
+typedef void daemon_stop(void *app);
 
 /* READY=1, watchdog, signals; returns when the server has ended. Exit code of the program. */
 int daemon_run(struct server *server, daemon_stop *on_stop, void *app);

@@ -3,7 +3,7 @@
 #define AITHER_HTTP_DECODE_H
 
 /*
- * Percent-encoding and UTF-8 of what strangers send (RFC 3986 section 2.1, RFC 3629). Each is decoded once,
+ * Percent-encoding and UTF-8 of input from clients (RFC 3986 section 2.1, RFC 3629). Each is decoded once,
  * and anything that has two readings is refused, so that no later check can be deceived.
  */
 

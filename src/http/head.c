@@ -52,7 +52,7 @@ static const char *request_line(const char **rest, const char *end, size_t *ret_
 	return line;
 }
 
-int head_check(const char *bytes, size_t length)
+static int find_fault(const char *bytes, size_t length)
 {
 	const char *rest = bytes, *end = bytes + length;
 	unsigned hosts = 0, lengths = 0, encodings = 0;
@@ -75,14 +75,15 @@ int head_check(const char *bytes, size_t length)
 	return encoding_status;
 }
 
-int head_disarm(char *bytes, size_t length)
+int head_check(char *bytes, size_t length)
 {
 	const char *rest = bytes, *end = bytes + length;
 	size_t size;
 
-	if (!memmem(bytes, length, "\r\n\r\n", 4))
+	/* With these bytes the library regards it as complete. */
+	if (!memmem(bytes, length, "\n\r\n", 3) && !memmem(bytes, length, "\n\n", 2))
 		return 0;
-	int status = head_check(bytes, length);
+	int status = find_fault(bytes, length);
 	const char *line = request_line(&rest, end, &size);
 	if (!line || (status == 0 && !is_http_1_0(line, size)))
 		return status;

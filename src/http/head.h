@@ -12,18 +12,16 @@
 
 #include <stddef.h>
 
-/* `bytes` begin with a head that the library has parsed, or is about to; more may follow. 0, or the status
- * of the refusal:
+/* `bytes` begin with a head, and more may follow. Returns 0 for a good head, and for one that has not ended
+ * yet, else the status that refuses it:
  *	400  a line does not end in CR LF; Content-Length, Transfer-Encoding or Host occurs twice, or the
  *	     first two together; Transfer-Encoding in HTTP/1.0; no Host in HTTP/1.1
  *	411  Transfer-Encoding: chunked
- *	501  another Transfer-Encoding */
-int head_check(const char *bytes, size_t length);
-
-/* Call it before the library parses the head. The library acts upon some fields before any handler is called;
+ *	501  another Transfer-Encoding
+ *
+ * Call it before the library parses the head. The library acts upon some fields before any handler is called;
  * this renames them so that it does not know them: Expect, Content-Length and Transfer-Encoding in a head
- * that is refused, Expect in any request in HTTP/1.0 (RFC 9110 section 10.1.1). Returns the result of
- * head_check; 0 also when the head has not ended yet. */
-int head_disarm(char *bytes, size_t length);
+ * that is refused, Expect in any request in HTTP/1.0 (RFC 9110 section 10.1.1). */
+int head_check(char *bytes, size_t length);
 
 #endif

@@ -34,11 +34,6 @@ static const char *find_parameter(const struct http_request *request, const char
 	return NULL;
 }
 
-bool http_request_has_parameter(const struct http_request *request, const char *name)
-{
-	return find_parameter(request, name) != NULL;
-}
-
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size)
 {
 	const char *value = find_parameter(request, name);
@@ -51,7 +46,7 @@ int http_request_switch(const struct http_request *request, const char *name, bo
 	char value[4];
 
 	*ret = false;
-	if (!http_request_has_parameter(request, name))
+	if (!find_parameter(request, name))
 		return 0;
 	if (!http_request_parameter(request, name, value, sizeof(value)) || strlen(value) != 1)
 		return -EINVAL;

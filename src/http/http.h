@@ -50,7 +50,7 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
 	const char
 		*path; /* decoded once, no NUL or control character, valid UTF-8, begins with '/'; or "*" */
 	const char *query; /* raw, without '?'; "" when absent */
-	const char *tail;  /* for prefix routes: what follows the prefix; else "" */
+	const char *tail;  /* for prefix routes: the rest of the path; else "" */
 	const char *body;  /* request entity */
 	size_t body_length;
 	const struct http_field *fields; /* all headers */
@@ -65,13 +65,12 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
  * ", " between them (RFC 9110 section 5.3). Borrowed. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
-/* http_request_parameter copies a decoded query parameter into ret[size]; false: absent, too long, not text.
- * The first of several counts. "force=1" */
-bool http_request_has_parameter(const struct http_request *request, const char *name);
+/* Copies a decoded query parameter ("lang=de") into ret[size]; false: absent, too long, not text. The first
+ * of several counts. */
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);
 
-/* Who sent it, without the port: "192.0.2.7", "2001:db8::1"; over a unix socket "". An IPv4 address is
- * written as one also when the socket is IPv6. */
+/* The client's address, without the port: "192.0.2.7", "2001:db8::1"; over a unix socket "". An IPv4 address
+ * is written as one also when the socket is IPv6. */
 void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE]);
 
 /* A parameter that is absent (false), 0 or 1; -EINVAL: something else. */
@@ -82,7 +81,7 @@ struct http_body {
 	unsigned references;
 	size_t length;
 	char *bytes; /* owned */
-	int file;    /* -1, or what `bytes` are mapped from */
+	int file;    /* -1, or `bytes` are mapped from it */
 };
 
 struct http_body *http_body_new(char *owned_bytes, size_t length); /* one reference */
@@ -92,8 +91,8 @@ struct http_body *http_body_ref(struct http_body *body);
  * sends without copying. Small ones, and those for which there is no room, stay where they are. */
 void http_body_to_file(struct http_body *body);
 
-/* We shall not look at the bytes of a body with a file for a while: they need no memory of ours until then.
- */
+/* Gives the memory of a body with a file back to the kernel, which reads the bytes again when they are
+ * needed. */
 void http_body_rest(struct http_body *body);
 void http_body_unref(struct http_body *body); /* NULL is accepted */
 

@@ -3,13 +3,13 @@
 #define AITHER_HTTP_ROUTER_H
 
 /*
- * Routing is data: a const table of path, methods, who may call, query parameters and handler. The dispatcher
- * alone decides 403, 404 and 405 (with Allow), refuses parameters that a call does not have (400), gives HEAD
- * to GET handlers, and answers in the envelope, or in HTML where the route is for browsers. Several rows may
- * share a path, each with other methods; Allow names them all.
+ * Routing is data: a const table of path, methods, permitted peers, query parameters and handler. The
+ * dispatcher alone decides 403, 404 and 405 (with Allow), refuses parameters that a call does not have (400),
+ * gives HEAD to GET handlers, and answers in the envelope, or in HTML where the route is for browsers.
+ * Several rows may share a path, each with other methods; Allow names them all.
  *
- * A call with a misspelt "dryRun" must not be run without it. Pages ignore what they do not know, because
- * others append things to links.
+ * A call with a misspelt "dryRun" must not be run without it. Pages ignore unknown parameters, because other
+ * sites append some to links.
  */
 
 #include "http/http.h"
@@ -43,7 +43,7 @@ struct http_router {
 enum http_result router_dispatch(
 	const struct http_router *router, struct http_request *request, struct http_response *response);
 
-/* The router's answer to what never gets to a handler. */
+/* The router's answer to a request that no handler gets. */
 void router_fail(const struct http_router *router, const struct http_request *request,
 	struct http_response *response, int status);
 

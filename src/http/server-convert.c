@@ -230,6 +230,6 @@ void convert_response(h2o_req_t *req, const struct http_response *response, cons
 	for (size_t i = 0; i < response->header_count; i++)
 		add_header(req, response->headers[i].name, response->headers[i].value);
 	add_header(req, "x-request-id", request_id);
-	/* A browser must not guess another type than the one that is declared. */
+	/* A browser must not guess another type than the declared one. */
 	add_header(req, "x-content-type-options", "nosniff");
 }

@@ -3,7 +3,7 @@
 #define AITHER_HTTP_SERVER_CONVERT_H
 
 /*
- * From the library's request to ours, and from our response to the library's. Nothing here reads or sends;
+ * Converts the library's request to ours, and our response to the library's. Nothing here reads or sends;
  * all memory is taken from the pool of the library's request, and is valid as long as that.
  */
 

@@ -53,17 +53,18 @@
 #define SCARCE_REQUEST_MS 500
 #define SCARCE_WRITE_MS 700 /* and a response, */
 #define SCARCE_RATE 128     /* with a millisecond more for each so many bytes that were taken */
-#define LINGER_MS 2000      /* so long a client may go on sending what was refused */
-/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice what is
- * set here, and a segment). Each of the first few may have a page of 500 courses there, which saves a tenth
- * of the processor time of sending it; a crowd may not. A thousand clients that read nothing and send what
- * they can take 110 MiB there, 32 MiB for their requests, and 60 MiB of our own; aither.service has 256. */
+#define LINGER_MS 2000      /* for a client that goes on sending a refused request */
+/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice the
+ * size that is set here, and a segment). Each of the first few connections may have a page of 500 courses
+ * there, which saves a tenth of the processor time of sending it; a crowd may not. A thousand clients that
+ * read nothing and send what they can take 110 MiB there, 32 MiB for their requests, and 60 MiB of our own;
+ * aither.service has 256. */
 #define SEND_BUFFER (64 << 10) /* with less, loopback and its segments of 64 KiB stall */
 #define SEND_BUFFER_FEW (256 << 10)
 #define SERVER_FEW 32 /* connections */
 #define SEND_BUFFER_MANY (16 << 10)
 #define SERVER_MANY 256 /* more connections than that come from a network, not from a proxy beside us */
-#define RECEIVE_BUFFER (16 << 10) /* and up to 6 MiB of what we do not read yet */
+#define RECEIVE_BUFFER (16 << 10) /* else up to 6 MiB that we have not read yet */
 #define INPUT_MAX (128u << 10)    /* a request within all limits needs 84 KiB */
 /* All unfinished requests together. Beyond, each may have as much as headers and URL within their limits. */
 #define INPUT_TOTAL_MAX (32u << 20)
@@ -236,11 +237,11 @@ int server_check(const struct server *server, struct error *err)
 		err, -server->watch_errnum, "cannot watch a descriptor: %s", strerror(server->watch_errnum));
 }
 
-/* ---- listeners that rest ---- */
+/* ---- pauses of listeners ---- */
 
 static void on_acceptable(h2o_socket_t *socket, const char *err);
 
-/* An idle daemon does not wake up: the sweep runs only while there is something to look at. */
+/* An idle daemon does not wake up: the sweep runs only while there are connections to check. */
 static void sweep_set(struct server *server, bool is_on)
 {
 	if (server->is_sweeping != is_on)
@@ -248,7 +249,7 @@ static void sweep_set(struct server *server, bool is_on)
 	server->is_sweeping = is_on;
 }
 
-/* The sweep wakes them, or earlier a connection that ends. */
+/* They resume when a connection ends, or at the next sweep. */
 static void listeners_rest(struct server *server)
 {
 	struct listener *listener;
@@ -292,7 +293,7 @@ static void connection_enter(struct connection *connection, enum connection_phas
 	connection->since_ms = time_mono_ms();
 }
 
-/* Has the client not acknowledged everything yet, and might it still? An end alone (FIN) needs no memory. */
+/* Is there data that the client has not acknowledged, but still might? An end alone (FIN) needs no memory. */
 static bool has_unsent(int fd)
 {
 	struct tcp_info info;
@@ -320,13 +321,13 @@ static bool should_linger(const struct connection *connection, int fd)
 {
 	if (fd < 0 || connection->given_up || connection->server->state == SERVER_ENDED)
 		return false;
-	/* While the server drains, the kernel may deliver the rest alone: there will not be more of it. */
+	/* While the server drains, the kernel may deliver the rest alone: no new connections come. */
 	return connection->refused || (connection->server->state == SERVER_RUNNING && has_unsent(fd));
 }
 
-/* The socket has been closed, by the library or by us. The connection ends with its spare descriptor. This
- * keeps its place until the client has what we sent: else clients that ask, close and read nothing could
- * leave any amount of it behind in the kernel, which counts it as our memory. */
+/* The socket has been closed, by the library or by us. The connection ends with its spare descriptor. It
+ * keeps its place until the client has received the answer: otherwise clients that send a request, close and
+ * read nothing could leave any amount of data behind in the kernel, which counts it as our memory. */
 static void on_closed(void *arg)
 {
 	struct connection *connection = arg;
@@ -498,39 +499,37 @@ static void on_request_gone(void *arg)
 	/* If the library has read the next request already, it does not call on_readable for it. */
 	connection->request_size = 0;
 	connection->refusal =
-		size > 0 && size < input->size ? head_disarm(input->bytes + size, input->size - size) : 0;
+		size > 0 && size < input->size ? head_check(input->bytes + size, input->size - size) : 0;
 	connection_unhook(connection);
 }
 
-/* Returns 0 or the status that refuses the request. */
-static int begin_request(struct connection *connection, h2o_req_t *req)
+/* Converts the library's request to ours, and decides whether it is refused: because of its head (which
+ * usually was checked already, when it arrived), by the library (library_status; 0: it accepts the request),
+ * or because it has no form that a handler could use. */
+static void begin_request(struct connection *connection, h2o_req_t *req, int library_status)
 {
 	/* The one object of the request whose end the library reports in every case. */
 	struct connection **owner = h2o_mem_alloc_shared(&req->pool, sizeof(*owner), on_request_gone);
+	const h2o_buffer_t *input = connection->socket->input;
 
 	*owner = connection;
 	connection->req = req;
 	connection->server->requests++;
-	int status = convert_request(req, &connection->request);
+	int convert_status = convert_request(req, &connection->request);
 	connection->request.peer = connection->peer;
 	connection->request.connection = connection;
-	return status;
-}
-
-/* The head still stands in the library's buffer, with what it has taken out of its list of headers. */
-static int check_head(const struct connection *connection)
-{
-	const h2o_buffer_t *input = connection->socket->input;
-
-	return connection->refusal ? connection->refusal : head_check(input->bytes, input->size);
+	if (connection->refusal == 0)
+		connection->refusal = head_check(input->bytes, input->size);
+	if (connection->refusal == 0)
+		connection->refusal = library_status ? library_status : convert_status;
 }
 
 /* Closing a socket with unread bytes resets the connection, and the reset may overtake the answer: a client
  * that sends a large body would never see its 413. So the spare descriptor reads on for a while. */
-static void refuse(struct connection *connection, struct http_response *response, int status)
+static void refuse(struct connection *connection, struct http_response *response)
 {
-	router_fail(connection->server->router, &connection->request, response, status);
-	response->status = status;
+	router_fail(connection->server->router, &connection->request, response, connection->refusal);
+	response->status = connection->refusal;
 	connection->refused = true;
 	if (connection->spare_fd < 0)
 		connection->spare_fd = fcntl(h2o_socket_get_fd(connection->socket), F_DUPFD_CLOEXEC, 3);
@@ -548,7 +547,7 @@ static void handle(struct connection *connection)
 	if (list_has(http_request_header(request, "connection"), "close"))
 		connection->req->http1_is_persistent = 0;
 	if (connection->refusal) {
-		refuse(connection, &response, connection->refusal);
+		refuse(connection, &response);
 	} else {
 		const char *end = memmem(input->bytes, input->size, "\r\n\r\n", 4);
 		connection->request_size = end ? (size_t)(end + 4 - input->bytes) + request->body_length : 0;
@@ -568,8 +567,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 	struct server *server = connection->server;
 
 	(void)handler;
-	int status = begin_request(connection, req);
-	connection->refusal = status ? status : check_head(connection);
+	begin_request(connection, req, 0);
 	connection_enter(connection, CONNECTION_HANDLING);
 	if (connection->turn == server->turn) {
 		TAILQ_INSERT_TAIL(&server->waiting, connection, waiting_link);
@@ -605,9 +603,8 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 	if (connection->phase == CONNECTION_READING) {
 		struct http_response response = { 0 };
 
-		begin_request(connection, req);
-		int refusal = check_head(connection);
-		refuse(connection, &response, refusal ? refusal : req->res.status);
+		begin_request(connection, req, req->res.status);
+		refuse(connection, &response);
 
 		struct replacement *replacement = (void *)h2o_add_ostream(req, sizeof(*replacement), slot);
 		replacement->super.do_send = replacement_send;
@@ -620,14 +617,15 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 
 /* ---- the beginning of a connection ---- */
 
-/* The library answers Expect and waits for the end of a body before it calls on_request. So the head passes
- * here first; that of a request that came in one piece with the one before it has passed on_request_gone. */
+/* The library answers Expect and waits for the end of a body before it calls on_request. So the head is
+ * checked here first. A pipelined request that arrived together with the one before it is checked in
+ * on_request_gone. */
 static void on_readable(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
 
 	if (!err && connection->phase == CONNECTION_READING && !connection->refusal)
-		connection->refusal = head_disarm(socket->input->bytes, socket->input->size);
+		connection->refusal = head_check(socket->input->bytes, socket->input->size);
 	connection->library_read(socket, err);
 }
 
@@ -728,7 +726,7 @@ static void connection_open(const struct listener *listener, h2o_socket_t *socke
 	connection_unhook(connection);
 }
 
-/* An IPv4 client of an IPv6 socket (::ffff:192.0.2.7) is known elsewhere by its IPv4 address. */
+/* The address of an IPv4 client of an IPv6 socket (::ffff:192.0.2.7) is written as IPv4. */
 void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
 {
 	struct sockaddr_storage there = { .ss_family = AF_UNSPEC };
@@ -757,12 +755,12 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	switch (connection->phase) {
 	case CONNECTION_READING: /* from the end of the last response to the end of the next request */
 		return scarce ? SCARCE_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000;
-	case CONNECTION_HANDLING: /* a sync may take hours; what it calls has limits of its own */
+	case CONNECTION_HANDLING: /* a sync may take hours; its calls have limits of their own */
 		return UINT64_MAX;
 	case CONNECTION_WRITING:
 		if (!scarce)
 			return SERVER_WRITE_TIMEOUT_S * 1000;
-		/* Of a large body only what the client has acknowledged counts, not what the kernel keeps. */
+		/* Of a large body, only acknowledged bytes count, not those that the kernel keeps. */
 		if (ioctl(fd, SIOCOUTQ, &queued) < 0 || connection->sent <= queued)
 			return SCARCE_WRITE_MS;
 		return SCARCE_WRITE_MS + (uint64_t)(connection->sent - queued) / SCARCE_RATE;
@@ -774,7 +772,7 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	return scarce ? SCARCE_REQUEST_MS : LINGER_MS;
 }
 
-/* With a reset the kernel drops what the client did not take; else it would go on trying. */
+/* A reset makes the kernel drop the rest of the answer; otherwise it would go on trying. */
 static void give_up(struct connection *connection)
 {
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
@@ -855,7 +853,7 @@ static void check_input(struct server *server)
 		next = LIST_NEXT(connection, link);
 		if (unread_input(connection) <= size_max)
 			continue;
-		/* Shutting it down would not keep the library from reading what the kernel has; a failure
+		/* A shutdown would not keep the library from reading the data that the kernel has; an error
 		 * does. */
 		if (socket->_cb.read)
 			socket->_cb.read(socket, "too much input");
@@ -876,7 +874,7 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
 	for (int i = 0; i < ACCEPTS_PER_TURN && server->connection_count < server->connections_max; i++) {
 		h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
 		if (!accepted) {
-			/* Out of descriptors or memory: asking again at once would keep a processor busy. */
+			/* Out of descriptors or memory: to retry at once would keep a processor busy. */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 				listeners_rest(server);
 			return;
@@ -925,7 +923,7 @@ void server_listen_web(struct server *server, int owned_fd)
 
 /* ---- the server ---- */
 
-/* A connection that is accepted but has no descriptor left to work with helps nobody. */
+/* A connection that is accepted without a descriptor left for its work is of no use. */
 static unsigned limit_connections(unsigned wanted)
 {
 	struct rlimit limit;
@@ -1081,8 +1079,7 @@ bool server_leave_if_idle(struct server *server)
 
 	if (server->state != SERVER_RUNNING || server->connection_count > 0)
 		return false;
-	/* First stop accepting, then look: a client that connects in between waits in the queue and is seen.
-	 */
+	/* First stop accepting, then check: a client that connects in between is seen in the queue. */
 	listeners_rest(server);
 	LIST_FOREACH (listener, &server->listeners, link) {
 		struct pollfd entry = { .fd = h2o_socket_get_fd(listener->socket), .events = POLLIN };

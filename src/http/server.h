@@ -3,8 +3,8 @@
 #define AITHER_HTTP_SERVER_H
 
 /*
- * The event loop and HTTP/1.1 server on libh2o 2.2. It adds what that lacks: a limit of connections, a
- * deadline for writing, timers on the monotonic clock, checks of the head (http/head.h). HTTP/2 is off. One
+ * The event loop and HTTP/1.1 server on libh2o 2.2, to which it adds a limit of connections, a deadline for
+ * writing, timers on the monotonic clock, checks of the head (http/head.h). HTTP/2 is off. One
  * loop, one thread. http/server-convert.h translates between the library's messages and ours.
  *
  *	server_new(&server, &options, err);
@@ -16,10 +16,10 @@
  *
  * A client (an IPv4 address, or the first 64 bits of an IPv6 address) may hold at most half of the places; on
  * loopback it may hold all of them, because a proxy there serves many visitors. Places are scarce when more
- * than three quarters are taken. Then every answer closes its connection; an idle connection or an unfinished
- * request is closed after 0.5 s, and so is after 0.7 s a connection whose client takes its answer more slowly
- * than 128 KB/s. A place is free again only when the kernel holds nothing for it any more, so that the places
- * bound its memory.
+ * than three quarters are taken. Then every answer closes its connection. An idle connection or an unfinished
+ * request is closed after 0.5 s, a connection whose client reads the answer more slowly than 128 KB/s after
+ * 0.7 s. A place is free again when the kernel holds no data for it any more, so that the places bound the
+ * kernel's memory.
  *
  * Each connection is served once in a turn of the loop, however many requests it has sent.
  */

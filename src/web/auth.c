@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/http.h"
 
@@ -23,6 +24,12 @@ static const char *credentials(const struct http_request *request, const char *s
 	if (!value || strncasecmp(value, scheme, length) != 0 || value[length] != ' ')
 		return NULL;
 	return value + length + strspn(value + length, " ");
+}
+
+/* Does the request try a token or password, right or wrong, in a way that the call accepts? */
+static bool has_credentials(const struct http_request *request, enum auth_need need)
+{
+	return credentials(request, "Bearer") || (need == AUTH_PAGE && credentials(request, "Basic"));
 }
 
 static bool has_bearer(const struct auth *auth, const struct http_request *request)
@@ -73,8 +80,8 @@ static bool is_own_page(const char *referer, const char *host)
 }
 
 /* The fields by which proxies and content delivery networks name the client or themselves; "*" stands for any
- * end. All of X-... counts, for no client on this machine needs one but those named in is_trace(), and
- * proxies invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
+ * end. All of X-... counts: clients on this machine only need those named in is_trace(), and proxies
+ * invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
  */
 static bool is_of_proxy(const char *name)
 {
@@ -133,7 +140,7 @@ static int check_page(const struct auth *auth, const struct http_request *reques
 	if (has_bearer(auth, request) || has_basic(auth, request))
 		return 0;
 	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
-		auth_has_credentials(request, AUTH_PAGE)
+		has_credentials(request, AUTH_PAGE)
 			? "the password or token is wrong"
 			: "a password is needed: by Basic, with any user name, the one of: aither set-secret pages-password");
 }
@@ -147,7 +154,7 @@ int auth_check(
 		if (has_bearer(auth, request))
 			return 0;
 		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
-			auth_has_credentials(request, need)
+			has_credentials(request, need)
 				? "the token is wrong"
 				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret sync-token)");
 	}
@@ -162,16 +169,37 @@ int auth_check(
 		why);
 }
 
-bool auth_has_credentials(const struct http_request *request, enum auth_need need)
+void auth_refuse(struct auth *auth, const struct http_request *request, struct http_response *response,
+	enum auth_need need)
 {
-	return credentials(request, "Bearer") || (need == AUTH_PAGE && credentials(request, "Basic"));
-}
+	char address[HTTP_ADDRESS_SIZE];
 
-void auth_challenge(const struct auth *auth, struct http_response *response, enum auth_need need)
-{
 	if (auth->token)
 		http_response_header(response, "www-authenticate", "Bearer realm=\"aither\"");
 	if (need == AUTH_PAGE)
 		http_response_header(
 			response, "www-authenticate", "Basic realm=\"aither\", charset=\"UTF-8\"");
+	if (request->peer == HTTP_PEER_UNIX || !has_credentials(request, need))
+		return;
+	if (auth->logged == AUTH_LOGGED_PER_MINUTE) {
+		auth->unlogged++;
+		return;
+	}
+	auth->logged++;
+	http_request_address(request, address);
+	const struct log_field fields[] = {
+		{ "AITHER_REMOTE_ADDR", address },
+		{ "REQUEST_ID", request->request_id },
+	};
+	/* The route: the client has written the rest of the path. */
+	int length = (int)(strlen(request->path) - strlen(request->tail));
+	log_event(LOG_NOTICE, LOG_EVENT_AUTH_REFUSED, fields, ARRAY_SIZE(fields),
+		"a wrong token from %s: %s %.*s", address, request->method_name, length, request->path);
+}
+
+void auth_next_minute(struct auth *auth)
+{
+	if (auth->unlogged > 0)
+		log_write(LOG_WARNING, "%u more wrong tokens in the last minute", auth->unlogged);
+	auth->logged = auth->unlogged = 0;
 }

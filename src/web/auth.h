@@ -9,11 +9,23 @@
  * leaves no trace cannot be detected.
  *
  * Private pages open with the pages password as that of Basic, or with the token, either way. Basic opens
- * nothing else: a browser repeats it unasked, so it must not start a sync. Nor does the pages password: those
+ * nothing else: a browser repeats it unasked, so it must not start a sync. Nor does the pages password: staff
  * who read pages need not be able to run syncs.
+ *
+ * A wrong token or password is logged in the form that data/examples/fail2ban-filter.conf understands, with
+ * AITHER_REMOTE_ADDR and REQUEST_ID as fields:
+ *
+ *	a wrong token from 192.0.2.7: POST /api/sync
+ *
+ * The client chooses nothing in the line but one of our own routes. A missing token is not a wrong one: every
+ * browser's first request for a private page has none.
  */
 
 #include <stdbool.h>
+
+/* The lines are for a ban, which needs a few of one address, and must not push everything else out of the
+ * journal: 30 are at most 40 MB a day. */
+#define AUTH_LOGGED_PER_MINUTE 30
 
 struct error;
 struct http_request;
@@ -22,6 +34,7 @@ struct http_response;
 struct auth {
 	const char *token, *pages_password; /* borrowed; NULL: not set */
 	bool local_access;
+	unsigned logged, unlogged; /* refusals in this minute */
 };
 
 enum auth_need {
@@ -34,10 +47,13 @@ enum auth_need {
 int auth_check(
 	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err);
 
-/* Does the request try a token or password, right or wrong, in a way that the call accepts? */
-bool auth_has_credentials(const struct http_request *request, enum auth_need need);
+/* After auth_check() has said UNAUTHORIZED: adds WWW-Authenticate to the answer, and logs a token or password
+ * that the call accepts, but that is wrong. Requests over a unix socket have no address and are not logged.
+ */
+void auth_refuse(struct auth *auth, const struct http_request *request, struct http_response *response,
+	enum auth_need need);
 
-/* Adds WWW-Authenticate to the answer of an UNAUTHORIZED. */
-void auth_challenge(const struct auth *auth, struct http_response *response, enum auth_need need);
+/* Once a minute: logs how many more refusals there were, and begins to count anew. */
+void auth_next_minute(struct auth *auth);
 
 #endif

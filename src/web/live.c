@@ -15,8 +15,8 @@
 #include "http/server.h"
 #include "net/workerclient.h"
 #include "published/state.h"
-#include "web/banner.h"
 #include "web/page.h"
+#include "web/phrases.h"
 #include "web/site.h"
 
 struct visitor {
@@ -24,12 +24,6 @@ struct visitor {
 	struct http_pending *pending;
 	enum language language;
 	struct page_request request;
-};
-
-struct status {     /* what the homepage says of its data */
-	char *html; /* owned; made from: */
-	bool is_good;
-	int64_t data_ms, minute;
 };
 
 struct refresh {
@@ -54,7 +48,6 @@ struct live {
 	int64_t published_ms; /* as the state says; */
 	int64_t data_ms;      /* the same, wall clock, corrected when that is set back */
 	int64_t data_mono_ms; /* the same moment, for ages; less than 0: before the machine was started */
-	struct status status[LANGUAGES];
 };
 
 static void on_wait_over(void *arg);
@@ -77,8 +70,6 @@ void live_freep(struct live **live_pointer)
 		return;
 	if (live->refresh)
 		live->refresh->live = NULL;
-	for (int i = 0; i < LANGUAGES; i++)
-		free(live->status[i].html);
 	free(live);
 }
 
@@ -106,7 +97,7 @@ static void update_data_time(struct live *live)
 		state ? state->values[STATE_DATA_MS] : site_home_changed_ms(live->options.site);
 	int64_t now = time_now_ms();
 
-	/* By a clock that has been set back since; the other clock knows how old it is. */
+	/* The clock has been set back since; the monotonic clock knows the age. */
 	if (live->data_ms > now)
 		live->data_ms = now - age_of_data_ms(live);
 	/* A time from the future: the clock was set back while we did not run, so the age is not known. */
@@ -122,34 +113,16 @@ int64_t live_data_ms(struct live *live)
 	return live->data_ms;
 }
 
-/* Made once a minute: the text holds the date, which changes at a full minute in every time zone. */
-static const char *status_of(struct live *live, enum language language, bool is_good)
-{
-	struct status *status = &live->status[language];
-	int64_t now = time_now_ms();
-	int64_t minute = now / 60000;
-
-	if (status->html && status->minute == minute && status->is_good == is_good &&
-		status->data_ms == live->data_ms)
-		return status->html;
-	free(status->html);
-	*status = (struct status){ .html = banner_html(live->options.phrases, language,
-					   &(struct banner_state){ .is_fresh = is_good,
-						   .data_ms = live->data_ms,
-						   .now_ms = now }),
-		.is_good = is_good,
-		.data_ms = live->data_ms,
-		.minute = minute };
-	return status->html;
-}
-
-/* After site_look, which said whether there is a homepage. Borrowed until the next look. `fresh`: a refresh
- * has just succeeded. */
+/* After site_has_home, which said whether there is a homepage. Borrowed until the next site_has_home.
+ * `fresh`: a refresh has just succeeded. */
 static struct page *choose_page(struct live *live, enum language language, bool is_published, bool fresh)
 {
 	if (!is_published)
 		return site_fallback(live->options.site);
-	return site_home(live->options.site, language, status_of(live, language, fresh || is_fresh(live)));
+	return site_home(live->options.site, language,
+		&(struct phrases_banner){ .is_fresh = fresh || is_fresh(live),
+			.data_ms = live->data_ms,
+			.now_ms = time_now_ms() });
 }
 
 static void answer_visitors(struct live *live, bool fresh)
@@ -161,7 +134,7 @@ static void answer_visitors(struct live *live, bool fresh)
 	while ((visitor = STAILQ_FIRST(&live->visitors))) {
 		struct http_response response = { 0 };
 		STAILQ_REMOVE_HEAD(&live->visitors, link);
-		bool is_published = site_look(live->options.site, visitor->language);
+		bool is_published = site_has_home(live->options.site, visitor->language);
 		page_answer(choose_page(live, visitor->language, is_published, fresh), &visitor->request,
 			NULL, "no-cache", &response);
 		http_complete(visitor->pending, &response);
@@ -281,14 +254,14 @@ static bool should_wait(struct live *live, bool is_published)
 		return false;
 	if (!live->refresh && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
 		return false;
-	/* Not `now`, which is past: where nobody is to wait, nothing would end the wait. */
+	/* Not `now`, which is past: with a wait of 0 there is no timer that would end it. */
 	return time_mono_ms() < live->wait_ends_ms;
 }
 
 enum http_result live_home(struct live *live, const struct http_request *request,
 	struct http_response *response, enum language language)
 {
-	bool is_published = site_look(live->options.site, language);
+	bool is_published = site_has_home(live->options.site, language);
 	struct page_request wanted;
 
 	update_data_time(live);

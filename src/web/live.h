@@ -4,15 +4,15 @@
 
 /*
  * "Live from Hemera": the homepage is never older than ttl_ms if Hemera answers, and never late if it does
- * not. A visitor who finds the data too old makes aither-web ask the worker once to refresh it; all who come
- * meanwhile share that refresh and wait for its end, at most wait_ms from its start. What they get is the new
+ * not. If the data is too old for a visitor, aither-web asks the worker once to refresh it; all visitors that
+ * come meanwhile share that refresh and wait for its end, at most wait_ms from its start. They get the new
  * page, the last known one with a banner, or the fallback page; always 200.
  *
  *	idle --too old--> refreshing --success, failure--> idle
  *	            (a failure forbids another for LIVE_BACK_OFF_MS)
  *
- * How old the data is, the worker's state says (published/state.h), whoever had it fetched; where there is no
- * state, the time of the homepage's file.
+ * The age of the data is in the worker's state (published/state.h); without a state, the time of the
+ * homepage's file counts.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,6 @@ struct live;
 struct server;
 struct site;
 struct thread_queue;
-struct phrases;
 
 #define LIVE_BACK_OFF_MS 10000
 #define LIVE_FIRST_WAIT_MS 8000       /* once, as long as nothing has ever been published */
@@ -35,7 +34,6 @@ struct live_options { /* all borrowed */
 	struct server *server;
 	struct thread_queue *queue;
 	struct site *site;
-	struct phrases *phrases;
 	const char *socket_path; /* of the worker */
 	unsigned ttl_ms, wait_ms;
 	bool may_refresh; /* false: the configuration is not usable */
@@ -57,7 +55,7 @@ struct live_statistics { /* since the start */
 
 struct live_statistics live_statistics(const struct live *live);
 
-/* Answers all who wait with what there is. */
+/* Answers all visitors that wait with the page that there is. */
 void live_stop(struct live *live);
 
 #endif

@@ -13,6 +13,7 @@
 #include "published/state.h"
 #include "web/live.h"
 #include "web/site.h"
+#include "web/web.h"
 
 /* problem NULL: all is well. */
 static void answer_health(struct http_response *response, const char *problem)
@@ -25,26 +26,31 @@ static void answer_health(struct http_response *response, const char *problem)
 	http_response_header(response, "cache-control", "no-store");
 }
 
-void monitor_alive(struct http_response *response)
+enum http_result monitor_health(const struct http_request *request, struct http_response *response, void *arg)
 {
+	(void)request;
+	(void)arg;
 	answer_health(response, NULL);
+	return HTTP_DONE;
 }
 
-/* A time in the future is by a clock that was ahead; by more than this it says nothing. */
+/* A time in the near future was taken by a clock that was a little ahead. */
 static bool is_recent(int64_t unix_ms)
 {
 	return llabs(time_now_ms() - unix_ms) < MONITOR_AGE_MAX_MS;
 }
 
-void monitor_ready(struct live *live, struct site *site, struct http_response *response)
+enum http_result monitor_ready(const struct http_request *request, struct http_response *response, void *arg)
 {
-	const struct state *state = site_state(site);
+	struct web *web = arg;
+	const struct state *state = site_state(web->site);
 	int64_t last_success_ms = state ? state->values[STATE_LAST_SUCCESS_MS] : 0;
 	const char *problem = NULL;
 
-	if (!site_look(site, LANGUAGE_DE))
+	(void)request;
+	if (!site_has_home(web->site, LANGUAGE_DE))
 		problem = "nothing has been published yet";
-	else if (is_recent(live_data_ms(live)) || is_recent(last_success_ms))
+	else if (is_recent(live_data_ms(web->live)) || is_recent(last_success_ms))
 		problem = NULL;
 	else if (last_success_ms == 0)
 		problem = "no successful sync is known";
@@ -53,6 +59,7 @@ void monitor_ready(struct live *live, struct site *site, struct http_response *r
 	else
 		problem = "the last successful sync is older than two days";
 	answer_health(response, problem);
+	return HTTP_DONE;
 }
 
 /* ---- GET /metrics ---- */
@@ -99,12 +106,12 @@ static void write_homepage(struct buf *out, struct live *live)
 		(double)live_data_ms(live) / 1000.0);
 }
 
-void monitor_metrics(const struct server *server, struct live *live, struct site *site, int64_t start_ms,
-	struct http_response *response)
+void monitor_metrics(struct web *web, struct http_response *response)
 {
 	const struct metric_label version = { "version", PACKAGE_VERSION };
 	CLEANUP(buf_done) struct buf out = BUF_INIT(METRIC_SIZE_MAX);
-	const struct state *state = site_state(site);
+	const struct state *state = site_state(web->site);
+	const struct server *server = web->server;
 
 	metric_family(
 		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
@@ -115,8 +122,8 @@ void monitor_metrics(const struct server *server, struct live *live, struct site
 	metric_family(&out, "aither_http_connections_refused_total", METRIC_COUNTER,
 		"Connections closed at once because their client already held half of MaxConnections.");
 	metric_sample(&out, "aither_http_connections_refused_total", NULL, 0, (double)server_refused(server));
-	write_homepage(&out, live);
-	metric_process(&out, "process", start_ms);
+	write_homepage(&out, web->live);
+	metric_process(&out, "process", web->start_ms);
 	metric_gauge(&out, "aither_worker_up", "1 when the state of aither-worker could be read, else 0.",
 		state != NULL);
 	metric_gauge(&out, "aither_worker_asked_timestamp_seconds",

@@ -45,7 +45,7 @@ static enum language accepted_language(const char *list)
 		if (list_item_is(&item, "*"))
 			any = item.quality;
 	}
-	/* The star stands for those that were not named. */
+	/* The star stands for the languages that the list does not name. */
 	if (any > best && !(named & 1u << LANGUAGE_DE))
 		return LANGUAGE_DE;
 	return any > best && !(named & 1u << LANGUAGE_EN) ? LANGUAGE_EN : chosen;

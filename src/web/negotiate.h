@@ -3,7 +3,7 @@
 #define AITHER_WEB_NEGOTIATE_H
 
 /*
- * What the browser prefers, and what it has already (RFC 9110 sections 12.4, 12.5 and 13.1.2).
+ * The browser's preferences, and conditional requests (RFC 9110 sections 12.4, 12.5 and 13.1.2).
  */
 
 #include <stdbool.h>

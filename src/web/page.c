@@ -16,12 +16,12 @@
 #include "http/http.h"
 #include "web/negotiate.h"
 
-#define POLICY_SIZE_MAX 4096  /* 64 inline styles; more are not permitted to count */
+#define POLICY_SIZE_MAX 4096  /* 64 inline styles; further ones do not apply */
 #define GZIP_MIN 512          /* below, header and bytes are one packet anyway */
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
 #define GZIP_PAUSE 9          /* pause for this multiple of the time that compressing took */
-/* Of templates/filter-script.hbs, the only script there is. Not of what the page has: then whatever got into
- * a page would run. */
+/* Of templates/filter-script.hbs, the only script there is. It is not taken from the page: then any script
+ * that got into a page would run. */
 #define SCRIPT_HASH "EWcdhNM3RNhmtL3h6UYL/h+woHM9mm5ZCwl67kCK2eo="
 
 /* The content of the next <style> element; NULL: no more. */
@@ -83,12 +83,9 @@ void page_done(struct page *page)
 
 void page_sandbox(struct page *page)
 {
-	if (page->is_sandboxed)
-		return;
 	char *policy = mem_printf("%s; sandbox allow-same-origin", page->policy);
 	free(page->policy);
 	page->policy = policy;
-	page->is_sandboxed = true;
 }
 
 /* NULL: the gzip form is not smaller, or zlib has no memory. */

@@ -26,7 +26,6 @@ struct page {
 	bool is_incompressible;
 	char etag[PAGE_ETAG_SIZE], etag_gzip[PAGE_ETAG_SIZE];
 	char *policy;         /* owned; Content-Security-Policy */
-	bool is_sandboxed;    /* `policy` says so */
 	const char *language; /* static; Content-Language; NULL: not sent */
 	const char *vary;     /* static */
 };
@@ -38,10 +37,10 @@ void page_done(struct page *page);
 
 /* For a page with participants, whose template may come from Hemera: a sandbox without scripts, in which
  * <meta http-equiv=refresh> does not carry a name to another site either. "allow-same-origin" is for the
- * site's own fonts and images. Once is enough. */
+ * site's own fonts and images. */
 void page_sandbox(struct page *page);
 
-/* What matters of a request for the answer, kept while a visitor waits. */
+/* The part of a request that the answer depends on, kept while a visitor waits. */
 struct page_request {
 	bool gzip, is_head;
 	char *if_none_match; /* owned; NULL: none */

@@ -3,12 +3,10 @@
 #define AITHER_WEB_PHRASES_H
 
 /*
- * The words of aither-web's own pages, as HTML: templates/texts.de.json and texts.en.json as they were when
- * the program was built, so that it has words whatever is on disk. A file of the same name in
- * TemplateDirectory wins, key by key; it is read at the start.
- *
- *	phrases = phrases_new(config->site.template_directory);
- *	phrases_append(&html, phrases, LANGUAGE_DE, "error.404.title");
+ * The words of aither-web itself: the banner of the homepage and error pages. They are those of
+ * templates/texts.de.json and texts.en.json as they were when the program was built, so that it has words
+ * whatever is on disk. A file of the same name in TemplateDirectory overrides them, key by key; it is read at
+ * the start.
  */
 
 #include <stdbool.h>
@@ -16,19 +14,26 @@
 
 #include "web/negotiate.h"
 
-struct buf;
+struct http_response;
 struct phrases;
 
-struct phrases *phrases_new(const char *template_directory); /* owned */
+struct phrases *phrases_new(const char *template_directory); /* owned; NULL: only the shipped texts */
 void phrases_freep(struct phrases **phrases);
 
-bool phrases_has(const struct phrases *phrases, enum language language, const char *key);
+/* The sentence that replaces the mark in the homepage: the time of its data, or, calmly, that Hemera does not
+ * answer and how old the data is. */
+struct phrases_banner {
+	bool is_fresh;
+	int64_t data_ms; /* 0: not known */
+	int64_t now_ms;  /* the date is added when it is another day */
+};
 
-/* Appends the text as HTML; of a key that is not there, nothing. */
-void phrases_append(struct buf *html, const struct phrases *phrases, enum language language, const char *key);
+/* HTML, owned. */
+char *phrases_banner_html(
+	const struct phrases *phrases, enum language language, const struct phrases_banner *banner);
 
-/* The same with "{time}" replaced by the hour of a moment, and its day if that is not the day of now_ms. */
-void phrases_append_with_time(struct buf *html, const struct phrases *phrases, enum language language,
-	const char *key, const int64_t moment_and_now_ms[static 2]);
+/* An error as a small HTML page for browsers. */
+void phrases_error_page(
+	const struct phrases *phrases, enum language language, int status, struct http_response *response);
 
 #endif

@@ -18,15 +18,15 @@ struct call {
 	struct thread_job job; /* first: the thread's side casts back */
 	LIST_ENTRY(call) link;
 	struct relay *relay;
-	struct http_pending *pending;                 /* NULL: answered already, for we stop */
-	char *method, *target, *prefer, *socket_path; /* owned copies: the relay may end before the thread */
+	struct http_pending *pending; /* NULL: answered already, because the process ends */
+	char *socket_path;            /* owned: the relay may end before the thread */
 	char request_id[HTTP_REQUEST_ID_SIZE];
-	bool wants_async;                      /* by the client; while we stop, it is our own wish */
-	struct relay_order order;              /* its texts point at the copies */
+	bool wants_async; /* the client has asked for it; while the process ends, every sync is async */
+	struct relay_order order;
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
 	int result;
-	atomic_bool sent; /* a sync that the worker has been asked for */
+	atomic_bool sent; /* the worker has received the call, which is a sync */
 };
 
 struct relay {
@@ -60,9 +60,6 @@ void relay_freep(struct relay **relay_pointer)
 static void call_free(struct call *call)
 {
 	workerclient_response_done(&call->response);
-	mem_freep(&call->method);
-	mem_freep(&call->target);
-	mem_freep(&call->prefer);
 	mem_freep(&call->socket_path);
 	free(call);
 }
@@ -137,25 +134,6 @@ static void refuse(const struct http_request *request, struct http_response *res
 	envelope_error(response, request->request_id, &err, NULL);
 }
 
-static struct call *call_new(
-	struct relay *relay, const struct http_request *request, const struct relay_order *order)
-{
-	struct call *call = mem_zalloc(sizeof(*call));
-
-	call->relay = relay;
-	call->order = *order;
-	call->order.method = call->method = mem_strdup(order->method);
-	call->order.target = call->target = mem_strdup(order->target);
-	call->wants_async = order->prefer != NULL;
-	const char *prefer = relay->stopping && order->is_sync ? "respond-async" : order->prefer;
-	call->order.prefer = call->prefer = prefer ? mem_strdup(prefer) : NULL;
-	if (relay->stopping)
-		call->order.timeout_ms = RELAY_STOPPING_TIMEOUT_MS;
-	call->socket_path = mem_strdup(relay->socket_path);
-	memcpy(call->request_id, request->request_id, strlen(request->request_id) + 1);
-	return call;
-}
-
 enum http_result relay_call(struct relay *relay, const struct http_request *request,
 	struct http_response *response, const struct relay_order *order)
 {
@@ -165,7 +143,16 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 		refuse(request, response, "too many calls wait for aither-worker");
 		return HTTP_DONE;
 	}
-	struct call *call = call_new(relay, request, order);
+	struct call *call = mem_zalloc(sizeof(*call));
+	call->relay = relay;
+	call->socket_path = mem_strdup(relay->socket_path);
+	call->order = *order;
+	call->wants_async = order->prefer != NULL;
+	if (relay->stopping) {
+		call->order.timeout_ms = RELAY_STOPPING_TIMEOUT_MS;
+		call->order.prefer = order->is_sync ? "respond-async" : order->prefer;
+	}
+	memcpy(call->request_id, request->request_id, strlen(request->request_id) + 1);
 	if (thread_start(relay->queue, &call->job, call_run, call_done, &err) < 0) {
 		call_free(call);
 		refuse(request, response, err.message);
@@ -218,7 +205,7 @@ void relay_stop(struct relay *relay)
 	answer_all_early(relay, true);
 }
 
-void relay_give_up(struct relay *relay)
+void relay_give_up(void *relay)
 {
 	answer_all_early(relay, false);
 }

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include "web/internal.h"
+#include "web/web.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "http/envelope.h"
 #include "http/list.h"
-#include "web/banner.h"
 #include "web/live.h"
 #include "web/monitor.h"
 #include "web/negotiate.h"
 #include "web/page.h"
+#include "web/phrases.h"
 #include "web/relay.h"
 #include "web/site.h"
 
@@ -33,8 +35,8 @@ static bool wants_html(const struct http_request *request)
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
 {
 	if (wants_html(request))
-		banner_error_page(
-			response, ((const struct web *)arg)->phrases, language_of(arg, request), status);
+		phrases_error_page(
+			((const struct web *)arg)->phrases, language_of(arg, request), status, response);
 	else
 		envelope_status(response, request->request_id, status, request->path);
 }
@@ -43,7 +45,7 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	struct http_response *response, const struct error *err)
 {
 	if (wants_html(request))
-		banner_error_page(response, web->phrases, language_of(web, request), error_http_status(err));
+		phrases_error_page(web->phrases, language_of(web, request), error_http_status(err), response);
 	else
 		envelope_error(response, request->request_id, err, NULL);
 	return HTTP_DONE;
@@ -58,10 +60,8 @@ static bool is_permitted(struct web *web, const struct http_request *request, en
 	if (auth_check(&web->auth, request, need, &err) == 0)
 		return true;
 	answer_error(web, request, response, &err);
-	if (err.code == ERROR_UNAUTHORIZED) {
-		auth_challenge(&web->auth, response, need);
-		refusals_log(&web->refusals, request, need);
-	}
+	if (err.code == ERROR_UNAUTHORIZED)
+		auth_refuse(&web->auth, request, response, need);
 	return false;
 }
 
@@ -131,14 +131,18 @@ static enum http_result handle_home(
 	return live_home(web->live, request, response, language_of(web, request));
 }
 
+bool web_has_public_courses(const struct web *web)
+{
+	const struct config *config = web->options.config;
+
+	return config->site.course_pages_public && config_is_usable(config);
+}
+
 static enum http_result handle_course(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
-	const struct config *config = web->options.config;
-	bool is_public = config->site.course_pages_public && config_is_usable(config);
-	/* Course pages exist once, in German unless the site says otherwise. */
-	bool is_english = config->site.language == CONFIG_LANGUAGE_EN;
+	bool is_public = web_has_public_courses(web);
 	struct page_request wanted;
 	struct page *page;
 	struct error err = { 0 };
@@ -146,38 +150,16 @@ static enum http_result handle_course(
 	/* Before the file is opened: without a token a client must not learn which pages exist. */
 	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
 		return HTTP_DONE;
-	if (site_course(web->site, request->tail, language_name(is_english ? LANGUAGE_EN : LANGUAGE_DE),
-		    &page, &err) < 0) {
+	if (site_course(web->site, request->tail, &page, &err) < 0) {
 		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}
-	if (!is_public)
-		page_sandbox(page);
 	page_request_read(&wanted, request);
 	page_answer(
 		page, &wanted, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
 	page_request_done(&wanted);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");
-	return HTTP_DONE;
-}
-
-static enum http_result handle_health(
-	const struct http_request *request, struct http_response *response, void *arg)
-{
-	(void)request;
-	(void)arg;
-	monitor_alive(response);
-	return HTTP_DONE;
-}
-
-static enum http_result handle_ready(
-	const struct http_request *request, struct http_response *response, void *arg)
-{
-	struct web *web = arg;
-
-	(void)request;
-	monitor_ready(web->live, web->site, response);
 	return HTTP_DONE;
 }
 
@@ -188,16 +170,41 @@ static enum http_result handle_metrics(
 
 	if (!is_permitted(web, request, AUTH_TOKEN, response))
 		return HTTP_DONE;
-	monitor_metrics(web->server, web->live, web->site, web->start_ms, response);
+	monitor_metrics(web, response);
 	return HTTP_DONE;
 }
+
+/* The file itself becomes part of the program; no tool has to turn it into C. */
+__asm__(".pushsection .rodata\n"
+	".global routes_openapi\n"
+	"routes_openapi: .incbin \"" AITHER_OPENAPI_FILE "\"\n"
+	".global routes_openapi_end\n"
+	"routes_openapi_end: .byte 0\n"
+	".popsection\n");
+extern const char routes_openapi[], routes_openapi_end[];
 
 static enum http_result handle_openapi(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
+	/* cppcheck-suppress comparePointers ; the assembler has put one behind the other */
+	size_t length = (size_t)(routes_openapi_end - routes_openapi);
+	char digest[HASH_HEX_SIZE];
 
-	openapi_answer(&web->openapi, request, response);
+	if (!web->openapi) {
+		hash_hex(routes_openapi, length, digest);
+		snprintf(web->openapi_etag, sizeof(web->openapi_etag), "\"%.32s\"", digest);
+		web->openapi = http_body_new(mem_strndup(routes_openapi, length), length);
+	}
+	http_response_header(response, "etag", web->openapi_etag);
+	http_response_header(response, "cache-control", "no-cache");
+	if (negotiate_has_etag(http_request_header(request, "if-none-match"), web->openapi_etag)) {
+		response->status = 304;
+		return HTTP_DONE;
+	}
+	response->status = 200;
+	response->content_type = "application/json";
+	response->body = http_body_ref(web->openapi);
 	return HTTP_DONE;
 }
 
@@ -210,9 +217,9 @@ const struct http_route web_routes[] = {
 	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },
 	{ "/api/sync/status", false, HTTP_GET, handle_status, router_no_parameters },
-	{ "/healthz", false, HTTP_GET, handle_health, NULL },
+	{ "/healthz", false, HTTP_GET, monitor_health, NULL },
 	{ "/metrics", false, HTTP_GET, handle_metrics, router_no_parameters },
-	{ "/readyz", false, HTTP_GET, handle_ready, NULL },
+	{ "/readyz", false, HTTP_GET, monitor_ready, NULL },
 };
 
 const size_t web_route_count = ARRAY_SIZE(web_routes);

@@ -18,30 +18,29 @@
 #include "http/http.h"
 #include "published/state.h"
 #include "web/page.h"
-
-#define CHECKS 4 /* cached pages whose files are looked at for each page that is added */
+#include "web/phrases.h"
 
 struct index {
 	struct stat stat; /* of the bytes below */
 	struct buf text;  /* as published; empty: none */
-	char *status;     /* owned; what stands for the mark in `page` */
 	bool failed;      /* logged already */
-	struct page page;
+	struct page page; /* with this in place of the mark: */
+	char *status;     /* owned; NULL: there is no page yet; made from: */
+	struct phrases_banner banner;
 };
 
 struct cached { /* a course page */
 	char file[PUBLISHED_NAME_SIZE];
 	struct stat stat; /* of the bytes in `page` */
 	struct page page;
-	uint64_t last_used; /* by the site's own count */
 };
 
 struct site {
+	struct site_options options;
 	char *path;
 	int output;              /* -1: not there */
 	int output_result;       /* of the last attempt to open it */
 	struct stat output_stat; /* identity of `output` */
-	uint64_t checked_ms;     /* when the path was last compared with it */
 	bool output_failed;      /* logged already */
 	struct index index[LANGUAGES];
 	struct page fallback;
@@ -51,8 +50,7 @@ struct site {
 	uint64_t course_logged_ms;    /* when it was last logged that one cannot be read; 0: never */
 	struct cached *cached; /* owned; room for SITE_CACHED_MAX, which costs nothing until it is used */
 	size_t cached_count, cached_bytes;
-	size_t next_check; /* the cached page that is compared with its file next */
-	uint64_t uses;
+	struct stat cached_stat; /* of their directory */
 };
 
 static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -63,14 +61,15 @@ static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>
 				    "<p lang=\"en\">The courses are not available at the moment. Please try "
 				    "again later.</p>\n</body>\n</html>\n";
 
-struct site *site_new(const char *output_directory, const char *shipped_templates)
+struct site *site_new(const struct site_options *options)
 {
 	struct site *site = mem_zalloc(sizeof(*site));
 	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_FALLBACK_MAX);
-	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", shipped_templates);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", options->shipped_templates);
 	struct error err = { 0 };
 
-	site->path = mem_strdup(output_directory);
+	site->options = *options;
+	site->path = mem_strdup(options->output_directory);
 	site->output = -1;
 	for (int i = 0; i < LANGUAGES; i++)
 		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
@@ -85,11 +84,11 @@ struct site *site_new(const char *output_directory, const char *shipped_template
 	return site;
 }
 
-static void remove_cached(struct site *site, struct cached *cached)
+static void clear_cache(struct site *site)
 {
-	site->cached_bytes -= (size_t)cached->stat.st_size;
-	page_done(&cached->page);
-	*cached = site->cached[--site->cached_count];
+	while (site->cached_count > 0)
+		page_done(&site->cached[--site->cached_count].page);
+	site->cached_bytes = 0;
 }
 
 void site_freep(struct site **site_pointer)
@@ -104,8 +103,7 @@ void site_freep(struct site **site_pointer)
 		page_done(&site->index[i].page);
 	}
 	page_done(&site->fallback);
-	while (site->cached_count > 0)
-		remove_cached(site, &site->cached[0]);
+	clear_cache(site);
 	free(site->cached);
 	file_closep(&site->output);
 	mem_freep(&site->path);
@@ -114,7 +112,7 @@ void site_freep(struct site **site_pointer)
 
 /* ---- the directory ---- */
 
-/* A temporary error does not mean that a file is gone: what is in memory stays. */
+/* A temporary error does not mean that a file is gone: keep the cached copy. */
 static bool is_temporary(int result)
 {
 	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;
@@ -127,16 +125,21 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static void open_output(struct site *site)
+/* Opens the output directory, and again when another one has its path: a directory that was moved away keeps
+ * its files. */
+static void follow_output(struct site *site)
 {
 	CLEANUP(file_closep) int fd = -1;
 	struct error err = { 0 };
 	struct stat stat_now;
 
+	if (site->output >= 0 && stat(site->path, &stat_now) == 0 &&
+		stat_now.st_ino == site->output_stat.st_ino && stat_now.st_dev == site->output_stat.st_dev)
+		return;
 	int result = file_open_directory(AT_FDCWD, site->path, &fd, &err);
 	if (result == 0 && fstat(fd, &stat_now) < 0)
 		result = error_set(&err, -errno, "directory %s: cannot examine: %m", site->path);
-	/* Visitors see the same as before the first sync, which makes the directory. */
+	/* Without one, visitors see the same as before the first sync, which makes the directory. */
 	if (result < 0 && result != -ENOENT && !site->output_failed)
 		log_write(LOG_WARNING, "the output directory cannot be read: %s", err.message);
 	site->output_failed = result < 0 && result != -ENOENT;
@@ -150,24 +153,10 @@ static void open_output(struct site *site)
 	site->output = file_steal(&fd);
 }
 
-/* A directory that was moved away keeps its files: only its path shows it. */
-static void follow_output(struct site *site)
-{
-	uint64_t now = time_mono_ms();
-	struct stat stat_now;
-
-	if (site->output >= 0 && now - site->checked_ms < SITE_REOPEN_MS)
-		return;
-	site->checked_ms = now;
-	if (site->output < 0 || stat(site->path, &stat_now) < 0 ||
-		stat_now.st_ino != site->output_stat.st_ino || stat_now.st_dev != site->output_stat.st_dev)
-		open_output(site);
-}
-
 /* ---- the homepage ---- */
 
 /* Brings one index up to date; false: there is none. */
-static bool refresh_index(struct site *site, enum language language)
+static bool read_index(struct site *site, enum language language)
 {
 	struct index *index = &site->index[language];
 	const char *name = published_homepage[language];
@@ -197,19 +186,11 @@ static enum language other_language(enum language language)
 	return language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
 }
 
-static bool refresh_either(struct site *site, enum language language)
-{
-	return site->output >= 0 &&
-	       (refresh_index(site, language) || refresh_index(site, other_language(language)));
-}
-
-bool site_look(struct site *site, enum language language)
+bool site_has_home(struct site *site, enum language language)
 {
 	follow_output(site);
-	if (refresh_either(site, language))
-		return true;
-	open_output(site); /* perhaps the directory itself is new */
-	return refresh_either(site, language);
+	return site->output >= 0 &&
+	       (read_index(site, language) || read_index(site, other_language(language)));
 }
 
 int64_t site_home_changed_ms(const struct site *site)
@@ -226,24 +207,31 @@ int64_t site_home_changed_ms(const struct site *site)
 	return newest_ms;
 }
 
-struct page *site_home(struct site *site, enum language language, const char *status_html)
+struct page *site_home(struct site *site, enum language language, const struct phrases_banner *banner)
 {
 	if (site->index[language].text.length == 0)
 		language = other_language(language);
 	struct index *index = &site->index[language];
-	if (index->status && strcmp(index->status, status_html) == 0)
+	const struct phrases_banner *last = &index->banner;
+	/* The banner holds the date, which changes at a full minute in every time zone. */
+	if (index->status && banner->is_fresh == last->is_fresh && banner->data_ms == last->data_ms &&
+		banner->now_ms / 60000 == last->now_ms / 60000)
 		return &index->page;
-	free(index->status);
-	index->status = mem_strdup(status_html);
 
+	CLEANUP(mem_freep) char *status = phrases_banner_html(site->options.phrases, language, banner);
+	index->banner = *banner;
+	if (index->status && strcmp(index->status, status) == 0)
+		return &index->page;
 	const char *text = buf_text(&index->text);
 	const char *mark = strstr(text, PUBLISHED_STATUS_MARK);
 	size_t before = mark ? (size_t)(mark - text) : index->text.length;
 	const char *after = mark ? mark + strlen(PUBLISHED_STATUS_MARK) : "";
-	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status_html : "", after);
+	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status : "", after);
 	page_set(&index->page, whole, strlen(whole), language_name(language),
 		"Accept-Language, Accept-Encoding");
 	http_body_to_file(index->page.plain);
+	free(index->status);
+	index->status = STEAL(status);
 	return &index->page;
 }
 
@@ -287,49 +275,8 @@ static struct cached *find_cached(struct site *site, const char *file)
 	return NULL;
 }
 
-/* Compares the next few pages with their files. Nobody asks for the page of a removed course, and before the
- * cache is full nothing else would remove it. */
-static void check_cached(struct site *site, int courses)
-{
-	struct stat stat_now;
-
-	for (int checks = 0; checks < CHECKS && site->cached_count > 0; checks++) {
-		struct cached *cached = &site->cached[site->next_check %= site->cached_count];
-		if (fstatat(courses, cached->file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ||
-			!is_same_file(&cached->stat, &stat_now))
-			remove_cached(site, cached);
-		else
-			site->next_check++;
-	}
-}
-
-/* An empty page, in place of one of the same name; those asked for the longest ago make room. */
-static struct cached *add_cached(struct site *site, const char *file, const struct stat *stat_read)
-{
-	struct cached *stale = find_cached(site, file);
-	size_t size = (size_t)stat_read->st_size;
-
-	if (stale)
-		remove_cached(site, stale);
-	while (site->cached_count > 0 && (site->cached_count == SITE_CACHED_MAX ||
-						 site->cached_bytes + size > SITE_CACHED_BYTES_MAX)) {
-		struct cached *oldest = &site->cached[0];
-
-		for (size_t i = 1; i < site->cached_count; i++) {
-			if (site->cached[i].last_used < oldest->last_used)
-				oldest = &site->cached[i];
-		}
-		remove_cached(site, oldest);
-	}
-	struct cached *cached = &site->cached[site->cached_count++];
-	*cached = (struct cached){ .stat = *stat_read };
-	snprintf(cached->file, sizeof(cached->file), "%s", file);
-	site->cached_bytes += size;
-	return cached;
-}
-
-static int read_course(struct site *site, int courses, const char *file, const char *language,
-	struct page **ret_page, struct error *err)
+static int read_course(
+	struct site *site, int courses, const char *file, struct page **ret_page, struct error *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(PUBLISHED_COURSE_MAX);
 	struct cached *cached = find_cached(site, file);
@@ -337,26 +284,34 @@ static int read_course(struct site *site, int courses, const char *file, const c
 
 	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, -errno, PUBLISHED_COURSES "/%s: %s", file, strerror(errno));
-	if (!cached || !is_same_file(&cached->stat, &stat_now)) {
-		int r = file_read(courses, file, &text, &stat_now, err);
-
-		if (r < 0)
-			return r;
-		check_cached(site, courses);
-		cached = add_cached(site, file, &stat_now);
-		size_t length = text.length;
-		page_set(&cached->page, buf_take(&text), length, language, "Accept-Encoding");
+	if (cached && is_same_file(&cached->stat, &stat_now)) {
+		*ret_page = &cached->page;
+		return 0;
 	}
-	cached->last_used = ++site->uses;
+	int r = file_read(courses, file, &text, &stat_now, err);
+	if (r < 0)
+		return r;
+	size_t length = text.length;
+	if (cached || site->cached_count == SITE_CACHED_MAX ||
+		site->cached_bytes + length > SITE_CACHED_BYTES_MAX)
+		clear_cache(site);
+	cached = &site->cached[site->cached_count++];
+	*cached = (struct cached){ .stat = stat_now };
+	snprintf(cached->file, sizeof(cached->file), "%s", file);
+	site->cached_bytes += length;
+	page_set(&cached->page, buf_take(&text), length, language_name(site->options.course_language),
+		"Accept-Encoding");
+	if (site->options.are_courses_sandboxed)
+		page_sandbox(&cached->page);
 	*ret_page = &cached->page;
 	return 0;
 }
 
-static int find_course(struct site *site, const char *name, const char *static_language,
-	struct page **ret_page, struct error *err)
+static int find_course(struct site *site, const char *name, struct page **ret_page, struct error *err)
 {
 	CLEANUP(file_closep) int courses = -1;
 	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
+	struct stat stat_now = { 0 };
 	int r;
 
 	follow_output(site);
@@ -365,12 +320,16 @@ static int find_course(struct site *site, const char *name, const char *static_l
 			err, site->output_result, "%s: %s", site->path, strerror(-site->output_result));
 	if ((r = file_open_directory(site->output, PUBLISHED_COURSES, &courses, err)) < 0)
 		return r;
+	/* Without this, the page of a removed course would stay in memory: no client requests it any more. */
+	if (fstat(courses, &stat_now) < 0 || !is_same_file(&site->cached_stat, &stat_now))
+		clear_cache(site);
+	site->cached_stat = stat_now;
 	r = error_set(err, -ENOENT, "not the name of a course page");
 	if (published_is_page(name))
-		r = read_course(site, courses, name, static_language, ret_page, err);
+		r = read_course(site, courses, name, ret_page, err);
 	/* A course may be called "x.html": its page is x.html.html. */
 	if (r == -ENOENT && published_is_page(with_suffix))
-		r = read_course(site, courses, with_suffix, static_language, ret_page, err);
+		r = read_course(site, courses, with_suffix, ret_page, err);
 	return r;
 }
 
@@ -392,11 +351,10 @@ static void log_course(struct site *site, const char *problem)
 	log_write(LOG_WARNING, "a course page cannot be read: %s", problem);
 }
 
-int site_course(struct site *site, const char *name, const char *static_language, struct page **ret_page,
-	struct error *err)
+int site_course(struct site *site, const char *name, struct page **ret_page, struct error *err)
 {
 	struct error problem = { 0 };
-	int result = find_course(site, name, static_language, ret_page, &problem);
+	int result = find_course(site, name, ret_page, &problem);
 
 	if (result == 0)
 		return 0;

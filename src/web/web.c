@@ -11,7 +11,6 @@
 #include "config/config.h"
 #include "http/daemon.h"
 #include "http/server.h"
-#include "web/internal.h"
 #include "web/live.h"
 #include "web/phrases.h"
 #include "web/relay.h"
@@ -54,14 +53,7 @@ static void on_minute(void *arg)
 			"refused %" PRIu64
 			" connections in the last minute from clients that already held half of the %u connections ([Web] MaxConnections=)",
 			refused, web->options.config->web.connections_max);
-	refusals_next_minute(&web->refusals);
-}
-
-static void on_patience_ended(void *arg)
-{
-	struct web *web = arg;
-
-	relay_give_up(web->relay);
+	auth_next_minute(&web->auth);
 }
 
 static void make_parts(struct web *web)
@@ -69,14 +61,20 @@ static void make_parts(struct web *web)
 	const struct config *config = web->options.config;
 
 	web->phrases = phrases_new(config->site.template_directory);
-	web->site = site_new(config->sync.output_directory, web->options.shipped_templates);
+	web->site = site_new(&(struct site_options){
+		.output_directory = config->sync.output_directory,
+		.shipped_templates = web->options.shipped_templates,
+		.phrases = web->phrases,
+		/* Course pages exist once, in German unless the site says otherwise. */
+		.course_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
+		.are_courses_sandboxed = !web_has_public_courses(web),
+	});
 	web->relay = relay_new(web->queue, config->worker.socket);
-	web->patience = server_timer(web->server, on_patience_ended, web);
+	web->patience = server_timer(web->server, relay_give_up, web->relay);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,
 		.site = web->site,
-		.phrases = web->phrases,
 		.socket_path = config->worker.socket,
 		.ttl_ms = config->web.live_ttl_s * 1000,
 		.wait_ms = config->web.live_wait_s * 1000,
@@ -122,18 +120,13 @@ void web_freep(struct web **web_pointer)
 	if (!web)
 		return;
 	server_freep(&web->server);
-	openapi_done(&web->openapi);
+	http_body_unref(web->openapi);
 	live_freep(&web->live);
 	relay_freep(&web->relay);
 	site_freep(&web->site);
 	phrases_freep(&web->phrases);
 	thread_queue_freep(&web->queue);
 	free(web);
-}
-
-struct server *web_server(struct web *web)
-{
-	return web->server;
 }
 
 void web_stop(void *arg)

@@ -5,18 +5,28 @@
 /*
  * The public half: routes, published files, token check, calls to the worker.
  *
- *	web_new(&web, &options, err);           makes the server; sockets are given to web_server()
- *	daemon_run(web_server(web), web_stop, web);
+ *	web_new(&web, &options, err);           makes the server; sockets are given to web->server
+ *	daemon_run(web->server, web_stop, web);
  *	web_freep(&web);
  *
  * It owns nothing worth taking: no API key, no connection of its own but to the worker's socket, no file it
  * could write.
+ *
+ * GET /api/openapi.json is data/openapi.json as it was when the program was built, so that program and
+ * description never differ. Tests hold it against web_routes and against real answers.
  */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/router.h"
+#include "web/auth.h"
 
 struct config;
 struct error;
 struct server;
-struct web;
+
+#define WEB_ETAG_SIZE 35 /* quotes, 32 digits of a SHA-256, NUL */
 
 struct web_options {
 	const struct config
@@ -24,12 +34,36 @@ struct web_options {
 	const char *shipped_templates; /* borrowed; where fallback.html is */
 };
 
+struct web {
+	struct web_options options;
+	struct auth auth;
+	uint64_t connections_refused; /* up to the last minute */
+	uint64_t gzip_pause_ms;       /* see page_answer */
+	struct http_router router;
+	struct server *server; /* owned, as all below */
+	struct thread_queue *queue;
+	struct site *site;
+	struct phrases *phrases;
+	struct relay *relay;
+	struct server_watch *patience; /* the server's: until the relay gives up, when all stops */
+	struct live *live;
+	int64_t start_ms;          /* of the process, wall clock */
+	struct http_body *openapi; /* NULL before the first request */
+	char openapi_etag[WEB_ETAG_SIZE];
+};
+
 int web_new(struct web **ret_web, const struct web_options *options, struct error *err); /* owned */
 void web_freep(struct web **web);
 
-struct server *web_server(struct web *web); /* borrowed */
-
-/* daemon_stop, arg is the web: answers everybody who waits. */
+/* daemon_stop, arg is the web: answers all requests that wait. */
 void web_stop(void *arg);
+
+/* The routes, whose handlers take the web, and its http_router.fail; in routes.c. */
+extern const struct http_route web_routes[];
+extern const size_t web_route_count;
+void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg);
+
+/* Are course pages for all visitors? With a configuration that is not usable they are private. */
+bool web_has_public_courses(const struct web *web);
 
 #endif

@@ -95,7 +95,7 @@ class Events(JournalTest):
     def test_a_flood_of_wrong_tokens_does_not_fill_the_journal(self) -> None:
         for _ in range(100):
             self.stack.request("GET", "/metrics", {"Authorization": "Bearer wrong"})
-        found = re.search(r"#define REFUSALS_PER_MINUTE (\d+)", (TOP / "src/web/refusals.h").read_text())
+        found = re.search(r"#define AUTH_LOGGED_PER_MINUTE (\d+)", (TOP / "src/web/auth.h").read_text())
         assert found
         # A minute may begin meanwhile.
         self.assertIn(len(self.events("AUTH_REFUSED")), (int(found[1]), 2 * int(found[1])))

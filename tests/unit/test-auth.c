@@ -3,11 +3,21 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/http.h"
 #include "web/auth.h"
@@ -20,6 +30,44 @@
 #define BASIC_OF_PASSWORD "c3RhZmY6Z3LDvMOfZTogYW4gYWxsZQ==" /* staff:PASSWORD */
 #define BASIC_EMPTY_USER "OjAxMjM0NTY3ODlhYmNkZWY="          /* :TOKEN */
 #define BASIC_NO_COLON "MDEyMzQ1Njc4OWFiY2RlZg=="            /* TOKEN */
+
+#define ADDRESS "2001:db8::7"
+
+/* Stands in for libsystemd: the entries, as "NAME=value" lines. */
+static struct buf journal = BUF_INIT(100000);
+static unsigned entries;
+
+int sd_journal_sendv(const struct iovec *iov, int n)
+{
+	for (int i = 0; i < n; i++) {
+		buf_append(&journal, iov[i].iov_base, iov[i].iov_len);
+		buf_append_char(&journal, '\n');
+	}
+	entries++;
+	return 0;
+}
+
+/* Stands in for the server. */
+void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
+{
+	(void)request;
+	memcpy(ret_address, ADDRESS, sizeof(ADDRESS));
+}
+
+static int journal_setup(void **state)
+{
+	char stream[64];
+	struct stat status;
+
+	(void)state;
+	buf_done(&journal);
+	entries = 0;
+	fstat(STDERR_FILENO, &status);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_open("aither-web");
+	return 0;
+}
 
 static struct http_request request_of(const struct http_field *fields, size_t count, enum http_peer peer)
 {
@@ -290,9 +338,10 @@ static void challenges_name_what_opens(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct auth auth = { .token = rows[i].token, .pages_password = rows[i].password };
+		struct auth auth = { .token = rows[i].token, .pages_password = rows[i].password };
+		const struct http_request request = request_of(NULL, 0, HTTP_PEER_REMOTE);
 		struct http_response response = { 0 };
-		auth_challenge(&auth, &response, rows[i].need);
+		auth_refuse(&auth, &request, &response, rows[i].need);
 		assert_int_equal(response.header_count, rows[i].second ? 2 : 1);
 		assert_string_equal(response.headers[0].name, "www-authenticate");
 		assert_non_null(strstr(response.headers[0].value, rows[i].first));
@@ -300,6 +349,95 @@ static void challenges_name_what_opens(void **state)
 			assert_non_null(strstr(response.headers[1].value, rows[i].second));
 		http_response_done(&response);
 	}
+}
+
+static void refuse(struct auth *auth, const struct http_request *request, enum auth_need need)
+{
+	struct http_response response = { 0 };
+
+	auth_refuse(auth, request, &response, need);
+	http_response_done(&response);
+}
+
+static struct http_request request_with(const struct http_field *authorization)
+{
+	return (struct http_request){ .method = HTTP_GET,
+		.method_name = "GET",
+		.path = "/courses/from 192.0.2.1: x",
+		.tail = "from 192.0.2.1: x",
+		.query = "",
+		.request_id = "the-id",
+		.fields = authorization,
+		.field_count = authorization->value ? 1 : 0,
+		.peer = HTTP_PEER_REMOTE };
+}
+
+static void only_a_wrong_token_is_logged(void **state)
+{
+	static const struct {
+		const char *name, *authorization;
+		enum auth_need need;
+		enum http_peer peer;
+		bool logged;
+	} rows[] = {
+		{ "bearer", "Bearer wrong", AUTH_API, HTTP_PEER_REMOTE, true },
+		{ "bearer for metrics", "bearer wrong", AUTH_TOKEN, HTTP_PEER_REMOTE, true },
+		{ "a password for a page", "Basic Ondyb25n", AUTH_PAGE, HTTP_PEER_REMOTE, true },
+		{ "by a proxy on this machine", "Bearer wrong", AUTH_API, HTTP_PEER_LOOPBACK, true },
+		{ "nothing, as a browser begins", NULL, AUTH_PAGE, HTTP_PEER_REMOTE, false },
+		{ "a password where none is accepted", "Basic Ondyb25n", AUTH_API, HTTP_PEER_REMOTE, false },
+		{ "another scheme", "Digest x", AUTH_PAGE, HTTP_PEER_REMOTE, false },
+		{ "a unix socket has no address", "Bearer wrong", AUTH_API, HTTP_PEER_UNIX, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct http_field field = { "authorization", rows[i].authorization };
+		struct http_request request = request_with(&field);
+		struct auth auth = { .token = TOKEN };
+
+		entries = 0;
+		request.peer = rows[i].peer;
+		refuse(&auth, &request, rows[i].need);
+		if (entries != rows[i].logged)
+			fail_msg("%s: logged %u times", rows[i].name, entries);
+	}
+}
+
+static void the_line_names_the_address_and_no_text_of_the_client(void **state)
+{
+	const struct http_field field = { "authorization", "Bearer a-wrong-token" };
+	struct http_request request = request_with(&field);
+	struct auth auth = { .token = TOKEN };
+
+	(void)state;
+	refuse(&auth, &request, AUTH_PAGE);
+	assert_non_null(
+		strstr(buf_text(&journal), "MESSAGE=a wrong token from " ADDRESS ": GET /courses/\n"));
+	assert_non_null(strstr(buf_text(&journal), "\nMESSAGE_ID=" LOG_EVENT_AUTH_REFUSED "\n"));
+	assert_non_null(strstr(buf_text(&journal), "\nAITHER_REMOTE_ADDR=" ADDRESS "\n"));
+	assert_non_null(strstr(buf_text(&journal), "\nREQUEST_ID=the-id\n"));
+	assert_null(strstr(buf_text(&journal), "192.0.2.1"));
+	assert_null(strstr(buf_text(&journal), "a-wrong-token"));
+}
+
+static void a_flood_is_counted_rather_than_logged(void **state)
+{
+	const struct http_field field = { "authorization", "Bearer wrong" };
+	struct http_request request = request_with(&field);
+	struct auth auth = { .token = TOKEN };
+
+	(void)state;
+	for (int i = 0; i < AUTH_LOGGED_PER_MINUTE + 1000; i++)
+		refuse(&auth, &request, AUTH_API);
+	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE);
+	auth_next_minute(&auth);
+	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE + 1);
+	assert_non_null(strstr(buf_text(&journal), "MESSAGE=1000 more wrong tokens in the last minute\n"));
+	refuse(&auth, &request, AUTH_API);
+	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE + 2);
+	auth_next_minute(&auth);
+	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE + 2);
 }
 
 int main(void)
@@ -311,6 +449,9 @@ int main(void)
 		cmocka_unit_test(whatever_names_a_proxy_is_a_trace_of_one),
 		cmocka_unit_test(local_access_can_be_switched_off),
 		cmocka_unit_test(challenges_name_what_opens),
+		cmocka_unit_test_setup(a_flood_is_counted_rather_than_logged, journal_setup),
+		cmocka_unit_test_setup(the_line_names_the_address_and_no_text_of_the_client, journal_setup),
+		cmocka_unit_test_setup(only_a_wrong_token_is_logged, journal_setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

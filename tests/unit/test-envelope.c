@@ -98,7 +98,7 @@ static void errors_have_code_message_and_retry_after(void **state)
 	http_response_done(&response);
 }
 
-static void who_is_told_of_a_shutdown_is_told_when_to_come_again(void **state)
+static void an_answer_of_a_shutdown_says_when_to_retry(void **state)
 {
 	struct http_response response = { 0 };
 	struct error err = { 0 };
@@ -196,7 +196,7 @@ int main(void)
 		cmocka_unit_test(success_carries_its_data),
 		cmocka_unit_test(success_without_data_says_null),
 		cmocka_unit_test(errors_have_code_message_and_retry_after),
-		cmocka_unit_test(who_is_told_of_a_shutdown_is_told_when_to_come_again),
+		cmocka_unit_test(an_answer_of_a_shutdown_says_when_to_retry),
 		cmocka_unit_test(a_failed_sync_has_its_report_too),
 		cmocka_unit_test(what_is_too_large_is_left_out),
 		cmocka_unit_test(statuses_have_their_codes),

@@ -17,30 +17,30 @@
 #include "web-place.h"
 #include "web/web.h"
 
-static unsigned looks; /* at a published index */
+static unsigned checks; /* at a published index */
 
 int __real_fstatat(int directory, const char *name, struct stat *ret, int flags);
 int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags);
 
 int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags)
 {
-	looks += strncmp(name, "index.", 6) == 0;
+	checks += strncmp(name, "index.", 6) == 0;
 	return __real_fstatat(directory, name, ret, flags);
 }
 
-static unsigned told; /* lines for the journal */
+static unsigned logged; /* lines for the journal */
 
 void __wrap_log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void __wrap_log_write(int priority, const char *format, ...)
 {
 	(void)priority;
-	told += strstr(format, "cannot be read") != NULL;
+	logged += strstr(format, "cannot be read") != NULL;
 }
 
 static uint64_t started_ms; /* when the machine was, by its own monotonic clock */
 
-static uint64_t hurry_ms, hurried_ms; /* how far it goes on each time that somebody looks at it */
+static uint64_t hurry_ms, hurried_ms; /* how far it goes on each time that somebody checks at it */
 
 uint64_t __real_time_mono_ms(void);
 uint64_t __wrap_time_mono_ms(void);
@@ -51,20 +51,20 @@ uint64_t __wrap_time_mono_ms(void)
 	return __real_time_mono_ms() - started_ms + hurried_ms;
 }
 
-static void a_visitor_costs_one_look_at_the_disk(void **state)
+static void a_visitor_costs_one_check_of_the_file(void **state)
 {
 	struct place *place = *state;
 
 	place_publish(place, "page <!--aither:status-->", 5);
 	place_start(place);
 	for (int i = 0; i < 3; i++) {
-		looks = 0;
+		checks = 0;
 		assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
-		assert_int_equal(looks, 1);
+		assert_int_equal(checks, 1);
 	}
 }
 
-static void fresh_data_asks_nobody(void **state)
+static void fresh_data_causes_no_refresh(void **state)
 {
 	struct place *place = *state;
 
@@ -74,7 +74,7 @@ static void fresh_data_asks_nobody(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 0);
 }
 
-static void many_visitors_of_old_data_share_one_question(void **state)
+static void many_visitors_of_old_data_share_one_refresh(void **state)
 {
 	struct place *place = *state;
 	int fds[100];
@@ -106,7 +106,7 @@ static void a_refresh_counts_though_its_state_cannot_be_written(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 1);
 }
 
-static void a_hanging_worker_delays_nobody_beyond_the_wait(void **state)
+static void a_hanging_worker_delays_no_visitor_beyond_the_wait(void **state)
 {
 	struct place *place = *state;
 
@@ -122,7 +122,7 @@ static void a_hanging_worker_delays_nobody_beyond_the_wait(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 1);
 }
 
-static void without_a_wait_nobody_waits(void **state)
+static void without_a_wait_no_visitor_waits(void **state)
 {
 	struct place *place = *state;
 
@@ -136,7 +136,7 @@ static void without_a_wait_nobody_waits(void **state)
 	wait_for_calls(place, 1);
 }
 
-static void after_a_failure_nobody_asks_for_a_while(void **state)
+static void after_a_failure_there_is_no_refresh_for_a_while(void **state)
 {
 	struct place *place = *state;
 
@@ -178,7 +178,7 @@ static void a_page_from_the_future_is_not_taken_for_fresh(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 1);
 }
 
-static void who_comes_while_it_stops_gets_what_there_is(void **state)
+static void a_visitor_that_comes_while_it_stops_gets_the_page_there_is(void **state)
 {
 	struct place *place = *state;
 
@@ -211,21 +211,21 @@ static void visit(const struct place *place, const char *language, const char *e
 	assert_answer(place, ask(place, request), "HTTP/1.1 200 ", expected);
 }
 
-static void a_page_that_cannot_be_read_is_told_once(void **state)
+static void a_page_that_cannot_be_read_is_logged_once(void **state)
 {
 	struct place *place = *state;
 
 	assert_int_equal(symlink("/nonexistent", place->index), 0); /* and there is none in English */
-	told = 0;
+	logged = 0;
 	place_start(place);
 	for (int i = 0; i < 3; i++) {
 		visit(place, "de", "Hemera Academy");
 		visit(place, "en", "Hemera Academy");
 	}
-	assert_int_equal(told, 1);
+	assert_int_equal(logged, 1);
 }
 
-static void a_directory_that_cannot_be_opened_is_told_once(void **state)
+static void a_directory_that_cannot_be_opened_is_logged_once(void **state)
 {
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *link = mem_printf("%s.link", place->root);
@@ -233,17 +233,17 @@ static void a_directory_that_cannot_be_opened_is_told_once(void **state)
 	place_publish(place, "page", 0);
 	assert_int_equal(symlink(place->root, link), 0);
 	place->config.sync.output_directory = link;
-	told = 0;
+	logged = 0;
 	place_start(place);
 	for (int i = 0; i < 3; i++)
 		visit(place, "de", "Hemera Academy");
-	assert_int_equal(told, 1);
-	/* As soon as it is a directory it is shown, and the next trouble is told again. */
+	assert_int_equal(logged, 1);
+	/* As soon as it is a directory it is shown, and the next error is logged again. */
 	unlink(link);
 	visit(place, "de", "Hemera Academy");
 	assert_int_equal(symlink(place->root, link), 0);
 	visit(place, "de", "Hemera Academy");
-	assert_int_equal(told, 2);
+	assert_int_equal(logged, 2);
 	unlink(link);
 }
 
@@ -251,27 +251,27 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_visitor_costs_one_look_at_the_disk, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(fresh_data_asks_nobody, place_setup, place_teardown),
+			a_visitor_costs_one_check_of_the_file, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(fresh_data_causes_no_refresh, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			many_visitors_of_old_data_share_one_question, place_setup, place_teardown),
+			many_visitors_of_old_data_share_one_refresh, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_refresh_counts_though_its_state_cannot_be_written, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_hanging_worker_delays_nobody_beyond_the_wait, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(without_a_wait_nobody_waits, place_setup, place_teardown),
+			a_hanging_worker_delays_no_visitor_beyond_the_wait, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(without_a_wait_no_visitor_waits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			after_a_failure_nobody_asks_for_a_while, place_setup, place_teardown),
+			after_a_failure_there_is_no_refresh_for_a_while, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			while_nothing_is_known_there_is_the_fallback, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_page_from_the_future_is_not_taken_for_fresh, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_visitor_that_comes_while_it_stops_gets_the_page_there_is,
+			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			who_comes_while_it_stops_gets_what_there_is, place_setup, place_teardown),
+			a_page_that_cannot_be_read_is_logged_once, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_page_that_cannot_be_read_is_told_once, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_directory_that_cannot_be_opened_is_told_once, place_setup, place_teardown),
+			a_directory_that_cannot_be_opened_is_logged_once, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(data_from_before_the_machine_was_started_is_as_old_as_it_is,
 			place_setup, place_teardown),
 	};

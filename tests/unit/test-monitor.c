@@ -42,7 +42,7 @@ static void before_anything_is_published_it_is_not_ready(void **state)
 		place, ask_ready(place), "HTTP/1.1 503 ", "\"output\":\"nothing has been published yet\"");
 }
 
-static void how_recent_it_is_the_state_says(void **state)
+static void it_is_as_recent_as_the_state_says(void **state)
 {
 	static const struct {
 		const char *name;
@@ -144,7 +144,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			before_anything_is_published_it_is_not_ready, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(how_recent_it_is_the_state_says, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			it_is_as_recent_as_the_state_says, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			without_a_state_a_recent_homepage_is_enough, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -11,27 +11,61 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "http/http.h"
 
-static char *text_of(const struct phrases *phrases, enum language language, const char *key)
+/* The text between these tags, the first after `from`; owned. */
+static char *between(const char *from, const char *start, const char *end)
 {
-	CLEANUP(buf_done) struct buf html = BUF_INIT(4096);
+	const char *text = strstr(from, start);
 
-	phrases_append(&html, phrases, language, key);
-	return buf_take(&html);
+	assert_non_null(text);
+	text += strlen(start);
+	assert_non_null(strstr(text, end));
+	return mem_strndup(text, (size_t)(strstr(text, end) - text));
+}
+
+static char *error_page(const struct phrases *phrases, enum language language, int status)
+{
+	CLEANUP(http_response_done) struct http_response response = { 0 };
+
+	phrases_error_page(phrases, language, status, &response);
+	assert_int_equal(response.status, status);
+	return mem_strndup(response.body->bytes, response.body->length);
+}
+
+static char *title_of(const struct phrases *phrases, enum language language, int status)
+{
+	CLEANUP(mem_freep) char *page = error_page(phrases, language, status);
+
+	return between(page, "<h1>", "</h1>");
+}
+
+static char *text_of(const struct phrases *phrases, enum language language, int status)
+{
+	CLEANUP(mem_freep) char *page = error_page(phrases, language, status);
+
+	return between(page, "</h1>\n<p>", "</p>");
+}
+
+static char *banner_of(const struct phrases *phrases, enum language language, bool is_fresh, const char *data,
+	const char *now)
+{
+	struct phrases_banner banner = { .is_fresh = is_fresh };
+
+	if (data)
+		assert_int_equal(time_parse(data, &banner.data_ms), 0);
+	assert_int_equal(time_parse(now, &banner.now_ms), 0);
+	return phrases_banner_html(phrases, language, &banner);
 }
 
 static char *moment_of(const struct phrases *phrases, enum language language, const char *moment)
 {
-	CLEANUP(buf_done) struct buf html = BUF_INIT(4096);
-	int64_t times[2];
+	CLEANUP(mem_freep)
+	char *html = banner_of(phrases, language, true, moment, "2026-03-14T12:05:00.000Z");
 
-	assert_int_equal(time_parse(moment, &times[0]), 0);
-	assert_int_equal(time_parse("2026-03-14T12:05:00.000Z", &times[1]), 0);
-	phrases_append_with_time(&html, phrases, language, "notice.fresh", times);
-	return buf_take(&html);
+	return between(html, "<p class=\"status\">", "</p>");
 }
 
 /* As if there were one file of texts. */
@@ -51,29 +85,31 @@ static struct phrases *phrases_with(const char *name, const char *text)
 	return phrases;
 }
 
-static void both_languages_have_all_that_is_said(void **state)
+static void both_languages_have_words_for_every_error(void **state)
 {
-	static const char *const keys[] = { "site.name", "error.home", "notice.fresh", "notice.stale",
-		"notice.unknown", "date.format", "month.1", "month.12", "error.401.title", "error.401.text",
-		"error.403.title", "error.403.text", "error.404.title", "error.404.text", "error.405.title",
-		"error.405.text", "error.503.title", "error.503.text", "error.other.title",
-		"error.other.text" };
+	static const int statuses[] = { 401, 403, 404, 405, 503, 500 };
 	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new("/nonexistent");
 
 	(void)state;
 	for (int language = 0; language < LANGUAGES; language++) {
-		for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-			if (!phrases_has(phrases, (enum language)language, keys[i]))
-				fail_msg("%s: %s", language_name((enum language)language), keys[i]);
+		for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+			CLEANUP(mem_freep)
+			char *page = error_page(phrases, (enum language)language, statuses[i]);
+			CLEANUP(mem_freep) char *name = between(page, "class=\"brand\">", "</p>");
+			CLEANUP(mem_freep) char *title = between(page, "<h1>", "</h1>");
+			CLEANUP(mem_freep) char *text = between(page, "</h1>\n<p>", "</p>");
+			CLEANUP(mem_freep) char *home = between(page, "<a href=\"/\">", "</a>");
+
+			if (!name[0] || !title[0] || !text[0] || !home[0])
+				fail_msg("%s: %s", language_name((enum language)language), page);
 		}
 	}
-	CLEANUP(mem_freep) char *de = text_of(phrases, LANGUAGE_DE, "error.404.title");
-	CLEANUP(mem_freep) char *en = text_of(phrases, LANGUAGE_EN, "error.404.title");
+	CLEANUP(mem_freep) char *de = title_of(phrases, LANGUAGE_DE, 404);
+	CLEANUP(mem_freep) char *en = title_of(phrases, LANGUAGE_EN, 404);
+	CLEANUP(mem_freep) char *other = title_of(phrases, LANGUAGE_EN, 500);
 	assert_string_equal(de, "Nicht gefunden");
 	assert_string_equal(en, "Not found");
-	assert_false(phrases_has(phrases, LANGUAGE_DE, "nothing"));
-	CLEANUP(mem_freep) char *nothing = text_of(phrases, LANGUAGE_DE, "nothing");
-	assert_string_equal(nothing, "");
+	assert_string_not_equal(other, en);
 }
 
 static void an_own_file_wins_key_by_key_and_is_text(void **state)
@@ -83,11 +119,11 @@ static void an_own_file_wins_key_by_key_and_is_text(void **state)
 		phrases_with("texts.de.json", "{\"error.404.title\": \"<Weg> & \\\"fort\\\"\"}");
 
 	(void)state;
-	CLEANUP(mem_freep) char *own = text_of(phrases, LANGUAGE_DE, "error.404.title");
+	CLEANUP(mem_freep) char *own = title_of(phrases, LANGUAGE_DE, 404);
 	assert_string_equal(own, "&lt;Weg&gt; &amp; &quot;fort&quot;");
-	CLEANUP(mem_freep) char *shipped = text_of(phrases, LANGUAGE_DE, "error.404.text");
+	CLEANUP(mem_freep) char *shipped = text_of(phrases, LANGUAGE_DE, 404);
 	assert_string_equal(shipped, "Unter dieser Adresse gibt es keine Seite.");
-	CLEANUP(mem_freep) char *other = text_of(phrases, LANGUAGE_EN, "error.404.title");
+	CLEANUP(mem_freep) char *other = title_of(phrases, LANGUAGE_EN, 404);
 	assert_string_equal(other, "Not found");
 }
 
@@ -97,7 +133,7 @@ static void a_damaged_own_file_is_not_used(void **state)
 	struct phrases *phrases = phrases_with("texts.en.json", "{\"error.404.title\": ");
 
 	(void)state;
-	CLEANUP(mem_freep) char *text = text_of(phrases, LANGUAGE_EN, "error.404.title");
+	CLEANUP(mem_freep) char *text = title_of(phrases, LANGUAGE_EN, 404);
 	assert_string_equal(text, "Not found");
 }
 
@@ -134,13 +170,36 @@ static void a_moment_of_another_day_has_its_date_in_the_order_of_the_language(vo
 	assert_string_equal(text, "2026/14/&lt;2&gt;, 09:05, 2026/14/&lt;2&gt;, 09:05 &lt;{x}&gt;");
 }
 
+static void the_banner_names_the_day_only_when_it_is_another(void **state)
+{
+	static const char noon[] = "2026-03-14T12:05:00.000Z", later[] = "2026-03-14T12:06:00.000Z",
+			  next_day[] = "2026-03-14T23:30:00.000Z"; /* half past midnight in Berlin */
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
+
+	(void)state;
+	CLEANUP(mem_freep) char *de = banner_of(phrases, LANGUAGE_DE, true, noon, later);
+	assert_string_equal(de, "<p class=\"status\">Stand: 13:05 Uhr</p>");
+	CLEANUP(mem_freep) char *en = banner_of(phrases, LANGUAGE_EN, true, noon, later);
+	assert_string_equal(en, "<p class=\"status\">As of 13:05</p>");
+	CLEANUP(mem_freep) char *stale_de = banner_of(phrases, LANGUAGE_DE, false, noon, next_day);
+	assert_non_null(strstr(stale_de, "<p class=\"notice\" role=\"status\">"));
+	assert_non_null(strstr(stale_de, "14. März 2026, 13:05 Uhr"));
+	CLEANUP(mem_freep) char *stale_en = banner_of(phrases, LANGUAGE_EN, false, noon, next_day);
+	assert_non_null(strstr(stale_en, "14 March 2026, 13:05"));
+	CLEANUP(mem_freep) char *unknown_de = banner_of(phrases, LANGUAGE_DE, false, NULL, noon);
+	assert_non_null(strstr(unknown_de, "<p class=\"notice\" role=\"status\">"));
+	CLEANUP(mem_freep) char *unknown = banner_of(phrases, LANGUAGE_EN, false, NULL, noon);
+	assert_non_null(strstr(unknown, "known last"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_languages_have_all_that_is_said),
+		cmocka_unit_test(both_languages_have_words_for_every_error),
 		cmocka_unit_test(an_own_file_wins_key_by_key_and_is_text),
 		cmocka_unit_test(a_damaged_own_file_is_not_used),
 		cmocka_unit_test(a_moment_of_another_day_has_its_date_in_the_order_of_the_language),
+		cmocka_unit_test(the_banner_names_the_day_only_when_it_is_another),
 	};
 
 	time_zone_set("Europe/Berlin");

@@ -93,19 +93,19 @@ static void stopping_answers_at_once_whom_the_worker_need_not_answer(void **stat
 	int home = ask_home(place), status = ask(place, STATUS);
 	wait_for_connections(place, 3);
 	wait_for_calls(place, 3);
-	server_drain(web_server(place->web), 3000);
+	server_drain(place->web->server, 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 202 ", "location: /api/sync/status\r\n");
 	assert_answer(place, home, "HTTP/1.1 200 ", "old <p class=\"notice\"");
 	worker_release(3);
 	assert_answer(place, status, "HTTP/1.1 200 ", "\"success\":true");
-	while (server_is_running(web_server(place->web)))
-		server_turn(web_server(place->web));
+	while (server_is_running(place->web->server))
+		server_turn(place->web->server);
 }
 
 /* The worker was about to start, for example: it knows nothing of the sync, so it cannot be called a running
  * one. */
-static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
+static void a_client_that_waits_in_vain_while_it_stops_is_told_to_retry(void **state)
 {
 	struct place *place = *state;
 
@@ -114,7 +114,7 @@ static void who_waits_in_vain_while_it_stops_is_told_to_try_again(void **state)
 	atomic_store(&worker.connecting, true);
 	int sync = ask_sync(place, "/api/sync"), status = ask(place, STATUS);
 	wait_for_calls(place, 2);
-	server_drain(web_server(place->web), 3000);
+	server_drain(place->web->server, 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
 	assert_answer(place, status, "HTTP/1.1 503 ", "retry-after: 1\r\n");
@@ -130,7 +130,7 @@ static void a_sync_that_was_not_sent_is_not_called_a_running_one(void **state)
 	atomic_store(&worker.connecting, true);
 	int sync = ask_sync(place, "/api/sync");
 	wait_for_calls(place, 1);
-	server_drain(web_server(place->web), 3000);
+	server_drain(place->web->server, 3000);
 	web_stop(place->web);
 	assert_answer(place, sync, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
 }
@@ -142,7 +142,7 @@ static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 	place_start(place);
 	int idle = ask(place, "");
 	wait_for_connections(place, 1);
-	server_drain(web_server(place->web), 3000);
+	server_drain(place->web->server, 3000);
 	web_stop(place->web);
 	static const char request[] =
 		"POST /api/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " TOKEN "\r\n\r\n";
@@ -151,7 +151,7 @@ static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 	CLEANUP(mem_freep) char *answer = answer_of(place, idle);
 	assert_non_null(strstr(answer, "HTTP/1.1 202 "));
 	assert_non_null(strstr(answer, "Connection: close\r\n"));
-	assert_null(strstr(answer, "preference-applied")); /* nobody has asked for it */
+	assert_null(strstr(answer, "preference-applied")); /* the client has not asked for it */
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_in_range(worker.timeout_ms, 1, 2000);
 }
@@ -170,8 +170,8 @@ int main(void)
 			a_sync_that_was_not_sent_is_not_called_a_running_one, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(stopping_answers_at_once_whom_the_worker_need_not_answer,
 			place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			who_waits_in_vain_while_it_stops_is_told_to_try_again, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_waits_in_vain_while_it_stops_is_told_to_retry,
+			place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			while_it_drains_a_sync_is_started_and_not_waited_for, place_setup, place_teardown),
 	};

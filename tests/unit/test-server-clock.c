@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When somebody sets the clock: connections end by the monotonic one, at their time and not before. */
+/* When the clock is set: connections end by the monotonic one, at their time and not before. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>

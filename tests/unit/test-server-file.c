@@ -143,7 +143,7 @@ static void what_is_pipelined_behind_a_body_is_answered(void **state)
 	http_body_unref(body);
 }
 
-static void a_stalled_reader_holds_up_nobody_and_may_leave(void **state)
+static void a_stalled_reader_delays_no_other_and_may_leave(void **state)
 {
 	struct http_body *body = body_of(LARGE);
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
@@ -209,7 +209,7 @@ int main(void)
 		cmocka_unit_test(only_large_bodies_move),
 		cmocka_unit_test(a_body_arrives_whole_again_and_again_on_one_connection),
 		cmocka_unit_test(what_is_pipelined_behind_a_body_is_answered),
-		cmocka_unit_test(a_stalled_reader_holds_up_nobody_and_may_leave),
+		cmocka_unit_test(a_stalled_reader_delays_no_other_and_may_leave),
 		cmocka_unit_test(draining_lets_a_body_end),
 		cmocka_unit_test(the_server_may_end_in_the_middle_of_a_body),
 	};

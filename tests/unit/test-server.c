@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/http.h"
-#include "http/listen.h"
+#include "http/daemon.h"
 #include "http/server.h"
 #include "loopback.h"
 
@@ -300,11 +300,22 @@ static void client_use_unix(struct app *app, const char *path)
 	app->address_length = sizeof(*address);
 }
 
-static void peers_are_told_apart(void **state)
+static int listen_at(struct app *app, const char *path, const char *web_path)
+{
+	const struct daemon_options options = { .program = "test",
+		.listen = { path },
+		.listen_count = path ? 1 : 0,
+		.unix_only = !path || path[0] == '/',
+		.listen_web = web_path };
+	bool activated;
+
+	return daemon_listen(app->server, &options, &activated, NULL);
+}
+
+static void peers_are_distinguished(void **state)
 {
 	char directory[] = "/tmp/aither-test-XXXXXX", answer[4096];
-	struct app app;
-	int fd;
+	struct app app, earlier;
 
 	(void)state;
 	app_start(&app, 8);
@@ -313,21 +324,19 @@ static void peers_are_told_apart(void **state)
 
 	assert_non_null(mkdtemp(directory));
 	CLEANUP(mem_freep) char *path = mem_printf("%s/s", directory);
-	for (int i = 0; i < 2; i++) { /* the second time over the socket that the first left behind */
-		assert_int_equal(listen_open(path, &fd, NULL), 0);
-		if (i == 0)
-			close(fd);
-	}
-	server_listen(app.server, fd);
-	assert_int_equal(listen_open(path, &fd, NULL), -EADDRINUSE);
+	app_start(&earlier, 8);
+	assert_int_equal(listen_at(&earlier, path, NULL), 0);
+	app_stop(&earlier);
+	/* The file of the socket that was left behind is replaced, that of one with a listener is not. */
+	assert_int_equal(listen_at(&app, path, NULL), 0);
+	assert_int_equal(listen_at(&app, path, NULL), -EADDRINUSE);
 	client_use_unix(&app, path);
 	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
 	assert_answer(answer, "x-peer: unix\r\n");
 	assert_answer(answer, "x-address: \r\n");
 
 	CLEANUP(mem_freep) char *web_path = mem_printf("%s/w", directory);
-	assert_int_equal(listen_open(web_path, &fd, NULL), 0);
-	server_listen_web(app.server, fd);
+	assert_int_equal(listen_at(&app, NULL, web_path), 0);
 	client_use_unix(&app, web_path);
 	client_ask(&app, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", answer, sizeof(answer));
 	assert_answer(answer, "HTTP/1.1 403 ");
@@ -377,7 +386,7 @@ static void timers_tick_on_the_loop(void **state)
 	app_stop(&app);
 }
 
-static void a_missing_descriptor_for_a_timer_is_told_and_does_no_harm(void **state)
+static void a_missing_descriptor_for_a_timer_is_reported_and_does_no_harm(void **state)
 {
 	struct rlimit before, none;
 	struct app app;
@@ -403,14 +412,13 @@ static void listen_texts_are_checked(void **state)
 {
 	static const char *const bad[] = { "", "3500", "localhost:3500", "127.0.0.1:", "127.0.0.1:65536",
 		"127.0.0.1:1x", "::1:3500", "[::1]", "[::1:0", "127.0.0.1:-1", "[::1%]:0" };
-	struct error err;
-	int fd = -1;
+	struct app app;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(listen_open(bad[i], &fd, &err), -EINVAL);
-		assert_int_equal(fd, -1);
-	}
+	app_start(&app, 8);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(listen_at(&app, bad[i], NULL), -EINVAL);
+	app_stop(&app);
 }
 
 int main(void)
@@ -429,10 +437,10 @@ int main(void)
 		cmocka_unit_test(idle_clients_make_room_for_those_who_wait),
 		cmocka_unit_test(running_out_of_descriptors_does_not_keep_the_processor_busy),
 		cmocka_unit_test(a_stalled_reader_does_not_hold_up_others),
-		cmocka_unit_test(peers_are_told_apart),
+		cmocka_unit_test(peers_are_distinguished),
 		cmocka_unit_test(leaving_waits_for_those_in_the_queue),
 		cmocka_unit_test(timers_tick_on_the_loop),
-		cmocka_unit_test(a_missing_descriptor_for_a_timer_is_told_and_does_no_harm),
+		cmocka_unit_test(a_missing_descriptor_for_a_timer_is_reported_and_does_no_harm),
 		cmocka_unit_test(listen_texts_are_checked),
 	};
 

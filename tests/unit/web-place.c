@@ -24,7 +24,6 @@
 #include "http/server.h"
 #include "net/workerclient.h"
 #include "published/state.h"
-#include "web/internal.h"
 #include "web/relay.h"
 #include "web/web.h"
 
@@ -117,8 +116,8 @@ void place_start(struct place *place)
 	assert_int_equal(bind(fd, (struct sockaddr *)&place->address, length), 0);
 	assert_int_equal(listen(fd, 256), 0);
 	getsockname(fd, (struct sockaddr *)&place->address, &length);
-	server_listen(web_server(place->web), fd);
-	server_watch(web_server(place->web), worker.arrived, on_arrived, NULL);
+	server_listen(place->web->server, fd);
+	server_watch(place->web->server, worker.arrived, on_arrived, NULL);
 }
 
 int place_setup(void **state)
@@ -157,9 +156,9 @@ int place_teardown(void **state)
 {
 	struct place *place = *state;
 
-	worker_release(RELAY_CALLS_MAX + 1); /* whoever is still held */
+	worker_release(RELAY_CALLS_MAX + 1); /* all calls that are still held */
 	while (thread_queue_pending(place->web->queue) > 0)
-		server_turn(web_server(place->web));
+		server_turn(place->web->server);
 	web_freep(&place->web);
 	unlink(place->index);
 	CLEANUP(mem_freep) char *state_file = mem_printf("%s/" STATE_FILE, place->root);
@@ -205,7 +204,7 @@ char *answer_of(const struct place *place, int fd)
 
 	for (ssize_t n = 1; n > 0;) {
 		while (poll(&entry, 1, 0) == 0)
-			server_turn(web_server(place->web));
+			server_turn(place->web->server);
 		n = recv(fd, chunk, sizeof(chunk), 0);
 		if (n > 0)
 			buf_append(&answer, chunk, (size_t)n);
@@ -224,11 +223,11 @@ void assert_answer(const struct place *place, int fd, const char *first, const c
 void wait_for_calls(const struct place *place, unsigned calls)
 {
 	while (atomic_load(&worker.calls) < calls)
-		server_turn(web_server(place->web));
+		server_turn(place->web->server);
 }
 
 void wait_for_connections(const struct place *place, size_t connections)
 {
-	while (server_connections(web_server(place->web)) < connections)
-		server_turn(web_server(place->web));
+	while (server_connections(place->web->server) < connections)
+		server_turn(place->web->server);
 }
