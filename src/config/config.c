@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/config-table.h"
+#include "config/config-key.h"
 
 #ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
 #define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"

@@ -4,7 +4,7 @@
 
 /*
  * Configuration: defaults, then /etc/aither/aither.conf, then aither.conf.d/ *.conf beside it in the order
- * of their names, then the environment, then secrets. The keys are those of config-table.c. All problems are
+ * of their names, then the environment, then secrets. The keys are those of config-key.c. All problems are
  * collected with file and line; nothing here fails at the first one.
  *
  *	CLEANUP(config_done) struct config config = {0};
