@@ -16,8 +16,8 @@
 struct config_type;
 struct error;
 
-/* 0, or -EINVAL with the target as it was. CONFIG_CORRECTED: what was meant is clear and is in the target;
- * *err says what is wrong nevertheless. */
+/* 0, or -EINVAL with the target as it was. CONFIG_CORRECTED: the target has the value that was obviously
+ * meant, and *err says what is wrong with the text. */
 #define CONFIG_CORRECTED 1
 typedef int config_parse(const struct config_type *type, const char *text, void *target, struct error *err);
 
@@ -43,7 +43,7 @@ struct config_key {
 	const char *default_text; /* in its final form; NULL: not set */
 	struct config_type type;
 	size_t offset;                               /* of the target in struct config */
-	const char *environment, *environment_other; /* the second is asked when the first is not set */
+	const char *environment, *environment_other; /* the second counts when the first is not set */
 	bool shared; /* used by aither-web and the command line too: a wrong value stops them as well */
 };
 
@@ -54,8 +54,8 @@ extern const size_t config_key_count;
 const struct config_key *config_key_find(const char *section, const char *name);
 bool config_section_exists(const char *section);
 
-/* The key that is spelled most like it, of the section itself rather than of another; with `name` NULL, a key
- * of the section that is spelled most like it. NULL when none is close. */
+/* The key whose name is closest to `name`, preferably of the same section; with `name` NULL, a key of the
+ * section whose name is closest to `section`. NULL when none is close. */
 const struct config_key *config_key_suggest(const char *section, const char *name);
 
 #endif

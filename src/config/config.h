@@ -38,14 +38,14 @@ enum config_secret {
 
 enum config_language { CONFIG_LANGUAGE_AUTO, CONFIG_LANGUAGE_DE, CONFIG_LANGUAGE_EN };
 
-/* Of what Rollbar gets, from the least important on. */
+/* The severity of an item for Rollbar, in ascending order. */
 enum config_level { CONFIG_LEVEL_INFO, CONFIG_LEVEL_WARNING, CONFIG_LEVEL_ERROR };
 
 /* Which program reads: what is required, and which secrets are loaded, depends on it. */
 enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
 
 struct config_problems {
-	size_t count, required_count;    /* required_count: those that keep the program from working */
+	size_t count, required_count;    /* required_count: problems that keep the program from working */
 	size_t first_required;           /* index of the first of them, if there is one */
 	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
 };
@@ -92,11 +92,9 @@ struct config { /* all strings owned, NULL when not set */
 void config_load(struct config *config, const char *path, enum config_program program);
 void config_done(struct config *config);
 
-/* Sets what the file sets, as systemd does for aither-worker.service, for --check-config, which is to see
- * what the unit sees. Errors of file_read_path. */
+/* Sets the variables of the file as systemd does for aither-worker.service, so that --check-config sees what
+ * the unit sees. Errors of file_read_path. */
 int config_environment_load(const char *path, struct error *err);
-bool config_environment_is_units(void); /* from that file, or a unit's own */
-bool config_environment_has_mark(void); /* systemd takes a byte order mark for a part of the first name */
 
 /* The first variable in such a file that holds a secret; static, NULL: none, or the file cannot be read. */
 const char *config_environment_find_secret(const char *path);
