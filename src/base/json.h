@@ -4,7 +4,7 @@
 
 /*
  * JSON (RFC 8259) over cJSON, which no other module sees: `struct json` is never defined, a pointer to it is
- * a cJSON node. Input is hostile: json-check.h refuses, before cJSON reads a byte, invalid UTF-8, NUL,
+ * a cJSON node. Input is hostile: json_parse refuses, before cJSON reads a byte, invalid UTF-8, NUL,
  * "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than depth_max,
  * more than node_max values, numbers of more than 63 characters or beyond double (but see infinite_numbers),
  * and anything after the value; json_parse refuses duplicate member names. cJSON accepts or silently changes
