@@ -17,13 +17,12 @@
 
 _Static_assert(JSON_NESTING_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the check accepts");
 
-/* The first byte of a string that stands for a broken value: UTF-8 has no such byte. What is wrong follows.
- */
-#define JSON_CHECK_MARK '\xff'
+/* The first byte of a string that stands for a broken value, before the reason: UTF-8 has no such byte. */
+#define BROKEN_MARK '\xff'
 #define JSON_REPAIRED_FACTOR 40  /* a broken value of one byte becomes a marked string of 40 at most */
 #define JSON_IS_BROKEN (1 << 16) /* in a node's type; cJSON leaves this bit alone */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
-#define JSON_NO_INTEGER INT64_MIN           /* what json_integer never returns of itself */
+#define JSON_NO_INTEGER INT64_MIN           /* beyond every result of json_integer */
 
 /* Before main, so that no thread and no order of calls matters. */
 __attribute__((constructor)) static void json_install_allocator(void)
@@ -121,7 +120,7 @@ static int32_t read_unit(const char *at, const char *end)
 	return unit;
 }
 
-/* Skips a character of a string that is not plain ASCII. Returns what is wrong with it, and then skips
+/* Skips a character of a string that is not plain ASCII. Returns the fault if there is one, and then skips
  * nothing. */
 static const char *check_character(struct check *check)
 {
@@ -156,8 +155,8 @@ static const char *check_character(struct check *check)
 	return NULL;
 }
 
-/* At the opening quote. *ret_fault: the first thing in the string that is wrong, NULL if nothing is; always
- * NULL if broken values are errors. */
+/* At the opening quote. *ret_fault: the first fault in the string, or NULL; always NULL if broken values are
+ * errors. */
 static int check_string(struct check *check, const char **ret_fault)
 {
 	const char *start = check->at++, *fault = NULL;
@@ -187,7 +186,7 @@ static int check_string(struct check *check, const char **ret_fault)
 	return 0;
 }
 
-/* RFC 8259, section 6. Returns what is wrong. */
+/* RFC 8259, section 6. Returns the fault, or NULL. */
 static const char *check_number(struct check *check)
 {
 	char copy[JSON_NUMBER_MAX + 1];
@@ -221,22 +220,7 @@ static const char *check_number(struct check *check)
 	return "number too large";
 }
 
-static const char *check_word(struct check *check)
-{
-	static const char *const words[] = { "true", "false", "null" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		size_t length = strlen(words[i]);
-
-		if ((size_t)(check->end - check->at) >= length && memcmp(check->at, words[i], length) == 0) {
-			check->at += length;
-			return NULL;
-		}
-	}
-	return "a value expected";
-}
-
-/* Copies the text before `start` to `repaired`; the caller appends what stands for the rest up to here. */
+/* Copies the text before `start` to `repaired`; the caller appends the replacement of the text up to here. */
 static void replace(struct check *check, const char *start)
 {
 	buf_append(check->repaired, check->copied, (size_t)(start - check->copied));
@@ -247,16 +231,26 @@ static void replace(struct check *check, const char *start)
 static void replace_value(struct check *check, const char *start, const char *fault)
 {
 	replace(check, start);
-	buf_printf(check->repaired, "\"%c%s%s\"", JSON_CHECK_MARK, *fault == '\\' ? "\\" : "", fault);
+	buf_printf(check->repaired, "\"%c%s%s\"", BROKEN_MARK, *fault == '\\' ? "\\" : "", fault);
 }
 
 /* A number or a word. With keeps_broken it ends at the next delimiter: "-Infinity", "007" and "undefined" are
  * each one broken value. */
 static int check_bare(struct check *check)
 {
-	const char *start = check->at, *fault;
+	static const char *const words[] = { "true", "false", "null" };
+	const char *start = check->at, *fault = "a value expected";
 
-	fault = *start == '-' || (*start >= '0' && *start <= '9') ? check_number(check) : check_word(check);
+	if (*start == '-' || (*start >= '0' && *start <= '9'))
+		fault = check_number(check);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t length = strlen(words[i]);
+
+		if ((size_t)(check->end - start) >= length && memcmp(start, words[i], length) == 0) {
+			check->at += length;
+			fault = NULL;
+		}
+	}
 	if (!check->limits->keeps_broken)
 		return fault ? fail(check, -EBADMSG, fault) : 0;
 	while (check->at < check->end && (!*check->at || !strchr(",:]}[{\" \t\n\r", *check->at))) {
@@ -392,52 +386,36 @@ struct member {
 static int member_compare(const void *left, const void *right)
 {
 	const struct member *a = left, *b = right;
+	int order = strcmp(a->name, b->name);
 
-	return strcmp(a->name, b->name);
+	return order ? order : a->index < b->index ? -1 : 1;
 }
 
-/* Sorts the members. Returns the index of one whose name is there before, or 0. */
-static size_t find_repeated(struct member *members, size_t count)
+/* Flags strings with the check's mark, and objects with a name twice. *index is the node's, then that of the
+ * last node below it; *repeated becomes the index of a member whose object has its name before. */
+static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 {
+	size_t count = cJSON_IsObject(node) ? json_count(json_from_node(node)) : 0;
+	CLEANUP(mem_freep)
+	struct member *members = count > 0 ? mem_resize(NULL, count, sizeof(*members)) : NULL;
+	struct member *member = members;
+
+	if (cJSON_IsString(node) && node->valuestring[0] == BROKEN_MARK)
+		node->type |= JSON_IS_BROKEN;
+	for (cJSON *child = node->child; child; child = child->next) {
+		++*index;
+		if (count > 0)
+			*member++ = (struct member){ child->string, *index };
+		flag_broken(child, index, repeated);
+	}
 	if (count > 1)
 		qsort(members, count, sizeof(*members), member_compare);
 	for (size_t i = 1; i < count; i++) {
-		const struct member *a = &members[i - 1], *b = &members[i];
-
-		if (strcmp(a->name, b->name) == 0)
-			return a->index > b->index ? a->index : b->index;
+		if (strcmp(members[i - 1].name, members[i].name) == 0) {
+			node->type |= JSON_IS_BROKEN;
+			*repeated = members[i].index;
+		}
 	}
-	return 0;
-}
-
-/* Flags strings with the check's mark and objects with a name twice. *index is the node's, and then that of
- * the last node below it. Returns the index of a member whose name is there before, or 0. */
-static size_t flag_broken(cJSON *node, size_t *index)
-{
-	bool object = cJSON_IsObject(node);
-	CLEANUP(mem_freep) struct member *members = NULL;
-	size_t count = 0, repeated = 0;
-
-	if (object)
-		members = mem_resize(NULL, json_count(json_from_node(node)), sizeof(*members));
-	if (cJSON_IsString(node) && node->valuestring[0] == JSON_CHECK_MARK)
-		node->type |= JSON_IS_BROKEN;
-	for (cJSON *child = node->child; child; child = child->next) {
-		size_t below;
-
-		++*index;
-		if (object)
-			members[count++] = (struct member){ child->string, *index };
-		below = flag_broken(child, index);
-		repeated = repeated ? repeated : below;
-	}
-	if (object) {
-		size_t here = find_repeated(members, count);
-
-		node->type |= here ? JSON_IS_BROKEN : 0;
-		repeated = repeated ? repeated : here;
-	}
-	return repeated;
 }
 
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
@@ -445,7 +423,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 {
 	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1: it may be ignored */
 	CLEANUP(buf_done) struct buf repaired = BUF_INIT(length * JSON_REPAIRED_FACTOR);
-	size_t repeated, index = 0;
+	size_t repeated = 0, index = 0;
 	cJSON *node;
 	int r;
 
@@ -458,7 +436,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 				   : cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	if (!node)
 		return error_set(err, -EBADMSG, "not understood by cJSON");
-	repeated = flag_broken(node, &index);
+	flag_broken(node, &index, &repeated);
 	if (repeated > 0 && !limits->keeps_broken) {
 		cJSON_Delete(node);
 		return json_check(text, length, limits, repeated, NULL, err); /* fails, and says where */
@@ -484,7 +462,7 @@ struct json *json_copy(const struct json *json)
 	if (!json)
 		return NULL;
 	copy = cJSON_Duplicate(json_node(json), 1);
-	/* The copy is a member of nothing, whatever its original was. */
+	/* The copy has no name, even if its original was a member. */
 	free(copy->string);
 	copy->string = NULL;
 	return json_from_node(copy);
@@ -528,7 +506,7 @@ const char *json_type_name(enum json_type type)
 		[JSON_BROKEN] = "no JSON",
 	};
 
-	return (unsigned)type < ARRAY_SIZE(names) ? names[type] : "unknown";
+	return names[type];
 }
 
 const char *json_fault(const struct json *json)
@@ -689,7 +667,7 @@ static void write_number(struct buf *out, const struct json *json)
 		buf_append_integer(out, integer);
 		return;
 	}
-	/* Finite: what is read with infinite_numbers is never written, and we build integers only. */
+	/* Finite: data read with infinite_numbers is never written, and we build integers only. */
 	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice (IEEE 754) */
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
@@ -698,24 +676,11 @@ static void write_number(struct buf *out, const struct json *json)
 	buf_append_text(out, text);
 }
 
-static void write_container(struct buf *out, const struct json *container, bool object)
-{
-	buf_append_char(out, object ? '{' : '[');
-	JSON_FOREACH (element, container) {
-		if (element != json_first(container))
-			buf_append_char(out, ',');
-		if (object) {
-			json_write_string(out, json_name(element));
-			buf_append_char(out, ':');
-		}
-		json_write(out, element);
-	}
-	buf_append_char(out, object ? '}' : ']');
-}
-
 /* Recursion is bounded: no tree is deeper than the check permits or than our own code builds it. */
 void json_write(struct buf *out, const struct json *json)
 {
+	bool is_object = false;
+
 	switch (json_type(json)) {
 	case JSON_MISSING:
 	case JSON_NULL:
@@ -731,11 +696,23 @@ void json_write(struct buf *out, const struct json *json)
 	case JSON_STRING:
 		json_write_string(out, json_string(json));
 		return;
-	case JSON_ARRAY:
 	case JSON_OBJECT:
-		write_container(out, json, json_type(json) == JSON_OBJECT);
-		return;
+		is_object = true;
+		break;
+	case JSON_ARRAY:
+		break;
 	}
+	buf_append_char(out, is_object ? '{' : '[');
+	JSON_FOREACH (element, json) {
+		if (element != json_first(json))
+			buf_append_char(out, ',');
+		if (is_object) {
+			json_write_string(out, json_name(element));
+			buf_append_char(out, ':');
+		}
+		json_write(out, element);
+	}
+	buf_append_char(out, is_object ? '}' : ']');
 }
 
 void json_write_string(struct buf *out, const char *text)
