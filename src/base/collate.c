@@ -22,7 +22,7 @@ struct collation {
 	iconv_t to_ascii;
 };
 
-static locale_t tables; /* whose transliteration counts, for all threads */
+static locale_t tables; /* for the transliteration in all threads */
 
 int collate_prepare(struct error *err)
 {
@@ -54,7 +54,7 @@ void collation_freep(struct collation **collation)
 	free(*collation);
 }
 
-/* While the tables are the thread's locale. */
+/* Needs the tables as the thread's locale. */
 static void append_ascii(struct buf *key, const struct collation *collation, int32_t code_point)
 {
 	char utf8[MB_LEN_MAX], ascii[ASCII_MAX], *in = utf8, *out = ascii;

@@ -18,11 +18,11 @@
 struct collation;
 struct error;
 
-/* Opens all files that there are to open, before the first thread; 0 or -errno: then only ASCII letters lose
- * their case, and nothing else is different. */
+/* Opens the locale's files, before the first thread. 0 or -errno: then keys differ from titles only in the
+ * case of ASCII letters. */
 int collate_prepare(struct error *err);
 
-/* Owned, for one thread; NULL when nothing is prepared. */
+/* Owned, for one thread; NULL if collate_prepare failed. */
 struct collation *collation_new(void);
 void collation_freep(struct collation **collation);
 

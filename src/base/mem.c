@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* No allocation and no lock here: whatever would report this properly needs memory. */
+/* No allocation and no lock here: a proper log message would need memory. */
 static _Noreturn void mem_exhausted(void)
 {
 	static const char text[] = "out of memory\n";

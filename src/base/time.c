@@ -50,7 +50,7 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 {
 	int64_t ms = time_clamp(unix_ms);
 	time_t seconds = time_seconds(ms);
-	char text[64]; /* the compiler does not know that no number is larger than its digits */
+	char text[64]; /* the compiler does not know the range of each number */
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);
@@ -59,7 +59,7 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 	memcpy(ret_text, text, TIME_TEXT_SIZE);
 }
 
-/* -1: not all of them are digits. */
+/* Returns -1 if one of them is not a digit. */
 static int time_parse_digits(const char *text, int digits)
 {
 	int value = 0;
@@ -90,7 +90,7 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	ms = time_parse_digits(text + 20, 3);
 	tm = given;
 	seconds = timegm(&tm);
-	/* timegm normalises what does not exist, like 30 February, 24:00 and -1 of what are not digits. */
+	/* timegm normalises a time that does not exist: 30 February, 24:00, and the -1 of a wrong digit. */
 	if (given.tm_year < 1 - 1900 || ms < 0 || tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday ||
 		tm.tm_hour != given.tm_hour || tm.tm_min != given.tm_min || tm.tm_sec != given.tm_sec)
 		return -EBADMSG;
@@ -98,22 +98,16 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	return 0;
 }
 
-static bool time_zone_name_is_safe(const char *name)
-{
-	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
-	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
-
-	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/';
-}
-
-/* tzset(3) silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
+/* tzset(3) silently falls back to UTC for a file it cannot use: check the magic number (RFC 8536). */
 static bool time_zone_is_installed(const char *name)
 {
+	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
 	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
 	CLEANUP(buf_done) struct buf content = BUF_INIT(TIME_ZONE_SIZE_MAX);
+	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
 
-	return time_zone_name_is_safe(name) && file_read_path(path, &content, NULL) == 0 &&
-	       strncmp(buf_text(&content), "TZif", 4) == 0;
+	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/' &&
+	       file_read_path(path, &content, NULL) == 0 && strncmp(buf_text(&content), "TZif", 4) == 0;
 }
 
 int time_zone_check(const char *iana_name, struct error *err)

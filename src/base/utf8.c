@@ -87,7 +87,7 @@ bool utf8_is_blank(const char *text)
 	return true;
 }
 
-/* Byte by byte, for not all of the text need be UTF-8: U+0080 to U+009F are C2 80 to C2 9F. */
+/* Byte by byte, because the text need not be UTF-8: U+0080 to U+009F are C2 80 to C2 9F. */
 void utf8_defuse(char *text)
 {
 	for (unsigned char *byte = (unsigned char *)text; *byte; byte++) {
