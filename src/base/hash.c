@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,13 +18,10 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #define UUID_BYTES 16
-
-struct hash {
-	SHA256_CTX context;
-};
 
 static void hash_to_hex(const unsigned char *bytes, size_t length, char *ret_hex)
 {
@@ -36,65 +34,39 @@ static void hash_to_hex(const unsigned char *bytes, size_t length, char *ret_hex
 	*ret_hex = '\0';
 }
 
-struct hash *hash_new(void)
+static void hash_digest(
+	const void *bytes, size_t length, unsigned char ret_digest[static SHA256_DIGEST_LENGTH])
 {
-	struct hash *hash = mem_alloc(sizeof(*hash));
+	SHA256_CTX context;
 
-	SHA256_Init(&hash->context); /* these functions cannot fail */
-	return hash;
-}
-
-void hash_freep(struct hash **hash)
-{
-	free(*hash);
-}
-
-void hash_update(struct hash *hash, const void *bytes, size_t length)
-{
-	SHA256_Update(&hash->context, bytes, length);
-}
-
-void hash_update_field(struct hash *hash, const char *text)
-{
-	unsigned char head[9] = { text != NULL };
-	uint64_t length = text ? strlen(text) : 0;
-
-	/* Byte by byte, so that the digest is the same on every architecture. */
-	for (size_t i = 1; i < sizeof(head); i++) {
-		head[i] = (unsigned char)(length & 0xff);
-		length >>= 8;
-	}
-	hash_update(hash, head, sizeof(head));
-	if (text)
-		hash_update(hash, text, strlen(text));
-}
-
-void hash_finish(struct hash *hash, char ret_hex[static HASH_HEX_SIZE])
-{
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-
-	SHA256_Final(digest, &hash->context);
-	hash_to_hex(digest, sizeof(digest), ret_hex);
+	SHA256_Init(&context); /* these functions cannot fail */
+	SHA256_Update(&context, bytes, length);
+	SHA256_Final(ret_digest, &context);
 }
 
 void hash_hex(const void *bytes, size_t length, char ret_hex[static HASH_HEX_SIZE])
 {
-	struct hash hash;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
 
-	SHA256_Init(&hash.context);
-	hash_update(&hash, bytes, length);
-	hash_finish(&hash, ret_hex);
+	hash_digest(bytes, length, digest);
+	hash_to_hex(digest, sizeof(digest), ret_hex);
 }
 
 void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BASE64_SIZE])
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct hash hash;
 
-	SHA256_Init(&hash.context);
-	hash_update(&hash, bytes, length);
-	SHA256_Final(digest, &hash.context);
+	hash_digest(bytes, length, digest);
 	EVP_EncodeBlock((unsigned char *)ret_text, digest, sizeof(digest));
+}
+
+void hash_add_field(struct buf *fields, const char *text)
+{
+	uint64_t length = htole64(text ? strlen(text) : 0); /* the same digest on every architecture */
+
+	buf_append_char(fields, text ? 1 : 0);
+	buf_append(fields, &length, sizeof(length));
+	buf_append_text(fields, text ? text : "");
 }
 
 void hash_uuid(char ret_uuid[static HASH_UUID_SIZE])
