@@ -15,7 +15,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 struct buf {
@@ -61,9 +60,6 @@ static inline int buf_append_char(struct buf *buf, char byte)
 {
 	return buf_append(buf, &byte, 1);
 }
-
-/* In decimal digits; a fifth of the time that buf_printf takes. */
-int buf_append_integer(struct buf *buf, int64_t value);
 
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -664,7 +665,7 @@ static void write_number(struct buf *out, const struct json *json)
 	char text[32]; /* 17 digits, sign, point and exponent are 24 characters */
 
 	if (integer != JSON_NO_INTEGER) {
-		buf_append_integer(out, integer);
+		buf_printf(out, "%" PRId64, integer);
 		return;
 	}
 	/* Finite: data read with infinite_numbers is never written, and we build integers only. */

@@ -16,6 +16,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -47,12 +48,7 @@ static void log_to_stderr(const char *text)
 
 	utf8_defuse(line);
 	line[length++] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
-	for (size_t done = 0; done < length;) {
-		ssize_t written = write(STDERR_FILENO, line + done, length - done);
-		if (written < 0 && errno != EINTR)
-			return; /* there is nowhere left to report it */
-		done += written < 0 ? 0 : (size_t)written;
-	}
+	(void)file_write_all(STDERR_FILENO, line, length); /* there is nowhere left to report an error */
 }
 
 static void log_add(struct iovec *iov, size_t *count, const char *name, const char *value)
