@@ -20,11 +20,7 @@ static _Noreturn void mem_exhausted(void)
 
 void *mem_alloc(size_t size)
 {
-	void *memory = malloc(size > 0 ? size : 1);
-
-	if (!memory)
-		mem_exhausted();
-	return memory;
+	return mem_resize(NULL, size, 1);
 }
 
 void *mem_zalloc(size_t size)

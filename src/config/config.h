@@ -118,7 +118,7 @@ const char *config_secret_environment(enum config_secret secret);     /* "HEMERA
  * that does not contain it. */
 int config_secret_check(enum config_secret secret, const char *value, struct error *err);
 
-/* The same for a file as systemd hands it over; or why it cannot be read (-ENOENT, -EACCES...). */
+/* The same for a file with the content of a credential; or the error of reading it (-ENOENT, -EACCES...). */
 int config_secret_check_file(enum config_secret secret, const char *path, struct error *err);
 
 /* Reads the secret from its credential or else from its variable; *ret_value is owned. -ENOENT: it is not

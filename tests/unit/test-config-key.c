@@ -31,7 +31,7 @@ struct row {
 	const char *stored; /* NULL: refused, and nothing is stored */
 };
 
-/* Checks rows of a parser that stores strings. What is refused must leave the old value. */
+/* Checks rows of a parser that stores strings. A refused text must leave the old value. */
 static void check_rows(const struct config_type *type, const struct row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -224,7 +224,7 @@ static void time_zones_must_exist(void **state)
 	check_rows(&type, rows, ARRAY_SIZE(rows));
 }
 
-static void a_zone_that_counts_leap_seconds_is_the_one_that_does_not(void **state)
+static void a_zone_that_counts_leap_seconds_is_corrected(void **state)
 {
 	static const struct config_type type = { .parse = config_parse_zone };
 	CLEANUP(mem_freep) char *zone = NULL;
@@ -298,7 +298,7 @@ static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 	check_rows(&type, rows, ARRAY_SIZE(rows));
 }
 
-/* What is wrong with a text; NULL: nothing. */
+/* The message about a text; NULL: the text is good. */
 static const char *problem_of(const struct config_type *type, const char *text, struct error *err)
 {
 	CLEANUP(mem_freep) char *value = NULL;
@@ -306,7 +306,7 @@ static const char *problem_of(const struct config_type *type, const char *text, 
 	return type->parse(type, text, &value, err) < 0 ? err->message : NULL;
 }
 
-static void wrong_addresses_are_told_in_the_right_words(void **state)
+static void wrong_addresses_get_a_message_that_explains_them(void **state)
 {
 	static const struct config_type to = { .parse = config_parse_mail, .max = 20 },
 					from = { .parse = config_parse_mail, .max = 1 },
@@ -437,7 +437,7 @@ static void flags_know_the_usual_words(void **state)
 	}
 }
 
-static void choices_list_what_is_possible(void **state)
+static void messages_about_choices_list_them(void **state)
 {
 	static const char *const words[] = { "auto", "de", "en", NULL };
 	static const struct config_type type = { .parse = config_parse_choice, .words = words };
@@ -639,7 +639,7 @@ static void the_sample_names_every_secret(void **state)
 	assert_non_null(strstr(sample, buf_text(&line)));
 }
 
-/* What an operator gets who removes the # in front of every default. */
+/* The configuration of an operator who removes the # in front of every default. */
 static void the_sample_shows_the_defaults(void **state)
 {
 	CLEANUP(config_done) struct config from_sample = { 0 }, from_nothing = { 0 };
@@ -668,13 +668,13 @@ int main(void)
 		cmocka_unit_test(this_machine_is_known_by_its_loopback_addresses),
 		cmocka_unit_test(paths_are_absolute),
 		cmocka_unit_test(time_zones_must_exist),
-		cmocka_unit_test(a_zone_that_counts_leap_seconds_is_the_one_that_does_not),
+		cmocka_unit_test(a_zone_that_counts_leap_seconds_is_corrected),
 		cmocka_unit_test(mail_addresses_are_a_list_of_rfc_5322),
-		cmocka_unit_test(wrong_addresses_are_told_in_the_right_words),
+		cmocka_unit_test(wrong_addresses_get_a_message_that_explains_them),
 		cmocka_unit_test(texts_are_printable_and_bounded),
 		cmocka_unit_test(numbers_keep_their_bounds),
 		cmocka_unit_test(flags_know_the_usual_words),
-		cmocka_unit_test(choices_list_what_is_possible),
+		cmocka_unit_test(messages_about_choices_list_them),
 		cmocka_unit_test(every_default_is_valid),
 		cmocka_unit_test(keys_are_found_by_their_exact_names),
 		cmocka_unit_test(slips_are_recognised_and_other_words_are_not),

@@ -173,7 +173,7 @@ static void a_full_disk_is_507(void **state)
 	assert_int_equal(error_http_status(&other), 500);
 }
 
-static void pass_hands_all_of_it_on(void **state)
+static void pass_copies_the_whole_error(void **state)
 {
 	struct error problem = { 0 }, err = { 0 };
 
@@ -230,7 +230,7 @@ int main(void)
 		cmocka_unit_test(a_cut_never_splits_a_character),
 		cmocka_unit_test(every_code_has_its_name_and_status),
 		cmocka_unit_test(a_full_disk_is_507),
-		cmocka_unit_test(pass_hands_all_of_it_on),
+		cmocka_unit_test(pass_copies_the_whole_error),
 		cmocka_unit_test(every_code_has_a_remedy_in_one_line),
 		cmocka_unit_test(every_remedy_differs),
 		cmocka_unit_test(an_unknown_code_leads_to_the_journal),

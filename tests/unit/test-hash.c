@@ -15,7 +15,7 @@
 #define ABC_HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define EMPTY_HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-static void digests_are_those_of_fips_180(void **state)
+static void digests_follow_fips_180(void **state)
 {
 	char hex[HASH_HEX_SIZE], base64[HASH_BASE64_SIZE];
 
@@ -177,7 +177,7 @@ static void base64_stays_inside_the_room_given(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(digests_are_those_of_fips_180),
+		cmocka_unit_test(digests_follow_fips_180),
 		cmocka_unit_test(fields_do_not_run_into_each_other),
 		cmocka_unit_test(a_field_has_a_fixed_form),
 		cmocka_unit_test(uuids_are_of_version_4_and_differ),

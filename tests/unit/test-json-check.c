@@ -318,7 +318,7 @@ static void every_beginning_of_a_text_is_refused(void **state)
 
 /* Every byte replaced by every other: what the check accepts, cJSON must read, and writing it and reading
  * it again must give the same. */
-static void what_is_accepted_survives_cjson(void **state)
+static void accepted_text_survives_cjson(void **state)
 {
 	char text[sizeof(sample)];
 	size_t accepted = 0;
@@ -359,7 +359,7 @@ int main(void)
 		cmocka_unit_test(numbers_beyond_double_are_infinite_on_request),
 		cmocka_unit_test(depth_beyond_cjson_is_refused_whatever_the_limit),
 		cmocka_unit_test(every_beginning_of_a_text_is_refused),
-		cmocka_unit_test(what_is_accepted_survives_cjson),
+		cmocka_unit_test(accepted_text_survives_cjson),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
