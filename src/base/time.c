@@ -177,16 +177,10 @@ int time_day(int64_t unix_ms)
 	return date.year * 10000 + date.month * 100 + date.day;
 }
 
-/* Not by strftime: its names depend on the locale. */
 void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE])
 {
-	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-		"Oct", "Nov", "Dec" };
 	struct tm tm = time_break_down(unix_ms);
-	unsigned offset_min = (unsigned)labs(tm.tm_gmtoff / 60) % 6000; /* 14 hours at most, in fact */
 
-	snprintf(ret_text, TIME_MAIL_SIZE, "%s, %02d %s %04d %02d:%02d:%02d %c%02u%02u", days[tm.tm_wday],
-		tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		tm.tm_gmtoff < 0 ? '-' : '+', offset_min / 60, offset_min % 60);
+	/* The names are English, because no program here calls setlocale(3). */
+	strftime(ret_text, TIME_MAIL_SIZE, "%a, %d %b %Y %H:%M:%S %z", &tm);
 }
