@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,11 +73,6 @@ char *mem_printf(const char *format, ...)
 	if (length < 0)
 		mem_exhausted();
 	return text;
-}
-
-void mem_use_one_heap(void)
-{
-	mallopt(M_ARENA_MAX, 1);
 }
 
 void mem_freep(void *variable)

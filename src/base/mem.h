@@ -39,10 +39,6 @@ char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length_max);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* From now on all threads allocate from one heap. Otherwise threads that run at the same time get heaps of
- * their own, and each keeps half a megabyte after its largest job. */
-void mem_use_one_heap(void);
-
 /* For CLEANUP: frees the memory that the variable points to. NULL is accepted. */
 void mem_freep(void *variable);
 
