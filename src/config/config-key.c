@@ -184,43 +184,38 @@ static char *hide_quoted(const char *text)
 }
 
 /* Appends the address in one mailbox (RFC 5322, 3.4): an address, or a name and the address in angle
- * brackets. `visible` is hide_quoted of `text`; it is changed. */
-static int add_mailbox(
-	const struct config_type *type, const char *text, char *visible, struct buf *list, struct error *err)
+ * brackets. `mailbox` has passed hide_quoted, and is changed. */
+static int add_mailbox(const struct config_type *type, char *mailbox, struct buf *list, struct error *err)
 {
 	const char *problem =
 		type->max > 1 ? "not a list of mail addresses separated by commas" : "not a mail address";
-	char *open = strchr(visible, '<'), *close = open ? strchr(open, '>') : NULL;
-	size_t start = 0, length;
+	char *open = strchr(mailbox, '<'), *close = open ? strchr(open, '>') : NULL;
 
 	/* A colon in the brackets of an address literal is none of a group. */
-	if (visible[strcspn(visible, ":<[")] == ':')
+	if (mailbox[strcspn(mailbox, ":<[")] == ':')
 		return error_set(err, -EINVAL,
 			"a group of mail addresses (name: address, ...;) is not possible; write the addresses alone");
 	if (open) {
 		*open = '\0';
-		if (!close || close[1 + strspn(close + 1, BLANKS)] || strpbrk(visible, "@;>)"))
+		if (!close || close[1 + strspn(close + 1, BLANKS)] || strpbrk(mailbox, "@;>)"))
 			return error_set(err, -EINVAL, "%s", problem);
 		*close = '\0';
-		start = (size_t)(open + 1 - visible);
+		mailbox = open + 1;
 	}
-	start += strspn(visible + start, BLANKS);
-	length = strlen(visible + start);
-	while (length > 0 && strchr(BLANKS, visible[start + length - 1]))
-		length--;
-	CLEANUP(mem_freep) char *address = mem_strndup(text + start, length);
-	if (strcspn(visible + start, BLANKS "\"") < length)
+	mailbox += strspn(mailbox, BLANKS);
+	for (char *end = mailbox + strlen(mailbox); end > mailbox && strchr(BLANKS, end[-1]);)
+		*--end = '\0';
+	if (strpbrk(mailbox, BLANKS "\""))
 		return error_set(err, -EINVAL, "%s", problem);
-	if (!is_mail_address(address)) {
-		for (size_t i = 0; i < length; i++)
-			if ((unsigned char)address[i] >= 0x80)
-				return error_set(err, -EINVAL, "%s",
-					memchr(address, '@', i)
-						? "a mail address's host name " WRITE_ASCII
-						: "a mail address has letters before its @ that are not ASCII");
-		return error_set(err, -EINVAL, "%s", problem);
-	}
-	return buf_printf(list, "%s%s", list->length > 0 ? "," : "", address);
+	if (is_mail_address(mailbox))
+		return buf_printf(list, "%s%s", list->length > 0 ? "," : "", mailbox);
+	for (size_t i = 0; mailbox[i]; i++)
+		if ((unsigned char)mailbox[i] >= 0x80)
+			return error_set(err, -EINVAL, "%s",
+				memchr(mailbox, '@', i)
+					? "a mail address's host name " WRITE_ASCII
+					: "a mail address has letters before its @ that are not ASCII");
+	return error_set(err, -EINVAL, "%s", problem);
 }
 
 int config_parse_mail(const struct config_type *type, const char *text, void *target, struct error *err)
@@ -232,11 +227,9 @@ int config_parse_mail(const struct config_type *type, const char *text, void *ta
 
 	if (!visible)
 		return error_set(err, -EINVAL, "a quotation mark or parenthesis is not closed");
-	for (char *mailbox; (mailbox = strsep(&rest, ",")); count++) {
-		int r = add_mailbox(type, text + (mailbox - visible), mailbox, &list, err);
-		if (r == -EINVAL)
-			return r;
-	}
+	for (char *mailbox; (mailbox = strsep(&rest, ",")); count++)
+		if (add_mailbox(type, mailbox, &list, err) == -EINVAL)
+			return -EINVAL;
 	if (count > type->max)
 		return error_set(
 			err, -EINVAL, "more than %u mail address%s", type->max, type->max > 1 ? "es" : "");
