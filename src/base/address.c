@@ -10,16 +10,8 @@
 
 #include "base/mem.h"
 
-/* An interface's name has no such characters that a URL or a shell would read as something else. */
+/* Only characters that neither a URL nor a shell reads as something else. */
 #define ZONE_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~"
-
-/* The interface's number or name, as getaddrinfo(3) takes it. */
-static unsigned scope_of(const char *zone)
-{
-	size_t digits = strspn(zone, "0123456789");
-
-	return zone[digits] == '\0' ? (unsigned)strtoul(zone, NULL, 10) : if_nametoindex(zone);
-}
 
 bool address_parse_v6(const char *text, void *ret_bytes, unsigned *ret_scope)
 {
@@ -39,8 +31,10 @@ bool address_parse_v6(const char *text, void *ret_bytes, unsigned *ret_scope)
 	}
 	if (inet_pton(AF_INET6, address, ret_bytes) != 1)
 		return false;
-	if (ret_scope)
-		*ret_scope = *zone ? scope_of(zone) : 0;
+	if (ret_scope && zone[strspn(zone, "0123456789")] == '\0') /* also without a zone */
+		*ret_scope = (unsigned)strtoul(zone, NULL, 10);
+	else if (ret_scope)
+		*ret_scope = if_nametoindex(zone);
 	return true;
 }
 

@@ -65,21 +65,6 @@ int buf_reserve(struct buf *buf, size_t extra)
 	return 0;
 }
 
-int buf_append_integer(struct buf *buf, int64_t value)
-{
-	char digits[20]; /* of 2^63 with its sign */
-	size_t at = sizeof(digits);
-	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-	do {
-		digits[--at] = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
-	if (value < 0)
-		digits[--at] = '-';
-	return buf_append(buf, digits + at, sizeof(digits) - at);
-}
-
 int buf_printf(struct buf *buf, const char *format, ...)
 {
 	size_t room = buf->overflowed ? 0 : buf->capacity - buf->length;

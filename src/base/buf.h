@@ -5,7 +5,7 @@
 /*
  * A growing byte buffer that knows its maximum. Appending beyond it fails with -E2BIG, drops the
  * bytes and marks the buffer as overflowed; all later appends fail too, so that a writer may append
- * many times and ask once, and the content is never more than the beginning of what was meant.
+ * many times and check once, and the content is always a beginning of the intended text.
  * The content is always followed by a NUL that does not count.
  *
  *	CLEANUP(buf_done) struct buf out = BUF_INIT(PAGE_SIZE_MAX);
@@ -15,7 +15,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 struct buf {
@@ -31,7 +30,7 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t size_max);
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* keeps the memory, forgets content and overflow */
+void buf_clear(struct buf *buf); /* drops content and overflow, keeps the memory */
 
 /* Makes room for `extra` more bytes, so that appending them moves nothing. 0 or -E2BIG. */
 int buf_reserve(struct buf *buf, size_t extra);
@@ -62,12 +61,9 @@ static inline int buf_append_char(struct buf *buf, char byte)
 	return buf_append(buf, &byte, 1);
 }
 
-/* In decimal digits; a fifth of the time that buf_printf takes. */
-int buf_append_integer(struct buf *buf, int64_t value);
-
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Forgets everything behind the first `length` bytes, and that the buffer has overflowed. */
+/* Drops everything behind the first `length` bytes, and the overflow. */
 void buf_truncate(struct buf *buf, size_t length);
 
 /* The content as a C string, "" when empty; borrowed, valid until the next change. */

@@ -7,7 +7,7 @@
  * check has an id, the question that it asks, an answer (status and message) and a remedy. Two providers fill
  * the list: the daemon, with its rights, secrets and network (worker/doctor.h), and the command line, which
  * sees systemd and other processes (cli/machine.h, cli/stored.h). Both commands print what is in the list and
- * nothing of their own, so they cannot disagree about a fact or about what helps.
+ * nothing of their own, so they cannot disagree about a fact or a remedy.
  *
  * The list is a JSON array of
  *
@@ -15,7 +15,7 @@
  *
  * An id may occur more than once. Causes stand before their consequences. The message is a sentence for a
  * person, to be read after the id. The remedy is null or lines of shell, to be run as root and in this order;
- * what the operator has to fill in is written in capital letters. Both go to screens and bug reports, so they
+ * capital letters are placeholders for the operator to fill in. Both go to screens and bug reports, so they
  * contain no secret and no personal data.
  *
  * A check with a "headline" keeps visitors from being served or syncs from running: `aither status` is not

@@ -5,8 +5,8 @@
 #include <iconv.h>
 #include <limits.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -18,51 +18,36 @@
 
 #define ASCII_MAX 16 /* bytes of one character; the longest of all have 7 */
 
-struct collation {
-	iconv_t to_ascii;
-};
+static locale_t tables; /* for the transliteration in all threads */
 
-static locale_t tables; /* whose transliteration counts, for all threads */
+static bool open_to_ascii(iconv_t *ret_converter)
+{
+	if (!tables)
+		return false;
+	*ret_converter = iconv_open("ASCII//TRANSLIT", "UTF-8");
+	return (intptr_t)*ret_converter != -1;
+}
 
 int collate_prepare(struct error *err)
 {
-	CLEANUP(collation_freep) struct collation *collation = NULL;
+	iconv_t to_ascii;
 
 	tables = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	if (tables)
-		collation = collation_new();
-	if (!collation)
+	if (!open_to_ascii(&to_ascii))
 		return error_set(err, -errno, "titles are not sorted as in a dictionary: C.UTF-8: %m");
+	iconv_close(to_ascii);
 	return 0;
 }
 
-struct collation *collation_new(void)
-{
-	CLEANUP(mem_freep) struct collation *collation = mem_alloc(sizeof(*collation));
-
-	if (!tables)
-		return NULL;
-	collation->to_ascii = iconv_open("ASCII//TRANSLIT", "UTF-8");
-	return (intptr_t)collation->to_ascii == -1 ? NULL : STEAL(collation);
-}
-
-void collation_freep(struct collation **collation)
-{
-	if (!*collation)
-		return;
-	iconv_close((*collation)->to_ascii);
-	free(*collation);
-}
-
-/* While the tables are the thread's locale. */
-static void append_ascii(struct buf *key, const struct collation *collation, int32_t code_point)
+/* Needs the tables as the thread's locale. */
+static void append_ascii(struct buf *key, iconv_t to_ascii, int32_t code_point)
 {
 	char utf8[MB_LEN_MAX], ascii[ASCII_MAX], *in = utf8, *out = ascii;
 	size_t length = wcrtomb(utf8, (wchar_t)towlower((wint_t)code_point), &(mbstate_t){ 0 });
 	size_t in_left = length, out_left = sizeof(ascii);
 
 	/* iconv writes '?' for a character that has no ASCII form. */
-	if (iconv(collation->to_ascii, &in, &in_left, &out, &out_left) == (size_t)-1 ||
+	if (iconv(to_ascii, &in, &in_left, &out, &out_left) == (size_t)-1 ||
 		(out - ascii == 1 && ascii[0] == '?')) {
 		buf_append(key, utf8, length);
 		return;
@@ -71,9 +56,11 @@ static void append_ascii(struct buf *key, const struct collation *collation, int
 		buf_append_char(key, (char)towlower((wint_t)*letter));
 }
 
-char *collation_key(const struct collation *collation, const char *text)
+char *collate_key(const char *text)
 {
-	locale_t before = uselocale(collation ? tables : (locale_t)0);
+	iconv_t to_ascii = NULL;
+	bool is_open = open_to_ascii(&to_ascii);
+	locale_t before = uselocale(is_open ? tables : (locale_t)0);
 	const char *at = text, *end = text + strlen(text);
 	CLEANUP(buf_done) struct buf key = BUF_INIT((size_t)(end - at) * ASCII_MAX);
 
@@ -83,11 +70,13 @@ char *collation_key(const struct collation *collation, const char *text)
 
 		if (code_point >= 0 && code_point < 0x80)
 			buf_append_char(&key, (char)towlower((wint_t)code_point));
-		else if (!collation || code_point == UTF8_NONE)
+		else if (!is_open || code_point == UTF8_NONE)
 			buf_append(&key, start, (size_t)(at - start));
 		else if (!utf8_is_invisible(code_point))
-			append_ascii(&key, collation, code_point);
+			append_ascii(&key, to_ascii, code_point);
 	}
 	uselocale(before);
+	if (is_open)
+		iconv_close(to_ascii);
 	return buf_take(&key);
 }

@@ -7,27 +7,21 @@
  * count, "ß" is "ss". English needs nothing else.
  *
  *	collate_prepare(err)                         once, when the program starts
- *	CLEANUP(collation_freep) struct collation *collation = collation_new();
- *	char *key = collation_key(collation, title);
+ *	char *key = collate_key(title);
  *	...strcmp(key, other_key), and where they are equal the titles themselves
  *
  * The letters come from glibc, which transliterates to ASCII by the tables of C.UTF-8, a locale that is
  * always installed. The conversion from UTF-8 to ASCII is built into glibc: no module is loaded for it.
  */
 
-struct collation;
 struct error;
 
-/* Opens all files that there are to open, before the first thread; 0 or -errno: then only ASCII letters lose
- * their case, and nothing else is different. */
+/* Opens the locale's files, before the first thread. 0 or -errno: then keys differ from titles only in the
+ * case of ASCII letters. */
 int collate_prepare(struct error *err);
-
-/* Owned, for one thread; NULL when nothing is prepared. */
-struct collation *collation_new(void);
-void collation_freep(struct collation **collation);
 
 /* Owned. Characters that glibc has no ASCII for (Cyrillic, Chinese) stay, in lower case, behind all ASCII;
  * invisible ones are left out. */
-char *collation_key(const struct collation *collation, const char *text);
+char *collate_key(const char *text);
 
 #endif

@@ -77,34 +77,18 @@ __attribute__((format(printf, 2, 0))) static void error_describe(
 	memcpy(err->message, message, strlen(message) + 1);
 }
 
-__attribute__((format(printf, 4, 0))) static void error_fill(
-	struct error *err, enum error_code code, int errnum, const char *format, va_list arguments)
-{
-	if (!err)
-		return;
-	error_describe(err, format, arguments);
-	err->errnum = errnum;
-	err->code = code;
-	err->retry_after_s = 0;
-}
-
-int error_set(struct error *err, int errnum, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	error_fill(err, ERROR_INTERNAL, errnum, format, arguments);
-	va_end(arguments);
-	return errnum;
-}
-
 int error_fail(struct error *err, enum error_code code, int errnum, const char *format, ...)
 {
 	va_list arguments;
 
+	if (!err)
+		return errnum;
 	va_start(arguments, format);
-	error_fill(err, code, errnum, format, arguments);
+	error_describe(err, format, arguments);
 	va_end(arguments);
+	err->errnum = errnum;
+	err->code = code;
+	err->retry_after_s = 0;
 	return errnum;
 }
 
@@ -129,20 +113,13 @@ void error_prefix(struct error *err, const char *format, ...)
 	va_end(arguments);
 
 	length = strlen(err->message);
-	room = sizeof(err->message) - 1 - length;
-	if (strlen(old) <= room) {
-		memcpy(err->message + length, old, strlen(old) + 1);
-		return;
-	}
-	memcpy(err->message + length, old, room);
-	err->message[length + room] = '\0';
-	utf8_trim(err->message);
+	room = sizeof(err->message) - length;
+	if ((size_t)snprintf(err->message + length, room, "%s", old) >= room)
+		utf8_trim(err->message);
 }
 
 const char *error_code_name(enum error_code code)
 {
-	if ((unsigned)code >= ERROR_CODES)
-		return error_table[ERROR_INTERNAL].name;
 	return error_table[code].name;
 }
 
@@ -156,8 +133,6 @@ const char *error_remedy_of_name(const char *name)
 
 int error_http_status(const struct error *err)
 {
-	if ((unsigned)err->code >= ERROR_CODES)
-		return error_table[ERROR_INTERNAL].status;
 	if (err->code == ERROR_OUTPUT && (err->errnum == -ENOSPC || err->errnum == -EDQUOT))
 		return 507;
 	return error_table[err->code].status;

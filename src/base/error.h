@@ -9,13 +9,13 @@
  *	return error_set(err, -EBADMSG, "course %s: startDate missing", id);
  *	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the list is not an array");
  *
- * Callers add context with error_prefix. Whoever is at the top logs it, once.
+ * Callers add context with error_prefix. The function at the top logs it, once.
  */
 
 #include <stddef.h>
 
 enum error_code {
-	ERROR_INTERNAL = 0,       /* INTERNAL_ERROR 500; what error_set leaves when no code was set */
+	ERROR_INTERNAL = 0,       /* INTERNAL_ERROR 500; the code of error_set */
 	ERROR_BAD_REQUEST,        /* BAD_REQUEST 400 */
 	ERROR_UNAUTHORIZED,       /* 401 */
 	ERROR_SYNC_TOKEN_NOT_SET, /* 403 */
@@ -33,7 +33,7 @@ enum error_code {
 	ERROR_HEMERA_AUTH_FAILED,  /* 502 */
 	ERROR_HEMERA_FAILED,       /* HEMERA_ERROR 502 */
 	ERROR_HEMERA_BAD_DATA,     /* 502 */
-	ERROR_NOTIFY_FAILED,       /* 502; the mail server or Rollbar did not take a notice */
+	ERROR_NOTIFY_FAILED,       /* 502; the mail server or Rollbar refused an alert */
 	ERROR_NOT_CONFIGURED,      /* 503 */
 	ERROR_SHUTTING_DOWN,       /* 503 */
 	ERROR_WORKER_UNAVAILABLE,  /* 503 */
@@ -54,13 +54,13 @@ struct error {
 	char message[ERROR_MESSAGE_MAX];
 };
 
-/* Both fill *err (NULL: skipped) and return errnum; error_set with ERROR_INTERNAL as code. Where a
- * callee has described the failure already, add to it with error_prefix instead. */
-int error_set(struct error *err, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Fills *err (NULL: skipped) and returns errnum. Where a callee has described the failure already, add to it
+ * with error_prefix instead. */
 int error_fail(struct error *err, enum error_code code, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+#define error_set(err, errnum, ...) error_fail(err, ERROR_INTERNAL, errnum, __VA_ARGS__)
 
-/* Hands on what a callee has described: copies it to *err (NULL: skipped) and returns its errnum. */
+/* Passes on a callee's error: copies it to *err (NULL: skipped) and returns its errnum. */
 int error_pass(struct error *err, const struct error *problem);
 
 /* Puts text in front of the message: "course c1: " + message. */
@@ -69,8 +69,8 @@ void error_prefix(struct error *err, const char *format, ...) __attribute__((for
 /* The code as the API spells it ("HEMERA_TIMEOUT"), never NULL. */
 const char *error_code_name(enum error_code code);
 
-/* What the operator can do about an error, for mails and the command line: one or two sentences that name a
- * command or a key where there is one. Not in the API's answers, because its callers cannot do it. `name` is
+/* The remedy for an error, for mails and the command line: one or two sentences that name a command or a key
+ * where there is one. Not in the API's answers, because its callers cannot apply it. `name` is
  * the code in a report ("HEMERA_TIMEOUT"); NULL or a name that this version does not know: the remedy of
  * INTERNAL_ERROR, which is the journal. */
 const char *error_remedy_of_name(const char *name);

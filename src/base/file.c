@@ -95,7 +95,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	r = parent == AT_FDCWD ? 0 : file_check_name(path, ERROR_OUTPUT, err);
 	if (r < 0)
 		return r;
-	/* 0700 until fchmod: the umask decides nothing, and nobody comes in early. */
+	/* 0700 until fchmod: the umask decides nothing, and other users cannot get in early. */
 	created = mkdirat(parent, trimmed, 0700) == 0;
 	if (!created && errno != EEXIST)
 		return error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot create: %m", trimmed);
@@ -114,37 +114,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	return 0;
 }
 
-static int file_check_regular(int fd, const char *name, struct stat *ret_stat, struct error *err)
-{
-	if (fstat(fd, ret_stat) < 0)
-		return error_set(err, -errno, "%s: cannot examine: %m", name);
-	if (!S_ISREG(ret_stat->st_mode))
-		return error_set(err, -EINVAL, "%s: not a regular file", name);
-	return 0;
-}
-
-int file_open(int directory, const char *name, int *ret_fd, struct stat *ret_stat, struct error *err)
-{
-	CLEANUP(file_closep) int fd = -1;
-	struct stat status;
-	int r;
-
-	r = file_check_name(name, ERROR_INTERNAL, err);
-	if (r < 0)
-		return r;
-	fd = openat(directory, name, FILE_READ_FLAGS | O_NOFOLLOW);
-	if (fd < 0)
-		return error_set(err, -errno, "%s: cannot open: %m", name);
-	r = file_check_regular(fd, name, &status, err);
-	if (r < 0)
-		return r;
-	if (ret_stat)
-		*ret_stat = status;
-	*ret_fd = file_steal(&fd);
-	return 0;
-}
-
-/* Reads to the end; the size that fstat told is no more than a hint, the file may grow. */
+/* Reads to the end; the size that fstat(2) gave is no more than a hint, because the file may grow. */
 static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_content, struct error *err)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(ret_content->size_max);
@@ -156,7 +126,7 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		/* Standard input may have been left so by the program that gave it. */
+		/* Standard input may be non-blocking, as another program has left it. */
 		if (got < 0 && errno == EAGAIN) {
 			poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
 			continue;
@@ -172,34 +142,40 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	return 0;
 }
 
-int file_read(
-	int directory, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
+/* Reads a file that open(2) has just given; a negative descriptor means that it failed. */
+static int file_read_opened(
+	int owned_fd, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
 {
-	CLEANUP(file_closep) int fd = -1;
-	struct stat status = { 0 };
-	int r;
-
-	r = file_open(directory, name, &fd, &status, err);
-	if (r < 0)
-		return r;
-	r = file_read_fd(fd, name, status.st_size, ret_content, err);
-	if (r < 0)
-		return r;
-	if (ret_stat)
-		*ret_stat = status;
-	return 0;
-}
-
-int file_read_path(const char *path, struct buf *ret_content, struct error *err)
-{
-	CLEANUP(file_closep) int fd = open(path, FILE_READ_FLAGS);
+	CLEANUP(file_closep) int fd = owned_fd;
 	struct stat status;
 	int r;
 
 	if (fd < 0)
-		return error_set(err, -errno, "%s: cannot open: %m", path);
-	r = file_check_regular(fd, path, &status, err);
-	return r < 0 ? r : file_read_fd(fd, path, status.st_size, ret_content, err);
+		return error_set(err, -errno, "%s: cannot open: %m", name);
+	if (fstat(fd, &status) < 0)
+		return error_set(err, -errno, "%s: cannot examine: %m", name);
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, -EINVAL, "%s: not a regular file", name);
+	r = file_read_fd(fd, name, status.st_size, ret_content, err);
+	if (r == 0 && ret_stat)
+		*ret_stat = status;
+	return r;
+}
+
+int file_read(
+	int directory, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
+{
+	int r = file_check_name(name, ERROR_INTERNAL, err);
+
+	if (r < 0)
+		return r;
+	return file_read_opened(
+		openat(directory, name, FILE_READ_FLAGS | O_NOFOLLOW), name, ret_content, ret_stat, err);
+}
+
+int file_read_path(const char *path, struct buf *ret_content, struct error *err)
+{
+	return file_read_opened(open(path, FILE_READ_FLAGS), path, ret_content, NULL, err);
 }
 
 static void skip_mark(struct buf *text)
@@ -247,7 +223,7 @@ int file_write_all(int fd, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Fills and closes the new file. Says in *ret_step what failed. */
+/* Fills and closes the new file. On failure *ret_step names the step. */
 static int file_fill(
 	int owned_fd, const void *bytes, size_t length, mode_t mode, bool sync, const char **ret_step)
 {

@@ -38,11 +38,8 @@ bool file_name_is_safe(const char *name);
 int file_open_directory(int parent, const char *path, int *ret_fd, struct error *err);
 int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, struct error *err);
 
-/* Opens a regular file for reading: -ENOENT, -ELOOP (symlink), -EINVAL (not regular)... */
-int file_open(int directory, const char *name, int *ret_fd, struct stat *ret_stat, struct error *err);
-
-/* Reads a whole regular file, at most the buffer's size_max (-EFBIG). What was in the buffer is
- * replaced; on failure it stays. */
+/* Reads a whole regular file, at most the buffer's size_max (-EFBIG); -ENOENT, -ELOOP (symlink), -EINVAL (not
+ * regular)... The content of the buffer is replaced; on failure it stays. */
 int file_read(
 	int directory, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err);
 
@@ -63,7 +60,7 @@ int file_read_stream(int fd, const char *name, struct buf *ret_text, struct erro
 int file_write(int directory, const char *name, const void *bytes, size_t length, mode_t mode, bool sync,
 	struct error *err);
 
-/* All of the bytes, whatever write(2) takes at a time: 0 or -errno. */
+/* Writes all of the bytes, however few write(2) takes at a time: 0 or -errno. */
 int file_write_all(int fd, const void *bytes, size_t length);
 
 /* Temporary file, fdatasync, rename over `name`, sync of the directory. The temporary name is random,
@@ -71,6 +68,6 @@ int file_write_all(int fd, const void *bytes, size_t length);
 int file_replace(
 	int directory, const char *name, const void *bytes, size_t length, mode_t mode, struct error *err);
 
-#define FILE_TEMPORARY_PREFIX ".tmp-" /* what a crash leaves begins with this */
+#define FILE_TEMPORARY_PREFIX ".tmp-" /* of files that a crash leaves */
 
 #endif

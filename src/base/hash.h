@@ -4,11 +4,7 @@
 
 /*
  * SHA-256 (FIPS 180-4), random identifiers and comparison in constant time; the only place that
- * knows OpenSSL. One digest over several pieces:
- *
- *	CLEANUP(hash_freep) struct hash *h = hash_new();
- *	hash_update(h, text, length);
- *	hash_finish(h, hex);
+ * knows OpenSSL.
  */
 
 #include <stdbool.h>
@@ -18,19 +14,15 @@
 #define HASH_BASE64_SIZE 45 /* 44 characters and NUL */
 #define HASH_UUID_SIZE 37   /* 36 characters and NUL */
 
-struct hash;
+struct buf;
 
-struct hash *hash_new(void); /* owned */
-void hash_freep(struct hash **hash);
-void hash_update(struct hash *hash, const void *bytes, size_t length);
-
-/* Adds the text and its length, so that "ab","c" and "a","bc" differ. NULL differs from "". */
-void hash_update_field(struct hash *hash, const char *text);
-void hash_finish(struct hash *hash, char ret_hex[static HASH_HEX_SIZE]); /* once */
-
-/* The digest of one piece. */
 void hash_hex(const void *bytes, size_t length, char ret_hex[static HASH_HEX_SIZE]);
 void hash_base64(const void *bytes, size_t length, char ret_text[static HASH_BASE64_SIZE]);
+
+/* Appends a text with its length, for a digest over several texts: "ab","c" and "a","bc" differ, and so do
+ * NULL and
+ * "". */
+void hash_add_field(struct buf *fields, const char *text);
 
 /* A random UUID (RFC 9562, version 4). */
 void hash_uuid(char ret_uuid[static HASH_UUID_SIZE]);

@@ -2,6 +2,8 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +12,18 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json-check.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
 
 _Static_assert(JSON_NESTING_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the check accepts");
 
+/* The first byte of a string that stands for a broken value, before the reason: UTF-8 has no such byte. */
+#define BROKEN_MARK '\xff'
 #define JSON_REPAIRED_FACTOR 40  /* a broken value of one byte becomes a marked string of 40 at most */
 #define JSON_IS_BROKEN (1 << 16) /* in a node's type; cJSON leaves this bit alone */
 #define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
-#define JSON_NO_INTEGER INT64_MIN           /* what json_integer never returns of itself */
+#define JSON_NO_INTEGER INT64_MIN           /* beyond every result of json_integer */
 
 /* Before main, so that no thread and no order of calls matters. */
 __attribute__((constructor)) static void json_install_allocator(void)
@@ -40,6 +43,340 @@ static struct json *json_from_node(cJSON *node)
 	return (struct json *)node;
 }
 
+/* --- the strict check of the text before cJSON reads it --- */
+
+struct check {
+	const char *text, *at, *end; /* borrowed */
+	const struct json_limits *limits;
+	size_t repeated;
+	struct buf *repaired;
+	const char *copied; /* the text before this is in `repaired` */
+	size_t count;       /* of values so far */
+	unsigned depth;
+	struct error *err;
+};
+
+/* Line and column are computed here only: counting along would slow down every good text. */
+static int fail(const struct check *check, int errnum, const char *problem)
+{
+	size_t line = 1, column = 1;
+
+	for (const char *byte = check->text; byte < check->at; byte++) {
+		if (*byte == '\n') {
+			line++;
+			column = 1;
+		} else if (((unsigned char)*byte & 0xc0) != 0x80) {
+			column++;
+		}
+	}
+	return error_set(check->err, errnum, "line %zu, column %zu: %s", line, column, problem);
+}
+
+/* The next byte, or -1 at the end. */
+static int peek(const struct check *check)
+{
+	return check->at < check->end ? (unsigned char)*check->at : -1;
+}
+
+/* Skips one byte if it is among `bytes`. */
+static bool skip_one(struct check *check, const char *bytes)
+{
+	bool found = peek(check) > 0 && strchr(bytes, *check->at);
+
+	check->at += found;
+	return found;
+}
+
+static bool skip_digits(struct check *check)
+{
+	const char *start = check->at;
+
+	while (peek(check) >= '0' && peek(check) <= '9')
+		check->at++;
+	return check->at > start;
+}
+
+static void skip_space(struct check *check)
+{
+	while (check->at < check->end &&
+		(*check->at == ' ' || *check->at == '\t' || *check->at == '\n' || *check->at == '\r'))
+		check->at++;
+}
+
+/* The UTF-16 unit of \uXXXX at `at`, or -1. */
+static int32_t read_unit(const char *at, const char *end)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	int32_t unit = 0;
+
+	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++) {
+		const char *digit = memchr(digits, at[i], sizeof(digits) - 1);
+
+		if (!digit)
+			return -1;
+		unit = unit << 4 | (int32_t)(digit - digits) % 16;
+	}
+	return unit;
+}
+
+/* Skips a character of a string that is not plain ASCII. Returns the fault if there is one, and then skips
+ * nothing. */
+static const char *check_character(struct check *check)
+{
+	const char *at = check->at;
+	int32_t unit;
+
+	if ((unsigned char)*at < 0x20)
+		return "control character in a string";
+	if (*at != '\\') {
+		if (utf8_next(&at, check->end) < 0)
+			return "invalid UTF-8";
+		check->at = at;
+		return NULL;
+	}
+	if (check->end - at >= 2 && at[1] && strchr("\"\\/bfnrt", at[1])) {
+		check->at += 2;
+		return NULL;
+	}
+	unit = read_unit(at, check->end);
+	if (unit < 0)
+		return "invalid escape sequence";
+	if (unit == 0) /* C strings end there */
+		return "\\u0000 is not permitted";
+	if (unit >= 0xd800 && unit <= 0xdfff) {
+		int32_t low = unit < 0xdc00 ? read_unit(at + 6, check->end) : -1;
+
+		if (low < 0xdc00 || low > 0xdfff)
+			return "half of a surrogate pair";
+		check->at += 6;
+	}
+	check->at += 6;
+	return NULL;
+}
+
+/* At the opening quote. *ret_fault: the first fault in the string, or NULL; always NULL if broken values are
+ * errors. */
+static int check_string(struct check *check, const char **ret_fault)
+{
+	const char *start = check->at++, *fault = NULL;
+
+	for (;;) {
+		const char *at = check->at, *problem;
+
+		while (at < check->end && (signed char)*at >= 0x20 && *at != '"' && *at != '\\')
+			at++;
+		check->at = at;
+		if (at == check->end) {
+			check->at = start;
+			return fail(check, -EBADMSG, "string without an end");
+		}
+		if (*at == '"')
+			break;
+		problem = check_character(check);
+		if (problem && !check->limits->keeps_broken)
+			return fail(check, -EBADMSG, problem);
+		if (problem) {
+			fault = fault ? fault : problem;
+			check->at += *at == '\\' && check->end - at > 1 ? 2 : 1;
+		}
+	}
+	check->at++;
+	*ret_fault = fault;
+	return 0;
+}
+
+/* RFC 8259, section 6. Returns the fault, or NULL. */
+static const char *check_number(struct check *check)
+{
+	char copy[JSON_NUMBER_MAX + 1];
+	const char *start = check->at;
+	bool good, exponent = false;
+	size_t length;
+
+	skip_one(check, "-");
+	good = skip_one(check, "0") || skip_digits(check);
+	if (good && skip_one(check, "."))
+		good = skip_digits(check);
+	if (good && skip_one(check, "eE")) {
+		exponent = true;
+		skip_one(check, "+-");
+		good = skip_digits(check);
+	}
+	if (!good)
+		return "invalid number";
+	length = (size_t)(check->at - start);
+	if (length > JSON_NUMBER_MAX) {
+		check->at = start;
+		return "number with too many digits";
+	}
+	if (!exponent || check->limits->infinite_numbers) /* no room for a large one without an exponent */
+		return NULL;
+	memcpy(copy, start, length);
+	copy[length] = '\0';
+	if (isfinite(strtod(copy, NULL)))
+		return NULL;
+	check->at = start;
+	return "number too large";
+}
+
+/* Copies the text before `start` to `repaired`; the caller appends the replacement of the text up to here. */
+static void replace(struct check *check, const char *start)
+{
+	buf_append(check->repaired, check->copied, (size_t)(start - check->copied));
+	check->copied = check->at;
+}
+
+/* The message of `\u0000` begins with a backslash, which has to be escaped. */
+static void replace_value(struct check *check, const char *start, const char *fault)
+{
+	replace(check, start);
+	buf_printf(check->repaired, "\"%c%s%s\"", BROKEN_MARK, *fault == '\\' ? "\\" : "", fault);
+}
+
+/* A number or a word. With keeps_broken it ends at the next delimiter: "-Infinity", "007" and "undefined" are
+ * each one broken value. */
+static int check_bare(struct check *check)
+{
+	static const char *const words[] = { "true", "false", "null" };
+	const char *start = check->at, *fault = "a value expected";
+
+	if (*start == '-' || (*start >= '0' && *start <= '9'))
+		fault = check_number(check);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t length = strlen(words[i]);
+
+		if ((size_t)(check->end - start) >= length && memcmp(start, words[i], length) == 0) {
+			check->at += length;
+			fault = NULL;
+		}
+	}
+	if (!check->limits->keeps_broken)
+		return fault ? fail(check, -EBADMSG, fault) : 0;
+	while (check->at < check->end && (!*check->at || !strchr(",:]}[{\" \t\n\r", *check->at))) {
+		fault = fault ? fault : "invalid value";
+		check->at++;
+	}
+	if (fault && check->at == start)
+		return fail(check, -EBADMSG, fault);
+	if (fault)
+		replace_value(check, start, fault);
+	return 0;
+}
+
+static int check_container(struct check *check);
+
+static int check_value(struct check *check)
+{
+	const char *start, *fault = NULL;
+	int r;
+
+	skip_space(check);
+	start = check->at;
+	if (check->count++ >= check->limits->node_max)
+		return fail(check, -E2BIG, "too many values");
+	switch (peek(check)) {
+	case -1:
+		return fail(check, -EBADMSG, "the text ends too early");
+	case '{':
+	case '[':
+		return check_container(check);
+	case '"':
+		r = check_string(check, &fault);
+		if (r == 0 && fault)
+			replace_value(check, start, fault);
+		return r;
+	default:
+		return check_bare(check);
+	}
+}
+
+static int check_member(struct check *check)
+{
+	const char *start, *fault = NULL;
+	int r;
+
+	skip_space(check);
+	start = check->at;
+	if (peek(check) != '"')
+		return fail(check, -EBADMSG, "a member name in quotes expected");
+	if (check->repeated > 0 && check->repeated == check->count)
+		return fail(check, -EBADMSG, "duplicate member name");
+	r = check_string(check, &fault);
+	if (r < 0)
+		return r;
+	if (fault) {
+		replace(check, start);
+		buf_printf(
+			check->repaired, "\"\xef\xbf\xbd%zu\"", check->count); /* U+FFFD; no two are alike */
+	}
+	skip_space(check);
+	if (!skip_one(check, ":"))
+		return fail(check, -EBADMSG, "':' expected");
+	return check_value(check);
+}
+
+static int check_container(struct check *check)
+{
+	bool object = *check->at == '{';
+	char end = object ? '}' : ']';
+
+	if (check->depth >= check->limits->depth_max || check->depth >= JSON_NESTING_MAX)
+		return fail(check, -E2BIG, "nested too deeply");
+	check->depth++;
+	check->at++;
+	skip_space(check);
+	for (bool more = peek(check) != end; more;) {
+		int r = object ? check_member(check) : check_value(check);
+
+		if (r < 0)
+			return r;
+		skip_space(check);
+		more = skip_one(check, ",");
+		if (!more && peek(check) != end)
+			return fail(check, -EBADMSG, object ? "',' or '}' expected" : "',' or ']' expected");
+	}
+	check->at++;
+	check->depth--;
+	return 0;
+}
+
+/* Returns 0 if text[0..length) is one JSON value within the limits, else -EBADMSG or -E2BIG and a message
+ * that begins with the position; columns count characters.
+ *
+ * With keeps_broken, if there are broken values, `repaired` receives the text with a marked string in the
+ * place of each, and with a name made up for each broken name; else it stays empty.
+ *
+ * Duplicate names are easier to find in the tree. If `repeated` is not 0, the value of this index (in the
+ * order of the text, the root is 0) is known to be a member whose name the object has already: an error at
+ * this name. */
+static int json_check(const char *text, size_t length, const struct json_limits *limits, size_t repeated,
+	struct buf *repaired, struct error *err)
+{
+	struct check check = { .text = text,
+		.at = text,
+		.end = text + length,
+		.limits = limits,
+		.repeated = repeated,
+		.repaired = repaired,
+		.copied = text,
+		.err = err };
+	int r;
+
+	if (length > limits->size_max)
+		return error_set(err, -E2BIG, "more than %zu bytes", limits->size_max);
+	r = check_value(&check);
+	if (r < 0)
+		return r;
+	skip_space(&check);
+	if (check.at < check.end)
+		return fail(&check, -EBADMSG, "something follows the value");
+	if (check.copied > text)
+		replace(&check, check.end);
+	return 0;
+}
+
 /* --- parsing --- */
 
 struct member {
@@ -50,52 +387,36 @@ struct member {
 static int member_compare(const void *left, const void *right)
 {
 	const struct member *a = left, *b = right;
+	int order = strcmp(a->name, b->name);
 
-	return strcmp(a->name, b->name);
+	return order ? order : a->index < b->index ? -1 : 1;
 }
 
-/* Sorts the members. Returns the index of one whose name is there before, or 0. */
-static size_t find_repeated(struct member *members, size_t count)
+/* Flags strings with the check's mark, and objects with a name twice. *index is the node's, then that of the
+ * last node below it; *repeated becomes the index of a member whose object has its name before. */
+static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 {
+	size_t count = cJSON_IsObject(node) ? json_count(json_from_node(node)) : 0;
+	CLEANUP(mem_freep)
+	struct member *members = count > 0 ? mem_resize(NULL, count, sizeof(*members)) : NULL;
+	struct member *member = members;
+
+	if (cJSON_IsString(node) && node->valuestring[0] == BROKEN_MARK)
+		node->type |= JSON_IS_BROKEN;
+	for (cJSON *child = node->child; child; child = child->next) {
+		++*index;
+		if (count > 0)
+			*member++ = (struct member){ child->string, *index };
+		flag_broken(child, index, repeated);
+	}
 	if (count > 1)
 		qsort(members, count, sizeof(*members), member_compare);
 	for (size_t i = 1; i < count; i++) {
-		const struct member *a = &members[i - 1], *b = &members[i];
-
-		if (strcmp(a->name, b->name) == 0)
-			return a->index > b->index ? a->index : b->index;
+		if (strcmp(members[i - 1].name, members[i].name) == 0) {
+			node->type |= JSON_IS_BROKEN;
+			*repeated = members[i].index;
+		}
 	}
-	return 0;
-}
-
-/* Flags strings with the check's mark and objects with a name twice. *index is the node's, and then that of
- * the last node below it. Returns the index of a member whose name is there before, or 0. */
-static size_t flag_broken(cJSON *node, size_t *index)
-{
-	bool object = cJSON_IsObject(node);
-	CLEANUP(mem_freep) struct member *members = NULL;
-	size_t count = 0, repeated = 0;
-
-	if (object)
-		members = mem_resize(NULL, json_count(json_from_node(node)), sizeof(*members));
-	if (cJSON_IsString(node) && node->valuestring[0] == JSON_CHECK_MARK)
-		node->type |= JSON_IS_BROKEN;
-	for (cJSON *child = node->child; child; child = child->next) {
-		size_t below;
-
-		++*index;
-		if (object)
-			members[count++] = (struct member){ child->string, *index };
-		below = flag_broken(child, index);
-		repeated = repeated ? repeated : below;
-	}
-	if (object) {
-		size_t here = find_repeated(members, count);
-
-		node->type |= here ? JSON_IS_BROKEN : 0;
-		repeated = repeated ? repeated : here;
-	}
-	return repeated;
 }
 
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
@@ -103,7 +424,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 {
 	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1: it may be ignored */
 	CLEANUP(buf_done) struct buf repaired = BUF_INIT(length * JSON_REPAIRED_FACTOR);
-	size_t repeated, index = 0;
+	size_t repeated = 0, index = 0;
 	cJSON *node;
 	int r;
 
@@ -116,7 +437,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 				   : cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	if (!node)
 		return error_set(err, -EBADMSG, "not understood by cJSON");
-	repeated = flag_broken(node, &index);
+	flag_broken(node, &index, &repeated);
 	if (repeated > 0 && !limits->keeps_broken) {
 		cJSON_Delete(node);
 		return json_check(text, length, limits, repeated, NULL, err); /* fails, and says where */
@@ -142,7 +463,7 @@ struct json *json_copy(const struct json *json)
 	if (!json)
 		return NULL;
 	copy = cJSON_Duplicate(json_node(json), 1);
-	/* The copy is a member of nothing, whatever its original was. */
+	/* The copy has no name, even if its original was a member. */
 	free(copy->string);
 	copy->string = NULL;
 	return json_from_node(copy);
@@ -186,7 +507,7 @@ const char *json_type_name(enum json_type type)
 		[JSON_BROKEN] = "no JSON",
 	};
 
-	return (unsigned)type < ARRAY_SIZE(names) ? names[type] : "unknown";
+	return names[type];
 }
 
 const char *json_fault(const struct json *json)
@@ -344,10 +665,10 @@ static void write_number(struct buf *out, const struct json *json)
 	char text[32]; /* 17 digits, sign, point and exponent are 24 characters */
 
 	if (integer != JSON_NO_INTEGER) {
-		buf_append_integer(out, integer);
+		buf_printf(out, "%" PRId64, integer);
 		return;
 	}
-	/* Finite: what is read with infinite_numbers is never written, and we build integers only. */
+	/* Finite: data read with infinite_numbers is never written, and we build integers only. */
 	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice (IEEE 754) */
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
@@ -356,24 +677,11 @@ static void write_number(struct buf *out, const struct json *json)
 	buf_append_text(out, text);
 }
 
-static void write_container(struct buf *out, const struct json *container, bool object)
-{
-	buf_append_char(out, object ? '{' : '[');
-	JSON_FOREACH (element, container) {
-		if (element != json_first(container))
-			buf_append_char(out, ',');
-		if (object) {
-			json_write_string(out, json_name(element));
-			buf_append_char(out, ':');
-		}
-		json_write(out, element);
-	}
-	buf_append_char(out, object ? '}' : ']');
-}
-
 /* Recursion is bounded: no tree is deeper than the check permits or than our own code builds it. */
 void json_write(struct buf *out, const struct json *json)
 {
+	bool is_object = false;
+
 	switch (json_type(json)) {
 	case JSON_MISSING:
 	case JSON_NULL:
@@ -389,11 +697,23 @@ void json_write(struct buf *out, const struct json *json)
 	case JSON_STRING:
 		json_write_string(out, json_string(json));
 		return;
-	case JSON_ARRAY:
 	case JSON_OBJECT:
-		write_container(out, json, json_type(json) == JSON_OBJECT);
-		return;
+		is_object = true;
+		break;
+	case JSON_ARRAY:
+		break;
 	}
+	buf_append_char(out, is_object ? '{' : '[');
+	JSON_FOREACH (element, json) {
+		if (element != json_first(json))
+			buf_append_char(out, ',');
+		if (is_object) {
+			json_write_string(out, json_name(element));
+			buf_append_char(out, ':');
+		}
+		json_write(out, element);
+	}
+	buf_append_char(out, is_object ? '}' : ']');
 }
 
 void json_write_string(struct buf *out, const char *text)

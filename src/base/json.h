@@ -4,10 +4,10 @@
 
 /*
  * JSON (RFC 8259) over cJSON, which no other module sees: `struct json` is never defined, a pointer to it is
- * a cJSON node. Input is hostile: json-check.h refuses, before cJSON reads a byte, invalid UTF-8, NUL,
+ * a cJSON node. Input is hostile: json_parse refuses, before cJSON reads a byte, invalid UTF-8, NUL,
  * "\u0000", bad escapes, lone surrogates, raw control characters in strings, nesting deeper than depth_max,
  * more than node_max values, numbers of more than 63 characters or beyond double (but see infinite_numbers),
- * and anything after the value; json_parse refuses duplicate member names. cJSON accepts or silently changes
+ * anything after the value, and, once it has, duplicate member names. cJSON accepts or silently changes
  * each of these. A byte order mark before the value is skipped.
  *
  * Reading is total: every accessor accepts NULL and a node of another type, so a path can be followed without
@@ -40,15 +40,14 @@ struct json_limits {
 	unsigned depth_max; /* of arrays and objects inside each other; JSON_NESTING_MAX at most */
 	size_t node_max;    /* a node costs about 150 bytes of memory */
 
-	/* 1e400 is read as infinity, as JavaScript does it: for data with which somebody tries a template.
-	 * JSON cannot write it again, so nothing that is stored, hashed or sent is read in this way. */
+	/* 1e400 is read as infinity, as JavaScript does it: for the data of `aither render`. JSON cannot
+	 * write it again, so data that is stored, hashed or sent is not read in this way. */
 	bool infinite_numbers;
 
-	/* For data of which each row stands for itself: a string that is not text (half of a surrogate pair,
-	 * "\u0000", bytes that are not UTF-8...), a number that cannot be read, a word that JSON does not
-	 * have, and an object that has a name twice are not errors: each is read as JSON_BROKEN, and
-	 * json_fault says what is wrong. The members of such an object can still be looked up. A member whose
-	 * name is not text gets another name. */
+	/* For data whose rows are independent: a string that is not text (half of a surrogate pair, "\u0000",
+	 * bytes that are not UTF-8...), an invalid number, an unknown word, and an object that has a name
+	 * twice are not errors: each is read as JSON_BROKEN, and json_fault gives the reason. The members of
+	 * such an object can still be looked up. A member whose name is not text gets another name. */
 	bool keeps_broken;
 };
 
@@ -70,7 +69,7 @@ const char *json_type_name(enum json_type type); /* "array" */
 const char *json_fault(
 	const struct json *json); /* borrowed; NULL unless JSON_BROKEN: "half of a surrogate pair" */
 const struct json *json_get(const struct json *object, const char *name); /* borrowed, NULL if absent */
-/* The same with a name that does not end with NUL; *ret_seen says how many members were looked at. */
+/* The same with a name that does not end with NUL; *ret_seen says how many members were compared. */
 const struct json *json_find(const struct json *object, const char *name, size_t length, size_t *ret_seen);
 const struct json *json_first(const struct json *container); /* first element or member */
 const struct json *json_next(const struct json *element);
@@ -99,7 +98,7 @@ void json_set_bool(struct json *object, const char *name, bool value);
 void json_set_time(struct json *object, const char *name, int64_t unix_ms); /* base/time.h; 0 becomes null */
 void json_append(struct json *array, struct json *owned_value);
 
-/* The same with a value that stays where it is, outlives the array, and is an array or an object. */
+/* Appends a value, an array or an object, that keeps its owner and must outlive the array. */
 void json_append_shared(struct json *array, const struct json *value);
 
 /* Appends compact text. Overflow shows in the buffer. */

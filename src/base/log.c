@@ -12,10 +12,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The location in this file is of no use to anybody. */
+/* The location would always be in this file. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -47,12 +48,7 @@ static void log_to_stderr(const char *text)
 
 	utf8_defuse(line);
 	line[length++] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
-	for (size_t done = 0; done < length;) {
-		ssize_t written = write(STDERR_FILENO, line + done, length - done);
-		if (written < 0 && errno != EINTR)
-			return; /* there is nowhere left to say it */
-		done += written < 0 ? 0 : (size_t)written;
-	}
+	(void)file_write_all(STDERR_FILENO, line, length); /* there is nowhere left to report an error */
 }
 
 static void log_add(struct iovec *iov, size_t *count, const char *name, const char *value)
@@ -96,7 +92,7 @@ __attribute__((format(printf, 5, 0))) static void log_emit(int priority, const c
 		text[0] = '\0';
 	else if (wanted >= LOG_TEXT_MAX)
 		utf8_trim(text); /* journalctl shows a text with half a character at its end as a blob */
-	/* A journal that does not answer must not make an event disappear. */
+	/* An event must not get lost when the journal does not answer. */
 	if (!log_to_journal || log_send(priority, message_id, fields, field_count, text) < 0)
 		log_to_stderr(text);
 	errno = saved;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
-#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* No allocation and no lock here: whatever would report this properly needs memory. */
+/* No allocation and no lock here: a proper log message would need memory. */
 static _Noreturn void mem_exhausted(void)
 {
 	static const char text[] = "out of memory\n";
@@ -20,11 +19,7 @@ static _Noreturn void mem_exhausted(void)
 
 void *mem_alloc(size_t size)
 {
-	void *memory = malloc(size > 0 ? size : 1);
-
-	if (!memory)
-		mem_exhausted();
-	return memory;
+	return mem_resize(NULL, size, 1);
 }
 
 void *mem_zalloc(size_t size)
@@ -78,11 +73,6 @@ char *mem_printf(const char *format, ...)
 	if (length < 0)
 		mem_exhausted();
 	return text;
-}
-
-void mem_use_one_heap(void)
-{
-	mallopt(M_ARENA_MAX, 1);
 }
 
 void mem_freep(void *variable)

@@ -39,10 +39,6 @@ char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length_max);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* From now on all threads allocate from one heap. Else each of a few that run at the same time gets one of
- * its own, and every heap keeps half a megabyte of what its largest job had needed. */
-void mem_use_one_heap(void);
-
 /* For CLEANUP: frees the memory that the variable points to. NULL is accepted. */
 void mem_freep(void *variable);
 

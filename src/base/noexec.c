@@ -27,8 +27,8 @@
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1), REFUSE, PERMIT
 
 /* Numbers of another architecture mean other calls: there is no need to tell them apart, because the units
- * permit the native one only (SystemCallArchitectures=), and what is refused by mistake is refused to itself.
- */
+ * permit the native one only (SystemCallArchitectures=), and a call that is refused by
+ * mistake harms this process only. */
 int noexec_enter(struct error *err)
 {
 	struct sock_filter filter[] = {

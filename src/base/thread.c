@@ -21,7 +21,7 @@ struct thread_queue {
 	struct thread_queue *next_left;
 };
 
-/* Those that thread_queue_freep() left to the end of the process: what they hold is in use, not forgotten. */
+/* Queues that thread_queue_freep() left to the end of the process: their memory is in use, not leaked. */
 static struct thread_queue *left;
 
 int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
@@ -43,7 +43,7 @@ void thread_queue_freep(struct thread_queue **queue)
 
 	if (!q)
 		return;
-	/* A thread that still runs will post to it: better left than a write to freed memory. */
+	/* A thread that still runs will post to it: a leak is better than a write to freed memory. */
 	if (q->pending > 0) {
 		q->next_left = left;
 		left = q;
@@ -60,7 +60,7 @@ int thread_queue_fd(const struct thread_queue *queue)
 }
 
 /* The eventfd is written under the lock: as soon as the lock is free the loop may take the last job, and
- * whoever sees nothing pending may free the queue. */
+ * the caller that sees nothing pending may free the queue. */
 static void queue_append(struct thread_queue *queue, struct thread_job *job)
 {
 	pthread_mutex_lock(&queue->lock);
@@ -111,31 +111,27 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Signals belong to the loop, which reads them from a signalfd: a thread must not take one away. */
-static int create_thread(struct thread_job *job)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-
-	int result = pthread_attr_init(&attributes);
-	if (result != 0)
-		return -result;
-	pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
-	result = pthread_create(&job->thread, &attributes, thread_main, job);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return -result;
-}
-
 int thread_start(struct thread_queue *queue, struct thread_job *job, thread_function *run,
 	thread_function *done, struct error *err)
 {
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	int result;
+
 	*job = (struct thread_job){ .run = run, .done = done, .queue = queue };
-	int result = create_thread(job);
-	if (result < 0)
-		return error_set(err, -EAGAIN, "cannot start a thread: %s", strerror(-result));
+	result = pthread_attr_init(&attributes);
+	if (result == 0) {
+		pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+		/* Signals belong to the loop, which reads them from a signalfd: the new thread inherits a
+		 * mask that blocks them all. */
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		result = pthread_create(&job->thread, &attributes, thread_main, job);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		pthread_attr_destroy(&attributes);
+	}
+	if (result != 0)
+		return error_set(err, -EAGAIN, "cannot start a thread: %s", strerror(result));
 	/* Not before: the job may be back already, but only this loop can dispatch it. */
 	queue->pending++;
 	return 0;

@@ -37,11 +37,12 @@ struct thread_job { /* embedded in the caller's struct; all members private to t
 
 int thread_queue_new(struct thread_queue **ret_queue, struct error *err); /* owned */
 
-/* Only when nothing is pending; else it leaves the queue to the end of the process. */
+/* Frees the queue if nothing is pending; else the queue stays until the process ends. */
 void thread_queue_freep(struct thread_queue **queue);
 
-int thread_queue_fd(const struct thread_queue *queue);  /* an eventfd, borrowed */
-void thread_queue_dispatch(struct thread_queue *queue); /* on the loop: calls done of all that came back */
+int thread_queue_fd(const struct thread_queue *queue); /* an eventfd, borrowed */
+void thread_queue_dispatch(
+	struct thread_queue *queue); /* on the loop: calls `done` of every job that has come back */
 size_t thread_queue_pending(const struct thread_queue *queue); /* `done` not yet called; loop only */
 
 /* Runs `run` on a new thread with all signals blocked, then `done` on the loop. -EAGAIN when
@@ -50,7 +51,7 @@ int thread_start(struct thread_queue *queue, struct thread_job *job, thread_func
 	thread_function *done, struct error *err);
 
 /* From a running job: has `done` called on the loop for a message of its own, before the job's own
- * (for progress). The message must be a job nobody else uses; ownership passes. */
+ * (for progress). The message must be a job of its own; ownership passes. */
 void thread_post(struct thread_queue *queue, struct thread_job *message, thread_function *done);
 
 #endif

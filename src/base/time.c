@@ -50,7 +50,7 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 {
 	int64_t ms = time_clamp(unix_ms);
 	time_t seconds = time_seconds(ms);
-	char text[64]; /* the compiler does not know that no number is larger than its digits */
+	char text[64]; /* the compiler does not know the range of each number */
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);
@@ -59,7 +59,7 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 	memcpy(ret_text, text, TIME_TEXT_SIZE);
 }
 
-/* -1: not all of them are digits. */
+/* Returns -1 if one of them is not a digit. */
 static int time_parse_digits(const char *text, int digits)
 {
 	int value = 0;
@@ -90,7 +90,7 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	ms = time_parse_digits(text + 20, 3);
 	tm = given;
 	seconds = timegm(&tm);
-	/* timegm normalises what does not exist, like 30 February, 24:00 and -1 of what are not digits. */
+	/* timegm normalises a time that does not exist: 30 February, 24:00, and the -1 of a wrong digit. */
 	if (given.tm_year < 1 - 1900 || ms < 0 || tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday ||
 		tm.tm_hour != given.tm_hour || tm.tm_min != given.tm_min || tm.tm_sec != given.tm_sec)
 		return -EBADMSG;
@@ -98,22 +98,16 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
 	return 0;
 }
 
-static bool time_zone_name_is_safe(const char *name)
-{
-	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
-	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
-
-	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/';
-}
-
-/* tzset(3) silently falls back to UTC for a file it cannot use, so look at the magic number (RFC 8536). */
+/* tzset(3) silently falls back to UTC for a file it cannot use: check the magic number (RFC 8536). */
 static bool time_zone_is_installed(const char *name)
 {
+	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
 	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
 	CLEANUP(buf_done) struct buf content = BUF_INIT(TIME_ZONE_SIZE_MAX);
+	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
 
-	return time_zone_name_is_safe(name) && file_read_path(path, &content, NULL) == 0 &&
-	       strncmp(buf_text(&content), "TZif", 4) == 0;
+	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/' &&
+	       file_read_path(path, &content, NULL) == 0 && strncmp(buf_text(&content), "TZif", 4) == 0;
 }
 
 int time_zone_check(const char *iana_name, struct error *err)
@@ -183,16 +177,10 @@ int time_day(int64_t unix_ms)
 	return date.year * 10000 + date.month * 100 + date.day;
 }
 
-/* Not by strftime: its names depend on the locale. */
 void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE])
 {
-	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-		"Oct", "Nov", "Dec" };
 	struct tm tm = time_break_down(unix_ms);
-	unsigned offset_min = (unsigned)labs(tm.tm_gmtoff / 60) % 6000; /* 14 hours at most, in fact */
 
-	snprintf(ret_text, TIME_MAIL_SIZE, "%s, %02d %s %04d %02d:%02d:%02d %c%02u%02u", days[tm.tm_wday],
-		tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		tm.tm_gmtoff < 0 ? '-' : '+', offset_min / 60, offset_min % 60);
+	/* The names are English, because no program here calls setlocale(3). */
+	strftime(ret_text, TIME_MAIL_SIZE, "%a, %d %b %Y %H:%M:%S %z", &tm);
 }

@@ -20,7 +20,7 @@ struct error;
 uint64_t time_mono_ms(void);
 int64_t time_now_ms(void);
 
-/* Years 0001 to 9999; anything else is shown as the nearest of these. */
+/* Years 0001 to 9999; other times are shown as the nearest of these. */
 void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 
 /* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise, and for NULL. */
@@ -28,14 +28,14 @@ int time_parse(const char *text, int64_t *ret_unix_ms);
 
 #define TIME_ZONE_COUNTING "right/" /* zones of clocks that count leap seconds */
 
-/* 0 for an IANA name ("Europe/Berlin") of which /usr/share/zoneinfo has the zone; else -EINVAL with what is
- * wrong with it. Zones below right/ are refused: they count leap seconds, which no time of ours does. */
+/* 0 for an IANA name ("Europe/Berlin") whose zone is in /usr/share/zoneinfo; else -EINVAL with a sentence.
+ * Zones below right/ are refused: they count leap seconds, unlike all times here. */
 int time_zone_check(const char *iana_name, struct error *err);
 
 /* Sets the zone of all later time_local and time_day calls. -EINVAL: it failed time_zone_check; then the zone
  * is UTC, whatever /etc/localtime says. Call it once, before threads start. */
 int time_zone_set(const char *iana_name);
-const char *time_zone(void); /* the one that counts, as TZ of the environment; NULL: the machine's own */
+const char *time_zone(void); /* in use, in the form of TZ; NULL: the machine's own */
 
 struct time_local {
 	int year, month, day; /* month 1..12 */

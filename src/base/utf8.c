@@ -67,27 +67,22 @@ bool utf8_is_invisible(int32_t code_point)
 	return code_point >= 0xad && is_in(code_point, ranges, ARRAY_SIZE(ranges));
 }
 
-static bool is_space(int32_t code_point)
+bool utf8_is_blank(const char *text)
 {
-	static const struct range ranges[] = { { ' ', ' ' }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 },
+	static const struct range spaces[] = { { ' ', ' ' }, { 0xa0, 0xa0 }, { 0x1680, 0x1680 },
 		{ 0x2000, 0x200a }, { 0x2028, 0x2029 }, { 0x202f, 0x202f }, { 0x205f, 0x205f },
 		{ 0x3000, 0x3000 } };
 
-	return is_in(code_point, ranges, ARRAY_SIZE(ranges));
-}
-
-bool utf8_is_blank(const char *text)
-{
 	for (const char *at = text, *end = text + strlen(text); at < end;) {
 		int32_t code_point = utf8_next(&at, end);
 
-		if (!utf8_is_invisible(code_point) && !is_space(code_point))
+		if (!utf8_is_invisible(code_point) && !is_in(code_point, spaces, ARRAY_SIZE(spaces)))
 			return false;
 	}
 	return true;
 }
 
-/* Byte by byte, for not all of the text need be UTF-8: U+0080 to U+009F are C2 80 to C2 9F. */
+/* Byte by byte, because the text need not be UTF-8: U+0080 to U+009F are C2 80 to C2 9F. */
 void utf8_defuse(char *text)
 {
 	for (unsigned char *byte = (unsigned char *)text; *byte; byte++) {

@@ -3,8 +3,8 @@
 #define AITHER_BASE_UTF8_H
 
 /*
- * UTF-8 (RFC 3629), read strictly: cut, overlong and surrogate sequences and what is beyond U+10FFFF are
- * none.
+ * UTF-8 (RFC 3629), read strictly: incomplete, overlong and surrogate sequences are invalid, and so are code
+ * points beyond U+10FFFF.
  */
 
 #include <stdbool.h>
@@ -28,18 +28,19 @@ static inline bool utf8_is_control(int32_t code_point)
  */
 size_t utf8_mark_length(const char *text, size_t length);
 
-/* Does a reader see nothing: is there nothing but white space, control and format characters (soft hyphen,
- * zero width, direction), and letters that are blank by definition (Hangul fillers, the Braille blank)? Bytes
- * that are no UTF-8 are visible: something is wrong with them. */
+/* Is the text invisible: nothing but white space, control and format characters (soft hyphen, zero width,
+ * direction), and letters that are blank by definition (Hangul fillers, the Braille blank)? Bytes that are
+ * not UTF-8 are visible, because something is wrong with them. */
 bool utf8_is_blank(const char *text);
 
-/* One such character that is not white space. */
+/* Is this such a character, but not white space? */
 bool utf8_is_invisible(int32_t code_point);
 
-/* Control characters become '?', so that foreign text is no command for a terminal and stays in its line. */
+/* Control characters become '?', so that a terminal takes no command from foreign text, and the text stays in
+ * its line. */
 void utf8_defuse(char *text);
 
-/* For a text that was cut to size: drops its last character unless it is ASCII, for half of it may be gone.
+/* For a text that was cut to size: drops its last character unless it is ASCII, because it may be incomplete.
  */
 void utf8_trim(char *text);
 

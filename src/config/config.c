@@ -13,19 +13,24 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/config-table.h"
+#include "base/utf8.h"
+#include "config/config-key.h"
 
 #ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
 #define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"
 #endif
 
 #define FILE_SIZE_MAX 65536
+#define ENVIRONMENT_FILE_MAX (256 << 10)
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
-#define SHOWN_SIZE 81 /* for what is repeated of a wrong value, "=" and NUL included */
+#define SHOWN_SIZE 81 /* of a wrong value in a message, with "=" and NUL */
 #define SMTP_PORT_MAX 65535
 #define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
 #define SMTP_PORT_TLS 465        /* RFC 8314 */
+
+static bool environment_is_from_file; /* config_environment_load has read one */
+static bool environment_has_mark;     /* and it begins with a byte order mark, as part of the first name */
 
 struct loader {
 	struct config *config;
@@ -65,8 +70,8 @@ __attribute__((format(printf, 3, 4))) static void report(
 		problems->first_required = problems->count - 1;
 }
 
-/* Repeats the wrong value: its beginning if it is long, "?" for what is not plain ASCII (these sentences end
- * up in JSON and on terminals), and nothing where a password may be in it. */
+/* Repeats the wrong value: only the beginning of a long one, "?" for a character that is not plain ASCII
+ * (these sentences end up in JSON and on terminals), and nothing of a value that may contain a password. */
 static void report_value(struct loader *loader, bool required, const struct config_type *type,
 	const char *where, const char *text, const char *problem)
 {
@@ -167,7 +172,8 @@ static void end_value(struct reader *reader)
 	buf_clear(&reader->value);
 }
 
-/* Without a comment, which is ';' behind a blank; a blank between two parts. */
+/* Appends a line's part of the value, without its comment (';' behind a blank); a blank separates two parts.
+ */
 static void add_to_value(struct reader *reader, const char *text)
 {
 	const char *start = text + strspn(text, BLANKS), *end = text;
@@ -266,6 +272,97 @@ static void load_directory(struct loader *loader, const char *path)
 	free(entries);
 }
 
+/* ---- an environment file, read as systemd reads it ---- */
+
+/* Appends the text before `end`, a quotation mark or the end of the line, and returns where that is. A
+ * backslash before the end of a line joins it with the next one; within single quotes it is a character as
+ * any other, within double quotes it is one before most characters. */
+static const char *read_until(const char *at, char end, struct buf *value)
+{
+	for (; *at && *at != end; at++) {
+		bool is_escape =
+			*at == '\\' && at[1] && end != '\'' && (end == '\n' || strchr("\"\\`$\n", at[1]));
+
+		at += is_escape;
+		if (!is_escape || *at != '\n')
+			buf_append_char(value, *at);
+	}
+	return at;
+}
+
+/* Reads the next assignment: *ret_name (owned) and `value`. Returns where the next line begins; NULL: there
+ * is no other assignment. */
+static const char *read_assignment(const char *at, char **ret_name, struct buf *value)
+{
+	const char *end;
+	size_t length;
+
+	/* Comments and lines without an assignment are ignored. */
+	for (;;) {
+		at += strspn(at, BLANKS "\n");
+		end = at + strcspn(at, "=\n");
+		if (!*at)
+			return NULL;
+		if (*end == '=' && end > at && !strchr("#;", *at))
+			break;
+		at += strcspn(at, "\n");
+	}
+	for (length = (size_t)(end - at); length > 0 && strchr(BLANKS, at[length - 1]);)
+		length--;
+	*ret_name = mem_strndup(at, length);
+
+	/* Quotes count at the beginning and behind a quoted part. */
+	at = end + 1 + strspn(end + 1, BLANKS);
+	while (*at == '"' || *at == '\'') {
+		at = read_until(at + 1, *at, value);
+		at += *at ? 1 + strspn(at + 1, BLANKS) : 0;
+	}
+	at = read_until(at, '\n', value);
+	while (value->length > 0 && strchr(BLANKS, value->data[value->length - 1]))
+		buf_truncate(value, value->length - 1);
+	return at;
+}
+
+int config_environment_load(const char *path, struct error *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
+	int r = file_read_path(path, &text, err);
+
+	if (r < 0)
+		return r;
+	environment_is_from_file = true;
+	environment_has_mark = utf8_mark_length(buf_text(&text), text.length) > 0;
+	for (const char *at = buf_text(&text); at;) {
+		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
+		CLEANUP(mem_freep) char *name = NULL;
+
+		at = read_assignment(at, &name, &value);
+		if (name && setenv(name, buf_text(&value), 1) < 0)
+			abort(); /* only without memory: the name is not empty and has no '=' */
+	}
+	return 0;
+}
+
+const char *config_environment_find_secret(const char *path)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(ENVIRONMENT_FILE_MAX);
+
+	if (file_read_path(path, &text, NULL) < 0)
+		return NULL;
+	for (const char *at = buf_text(&text); at;) {
+		CLEANUP(buf_done) struct buf value = BUF_INIT(ENVIRONMENT_FILE_MAX);
+		CLEANUP(mem_freep) char *name = NULL;
+
+		at = read_assignment(at, &name, &value);
+		for (int i = 0; name && value.length > 0 && i < CONFIG_SECRETS; i++) {
+			const char *variable = config_secret_environment((enum config_secret)i);
+			if (variable && strcmp(variable, name) == 0)
+				return variable;
+		}
+	}
+	return NULL;
+}
+
 /* ---- environment and secrets ---- */
 
 /* Set but empty counts as not set. */
@@ -307,7 +404,7 @@ static void set_smtp_url(
 
 static void load_environment(struct loader *loader)
 {
-	if (config_environment_has_mark())
+	if (environment_has_mark)
 		report(loader, false,
 			CONFIG_ENVIRONMENT_FILE
 			": begins with a byte order mark, so systemd ignores its first line; save it as UTF-8 without one");
@@ -332,9 +429,9 @@ static void load_environment(struct loader *loader)
 			set_value(loader, key, where, value);
 		}
 	}
-	/* In the environment of the worker's unit the token looks as if it were set. */
+	/* In the environment of the worker's unit (systemd.exec(5)) the token looks as if it were set. */
 	if (loader->program == CONFIG_WORKER && environment("AITHER_SYNC_TOKEN") &&
-		config_environment_is_units())
+		(environment_is_from_file || getenv("INVOCATION_ID")))
 		report(loader, false,
 			"environment AITHER_SYNC_TOKEN: has no effect in " CONFIG_ENVIRONMENT_FILE
 			", which only aither-worker reads, for the token is aither-web's: run `aither set-secret sync-token` and remove the line");
@@ -362,8 +459,8 @@ static bool is_missing(const struct loader *loader, enum config_secret secret)
 	return !loader->config->secrets[secret] && !loader->secret_wrong[secret];
 }
 
-/* Settings that the worker needs, and those that it uses only when they are complete. `path`: the file that
- * was read, to which the operator is sent. */
+/* Reports settings that the worker lacks, and settings that have no effect without another. `path`: the file
+ * that was read, where the operator can add them. */
 static void check_complete(struct loader *loader, const char *path)
 {
 	const struct config *config = loader->config;

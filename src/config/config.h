@@ -4,7 +4,7 @@
 
 /*
  * Configuration: defaults, then /etc/aither/aither.conf, then aither.conf.d/ *.conf beside it in the order
- * of their names, then the environment, then secrets. The keys are those of config-table.c. All problems are
+ * of their names, then the environment, then secrets. The keys are those of config-key.c. All problems are
  * collected with file and line; nothing here fails at the first one.
  *
  *	CLEANUP(config_done) struct config config = {0};
@@ -38,14 +38,14 @@ enum config_secret {
 
 enum config_language { CONFIG_LANGUAGE_AUTO, CONFIG_LANGUAGE_DE, CONFIG_LANGUAGE_EN };
 
-/* Of what Rollbar gets, from the least important on. */
+/* The severity of an item for Rollbar, in ascending order. */
 enum config_level { CONFIG_LEVEL_INFO, CONFIG_LEVEL_WARNING, CONFIG_LEVEL_ERROR };
 
 /* Which program reads: what is required, and which secrets are loaded, depends on it. */
 enum config_program { CONFIG_WORKER, CONFIG_WEB, CONFIG_CLI };
 
 struct config_problems {
-	size_t count, required_count;    /* required_count: those that keep the program from working */
+	size_t count, required_count;    /* required_count: problems that keep the program from working */
 	size_t first_required;           /* index of the first of them, if there is one */
 	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
 };
@@ -92,11 +92,9 @@ struct config { /* all strings owned, NULL when not set */
 void config_load(struct config *config, const char *path, enum config_program program);
 void config_done(struct config *config);
 
-/* Sets what the file sets, as systemd does for aither-worker.service, for --check-config, which is to see
- * what the unit sees. Errors of file_read_path. */
+/* Sets the variables of the file as systemd does for aither-worker.service, so that --check-config sees what
+ * the unit sees. Errors of file_read_path. */
 int config_environment_load(const char *path, struct error *err);
-bool config_environment_is_units(void); /* from that file, or a unit's own */
-bool config_environment_has_mark(void); /* systemd takes a byte order mark for a part of the first name */
 
 /* The first variable in such a file that holds a secret; static, NULL: none, or the file cannot be read. */
 const char *config_environment_find_secret(const char *path);
@@ -120,7 +118,7 @@ const char *config_secret_environment(enum config_secret secret);     /* "HEMERA
  * that does not contain it. */
 int config_secret_check(enum config_secret secret, const char *value, struct error *err);
 
-/* The same for a file as systemd hands it over; or why it cannot be read (-ENOENT, -EACCES...). */
+/* The same for a file with the content of a credential; or the error of reading it (-ENOENT, -EACCES...). */
 int config_secret_check_file(enum config_secret secret, const char *path, struct error *err);
 
 /* Reads the secret from its credential or else from its variable; *ret_value is owned. -ENOENT: it is not

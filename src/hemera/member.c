@@ -211,7 +211,7 @@ void member_write(struct buf *out, const struct member_table *table, const void 
 		buf_append_text(out, member->name);
 		buf_append_text(out, "\":");
 		if (member->kind == MEMBER_COUNT)
-			buf_append_integer(out, member_count(member, record));
+			buf_printf(out, "%u", member_count(member, record));
 		else
 			json_write_string(out, member_text(member, record));
 	}

@@ -141,15 +141,14 @@ enum page_group { PAGE_CURRENT, PAGE_UNDATED, PAGE_PAST, PAGE_GROUPS };
 struct page_entry {
 	const struct page_home_row *row;
 	enum page_group group;
-	char *title_key;          /* owned; by collation_key */
+	char *title_key;          /* owned; by collate_key */
 	bool started;             /* is there a start? */
 	int64_t start_ms, end_ms; /* 0: no such date */
 };
 
-static struct page_entry page_entry(
-	const struct page_home_row *row, struct collation *collation, int64_t now_ms)
+static struct page_entry page_entry(const struct page_home_row *row, int64_t now_ms)
 {
-	struct page_entry entry = { .row = row, .title_key = collation_key(collation, row->course->title) };
+	struct page_entry entry = { .row = row, .title_key = collate_key(row->course->title) };
 	bool ended = time_parse(row->course->end_date, &entry.end_ms) == 0;
 	int64_t last_ms;
 
@@ -212,12 +211,11 @@ struct json *page_home_data(
 	static const char *const members[] = {
 		[PAGE_CURRENT] = "current", [PAGE_UNDATED] = "undated", [PAGE_PAST] = "past"
 	};
-	CLEANUP(collation_freep) struct collation *collation = collation_new();
 	CLEANUP(mem_freep) struct page_entry *entries = mem_resize(NULL, count, sizeof(*entries));
 	struct json *data, *groups[PAGE_GROUPS];
 
 	for (size_t i = 0; i < count; i++)
-		entries[i] = page_entry(&rows[i], collation, now_ms);
+		entries[i] = page_entry(&rows[i], now_ms);
 	if (count > 0)
 		qsort(entries, count, sizeof(*entries), page_compare);
 	data = json_new_object();

@@ -95,7 +95,7 @@ int template_compile(struct template **ret_template, const char *name, const cha
 	const struct template_partials *partials, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = mem_zalloc(sizeof(*tmpl));
-	CLEANUP(hash_freep) struct hash *hash = hash_new();
+	CLEANUP(buf_done) struct buf fields = BUF_INIT(SIZE_MAX / 2); /* bounded in the same way */
 	struct unit *unit;
 	int r;
 
@@ -105,12 +105,12 @@ int template_compile(struct template **ret_template, const char *name, const cha
 		r = template_parse_unit(tmpl, unit, partials, err);
 		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. That of the
 		 * template is only for messages. */
-		hash_update_field(hash, unit != tmpl->units ? unit->source.name : NULL);
-		hash_update_field(hash, unit->source.text.data);
+		hash_add_field(&fields, unit != tmpl->units ? unit->source.name : NULL);
+		hash_add_field(&fields, unit->source.text.data);
 	}
 	if (r < 0)
 		return r;
-	hash_finish(hash, tmpl->hash);
+	hash_hex(fields.data, fields.length, tmpl->hash);
 	*ret_template = STEAL(tmpl);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "sync/manifest.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -261,7 +262,7 @@ static bool write_field(struct buf *out, const struct field *field, const void *
 		break;
 	case FIELD_INTEGER:
 	case FIELD_COUNT:
-		buf_append_integer(out, number);
+		buf_printf(out, "%" PRId64, number);
 		break;
 	case FIELD_BOOL:
 		buf_append_text(out, number ? "true" : "false");

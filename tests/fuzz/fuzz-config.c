@@ -20,7 +20,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/config-table.h"
+#include "config/config-key.h"
 #include "config/config.h"
 #include "http/decode.h"
 

@@ -73,29 +73,6 @@ static void printf_beyond_the_maximum_overflows(void **state)
 	assert_int_equal(buf.length, 0);
 }
 
-static void integers_are_written_in_full(void **state)
-{
-	static const struct {
-		int64_t value;
-		const char *text;
-	} rows[] = {
-		{ 0, "0" },
-		{ 7, "7" },
-		{ -10, "-10" },
-		{ INT64_MAX, "9223372036854775807" },
-		{ INT64_MIN, "-9223372036854775808" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct buf buf = BUF_INIT(20);
-
-		assert_int_equal(buf_append_integer(&buf, rows[i].value), 0);
-		assert_string_equal(buf_text(&buf), rows[i].text);
-		buf_done(&buf);
-	}
-}
-
 static void a_maximum_of_zero_takes_nothing(void **state)
 {
 	CLEANUP(buf_done) struct buf buf = BUF_INIT(0);
@@ -198,7 +175,6 @@ int main(void)
 		cmocka_unit_test(the_maximum_itself_fits),
 		cmocka_unit_test(too_much_is_dropped_and_everything_after_it),
 		cmocka_unit_test(printf_beyond_the_maximum_overflows),
-		cmocka_unit_test(integers_are_written_in_full),
 		cmocka_unit_test(a_maximum_of_zero_takes_nothing),
 		cmocka_unit_test(lengths_near_the_address_space_do_not_wrap),
 		cmocka_unit_test(room_that_was_reserved_is_used_without_moving),

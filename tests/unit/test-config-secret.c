@@ -160,7 +160,7 @@ static void a_missing_key_names_the_command_that_sets_it(void **state)
 	assert_false(config_is_usable(&config));
 }
 
-static void every_program_loads_only_what_it_uses(void **state)
+static void every_program_loads_only_the_secrets_it_uses(void **state)
 {
 	static const struct {
 		enum config_program program;
@@ -286,7 +286,7 @@ int main(void)
 		SECRET_TEST(a_credential_comes_before_the_environment),
 		SECRET_TEST(without_a_credentials_directory_the_environment_counts),
 		SECRET_TEST(a_missing_key_names_the_command_that_sets_it),
-		SECRET_TEST(every_program_loads_only_what_it_uses),
+		SECRET_TEST(every_program_loads_only_the_secrets_it_uses),
 		SECRET_TEST(a_wrong_secret_is_reported_once_and_never_shown),
 		SECRET_TEST(a_wrong_token_does_not_look_like_none_to_the_web),
 		SECRET_TEST(rollbar_without_its_token_is_a_warning),

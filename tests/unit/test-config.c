@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/config-table.h"
+#include "config/config-key.h"
 #include "config/config.h"
 #include "scratch.h"
 
@@ -247,7 +247,7 @@ static void every_problem_is_a_sentence_with_its_line(void **state)
 	}
 }
 
-static void what_stops_a_program_depends_on_what_it_uses(void **state)
+static void a_problem_stops_only_programs_that_use_the_key(void **state)
 {
 	static const struct {
 		const char *text;
@@ -314,7 +314,7 @@ static void files_that_cannot_be_read_stop_every_program(void **state)
 	}
 }
 
-static void the_environment_sets_what_the_table_says(void **state)
+static void the_environment_sets_the_keys_of_the_table(void **state)
 {
 	static const struct {
 		const char *variable, *value;
@@ -349,7 +349,7 @@ static void the_environment_sets_what_the_table_says(void **state)
 	assert_true(config.rollbar.enabled);
 }
 
-static void an_empty_variable_is_one_that_is_not_set(void **state)
+static void an_empty_variable_counts_as_not_set(void **state)
 {
 	CLEANUP(config_done) struct config config = { 0 };
 
@@ -451,11 +451,11 @@ int main(void)
 		CONFIG_TEST(long_values_stand_in_one_line_or_go_on_in_the_next),
 		CONFIG_TEST(later_files_and_the_environment_win),
 		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),
-		CONFIG_TEST(what_stops_a_program_depends_on_what_it_uses),
+		CONFIG_TEST(a_problem_stops_only_programs_that_use_the_key),
 		CONFIG_TEST(a_password_in_an_address_is_not_repeated),
 		CONFIG_TEST(files_that_cannot_be_read_stop_every_program),
-		CONFIG_TEST(the_environment_sets_what_the_table_says),
-		CONFIG_TEST(an_empty_variable_is_one_that_is_not_set),
+		CONFIG_TEST(the_environment_sets_the_keys_of_the_table),
+		CONFIG_TEST(an_empty_variable_counts_as_not_set),
 		CONFIG_TEST(the_mail_server_is_made_of_three_variables),
 		CONFIG_TEST(a_wrong_variable_is_named),
 		CONFIG_TEST(a_file_full_of_nonsense_has_a_bounded_list),

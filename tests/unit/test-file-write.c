@@ -151,7 +151,7 @@ static void replacing_swaps_the_name_and_leaves_no_temporary_file(void **state)
 	assert_int_equal(scratch_count(), 3);
 }
 
-static void only_what_is_asked_for_is_synced(void **state)
+static void files_are_synced_on_request_only(void **state)
 {
 	(void)state;
 	data_syncs = directory_syncs = 0;
@@ -190,7 +190,7 @@ int main(void)
 		SCRATCH_TEST(a_failed_write_leaves_nothing),
 		SCRATCH_TEST(a_failed_replacement_leaves_the_old_file),
 		SCRATCH_TEST(replacing_swaps_the_name_and_leaves_no_temporary_file),
-		SCRATCH_TEST(only_what_is_asked_for_is_synced),
+		SCRATCH_TEST(files_are_synced_on_request_only),
 		SCRATCH_TEST(a_failed_sync_is_a_failed_write),
 	};
 

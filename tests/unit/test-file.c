@@ -65,7 +65,6 @@ static void unsafe_names_are_refused_everywhere(void **state)
 
 	(void)state;
 	scratch_put("victim", "as it was");
-	assert_int_equal(file_open(scratch_fd, "./victim", &fd, NULL, &err), -EINVAL);
 	assert_int_equal(file_read(scratch_fd, "./victim", &content, NULL, &err), -EINVAL);
 	assert_int_equal(file_write(scratch_fd, "./victim", "x", 1, 0644, false, &err), -EINVAL);
 	assert_int_equal(file_replace(scratch_fd, "./victim", "x", 1, 0644, &err), -EINVAL);
@@ -76,19 +75,6 @@ static void unsafe_names_are_refused_everywhere(void **state)
 	assert_int_equal(fd, -1);
 	scratch_assert_content("victim", "as it was");
 	assert_int_equal(scratch_count(), 1);
-}
-
-static void a_regular_file_is_opened_and_described(void **state)
-{
-	CLEANUP(file_closep) int fd = -1;
-	struct error err = { 0 };
-	struct stat status;
-
-	(void)state;
-	scratch_put("a", "12345");
-	assert_int_equal(file_open(scratch_fd, "a", &fd, &status, &err), 0);
-	assert_int_equal(status.st_size, 5);
-	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
 static void anything_but_a_regular_file_is_refused_without_waiting(void **state)
@@ -113,16 +99,12 @@ static void anything_but_a_regular_file_is_refused_without_waiting(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(buf_done) struct buf content = BUF_INIT(10);
 		struct error err = { 0 };
-		int fd = -1, r;
+		int r = file_read(scratch_fd, rows[i].name, &content, NULL, &err);
 
-		r = file_open(scratch_fd, rows[i].name, &fd, NULL, &err);
-		if (r != rows[i].errnum || fd != -1)
-			fail_msg("%s: open returns %d", rows[i].name, r);
-		assert_int_equal(err.errnum, rows[i].errnum);
-		assert_memory_equal(err.message, rows[i].name, strlen(rows[i].name));
-		r = file_read(scratch_fd, rows[i].name, &content, NULL, NULL);
 		if (r != rows[i].errnum)
 			fail_msg("%s: read returns %d", rows[i].name, r);
+		assert_int_equal(err.errnum, rows[i].errnum);
+		assert_memory_equal(err.message, rows[i].name, strlen(rows[i].name));
 	}
 }
 
@@ -323,7 +305,6 @@ int main(void)
 		cmocka_unit_test(a_stream_that_does_not_block_is_waited_for),
 		cmocka_unit_test(names_are_one_harmless_component),
 		SCRATCH_TEST(unsafe_names_are_refused_everywhere),
-		SCRATCH_TEST(a_regular_file_is_opened_and_described),
 		SCRATCH_TEST(anything_but_a_regular_file_is_refused_without_waiting),
 		SCRATCH_TEST(reading_replaces_the_content_of_the_buffer),
 		SCRATCH_TEST(reading_stops_at_the_limit),

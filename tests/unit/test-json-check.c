@@ -12,7 +12,6 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/json-check.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -22,10 +21,10 @@ static const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .
 static int check(const char *text, size_t length, const struct json_limits *within, struct error *err)
 {
 	CLEANUP(mem_freep) char *exact = mem_alloc(length);
-	CLEANUP(buf_done) struct buf repaired = BUF_INIT(0);
+	CLEANUP(json_freep) struct json *json = NULL;
 
 	memcpy(exact, text, length);
-	return json_check(exact, length, within, 0, &repaired, err);
+	return json_parse(&json, exact, length, within, err);
 }
 
 #define TEXT(literal) literal, sizeof(literal) - 1
@@ -74,8 +73,6 @@ static void good_texts_are_accepted_and_cjson_reads_them(void **state)
 		CLEANUP(json_freep) struct json *json = NULL;
 		struct error err = { 0 };
 
-		if (check(rows[i].text, rows[i].length, &limits, &err) < 0)
-			fail_msg("%s: %s", rows[i].name, err.message);
 		if (json_parse(&json, rows[i].text, rows[i].length, &limits, &err) < 0)
 			fail_msg("%s: %s", rows[i].name, err.message);
 	}
@@ -103,7 +100,8 @@ static void bad_structure_is_refused_where_it_is(void **state)
 	static const struct refusal rows[] = {
 		{ TEXT(""), "line 1, column 1: the text ends too early" },
 		{ TEXT(" \n "), "line 2, column 2: the text ends too early" },
-		{ TEXT("\xef\xbb\xbf{}"), "line 1, column 1: a value expected" }, /* byte order mark */
+		{ TEXT("\xef\xbb\xbf\xef\xbb\xbf{}"),
+			"line 1, column 1: a value expected" }, /* a second byte order mark */
 		{ TEXT("\0"), "line 1, column 1: a value expected" },
 		{ TEXT("[1]\0"), "line 1, column 4: something follows the value" },
 		{ TEXT("[1]\v"), "line 1, column 4: something follows the value" },
@@ -320,7 +318,7 @@ static void every_beginning_of_a_text_is_refused(void **state)
 
 /* Every byte replaced by every other: what the check accepts, cJSON must read, and writing it and reading
  * it again must give the same. */
-static void what_is_accepted_survives_cjson(void **state)
+static void accepted_text_survives_cjson(void **state)
 {
 	char text[sizeof(sample)];
 	size_t accepted = 0;
@@ -334,11 +332,12 @@ static void what_is_accepted_survives_cjson(void **state)
 			struct error err = { 0 };
 
 			text[at] = (char)byte;
-			if (check(text, sizeof(text) - 1, &limits, NULL) < 0)
+			if (json_parse(&json, text, sizeof(text) - 1, &limits, &err) < 0) {
+				if (strstr(err.message, "cJSON"))
+					fail_msg("byte %zu = %d: %s", at, byte, err.message);
 				continue;
+			}
 			accepted++;
-			if (json_parse(&json, text, sizeof(text) - 1, &limits, &err) < 0)
-				fail_msg("byte %zu = %d: %s", at, byte, err.message);
 			json_write(&first, json);
 			if (json_parse(&again, first.data, first.length, &limits, &err) < 0)
 				fail_msg("byte %zu = %d: written, then %s", at, byte, err.message);
@@ -360,7 +359,7 @@ int main(void)
 		cmocka_unit_test(numbers_beyond_double_are_infinite_on_request),
 		cmocka_unit_test(depth_beyond_cjson_is_refused_whatever_the_limit),
 		cmocka_unit_test(every_beginning_of_a_text_is_refused),
-		cmocka_unit_test(what_is_accepted_survives_cjson),
+		cmocka_unit_test(accepted_text_survives_cjson),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,6 @@ static void every_value_has_its_type(void **state)
 	}
 	assert_int_equal(json_type(NULL), JSON_MISSING);
 	assert_string_equal(json_type_name(JSON_MISSING), "missing");
-	assert_string_equal(json_type_name((enum json_type)99), "unknown");
 }
 
 static void a_path_is_followed_without_checks(void **state)
@@ -268,7 +267,7 @@ static void names_are_copied(void **state)
 	assert_written(json, "{\"before\":true}");
 }
 
-static void a_copy_is_deep_and_belongs_to_nobody(void **state)
+static void a_copy_is_deep_and_has_no_owner(void **state)
 {
 	struct json *json = parse("{\"a\":{\"b\":[1,\"x\"]},\"c\":2}");
 	CLEANUP(json_freep) struct json *copy = json_copy(json_get(json, "a"));
@@ -505,7 +504,7 @@ static void the_members_of_an_object_with_a_repeated_name_can_be_looked_up(void 
 	assert_written(json, "[null,{\"y\":1}]");
 }
 
-static void a_text_without_structure_is_refused_whatever_is_kept(void **state)
+static void a_text_without_structure_is_always_refused(void **state)
 {
 	static const char *const texts[] = { "", "[", "[1", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}",
 		"{\"a\" 1}", "{1:2}", "\"never ends", "\"\\ud83d", "[\"a]", "1 2", "[NaN", "]",
@@ -534,7 +533,7 @@ int main(void)
 		cmocka_unit_test(iteration_keeps_the_order),
 		cmocka_unit_test(values_are_built_in_order),
 		cmocka_unit_test(names_are_copied),
-		cmocka_unit_test(a_copy_is_deep_and_belongs_to_nobody),
+		cmocka_unit_test(a_copy_is_deep_and_has_no_owner),
 		cmocka_unit_test(a_shared_value_stays_with_its_owner),
 		cmocka_unit_test(large_values_take_linear_time),
 		cmocka_unit_test(a_name_twice_in_an_object_is_refused_however_it_is_spelled),
@@ -543,7 +542,7 @@ int main(void)
 		cmocka_unit_test(a_value_that_is_no_json_costs_itself_alone),
 		cmocka_unit_test(a_name_that_is_no_text_costs_its_member),
 		cmocka_unit_test(the_members_of_an_object_with_a_repeated_name_can_be_looked_up),
-		cmocka_unit_test(a_text_without_structure_is_refused_whatever_is_kept),
+		cmocka_unit_test(a_text_without_structure_is_always_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

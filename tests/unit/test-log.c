@@ -68,7 +68,7 @@ static int stderr_teardown(void **state)
 	return 0;
 }
 
-/* What has come to stderr since the last call. */
+/* The output on stderr since the last call. */
 static const char *stderr_text(void)
 {
 	static char text[10000];
@@ -78,7 +78,7 @@ static const char *stderr_text(void)
 	return text;
 }
 
-/* As systemd does for a service; `inode_offset` makes it somebody else's stream. */
+/* As systemd does for a service; `inode_offset` makes it the stream of another process. */
 static void set_journal_stream(uintmax_t inode_offset, const char *suffix)
 {
 	struct stat status;
@@ -191,7 +191,7 @@ static void long_fields_are_cut(void **state)
 	assert_int_equal(strcspn(field, "\n"), strlen("AITHER_PATH=") + 2048);
 }
 
-static void a_stream_of_somebody_else_is_not_the_journal(void **state)
+static void a_stream_of_another_process_is_not_the_journal(void **state)
 {
 	static const char *const values[] = { "", "1", "1:", ":", "x:y", "0:0" };
 
@@ -250,7 +250,7 @@ int main(void)
 		LOG_TEST(long_texts_are_cut_between_characters),
 		LOG_TEST(an_entry_of_the_journal_has_its_fields),
 		LOG_TEST(long_fields_are_cut),
-		LOG_TEST(a_stream_of_somebody_else_is_not_the_journal),
+		LOG_TEST(a_stream_of_another_process_is_not_the_journal),
 		LOG_TEST(an_event_the_journal_refuses_goes_to_stderr),
 		LOG_TEST(logging_keeps_errno_and_can_print_it),
 	};

@@ -153,7 +153,8 @@ static enum result map_from_thread(void)
 	return from_thread(map_in_thread);
 }
 
-/* In a process of its own: it is for good. What a program that does start ends with is none of ours. */
+/* In a process of its own, because there is no way back. A program that does start ends with another status.
+ */
 static int status_of(enum result (*try)(void))
 {
 	int status;
@@ -170,7 +171,7 @@ static int status_of(enum result (*try)(void))
 	return WEXITSTATUS(status) - 10;
 }
 
-static void no_code_is_run_but_what_is_loaded(void **state)
+static void only_loaded_code_can_run(void **state)
 {
 	static const struct {
 		const char *name;
@@ -224,7 +225,7 @@ static void everything_else_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_code_is_run_but_what_is_loaded),
+		cmocka_unit_test(only_loaded_code_can_run),
 		cmocka_unit_test(everything_else_goes_on),
 	};
 

@@ -26,7 +26,7 @@
 
 static struct thread_queue *queue;
 
-/* What happened on the loop, in order: a letter each. */
+/* The events on the loop, in order: a letter each. */
 static char events[JOBS * 2];
 
 static int setup(void **state)

@@ -206,7 +206,7 @@ static void without_a_zone_of_that_name_times_are_in_utc(void **state)
 	}
 }
 
-static void what_is_wrong_with_a_zone_is_said_in_words_that_help(void **state)
+static void messages_about_zones_name_the_remedy(void **state)
 {
 	static const struct {
 		const char *name, *problem;
@@ -266,7 +266,7 @@ int main(void)
 		cmocka_unit_test(clocks_tell_the_time),
 		cmocka_unit_test(local_times_follow_the_zone_and_its_summer_time),
 		cmocka_unit_test(mails_have_times_of_their_own_form),
-		cmocka_unit_test(what_is_wrong_with_a_zone_is_said_in_words_that_help),
+		cmocka_unit_test(messages_about_zones_name_the_remedy),
 		cmocka_unit_test(without_a_zone_of_that_name_times_are_in_utc),
 	};
 

@@ -61,7 +61,7 @@ static void a_cut_text_ends_with_a_whole_character(void **state)
 		{ "abc", "abc" },
 		{ "abc\xe2\x82", "abc" },
 		{ "abc\xe2", "abc" },
-		{ "ab\xc3\xa4", "ab" }, /* nobody knows that it was whole */
+		{ "ab\xc3\xa4", "ab" }, /* it may have been incomplete */
 		{ "\x80\x80", "" },
 	};
 
