@@ -96,19 +96,6 @@ struct worker {
 	struct server_watch *doctor_timer;
 };
 
-/* answers.c: what the calls answer */
-void answer_sync_running(
-	struct http_response *response, const char *request_id, const struct worker_sync *job, int status);
-void answer_sync_ended(struct http_response *response, const char *request_id, const struct worker_sync *job);
-void answer_status(struct http_response *response, const char *request_id, const struct worker *worker);
-void answer_refreshed(
-	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
-
-/* The reasons why no job can run now; true when the response has been filled with one. */
-bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker);
-void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
-	const char *message);
-
 /* statistics.c: the state that aither-web reads */
 void statistics_load(struct worker *worker);                                    /* after the history */
 void statistics_add_sync(struct worker *worker, const struct worker_sync *job); /* it has ended */
@@ -116,6 +103,11 @@ void statistics_publish(struct worker *worker);
 void statistics_write(struct buf *out, struct worker *worker); /* for GET /metrics */
 
 /* worker.c */
+/* Fills the response with the reason why no job can run now; false: there is none. */
+bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker);
+void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
+	const char *message);
+
 extern const struct http_route worker_routes[];
 extern const size_t worker_route_count;
 
