@@ -52,8 +52,8 @@ enum incident_kind {
 	INCIDENT_REMINDER, /* it still lasts, INCIDENT_PAUSE_MS after the last mail */
 	INCIDENT_RECOVERY, /* a sync succeeded after a mail about failures */
 	INCIDENT_COURSES,  /* FailureThreshold partial syncs in a row name the same course */
-	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/notify.h */
-	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by worker/alert.h */
+	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/alerts.h */
+	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by aither-worker --alert */
 	INCIDENT_TEST,     /* aither test-mail */
 	INCIDENT_KINDS
 };

@@ -3,17 +3,23 @@
 #define AITHER_WORKER_ALERTS_H
 
 /*
- * The mails of a sync that has ended: which are due (notify/incident.h), their text (notify/message.h),
- * sending them (mail.h), and noting in the manifest that they were sent. Blocks and knows no threads;
- * worker/notify.c calls it, one call at a time.
+ * Sends alert mails. Two senders share this module, and the rule of one mail a day:
+ *
+ * After a sync (worker/notify.c, on a thread, one call at a time): sends the mails that are due
+ * (notify/incident.h), and notes in the manifest that they were sent.
  *
  *	struct alerts alerts = { .config, .cancelled, .sent, .failed };    the rest zeroed
  *	retry_s = alerts_run(&alerts, sync);
  *
  * The due mails are in the manifest's incident, which the sync has saved. A mail that was sent while a sync
- * holds the manifest, or that cannot be noted for another reason, is remembered here until it is noted. The
- * one alert without a manifest is that the manifest cannot be written: struct mail_stamp remembers it, and
- * without its file this struct. While that lasts no other mail is sent, as nothing could be noted about it.
+ * holds the manifest, or that cannot be noted for another reason, is remembered in struct alerts until it is
+ * noted. That the manifest cannot be written is remembered in struct alerts_stamp. While that lasts, no other
+ * mail is sent, because nothing could be noted about it.
+ *
+ * aither-worker --alert, the program of aither-alert@.service, which runs when aither-sync.service has
+ * failed: the worker itself reports a sync that has failed (exit status 1 of `aither sync`). This covers the
+ * other ends: the worker could not be reached (69), it lacks what it needs to run a sync (78), the command is
+ * not allowed to ask it (77), or the command was killed.
  */
 
 #include <stdatomic.h>
@@ -47,6 +53,13 @@ struct alerts_sent {                               /* a mail that the server has
 	struct incident_rest rest; /* owned texts */
 };
 
+/* The last mail about what the manifest cannot tell: that it cannot be written, or that no sync is run. It is
+ * kept in a file in $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the process. */
+struct alerts_stamp {
+	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail about it; "": there was none */
+	int64_t mailed_ms;
+};
+
 struct alerts {
 	const struct config *config;
 	const atomic_bool *cancelled;
@@ -56,7 +69,7 @@ struct alerts {
 	/* Private. */
 	struct alerts_sent unsaved[ALERTS_SENT_MAX]; /* not in the manifest yet; a ring */
 	size_t unsaved_next;
-	struct mail_stamp stamp;
+	struct alerts_stamp stamp;
 	enum incident_kind
 		output_kind; /* of the last mail about the output, which cannot be in the manifest */
 	struct alerts_sent output;
@@ -70,5 +83,12 @@ unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync);
 
 void alerts_done(struct alerts *alerts);
 void alerts_sync_freep(struct alerts_sync **sync);
+
+/* Reads MONITOR_SERVICE_RESULT, MONITOR_EXIT_STATUS and MONITOR_UNIT (systemd.exec(5)). For an end that the
+ * worker has not reported it writes one event of priority alert to the journal, and sends one mail, at most
+ * once a day (struct alerts_stamp). Where the mail server refuses it for now, that takes up to MAIL_RETRY_MS.
+ * Exit code; not 0: the mail could not be sent, or SIGTERM ended it. Problems of the configuration count only
+ * where they prevent the mail. */
+int alerts_scheduled_sync(const struct config *config);
 
 #endif

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/mail.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -18,9 +13,6 @@
 #include "net/host.h"
 #include "net/smtp.h"
 #include "notify/message.h"
-
-#define STAMP_NAME "mailed.json"
-#define STAMP_SIZE_MAX 4096 /* a Message-ID and a time */
 
 /* ---- one mail ---- */
 
@@ -130,73 +122,4 @@ unsigned mail_retry_next(struct mail_retry *retry, unsigned first_s)
 		return 0;
 	left_ms = MAIL_RETRY_MS - (now - retry->since_mono_ms);
 	return retry->delay_s * UINT64_C(1000) < left_ms ? retry->delay_s : (unsigned)(left_ms / 1000) + 1;
-}
-
-/* ---- the stamp ---- */
-
-/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none that can be used. With
- * DynamicUser= it is a symbolic link, which systemd has made. */
-static int stamp_open_directory(void)
-{
-	const char *paths = getenv("RUNTIME_DIRECTORY");
-	struct error err = { 0 };
-	int fd = -1;
-
-	if (!paths || *paths != '/')
-		return -1;
-	CLEANUP(mem_freep) char *first = mem_strndup(paths, strcspn(paths, ":"));
-	CLEANUP(mem_freep) char *path = realpath(first, NULL);
-	if (file_open_directory(AT_FDCWD, path ?: first, &fd, &err) < 0)
-		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
-	return fd;
-}
-
-void mail_stamp_read(struct mail_stamp *stamp)
-{
-	static const struct json_limits limits = {
-		.size_max = STAMP_SIZE_MAX, .depth_max = 2, .node_max = 10
-	};
-	CLEANUP(file_closep) int directory = stamp_open_directory();
-	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
-	CLEANUP(json_freep) struct json *json = NULL;
-	int64_t mailed_ms;
-
-	if (directory < 0 || file_read(directory, STAMP_NAME, &text, NULL, NULL) < 0 ||
-		json_parse(&json, buf_text(&text), text.length, &limits, NULL) < 0)
-		return;
-	const char *id = json_string(json_get(json, "messageId"));
-	if (!incident_is_message_id(id) ||
-		time_parse(json_string(json_get(json, "mailedAt")), &mailed_ms) < 0)
-		return;
-	memcpy(stamp->message_id, id, strlen(id) + 1);
-	stamp->mailed_ms = mailed_ms;
-}
-
-void mail_stamp_write(const struct mail_stamp *stamp)
-{
-	CLEANUP(file_closep) int directory = stamp_open_directory();
-	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
-	CLEANUP(json_freep) struct json *json = NULL;
-	struct error err = { 0 };
-
-	if (directory < 0)
-		return;
-	if (!stamp->message_id[0]) {
-		if (unlinkat(directory, STAMP_NAME, 0) < 0 && errno != ENOENT)
-			log_write(LOG_WARNING, "RUNTIME_DIRECTORY: cannot remove %s: %m", STAMP_NAME);
-		return;
-	}
-	json = json_new_object();
-	json_set_string(json, "messageId", stamp->message_id);
-	json_set_time(json, "mailedAt", stamp->mailed_ms);
-	json_write(&text, json);
-	if (file_replace(directory, STAMP_NAME, buf_text(&text), text.length, 0600, &err) < 0)
-		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
-}
-
-/* A clock that was set back does not put it off. */
-bool mail_stamp_is_recent(const struct mail_stamp *stamp, int64_t now_ms)
-{
-	return stamp->message_id[0] && stamp->mailed_ms <= now_ms &&
-	       now_ms - stamp->mailed_ms < INCIDENT_PAUSE_MS;
 }

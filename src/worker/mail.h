@@ -4,7 +4,7 @@
 
 /*
  * One mail to the operator, and when to try it again. Blocks; any thread. Both senders of mails use it: the
- * worker after syncs (alerts.h) and `aither-worker --alert` (alert.h).
+ * worker after syncs and `aither-worker --alert` (alerts.h).
  *
  *	text = mail_write(config, &message);           notify/message.h, completed
  *	mail_send(config, &mail, cancelled, &outcome, &err);
@@ -55,17 +55,5 @@ struct mail_retry {
 
 /* Begins a try: in how many seconds the next one is, ever later; 0: this is the last. */
 unsigned mail_retry_next(struct mail_retry *retry, unsigned first_s);
-
-/* The last mail about what the manifest cannot tell: that it cannot be written, or that no sync is run. It is
- * kept in a file in $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the process. */
-struct mail_stamp {
-	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail about it; "": there was none */
-	int64_t mailed_ms;
-};
-
-/* Where there is no file, or it cannot be used, *stamp stays as it is. */
-void mail_stamp_read(struct mail_stamp *stamp);
-void mail_stamp_write(const struct mail_stamp *stamp);                     /* message_id "": removes it */
-bool mail_stamp_is_recent(const struct mail_stamp *stamp, int64_t now_ms); /* too recent to mail again */
 
 #endif
