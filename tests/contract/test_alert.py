@@ -54,7 +54,7 @@ class Alert(unittest.TestCase):
         self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         text = mail.text.replace("\r\n", "\n")
         self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: could not have a sync run (exit-code, status 69)\n", text)
-        self.assertIn("What to do: See why the worker does not run: systemctl status aither-worker.socket", text)
+        self.assertIn("What to do: See why the worker is not running: systemctl status aither-worker.socket", text)
 
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
