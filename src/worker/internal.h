@@ -40,8 +40,16 @@ struct server_watch;
 
 enum worker_slot { WORKER_IDLE, WORKER_REFRESHING, WORKER_SYNCING };
 
+struct worker_sync;
+
+struct worker_listed {             /* the message that the list of a sync has been read */
+	struct thread_job message; /* first: its receiver casts back */
+	struct worker_sync *sync;
+};
+
 struct worker_sync {
 	struct thread_job job; /* first: the thread's side casts back */
+	struct worker_listed listed;
 	struct worker *worker;
 	struct sync_options options;
 	struct sync_progress progress;

@@ -59,39 +59,26 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 
 /* ---- answers ---- */
 
-/* Whole seconds, rounded up; 0: nothing is waited for. */
-static int64_t wait_s(const struct sync_progress *progress)
-{
-	uint64_t until_ms = atomic_load(&progress->limited_until_mono_ms), now_ms = time_mono_ms();
-
-	return until_ms > now_ms ? (int64_t)((until_ms - now_ms + 999) / 1000) : 0;
-}
-
-/* The report of a sync that is still under way: counts are zero until it ends, progress is live. */
+/* Of a sync that is still under way: the counts are zero until it ends, the progress is live. */
 static struct json *running_report(const struct worker_sync *job)
 {
-	struct report report;
 	struct json *json, *progress = json_new_object();
+	uint64_t until_ms = atomic_load(&job->progress.limited_until_mono_ms), now_ms = time_mono_ms();
+	struct report report;
 
 	report_init(&report, job->job_id);
 	report.start_ms = job->start_ms;
-	report.duration_ms = time_mono_ms() - job->start_mono_ms;
+	report.duration_ms = now_ms - job->start_mono_ms;
 	report.dry_run = job->options.dry_run;
 	json = report_to_json(&report);
 	json_set_string(progress, "phase", sync_phase_name(atomic_load(&job->progress.phase)));
 	json_set_integer(progress, "done", atomic_load(&job->progress.done));
 	json_set_integer(progress, "total", atomic_load(&job->progress.total));
-	json_set_integer(progress, "waitSec", wait_s(&job->progress));
+	json_set_integer(
+		progress, "waitSec", until_ms > now_ms ? (int64_t)((until_ms - now_ms + 999) / 1000) : 0);
 	json_set(json, "progress", progress);
 	report_done(&report);
 	return json;
-}
-
-static void answer_sync_running(
-	struct http_response *response, const char *request_id, const struct worker_sync *job, int status)
-{
-	envelope_success(response, request_id, status, running_report(job));
-	http_response_header(response, "location", STATUS_TARGET);
 }
 
 static void answer_sync_ended(
@@ -113,29 +100,6 @@ static void answer_sync_ended(
 		(unsigned long long)report->fetch_ms, (unsigned long long)report->render_ms,
 		(unsigned long long)report->publish_ms);
 	http_response_header(response, "server-timing", timing);
-}
-
-static void answer_status(struct http_response *response, const char *request_id, const struct worker *worker)
-{
-	const struct sync_history *history = &worker->history;
-	const struct worker_sync *running = worker->sync ? worker->sync : worker->next;
-	struct json *report = NULL;
-
-	if (running)
-		report = running_report(running);
-	else if (history->last_report)
-		report = json_copy(history->last_report);
-	if (!report) {
-		answer_error(response, request_id, ERROR_NO_SYNC_JOB, -ENOENT,
-			"no sync has run yet; start one: aither sync");
-		return;
-	}
-	if (!json_get(report, "removed")) /* in a manifest of version 0.1.0 */
-		json_set(report, "removed", json_new_array());
-	json_set_time(report, "lastSuccessTime", history->last_success_ms);
-	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
-	json_set(report, "listKept", known_kept_to_json(&history->kept));
-	envelope_success(response, request_id, 200, report);
 }
 
 static void answer_refreshed(
@@ -180,21 +144,17 @@ void answer_error(struct http_response *response, const char *request_id, enum e
 
 /* ---- refresh of the homepage ---- */
 
-/* Hemera's list has been fetched, or not: gives every refresh that waits the same answer, a fetch time or
- * else the error. */
+/* Hemera's list has been fetched, or could not be: publishes the state, and then gives all callers that wait
+ * for the refresh the same answer, upon which aither-web reads that state. */
 static void answer_waiters(
 	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
 {
-	int64_t *data_ms = &worker->state.values[STATE_DATA_MS];
-	bool is_new = !problem && *data_ms != fetched_at_ms;
-
 	worker->last_list = (struct worker_list){ .fetched_at_ms = fetched_at_ms };
 	if (problem)
 		worker->last_list.err = *problem;
 	else
-		*data_ms = fetched_at_ms;
-	if (is_new || worker->waiter_count > 0)
-		statistics_publish(worker); /* before the answers, upon which aither-web reads it */
+		worker->state.values[STATE_DATA_MS] = fetched_at_ms;
+	statistics_publish(worker);
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
 		const char *request_id = http_pending_request_id(pending);
@@ -221,7 +181,6 @@ static void refresh_done(struct thread_job *job)
 	struct worker *worker = refresh->worker;
 
 	worker->slot = WORKER_IDLE;
-	worker->active_mono_ms = time_mono_ms();
 	if (worker->next) {
 		/* The waiters stay: the sync's own list answers them. */
 		start_sync(worker, STEAL(worker->next));
@@ -253,31 +212,21 @@ static void start_refresh(struct worker *worker)
 
 /* ---- sync ---- */
 
-struct listed_message {
-	struct thread_job message;
-	struct worker *worker;
-	int64_t listed_at_ms;
-	bool changed;
-};
-
 static void listed_done(struct thread_job *message)
 {
-	CLEANUP(mem_freep) struct listed_message *listed = (struct listed_message *)message;
+	const struct worker_sync *job = ((struct worker_listed *)message)->sync;
 
-	answer_waiters(listed->worker, listed->listed_at_ms, listed->changed, NULL);
+	answer_waiters(job->worker, atomic_load(&job->progress.listed_at_ms),
+		atomic_load(&job->progress.listed_changed), NULL);
 }
 
-/* On the sync's thread: the homepage is published, so callers that wait for it need not wait for the pages.
- */
+/* On the sync's thread: the homepage is published, so its callers need not wait for the other pages. */
 static void on_listed(void *arg)
 {
 	struct worker_sync *job = arg;
-	struct listed_message *listed = mem_zalloc(sizeof(*listed));
 
-	listed->worker = job->worker;
-	listed->listed_at_ms = atomic_load(&job->progress.listed_at_ms);
-	listed->changed = atomic_load(&job->progress.listed_changed);
-	thread_post(job->worker->queue, &listed->message, listed_done);
+	job->listed.sync = job;
+	thread_post(job->worker->queue, &job->listed.message, listed_done);
 }
 
 static void worker_sync_run(struct thread_job *job)
@@ -294,19 +243,18 @@ static void worker_sync_freep(struct worker_sync **job)
 	free(*job);
 }
 
-/* The caller and the history learn of the sync, then those who wait for its list. */
 static void worker_sync_done(struct thread_job *thread_job)
 {
 	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
 	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
 	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* another process's */
+	bool leaves_trace = !job->report.dry_run && !met_lock;
 	struct worker *worker = job->worker;
 	struct sync_history *history = &worker->history;
 
 	worker->slot = WORKER_IDLE;
 	worker->sync = NULL;
-	worker->active_mono_ms = time_mono_ms();
-	if (!job->report.dry_run && !met_lock) {
+	if (leaves_trace) {
 		json_free(history->last_report);
 		history->last_report = report_to_json(&job->report);
 		history->last_success_ms = job->report.last_success_ms;
@@ -315,23 +263,25 @@ static void worker_sync_done(struct thread_job *thread_job)
 		if (listed_at_ms)
 			history->kept = job->report.kept;
 		statistics_add_sync(worker, job);
+		notify_sync_ended(worker->notify, job);
 	}
-	notify_sync_ended(worker->notify, job);
-	statistics_publish(worker);
+	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
+	 * callers that wait for the list, which get a refresh of their own. */
+	if (listed_at_ms) {
+		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
+	} else if (job->result < 0 && !met_lock) {
+		answer_waiters(worker, 0, false, &job->err);
+	} else {
+		statistics_publish(worker);
+		if (worker->waiter_count > 0)
+			start_refresh(worker);
+	}
 	if (job->pending) {
 		struct http_response response = { 0 };
 
 		answer_sync_ended(&response, http_pending_request_id(job->pending), job);
 		http_complete(STEAL(job->pending), &response);
 	}
-	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
-	 * callers that wait for the list, which get a refresh of their own. */
-	if (listed_at_ms)
-		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
-	else if (job->result < 0 && !met_lock)
-		answer_waiters(worker, 0, false, &job->err);
-	else if (worker->waiter_count > 0)
-		start_refresh(worker);
 	show_status(worker);
 }
 
@@ -425,7 +375,8 @@ static enum http_result handle_sync(
 	}
 	if (!is_async)
 		return HTTP_LATER;
-	answer_sync_running(response, request->request_id, job, 202);
+	envelope_success(response, request->request_id, 202, running_report(job));
+	http_response_header(response, "location", STATUS_TARGET);
 	http_response_header(response, "preference-applied", "respond-async");
 	return HTTP_DONE;
 }
@@ -433,7 +384,26 @@ static enum http_result handle_sync(
 static enum http_result handle_status(
 	const struct http_request *request, struct http_response *response, void *app)
 {
-	answer_status(response, request->request_id, app);
+	const struct worker *worker = app;
+	const struct sync_history *history = &worker->history;
+	const struct worker_sync *running = worker->sync ? worker->sync : worker->next;
+	struct json *report = NULL;
+
+	if (running)
+		report = running_report(running);
+	else if (history->last_report)
+		report = json_copy(history->last_report);
+	if (!report) {
+		answer_error(response, request->request_id, ERROR_NO_SYNC_JOB, -ENOENT,
+			"no sync has run yet; start one: aither sync");
+		return HTTP_DONE;
+	}
+	if (!json_get(report, "removed")) /* in a manifest of version 0.1.0 */
+		json_set(report, "removed", json_new_array());
+	json_set_time(report, "lastSuccessTime", history->last_success_ms);
+	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
+	json_set(report, "listKept", known_kept_to_json(&history->kept));
+	envelope_success(response, request->request_id, 200, report);
 	return HTTP_DONE;
 }
 
