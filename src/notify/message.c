@@ -74,8 +74,8 @@ static void add_times(struct buf *body, const struct message *message, const cha
 		buf_append_char(body, '\n');
 	}
 	if (message->alert->kind != INCIDENT_COURSES) {
-		if (message->last_success_ms)
-			add_time(body, "Last success:", message->last_success_ms);
+		if (time_parse(text_of(message->report, "lastSuccessTime"), &unix_ms) == 0)
+			add_time(body, "Last success:", unix_ms);
 		else
 			buf_printf(body, "%-15s never", "Last success:");
 		buf_append_char(body, '\n');
@@ -131,19 +131,20 @@ static void add_errors(struct buf *body, const struct message *message)
 
 static void write_failure(struct buf *subject, struct buf *body, const struct message *message)
 {
-	unsigned failures = message->consecutive_failures;
+	int64_t failures = count_of(message, "consecutiveFailures");
 	const char *code = last_code(message);
 
 	if (message->alert->kind == INCIDENT_REMINDER)
-		buf_printf(subject, "syncs still fail, %u in a row (%s)", failures, code);
+		buf_printf(subject, "syncs still fail, %" PRId64 " in a row (%s)", failures, code);
 	else if (failures == 1)
 		buf_printf(subject, "a sync has failed (%s)", code);
 	else
-		buf_printf(subject, "%u syncs have failed in a row (%s)", failures, code);
+		buf_printf(subject, "%" PRId64 " syncs have failed in a row (%s)", failures, code);
 	if (failures == 1)
 		buf_printf(body, "The last sync of aither on %s has failed.", message->host);
 	else
-		buf_printf(body, "The last %u syncs of aither on %s have failed.", failures, message->host);
+		buf_printf(body, "The last %" PRId64 " syncs of aither on %s have failed.", failures,
+			message->host);
 	buf_append_text(body, " Visitors go on seeing\nthe pages that were published before.\n\n");
 	add_times(body, message, "Failing since:");
 	add_errors(body, message);

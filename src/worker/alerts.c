@@ -58,7 +58,10 @@ static int send_counted(struct alerts *alerts, const struct mail *mail, struct s
 {
 	int r = mail_send(alerts->config, mail, alerts->cancelled, outcome, NULL);
 
-	atomic_fetch_add(r < 0 ? alerts->failed : alerts->sent, 1);
+	if (r < 0)
+		alerts->failed++;
+	else
+		alerts->sent++;
 	if (mail->retry_s > 0 && mail_is_deferred(r, outcome))
 		alerts->wants_retry = true;
 	return r;
@@ -73,8 +76,6 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 		.alert = alert,
 		.report = sync->report,
 		.state = state,
-		.consecutive_failures = sync->consecutive_failures,
-		.last_success_ms = sync->last_success_ms,
 	};
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 	CLEANUP(mem_freep) char *text = mail_write(alerts->config, &message);
@@ -83,7 +84,7 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	const struct mail mail = {
 		.kind = alert->kind,
 		.message_id = alert->message_id,
-		.job_id = sync->job_id,
+		.job_id = json_string(json_get(sync->report, "jobId")),
 		.to = to,
 		.text = text,
 		.retry_s = alerts->retry_s,
@@ -304,6 +305,8 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 								       : INCIDENT_RECOVERY };
 	struct alerts_stamp *stamp = &alerts->stamp;
 	struct incident_rest *rest = &alerts->output.rest, new_rest = { 0 };
+	const char *status = json_string(json_get(sync->report, "status"));
+	bool has_failed = status && strcmp(status, "failed") == 0;
 	int64_t now_ms = time_now_ms();
 
 	if (!sync->manifest_unsaved && alerts->output_kind == INCIDENT_OUTPUT)
@@ -314,8 +317,7 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 		rest->to = to;
 	}
 	stamp_read(stamp);
-	if (sync->manifest_unsaved ? stamp_is_recent(stamp, now_ms)
-				   : !stamp->message_id[0] || sync->has_failed)
+	if (sync->manifest_unsaved ? stamp_is_recent(stamp, now_ms) : !stamp->message_id[0] || has_failed)
 		return;
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(alert.thread_id, stamp->message_id, sizeof(alert.thread_id));
@@ -336,6 +338,7 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 {
 	alerts->is_locked_out = false;
+	alerts->sent = alerts->failed = 0;
 	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
 		if (alerts->unsaved[i].message_id[0])
 			save(alerts, &alerts->unsaved[i]);

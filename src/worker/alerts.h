@@ -8,7 +8,7 @@
  * After a sync (worker/notify.c, on a thread, one call at a time): sends the mails that are due
  * (notify/incident.h), and notes in the manifest that they were sent.
  *
- *	struct alerts alerts = { .config, .cancelled, .sent, .failed };    the rest zeroed
+ *	struct alerts alerts = { .config, .cancelled };    the rest zeroed
  *	retry_s = alerts_run(&alerts, sync);
  *
  * The due mails are in the manifest's incident, which the sync has saved. A mail that was sent while a sync
@@ -26,7 +26,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/hash.h"
 #include "notify/incident.h"
 #include "worker/mail.h"
 
@@ -36,12 +35,9 @@ struct json;
 #define ALERTS_DUE_MAX 2 /* mails of one sync: about failures and about courses */
 #define ALERTS_SENT_MAX (2 * ALERTS_DUE_MAX + INCIDENT_WAITING_MAX)
 
-struct alerts_sync { /* owned by the caller of alerts_run */
-	char job_id[HASH_UUID_SIZE];
-	struct json *report; /* owned */
-	unsigned consecutive_failures;
-	int64_t last_success_ms;
-	bool has_failed, manifest_unsaved;
+struct alerts_sync {         /* owned by the caller of alerts_run */
+	struct json *report; /* owned; as GET /api/sync/status shows it */
+	bool manifest_unsaved;
 	/* Private: of earlier calls with this sync. */
 	struct mail_retry retry;
 	char *refused; /* owned; recipients refused for good, NULL: none */
@@ -63,8 +59,8 @@ struct alerts_stamp {
 struct alerts {
 	const struct config *config;
 	const atomic_bool *cancelled;
-	atomic_ullong *sent, *failed; /* count mails */
-	bool is_locked_out;           /* a sync held the manifest: call again when it has ended */
+	unsigned sent, failed; /* output: mails of this call */
+	bool is_locked_out;    /* a sync held the manifest: call again when it has ended */
 
 	/* Private. */
 	struct alerts_sent unsaved[ALERTS_SENT_MAX]; /* not in the manifest yet; a ring */

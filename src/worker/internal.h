@@ -97,10 +97,10 @@ struct worker {
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
 	struct state state;
-	int64_t former[STATE_VALUES]; /* what former processes counted */
-	bool state_failed;            /* to be written, the last time, which has been logged */
-	struct doctor *doctor;        /* whose callers wait; NULL: none */
-	unsigned doctors;             /* all, also those that wait for a thread that hangs */
+	int64_t former_cpu_ms; /* of earlier processes */
+	bool state_failed;     /* to be written, the last time, which has been logged */
+	struct doctor *doctor; /* whose callers wait; NULL: none */
+	unsigned doctors;      /* all, also those that wait for a thread that hangs */
 	struct server_watch *doctor_timer;
 };
 

@@ -20,49 +20,51 @@
 #include "worker/alerts.h"
 #include "worker/internal.h"
 
-struct mails {                 /* the mails of the last sync that has ended */
+struct mails {                 /* of the last sync that has ended */
 	struct thread_job job; /* first: the thread's side casts back */
 	struct notify *notify;
 	struct alerts alerts;     /* the thread's while it runs, with `sync` and `retry_s` */
 	struct alerts_sync *sync; /* owned; NULL: only notes mails that were sent */
-	unsigned retry_s;         /* output: when to try again; 0: not */
-	bool is_running;          /* the loop's, with all that follows */
+	unsigned retry_s;         /* output: when to try again; 0: not at all */
+	bool is_running;          /* the loop's, like all that follows */
 	struct alerts_sync *next; /* owned; the sync whose mails wait for their time; NULL: none */
 	uint64_t next_mono_ms;
 };
 
-struct item {
-	struct thread_job job;
+struct mail_test {
+	struct thread_job job; /* first */
 	struct notify *notify;
-	struct item *next;
-	char job_id[HASH_UUID_SIZE]; /* "": a test */
-	struct json *report;         /* owned; NULL: a test */
-	struct rollbar_item content; /* its title and fingerprint are owned */
+	struct http_pending *pending;
+	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* output, with `result` */
+	struct error err;                          /* output; also a warning after a success */
+	int result;
 };
 
-struct test {
-	struct thread_job job;
+struct item {                  /* for Rollbar: of a sync, or a test */
+	struct thread_job job; /* first */
 	struct notify *notify;
-	enum notify_channel channel;
-	struct http_pending *pending;      /* the caller who waits for the result */
-	char id[INCIDENT_MESSAGE_ID_SIZE]; /* output: Message-ID or uuid */
-	struct error err;                  /* output, with `result`; also a warning after a success */
+	struct item *next;
+	struct json *report;          /* owned; NULL: a test */
+	struct http_pending *pending; /* a test's caller */
+	struct rollbar_item content;  /* its title and fingerprint are owned */
+	struct rollbar rollbar;
+	char uuid[HASH_UUID_SIZE]; /* output, with `err` and `result` */
+	struct error err;
 	int result;
 };
 
 struct notify {
 	struct worker *worker;
 	const struct config *config; /* borrowed */
+	int64_t *values;             /* the worker's statistics */
 	bool is_stopping;
+	atomic_bool cancelled; /* read by the threads */
 	struct mails mails;
 	struct item *items; /* owned; those that wait for Rollbar, the oldest first */
 	struct item *item;  /* owned; the one that is being sent; NULL: none */
+	uint64_t rollbar_suspended_until_mono_ms;
 	size_t tests_running;
-	struct quota tests[NOTIFY_CHANNELS];
-	/* Shared with the threads. */
-	atomic_bool cancelled;
-	atomic_ullong counts[NOTIFY_CHANNELS][NOTIFY_RESULTS];
-	atomic_ullong suspended_until_mono_ms; /* Rollbar's rate limit */
+	struct quota mail_tests, item_tests;
 };
 
 static void log_no_thread(const struct error *err)
@@ -94,7 +96,6 @@ static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 		log_no_thread(&err);
 	mails->is_running = false;
 	alerts_sync_freep(&mails->sync); /* the mail stays due, until the next sync has ended */
-	statistics_publish(mails->notify->worker);
 }
 
 static void mails_start_next(struct mails *mails)
@@ -106,33 +107,19 @@ static void mails_start_next(struct mails *mails)
 static void mails_done(struct thread_job *job)
 {
 	struct mails *mails = (struct mails *)job;
+	struct notify *notify = mails->notify;
 
 	mails->is_running = false;
-	mails->notify->worker->active_mono_ms = time_mono_ms();
+	notify->values[STATE_MAILS_SENT] += mails->alerts.sent;
+	notify->values[STATE_MAILS_FAILED] += mails->alerts.failed;
 	/* The mails of a later sync, which wait already, say the same or better. */
-	if (mails->retry_s > 0 && !mails->next && !mails->notify->is_stopping) {
+	if (mails->retry_s > 0 && !mails->next && !notify->is_stopping) {
 		mails->next = STEAL(mails->sync);
 		mails->next_mono_ms = time_mono_ms() + mails->retry_s * UINT64_C(1000);
 	}
 	alerts_sync_freep(&mails->sync);
 	mails_start_next(mails);
-	statistics_publish(mails->notify->worker);
-}
-
-static void mails_add(struct mails *mails, const struct worker_sync *job)
-{
-	struct alerts_sync *sync = mem_zalloc(sizeof(*sync));
-
-	snprintf(sync->job_id, sizeof(sync->job_id), "%s", job->job_id);
-	sync->report = report_to_json(&job->report);
-	sync->consecutive_failures = job->report.consecutive_failures;
-	sync->last_success_ms = job->report.last_success_ms;
-	sync->has_failed = job->result < 0;
-	sync->manifest_unsaved = job->report.manifest_unsaved;
-	alerts_sync_freep(&mails->next);
-	mails->next = sync;
-	mails->next_mono_ms = 0;
-	mails_start_next(mails);
+	statistics_publish(notify->worker);
 }
 
 /* ---- items for Rollbar ---- */
@@ -150,10 +137,10 @@ static void item_free(struct item *item)
 	free(item);
 }
 
-static void item_log(const char *job_id, const char *what, const char *reason)
+static void item_log(const struct item *item, const char *what, const char *reason)
 {
 	const struct log_field fields[] = {
-		{ "AITHER_JOB_ID", job_id[0] ? job_id : NULL },
+		{ "AITHER_JOB_ID", json_string(json_get(item->report, "jobId")) },
 		{ "AITHER_CHANNEL", "rollbar" },
 	};
 
@@ -163,47 +150,51 @@ static void item_log(const char *job_id, const char *what, const char *reason)
 
 static void item_drop(struct notify *notify, struct item *owned_item, const char *reason)
 {
-	atomic_fetch_add(&notify->counts[NOTIFY_BY_ROLLBAR][NOTIFY_DROPPED], 1);
-	item_log(owned_item->job_id, "dropped", reason);
+	notify->values[STATE_ITEMS_DROPPED]++;
+	item_log(owned_item, "dropped", reason);
 	item_free(owned_item);
-}
-
-/* On a thread. */
-static int item_send(struct notify *notify, const struct rollbar_item *content, const char *job_id,
-	char *ret_uuid, struct error *err)
-{
-	const struct config *config = notify->config;
-	uint64_t suspended_until_mono_ms = atomic_load(&notify->suspended_until_mono_ms);
-	struct rollbar rollbar = {
-		.endpoint = config->rollbar.endpoint,
-		.token = config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN],
-		.environment = config->rollbar.environment,
-		.host = host_name(),
-		.cancelled = &notify->cancelled,
-		.suspended_until_mono_ms = suspended_until_mono_ms,
-	};
-	struct error problem = { 0 };
-	int r = rollbar_send(&rollbar, content, ret_uuid, &problem);
-	bool is_dropped = r == -EBUSY || r == -ECANCELED;
-
-	/* A test beside it may have learnt of the limit meanwhile. */
-	if (rollbar.suspended_until_mono_ms != suspended_until_mono_ms)
-		atomic_store(&notify->suspended_until_mono_ms, rollbar.suspended_until_mono_ms);
-	atomic_fetch_add(&notify->counts[NOTIFY_BY_ROLLBAR][r == 0       ? NOTIFY_SENT
-							    : is_dropped ? NOTIFY_DROPPED
-									 : NOTIFY_FAILED],
-		1);
-	if (r < 0)
-		item_log(job_id, is_dropped ? "dropped" : "lost", problem.message);
-	error_pass(err, &problem);
-	return r;
 }
 
 static void item_run(struct thread_job *job)
 {
 	struct item *item = (struct item *)job;
 
-	(void)item_send(item->notify, &item->content, item->job_id, NULL, NULL);
+	item->result = rollbar_send(&item->rollbar, &item->content, item->uuid, &item->err);
+}
+
+static int item_start(struct item *item, thread_function *done, struct error *err)
+{
+	struct notify *notify = item->notify;
+	const struct config *config = notify->config;
+
+	item->rollbar = (struct rollbar){
+		.endpoint = config->rollbar.endpoint,
+		.token = config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN],
+		.environment = config->rollbar.environment,
+		.host = host_name(),
+		.cancelled = &notify->cancelled,
+		.suspended_until_mono_ms = notify->rollbar_suspended_until_mono_ms,
+	};
+	return thread_start(notify->worker->queue, &item->job, item_run, done, err);
+}
+
+/* Counts and logs the result. */
+static void item_settle(struct item *item)
+{
+	struct notify *notify = item->notify;
+
+	/* A test and an item are sent at the same time: both may learn of the rate limit. */
+	if (item->rollbar.suspended_until_mono_ms > notify->rollbar_suspended_until_mono_ms)
+		notify->rollbar_suspended_until_mono_ms = item->rollbar.suspended_until_mono_ms;
+	if (item->result == 0) {
+		notify->values[STATE_ITEMS_SENT]++;
+	} else if (item->result == -EBUSY || item->result == -ECANCELED) {
+		notify->values[STATE_ITEMS_DROPPED]++;
+		item_log(item, "dropped", item->err.message);
+	} else {
+		notify->values[STATE_ITEMS_FAILED]++;
+		item_log(item, "lost", item->err.message);
+	}
 }
 
 static void item_done(struct thread_job *job);
@@ -216,7 +207,7 @@ static void items_start_next(struct notify *notify)
 		struct item *item = notify->items;
 
 		notify->items = item->next;
-		if (thread_start(notify->worker->queue, &item->job, item_run, item_done, &err) == 0)
+		if (item_start(item, item_done, &err) == 0)
 			notify->item = item;
 		else
 			item_drop(notify, item, err.message);
@@ -228,8 +219,8 @@ static void item_done(struct thread_job *job)
 	struct item *item = (struct item *)job;
 	struct notify *notify = item->notify;
 
+	item_settle(item);
 	notify->item = NULL;
-	notify->worker->active_mono_ms = time_mono_ms();
 	item_free(item);
 	items_start_next(notify);
 	statistics_publish(notify->worker);
@@ -245,7 +236,7 @@ static size_t items_count(const struct notify *notify)
 }
 
 /* The title and the fingerprint are owned. */
-static void item_add(struct notify *notify, const struct worker_sync *job, struct rollbar_item owned_content)
+static void item_add(struct notify *notify, const struct json *report, struct rollbar_item owned_content)
 {
 	struct item *item = mem_zalloc(sizeof(*item)), **link = &notify->items;
 
@@ -255,12 +246,9 @@ static void item_add(struct notify *notify, const struct worker_sync *job, struc
 		item_free(item);
 		return;
 	}
-	snprintf(item->job_id, sizeof(item->job_id), "%s", job->job_id);
-	item->report = report_to_json(&job->report);
-	json_set_integer(item->report, "consecutiveFailures", job->report.consecutive_failures);
+	item->report = json_copy(report);
 	item->content.context = "sync";
 	item->content.report = item->report;
-	item->content.time_ms = job->report.end_ms;
 	if (items_count(notify) >= NOTIFY_ITEMS_MAX && notify->items) {
 		struct item *oldest = notify->items;
 		notify->items = oldest->next;
@@ -272,17 +260,18 @@ static void item_add(struct notify *notify, const struct worker_sync *job, struc
 	items_start_next(notify);
 }
 
-static void items_add(struct notify *notify, const struct worker_sync *job)
+static void items_add(struct notify *notify, const struct worker_sync *job, const struct json *json)
 {
 	const struct report *report = &job->report;
-	struct rollbar_item item = { 0 };
+	struct rollbar_item item = { .time_ms = report->end_ms };
 
 	if (report->manifest_damaged)
-		item_add(notify, job,
+		item_add(notify, json,
 			(struct rollbar_item){
 				.level = CONFIG_LEVEL_WARNING,
 				.title = mem_strdup("the manifest was damaged: all pages are made anew"),
 				.fingerprint = mem_strdup("manifest-damaged"),
+				.time_ms = report->end_ms,
 			});
 	if (job->result < 0 && job->err.code == ERROR_SHUTTING_DOWN)
 		return;
@@ -306,29 +295,58 @@ static void items_add(struct notify *notify, const struct worker_sync *job)
 			report->files_skipped, report->files_deleted);
 		item.fingerprint = mem_strdup("sync-done");
 	}
-	item_add(notify, job, item);
+	item_add(notify, json, item);
 }
 
 /* ---- tests ---- */
 
-static void test_run(struct thread_job *job)
+/* True: the test cannot begin, and the response says why. `missing`: the setting without which nothing can be
+ * sent; NULL: none. */
+static bool test_refuse(const struct http_request *request, struct http_response *response,
+	const struct worker *worker, struct quota *quota, const char *missing)
 {
-	struct test *test = (struct test *)job;
-	struct notify *notify = test->notify;
+	struct error problem = { 0 };
 
-	if (test->channel == NOTIFY_BY_ROLLBAR) {
-		CLEANUP(mem_freep) char *title = mem_printf("test item from aither on %s", host_name());
-		const struct rollbar_item item = {
-			.level = CONFIG_LEVEL_INFO,
-			.title = title,
-			.fingerprint = "test",
-			.context = "test-rollbar",
-			.time_ms = time_now_ms(),
-		};
-
-		test->result = item_send(notify, &item, "", test->id, &test->err);
-		return;
+	if (answer_unable(response, request->request_id, worker))
+		return true;
+	if (missing) {
+		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
+		return true;
 	}
+	unsigned wait_s = (unsigned)((quota_take(quota, time_mono_ms()) + 999) / 1000);
+	if (wait_s == 0)
+		return false;
+	error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
+		"too many tests in a short time; the next one is possible in %u s", wait_s);
+	problem.retry_after_s = wait_s;
+	envelope_error(response, request->request_id, &problem, NULL);
+	return true;
+}
+
+/* `data`: the answer after a success. */
+static void test_answer(struct notify *notify, struct http_pending *pending, int result, struct error *err,
+	struct json *owned_data)
+{
+	const char *request_id = http_pending_request_id(pending);
+	struct http_response response = { 0 };
+
+	notify->tests_running--;
+	if (result == 0) {
+		envelope_success(&response, request_id, 200, owned_data);
+	} else {
+		json_free(owned_data);
+		if (notify->is_stopping)
+			error_fail(err, ERROR_SHUTTING_DOWN, -ESHUTDOWN, "aither-worker is shutting down");
+		envelope_error(&response, request_id, err, NULL);
+	}
+	statistics_publish(notify->worker); /* before the answer: its reader may look at /metrics */
+	http_complete(pending, &response);
+}
+
+static void mail_test_run(struct thread_job *job)
+{
+	struct mail_test *test = (struct mail_test *)job;
+	struct notify *notify = test->notify;
 	struct incident_alert alert = { .kind = INCIDENT_TEST };
 	const struct message message = { .alert = &alert };
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
@@ -341,79 +359,39 @@ static void test_run(struct thread_job *job)
 		.text = text,
 		.otherwise = "" };
 	test->result = mail_send(notify->config, &mail, &notify->cancelled, &outcome, &test->err);
-	memcpy(test->id, alert.message_id, sizeof(test->id));
-	atomic_fetch_add(&notify->counts[NOTIFY_BY_MAIL][test->result < 0 ? NOTIFY_FAILED : NOTIFY_SENT], 1);
+	memcpy(test->message_id, alert.message_id, sizeof(test->message_id));
 }
 
-static void test_done(struct thread_job *job)
+static void mail_test_done(struct thread_job *job)
 {
-	struct test *test = (struct test *)job;
+	CLEANUP(mem_freep) struct mail_test *test = (struct mail_test *)job;
 	struct notify *notify = test->notify;
-	const char *request_id = http_pending_request_id(test->pending);
-	struct http_response response = { 0 };
+	struct json *data = json_new_object();
 
-	notify->tests_running--;
-	notify->worker->active_mono_ms = time_mono_ms();
-	if (test->result < 0) {
-		if (notify->is_stopping)
-			error_fail(&test->err, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
-				"aither-worker is shutting down");
-		envelope_error(&response, request_id, &test->err, NULL);
-	} else {
-		const struct config *config = notify->config;
-		struct json *data = json_new_object();
-
-		if (test->channel == NOTIFY_BY_ROLLBAR) {
-			json_set_string(data, "uuid", test->id);
-			json_set_string(data, "endpoint", config->rollbar.endpoint);
-		} else {
-			json_set_string(data, "to", config->notify.mail_to);
-			json_set_string(data, "server", config->notify.smtp_url);
-			json_set_string(data, "messageId", test->id);
-			/* Taken, but not for all recipients. */
-			if (test->err.message[0])
-				json_set_string(data, "warning", test->err.message);
-		}
-		envelope_success(&response, request_id, 200, data);
-	}
-	statistics_publish(notify->worker); /* before the answer, which may lead to a look at /metrics */
-	http_complete(STEAL(test->pending), &response);
-	free(test);
+	notify->values[test->result < 0 ? STATE_MAILS_FAILED : STATE_MAILS_SENT]++;
+	json_set_string(data, "to", notify->config->notify.mail_to);
+	json_set_string(data, "server", notify->config->notify.smtp_url);
+	json_set_string(data, "messageId", test->message_id);
+	if (test->err.message[0]) /* taken, but not for all recipients */
+		json_set_string(data, "warning", test->err.message);
+	test_answer(notify, test->pending, test->result, &test->err, data);
 }
 
-static enum http_result test_handle(const struct http_request *request, struct http_response *response,
-	struct worker *worker, enum notify_channel channel)
+enum http_result notify_handle_mail(
+	const struct http_request *request, struct http_response *response, void *app)
 {
+	struct worker *worker = app;
 	struct notify *notify = worker->notify;
-	const struct config *config = notify->config;
-	const char *missing = NULL; /* the setting without which nothing can be sent */
 	struct error problem = { 0 };
-	struct test *test;
 
-	if (answer_unable(response, request->request_id, worker))
+	if (test_refuse(request, response, worker, &notify->mail_tests,
+		    notify->config->notify.mail_to
+			    ? NULL
+			    : "no mail is sent: set MailTo in [Notify] of aither.conf(5)"))
 		return HTTP_DONE;
-	if (channel == NOTIFY_BY_MAIL && !config->notify.mail_to)
-		missing = "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
-	if (channel == NOTIFY_BY_ROLLBAR && !config->rollbar.enabled)
-		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
-	else if (channel == NOTIFY_BY_ROLLBAR && !rollbar_is_on(config))
-		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
-	if (missing) {
-		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
-		return HTTP_DONE;
-	}
-	unsigned wait_s = (unsigned)((quota_take(&notify->tests[channel], time_mono_ms()) + 999) / 1000);
-	if (wait_s > 0) {
-		error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
-			"too many tests in a short time; the next one is possible in %u s", wait_s);
-		problem.retry_after_s = wait_s;
-		envelope_error(response, request->request_id, &problem, NULL);
-		return HTTP_DONE;
-	}
-	test = mem_zalloc(sizeof(*test));
+	struct mail_test *test = mem_zalloc(sizeof(*test));
 	test->notify = notify;
-	test->channel = channel;
-	if (thread_start(worker->queue, &test->job, test_run, test_done, &problem) < 0) {
+	if (thread_start(worker->queue, &test->job, mail_test_run, mail_test_done, &problem) < 0) {
 		log_no_thread(&problem);
 		envelope_error(response, request->request_id, &problem, NULL);
 		free(test);
@@ -424,19 +402,53 @@ static enum http_result test_handle(const struct http_request *request, struct h
 	return HTTP_LATER;
 }
 
-enum http_result notify_handle_mail(
-	const struct http_request *request, struct http_response *response, void *app)
+static void item_test_done(struct thread_job *job)
 {
-	return test_handle(request, response, app, NOTIFY_BY_MAIL);
+	struct item *item = (struct item *)job;
+	struct json *data = json_new_object();
+
+	item_settle(item);
+	json_set_string(data, "uuid", item->uuid);
+	json_set_string(data, "endpoint", item->rollbar.endpoint);
+	test_answer(item->notify, item->pending, item->result, &item->err, data);
+	item_free(item);
 }
 
 enum http_result notify_handle_item(
 	const struct http_request *request, struct http_response *response, void *app)
 {
-	return test_handle(request, response, app, NOTIFY_BY_ROLLBAR);
+	struct worker *worker = app;
+	struct notify *notify = worker->notify;
+	const char *missing = NULL;
+	struct error problem = { 0 };
+
+	if (!notify->config->rollbar.enabled)
+		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
+	else if (!rollbar_is_on(notify->config))
+		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
+	if (test_refuse(request, response, worker, &notify->item_tests, missing))
+		return HTTP_DONE;
+	struct item *item = mem_zalloc(sizeof(*item));
+	item->notify = notify;
+	item->content = (struct rollbar_item){
+		.level = CONFIG_LEVEL_INFO,
+		.title = mem_printf("test item from aither on %s", host_name()),
+		.fingerprint = mem_strdup("test"),
+		.context = "test-rollbar",
+		.time_ms = time_now_ms(),
+	};
+	if (item_start(item, item_test_done, &problem) < 0) {
+		log_no_thread(&problem);
+		envelope_error(response, request->request_id, &problem, NULL);
+		item_free(item);
+		return HTTP_DONE;
+	}
+	notify->tests_running++;
+	item->pending = http_later(request);
+	return HTTP_LATER;
 }
 
-/* ---- what the worker calls ---- */
+/* ---- the worker's calls ---- */
 
 struct notify *notify_new(struct worker *worker)
 {
@@ -444,14 +456,11 @@ struct notify *notify_new(struct worker *worker)
 
 	notify->worker = worker;
 	notify->config = worker->options.config;
+	notify->values = worker->state.values;
 	notify->mails.notify = notify;
-	notify->mails.alerts = (struct alerts){ .config = notify->config,
-		.cancelled = &notify->cancelled,
-		.sent = &notify->counts[NOTIFY_BY_MAIL][NOTIFY_SENT],
-		.failed = &notify->counts[NOTIFY_BY_MAIL][NOTIFY_FAILED] };
-	for (size_t i = 0; i < NOTIFY_CHANNELS; i++)
-		notify->tests[i] = (struct quota){ .burst = NOTIFY_TESTS_BURST,
-			.interval_ms = NOTIFY_TESTS_INTERVAL_S * 1000 };
+	notify->mails.alerts = (struct alerts){ .config = notify->config, .cancelled = &notify->cancelled };
+	notify->mail_tests = notify->item_tests =
+		(struct quota){ .burst = NOTIFY_TESTS_BURST, .interval_ms = NOTIFY_TESTS_INTERVAL_S * 1000 };
 	return notify;
 }
 
@@ -474,15 +483,22 @@ void notify_freep(struct notify **notify_pointer)
 
 void notify_sync_ended(struct notify *notify, const struct worker_sync *job)
 {
-	bool leaves_no_trace =
-		job->report.dry_run || (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS);
-
-	if (notify->is_stopping || leaves_no_trace)
+	if (notify->is_stopping)
 		return;
-	if (notify->config->notify.mail_to)
-		mails_add(&notify->mails, job);
+	CLEANUP(json_freep) struct json *report = report_to_json(&job->report);
+	json_set_time(report, "lastSuccessTime", job->report.last_success_ms);
+	json_set_integer(report, "consecutiveFailures", job->report.consecutive_failures);
 	if (rollbar_is_on(notify->config))
-		items_add(notify, job);
+		items_add(notify, job, report);
+	if (!notify->config->notify.mail_to)
+		return;
+	struct mails *mails = &notify->mails;
+	alerts_sync_freep(&mails->next);
+	mails->next = mem_zalloc(sizeof(*mails->next));
+	mails->next->report = STEAL(report);
+	mails->next->manifest_unsaved = job->report.manifest_unsaved;
+	mails->next_mono_ms = 0;
+	mails_start_next(mails);
 }
 
 size_t notify_pending(const struct notify *notify)
@@ -514,9 +530,4 @@ void notify_stop(struct notify *notify)
 		notify->items = item->next;
 		item_drop(notify, item, "aither-worker is shutting down");
 	}
-}
-
-uint64_t notify_count(const struct notify *notify, enum notify_channel channel, enum notify_result result)
-{
-	return atomic_load(&notify->counts[channel][result]);
 }

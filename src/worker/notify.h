@@ -16,7 +16,6 @@
  */
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "http/http.h"
 
@@ -30,19 +29,10 @@ struct worker_sync;
 #define NOTIFY_TESTS_BURST 5
 #define NOTIFY_TESTS_INTERVAL_S 30
 
-enum notify_channel { NOTIFY_BY_MAIL, NOTIFY_BY_ROLLBAR, NOTIFY_CHANNELS };
-
-enum notify_result {
-	NOTIFY_SENT,    /* the server has taken it */
-	NOTIFY_FAILED,  /* it was tried in vain; a mail stays due */
-	NOTIFY_DROPPED, /* given up: too many waited, the rate limit was used up, or the worker ended */
-	NOTIFY_RESULTS
-};
-
-struct notify *notify_new(struct worker *worker); /* owned */
+struct notify *notify_new(struct worker *worker); /* owned; adds to worker->state */
 void notify_freep(struct notify **notify);
 
-/* A sync has ended, of whatever kind and however. Copies what it needs. */
+/* A sync has ended that was no dry run and met no lock. Copies what it needs. */
 void notify_sync_ended(struct notify *notify, const struct worker_sync *job);
 
 /* Mails and items that are under way or wait; while there are any the worker must not leave. */
@@ -53,8 +43,6 @@ void notify_tick(struct notify *notify);
 
 /* Cancels what is under way (it comes back within 2 s), drops what waits, and takes nothing any more. */
 void notify_stop(struct notify *notify);
-
-uint64_t notify_count(const struct notify *notify, enum notify_channel channel, enum notify_result result);
 
 /* Handlers of POST /internal/test-mail and POST /internal/test-rollbar. */
 enum http_result notify_handle_mail(

@@ -67,19 +67,22 @@ static struct message message_of(enum incident_kind kind)
 		.from = "aither@www.example.org",
 		.to = "a@example.org,b@example.org",
 		.host = "www.example.org",
-		.consecutive_failures = 3,
-		.last_success_ms = NOW_MS - 4 * INT64_C(86400000),
 		.now_ms = NOW_MS,
 	};
 }
 
 /* The mail with its body decoded, lines that end with '\n'; owned. */
-static char *write_mail(struct message *message, const char *report_text, const char *state_text)
+static char *write_mail_after(struct message *message, const char *report_text, const char *state_text,
+	unsigned failures, int64_t last_success_ms)
 {
 	CLEANUP(json_freep) struct json *report = parse(report_text), *state = parse(state_text);
 	CLEANUP(buf_done) struct buf mail = BUF_INIT(MESSAGE_SIZE_MAX), decoded = BUF_INIT(MESSAGE_SIZE_MAX);
 	unsigned byte;
 
+	if (report) {
+		json_set_integer(report, "consecutiveFailures", failures);
+		json_set_time(report, "lastSuccessTime", last_success_ms);
+	}
 	message->report = report;
 	message->state = state;
 	message_write(&mail, message);
@@ -96,6 +99,11 @@ static char *write_mail(struct message *message, const char *report_text, const 
 		}
 	}
 	return buf_take(&decoded);
+}
+
+static char *write_mail(struct message *message, const char *report_text, const char *state_text)
+{
+	return write_mail_after(message, report_text, state_text, 3, NOW_MS - 4 * INT64_C(86400000));
 }
 
 static void assert_has(const char *mail, const char *text)
@@ -147,8 +155,7 @@ static void the_subject_says_what_happened_where(void **state)
 			mem_printf("\nSubject: aither on www.example.org: %s\nDate:", rows[i].subject);
 		CLEANUP(mem_freep) char *mail = NULL;
 
-		message.consecutive_failures = rows[i].failures;
-		mail = write_mail(&message, rows[i].report, rows[i].state);
+		mail = write_mail_after(&message, rows[i].report, rows[i].state, rows[i].failures, 0);
 		assert_has(mail, subject);
 	}
 }
@@ -204,9 +211,7 @@ static void a_machine_that_never_succeeded_says_so(void **state)
 	CLEANUP(mem_freep) char *mail = NULL;
 
 	(void)state;
-	message.last_success_ms = 0;
-	message.consecutive_failures = 1;
-	mail = write_mail(&message, failed_report, NULL);
+	mail = write_mail_after(&message, failed_report, NULL, 1, 0);
 	assert_has(mail, "The last sync of aither on www.example.org has failed.");
 	assert_has(mail, "\nLast success:   never\n");
 	assert_has_not(mail, "Failing since");
