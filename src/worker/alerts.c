@@ -337,19 +337,21 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 
 unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 {
-	alerts->is_locked_out = false;
 	alerts->sent = alerts->failed = 0;
+	alerts->is_locked_out = alerts->wants_retry = false;
 	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
 		if (alerts->unsaved[i].message_id[0])
 			save(alerts, &alerts->unsaved[i]);
-	if (!sync)
-		return 0;
-	alerts->wants_retry = false;
-	alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
-	send_about_output(alerts, sync);
-	if (!sync->manifest_unsaved)
-		send_due(alerts, sync);
-	return alerts->wants_retry ? alerts->retry_s : 0;
+	if (!sync->only_notes) {
+		alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
+		send_about_output(alerts, sync);
+		if (!sync->manifest_unsaved)
+			send_due(alerts, sync);
+	}
+	if (alerts->wants_retry && alerts->retry_s > 0)
+		return alerts->retry_s;
+	sync->only_notes = alerts->is_locked_out;
+	return alerts->is_locked_out ? ALERTS_NOTE_S : 0;
 }
 
 /* ---- a scheduled sync that could not be run ---- */

@@ -33,12 +33,14 @@ struct config;
 struct json;
 
 #define ALERTS_DUE_MAX 2 /* mails of one sync: about failures and about courses */
+#define ALERTS_NOTE_S 1  /* until the next try to note a mail, while a sync holds the manifest */
 #define ALERTS_SENT_MAX (2 * ALERTS_DUE_MAX + INCIDENT_WAITING_MAX)
 
 struct alerts_sync {         /* owned by the caller of alerts_run */
 	struct json *report; /* owned; as GET /api/sync/status shows it */
 	bool manifest_unsaved;
 	/* Private: of earlier calls with this sync. */
+	bool only_notes; /* its mails are sent, but not noted */
 	struct mail_retry retry;
 	char *refused; /* owned; recipients refused for good, NULL: none */
 };
@@ -60,7 +62,6 @@ struct alerts {
 	const struct config *config;
 	const atomic_bool *cancelled;
 	unsigned sent, failed; /* output: mails of this call */
-	bool is_locked_out;    /* a sync held the manifest: call again when it has ended */
 
 	/* Private. */
 	struct alerts_sent unsaved[ALERTS_SENT_MAX]; /* not in the manifest yet; a ring */
@@ -70,11 +71,11 @@ struct alerts {
 		output_kind; /* of the last mail about the output, which cannot be in the manifest */
 	struct alerts_sent output;
 	unsigned retry_s; /* of this call: when a mail that is refused for now is tried again; 0: never */
-	bool wants_retry;
+	bool wants_retry, is_locked_out; /* is_locked_out: a sync held the manifest */
 };
 
-/* Sends the mails that are due after the sync; NULL: only notes those that were sent before. Returns in how
- * many seconds it is to be called with that sync again; 0: there is nothing to try again. */
+/* Sends the mails that are due after the sync. Returns in how many seconds it is to be called with that sync
+ * again, to retry or to note what was sent; 0: everything is done. */
 unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync);
 
 void alerts_done(struct alerts *alerts);

@@ -24,32 +24,24 @@ struct mails {                 /* of the last sync that has ended */
 	struct thread_job job; /* first: the thread's side casts back */
 	struct notify *notify;
 	struct alerts alerts;     /* the thread's while it runs, with `sync` and `retry_s` */
-	struct alerts_sync *sync; /* owned; NULL: only notes mails that were sent */
-	unsigned retry_s;         /* output: when to try again; 0: not at all */
+	struct alerts_sync *sync; /* owned */
+	unsigned retry_s;         /* output: when to call it again; 0: not at all */
 	bool is_running;          /* the loop's, like all that follows */
 	struct alerts_sync *next; /* owned; the sync whose mails wait for their time; NULL: none */
 	uint64_t next_mono_ms;
 };
 
-struct mail_test {
+struct delivery {              /* an item for Rollbar: of a sync, or a test; or a test mail */
 	struct thread_job job; /* first */
 	struct notify *notify;
-	struct http_pending *pending;
-	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* output, with `result` */
-	struct error err;                          /* output; also a warning after a success */
-	int result;
-};
-
-struct item {                  /* for Rollbar: of a sync, or a test */
-	struct thread_job job; /* first */
-	struct notify *notify;
-	struct item *next;
+	struct delivery *next;
 	struct json *report;          /* owned; NULL: a test */
 	struct http_pending *pending; /* a test's caller */
-	struct rollbar_item content;  /* its title and fingerprint are owned */
+	bool is_mail;
+	struct rollbar_item item; /* its title and fingerprint are owned */
 	struct rollbar rollbar;
-	char uuid[HASH_UUID_SIZE]; /* output, with `err` and `result` */
-	struct error err;
+	char id[INCIDENT_MESSAGE_ID_SIZE]; /* output: uuid or Message-ID */
+	struct error err;                  /* output, with `result`; after a success a warning */
 	int result;
 };
 
@@ -60,9 +52,9 @@ struct notify {
 	bool is_stopping;
 	atomic_bool cancelled; /* read by the threads */
 	struct mails mails;
-	struct item *items; /* owned; those that wait for Rollbar, the oldest first */
-	struct item *item;  /* owned; the one that is being sent; NULL: none */
-	uint64_t rollbar_suspended_until_mono_ms;
+	struct delivery *items; /* owned; those that wait for Rollbar, the oldest first */
+	struct delivery *item;  /* owned; the one that is being sent; NULL: none */
+	uint64_t suspended_until_mono_ms;
 	size_t tests_running;
 	struct quota mail_tests, item_tests;
 };
@@ -83,25 +75,20 @@ static void mails_run(struct thread_job *job)
 
 static void mails_done(struct thread_job *job);
 
-/* Without a sync: notes in the manifest that mails were sent. */
-static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
+/* Starts the mails whose time has come. */
+static void mails_start_next(struct mails *mails)
 {
 	struct error err = { 0 };
 
-	mails->sync = owned_sync;
-	mails->is_running = true;
-	if (thread_start(mails->notify->worker->queue, &mails->job, mails_run, mails_done, &err) == 0)
+	if (mails->is_running || !mails->next || time_mono_ms() < mails->next_mono_ms)
 		return;
-	if (owned_sync)
-		log_no_thread(&err);
-	mails->is_running = false;
+	mails->sync = STEAL(mails->next);
+	mails->is_running =
+		thread_start(mails->notify->worker->queue, &mails->job, mails_run, mails_done, &err) == 0;
+	if (mails->is_running)
+		return;
+	log_no_thread(&err);
 	alerts_sync_freep(&mails->sync); /* the mail stays due, until the next sync has ended */
-}
-
-static void mails_start_next(struct mails *mails)
-{
-	if (!mails->is_running && mails->next && time_mono_ms() >= mails->next_mono_ms)
-		mails_start(mails, STEAL(mails->next));
 }
 
 static void mails_done(struct thread_job *job)
@@ -129,18 +116,18 @@ static bool rollbar_is_on(const struct config *config)
 	return config->rollbar.enabled && config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN];
 }
 
-static void item_free(struct item *item)
+static void delivery_free(struct delivery *delivery)
 {
-	json_free(item->report);
-	free((char *)item->content.title);
-	free((char *)item->content.fingerprint);
-	free(item);
+	json_free(delivery->report);
+	free((char *)delivery->item.title);
+	free((char *)delivery->item.fingerprint);
+	free(delivery);
 }
 
-static void item_log(const struct item *item, const char *what, const char *reason)
+static void item_log(const struct delivery *delivery, const char *what, const char *reason)
 {
 	const struct log_field fields[] = {
-		{ "AITHER_JOB_ID", json_string(json_get(item->report, "jobId")) },
+		{ "AITHER_JOB_ID", json_string(json_get(delivery->report, "jobId")) },
 		{ "AITHER_CHANNEL", "rollbar" },
 	};
 
@@ -148,52 +135,62 @@ static void item_log(const struct item *item, const char *what, const char *reas
 		what, reason);
 }
 
-static void item_drop(struct notify *notify, struct item *owned_item, const char *reason)
+static void item_drop(struct notify *notify, struct delivery *owned_delivery, const char *reason)
 {
 	notify->values[STATE_ITEMS_DROPPED]++;
-	item_log(owned_item, "dropped", reason);
-	item_free(owned_item);
+	item_log(owned_delivery, "dropped", reason);
+	delivery_free(owned_delivery);
 }
 
-static void item_run(struct thread_job *job)
-{
-	struct item *item = (struct item *)job;
+static void test_mail(struct delivery *delivery);
 
-	item->result = rollbar_send(&item->rollbar, &item->content, item->uuid, &item->err);
+static void delivery_run(struct thread_job *job)
+{
+	struct delivery *delivery = (struct delivery *)job;
+
+	if (delivery->is_mail)
+		test_mail(delivery);
+	else
+		delivery->result =
+			rollbar_send(&delivery->rollbar, &delivery->item, delivery->id, &delivery->err);
 }
 
-static int item_start(struct item *item, thread_function *done, struct error *err)
+static int delivery_start(struct delivery *delivery, thread_function *done, struct error *err)
 {
-	struct notify *notify = item->notify;
+	struct notify *notify = delivery->notify;
 	const struct config *config = notify->config;
 
-	item->rollbar = (struct rollbar){
+	delivery->rollbar = (struct rollbar){
 		.endpoint = config->rollbar.endpoint,
 		.token = config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN],
 		.environment = config->rollbar.environment,
 		.host = host_name(),
 		.cancelled = &notify->cancelled,
-		.suspended_until_mono_ms = notify->rollbar_suspended_until_mono_ms,
+		.suspended_until_mono_ms = notify->suspended_until_mono_ms,
 	};
-	return thread_start(notify->worker->queue, &item->job, item_run, done, err);
+	return thread_start(notify->worker->queue, &delivery->job, delivery_run, done, err);
 }
 
-/* Counts and logs the result. */
-static void item_settle(struct item *item)
+/* Counts the result, and logs that of an item; mail_send has logged the other. */
+static void delivery_settle(const struct delivery *delivery)
 {
-	struct notify *notify = item->notify;
+	struct notify *notify = delivery->notify;
 
-	/* A test and an item are sent at the same time: both may learn of the rate limit. */
-	if (item->rollbar.suspended_until_mono_ms > notify->rollbar_suspended_until_mono_ms)
-		notify->rollbar_suspended_until_mono_ms = item->rollbar.suspended_until_mono_ms;
-	if (item->result == 0) {
+	if (delivery->is_mail) {
+		notify->values[delivery->result < 0 ? STATE_MAILS_FAILED : STATE_MAILS_SENT]++;
+		return;
+	}
+	/* A test may be sent at the same time as another item: both may learn of the rate limit. */
+	if (delivery->rollbar.suspended_until_mono_ms > notify->suspended_until_mono_ms)
+		notify->suspended_until_mono_ms = delivery->rollbar.suspended_until_mono_ms;
+	if (delivery->result == 0) {
 		notify->values[STATE_ITEMS_SENT]++;
-	} else if (item->result == -EBUSY || item->result == -ECANCELED) {
+	} else if (delivery->result == -EBUSY || delivery->result == -ECANCELED) {
 		notify->values[STATE_ITEMS_DROPPED]++;
-		item_log(item, "dropped", item->err.message);
+		item_log(delivery, "dropped", delivery->err.message);
 	} else {
 		notify->values[STATE_ITEMS_FAILED]++;
-		item_log(item, "lost", item->err.message);
+		item_log(delivery, "lost", delivery->err.message);
 	}
 }
 
@@ -204,24 +201,24 @@ static void items_start_next(struct notify *notify)
 	struct error err = { 0 };
 
 	while (!notify->item && notify->items) {
-		struct item *item = notify->items;
+		struct delivery *oldest = notify->items;
 
-		notify->items = item->next;
-		if (item_start(item, item_done, &err) == 0)
-			notify->item = item;
+		notify->items = oldest->next;
+		if (delivery_start(oldest, item_done, &err) == 0)
+			notify->item = oldest;
 		else
-			item_drop(notify, item, err.message);
+			item_drop(notify, oldest, err.message);
 	}
 }
 
 static void item_done(struct thread_job *job)
 {
-	struct item *item = (struct item *)job;
-	struct notify *notify = item->notify;
+	struct delivery *delivery = (struct delivery *)job;
+	struct notify *notify = delivery->notify;
 
-	item_settle(item);
+	delivery_settle(delivery);
 	notify->item = NULL;
-	item_free(item);
+	delivery_free(delivery);
 	items_start_next(notify);
 	statistics_publish(notify->worker);
 }
@@ -230,33 +227,33 @@ static size_t items_count(const struct notify *notify)
 {
 	size_t count = notify->item != NULL;
 
-	for (const struct item *item = notify->items; item; item = item->next)
+	for (const struct delivery *item = notify->items; item; item = item->next)
 		count++;
 	return count;
 }
 
 /* The title and the fingerprint are owned. */
-static void item_add(struct notify *notify, const struct json *report, struct rollbar_item owned_content)
+static void item_add(struct notify *notify, const struct json *report, struct rollbar_item owned_item)
 {
-	struct item *item = mem_zalloc(sizeof(*item)), **link = &notify->items;
+	struct delivery *delivery = mem_zalloc(sizeof(*delivery)), **link = &notify->items;
 
-	item->notify = notify;
-	item->content = owned_content;
-	if (owned_content.level < notify->config->rollbar.level) {
-		item_free(item);
+	delivery->notify = notify;
+	delivery->item = owned_item;
+	if (owned_item.level < notify->config->rollbar.level) {
+		delivery_free(delivery);
 		return;
 	}
-	item->report = json_copy(report);
-	item->content.context = "sync";
-	item->content.report = item->report;
+	delivery->report = json_copy(report);
+	delivery->item.context = "sync";
+	delivery->item.report = delivery->report;
 	if (items_count(notify) >= NOTIFY_ITEMS_MAX && notify->items) {
-		struct item *oldest = notify->items;
+		struct delivery *oldest = notify->items;
 		notify->items = oldest->next;
 		item_drop(notify, oldest, "too many wait already, this is the oldest one");
 	}
 	while (*link)
 		link = &(*link)->next;
-	*link = item;
+	*link = delivery;
 	items_start_next(notify);
 }
 
@@ -300,101 +297,102 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 
 /* ---- tests ---- */
 
-/* True: the test cannot begin, and the response says why. `missing`: the setting without which nothing can be
- * sent; NULL: none. */
-static bool test_refuse(const struct http_request *request, struct http_response *response,
-	const struct worker *worker, struct quota *quota, const char *missing)
+static void test_mail(struct delivery *test)
 {
-	struct error problem = { 0 };
-
-	if (answer_unable(response, request->request_id, worker))
-		return true;
-	if (missing) {
-		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
-		return true;
-	}
-	unsigned wait_s = (unsigned)((quota_take(quota, time_mono_ms()) + 999) / 1000);
-	if (wait_s == 0)
-		return false;
-	error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
-		"too many tests in a short time; the next one is possible in %u s", wait_s);
-	problem.retry_after_s = wait_s;
-	envelope_error(response, request->request_id, &problem, NULL);
-	return true;
-}
-
-/* `data`: the answer after a success. */
-static void test_answer(struct notify *notify, struct http_pending *pending, int result, struct error *err,
-	struct json *owned_data)
-{
-	const char *request_id = http_pending_request_id(pending);
-	struct http_response response = { 0 };
-
-	notify->tests_running--;
-	if (result == 0) {
-		envelope_success(&response, request_id, 200, owned_data);
-	} else {
-		json_free(owned_data);
-		if (notify->is_stopping)
-			error_fail(err, ERROR_SHUTTING_DOWN, -ESHUTDOWN, "aither-worker is shutting down");
-		envelope_error(&response, request_id, err, NULL);
-	}
-	statistics_publish(notify->worker); /* before the answer: its reader may look at /metrics */
-	http_complete(pending, &response);
-}
-
-static void mail_test_run(struct thread_job *job)
-{
-	struct mail_test *test = (struct mail_test *)job;
-	struct notify *notify = test->notify;
+	const struct config *config = test->notify->config;
 	struct incident_alert alert = { .kind = INCIDENT_TEST };
 	const struct message message = { .alert = &alert };
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 
 	incident_message_id(host_name(), alert.message_id);
-	CLEANUP(mem_freep) char *text = mail_write(notify->config, &message);
+	memcpy(test->id, alert.message_id, sizeof(test->id));
+	CLEANUP(mem_freep) char *text = mail_write(config, &message);
 	const struct mail mail = { .kind = alert.kind,
 		.message_id = alert.message_id,
-		.to = notify->config->notify.mail_to,
+		.to = config->notify.mail_to,
 		.text = text,
 		.otherwise = "" };
-	test->result = mail_send(notify->config, &mail, &notify->cancelled, &outcome, &test->err);
-	memcpy(test->message_id, alert.message_id, sizeof(test->message_id));
+	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
 }
 
-static void mail_test_done(struct thread_job *job)
+static void test_done(struct thread_job *job)
 {
-	CLEANUP(mem_freep) struct mail_test *test = (struct mail_test *)job;
+	struct delivery *test = (struct delivery *)job;
 	struct notify *notify = test->notify;
-	struct json *data = json_new_object();
+	const struct config *config = notify->config;
+	const char *request_id = http_pending_request_id(test->pending);
+	struct http_response response = { 0 };
 
-	notify->values[test->result < 0 ? STATE_MAILS_FAILED : STATE_MAILS_SENT]++;
-	json_set_string(data, "to", notify->config->notify.mail_to);
-	json_set_string(data, "server", notify->config->notify.smtp_url);
-	json_set_string(data, "messageId", test->message_id);
-	if (test->err.message[0]) /* taken, but not for all recipients */
-		json_set_string(data, "warning", test->err.message);
-	test_answer(notify, test->pending, test->result, &test->err, data);
+	notify->tests_running--;
+	delivery_settle(test);
+	if (test->result < 0) {
+		if (notify->is_stopping)
+			error_fail(&test->err, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+				"aither-worker is shutting down");
+		envelope_error(&response, request_id, &test->err, NULL);
+	} else {
+		struct json *data = json_new_object();
+
+		if (!test->is_mail) {
+			json_set_string(data, "uuid", test->id);
+			json_set_string(data, "endpoint", config->rollbar.endpoint);
+		} else {
+			json_set_string(data, "to", config->notify.mail_to);
+			json_set_string(data, "server", config->notify.smtp_url);
+			json_set_string(data, "messageId", test->id);
+			if (test->err.message[0]) /* taken, but not for all recipients */
+				json_set_string(data, "warning", test->err.message);
+		}
+		envelope_success(&response, request_id, 200, data);
+	}
+	statistics_publish(notify->worker); /* before the answer: its reader may look at /metrics */
+	http_complete(STEAL(test->pending), &response);
+	delivery_free(test);
 }
 
-enum http_result notify_handle_mail(
-	const struct http_request *request, struct http_response *response, void *app)
+static enum http_result test_handle(const struct http_request *request, struct http_response *response,
+	struct worker *worker, bool is_mail)
 {
-	struct worker *worker = app;
 	struct notify *notify = worker->notify;
+	const struct config *config = notify->config;
+	const char *missing = NULL; /* the setting without which nothing can be sent */
 	struct error problem = { 0 };
 
-	if (test_refuse(request, response, worker, &notify->mail_tests,
-		    notify->config->notify.mail_to
-			    ? NULL
-			    : "no mail is sent: set MailTo in [Notify] of aither.conf(5)"))
+	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
-	struct mail_test *test = mem_zalloc(sizeof(*test));
+	if (is_mail && !config->notify.mail_to)
+		missing = "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
+	if (!is_mail && !config->rollbar.enabled)
+		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
+	else if (!is_mail && !rollbar_is_on(config))
+		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
+	if (missing) {
+		answer_error(response, request->request_id, ERROR_NOT_CONFIGURED, -ENOKEY, missing);
+		return HTTP_DONE;
+	}
+	uint64_t wait_ms = quota_take(is_mail ? &notify->mail_tests : &notify->item_tests, time_mono_ms());
+	if (wait_ms > 0) {
+		unsigned wait_s = (unsigned)((wait_ms + 999) / 1000);
+		error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
+			"too many tests in a short time; the next one is possible in %u s", wait_s);
+		problem.retry_after_s = wait_s;
+		envelope_error(response, request->request_id, &problem, NULL);
+		return HTTP_DONE;
+	}
+	struct delivery *test = mem_zalloc(sizeof(*test));
 	test->notify = notify;
-	if (thread_start(worker->queue, &test->job, mail_test_run, mail_test_done, &problem) < 0) {
+	test->is_mail = is_mail;
+	test->item = (struct rollbar_item){
+		.level = CONFIG_LEVEL_INFO,
+		.title = mem_printf("test item from aither on %s", host_name()),
+		.fingerprint = mem_strdup("test"),
+		.context = "test-rollbar",
+		.time_ms = time_now_ms(),
+	};
+	if (delivery_start(test, test_done, &problem) < 0) {
 		log_no_thread(&problem);
 		envelope_error(response, request->request_id, &problem, NULL);
-		free(test);
+		delivery_free(test);
 		return HTTP_DONE;
 	}
 	notify->tests_running++;
@@ -402,50 +400,16 @@ enum http_result notify_handle_mail(
 	return HTTP_LATER;
 }
 
-static void item_test_done(struct thread_job *job)
+enum http_result notify_handle_mail(
+	const struct http_request *request, struct http_response *response, void *app)
 {
-	struct item *item = (struct item *)job;
-	struct json *data = json_new_object();
-
-	item_settle(item);
-	json_set_string(data, "uuid", item->uuid);
-	json_set_string(data, "endpoint", item->rollbar.endpoint);
-	test_answer(item->notify, item->pending, item->result, &item->err, data);
-	item_free(item);
+	return test_handle(request, response, app, true);
 }
 
 enum http_result notify_handle_item(
 	const struct http_request *request, struct http_response *response, void *app)
 {
-	struct worker *worker = app;
-	struct notify *notify = worker->notify;
-	const char *missing = NULL;
-	struct error problem = { 0 };
-
-	if (!notify->config->rollbar.enabled)
-		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
-	else if (!rollbar_is_on(notify->config))
-		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
-	if (test_refuse(request, response, worker, &notify->item_tests, missing))
-		return HTTP_DONE;
-	struct item *item = mem_zalloc(sizeof(*item));
-	item->notify = notify;
-	item->content = (struct rollbar_item){
-		.level = CONFIG_LEVEL_INFO,
-		.title = mem_printf("test item from aither on %s", host_name()),
-		.fingerprint = mem_strdup("test"),
-		.context = "test-rollbar",
-		.time_ms = time_now_ms(),
-	};
-	if (item_start(item, item_test_done, &problem) < 0) {
-		log_no_thread(&problem);
-		envelope_error(response, request->request_id, &problem, NULL);
-		item_free(item);
-		return HTTP_DONE;
-	}
-	notify->tests_running++;
-	item->pending = http_later(request);
-	return HTTP_LATER;
+	return test_handle(request, response, app, false);
 }
 
 /* ---- the worker's calls ---- */
@@ -472,9 +436,9 @@ void notify_freep(struct notify **notify_pointer)
 	if (!notify || notify->mails.is_running || notify->item || notify->tests_running > 0)
 		return;
 	while (notify->items) {
-		struct item *item = notify->items;
+		struct delivery *item = notify->items;
 		notify->items = item->next;
-		item_free(item);
+		delivery_free(item);
 	}
 	alerts_sync_freep(&notify->mails.next);
 	alerts_done(&notify->mails.alerts);
@@ -504,20 +468,13 @@ void notify_sync_ended(struct notify *notify, const struct worker_sync *job)
 size_t notify_pending(const struct notify *notify)
 {
 	const struct mails *mails = &notify->mails;
-	bool is_noting = !mails->is_running && mails->alerts.is_locked_out;
 
-	return mails->is_running + (mails->next != NULL) + is_noting + items_count(notify) +
-	       notify->tests_running;
+	return mails->is_running + (mails->next != NULL) + items_count(notify) + notify->tests_running;
 }
 
-/* A mail that was sent while a sync ran is noted when that has ended. */
 void notify_tick(struct notify *notify)
 {
-	struct mails *mails = &notify->mails;
-
-	mails_start_next(mails);
-	if (!mails->is_running && mails->alerts.is_locked_out && notify->worker->slot != WORKER_SYNCING)
-		mails_start(mails, NULL);
+	mails_start_next(&notify->mails);
 }
 
 void notify_stop(struct notify *notify)
@@ -526,7 +483,7 @@ void notify_stop(struct notify *notify)
 	atomic_store(&notify->cancelled, true);
 	alerts_sync_freep(&notify->mails.next);
 	while (notify->items) {
-		struct item *item = notify->items;
+		struct delivery *item = notify->items;
 		notify->items = item->next;
 		item_drop(notify, item, "aither-worker is shutting down");
 	}
