@@ -3,8 +3,8 @@
 #define AITHER_WORKER_INTERNAL_H
 
 /*
- * State of the private half, all on the loop's thread but what is said to be atomic. The slot is a
- * small state machine:
+ * The state of the private half. All of it belongs to the loop's thread, except atomics. The slot is a small
+ * state machine:
  *
  *	IDLE --refresh--> REFRESHING --its end--> IDLE
  *	IDLE --sync-----> SYNCING    --its end--> IDLE
@@ -33,7 +33,7 @@ struct server_watch;
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
 
 /* Refreshes must not use up Hemera's budget (100 requests a minute), however often they are called: a burst,
- * then one per LiveTTLSec, within these bounds. Other calls are answered with the result of the last one. */
+ * then one per LiveTTLSec, within these bounds. All other calls get the result of the last refresh. */
 #define WORKER_REFRESH_BURST 10
 #define WORKER_REFRESH_INTERVAL_MIN_S 1
 #define WORKER_REFRESH_INTERVAL_MAX_S 5
@@ -54,10 +54,10 @@ struct worker_sync {
 	struct sync_options options;
 	struct sync_progress progress;
 	char job_id[HASH_UUID_SIZE];
-	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that asked for it */
+	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that started it */
 	int64_t start_ms;
 	uint64_t start_mono_ms;
-	struct http_pending *pending; /* the call that waits for the end; NULL: none does */
+	struct http_pending *pending; /* the call that waits for the end; NULL: none */
 	struct report report;         /* output, with `result` and `err` */
 	struct error err;
 	int result;
@@ -73,9 +73,10 @@ struct worker_refresh {
 	int result;
 };
 
-struct worker_list { /* the last fetch of Hemera's list that has ended, in a refresh or a sync */
+struct worker_list { /* the last completed fetch of Hemera's list, by a refresh or a sync */
 	int64_t fetched_at_ms;
-	struct error err; /* errnum 0: it has succeeded */
+	bool changed;     /* the homepage */
+	struct error err; /* errnum 0: success */
 };
 
 struct worker {
@@ -91,16 +92,16 @@ struct worker {
 	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
-	bool refresh_failed; /* the last one, which has been logged */
+	bool refresh_failed; /* the last one; it has been logged */
 	struct quota refreshes;
 	struct worker_list last_list;
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
 	struct state state;
 	int64_t former_cpu_ms; /* of earlier processes */
-	bool state_failed;     /* to be written, the last time, which has been logged */
-	struct doctor *doctor; /* whose callers wait; NULL: none */
-	unsigned doctors;      /* all, also those that wait for a thread that hangs */
+	bool state_failed;     /* the last write of the state; it has been logged */
+	struct doctor *doctor; /* with waiting callers; NULL: none */
+	unsigned doctors;      /* all, including those with a thread that hangs */
 	struct server_watch *doctor_timer;
 };
 

@@ -88,7 +88,7 @@ static void answer_sync_ended(
 	char timing[128];
 
 	if (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS) {
-		/* Another process holds the directory. */
+		/* another process holds the directory */
 		answer_error(response, request_id, job->err.code, job->err.errnum, job->err.message);
 		return;
 	}
@@ -102,13 +102,16 @@ static void answer_sync_ended(
 	http_response_header(response, "server-timing", timing);
 }
 
-static void answer_refreshed(
-	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed)
+static void answer_list(
+	struct http_response *response, const char *request_id, const struct worker_list *list)
 {
+	if (list->err.errnum) {
+		envelope_error(response, request_id, &list->err, NULL);
+		return;
+	}
 	struct json *data = json_new_object();
-
-	json_set_time(data, "fetchedAt", fetched_at_ms);
-	json_set_bool(data, "changed", changed);
+	json_set_time(data, "fetchedAt", list->fetched_at_ms);
+	json_set_bool(data, "changed", list->changed);
 	json_set_string(data, "error", NULL);
 	envelope_success(response, request_id, 200, data);
 }
@@ -146,24 +149,18 @@ void answer_error(struct http_response *response, const char *request_id, enum e
 
 /* Hemera's list has been fetched, or could not be: publishes the state, and then gives all callers that wait
  * for the refresh the same answer, upon which aither-web reads that state. */
-static void answer_waiters(
-	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
+static void answer_waiters(struct worker *worker, const struct worker_list *list)
 {
-	worker->last_list = (struct worker_list){ .fetched_at_ms = fetched_at_ms };
-	if (problem)
-		worker->last_list.err = *problem;
-	else
-		worker->state.values[STATE_DATA_MS] = fetched_at_ms;
+	worker->last_list = *list;
+	worker->last_list.changed = false; /* later callers get no news */
+	if (!list->err.errnum)
+		worker->state.values[STATE_DATA_MS] = list->fetched_at_ms;
 	statistics_publish(worker);
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
-		const char *request_id = http_pending_request_id(pending);
 		struct http_response response = { 0 };
 
-		if (problem)
-			envelope_error(&response, request_id, problem, NULL);
-		else
-			answer_refreshed(&response, request_id, fetched_at_ms, changed);
+		answer_list(&response, http_pending_request_id(pending), list);
 		http_complete(pending, &response);
 	}
 }
@@ -188,9 +185,12 @@ static void refresh_done(struct thread_job *job)
 	}
 	if (refresh->result == 0)
 		worker->history.kept = refresh->refreshed.kept;
-	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
-		refresh->result == 0 ? NULL : &refresh->err);
-	/* Visitors may cause a refresh every ten seconds while Hemera is out of order. */
+	struct worker_list list = { .fetched_at_ms = refresh->refreshed.fetched_at_ms,
+		.changed = refresh->refreshed.changed };
+	if (refresh->result < 0)
+		list.err = refresh->err;
+	answer_waiters(worker, &list);
+	/* Log only the first failure: visitors cause a refresh every ten seconds while Hemera is down. */
 	if (refresh->result < 0 && !worker->refresh_failed)
 		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
 	worker->refresh_failed = refresh->result < 0;
@@ -212,12 +212,21 @@ static void start_refresh(struct worker *worker)
 
 /* ---- sync ---- */
 
+/* The list that a sync has published so far; fetched_at_ms 0: none. */
+static struct worker_list listed_by(const struct worker_sync *job)
+{
+	return (struct worker_list){
+		.fetched_at_ms = atomic_load(&job->progress.listed_at_ms),
+		.changed = atomic_load(&job->progress.listed_changed),
+	};
+}
+
 static void listed_done(struct thread_job *message)
 {
 	const struct worker_sync *job = ((struct worker_listed *)message)->sync;
+	const struct worker_list list = listed_by(job);
 
-	answer_waiters(job->worker, atomic_load(&job->progress.listed_at_ms),
-		atomic_load(&job->progress.listed_changed), NULL);
+	answer_waiters(job->worker, &list);
 }
 
 /* On the sync's thread: the homepage is published, so its callers need not wait for the other pages. */
@@ -246,7 +255,7 @@ static void worker_sync_freep(struct worker_sync **job)
 static void worker_sync_done(struct thread_job *thread_job)
 {
 	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
-	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+	struct worker_list list = listed_by(job);
 	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* another process's */
 	bool leaves_trace = !job->report.dry_run && !met_lock;
 	struct worker *worker = job->worker;
@@ -260,17 +269,17 @@ static void worker_sync_done(struct thread_job *thread_job)
 		history->last_success_ms = job->report.last_success_ms;
 		history->consecutive_failures = job->report.consecutive_failures;
 		history->courses = job->report.courses_published;
-		if (listed_at_ms)
+		if (list.fetched_at_ms)
 			history->kept = job->report.kept;
 		statistics_add_sync(worker, job);
 		notify_sync_ended(worker->notify, job);
 	}
 	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
 	 * callers that wait for the list, which get a refresh of their own. */
-	if (listed_at_ms) {
-		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
-	} else if (job->result < 0 && !met_lock) {
-		answer_waiters(worker, 0, false, &job->err);
+	if (list.fetched_at_ms || (job->result < 0 && !met_lock)) {
+		if (!list.fetched_at_ms)
+			list.err = job->err;
+		answer_waiters(worker, &list);
 	} else {
 		statistics_publish(worker);
 		if (worker->waiter_count > 0)
@@ -285,7 +294,7 @@ static void worker_sync_done(struct thread_job *thread_job)
 	show_status(worker);
 }
 
-/* Without a thread sync_run() cannot report its failure. What was true before still is. */
+/* Without a thread, sync_run() cannot report the failure. */
 static void fail_to_start(struct worker *worker, struct worker_sync *job)
 {
 	struct report *report = &job->report;
@@ -308,8 +317,8 @@ static void fail_to_start(struct worker *worker, struct worker_sync *job)
 		job->err.message);
 }
 
-/* The job lives until its end comes back by the loop, even if it could not be started: the caller may still
- * answer with it. */
+/* The end of the job comes by the loop even if it could not be started: the caller may still answer with it.
+ */
 static void start_sync(struct worker *worker, struct worker_sync *job)
 {
 	worker->slot = WORKER_SYNCING;
@@ -414,23 +423,18 @@ static enum http_result handle_refresh(
 
 	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
-	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
-		answer_refreshed(response, request->request_id,
-			atomic_load(&worker->sync->progress.listed_at_ms),
-			atomic_load(&worker->sync->progress.listed_changed));
+	struct worker_list list = { 0 };
+	if (worker->sync)
+		list = listed_by(worker->sync);
+	else if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0)
+		list = worker->last_list;
+	if (list.fetched_at_ms || list.err.errnum) {
+		answer_list(response, request->request_id, &list);
 		return HTTP_DONE;
 	}
 	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
 			"too many calls wait for the homepage's refresh");
-		return HTTP_DONE;
-	}
-	if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0) {
-		if (worker->last_list.err.errnum)
-			envelope_error(response, request->request_id, &worker->last_list.err, NULL);
-		else
-			answer_refreshed(
-				response, request->request_id, worker->last_list.fetched_at_ms, false);
 		return HTTP_DONE;
 	}
 	worker->waiters[worker->waiter_count++] = http_later(request);
@@ -463,8 +467,8 @@ static enum http_result handle_metrics(
 
 static const char *const sync_parameters[] = { "dryRun", "force", NULL };
 
-/* aither-web may make the calls that visitors and scripts make through it, and no others: if it were broken
- * into, it could otherwise send mail and have pages removed. */
+/* aither-web may make only the calls that it needs for visitors and scripts: after a break-in it must not be
+ * able to send mail or to have pages removed. */
 const struct http_route worker_routes[] = {
 	{ "/api/sync", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST | ROUTE_FOR_WEB, handle_sync, sync_parameters }, /* without force */
@@ -488,8 +492,8 @@ static void on_messages(void *arg)
 	thread_queue_dispatch(worker->queue);
 }
 
-/* Sends mails again, and ends an idle process: systemd starts it again at the next connection, and until then
- * the key is not in memory. */
+/* Retries mails, and ends an idle process: systemd starts it again at the next connection, and until then the
+ * key is not in memory. */
 static void on_second(void *arg)
 {
 	struct worker *worker = arg;
