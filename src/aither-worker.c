@@ -19,7 +19,7 @@
 #include "worker/alerts.h"
 #include "worker/worker.h"
 
-#define FINISH_MS 2000 /* a cancelled sync ends within that time */
+#define FINISH_MS 2000 /* a cancelled sync ends sooner */
 
 static int serve(const struct config *config, const struct daemon_options *options)
 {

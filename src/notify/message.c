@@ -27,7 +27,7 @@ static int64_t count_of(const struct message *message, const char *name)
 	return json_integer(json_get(message->report, name), 0);
 }
 
-/* The code of the last error, which has ended the sync; "" without errors. */
+/* The code of the error that has ended the sync; "" without errors. */
 static const char *last_code(const struct message *message)
 {
 	const char *code = "";
@@ -38,17 +38,17 @@ static const char *last_code(const struct message *message)
 }
 
 /* Is this course of the incident one that the mail is about? */
-static bool is_to_tell(const struct json *course)
+static bool is_to_report(const struct json *course)
 {
 	const struct json *told = json_get(course, "told");
 
 	return told && !json_bool(told, true);
 }
 
-static bool is_entity_to_tell(const struct message *message, const char *entity)
+static bool is_entity_to_report(const struct message *message, const char *entity)
 {
 	JSON_FOREACH (course, json_get(message->state, "courses"))
-		if (is_to_tell(course) && strcmp(text_of(course, "entity"), entity) == 0)
+		if (is_to_report(course) && strcmp(text_of(course, "entity"), entity) == 0)
 			return true;
 	return false;
 }
@@ -63,7 +63,7 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* "Failing since:", the last success, the last sync: those of them that are known. */
+/* "Failing since:", the last success and the last sync, as far as they are known. */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;
@@ -104,8 +104,7 @@ static void add_error(struct buf *body, const struct json *problem)
 	buf_printf(body, "\n  What to do: %s\n", error_remedy_of_name(text_of(problem, "code")));
 }
 
-/* The last ones first: the last error is the one that has ended a failed sync. In a mail about courses only
- * their errors. */
+/* The last error, which has ended a failed sync, comes first. A mail about courses has only their errors. */
 static void add_errors(struct buf *body, const struct message *message)
 {
 	const struct json *shown[MESSAGE_ERRORS_MAX];
@@ -114,7 +113,7 @@ static void add_errors(struct buf *body, const struct message *message)
 	size_t count = 0, all;
 
 	JSON_FOREACH (problem, json_get(message->report, "errors"))
-		if (!courses || is_entity_to_tell(message, text_of(problem, "entity")))
+		if (!courses || is_entity_to_report(message, text_of(problem, "entity")))
 			shown[count++ % MESSAGE_ERRORS_MAX] = problem;
 	if (count == 0)
 		return;
@@ -162,7 +161,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		"Their pages stay as they were.\n\n",
 		message->host);
 	JSON_FOREACH (course, json_get(message->state, "courses")) {
-		if (!is_to_tell(course))
+		if (!is_to_report(course))
 			continue;
 		if (count++ == 0)
 			first = text_of(course, "entity");
@@ -274,7 +273,7 @@ void message_write(struct buf *out, const struct message *message)
 		mime_header(out, "In-Reply-To", alert->thread_id);
 		mime_header(out, "References", alert->thread_id);
 	}
-	/* RFC 3834, 5: no holiday responder answers. */
+	/* RFC 3834, 5: holiday responders do not answer. */
 	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
 	if (job_id[0])
 		mime_header_text(out, "X-Aither-Job", job_id);

@@ -67,8 +67,8 @@ static int send_counted(struct alerts *alerts, const struct mail *mail, struct s
 	return r;
 }
 
-/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients who
- * have to be offered it again when others have got it; owned. */
+/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients that
+ * the server has refused for now, while others have got the mail; owned. */
 static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const struct incident_alert *alert,
 	const struct json *state, struct incident_rest *ret_rest)
 {
@@ -106,13 +106,13 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	return r;
 }
 
-/* Offers a mail again to the recipients who have not got it. Returns those who are to be offered it once
- * more; owned, NULL: none. */
+/* Sends a mail again to the recipients who have not got it. Returns the recipients for the next retry; owned,
+ * NULL: none. */
 static char *send_rest(struct alerts *alerts, enum incident_kind kind, const char *message_id,
 	const struct incident_rest *rest)
 {
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-	/* The operator may have taken a recipient out of MailTo. */
+	/* The operator may have removed a recipient from MailTo. */
 	CLEANUP(mem_freep) char *to = mail_recipients(rest->to, alerts->config->notify.mail_to, true);
 	bool is_last = alerts->retry_s == 0 || time_now_ms() - rest->since_ms >= (int64_t)MAIL_RETRY_MS;
 	const struct mail mail = {
@@ -182,7 +182,7 @@ static void note_sent(
 
 /* ---- the mails that the manifest knows of ---- */
 
-/* From the oldest mail on. Each may leave the list, but none is added meanwhile. */
+/* The oldest mail first. Mails may leave the list meanwhile, but none is added. */
 static void send_waiting(struct alerts *alerts, struct json **state)
 {
 	struct incident_waiting waiting;
@@ -230,8 +230,8 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 
 /* ---- what the manifest cannot tell ---- */
 
-/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none that can be used. With
- * DynamicUser= it is a symbolic link, which systemd has made. */
+/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none is usable. With
+ * DynamicUser= systemd makes it a symbolic link. */
 static int stamp_open_directory(void)
 {
 	const char *paths = getenv("RUNTIME_DIRECTORY");
@@ -290,15 +290,14 @@ static void stamp_write(const struct alerts_stamp *stamp)
 		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
 }
 
-/* A clock that was set back does not put it off. */
+/* A clock that was set back does not delay the next mail. */
 static bool stamp_is_recent(const struct alerts_stamp *stamp, int64_t now_ms)
 {
 	return stamp->message_id[0] && stamp->mailed_ms <= now_ms &&
 	       now_ms - stamp->mailed_ms < INCIDENT_PAUSE_MS;
 }
 
-/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards: "syncs
- * succeed again" would be wrong before. */
+/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards. */
 static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 {
 	struct incident_alert alert = { .kind = sync->manifest_unsaved ? INCIDENT_OUTPUT
@@ -310,7 +309,7 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 	int64_t now_ms = time_now_ms();
 
 	if (!sync->manifest_unsaved && alerts->output_kind == INCIDENT_OUTPUT)
-		rest_done(rest); /* it is not true any more */
+		rest_done(rest); /* no longer true */
 	if (rest->to) {
 		char *to = send_rest(alerts, alerts->output_kind, alerts->output.message_id, rest);
 		free((char *)rest->to);
@@ -377,7 +376,7 @@ static struct json *make_report(const struct scheduled *scheduled)
 {
 	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
 	bool is_not_configured = has_exited(scheduled, EXIT_STATUS_NOT_CONFIGURED);
-	/* This program cannot say more: it has not the worker's secrets and environment. */
+	/* This program knows no more: it lacks the worker's secrets and environment. */
 	CLEANUP(mem_freep)
 	char *message = mem_printf("could not have a sync run (%s, status %s)%s", scheduled->result,
 		scheduled->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
@@ -391,7 +390,7 @@ static struct json *make_report(const struct scheduled *scheduled)
 	return report;
 }
 
-/* A MailTo that is wrong would show nowhere else here. */
+/* Without a mail, only this line shows that MailTo is wrong. */
 static int report_no_recipients(const struct config *config)
 {
 	int exit_code = EXIT_SUCCESS;
@@ -406,8 +405,8 @@ static int report_no_recipients(const struct config *config)
 	return exit_code;
 }
 
-/* To all recipients, and again to those whom the server refuses for now. Without any answer of the server the
- * unit fails at once: that shows, and the next alert tries again. */
+/* Sends to all recipients, and retries those that the server refuses for now. If the server cannot be
+ * reached, the unit fails at once: the operator can see that, and the next alert tries again. */
 static int send_until_taken(const struct config *config, const struct incident_alert *alert, const char *text)
 {
 	CLEANUP(mem_freep) char *to = mem_strdup(config->notify.mail_to);
@@ -461,7 +460,7 @@ int alerts_scheduled_sync(const struct config *config)
 	struct alerts_stamp stamp = { 0 };
 
 	if (has_exited(&scheduled, EXIT_STATUS_FAILED))
-		return EXIT_SUCCESS; /* the worker ran that sync and has reported its failure */
+		return EXIT_SUCCESS; /* the worker has reported that failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
 		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
 		scheduled.unit, scheduled.result, scheduled.status);

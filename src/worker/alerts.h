@@ -45,14 +45,14 @@ struct alerts_sync {         /* owned by the caller of alerts_run */
 	char *refused; /* owned; recipients refused for good, NULL: none */
 };
 
-struct alerts_sent {                               /* a mail that the server has taken */
+struct alerts_sent {                               /* a mail that the server has accepted */
 	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* "": unused */
 	int64_t at_ms;
 	struct incident_rest rest; /* owned texts */
 };
 
-/* The last mail about what the manifest cannot tell: that it cannot be written, or that no sync is run. It is
- * kept in a file in $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the process. */
+/* The last mail about a problem that the manifest cannot record: it cannot be written, or no sync is run.
+ * Kept in a file in $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the process. */
 struct alerts_stamp {
 	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail about it; "": there was none */
 	int64_t mailed_ms;

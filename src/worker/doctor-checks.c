@@ -23,7 +23,7 @@
 #define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
-#define CLOCK_TOLERANCE_S 60 /* more than any network's delay; TLS and rate limits begin to suffer later */
+#define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
 #define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
 #define TRUST_CA \
 	"cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
@@ -77,7 +77,7 @@ static void check_problems(const struct config *config, struct json *checks)
 		for (int k = 0; k < CONFIG_SECRETS && !missing; k++)
 			if (begins_with(problem, config_secret_name((enum config_secret)k)))
 				missing = config_secret_name((enum config_secret)k);
-		/* A missing key or token has a check of its own. A missing password has none: the mail server
+		/* A missing key or token has a check of its own, but not a missing password: the mail server
 		 * may accept mail without a login. */
 		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
 			continue;
@@ -134,7 +134,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 
 /* ---- Hemera ---- */
 
-/* NULL: nothing helps but to wait. Owned. */
+/* NULL: only waiting helps. Owned. */
 static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 {
 	switch (end) {
@@ -163,7 +163,7 @@ static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
 	return NULL;
 }
 
-/* `worst`: what it means when this origin cannot be used. */
+/* `worst`: the status of an origin that cannot be used. */
 static void check_origin(const struct doctor_case *about, const char *id, const char *origin,
 	enum check_status worst, struct json *checks)
 {
@@ -194,7 +194,7 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 	remedy = hemera_remedy(probe.end, origin);
 	if (probe.end == HEMERA_PROBE_OK)
 		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
-	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so it is there */
+	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
 		check_add(checks, id, CHECK_SKIPPED, NULL,
 			"%s is there; whether it accepts the key is not known without one", origin);
 	else

@@ -3,8 +3,7 @@
 #define AITHER_WORKER_MAIL_H
 
 /*
- * One mail to the operator, and when to try it again. Blocks; any thread. Both senders of mails use it: the
- * worker after syncs and `aither-worker --alert` (alerts.h).
+ * Sends one mail to the operator. Blocks; any thread.
  *
  *	text = mail_write(config, &message);           notify/message.h, completed
  *	mail_send(config, &mail, cancelled, &outcome, &err);
@@ -24,7 +23,7 @@ struct smtp_outcome;
 #define MAIL_TIMEOUT_MS 30000
 #define MAIL_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
 
-/* All borrowed. retry_s: in how long it is sent again if the server does not take it now; 0: it is not, and
+/* All borrowed. retry_s: when it is sent again if the server refuses it for now; 0: it is not, and
  * `otherwise` ends the sentence in the log (", given up"). */
 struct mail {
 	enum incident_kind kind;
@@ -41,19 +40,19 @@ char *mail_write(const struct config *config, const struct message *message);
 int mail_send(const struct config *config, const struct mail *mail, const atomic_bool *cancelled,
 	struct smtp_outcome *outcome, struct error *err);
 
-/* Has the server refused it for now, after mail_send's result: all of it, or for some recipients? */
+/* By mail_send's result: has the server refused it for now, for all recipients or some? */
 bool mail_is_deferred(int result, const struct smtp_outcome *outcome);
 
 /* The recipients of one list, separated by commas, that are (or are not) in another; owned, NULL: none. */
 char *mail_recipients(const char *list, const char *other, bool are_in_it);
 
-/* The times at which a mail is tried again; zeroed at first. */
+/* The retries of a mail; zeroed at first. */
 struct mail_retry {
 	uint64_t since_mono_ms;
 	unsigned delay_s;
 };
 
-/* Begins a try: in how many seconds the next one is, ever later; 0: this is the last. */
+/* Begins a try. Returns in how many seconds the next one is, at growing intervals; 0: this is the last. */
 unsigned mail_retry_next(struct mail_retry *retry, unsigned first_s);
 
 #endif

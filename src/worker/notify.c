@@ -99,7 +99,7 @@ static void mails_done(struct thread_job *job)
 	mails->is_running = false;
 	notify->values[STATE_MAILS_SENT] += mails->alerts.sent;
 	notify->values[STATE_MAILS_FAILED] += mails->alerts.failed;
-	/* The mails of a later sync, which wait already, say the same or better. */
+	/* The mails of a later sync replace these. */
 	if (mails->retry_s > 0 && !mails->next && !notify->is_stopping) {
 		mails->next = STEAL(mails->sync);
 		mails->next_mono_ms = time_mono_ms() + mails->retry_s * UINT64_C(1000);
@@ -273,7 +273,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 	if (job->result < 0 && job->err.code == ERROR_SHUTTING_DOWN)
 		return;
 	if (job->result < 0) {
-		/* A rate limit is only a warning: the next sync goes on. */
+		/* A rate limit is only a warning: the next sync continues. */
 		item.level = job->err.code == ERROR_HEMERA_RATE_LIMITED ? CONFIG_LEVEL_WARNING
 									: CONFIG_LEVEL_ERROR;
 		item.class_name = error_code_name(job->err.code);
@@ -432,7 +432,7 @@ void notify_freep(struct notify **notify_pointer)
 {
 	struct notify *notify = STEAL(*notify_pointer);
 
-	/* As with the thread's queue: a thread that still runs needs it, up to the end of the process. */
+	/* A thread that still runs needs it until the process ends. */
 	if (!notify || notify->mails.is_running || notify->item || notify->tests_running > 0)
 		return;
 	while (notify->items) {

@@ -24,7 +24,7 @@ void statistics_load(struct worker *worker)
 	int r;
 
 	state_init(state);
-	/* Without a state, as after the upgrade from 0.1.0, the data is as old as the last success. */
+	/* Without a state file, as after an upgrade from 0.1.0, the data is as old as the last success. */
 	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, NULL);
 	if (r == 0)
