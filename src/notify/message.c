@@ -181,31 +181,6 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		body, "\nYou get no other mail about a course before a sync has gone well with it.\n");
 }
 
-static void write_output(struct buf *subject, struct buf *body, const struct message *message)
-{
-	buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
-	buf_printf(body,
-		"A sync of aither on %s could not save its result: the file that remembers it\n"
-		"cannot be written. Until that is fixed, every sync does the same work again, and\n"
-		"failures are not counted.\n\n",
-		message->host);
-	add_times(body, message, NULL);
-	add_errors(body, message);
-	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
-}
-
-static void write_schedule(struct buf *subject, struct buf *body, const struct message *message)
-{
-	buf_append_text(subject, "the scheduled sync could not be run");
-	buf_printf(body,
-		"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
-		"pages that were published before.\n",
-		message->host);
-	JSON_FOREACH (problem, json_get(message->report, "errors"))
-		add_error(body, problem);
-	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
-}
-
 static void write_kind(struct buf *subject, struct buf *body, const struct message *message)
 {
 	switch (message->alert->kind) {
@@ -223,10 +198,25 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 		write_courses(subject, body, message);
 		break;
 	case INCIDENT_OUTPUT:
-		write_output(subject, body, message);
+		buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
+		buf_printf(body,
+			"A sync of aither on %s could not save its result: the file that remembers it\n"
+			"cannot be written. Until that is fixed, every sync does the same work again, and\n"
+			"failures are not counted.\n\n",
+			message->host);
+		add_times(body, message, NULL);
+		add_errors(body, message);
+		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
 		break;
 	case INCIDENT_SCHEDULE:
-		write_schedule(subject, body, message);
+		buf_append_text(subject, "the scheduled sync could not be run");
+		buf_printf(body,
+			"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
+			"pages that were published before.\n",
+			message->host);
+		JSON_FOREACH (problem, json_get(message->report, "errors"))
+			add_error(body, problem);
+		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
 		break;
 	case INCIDENT_TEST:
 	case INCIDENT_KINDS:

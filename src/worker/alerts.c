@@ -78,18 +78,12 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 		.state = state,
 	};
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-	CLEANUP(mem_freep) char *text = mail_write(alerts->config, &message);
-	CLEANUP(mem_freep)
-	char *to = mail_recipients(alerts->config->notify.mail_to, sync->refused, false);
-	const struct mail mail = {
-		.kind = alert->kind,
-		.message_id = alert->message_id,
-		.job_id = json_string(json_get(sync->report, "jobId")),
-		.to = to,
-		.text = text,
-		.retry_s = alerts->retry_s,
-		.otherwise = ", tried again after the next sync",
-	};
+	struct mail mail = mail_write(alerts->config, &message);
+	CLEANUP(mem_freep) char *text = mail.text, *to = mail_recipients(mail.to, sync->refused, false);
+
+	mail.to = to;
+	mail.retry_s = alerts->retry_s;
+	mail.otherwise = ", tried again after the next sync";
 	int r = send_counted(alerts, &mail, &outcome);
 
 	if (outcome.refused) {
@@ -119,7 +113,7 @@ static char *send_rest(struct alerts *alerts, enum incident_kind kind, const cha
 		.kind = kind,
 		.message_id = message_id,
 		.to = to,
-		.text = rest->text,
+		.text = (char *)rest->text,
 		.retry_s = is_last ? 0 : alerts->retry_s,
 		.otherwise = is_last ? ", given up" : ", tried again after the next sync",
 	};
@@ -407,27 +401,23 @@ static int report_no_recipients(const struct config *config)
 
 /* Sends to all recipients, and retries those that the server refuses for now. If the server cannot be
  * reached, the unit fails at once: the operator can see that, and the next alert tries again. */
-static int send_until_taken(const struct config *config, const struct incident_alert *alert, const char *text)
+static int send_until_taken(const struct config *config, struct mail *mail)
 {
-	CLEANUP(mem_freep) char *to = mem_strdup(config->notify.mail_to);
+	CLEANUP(mem_freep) char *to = mem_strdup(mail->to);
 	struct mail_retry retry = { 0 };
 	int exit_code = EXIT_FAILURE;
 
 	for (;;) {
 		CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-		const struct mail mail = { .kind = alert->kind,
-			.message_id = alert->message_id,
-			.to = to,
-			.text = text,
-			.otherwise = "" };
 		unsigned delay_s = mail_retry_next(&retry, config->notify.retry_delay_s);
-		int r = mail_send(config, &mail, NULL, &outcome, NULL);
+		mail->to = to;
+		int r = mail_send(config, mail, NULL, &outcome, NULL);
 		char *rest = NULL;
 
 		if (r == 0) {
 			struct alerts_stamp stamp = { .mailed_ms = time_now_ms() };
 
-			memcpy(stamp.message_id, alert->message_id, sizeof(stamp.message_id));
+			snprintf(stamp.message_id, sizeof(stamp.message_id), "%s", mail->message_id);
 			stamp_write(&stamp);
 			exit_code = EXIT_SUCCESS;
 			rest = STEAL(outcome.deferred);
@@ -439,7 +429,7 @@ static int send_until_taken(const struct config *config, const struct incident_a
 		if (!to || delay_s == 0)
 			return exit_code;
 		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
-			incident_kind_name(alert->kind), to, delay_s);
+			incident_kind_name(mail->kind), to, delay_s);
 		sleep(delay_s);
 	}
 }
@@ -456,7 +446,7 @@ int alerts_scheduled_sync(const struct config *config)
 		{ "AITHER_RESULT", scheduled.result },
 		{ "AITHER_EXIT_STATUS", scheduled.status },
 	};
-	struct incident_alert mail = { .kind = INCIDENT_SCHEDULE };
+	struct incident_alert alert = { .kind = INCIDENT_SCHEDULE };
 	struct alerts_stamp stamp = { 0 };
 
 	if (has_exited(&scheduled, EXIT_STATUS_FAILED))
@@ -470,8 +460,9 @@ int alerts_scheduled_sync(const struct config *config)
 	if (stamp_is_recent(&stamp, time_now_ms()))
 		return EXIT_SUCCESS;
 	CLEANUP(json_freep) struct json *report = make_report(&scheduled);
-	const struct message message = { .alert = &mail, .report = report };
-	incident_message_id(host_name(), mail.message_id);
-	CLEANUP(mem_freep) char *text = mail_write(config, &message);
-	return send_until_taken(config, &mail, text);
+	const struct message message = { .alert = &alert, .report = report };
+	incident_message_id(host_name(), alert.message_id);
+	struct mail mail = mail_write(config, &message);
+	CLEANUP(mem_freep) char *text = mail.text;
+	return send_until_taken(config, &mail);
 }

@@ -87,7 +87,7 @@ struct worker {
 	struct notify *notify;      /* owned */
 	struct budget budget;       /* lent to the one running job */
 	atomic_bool cancelled;      /* asks the running job to end */
-	bool stopping;
+	bool stopping, may_leave;
 	enum worker_slot slot;
 	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */

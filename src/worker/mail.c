@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
@@ -22,7 +23,7 @@ static char *mail_from(const struct config *config)
 					: mem_printf("aither@%s", host_name());
 }
 
-char *mail_write(const struct config *config, const struct message *message)
+struct mail mail_write(const struct config *config, const struct message *message)
 {
 	struct buf text = BUF_INIT(MESSAGE_SIZE_MAX);
 	CLEANUP(mem_freep) char *from = mail_from(config);
@@ -33,7 +34,14 @@ char *mail_write(const struct config *config, const struct message *message)
 	complete.host = host_name();
 	complete.now_ms = time_now_ms();
 	message_write(&text, &complete);
-	return buf_take(&text);
+	return (struct mail){
+		.kind = message->alert->kind,
+		.message_id = message->alert->message_id,
+		.job_id = json_string(json_get(message->report, "jobId")),
+		.to = config->notify.mail_to,
+		.text = buf_take(&text),
+		.otherwise = "",
+	};
 }
 
 bool mail_is_deferred(int result, const struct smtp_outcome *outcome)

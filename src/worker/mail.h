@@ -5,8 +5,9 @@
 /*
  * Sends one mail to the operator. Blocks; any thread.
  *
- *	text = mail_write(config, &message);           notify/message.h, completed
+ *	struct mail mail = mail_write(config, &message);
  *	mail_send(config, &mail, cancelled, &outcome, &err);
+ *	free(mail.text);
  */
 
 #include <stdatomic.h>
@@ -23,18 +24,19 @@ struct smtp_outcome;
 #define MAIL_TIMEOUT_MS 30000
 #define MAIL_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
 
-/* All borrowed. retry_s: when it is sent again if the server refuses it for now; 0: it is not, and
- * `otherwise` ends the sentence in the log (", given up"). */
+/* All borrowed, except that mail_write's text is owned. retry_s: when it is sent again if the server refuses
+ * it for now; 0: it is not, and `otherwise` ends the sentence in the log (", given up"). */
 struct mail {
 	enum incident_kind kind;
 	const char *message_id, *job_id; /* job_id NULL: about no sync */
-	const char *to, *text;
+	const char *to;
+	char *text;
 	unsigned retry_s;
 	const char *otherwise;
 };
 
-/* The text of a mail to all recipients, with from, to, host and time filled in; owned. */
-char *mail_write(const struct config *config, const struct message *message);
+/* A mail to all recipients. Fills in the message's from, to, host and time. */
+struct mail mail_write(const struct config *config, const struct message *message);
 
 /* Sends it and writes one line to the log. `outcome` and `err` (a warning after a success): as smtp_send. */
 int mail_send(const struct config *config, const struct mail *mail, const atomic_bool *cancelled,

@@ -306,12 +306,8 @@ static void test_mail(struct delivery *test)
 
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(test->id, alert.message_id, sizeof(test->id));
-	CLEANUP(mem_freep) char *text = mail_write(config, &message);
-	const struct mail mail = { .kind = alert.kind,
-		.message_id = alert.message_id,
-		.to = config->notify.mail_to,
-		.text = text,
-		.otherwise = "" };
+	const struct mail mail = mail_write(config, &message);
+	CLEANUP(mem_freep) char *text = mail.text;
 	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
 }
 

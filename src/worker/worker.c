@@ -507,7 +507,7 @@ static void on_second(void *arg)
 		worker->active_mono_ms = now;
 		return;
 	}
-	if (!worker->options.may_leave || limit_s == 0 || server_is_draining(worker->server))
+	if (!worker->may_leave || limit_s == 0 || server_is_draining(worker->server))
 		return;
 	if (now - worker->active_mono_ms >= limit_s * UINT64_C(1000) && server_leave_if_idle(worker->server))
 		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
@@ -570,7 +570,7 @@ struct server *worker_server(struct worker *worker)
 
 void worker_set_may_leave(struct worker *worker, bool may_leave)
 {
-	worker->options.may_leave = may_leave;
+	worker->may_leave = may_leave;
 }
 
 void worker_stop(void *arg)

@@ -24,7 +24,6 @@ struct worker;
 struct worker_options {
 	const struct config *config;   /* borrowed; may be unusable: then calls answer NOT_CONFIGURED */
 	const char *shipped_templates; /* borrowed */
-	bool may_leave;                /* exit when idle: only when systemd holds the socket */
 };
 
 int worker_new(
@@ -33,7 +32,7 @@ void worker_freep(struct worker **worker);
 
 struct server *worker_server(struct worker *worker); /* borrowed */
 
-/* Sets options.may_leave, which is known only after the sockets have been taken. */
+/* May the worker exit when it is idle? Only when systemd holds the socket. */
 void worker_set_may_leave(struct worker *worker, bool may_leave);
 
 /* daemon_stop, arg is the worker: cancels the running job, so that its caller is answered within the drain
