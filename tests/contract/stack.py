@@ -196,11 +196,11 @@ class Stack:
         return subprocess.run([BUILD / "aither", f"--config={self.config}", *arguments], env=self.environment,
                               capture_output=True, text=True, input=stdin or "", timeout=PATIENCE_S * 4)
 
-    def wait_for_notices(self) -> None:
+    def wait_for_notifications(self) -> None:
         """Until the worker has no mail and no item for Rollbar under way, whatever became of them."""
         wait_until(lambda: "\naither_notifications_pending 0\n" in self.request("GET", "/metrics",
                                                                                 over_unix_socket=True).text,
-                   "no notice is pending")
+                   "no notification is pending")
 
     # ---- what is published ----
 

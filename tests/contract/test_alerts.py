@@ -21,7 +21,7 @@ class AlertsTest(MailTest):
     def wait_for_mails(self, count: int) -> list[Mail]:
         """All mails, when the worker knows that they were taken; no more than so many."""
         mails = self.server.wait_for(count)
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         self.assertEqual(len(self.server.mails), count, [m.header("Subject") for m in self.server.mails])
         return mails
 

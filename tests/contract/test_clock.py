@@ -270,7 +270,7 @@ class Reminder(ClockTest):
             with self.subTest(ahead_s):
                 self.clock.set(ahead_s)
                 self.assertEqual(self.stack.post("/api/sync").status, 502)
-                self.stack.wait_for_notices()
+                self.stack.wait_for_notifications()
                 mails = self.server.mails
                 self.assertEqual(len(mails), len(kinds), [str(m.header("Subject")) for m in mails])
                 for mail in self.server.mails:

@@ -92,7 +92,7 @@ class Healthy(DoctorTest):
     def test_nothing_is_changed_and_one_request_is_made(self) -> None:
         self.configure()
         self.sync()
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         before = sorted((str(p), p.stat().st_mtime_ns) for p in self.stack.output.rglob("*") if p.is_file())
         self.hemera.clear_requests()
         self.doctor()

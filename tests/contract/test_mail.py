@@ -107,7 +107,7 @@ class MailTest(StackTest):
 
     def mails(self) -> list[Mail]:
         """All that have come when nothing is under way any more."""
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         return list(self.server.mails)
 
     def new_mails(self) -> list[Mail]:
@@ -275,7 +275,7 @@ class ServerDown(MailTest):
         self.failing_sync()
         self.wait_for_failures(1)
         self.good_sync()
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         self.server.start()
         self.good_sync()
         self.assertEqual(self.new_mails(), [])
@@ -590,7 +590,7 @@ class DiskFull(MailTest):
 
     def full_disk_sync(self) -> Any:
         """The manifest is the last file that a sync writes; the others are as they were."""
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         self.crash.arm(self.rename, Action.FAIL, errno.ENOSPC)
         reply = self.stack.post("/api/sync")
         self.crash.arm()
@@ -599,7 +599,7 @@ class DiskFull(MailTest):
 
     def test_it_mails_at_once_daily_and_when_it_is_over(self) -> None:
         self.good_sync()
-        self.stack.wait_for_notices()
+        self.stack.wait_for_notifications()
         self.crash.arm()
         self.good_sync()
         self.rename = 1 + next(n for n, call in enumerate(self.crash.calls) if call.endswith(f" {MANIFEST}"))
