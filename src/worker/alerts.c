@@ -81,6 +81,8 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	struct mail mail = mail_write(alerts->config, &message);
 	CLEANUP(mem_freep) char *text = mail.text, *to = mail_recipients(mail.to, sync->refused, false);
 
+	if (!to)
+		return -EREMOTEIO; /* after this sync, every recipient has refused a mail for good */
 	mail.to = to;
 	mail.retry_s = alerts->retry_s;
 	mail.otherwise = ", tried again after the next sync";
