@@ -40,7 +40,7 @@ struct row {               /* of failed syncs */
 struct state {
 	struct row row;
 	/* The row's mail that was due until the last sync made it untrue, and the row's opened_ms if a mail
-	 * server has accepted the mail all the same. */
+	 * server has accepted the mail nevertheless. */
 	struct mail withdrawn;
 	int64_t withdrawn_opened_ms;
 	struct course courses[INCIDENT_COURSES_MAX];

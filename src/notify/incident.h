@@ -17,14 +17,14 @@
  *
  *	state = incident_advance(state, &sync);     at the end of every sync, saved with the manifest
  *	incident_due(state, &alert), send it;       whenever there is time, also after a restart
- *	state = incident_sent(state, id, now_ms, rest);    the mail server has taken it, for all but the rest
+ *	state = incident_sent(state, id, now_ms, rest);    sent, except to the recipients of rest
  *	incident_waiting(state, 0, &waiting), send it again to the rest, and call incident_sent as before
  *
  * Two mails may be due at once, about failures and about courses; incident_due gives one after the other.
  *
  * A mail that could not be sent stays due, and is dropped when what it says is no longer true: a
  * failure or a reminder when a sync succeeds (then a recovery takes the reminder's place), a recovery
- * when the next sync fails, for which the old incident goes on. If the process dies before it has noted
+ * when the next sync fails, for which the old incident continues. If the process dies before it has noted
  * that a mail was sent, the mail is sent again with the same Message-ID, which mail programs show once.
  * If a sync ends in between, a mail that this sync has dropped can still be noted as sent until the
  * next sync ends; the mail that follows from it becomes due.

@@ -248,7 +248,7 @@ static void on_result(void *arg, struct fetch_result *result)
 			"does not confirm the item; is Endpoint in [Rollbar] its Items API?", "");
 	else
 		attempt->result = 0;
-	/* The answer to an item that was taken may say that it was the last one. */
+	/* The answer to an accepted item may say that it was the last one. */
 	if (result->item_wait_s > 0 && (result->status == 429 || result->item_remaining == 0))
 		attempt->suspended_s = result->item_wait_s;
 	else if (result->status == 429 && result->retry_after_s > 0)

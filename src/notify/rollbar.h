@@ -39,8 +39,8 @@ struct rollbar {
 	uint64_t suspended_until_mono_ms; /* in and out: Rollbar's rate limit is used up until then */
 };
 
-/* 0: taken. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before it
- * reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
+/* 0: accepted. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before
+ * it reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
  * -ECANCELED. Code ERROR_NOTIFY_FAILED (ERROR_INTERNAL when libcurl cannot be used), and a sentence without
  * the token. ret_uuid (37 bytes, may be NULL): the item's. */
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err);

@@ -79,10 +79,10 @@ int mail_send(const struct config *config, const struct mail *mail, const atomic
 		log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, fields, ARRAY_SIZE(fields),
 			"mail (%s) to %s not sent%s: %s", kind, mail->to, next, problem.message);
 	} else {
-		CLEANUP(mem_freep) char *taken = mail_recipients(mail->to, outcome->deferred, false);
+		CLEANUP(mem_freep) char *accepted = mail_recipients(mail->to, outcome->deferred, false);
 
 		log_event(problem.message[0] ? LOG_WARNING : LOG_NOTICE, LOG_EVENT_ALERT_SENT, fields,
-			ARRAY_SIZE(fields), "mail (%s) sent to %s%s%s%s", kind, taken,
+			ARRAY_SIZE(fields), "mail (%s) sent to %s%s%s%s", kind, accepted,
 			problem.message[0] ? ", but: " : "", problem.message, outcome->deferred ? next : "");
 	}
 	error_pass(err, &problem);

@@ -336,7 +336,7 @@ static void test_done(struct thread_job *job)
 			json_set_string(data, "to", config->notify.mail_to);
 			json_set_string(data, "server", config->notify.smtp_url);
 			json_set_string(data, "messageId", test->id);
-			if (test->err.message[0]) /* taken, but not for all recipients */
+			if (test->err.message[0]) /* accepted, but not for all recipients */
 				json_set_string(data, "warning", test->err.message);
 		}
 		envelope_success(&response, request_id, 200, data);

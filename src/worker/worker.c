@@ -59,7 +59,7 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 
 /* ---- answers ---- */
 
-/* Of a sync that is still under way: the counts are zero until it ends, the progress is live. */
+/* The report of a sync that still runs: the counts are zero until it ends, the progress is live. */
 static struct json *running_report(const struct worker_sync *job)
 {
 	struct json *json, *progress = json_new_object();
