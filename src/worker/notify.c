@@ -142,7 +142,19 @@ static void item_drop(struct notify *notify, struct delivery *owned_delivery, co
 	delivery_free(owned_delivery);
 }
 
-static void test_mail(struct delivery *delivery);
+static void test_mail(struct delivery *test)
+{
+	const struct config *config = test->notify->config;
+	struct incident_alert alert = { .kind = INCIDENT_TEST };
+	const struct message message = { .alert = &alert };
+	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
+
+	incident_message_id(host_name(), alert.message_id);
+	memcpy(test->id, alert.message_id, sizeof(test->id));
+	const struct mail mail = mail_write(config, &message);
+	CLEANUP(mem_freep) char *text = mail.text;
+	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
+}
 
 static void delivery_run(struct thread_job *job)
 {
@@ -296,20 +308,6 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 }
 
 /* ---- tests ---- */
-
-static void test_mail(struct delivery *test)
-{
-	const struct config *config = test->notify->config;
-	struct incident_alert alert = { .kind = INCIDENT_TEST };
-	const struct message message = { .alert = &alert };
-	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-
-	incident_message_id(host_name(), alert.message_id);
-	memcpy(test->id, alert.message_id, sizeof(test->id));
-	const struct mail mail = mail_write(config, &message);
-	CLEANUP(mem_freep) char *text = mail.text;
-	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
-}
 
 static void test_done(struct thread_job *job)
 {
