@@ -16,10 +16,10 @@
 #include "config/config.h"
 #include "http/daemon.h"
 #include "net/fetch.h"
-#include "worker/alert.h"
+#include "worker/alerts.h"
 #include "worker/worker.h"
 
-#define FINISH_MS 2000 /* a cancelled sync ends within that time */
+#define FINISH_MS 2000 /* a cancelled sync ends sooner */
 
 static int serve(const struct config *config, const struct daemon_options *options)
 {
@@ -89,6 +89,6 @@ int main(int argc, char **argv)
 	if (noexec_enter(&err) < 0)
 		log_write(LOG_WARNING, "%s", err.message);
 	if (options.alert)
-		return alert_scheduled_sync(&config);
+		return alerts_scheduled_sync(&config);
 	return serve(&config, &options);
 }

@@ -19,7 +19,7 @@ struct mail {
 	char id[INCIDENT_MESSAGE_ID_SIZE]; /* "": there is none */
 };
 
-enum mark { COUNTED, TO_TELL, TOLD };
+enum mark { COUNTED, TO_REPORT, REPORTED };
 
 struct course {
 	char entity[ENTITY_SIZE];
@@ -39,13 +39,13 @@ struct row {               /* of failed syncs */
  * the courses that keep syncs partial. Each has at most one mail that is due. */
 struct state {
 	struct row row;
-	/* The row's mail that was due until the last sync made it untrue, and the opened_ms of the row that
-	 * there is if a mail server has taken it all the same. */
+	/* The row's mail that was due until the last sync made it untrue, and the row's opened_ms if a mail
+	 * server has accepted the mail nevertheless. */
 	struct mail withdrawn;
 	int64_t withdrawn_opened_ms;
 	struct course courses[INCIDENT_COURSES_MAX];
 	size_t course_count;
-	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about those TO_TELL; "": none is due */
+	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about those TO_REPORT; "": none is due */
 	struct incident_waiting waiting[INCIDENT_WAITING_MAX]; /* borrowed; the oldest first */
 	size_t waiting_count;
 };
@@ -91,7 +91,7 @@ bool incident_is_message_id(const char *text)
 	       strcspn(text + 1, "<>") == length - 2;
 }
 
-/* Does an error of the report with that entity cost one course? */
+/* Does a report's error with that entity concern one course? */
 static bool is_course(const char *entity)
 {
 	const size_t prefix = strlen(COURSE_PREFIX);
@@ -138,7 +138,7 @@ static bool read_kind(const struct json *json, enum incident_kind last, enum inc
 	return false;
 }
 
-/* Absent: none. Only a mail about the row is stored with its kind. */
+/* Absent: none. Only mails about the row are stored with their kind. */
 static bool read_mail(const struct json *json, struct mail *ret_mail)
 {
 	return !json || (read_kind(json, INCIDENT_RECOVERY, &ret_mail->kind) &&
@@ -165,7 +165,7 @@ static bool read_row(const struct json *json, struct row *row)
 static bool read_courses(const struct json *json, struct state *state)
 {
 	const struct json *id = json_get(json, "coursesMessageId");
-	bool to_tell = false;
+	bool to_report = false;
 
 	JSON_FOREACH (item, json_get(json, "courses")) {
 		const struct json *told = json_get(item, "told");
@@ -178,14 +178,14 @@ static bool read_courses(const struct json *json, struct state *state)
 			return false;
 		snprintf(course.entity, sizeof(course.entity), "%s", entity);
 		if (told)
-			course.mark = json_bool(told, false) ? TOLD : TO_TELL;
-		to_tell |= course.mark == TO_TELL;
+			course.mark = json_bool(told, false) ? REPORTED : TO_REPORT;
+		to_report |= course.mark == TO_REPORT;
 		state->courses[state->course_count++] = course;
 	}
-	return to_tell ? read_id(id, state->courses_id) : !id;
+	return to_report ? read_id(id, state->courses_id) : !id;
 }
 
-/* Every mail of ours is lines of ASCII: nothing else may go out again. */
+/* All our mails are lines of ASCII: nothing else may be sent. */
 static bool is_mail_text(const char *text)
 {
 	size_t length = text ? strlen(text) : 0;
@@ -219,7 +219,7 @@ static bool read_waiting(const struct json *json, struct state *state)
 	return true;
 }
 
-/* Nothing for NULL and for whatever state_write would not have written. */
+/* The empty state for NULL and for anything that state_write would not have written. */
 static void state_read(struct state *ret_state, const struct json *json)
 {
 	const struct json *withdrawn = json_get(json, "withdrawn");
@@ -252,7 +252,7 @@ static struct json *write_courses(const struct state *state)
 		json_set_string(object, "entity", course->entity);
 		json_set_integer(object, "partials", course->partials);
 		if (course->mark != COUNTED)
-			json_set_bool(object, "told", course->mark == TOLD);
+			json_set_bool(object, "told", course->mark == REPORTED);
 		json_append(array, object);
 	}
 	return array;
@@ -321,7 +321,7 @@ static void after_failure(struct state *state, const struct incident_sync *sync)
 {
 	struct row *row = &state->row;
 
-	/* The operator has not heard of the success in between: for them it is the same incident. */
+	/* The operator has not been informed of the success in between: for them it is the same incident. */
 	if (row->due.id[0] && row->due.kind == INCIDENT_RECOVERY) {
 		state->withdrawn = row->due;
 		state->withdrawn_opened_ms = sync->now_ms;
@@ -358,12 +358,12 @@ static const struct course *find_course(const struct state *state, const char *e
 	return NULL;
 }
 
-/* After a sync that has not failed. A mail that waits gets a new id with each course that it is to name as
- * well: if it is just being sent, that course must not count as told. */
+/* After a sync that has not failed. A mail that is due gets a new id with each course that is added
+ * to it: if it is being sent at this moment, that course must not count as reported. */
 static void count_courses(struct state *state, const struct incident_sync *sync)
 {
 	struct state before = *state;
-	bool added = false, to_tell = false;
+	bool added = false, to_report = false;
 
 	memset(state->courses, 0, sizeof(state->courses));
 	state->course_count = 0;
@@ -382,25 +382,25 @@ static void count_courses(struct state *state, const struct incident_sync *sync)
 		snprintf(course->entity, sizeof(course->entity), "%s", entity);
 		course->partials++;
 		if (course->mark == COUNTED && course->partials >= sync->threshold) {
-			course->mark = TO_TELL;
+			course->mark = TO_REPORT;
 			added = true;
 		}
 	}
-	/* Courses that the sync does not name are well again, unless it may have deferred them: then nothing
-	 * new is known of them. */
+	/* Courses that the sync does not name are well again, unless it may have deferred them. */
 	if (json_integer(json_get(sync->report, "coursesDeferred"), 0) > 0)
 		for (size_t i = 0; i < before.course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
 			if (!find_course(state, before.courses[i].entity))
 				state->courses[state->course_count++] = before.courses[i];
 	for (size_t i = 0; i < state->course_count; i++)
-		to_tell |= state->courses[i].mark == TO_TELL;
-	if (!to_tell)
+		to_report |= state->courses[i].mark == TO_REPORT;
+	if (!to_report)
 		state->courses_id[0] = '\0';
 	else if (added)
 		incident_message_id(host_name(), state->courses_id);
 }
 
-/* A mail that waits gives way to a newer one about the failures, or leaves with the courses. */
+/* A newer mail about the failures replaces one that waits; a mail about courses is dropped with the last
+ * course. */
 static void drop_outdated(struct state *state)
 {
 	size_t kept = 0;
@@ -424,7 +424,7 @@ struct json *incident_advance(const struct json *json, const struct incident_syn
 		return json_copy(json);
 	state_read(&state, json);
 	state.withdrawn.id[0] = '\0';
-	/* A clock that was set back must not put the next reminder off until it has caught up. */
+	/* A clock that was set back must not delay the next reminder until it has caught up. */
 	if (state.row.opened_ms > sync->now_ms)
 		state.row.opened_ms = sync->now_ms;
 	if (state.row.mailed_ms > sync->now_ms)
@@ -506,8 +506,8 @@ static bool mark_sent(struct state *state, const char *id, int64_t now_ms, enum 
 	if (strcmp(state->courses_id, id) == 0) {
 		*ret_kind = INCIDENT_COURSES;
 		for (size_t i = 0; i < state->course_count; i++)
-			if (state->courses[i].mark == TO_TELL)
-				state->courses[i].mark = TOLD;
+			if (state->courses[i].mark == TO_REPORT)
+				state->courses[i].mark = REPORTED;
 		state->courses_id[0] = '\0';
 		return true;
 	}
@@ -519,8 +519,7 @@ static bool mark_sent(struct state *state, const char *id, int64_t now_ms, enum 
 	return false;
 }
 
-/* The mail waits for these recipients from now on; NULL: for nobody. The oldest one gives way to a new one.
- */
+/* The mail waits for these recipients from now on; NULL: for none. A new mail replaces the oldest one. */
 static void set_waiting(struct state *state, const struct incident_waiting *mail)
 {
 	size_t i = 0;

@@ -17,20 +17,21 @@
  *
  *	state = incident_advance(state, &sync);     at the end of every sync, saved with the manifest
  *	incident_due(state, &alert), send it;       whenever there is time, also after a restart
- *	state = incident_sent(state, id, now_ms, rest);    the mail server has taken it, for all but the rest
+ *	state = incident_sent(state, id, now_ms, rest);    sent, except to the recipients of rest
  *	incident_waiting(state, 0, &waiting), send it again to the rest, and call incident_sent as before
  *
  * Two mails may be due at once, about failures and about courses; incident_due gives one after the other.
  *
- * A mail that could not be sent stays due, and is dropped when what it says is no longer true: a failure or a
- * reminder when a sync succeeds (then a recovery takes the reminder's place), a recovery when the next sync
- * fails, for which the old incident goes on. Between sending and storing that, the process may die: then the
- * mail is sent again with the same Message-ID, which mail programs show once. Or a sync may end: a mail that
- * it has dropped can be noted as sent until the next one ends, and what follows from it becomes due.
+ * A mail that could not be sent stays due, and is dropped when what it says is no longer true: a
+ * failure or a reminder when a sync succeeds (then a recovery takes the reminder's place), a recovery
+ * when the next sync fails, for which the old incident continues. If the process dies before it has noted
+ * that a mail was sent, the mail is sent again with the same Message-ID, which mail programs show once.
+ * If a sync ends in between, a mail that this sync has dropped can still be noted as sent until the
+ * next sync ends; the mail that follows from it becomes due.
  *
- * A mail that the server has taken for some recipients and refused for others for now waits for these, as it
- * was sent. It is dropped when a newer mail about the failures is due, which goes to all; one about courses
- * when every course is well again.
+ * A mail that the server has accepted for some recipients but refused for others for now waits for
+ * these, in the form in which it was sent. It is dropped when a newer mail about the failures is due,
+ * which goes to all; a mail about courses is dropped when every course is well again.
  */
 
 #include <stdbool.h>
@@ -49,11 +50,11 @@ struct json;
 
 enum incident_kind {
 	INCIDENT_FAILURE,  /* FailureThreshold failed syncs in a row */
-	INCIDENT_REMINDER, /* it still lasts, INCIDENT_PAUSE_MS after the last mail */
+	INCIDENT_REMINDER, /* syncs still fail, INCIDENT_PAUSE_MS after the last mail */
 	INCIDENT_RECOVERY, /* a sync succeeded after a mail about failures */
 	INCIDENT_COURSES,  /* FailureThreshold partial syncs in a row name the same course */
-	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/notify.h */
-	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by worker/alert.h */
+	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/alerts.h */
+	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by aither-worker --alert */
 	INCIDENT_TEST,     /* aither test-mail */
 	INCIDENT_KINDS
 };
@@ -71,10 +72,10 @@ struct incident_alert {
 	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the incident's first mail, "" for the first itself */
 };
 
-/* Recipients that the mail server has refused for now. */
+/* Recipients that the mail server refuses for now. */
 struct incident_rest {
 	const char *to;   /* addresses separated by commas */
-	const char *text; /* the whole mail, as the others have got it (message.h) */
+	const char *text; /* the whole mail, as the others have received it (message.h) */
 	int64_t since_ms; /* it was first refused */
 };
 
@@ -84,23 +85,23 @@ struct incident_waiting { /* borrowed from the state */
 	struct incident_rest rest;
 };
 
-/* The state after that sync; owned, NULL: none. `json` is the state before it and stays the caller's. State
- * that makes no sense (an editor was at it) counts as none. */
+/* The state after that sync; owned, NULL: none. `json` is the state before it and stays the caller's. A
+ * state that makes no sense (after manual editing) counts as none. */
 struct json *incident_advance(const struct json *json, const struct incident_sync *sync);
 
 bool incident_due(const struct json *json, struct incident_alert *ret_alert);
 
-/* The state when the mail with that id has been sent; as before when no such mail was due or waits. `rest`:
- * the recipients who have still to get it; NULL, or `to` NULL: no recipient is left. Owned. */
+/* The state after the mail with that id has been sent; unchanged if no such mail was due or waits. `rest`:
+ * the recipients who have not got it yet; NULL, or `to` NULL: none is left. Owned. */
 struct json *incident_sent(
 	const struct json *json, const char *message_id, int64_t now_ms, const struct incident_rest *rest);
 
-/* The mail of that index, the oldest is 0; false: there are fewer. */
+/* The mail with that index, the oldest is 0; false: there is none. */
 bool incident_waiting(const struct json *json, size_t index, struct incident_waiting *ret_waiting);
 
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 
-/* A new "<uuid@host>"; and whether a text has that form, so that it may stand in headers as it is. */
+/* A new "<uuid@host>"; and whether a text has that form and can be used in headers unchanged. */
 void incident_message_id(const char *host, char ret_id[static INCIDENT_MESSAGE_ID_SIZE]);
 bool incident_is_message_id(const char *text); /* NULL: no */
 

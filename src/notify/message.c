@@ -27,7 +27,7 @@ static int64_t count_of(const struct message *message, const char *name)
 	return json_integer(json_get(message->report, name), 0);
 }
 
-/* The code of the last error, which has ended the sync; "" without errors. */
+/* The code of the error that has ended the sync; "" without errors. */
 static const char *last_code(const struct message *message)
 {
 	const char *code = "";
@@ -38,17 +38,17 @@ static const char *last_code(const struct message *message)
 }
 
 /* Is this course of the incident one that the mail is about? */
-static bool is_to_tell(const struct json *course)
+static bool is_to_report(const struct json *course)
 {
 	const struct json *told = json_get(course, "told");
 
 	return told && !json_bool(told, true);
 }
 
-static bool is_entity_to_tell(const struct message *message, const char *entity)
+static bool is_entity_to_report(const struct message *message, const char *entity)
 {
 	JSON_FOREACH (course, json_get(message->state, "courses"))
-		if (is_to_tell(course) && strcmp(text_of(course, "entity"), entity) == 0)
+		if (is_to_report(course) && strcmp(text_of(course, "entity"), entity) == 0)
 			return true;
 	return false;
 }
@@ -63,7 +63,7 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* "Failing since:", the last success, the last sync: those of them that are known. */
+/* "Failing since:", the last success and the last sync, as far as they are known. */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;
@@ -74,8 +74,8 @@ static void add_times(struct buf *body, const struct message *message, const cha
 		buf_append_char(body, '\n');
 	}
 	if (message->alert->kind != INCIDENT_COURSES) {
-		if (message->last_success_ms)
-			add_time(body, "Last success:", message->last_success_ms);
+		if (time_parse(text_of(message->report, "lastSuccessTime"), &unix_ms) == 0)
+			add_time(body, "Last success:", unix_ms);
 		else
 			buf_printf(body, "%-15s never", "Last success:");
 		buf_append_char(body, '\n');
@@ -104,8 +104,7 @@ static void add_error(struct buf *body, const struct json *problem)
 	buf_printf(body, "\n  What to do: %s\n", error_remedy_of_name(text_of(problem, "code")));
 }
 
-/* The last ones first: the last error is the one that has ended a failed sync. In a mail about courses only
- * their errors. */
+/* The last error, which has ended a failed sync, comes first. A mail about courses has only their errors. */
 static void add_errors(struct buf *body, const struct message *message)
 {
 	const struct json *shown[MESSAGE_ERRORS_MAX];
@@ -114,7 +113,7 @@ static void add_errors(struct buf *body, const struct message *message)
 	size_t count = 0, all;
 
 	JSON_FOREACH (problem, json_get(message->report, "errors"))
-		if (!courses || is_entity_to_tell(message, text_of(problem, "entity")))
+		if (!courses || is_entity_to_report(message, text_of(problem, "entity")))
 			shown[count++ % MESSAGE_ERRORS_MAX] = problem;
 	if (count == 0)
 		return;
@@ -131,19 +130,20 @@ static void add_errors(struct buf *body, const struct message *message)
 
 static void write_failure(struct buf *subject, struct buf *body, const struct message *message)
 {
-	unsigned failures = message->consecutive_failures;
+	int64_t failures = count_of(message, "consecutiveFailures");
 	const char *code = last_code(message);
 
 	if (message->alert->kind == INCIDENT_REMINDER)
-		buf_printf(subject, "syncs still fail, %u in a row (%s)", failures, code);
+		buf_printf(subject, "syncs still fail, %" PRId64 " in a row (%s)", failures, code);
 	else if (failures == 1)
 		buf_printf(subject, "a sync has failed (%s)", code);
 	else
-		buf_printf(subject, "%u syncs have failed in a row (%s)", failures, code);
+		buf_printf(subject, "%" PRId64 " syncs have failed in a row (%s)", failures, code);
 	if (failures == 1)
 		buf_printf(body, "The last sync of aither on %s has failed.", message->host);
 	else
-		buf_printf(body, "The last %u syncs of aither on %s have failed.", failures, message->host);
+		buf_printf(body, "The last %" PRId64 " syncs of aither on %s have failed.", failures,
+			message->host);
 	buf_append_text(body, " Visitors go on seeing\nthe pages that were published before.\n\n");
 	add_times(body, message, "Failing since:");
 	add_errors(body, message);
@@ -161,7 +161,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		"Their pages stay as they were.\n\n",
 		message->host);
 	JSON_FOREACH (course, json_get(message->state, "courses")) {
-		if (!is_to_tell(course))
+		if (!is_to_report(course))
 			continue;
 		if (count++ == 0)
 			first = text_of(course, "entity");
@@ -181,31 +181,6 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		body, "\nYou get no other mail about a course before a sync has gone well with it.\n");
 }
 
-static void write_output(struct buf *subject, struct buf *body, const struct message *message)
-{
-	buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
-	buf_printf(body,
-		"A sync of aither on %s could not save its result: the file that remembers it\n"
-		"cannot be written. Until that is fixed, every sync does the same work again, and\n"
-		"failures are not counted.\n\n",
-		message->host);
-	add_times(body, message, NULL);
-	add_errors(body, message);
-	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
-}
-
-static void write_schedule(struct buf *subject, struct buf *body, const struct message *message)
-{
-	buf_append_text(subject, "the scheduled sync could not be run");
-	buf_printf(body,
-		"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
-		"pages that were published before.\n",
-		message->host);
-	JSON_FOREACH (problem, json_get(message->report, "errors"))
-		add_error(body, problem);
-	buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
-}
-
 static void write_kind(struct buf *subject, struct buf *body, const struct message *message)
 {
 	switch (message->alert->kind) {
@@ -223,10 +198,25 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 		write_courses(subject, body, message);
 		break;
 	case INCIDENT_OUTPUT:
-		write_output(subject, body, message);
+		buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
+		buf_printf(body,
+			"A sync of aither on %s could not save its result: the file that remembers it\n"
+			"cannot be written. Until that is fixed, every sync does the same work again, and\n"
+			"failures are not counted.\n\n",
+			message->host);
+		add_times(body, message, NULL);
+		add_errors(body, message);
+		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
 		break;
 	case INCIDENT_SCHEDULE:
-		write_schedule(subject, body, message);
+		buf_append_text(subject, "the scheduled sync could not be run");
+		buf_printf(body,
+			"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
+			"pages that were published before.\n",
+			message->host);
+		JSON_FOREACH (problem, json_get(message->report, "errors"))
+			add_error(body, problem);
+		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
 		break;
 	case INCIDENT_TEST:
 	case INCIDENT_KINDS:
@@ -273,7 +263,7 @@ void message_write(struct buf *out, const struct message *message)
 		mime_header(out, "In-Reply-To", alert->thread_id);
 		mime_header(out, "References", alert->thread_id);
 	}
-	/* RFC 3834, 5: no holiday responder answers. */
+	/* RFC 3834, 5: holiday responders do not answer. */
 	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
 	if (job_id[0])
 		mime_header_text(out, "X-Aither-Job", job_id);

@@ -25,11 +25,11 @@ struct message {
 	const struct incident_alert *alert;
 	const char *from, *to; /* bare addresses; `to`: several, separated by commas */
 	const char *host;      /* where aither runs */
-	/* Of the last sync; NULL: none, for a test mail. INCIDENT_SCHEDULE: only its "errors". */
+	/* Of the last sync, as GET /api/sync/status shows it; NULL: none, for a test mail. INCIDENT_SCHEDULE:
+	 * only its "errors". */
 	const struct json *report;
 	const struct json *state; /* of the incident; NULL where there is none */
-	unsigned consecutive_failures;
-	int64_t last_success_ms, now_ms; /* last_success_ms 0: never */
+	int64_t now_ms;
 };
 
 void message_write(

@@ -76,7 +76,7 @@ static bool mime_is_plain(const char *text)
 	return !strstr(text, "=?");
 }
 
-/* RFC 2047, 5 (3): these stand for themselves even inside of a phrase. */
+/* RFC 2047, 5 (3): these need no encoding, even inside a phrase. */
 static bool mime_is_literal(char byte)
 {
 	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
@@ -124,7 +124,7 @@ void mime_header_text(struct buf *out, const char *name, const char *text)
 		mime_encode(out, name, buf_text(&clean));
 }
 
-/* A space at the end of a line would be lost on the way. */
+/* A space at the end of a line would be lost in transport. */
 static bool mime_stands_in_body(const char *at)
 {
 	return (*at > ' ' && *at <= '~' && *at != '=') || (*at == ' ' && at[1] && at[1] != '\n');

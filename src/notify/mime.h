@@ -3,12 +3,13 @@
 #define AITHER_NOTIFY_MIME_H
 
 /*
- * Text in the form that every mail server takes: ASCII, CRLF, short lines. The text given may hold any bytes:
- * control characters become spaces, invalid UTF-8 becomes U+FFFD, so that nothing can add a header.
+ * Text in the form that every mail server accepts: ASCII, CRLF, short lines. The input may hold any bytes:
+ * control characters become spaces and invalid UTF-8 becomes U+FFFD, so that no text can add a header.
  * Overflow shows in the buffer.
  *
- * Not libcurl's MIME API: it makes every mail multipart, it neither folds headers nor encodes their words,
- * and it gives a mail to a server only, while a mail that some recipients wait for is stored as it was sent.
+ * libcurl's MIME API would not do: it makes every mail multipart, it neither folds nor encodes headers, and
+ * it hands the mail to a server only, while a mail that some recipients have not got is stored as it was
+ * sent.
  */
 
 struct buf;
@@ -16,7 +17,7 @@ struct buf;
 /* Appends "Name: text", folded at its spaces. For addresses and ids, which must be ASCII. */
 void mime_header(struct buf *out, const char *name, const char *text);
 
-/* The same for text that people read: in encoded words (RFC 2047) where it is not plain ASCII. */
+/* The same for text that people read: as encoded words (RFC 2047) if it is not plain ASCII. */
 void mime_header_text(struct buf *out, const char *name, const char *text);
 
 /* Appends lines that end with '\n' as quoted-printable (RFC 2045, 6.7). */

@@ -35,15 +35,15 @@
 #define ANSWER_MAX (64 << 10) /* {"err":0,"result":{...}} */
 #define REASON_MAX 200        /* of what Rollbar says, in a sentence of ours */
 
-/* After a 429 that does not say for how long: Rollbar counts by the minute. The longest pause is an hour,
- * because nothing else would ever end it. */
+/* After a 429 without a time: Rollbar counts by the minute. A wrong answer must not suspend Rollbar for
+ * longer than an hour. */
 #define SUSPENDED_S 60
 #define SUSPENDED_S_MAX 3600
 
 /* ---- the item ---- */
 
-/* The members that leave the machine, so that one which a report gets some day does not leave by itself.
- * Times, counts and codes; the members of errors have a list of their own. */
+/* The members that leave the machine: times, counts and codes. A new member of reports does not leave it
+ * unless it is added here. */
 static const char *const report_members[] = { "jobId", "status", "startTime", "endTime", "durationMs",
 	"coursesFetched", "participantsFetched", "templatesFetched", "filesGenerated", "filesSkipped",
 	"filesDeleted", "coursesDeferred", "retryAfterSec", "homepageChanged", "errorsTotal",
@@ -89,9 +89,9 @@ static struct json *rollbar_custom(const struct json *report, size_t errors_max)
 	JSON_FOREACH (problem, json_get(report, "errors")) {
 		if (count++ >= errors_max)
 			break;
-		struct json *one = json_new_object();
-		rollbar_copy_members(one, problem, error_members, ARRAY_SIZE(error_members));
-		json_append(errors, one);
+		struct json *copy = json_new_object();
+		rollbar_copy_members(copy, problem, error_members, ARRAY_SIZE(error_members));
+		json_append(errors, copy);
 	}
 	json_set(custom, "errors", errors);
 	return custom;
@@ -104,8 +104,8 @@ static struct json *rollbar_data(
 		    *notifier = json_new_object();
 
 	if (item->class_name) {
-		/* An error is shown by its class; Rollbar wants a frame with it, and a place in our code
-		 * would say nothing to an operator, so the frame names the program. */
+		/* Rollbar shows an error by its class and requires a frame. A place in our code would mean
+		 * nothing to an operator, so the frame names the program. */
 		struct json *trace = json_new_object(), *frames = json_new_array(),
 			    *frame = json_new_object(), *exception = json_new_object();
 
@@ -147,7 +147,7 @@ static struct json *rollbar_data(
 	return data;
 }
 
-/* Only many long errors can make an item too large: fewer of them, until it fits. */
+/* Only many long errors can make an item too large: halve their number until it fits. */
 char *rollbar_item_text(const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ROLLBAR_ITEM_MAX);
@@ -169,7 +169,7 @@ struct attempt {
 	const struct rollbar *rollbar;
 	struct error problem;
 	bool retry;
-	long suspended_s; /* 0: not */
+	long suspended_s; /* 0: not suspended */
 	int result;
 };
 
@@ -190,7 +190,7 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	case FETCH_LOST:
 		attempt->retry = true;
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
-	case FETCH_REFUSED: /* most likely its certificate: another try gets the same one */
+	case FETCH_REFUSED: /* most likely its certificate: a retry gets the same one */
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
 	case FETCH_TOO_LARGE:
 	case FETCH_UNREADABLE:
@@ -205,7 +205,7 @@ static int fail_status(struct attempt *attempt, long status, const struct json *
 	const char *reason = json_string(json_get(answer, "message"));
 	char text[REASON_MAX + 64];
 
-	/* "422 (its reason)", without anything that does not belong into a log. */
+	/* "422 (its reason)", without anything that does not belong in a log. */
 	if (reason && *reason && !strstr(reason, attempt->rollbar->token))
 		snprintf(text, sizeof(text), "%ld (%.*s)", status, REASON_MAX, reason);
 	else
@@ -248,7 +248,7 @@ static void on_result(void *arg, struct fetch_result *result)
 			"does not confirm the item; is Endpoint in [Rollbar] its Items API?", "");
 	else
 		attempt->result = 0;
-	/* The answer to an item that was taken may say that it was the last one. */
+	/* The answer to an accepted item may say that it was the last one. */
 	if (result->item_wait_s > 0 && (result->status == 429 || result->item_remaining == 0))
 		attempt->suspended_s = result->item_wait_s;
 	else if (result->status == 429 && result->retry_after_s > 0)

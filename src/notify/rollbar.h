@@ -7,8 +7,8 @@
  *
  * Levels: a failed sync is an error, a damaged manifest a warning, a sync that has ended well an info. Which
  * of them are sent is the operator's choice (Rollbar Level). Items hold the job id, counts, codes and
- * messages of the report, nothing of a participant, no secret. A try that may have arrived is repeated with
- * the same uuid, which Rollbar takes once; so are others after a lost connection, a timeout or status 5xx.
+ * messages of the report, nothing of a participant, no secret. After a lost connection, a time-out or
+ * status 5xx the item is sent again with the same uuid, which Rollbar accepts once.
  */
 
 #include <stdatomic.h>
@@ -26,7 +26,7 @@ struct json;
 struct rollbar_item {
 	enum config_level level;
 	const char *title;         /* at most 255 characters; longer ones are cut */
-	const char *fingerprint;   /* at most 40; what belongs together: "sync-HEMERA_TIMEOUT" */
+	const char *fingerprint;   /* at most 40; groups items: "sync-HEMERA_TIMEOUT" */
 	const char *class_name;    /* exception.class: the error code; NULL: a plain message */
 	const char *context;       /* "sync" */
 	const struct json *report; /* becomes `custom`, may be NULL */
@@ -36,11 +36,11 @@ struct rollbar_item {
 struct rollbar {
 	const char *endpoint, *token, *environment, *host; /* borrowed */
 	const atomic_bool *cancelled;                      /* may be NULL */
-	uint64_t suspended_until_mono_ms;                  /* Rollbar's rate limit is used up till then */
+	uint64_t suspended_until_mono_ms; /* in and out: Rollbar's rate limit is used up until then */
 };
 
-/* 0: taken. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before it
- * reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
+/* 0: accepted. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before
+ * it reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
  * -ECANCELED. Code ERROR_NOTIFY_FAILED (ERROR_INTERNAL when libcurl cannot be used), and a sentence without
  * the token. ret_uuid (37 bytes, may be NULL): the item's. */
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err);

@@ -2,11 +2,15 @@
 #include "worker/alerts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,6 +20,13 @@
 #include "net/smtp.h"
 #include "notify/message.h"
 #include "sync/sync.h"
+
+#define STAMP_NAME "mailed.json"
+#define STAMP_SIZE_MAX 4096 /* a Message-ID and a time */
+
+/* Of `aither sync`, src/cli/command.h. */
+#define EXIT_STATUS_FAILED "1"
+#define EXIT_STATUS_NOT_CONFIGURED "78"
 
 static void rest_done(struct incident_rest *rest)
 {
@@ -47,14 +58,17 @@ static int send_counted(struct alerts *alerts, const struct mail *mail, struct s
 {
 	int r = mail_send(alerts->config, mail, alerts->cancelled, outcome, NULL);
 
-	atomic_fetch_add(r < 0 ? alerts->failed : alerts->sent, 1);
+	if (r < 0)
+		alerts->failed++;
+	else
+		alerts->sent++;
 	if (mail->retry_s > 0 && mail_is_deferred(r, outcome))
 		alerts->wants_retry = true;
 	return r;
 }
 
-/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients who
- * have to be offered it again when others have got it; owned. */
+/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients that
+ * the server has refused for now, while others have got the mail; owned. */
 static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const struct incident_alert *alert,
 	const struct json *state, struct incident_rest *ret_rest)
 {
@@ -62,22 +76,16 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 		.alert = alert,
 		.report = sync->report,
 		.state = state,
-		.consecutive_failures = sync->consecutive_failures,
-		.last_success_ms = sync->last_success_ms,
 	};
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-	CLEANUP(mem_freep) char *text = mail_write(alerts->config, &message);
-	CLEANUP(mem_freep)
-	char *to = mail_recipients(alerts->config->notify.mail_to, sync->refused, false);
-	const struct mail mail = {
-		.kind = alert->kind,
-		.message_id = alert->message_id,
-		.job_id = sync->job_id,
-		.to = to,
-		.text = text,
-		.retry_s = alerts->retry_s,
-		.otherwise = ", tried again after the next sync",
-	};
+	struct mail mail = mail_write(alerts->config, &message);
+	CLEANUP(mem_freep) char *text = mail.text, *to = mail_recipients(mail.to, sync->refused, false);
+
+	if (!to)
+		return -EREMOTEIO; /* after this sync, every recipient has refused a mail for good */
+	mail.to = to;
+	mail.retry_s = alerts->retry_s;
+	mail.otherwise = ", tried again after the next sync";
 	int r = send_counted(alerts, &mail, &outcome);
 
 	if (outcome.refused) {
@@ -94,20 +102,20 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	return r;
 }
 
-/* Offers a mail again to the recipients who have not got it. Returns those who are to be offered it once
- * more; owned, NULL: none. */
+/* Sends a mail again to the recipients who have not got it. Returns the recipients for the next retry; owned,
+ * NULL: none. */
 static char *send_rest(struct alerts *alerts, enum incident_kind kind, const char *message_id,
 	const struct incident_rest *rest)
 {
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
-	/* The operator may have taken a recipient out of MailTo. */
+	/* The operator may have removed a recipient from MailTo. */
 	CLEANUP(mem_freep) char *to = mail_recipients(rest->to, alerts->config->notify.mail_to, true);
 	bool is_last = alerts->retry_s == 0 || time_now_ms() - rest->since_ms >= (int64_t)MAIL_RETRY_MS;
 	const struct mail mail = {
 		.kind = kind,
 		.message_id = message_id,
 		.to = to,
-		.text = rest->text,
+		.text = (char *)rest->text,
 		.retry_s = is_last ? 0 : alerts->retry_s,
 		.otherwise = is_last ? ", given up" : ", tried again after the next sync",
 	};
@@ -170,7 +178,7 @@ static void note_sent(
 
 /* ---- the mails that the manifest knows of ---- */
 
-/* From the oldest mail on. Each may leave the list, but none is added meanwhile. */
+/* The oldest mail first. Mails may leave the list meanwhile, but none is added. */
 static void send_waiting(struct alerts *alerts, struct json **state)
 {
 	struct incident_waiting waiting;
@@ -216,28 +224,95 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 	}
 }
 
-/* ---- that the manifest cannot be written ---- */
+/* ---- what the manifest cannot tell ---- */
 
-/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards: "syncs
- * succeed again" would be wrong before. */
+/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none is usable. With
+ * DynamicUser= systemd makes it a symbolic link. */
+static int stamp_open_directory(void)
+{
+	const char *paths = getenv("RUNTIME_DIRECTORY");
+	struct error err = { 0 };
+	int fd = -1;
+
+	if (!paths || *paths != '/')
+		return -1;
+	CLEANUP(mem_freep) char *first = mem_strndup(paths, strcspn(paths, ":"));
+	CLEANUP(mem_freep) char *path = realpath(first, NULL);
+	if (file_open_directory(AT_FDCWD, path ?: first, &fd, &err) < 0)
+		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
+	return fd;
+}
+
+static void stamp_read(struct alerts_stamp *stamp)
+{
+	static const struct json_limits limits = {
+		.size_max = STAMP_SIZE_MAX, .depth_max = 2, .node_max = 10
+	};
+	CLEANUP(file_closep) int directory = stamp_open_directory();
+	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
+	CLEANUP(json_freep) struct json *json = NULL;
+	int64_t mailed_ms;
+
+	if (directory < 0 || file_read(directory, STAMP_NAME, &text, NULL, NULL) < 0 ||
+		json_parse(&json, buf_text(&text), text.length, &limits, NULL) < 0)
+		return;
+	const char *id = json_string(json_get(json, "messageId"));
+	if (!incident_is_message_id(id) ||
+		time_parse(json_string(json_get(json, "mailedAt")), &mailed_ms) < 0)
+		return;
+	memcpy(stamp->message_id, id, strlen(id) + 1);
+	stamp->mailed_ms = mailed_ms;
+}
+
+static void stamp_write(const struct alerts_stamp *stamp)
+{
+	CLEANUP(file_closep) int directory = stamp_open_directory();
+	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
+	CLEANUP(json_freep) struct json *json = NULL;
+	struct error err = { 0 };
+
+	if (directory < 0)
+		return;
+	if (!stamp->message_id[0]) {
+		if (unlinkat(directory, STAMP_NAME, 0) < 0 && errno != ENOENT)
+			log_write(LOG_WARNING, "RUNTIME_DIRECTORY: cannot remove %s: %m", STAMP_NAME);
+		return;
+	}
+	json = json_new_object();
+	json_set_string(json, "messageId", stamp->message_id);
+	json_set_time(json, "mailedAt", stamp->mailed_ms);
+	json_write(&text, json);
+	if (file_replace(directory, STAMP_NAME, buf_text(&text), text.length, 0600, &err) < 0)
+		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
+}
+
+/* A clock that was set back does not delay the next mail. */
+static bool stamp_is_recent(const struct alerts_stamp *stamp, int64_t now_ms)
+{
+	return stamp->message_id[0] && stamp->mailed_ms <= now_ms &&
+	       now_ms - stamp->mailed_ms < INCIDENT_PAUSE_MS;
+}
+
+/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards. */
 static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 {
 	struct incident_alert alert = { .kind = sync->manifest_unsaved ? INCIDENT_OUTPUT
 								       : INCIDENT_RECOVERY };
-	struct mail_stamp *stamp = &alerts->stamp;
+	struct alerts_stamp *stamp = &alerts->stamp;
 	struct incident_rest *rest = &alerts->output.rest, new_rest = { 0 };
+	const char *status = json_string(json_get(sync->report, "status"));
+	bool has_failed = status && strcmp(status, "failed") == 0;
 	int64_t now_ms = time_now_ms();
 
 	if (!sync->manifest_unsaved && alerts->output_kind == INCIDENT_OUTPUT)
-		rest_done(rest); /* it is not true any more */
+		rest_done(rest); /* no longer true */
 	if (rest->to) {
 		char *to = send_rest(alerts, alerts->output_kind, alerts->output.message_id, rest);
 		free((char *)rest->to);
 		rest->to = to;
 	}
-	mail_stamp_read(stamp);
-	if (sync->manifest_unsaved ? mail_stamp_is_recent(stamp, now_ms)
-				   : !stamp->message_id[0] || sync->has_failed)
+	stamp_read(stamp);
+	if (sync->manifest_unsaved ? stamp_is_recent(stamp, now_ms) : !stamp->message_id[0] || has_failed)
 		return;
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(alert.thread_id, stamp->message_id, sizeof(alert.thread_id));
@@ -251,22 +326,145 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 		memcpy(stamp->message_id, alert.message_id, sizeof(stamp->message_id));
 	stamp->mailed_ms = now_ms;
 	if (!sync->manifest_unsaved)
-		*stamp = (struct mail_stamp){ 0 };
-	mail_stamp_write(stamp);
+		*stamp = (struct alerts_stamp){ 0 };
+	stamp_write(stamp);
 }
 
 unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 {
-	alerts->is_locked_out = false;
+	alerts->sent = alerts->failed = 0;
+	alerts->is_locked_out = alerts->wants_retry = false;
 	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
 		if (alerts->unsaved[i].message_id[0])
 			save(alerts, &alerts->unsaved[i]);
-	if (!sync)
-		return 0;
-	alerts->wants_retry = false;
-	alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
-	send_about_output(alerts, sync);
-	if (!sync->manifest_unsaved)
-		send_due(alerts, sync);
-	return alerts->wants_retry ? alerts->retry_s : 0;
+	if (!sync->only_notes) {
+		alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
+		send_about_output(alerts, sync);
+		if (!sync->manifest_unsaved)
+			send_due(alerts, sync);
+	}
+	if (alerts->wants_retry && alerts->retry_s > 0)
+		return alerts->retry_s;
+	sync->only_notes = alerts->is_locked_out;
+	return alerts->is_locked_out ? ALERTS_NOTE_S : 0;
+}
+
+/* ---- a scheduled sync that could not be run ---- */
+
+struct scheduled {
+	const char *unit, *result, *status;
+};
+
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "unknown";
+}
+
+/* Has the command ended by itself with that status? */
+static bool has_exited(const struct scheduled *scheduled, const char *status)
+{
+	return strcmp(scheduled->result, "exit-code") == 0 && strcmp(scheduled->status, status) == 0;
+}
+
+static struct json *make_report(const struct scheduled *scheduled)
+{
+	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
+	bool is_not_configured = has_exited(scheduled, EXIT_STATUS_NOT_CONFIGURED);
+	/* This program knows no more: it lacks the worker's secrets and environment. */
+	CLEANUP(mem_freep)
+	char *message = mem_printf("could not have a sync run (%s, status %s)%s", scheduled->result,
+		scheduled->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
+
+	json_set_string(problem, "entity", scheduled->unit);
+	json_set_string(problem, "code",
+		error_code_name(is_not_configured ? ERROR_NOT_CONFIGURED : ERROR_WORKER_UNAVAILABLE));
+	json_set_string(problem, "message", message);
+	json_append(errors, problem);
+	json_set(report, "errors", errors);
+	return report;
+}
+
+/* Without a mail, only this line shows that MailTo is wrong. */
+static int report_no_recipients(const struct config *config)
+{
+	int exit_code = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < config->problems.count; i++) {
+		if (!strstr(config->problems.text[i], "[Notify] MailTo"))
+			continue;
+		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "no mail is sent: %s",
+			config->problems.text[i]);
+		exit_code = EXIT_FAILURE;
+	}
+	return exit_code;
+}
+
+/* Sends to all recipients, and retries those that the server refuses for now. If the server cannot be
+ * reached, the unit fails at once: the operator can see that, and the next alert tries again. */
+static int send_until_taken(const struct config *config, struct mail *mail)
+{
+	CLEANUP(mem_freep) char *to = mem_strdup(mail->to);
+	struct mail_retry retry = { 0 };
+	int exit_code = EXIT_FAILURE;
+
+	for (;;) {
+		CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
+		unsigned delay_s = mail_retry_next(&retry, config->notify.retry_delay_s);
+		mail->to = to;
+		int r = mail_send(config, mail, NULL, &outcome, NULL);
+		char *rest = NULL;
+
+		if (r == 0) {
+			struct alerts_stamp stamp = { .mailed_ms = time_now_ms() };
+
+			snprintf(stamp.message_id, sizeof(stamp.message_id), "%s", mail->message_id);
+			stamp_write(&stamp);
+			exit_code = EXIT_SUCCESS;
+			rest = STEAL(outcome.deferred);
+		} else if (r == -EREMOTEIO && outcome.later) {
+			rest = mail_recipients(to, outcome.refused, false);
+		}
+		free(to);
+		to = rest;
+		if (!to || delay_s == 0)
+			return exit_code;
+		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
+			incident_kind_name(mail->kind), to, delay_s);
+		sleep(delay_s);
+	}
+}
+
+int alerts_scheduled_sync(const struct config *config)
+{
+	const struct scheduled scheduled = {
+		.unit = variable("MONITOR_UNIT"),
+		.result = variable("MONITOR_SERVICE_RESULT"),
+		.status = variable("MONITOR_EXIT_STATUS"),
+	};
+	const struct log_field fields[] = {
+		{ "AITHER_UNIT", scheduled.unit },
+		{ "AITHER_RESULT", scheduled.result },
+		{ "AITHER_EXIT_STATUS", scheduled.status },
+	};
+	struct incident_alert alert = { .kind = INCIDENT_SCHEDULE };
+	struct alerts_stamp stamp = { 0 };
+
+	if (has_exited(&scheduled, EXIT_STATUS_FAILED))
+		return EXIT_SUCCESS; /* the worker has reported that failure */
+	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
+		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
+		scheduled.unit, scheduled.result, scheduled.status);
+	if (!config->notify.mail_to)
+		return report_no_recipients(config);
+	stamp_read(&stamp);
+	if (stamp_is_recent(&stamp, time_now_ms()))
+		return EXIT_SUCCESS;
+	CLEANUP(json_freep) struct json *report = make_report(&scheduled);
+	const struct message message = { .alert = &alert, .report = report };
+	incident_message_id(host_name(), alert.message_id);
+	struct mail mail = mail_write(config, &message);
+	CLEANUP(mem_freep) char *text = mail.text;
+	return send_until_taken(config, &mail);
 }

@@ -23,7 +23,8 @@
 #define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
-#define CLOCK_TOLERANCE_S 60 /* more than any network's delay; TLS and rate limits begin to suffer later */
+#define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
+#define HEAD "curl -sS --head "
 #define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
 #define TRUST_CA \
 	"cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
@@ -77,7 +78,7 @@ static void check_problems(const struct config *config, struct json *checks)
 		for (int k = 0; k < CONFIG_SECRETS && !missing; k++)
 			if (begins_with(problem, config_secret_name((enum config_secret)k)))
 				missing = config_secret_name((enum config_secret)k);
-		/* A missing key or token has a check of its own. A missing password has none: the mail server
+		/* A missing key or token has a check of its own, but not a missing password: the mail server
 		 * may accept mail without a login. */
 		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
 			continue;
@@ -134,45 +135,29 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 
 /* ---- Hemera ---- */
 
-/* NULL: nothing helps but to wait. Owned. */
-static char *hemera_remedy(enum hemera_probe_end end, const char *origin)
-{
-	switch (end) {
-	case HEMERA_PROBE_NO_ADDRESS:
-		return mem_printf(
-			"resolvectl query \"$(echo %s | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG,
-			origin);
-	case HEMERA_PROBE_NO_CONNECTION:
-	case HEMERA_PROBE_NO_TLS:
-	case HEMERA_PROBE_NO_ANSWER:
-		return mem_printf("curl -sS --head %s\n" CHECK_EDIT_CONFIG, origin);
-	case HEMERA_PROBE_WRONG_TIME:
-		return mem_printf(SET_CLOCK "\ncurl -sS --head %s", origin);
-	case HEMERA_PROBE_NO_TRUST:
-		return mem_printf("curl -sS --head %s\n" TRUST_CA, origin);
-	case HEMERA_PROBE_KEY_REFUSED:
-		return mem_strdup("aither set-secret hemera-api-key");
-	case HEMERA_PROBE_WRONG_NAME:
-	case HEMERA_PROBE_NOT_HEMERA:
-		return mem_strdup(CHECK_EDIT_CONFIG);
-	case HEMERA_PROBE_OK:
-	case HEMERA_PROBE_LIMITED:
-	case HEMERA_PROBE_BROKEN:
-		break;
-	}
-	return NULL;
-}
+/* The remedy of a failed probe: `before`, the origin, `after`. Only `before` where `after` is NULL; none
+ * where both are NULL. */
+static const struct {
+	const char *summary, *before, *after;
+} ENDS[] = {
+	[HEMERA_PROBE_NO_ADDRESS] = { "", "resolvectl query \"$(echo ",
+		" | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG },
+	[HEMERA_PROBE_NO_CONNECTION] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
+	[HEMERA_PROBE_NO_TLS] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
+	[HEMERA_PROBE_NO_TRUST] = { "", HEAD, "\n" TRUST_CA },
+	[HEMERA_PROBE_WRONG_TIME] = { "", SET_CLOCK "\n" HEAD, "" },
+	[HEMERA_PROBE_WRONG_NAME] = { "", CHECK_EDIT_CONFIG, NULL },
+	[HEMERA_PROBE_NO_ANSWER] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
+	[HEMERA_PROBE_KEY_REFUSED] = { "the key is refused: ", "aither set-secret hemera-api-key", NULL },
+	[HEMERA_PROBE_NOT_HEMERA] = { "something answers, but not Hemera: ", CHECK_EDIT_CONFIG, NULL },
+	[HEMERA_PROBE_LIMITED] = { "the rate limit is spent for the moment: ", NULL, NULL },
+	[HEMERA_PROBE_BROKEN] = { "Hemera itself fails: ", NULL, NULL },
+};
 
-/* `worst`: what it means when this origin cannot be used. */
+/* `worst`: the status of an origin that cannot be used. */
 static void check_origin(const struct doctor_case *about, const char *id, const char *origin,
 	enum check_status worst, struct json *checks)
 {
-	static const char *const summaries[] = {
-		[HEMERA_PROBE_KEY_REFUSED] = "the key is refused: ",
-		[HEMERA_PROBE_NOT_HEMERA] = "something answers, but not Hemera: ",
-		[HEMERA_PROBE_LIMITED] = "the rate limit is spent for the moment: ",
-		[HEMERA_PROBE_BROKEN] = "Hemera itself fails: ",
-	};
 	const struct hemera_probe_options options = {
 		.origin = origin,
 		.key = about->config->secrets[CONFIG_SECRET_HEMERA_API_KEY],
@@ -191,15 +176,17 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 		return;
 	}
 	hemera_probe(&options, &probe, &err);
-	remedy = hemera_remedy(probe.end, origin);
+	if (ENDS[probe.end].before)
+		remedy = mem_printf("%s%s%s", ENDS[probe.end].before, ENDS[probe.end].after ? origin : "",
+			ENDS[probe.end].after ?: "");
 	if (probe.end == HEMERA_PROBE_OK)
 		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
-	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so it is there */
+	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
 		check_add(checks, id, CHECK_SKIPPED, NULL,
 			"%s is there; whether it accepts the key is not known without one", origin);
 	else
 		check_add(checks, id, probe.end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
-			"%s: %s%s", origin, summaries[probe.end] ?: "", err.message);
+			"%s: %s%s", origin, ENDS[probe.end].summary, err.message);
 	if (worst != CHECK_FAILED)
 		return;
 	if (!probe.has_clock)

@@ -17,7 +17,7 @@
 /* In the order of the answer. */
 static const struct {
 	void (*check)(const struct doctor_case *about, struct json *checks);
-	const char *id, *cause, *remedy; /* when it does not come back */
+	const char *id, *cause, *remedy; /* if it does not return */
 } PARTS[] = {
 	{ doctor_check_local, "output-directory",
 		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
@@ -75,7 +75,7 @@ static struct json *doctor_report(const struct doctor *doctor)
 	return data;
 }
 
-/* Answers all callers and frees the doctor, unless threads still use it: the last one frees it. */
+/* Answers all callers. The last thread frees the doctor, or this function if none is left. */
 static void doctor_end(struct worker *worker, const struct error *problem)
 {
 	struct doctor *doctor = STEAL(worker->doctor);

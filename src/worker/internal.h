@@ -3,8 +3,8 @@
 #define AITHER_WORKER_INTERNAL_H
 
 /*
- * State of the private half, all on the loop's thread but what is said to be atomic. The slot is a
- * small state machine:
+ * The state of the private half. All of it belongs to the loop's thread, except atomics. The slot is a small
+ * state machine:
  *
  *	IDLE --refresh--> REFRESHING --its end--> IDLE
  *	IDLE --sync-----> SYNCING    --its end--> IDLE
@@ -33,23 +33,31 @@ struct server_watch;
 #define WORKER_REFRESH_WAITERS_MAX 64 /* aither-web shares one refresh among all visitors */
 
 /* Refreshes must not use up Hemera's budget (100 requests a minute), however often they are called: a burst,
- * then one per LiveTTLSec, within these bounds. Other calls are answered with the result of the last one. */
+ * then one per LiveTTLSec, within these bounds. All other calls get the result of the last refresh. */
 #define WORKER_REFRESH_BURST 10
 #define WORKER_REFRESH_INTERVAL_MIN_S 1
 #define WORKER_REFRESH_INTERVAL_MAX_S 5
 
 enum worker_slot { WORKER_IDLE, WORKER_REFRESHING, WORKER_SYNCING };
 
+struct worker_sync;
+
+struct worker_listed {             /* the message that the list of a sync has been read */
+	struct thread_job message; /* first: its receiver casts back */
+	struct worker_sync *sync;
+};
+
 struct worker_sync {
 	struct thread_job job; /* first: the thread's side casts back */
+	struct worker_listed listed;
 	struct worker *worker;
 	struct sync_options options;
 	struct sync_progress progress;
 	char job_id[HASH_UUID_SIZE];
-	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that asked for it */
+	char request_id[HTTP_REQUEST_ID_SIZE]; /* of the call that started it */
 	int64_t start_ms;
 	uint64_t start_mono_ms;
-	struct http_pending *pending; /* the call that waits for the end; NULL: none does */
+	struct http_pending *pending; /* the call that waits for the end; NULL: none */
 	struct report report;         /* output, with `result` and `err` */
 	struct error err;
 	int result;
@@ -65,9 +73,10 @@ struct worker_refresh {
 	int result;
 };
 
-struct worker_list { /* the last fetch of Hemera's list that has ended, in a refresh or a sync */
+struct worker_list { /* the last completed fetch of Hemera's list, by a refresh or a sync */
 	int64_t fetched_at_ms;
-	struct error err; /* errnum 0: it has succeeded */
+	bool changed;     /* the homepage */
+	struct error err; /* errnum 0: success */
 };
 
 struct worker {
@@ -78,36 +87,23 @@ struct worker {
 	struct notify *notify;      /* owned */
 	struct budget budget;       /* lent to the one running job */
 	atomic_bool cancelled;      /* asks the running job to end */
-	bool stopping;
+	bool stopping, may_leave;
 	enum worker_slot slot;
 	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
-	bool refresh_failed; /* the last one, which has been logged */
+	bool refresh_failed; /* the last one; it has been logged */
 	struct quota refreshes;
 	struct worker_list last_list;
 	struct sync_history history;
 	uint64_t active_mono_ms, requests_seen; /* for the idle exit */
 	struct state state;
-	int64_t former[STATE_VALUES]; /* what former processes counted */
-	bool state_failed;            /* to be written, the last time, which has been logged */
-	struct doctor *doctor;        /* whose callers wait; NULL: none */
-	unsigned doctors;             /* all, also those that wait for a thread that hangs */
+	int64_t former_cpu_ms; /* of earlier processes */
+	bool state_failed;     /* the last write of the state; it has been logged */
+	struct doctor *doctor; /* with waiting callers; NULL: none */
+	unsigned doctors;      /* all, including those with a thread that hangs */
 	struct server_watch *doctor_timer;
 };
-
-/* answers.c: what the calls answer */
-void answer_sync_running(
-	struct http_response *response, const char *request_id, const struct worker_sync *job, int status);
-void answer_sync_ended(struct http_response *response, const char *request_id, const struct worker_sync *job);
-void answer_status(struct http_response *response, const char *request_id, const struct worker *worker);
-void answer_refreshed(
-	struct http_response *response, const char *request_id, int64_t fetched_at_ms, bool changed);
-
-/* The reasons why no job can run now; true when the response has been filled with one. */
-bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker);
-void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
-	const char *message);
 
 /* statistics.c: the state that aither-web reads */
 void statistics_load(struct worker *worker);                                    /* after the history */
@@ -116,6 +112,11 @@ void statistics_publish(struct worker *worker);
 void statistics_write(struct buf *out, struct worker *worker); /* for GET /metrics */
 
 /* worker.c */
+/* Fills the response with the reason why no job can run now; false: there is none. */
+bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker);
+void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
+	const char *message);
+
 extern const struct http_route worker_routes[];
 extern const size_t worker_route_count;
 

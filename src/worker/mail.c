@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/mail.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,9 +15,6 @@
 #include "net/smtp.h"
 #include "notify/message.h"
 
-#define STAMP_NAME "mailed.json"
-#define STAMP_SIZE_MAX 4096 /* a Message-ID and a time */
-
 /* ---- one mail ---- */
 
 static char *mail_from(const struct config *config)
@@ -30,7 +23,7 @@ static char *mail_from(const struct config *config)
 					: mem_printf("aither@%s", host_name());
 }
 
-char *mail_write(const struct config *config, const struct message *message)
+struct mail mail_write(const struct config *config, const struct message *message)
 {
 	struct buf text = BUF_INIT(MESSAGE_SIZE_MAX);
 	CLEANUP(mem_freep) char *from = mail_from(config);
@@ -41,7 +34,14 @@ char *mail_write(const struct config *config, const struct message *message)
 	complete.host = host_name();
 	complete.now_ms = time_now_ms();
 	message_write(&text, &complete);
-	return buf_take(&text);
+	return (struct mail){
+		.kind = message->alert->kind,
+		.message_id = message->alert->message_id,
+		.job_id = json_string(json_get(message->report, "jobId")),
+		.to = config->notify.mail_to,
+		.text = buf_take(&text),
+		.otherwise = "",
+	};
 }
 
 bool mail_is_deferred(int result, const struct smtp_outcome *outcome)
@@ -79,10 +79,10 @@ int mail_send(const struct config *config, const struct mail *mail, const atomic
 		log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, fields, ARRAY_SIZE(fields),
 			"mail (%s) to %s not sent%s: %s", kind, mail->to, next, problem.message);
 	} else {
-		CLEANUP(mem_freep) char *taken = mail_recipients(mail->to, outcome->deferred, false);
+		CLEANUP(mem_freep) char *accepted = mail_recipients(mail->to, outcome->deferred, false);
 
 		log_event(problem.message[0] ? LOG_WARNING : LOG_NOTICE, LOG_EVENT_ALERT_SENT, fields,
-			ARRAY_SIZE(fields), "mail (%s) sent to %s%s%s%s", kind, taken,
+			ARRAY_SIZE(fields), "mail (%s) sent to %s%s%s%s", kind, accepted,
 			problem.message[0] ? ", but: " : "", problem.message, outcome->deferred ? next : "");
 	}
 	error_pass(err, &problem);
@@ -130,73 +130,4 @@ unsigned mail_retry_next(struct mail_retry *retry, unsigned first_s)
 		return 0;
 	left_ms = MAIL_RETRY_MS - (now - retry->since_mono_ms);
 	return retry->delay_s * UINT64_C(1000) < left_ms ? retry->delay_s : (unsigned)(left_ms / 1000) + 1;
-}
-
-/* ---- the stamp ---- */
-
-/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none that can be used. With
- * DynamicUser= it is a symbolic link, which systemd has made. */
-static int stamp_open_directory(void)
-{
-	const char *paths = getenv("RUNTIME_DIRECTORY");
-	struct error err = { 0 };
-	int fd = -1;
-
-	if (!paths || *paths != '/')
-		return -1;
-	CLEANUP(mem_freep) char *first = mem_strndup(paths, strcspn(paths, ":"));
-	CLEANUP(mem_freep) char *path = realpath(first, NULL);
-	if (file_open_directory(AT_FDCWD, path ?: first, &fd, &err) < 0)
-		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
-	return fd;
-}
-
-void mail_stamp_read(struct mail_stamp *stamp)
-{
-	static const struct json_limits limits = {
-		.size_max = STAMP_SIZE_MAX, .depth_max = 2, .node_max = 10
-	};
-	CLEANUP(file_closep) int directory = stamp_open_directory();
-	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
-	CLEANUP(json_freep) struct json *json = NULL;
-	int64_t mailed_ms;
-
-	if (directory < 0 || file_read(directory, STAMP_NAME, &text, NULL, NULL) < 0 ||
-		json_parse(&json, buf_text(&text), text.length, &limits, NULL) < 0)
-		return;
-	const char *id = json_string(json_get(json, "messageId"));
-	if (!incident_is_message_id(id) ||
-		time_parse(json_string(json_get(json, "mailedAt")), &mailed_ms) < 0)
-		return;
-	memcpy(stamp->message_id, id, strlen(id) + 1);
-	stamp->mailed_ms = mailed_ms;
-}
-
-void mail_stamp_write(const struct mail_stamp *stamp)
-{
-	CLEANUP(file_closep) int directory = stamp_open_directory();
-	CLEANUP(buf_done) struct buf text = BUF_INIT(STAMP_SIZE_MAX);
-	CLEANUP(json_freep) struct json *json = NULL;
-	struct error err = { 0 };
-
-	if (directory < 0)
-		return;
-	if (!stamp->message_id[0]) {
-		if (unlinkat(directory, STAMP_NAME, 0) < 0 && errno != ENOENT)
-			log_write(LOG_WARNING, "RUNTIME_DIRECTORY: cannot remove %s: %m", STAMP_NAME);
-		return;
-	}
-	json = json_new_object();
-	json_set_string(json, "messageId", stamp->message_id);
-	json_set_time(json, "mailedAt", stamp->mailed_ms);
-	json_write(&text, json);
-	if (file_replace(directory, STAMP_NAME, buf_text(&text), text.length, 0600, &err) < 0)
-		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
-}
-
-/* A clock that was set back does not put it off. */
-bool mail_stamp_is_recent(const struct mail_stamp *stamp, int64_t now_ms)
-{
-	return stamp->message_id[0] && stamp->mailed_ms <= now_ms &&
-	       now_ms - stamp->mailed_ms < INCIDENT_PAUSE_MS;
 }

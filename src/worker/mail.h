@@ -3,11 +3,11 @@
 #define AITHER_WORKER_MAIL_H
 
 /*
- * One mail to the operator, and when to try it again. Blocks; any thread. Both senders of mails use it: the
- * worker after syncs (alerts.h) and `aither-worker --alert` (alert.h).
+ * Sends one mail to the operator. Blocks; any thread.
  *
- *	text = mail_write(config, &message);           notify/message.h, completed
+ *	struct mail mail = mail_write(config, &message);
  *	mail_send(config, &mail, cancelled, &outcome, &err);
+ *	free(mail.text);
  */
 
 #include <stdatomic.h>
@@ -24,48 +24,37 @@ struct smtp_outcome;
 #define MAIL_TIMEOUT_MS 30000
 #define MAIL_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
 
-/* All borrowed. retry_s: in how long it is sent again if the server does not take it now; 0: it is not, and
- * `otherwise` ends the sentence in the log (", given up"). */
+/* All borrowed, except that mail_write's text is owned. retry_s: when it is sent again if the server refuses
+ * it for now; 0: it is not, and `otherwise` ends the sentence in the log (", given up"). */
 struct mail {
 	enum incident_kind kind;
 	const char *message_id, *job_id; /* job_id NULL: about no sync */
-	const char *to, *text;
+	const char *to;
+	char *text;
 	unsigned retry_s;
 	const char *otherwise;
 };
 
-/* The text of a mail to all recipients, with from, to, host and time filled in; owned. */
-char *mail_write(const struct config *config, const struct message *message);
+/* A mail to all recipients. Fills in the message's from, to, host and time. */
+struct mail mail_write(const struct config *config, const struct message *message);
 
 /* Sends it and writes one line to the log. `outcome` and `err` (a warning after a success): as smtp_send. */
 int mail_send(const struct config *config, const struct mail *mail, const atomic_bool *cancelled,
 	struct smtp_outcome *outcome, struct error *err);
 
-/* Has the server refused it for now, after mail_send's result: all of it, or for some recipients? */
+/* By mail_send's result: has the server refused it for now, for all recipients or some? */
 bool mail_is_deferred(int result, const struct smtp_outcome *outcome);
 
 /* The recipients of one list, separated by commas, that are (or are not) in another; owned, NULL: none. */
 char *mail_recipients(const char *list, const char *other, bool are_in_it);
 
-/* The times at which a mail is tried again; zeroed at first. */
+/* The retries of a mail; zeroed at first. */
 struct mail_retry {
 	uint64_t since_mono_ms;
 	unsigned delay_s;
 };
 
-/* Begins a try: in how many seconds the next one is, ever later; 0: this is the last. */
+/* Begins a try. Returns in how many seconds the next one is, at growing intervals; 0: this is the last. */
 unsigned mail_retry_next(struct mail_retry *retry, unsigned first_s);
-
-/* The last mail about what the manifest cannot tell: that it cannot be written, or that no sync is run. It is
- * kept in a file in $RUNTIME_DIRECTORY (systemd.exec(5)), which outlives the process. */
-struct mail_stamp {
-	char message_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail about it; "": there was none */
-	int64_t mailed_ms;
-};
-
-/* Where there is no file, or it cannot be used, *stamp stays as it is. */
-void mail_stamp_read(struct mail_stamp *stamp);
-void mail_stamp_write(const struct mail_stamp *stamp);                     /* message_id "": removes it */
-bool mail_stamp_is_recent(const struct mail_stamp *stamp, int64_t now_ms); /* too recent to mail again */
 
 #endif

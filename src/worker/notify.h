@@ -3,20 +3,21 @@
 #define AITHER_WORKER_NOTIFY_H
 
 /*
- * Mails and items for Rollbar after syncs, and tests of both: on threads, so that no sync waits for them and
- * none fails with them. All functions are called on the loop's thread.
+ * Mails and items for Rollbar after syncs, and tests of both: on threads, so that no sync waits for them or
+ * fails with them. All functions are called on the loop's thread.
  *
- * Mails (alerts.h): one thread at most, for the last sync that has ended. A mail that the server does not
- * take now, from all recipients or some, is tried again after the next sync, and without a sync as well:
- * after [Notify] RetryDelaySec, and then ever later, for MAIL_RETRY_MS. A mail that an earlier process left
- * due is sent after the next sync only.
+ * Mails (alerts.h): at most one thread, for the last sync that has ended. A mail that the server refuses for
+ * now, for all recipients or some, is retried after the next sync, and without a sync as well: after [Notify]
+ * RetryDelaySec, and then at growing intervals, for MAIL_RETRY_MS. A mail that an earlier process left due is
+ * sent only after the next sync.
  *
- * Items (notify/rollbar.h): one thread at most, in the order of the syncs. They are not stored: an item that
- * cannot be delivered is lost, with a line in the journal.
+ * Items (notify/rollbar.h): at most one thread, in the order of the syncs. They are not stored: an item that
+ * cannot be delivered is lost, with a line in the journal. A mail counts as failed each time it cannot be
+ * sent, and stays due; an item counts as failed, or as dropped if it was never sent: too many waited, the
+ * rate limit was used up, or the worker stopped.
  */
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "http/http.h"
 
@@ -24,37 +25,27 @@ struct notify;
 struct worker;
 struct worker_sync;
 
-#define NOTIFY_ITEMS_MAX 20 /* that wait for Rollbar; then the oldest one is dropped */
-/* Tests of each kind: a burst, then one per interval, which is the longest that sending one takes. A program
+#define NOTIFY_ITEMS_MAX 20 /* waiting for Rollbar; beyond that the oldest one is dropped */
+/* Tests of each kind: a burst, then one per interval, which is the longest time that sending takes. A program
  * that can open the socket must not be able to fill the operator's mailbox. */
 #define NOTIFY_TESTS_BURST 5
 #define NOTIFY_TESTS_INTERVAL_S 30
 
-enum notify_channel { NOTIFY_BY_MAIL, NOTIFY_BY_ROLLBAR, NOTIFY_CHANNELS };
-
-enum notify_result {
-	NOTIFY_SENT,    /* the server has taken it */
-	NOTIFY_FAILED,  /* it was tried in vain; a mail stays due */
-	NOTIFY_DROPPED, /* given up: too many waited, the rate limit was used up, or the worker ended */
-	NOTIFY_RESULTS
-};
-
-struct notify *notify_new(struct worker *worker); /* owned */
+struct notify *notify_new(struct worker *worker); /* owned; adds to worker->state */
 void notify_freep(struct notify **notify);
 
-/* A sync has ended, of whatever kind and however. Copies what it needs. */
+/* A sync has ended that was no dry run and met no lock. Copies what it needs. */
 void notify_sync_ended(struct notify *notify, const struct worker_sync *job);
 
-/* Mails and items that are under way or wait; while there are any the worker must not leave. */
+/* Mails and items that are being sent or wait; the worker must not leave while there are any. */
 size_t notify_pending(const struct notify *notify);
 
-/* To be called every second: starts the mails whose time has come. */
+/* To be called every second: starts the mails that are due for a retry. */
 void notify_tick(struct notify *notify);
 
-/* Cancels what is under way (it comes back within 2 s), drops what waits, and takes nothing any more. */
+/* Cancels mails and items that are being sent (their threads end within 2 s), drops those that wait, and
+ * accepts no more. */
 void notify_stop(struct notify *notify);
-
-uint64_t notify_count(const struct notify *notify, enum notify_channel channel, enum notify_result result);
 
 /* Handlers of POST /internal/test-mail and POST /internal/test-rollbar. */
 enum http_result notify_handle_mail(

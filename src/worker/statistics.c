@@ -24,15 +24,14 @@ void statistics_load(struct worker *worker)
 	int r;
 
 	state_init(state);
-	/* Without a state, as after the upgrade from 0.1.0, the data is as old as the last success. */
+	/* Without a state file, as after an upgrade from 0.1.0, the data is as old as the last success. */
 	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, NULL);
 	if (r == 0)
 		r = state_read(state, output, &status, &err);
 	if (r < 0 && output >= 0 && r != -ENOENT)
 		log_write(LOG_WARNING, "the counters begin anew: %s", err.message);
-	for (int i = 0; i < STATE_VALUES; i++)
-		worker->former[i] = state->values[i];
+	worker->former_cpu_ms = state->values[STATE_CPU_MS];
 	state->values[STATE_START_MS] = time_now_ms();
 }
 
@@ -53,18 +52,6 @@ void statistics_add_sync(struct worker *worker, const struct worker_sync *job)
 
 static void statistics_update(struct worker *worker)
 {
-	static const struct {
-		enum state_value value;
-		enum notify_channel channel;
-		enum notify_result result;
-	} counts[] = {
-		{ STATE_MAILS_SENT, NOTIFY_BY_MAIL, NOTIFY_SENT },
-		{ STATE_MAILS_FAILED, NOTIFY_BY_MAIL, NOTIFY_FAILED },
-		{ STATE_MAILS_DROPPED, NOTIFY_BY_MAIL, NOTIFY_DROPPED },
-		{ STATE_ITEMS_SENT, NOTIFY_BY_ROLLBAR, NOTIFY_SENT },
-		{ STATE_ITEMS_FAILED, NOTIFY_BY_ROLLBAR, NOTIFY_FAILED },
-		{ STATE_ITEMS_DROPPED, NOTIFY_BY_ROLLBAR, NOTIFY_DROPPED },
-	};
 	const struct sync_history *history = &worker->history;
 	const struct json *last = history->last_report;
 	int64_t *values = worker->state.values;
@@ -81,12 +68,8 @@ static void statistics_update(struct worker *worker)
 	values[STATE_LAST_ERRORS] = json_integer(json_get(last, "errorsTotal"), 0);
 	values[STATE_COURSES_DEFERRED] = json_integer(json_get(last, "coursesDeferred"), 0);
 	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notify_pending(worker->notify);
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
-		values[counts[i].value] =
-			worker->former[counts[i].value] +
-			(int64_t)notify_count(worker->notify, counts[i].channel, counts[i].result);
 	metric_process_read(&process);
-	values[STATE_CPU_MS] = worker->former[STATE_CPU_MS] + (int64_t)(process.cpu_s * 1000);
+	values[STATE_CPU_MS] = worker->former_cpu_ms + (int64_t)(process.cpu_s * 1000);
 	values[STATE_MAX_FDS] = (int64_t)process.max_fds;
 	values[STATE_OPEN_FDS] = (int64_t)process.open_fds;
 	values[STATE_RESIDENT_BYTES] = (int64_t)process.resident_bytes;

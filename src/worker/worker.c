@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 
 #define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
 #define SECOND_MS 1000
+#define STATUS_TARGET "/api/sync/status"
 
 static void start_sync(struct worker *worker, struct worker_sync *job);
 
@@ -55,32 +57,110 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 	options->statistics = &worker->state.hemera;
 }
 
+/* ---- answers ---- */
+
+/* The report of a sync that still runs: the counts are zero until it ends, the progress is live. */
+static struct json *running_report(const struct worker_sync *job)
+{
+	struct json *json, *progress = json_new_object();
+	uint64_t until_ms = atomic_load(&job->progress.limited_until_mono_ms), now_ms = time_mono_ms();
+	struct report report;
+
+	report_init(&report, job->job_id);
+	report.start_ms = job->start_ms;
+	report.duration_ms = now_ms - job->start_mono_ms;
+	report.dry_run = job->options.dry_run;
+	json = report_to_json(&report);
+	json_set_string(progress, "phase", sync_phase_name(atomic_load(&job->progress.phase)));
+	json_set_integer(progress, "done", atomic_load(&job->progress.done));
+	json_set_integer(progress, "total", atomic_load(&job->progress.total));
+	json_set_integer(
+		progress, "waitSec", until_ms > now_ms ? (int64_t)((until_ms - now_ms + 999) / 1000) : 0);
+	json_set(json, "progress", progress);
+	report_done(&report);
+	return json;
+}
+
+static void answer_sync_ended(
+	struct http_response *response, const char *request_id, const struct worker_sync *job)
+{
+	const struct report *report = &job->report;
+	char timing[128];
+
+	if (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS) {
+		/* another process holds the directory */
+		answer_error(response, request_id, job->err.code, job->err.errnum, job->err.message);
+		return;
+	}
+	if (job->result == 0)
+		envelope_success(response, request_id, 200, report_to_json(report));
+	else
+		envelope_error(response, request_id, &job->err, report_to_json(report));
+	snprintf(timing, sizeof(timing), "fetch;dur=%llu, render;dur=%llu, publish;dur=%llu",
+		(unsigned long long)report->fetch_ms, (unsigned long long)report->render_ms,
+		(unsigned long long)report->publish_ms);
+	http_response_header(response, "server-timing", timing);
+}
+
+static void answer_list(
+	struct http_response *response, const char *request_id, const struct worker_list *list)
+{
+	if (list->err.errnum) {
+		envelope_error(response, request_id, &list->err, NULL);
+		return;
+	}
+	struct json *data = json_new_object();
+	json_set_time(data, "fetchedAt", list->fetched_at_ms);
+	json_set_bool(data, "changed", list->changed);
+	json_set_string(data, "error", NULL);
+	envelope_success(response, request_id, 200, data);
+}
+
+bool answer_unable(struct http_response *response, const char *request_id, const struct worker *worker)
+{
+	CLEANUP(mem_freep) char *problems = NULL;
+
+	if (worker->stopping) {
+		answer_error(response, request_id, ERROR_SHUTTING_DOWN, -ESHUTDOWN,
+			"aither-worker is shutting down; try again in a moment");
+		return true;
+	}
+	if (config_is_usable(worker->options.config))
+		return false;
+	problems = config_problems_text(worker->options.config, "; ");
+	answer_error(response, request_id, ERROR_NOT_CONFIGURED, -ENOKEY, problems);
+	return true;
+}
+
+void answer_error(struct http_response *response, const char *request_id, enum error_code code, int errnum,
+	const char *message)
+{
+	struct error error = { 0 };
+
+	error_fail(&error, code, errnum, "%s", message);
+	if (code == ERROR_SYNC_IN_PROGRESS)
+		error.retry_after_s = 5;
+	envelope_error(response, request_id, &error, NULL);
+	if (code == ERROR_SYNC_IN_PROGRESS)
+		http_response_header(response, "location", STATUS_TARGET);
+}
+
 /* ---- refresh of the homepage ---- */
 
-/* Hemera's list has been fetched, or not: gives every refresh that waits the same answer, a fetch time or
- * else the error. */
-static void answer_waiters(
-	struct worker *worker, int64_t fetched_at_ms, bool changed, const struct error *problem)
+/* Hemera's list has been fetched, or could not be: publishes the state, and then gives all callers that wait
+ * for the refresh the same answer, upon which aither-web reads that state. */
+static void answer_waiters(struct worker *worker, const struct worker_list *list)
 {
-	int64_t *data_ms = &worker->state.values[STATE_DATA_MS];
-	bool is_new = !problem && *data_ms != fetched_at_ms;
-
-	worker->last_list = (struct worker_list){ .fetched_at_ms = fetched_at_ms };
-	if (problem)
-		worker->last_list.err = *problem;
-	else
-		*data_ms = fetched_at_ms;
-	if (is_new || worker->waiter_count > 0)
-		statistics_publish(worker); /* before the answers, upon which aither-web reads it */
+	worker->last_list = *list;
+	worker->last_list.changed = false; /* later callers get no news */
+	if (!list->err.errnum)
+		worker->state.values[STATE_DATA_MS] = list->fetched_at_ms;
+	statistics_publish(worker);
 	while (worker->waiter_count > 0) {
 		struct http_pending *pending = worker->waiters[--worker->waiter_count];
-		const char *request_id = http_pending_request_id(pending);
 		struct http_response response = { 0 };
 
-		if (problem)
-			envelope_error(&response, request_id, problem, NULL);
-		else
-			answer_refreshed(&response, request_id, fetched_at_ms, changed);
+		answer_list(&response, http_pending_request_id(pending), list);
 		http_complete(pending, &response);
 	}
 }
@@ -98,7 +178,6 @@ static void refresh_done(struct thread_job *job)
 	struct worker *worker = refresh->worker;
 
 	worker->slot = WORKER_IDLE;
-	worker->active_mono_ms = time_mono_ms();
 	if (worker->next) {
 		/* The waiters stay: the sync's own list answers them. */
 		start_sync(worker, STEAL(worker->next));
@@ -106,9 +185,12 @@ static void refresh_done(struct thread_job *job)
 	}
 	if (refresh->result == 0)
 		worker->history.kept = refresh->refreshed.kept;
-	answer_waiters(worker, refresh->refreshed.fetched_at_ms, refresh->refreshed.changed,
-		refresh->result == 0 ? NULL : &refresh->err);
-	/* Visitors may cause a refresh every ten seconds while Hemera is out of order. */
+	struct worker_list list = { .fetched_at_ms = refresh->refreshed.fetched_at_ms,
+		.changed = refresh->refreshed.changed };
+	if (refresh->result < 0)
+		list.err = refresh->err;
+	answer_waiters(worker, &list);
+	/* Log only the first failure: visitors cause a refresh every ten seconds while Hemera is down. */
 	if (refresh->result < 0 && !worker->refresh_failed)
 		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
 	worker->refresh_failed = refresh->result < 0;
@@ -130,31 +212,30 @@ static void start_refresh(struct worker *worker)
 
 /* ---- sync ---- */
 
-struct listed_message {
-	struct thread_job message;
-	struct worker *worker;
-	int64_t listed_at_ms;
-	bool changed;
-};
+/* The list that a sync has published so far; fetched_at_ms 0: none. */
+static struct worker_list listed_by(const struct worker_sync *job)
+{
+	return (struct worker_list){
+		.fetched_at_ms = atomic_load(&job->progress.listed_at_ms),
+		.changed = atomic_load(&job->progress.listed_changed),
+	};
+}
 
 static void listed_done(struct thread_job *message)
 {
-	CLEANUP(mem_freep) struct listed_message *listed = (struct listed_message *)message;
+	const struct worker_sync *job = ((struct worker_listed *)message)->sync;
+	const struct worker_list list = listed_by(job);
 
-	answer_waiters(listed->worker, listed->listed_at_ms, listed->changed, NULL);
+	answer_waiters(job->worker, &list);
 }
 
-/* On the sync's thread: the homepage is published, so callers that wait for it need not wait for the pages.
- */
+/* On the sync's thread: the homepage is published, so its callers need not wait for the other pages. */
 static void on_listed(void *arg)
 {
 	struct worker_sync *job = arg;
-	struct listed_message *listed = mem_zalloc(sizeof(*listed));
 
-	listed->worker = job->worker;
-	listed->listed_at_ms = atomic_load(&job->progress.listed_at_ms);
-	listed->changed = atomic_load(&job->progress.listed_changed);
-	thread_post(job->worker->queue, &listed->message, listed_done);
+	job->listed.sync = job;
+	thread_post(job->worker->queue, &job->listed.message, listed_done);
 }
 
 static void worker_sync_run(struct thread_job *job)
@@ -171,48 +252,49 @@ static void worker_sync_freep(struct worker_sync **job)
 	free(*job);
 }
 
-/* The caller and the history learn of the sync, then those who wait for its list. */
 static void worker_sync_done(struct thread_job *thread_job)
 {
 	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
-	int64_t listed_at_ms = atomic_load(&job->progress.listed_at_ms);
+	struct worker_list list = listed_by(job);
 	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* another process's */
+	bool leaves_trace = !job->report.dry_run && !met_lock;
 	struct worker *worker = job->worker;
 	struct sync_history *history = &worker->history;
 
 	worker->slot = WORKER_IDLE;
 	worker->sync = NULL;
-	worker->active_mono_ms = time_mono_ms();
-	if (!job->report.dry_run && !met_lock) {
+	if (leaves_trace) {
 		json_free(history->last_report);
 		history->last_report = report_to_json(&job->report);
 		history->last_success_ms = job->report.last_success_ms;
 		history->consecutive_failures = job->report.consecutive_failures;
 		history->courses = job->report.courses_published;
-		if (listed_at_ms)
+		if (list.fetched_at_ms)
 			history->kept = job->report.kept;
 		statistics_add_sync(worker, job);
+		notify_sync_ended(worker->notify, job);
 	}
-	notify_sync_ended(worker->notify, job);
-	statistics_publish(worker);
+	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
+	 * callers that wait for the list, which get a refresh of their own. */
+	if (list.fetched_at_ms || (job->result < 0 && !met_lock)) {
+		if (!list.fetched_at_ms)
+			list.err = job->err;
+		answer_waiters(worker, &list);
+	} else {
+		statistics_publish(worker);
+		if (worker->waiter_count > 0)
+			start_refresh(worker);
+	}
 	if (job->pending) {
 		struct http_response response = { 0 };
 
 		answer_sync_ended(&response, http_pending_request_id(job->pending), job);
 		http_complete(STEAL(job->pending), &response);
 	}
-	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
-	 * callers that wait for the list, which get a refresh of their own. */
-	if (listed_at_ms)
-		answer_waiters(worker, listed_at_ms, atomic_load(&job->progress.listed_changed), NULL);
-	else if (job->result < 0 && !met_lock)
-		answer_waiters(worker, 0, false, &job->err);
-	else if (worker->waiter_count > 0)
-		start_refresh(worker);
 	show_status(worker);
 }
 
-/* Without a thread sync_run() cannot report its failure. What was true before still is. */
+/* Without a thread, sync_run() cannot report the failure. */
 static void fail_to_start(struct worker *worker, struct worker_sync *job)
 {
 	struct report *report = &job->report;
@@ -235,8 +317,8 @@ static void fail_to_start(struct worker *worker, struct worker_sync *job)
 		job->err.message);
 }
 
-/* The job lives until its end comes back by the loop, even if it could not be started: the caller may still
- * answer with it. */
+/* The end of the job comes by the loop even if it could not be started: the caller may still answer with it.
+ */
 static void start_sync(struct worker *worker, struct worker_sync *job)
 {
 	worker->slot = WORKER_SYNCING;
@@ -302,7 +384,8 @@ static enum http_result handle_sync(
 	}
 	if (!is_async)
 		return HTTP_LATER;
-	answer_sync_running(response, request->request_id, job, 202);
+	envelope_success(response, request->request_id, 202, running_report(job));
+	http_response_header(response, "location", STATUS_TARGET);
 	http_response_header(response, "preference-applied", "respond-async");
 	return HTTP_DONE;
 }
@@ -310,7 +393,26 @@ static enum http_result handle_sync(
 static enum http_result handle_status(
 	const struct http_request *request, struct http_response *response, void *app)
 {
-	answer_status(response, request->request_id, app);
+	const struct worker *worker = app;
+	const struct sync_history *history = &worker->history;
+	const struct worker_sync *running = worker->sync ? worker->sync : worker->next;
+	struct json *report = NULL;
+
+	if (running)
+		report = running_report(running);
+	else if (history->last_report)
+		report = json_copy(history->last_report);
+	if (!report) {
+		answer_error(response, request->request_id, ERROR_NO_SYNC_JOB, -ENOENT,
+			"no sync has run yet; start one: aither sync");
+		return HTTP_DONE;
+	}
+	if (!json_get(report, "removed")) /* in a manifest of version 0.1.0 */
+		json_set(report, "removed", json_new_array());
+	json_set_time(report, "lastSuccessTime", history->last_success_ms);
+	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
+	json_set(report, "listKept", known_kept_to_json(&history->kept));
+	envelope_success(response, request->request_id, 200, report);
 	return HTTP_DONE;
 }
 
@@ -321,23 +423,18 @@ static enum http_result handle_refresh(
 
 	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
-	if (worker->sync && atomic_load(&worker->sync->progress.listed_at_ms)) {
-		answer_refreshed(response, request->request_id,
-			atomic_load(&worker->sync->progress.listed_at_ms),
-			atomic_load(&worker->sync->progress.listed_changed));
+	struct worker_list list = { 0 };
+	if (worker->sync)
+		list = listed_by(worker->sync);
+	else if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0)
+		list = worker->last_list;
+	if (list.fetched_at_ms || list.err.errnum) {
+		answer_list(response, request->request_id, &list);
 		return HTTP_DONE;
 	}
 	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
 			"too many calls wait for the homepage's refresh");
-		return HTTP_DONE;
-	}
-	if (worker->slot == WORKER_IDLE && quota_take(&worker->refreshes, time_mono_ms()) > 0) {
-		if (worker->last_list.err.errnum)
-			envelope_error(response, request->request_id, &worker->last_list.err, NULL);
-		else
-			answer_refreshed(
-				response, request->request_id, worker->last_list.fetched_at_ms, false);
 		return HTTP_DONE;
 	}
 	worker->waiters[worker->waiter_count++] = http_later(request);
@@ -370,8 +467,8 @@ static enum http_result handle_metrics(
 
 static const char *const sync_parameters[] = { "dryRun", "force", NULL };
 
-/* aither-web may make the calls that visitors and scripts make through it, and no others: if it were broken
- * into, it could otherwise send mail and have pages removed. */
+/* aither-web may make only the calls that it needs for visitors and scripts: after a break-in it must not be
+ * able to send mail or to have pages removed. */
 const struct http_route worker_routes[] = {
 	{ "/api/sync", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST | ROUTE_FOR_WEB, handle_sync, sync_parameters }, /* without force */
@@ -395,8 +492,8 @@ static void on_messages(void *arg)
 	thread_queue_dispatch(worker->queue);
 }
 
-/* Sends mails again, and ends an idle process: systemd starts it again at the next connection, and until then
- * the key is not in memory. */
+/* Retries mails, and ends an idle process: systemd starts it again at the next connection, and until then the
+ * key is not in memory. */
 static void on_second(void *arg)
 {
 	struct worker *worker = arg;
@@ -410,7 +507,7 @@ static void on_second(void *arg)
 		worker->active_mono_ms = now;
 		return;
 	}
-	if (!worker->options.may_leave || limit_s == 0 || server_is_draining(worker->server))
+	if (!worker->may_leave || limit_s == 0 || server_is_draining(worker->server))
 		return;
 	if (now - worker->active_mono_ms >= limit_s * UINT64_C(1000) && server_leave_if_idle(worker->server))
 		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
@@ -473,7 +570,7 @@ struct server *worker_server(struct worker *worker)
 
 void worker_set_may_leave(struct worker *worker, bool may_leave)
 {
-	worker->options.may_leave = may_leave;
+	worker->may_leave = may_leave;
 }
 
 void worker_stop(void *arg)

@@ -10,8 +10,8 @@
  *	worker_freep(&worker);
  *
  * One job at a time: a sync (POST /api/sync) or a refresh of the homepage (POST /internal/refresh). A refresh
- * never makes a sync fail: a sync that comes during one cancels it and starts when it has ended; a
- * refresh that comes during a sync is answered from that sync's list.
+ * never makes a sync fail: a sync that is requested during a refresh cancels it and starts when it has ended;
+ * a refresh that is requested during a sync is answered from that sync's list.
  */
 
 #include <stdbool.h>
@@ -24,7 +24,6 @@ struct worker;
 struct worker_options {
 	const struct config *config;   /* borrowed; may be unusable: then calls answer NOT_CONFIGURED */
 	const char *shipped_templates; /* borrowed */
-	bool may_leave;                /* exit when idle: only when systemd holds the socket */
 };
 
 int worker_new(
@@ -33,15 +32,15 @@ void worker_freep(struct worker **worker);
 
 struct server *worker_server(struct worker *worker); /* borrowed */
 
-/* Whether leaving is permitted is known only after the sockets have been taken. */
+/* May the worker exit when it is idle? Only when systemd holds the socket. */
 void worker_set_may_leave(struct worker *worker, bool may_leave);
 
 /* daemon_stop, arg is the worker: cancels the running job, so that its caller is answered within the drain
  * time. */
 void worker_stop(void *arg);
 
-/* After the loop has ended: waits for a job that nobody waits for, at most `timeout_ms`. False: it still runs
- * and uses worker and configuration, so that neither may be freed any more. */
+/* After the loop has ended: waits at most `timeout_ms` for threads. False: one still runs and uses worker and
+ * configuration, so that neither may be freed. */
 bool worker_finish(struct worker *worker, unsigned timeout_ms);
 
 #endif

@@ -462,6 +462,23 @@ class NotNow(MailTest):
         self.failing_sync()
         self.assertEqual([m.recipients for m in self.mails()], [(self.first,), (self.second,)])
 
+    def test_a_mail_that_all_recipients_refuse_for_good_waits_for_the_next_sync(self) -> None:
+        self.waiting_for_second(delay_s=1)
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.edit_manifest(lambda m: m["incident"].update(
+            coursesMessageId="<courses@example.org>", courses=[{"entity": "course c1", "partials": 3, "told": False}]))
+        self.server.clear()
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=1)
+        self.server.fail("RCPT", "550 5.1.1 no such user")
+        self.stack.start_worker()
+        self.failing_sync()  # the mail that waits is the reason for another try
+        self.wait_for_nobody()
+        self.stack.wait_for_alerts()
+        self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
+        self.assertNotIn("(null)", self.worker_log())
+        self.assertEqual(self.incident["coursesMessageId"], "<courses@example.org>")
+
     def test_a_manifest_that_cannot_be_read_is_read_again_later(self) -> None:
         self.server.fail("MESSAGE", HOLD)
         self.failing_sync()

@@ -3,8 +3,8 @@
 #define AITHER_TESTS_INCIDENT_WORLD_H
 
 /*
- * A manifest, a clock and a mail server for notify/incident.h: syncs end one after the other, what is due is
- * sent. The state goes by way of its text each time, as through a restart.
+ * A manifest, a clock and a mail server for notify/incident.h: syncs end one after the other, and due mails
+ * are sent. The state is written and read as text each time, as by a restart.
  */
 
 #include <stdbool.h>
@@ -33,13 +33,13 @@ void world_sync(struct world *world, const char *sync);
 bool world_due(const struct world *world, struct incident_alert *ret_alert);
 void world_note_sent(struct world *world, const char *id);
 
-/* The mail with that id has been sent, but those in `to` have still to get it. */
+/* The mail with that id has been sent, except to the recipients in `to`. */
 void world_note_sent_but(struct world *world, const char *id, const char *to);
 
-/* Appends "failure to b@x, courses to b@x,c@x": what waits. */
+/* Appends "failure to b@x, courses to b@x,c@x": the mails that wait. */
 void world_waiting(const struct world *world, struct buf *out);
 
-/* Sends all that is due: appends "failure", "courses a b"... separated by commas. */
+/* Sends all due mails: appends "failure", "courses a b"... separated by commas. */
 void world_mail(struct world *world, struct buf *out);
 
 struct json *world_parse(const char *text); /* owned; NULL of NULL */

@@ -131,7 +131,7 @@ static void a_mail_keeps_its_id_until_it_is_sent(void **state)
 	assert_string_equal(again.message_id, first.message_id);
 }
 
-static void a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told(void **state)
+static void a_mail_that_waits_keeps_its_id_while_there_is_nothing_new_to_report(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	struct incident_alert first, again;
@@ -169,7 +169,7 @@ static void send_but_to_b(struct world *world, struct incident_alert *ret_alert)
 	world_note_sent_but(world, ret_alert->message_id, "b@x.org");
 }
 
-static void a_mail_waits_for_those_who_have_not_got_it(void **state)
+static void a_mail_waits_for_recipients_who_have_not_got_it(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	struct incident_alert alert, due;
@@ -199,7 +199,7 @@ static void a_mail_waits_for_those_who_have_not_got_it(void **state)
 	assert_waiting(&world, "");
 }
 
-static void a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits(void **state)
+static void a_newer_mail_about_the_failures_replaces_one_that_waits(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	struct incident_alert alert;
@@ -225,7 +225,7 @@ static void a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits(vo
 	assert_string_equal(alert.thread_id, "");
 }
 
-static void a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody(void **state)
+static void a_mail_that_was_sent_while_a_sync_dropped_it_does_not_wait(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	struct incident_alert failure, alert;
@@ -240,7 +240,7 @@ static void a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody
 	assert_int_equal(alert.kind, INCIDENT_RECOVERY);
 }
 
-static void mails_about_courses_wait_beside_it_until_all_are_well(void **state)
+static void mails_about_courses_wait_beside_it_until_all_courses_are_well(void **state)
 {
 	static const char *const syncs[] = { "P:course a", "P:course a,course b",
 		"P:course a,course b,course c", "P:course a,course b,course c,course d" };
@@ -359,7 +359,7 @@ static void a_failure_after_a_recovery_that_arrived_late_is_a_new_incident(void 
 	assert_string_equal(alert.thread_id, "");
 }
 
-static void a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same(void **state)
+static void a_course_that_joins_while_the_mail_is_being_sent_is_reported_too(void **state)
 {
 	CLEANUP(world_done) struct world world = { .threshold = 1, .now_ms = WORLD_START_MS };
 	CLEANUP(buf_done) struct buf mails = BUF_INIT(100);
@@ -594,8 +594,8 @@ static void more_courses_than_are_ever_written_count_as_none(void **state)
 	assert_null(strstr(world.text, "courses"));
 }
 
-/* The rows above are refused for what is wrong in them alone. */
-static void what_is_like_them_but_whole_is_read(void **state)
+/* The rows above are refused only because of their mistake. */
+static void similar_but_valid_states_are_read(void **state)
 {
 	static const char *const rows[] = {
 		"{" OPEN "}",
@@ -650,22 +650,22 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scripted_histories_give_exactly_these_mails),
 		cmocka_unit_test(a_mail_keeps_its_id_until_it_is_sent),
-		cmocka_unit_test(a_mail_that_waits_keeps_its_id_while_nothing_new_is_to_be_told),
-		cmocka_unit_test(a_mail_waits_for_those_who_have_not_got_it),
-		cmocka_unit_test(a_newer_mail_about_the_failures_takes_the_place_of_one_that_waits),
-		cmocka_unit_test(a_mail_that_was_taken_during_the_sync_that_ended_it_waits_for_nobody),
-		cmocka_unit_test(mails_about_courses_wait_beside_it_until_all_are_well),
+		cmocka_unit_test(a_mail_that_waits_keeps_its_id_while_there_is_nothing_new_to_report),
+		cmocka_unit_test(a_mail_waits_for_recipients_who_have_not_got_it),
+		cmocka_unit_test(a_newer_mail_about_the_failures_replaces_one_that_waits),
+		cmocka_unit_test(a_mail_that_was_sent_while_a_sync_dropped_it_does_not_wait),
+		cmocka_unit_test(mails_about_courses_wait_beside_it_until_all_courses_are_well),
 		cmocka_unit_test(a_daily_sync_that_ends_minutes_earlier_still_reminds),
 		cmocka_unit_test(later_mails_belong_to_the_thread_of_the_first),
 		cmocka_unit_test(an_unknown_mail_changes_nothing),
 		cmocka_unit_test(a_recovery_follows_a_failure_that_arrived_late),
 		cmocka_unit_test(a_failure_after_a_recovery_that_arrived_late_is_a_new_incident),
-		cmocka_unit_test(a_course_that_joins_while_the_mail_is_on_its_way_is_told_all_the_same),
+		cmocka_unit_test(a_course_that_joins_while_the_mail_is_being_sent_is_reported_too),
 		cmocka_unit_test(more_courses_than_fit_are_cut),
 		cmocka_unit_test(random_histories_never_flood_and_never_forget),
 		cmocka_unit_test(damaged_state_counts_as_none),
 		cmocka_unit_test(more_courses_than_are_ever_written_count_as_none),
-		cmocka_unit_test(what_is_like_them_but_whole_is_read),
+		cmocka_unit_test(similar_but_valid_states_are_read),
 		cmocka_unit_test(a_message_id_fits_whatever_the_host),
 	};
 

@@ -15,7 +15,7 @@ static void let_pass(struct mail_retry *retry, uint64_t seconds)
 	retry->since_mono_ms -= seconds * 1000;
 }
 
-static void tries_come_ever_later_and_end_after_four_hours(void **state)
+static void retries_slow_down_and_end_after_four_hours(void **state)
 {
 	struct mail_retry retry = { 0 };
 	unsigned total_s = 0, tries = 0, delay_s, before_s = 0;
@@ -79,7 +79,7 @@ static void recipients_are_whole_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tries_come_ever_later_and_end_after_four_hours),
+		cmocka_unit_test(retries_slow_down_and_end_after_four_hours),
 		cmocka_unit_test(the_longest_delay_doubles_within_four_hours_too),
 		cmocka_unit_test(recipients_are_whole_addresses),
 	};

@@ -67,19 +67,22 @@ static struct message message_of(enum incident_kind kind)
 		.from = "aither@www.example.org",
 		.to = "a@example.org,b@example.org",
 		.host = "www.example.org",
-		.consecutive_failures = 3,
-		.last_success_ms = NOW_MS - 4 * INT64_C(86400000),
 		.now_ms = NOW_MS,
 	};
 }
 
 /* The mail with its body decoded, lines that end with '\n'; owned. */
-static char *write_mail(struct message *message, const char *report_text, const char *state_text)
+static char *write_mail_after(struct message *message, const char *report_text, const char *state_text,
+	unsigned failures, int64_t last_success_ms)
 {
 	CLEANUP(json_freep) struct json *report = parse(report_text), *state = parse(state_text);
 	CLEANUP(buf_done) struct buf mail = BUF_INIT(MESSAGE_SIZE_MAX), decoded = BUF_INIT(MESSAGE_SIZE_MAX);
 	unsigned byte;
 
+	if (report) {
+		json_set_integer(report, "consecutiveFailures", failures);
+		json_set_time(report, "lastSuccessTime", last_success_ms);
+	}
 	message->report = report;
 	message->state = state;
 	message_write(&mail, message);
@@ -96,6 +99,11 @@ static char *write_mail(struct message *message, const char *report_text, const 
 		}
 	}
 	return buf_take(&decoded);
+}
+
+static char *write_mail(struct message *message, const char *report_text, const char *state_text)
+{
+	return write_mail_after(message, report_text, state_text, 3, NOW_MS - 4 * INT64_C(86400000));
 }
 
 static void assert_has(const char *mail, const char *text)
@@ -147,8 +155,7 @@ static void the_subject_says_what_happened_where(void **state)
 			mem_printf("\nSubject: aither on www.example.org: %s\nDate:", rows[i].subject);
 		CLEANUP(mem_freep) char *mail = NULL;
 
-		message.consecutive_failures = rows[i].failures;
-		mail = write_mail(&message, rows[i].report, rows[i].state);
+		mail = write_mail_after(&message, rows[i].report, rows[i].state, rows[i].failures, 0);
 		assert_has(mail, subject);
 	}
 }
@@ -180,7 +187,7 @@ static void later_mails_answer_the_first(void **state)
 	assert_has(mail, "\nMessage-ID: <3@h>\nIn-Reply-To: <1@h>\nReferences: <1@h>\n");
 }
 
-static void a_failure_is_told_with_cause_remedy_and_command(void **state)
+static void a_failure_is_reported_with_cause_remedy_and_command(void **state)
 {
 	struct message message = message_of(INCIDENT_FAILURE);
 	CLEANUP(mem_freep) char *mail = write_mail(&message, failed_report, failing_state);
@@ -204,15 +211,13 @@ static void a_machine_that_never_succeeded_says_so(void **state)
 	CLEANUP(mem_freep) char *mail = NULL;
 
 	(void)state;
-	message.last_success_ms = 0;
-	message.consecutive_failures = 1;
-	mail = write_mail(&message, failed_report, NULL);
+	mail = write_mail_after(&message, failed_report, NULL, 1, 0);
 	assert_has(mail, "The last sync of aither on www.example.org has failed.");
 	assert_has(mail, "\nLast success:   never\n");
 	assert_has_not(mail, "Failing since");
 }
 
-static void a_recovery_says_how_long_it_took_and_what_is_left(void **state)
+static void a_recovery_says_how_long_it_took_and_which_errors_are_left(void **state)
 {
 	struct message message = message_of(INCIDENT_RECOVERY);
 	CLEANUP(mem_freep) char *mail = write_mail(&message, partial_report, failing_state);
@@ -224,7 +229,7 @@ static void a_recovery_says_how_long_it_took_and_what_is_left(void **state)
 	assert_ends(mail, "\n  journalctl AITHER_JOB_ID=" JOB "\n");
 }
 
-static void a_mail_about_courses_has_these_alone(void **state)
+static void a_mail_about_courses_has_only_their_errors(void **state)
 {
 	struct message message = message_of(INCIDENT_COURSES);
 	CLEANUP(mem_freep) char *mail = write_mail(&message, partial_report, one_course);
@@ -247,7 +252,7 @@ static void a_test_mail_needs_no_sync(void **state)
 	assert_ends(mail, "\n  journalctl -u aither-worker.service\n");
 }
 
-static void of_many_errors_the_last_ten_are_told(void **state)
+static void the_last_ten_of_many_errors_are_reported(void **state)
 {
 	struct message message = message_of(INCIDENT_FAILURE);
 	CLEANUP(buf_done) struct buf report = BUF_INIT(100000);
@@ -273,7 +278,7 @@ static void of_many_errors_the_last_ten_are_told(void **state)
 	assert_has(mail, "\n  240 more are in the report: aither status --json\n");
 }
 
-static void a_report_that_does_not_say_how_many_has_those_it_names(void **state)
+static void a_report_without_a_total_counts_its_own_errors(void **state)
 {
 	struct message message = message_of(INCIDENT_FAILURE);
 	CLEANUP(buf_done) struct buf report = BUF_INIT(100000);
@@ -302,8 +307,8 @@ static void nothing_of_a_report_can_add_a_header_or_a_line(void **state)
 	assert_has(mail, "\n  a  .  b: C  Bcc: evil@example.org: m  Bcc: evil@example.org\n");
 }
 
-/* Reports and states that another version, or an editor, has written. */
-static void whatever_is_missing_a_mail_is_written(void **state)
+/* Reports and states of another version, or edited by hand. */
+static void a_mail_is_written_from_incomplete_reports_and_states(void **state)
 {
 	static const char *const texts[] = {
 		NULL, "{}", "{\"errors\":5,\"courses\":5,\"jobId\":5,\"endTime\":5}",
@@ -334,15 +339,15 @@ int main(void)
 		cmocka_unit_test(the_subject_says_what_happened_where),
 		cmocka_unit_test(headers_are_those_of_an_automatic_mail),
 		cmocka_unit_test(later_mails_answer_the_first),
-		cmocka_unit_test(a_failure_is_told_with_cause_remedy_and_command),
+		cmocka_unit_test(a_failure_is_reported_with_cause_remedy_and_command),
 		cmocka_unit_test(a_machine_that_never_succeeded_says_so),
-		cmocka_unit_test(a_recovery_says_how_long_it_took_and_what_is_left),
-		cmocka_unit_test(a_mail_about_courses_has_these_alone),
+		cmocka_unit_test(a_recovery_says_how_long_it_took_and_which_errors_are_left),
+		cmocka_unit_test(a_mail_about_courses_has_only_their_errors),
 		cmocka_unit_test(a_test_mail_needs_no_sync),
-		cmocka_unit_test(of_many_errors_the_last_ten_are_told),
-		cmocka_unit_test(a_report_that_does_not_say_how_many_has_those_it_names),
+		cmocka_unit_test(the_last_ten_of_many_errors_are_reported),
+		cmocka_unit_test(a_report_without_a_total_counts_its_own_errors),
 		cmocka_unit_test(nothing_of_a_report_can_add_a_header_or_a_line),
-		cmocka_unit_test(whatever_is_missing_a_mail_is_written),
+		cmocka_unit_test(a_mail_is_written_from_incomplete_reports_and_states),
 	};
 
 	return cmocka_run_group_tests(tests, set_zone, NULL);

@@ -22,7 +22,7 @@ static void assert_lines_of_at_most(const char *text, size_t length_max)
 	}
 }
 
-static void headers_of_words_for_people(void **state)
+static void headers_that_people_read(void **state)
 {
 	static const struct {
 		const char *name, *text, *written;
@@ -164,7 +164,7 @@ static void foreign_text_stays_on_its_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(headers_of_words_for_people),
+		cmocka_unit_test(headers_that_people_read),
 		cmocka_unit_test(encoded_words_are_short_and_hold_whole_characters),
 		cmocka_unit_test(a_word_without_spaces_keeps_within_the_limit),
 		cmocka_unit_test(ids_and_addresses_are_never_encoded),

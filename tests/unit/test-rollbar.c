@@ -27,7 +27,7 @@
 #define REQUESTS_MAX 8
 #define TAKEN "200 OK\r\n", "{\"err\":0,\"result\":{\"id\":null,\"uuid\":\"x\"}}"
 
-/* ---- Rollbar, played by a list of answers; the last one goes on ---- */
+/* ---- a fake Rollbar with a list of answers; the last one repeats ---- */
 
 struct answer {
 	const char *head, *body; /* head: status and headers; NULL: none, it only waits; "": closes */
@@ -176,7 +176,7 @@ static void an_error_has_every_member_that_rollbar_describes(void **state)
 	assert_null(at(json, "data.custom"));
 }
 
-static void what_is_no_error_is_a_message(void **state)
+static void an_item_without_a_class_is_a_message(void **state)
 {
 	static const struct {
 		enum config_level level;
@@ -270,8 +270,8 @@ static void an_item_stays_below_the_limit_by_naming_fewer_errors(void **state)
 	}
 }
 
-/* Whatever a report may hold one day: only what is known leaves the machine. */
-static void members_that_nobody_named_stay_here(void **state)
+/* Whatever a report may hold one day: only listed members leave the machine. */
+static void members_that_are_not_listed_stay_here(void **state)
 {
 	CLEANUP(json_freep)
 	struct json *report =
@@ -325,7 +325,7 @@ static void an_item_is_posted_with_the_token_in_a_header(void **state)
 	play_stop();
 }
 
-static void what_may_pass_is_tried_again_with_the_same_uuid(void **state)
+static void temporary_failures_are_retried_with_the_same_uuid(void **state)
 {
 	static const struct {
 		const char *name;
@@ -359,7 +359,7 @@ static void what_may_pass_is_tried_again_with_the_same_uuid(void **state)
 	}
 }
 
-static void silence_is_given_up_within_ten_seconds(void **state)
+static void a_silent_server_is_given_up_within_ten_seconds(void **state)
 {
 	static const struct answer answers[] = { { NULL, NULL } };
 	struct rollbar rollbar = rollbar_template;
@@ -375,7 +375,7 @@ static void silence_is_given_up_within_ten_seconds(void **state)
 	play_stop();
 }
 
-static void what_is_refused_is_not_sent_again(void **state)
+static void refused_items_are_not_sent_again(void **state)
 {
 	static char huge[100 << 10];
 	static const struct {
@@ -496,7 +496,7 @@ static void a_cancelled_item_is_not_waited_for(void **state)
 	}
 }
 
-static void a_certificate_that_nobody_trusts_ends_it_at_once(void **state)
+static void an_untrusted_certificate_ends_it_at_once(void **state)
 {
 	struct rollbar rollbar = rollbar_template;
 	struct error err = { 0 };
@@ -516,17 +516,17 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_has_every_member_that_rollbar_describes),
-		cmocka_unit_test(what_is_no_error_is_a_message),
+		cmocka_unit_test(an_item_without_a_class_is_a_message),
 		cmocka_unit_test(texts_are_cut_between_characters),
 		cmocka_unit_test(an_item_stays_below_the_limit_by_naming_fewer_errors),
-		cmocka_unit_test(members_that_nobody_named_stay_here),
+		cmocka_unit_test(members_that_are_not_listed_stay_here),
 		cmocka_unit_test(an_item_is_posted_with_the_token_in_a_header),
-		cmocka_unit_test(what_may_pass_is_tried_again_with_the_same_uuid),
-		cmocka_unit_test(silence_is_given_up_within_ten_seconds),
-		cmocka_unit_test(what_is_refused_is_not_sent_again),
+		cmocka_unit_test(temporary_failures_are_retried_with_the_same_uuid),
+		cmocka_unit_test(a_silent_server_is_given_up_within_ten_seconds),
+		cmocka_unit_test(refused_items_are_not_sent_again),
 		cmocka_unit_test(nothing_is_sent_while_the_rate_limit_is_used_up),
 		cmocka_unit_test(a_cancelled_item_is_not_waited_for),
-		cmocka_unit_test(a_certificate_that_nobody_trusts_ends_it_at_once),
+		cmocka_unit_test(an_untrusted_certificate_ends_it_at_once),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

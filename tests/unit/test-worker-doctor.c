@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /internal/doctor with checks that are played by this file: they hang until the test lets them go. The
- * worker, its threads and its socket are real; its time limit is cut to `limit_ms`. */
+/* GET /internal/doctor with faked checks that hang until the test releases them. The worker, its threads and
+ * its socket are real; its time limit is cut to `limit_ms`. */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -95,7 +95,7 @@ static unsigned started(void)
 	return count;
 }
 
-/* ---- the worker and who calls it ---- */
+/* ---- the worker and its callers ---- */
 
 static struct config config;
 static struct worker *worker;
@@ -146,7 +146,7 @@ static void serve_until(unsigned wanted)
 	ended -= wanted;
 }
 
-/* What the caller got; owned. */
+/* The caller's answer; owned. */
 static struct json *answer_of(struct caller *caller, int status)
 {
 	const struct json_limits limits = { .size_max = 65536, .depth_max = 16, .node_max = 4096 };
@@ -214,7 +214,7 @@ static int tear_down(void **state)
 
 /* ---- tests ---- */
 
-static void without_configuration_there_is_an_answer(void **state)
+static void an_unconfigured_worker_answers(void **state)
 {
 	struct caller caller;
 	(void)state;
@@ -229,14 +229,14 @@ static void without_configuration_there_is_an_answer(void **state)
 	assert_int_equal(worker->doctors, 0);
 }
 
-static void a_check_that_hangs_is_failed_and_the_others_count(void **state)
+static void a_hanging_check_fails_and_the_others_count(void **state)
 {
 	struct caller caller;
 	(void)state;
 
 	set_hanging(true);
 	start_call(&caller);
-	/* The limit passes when all others are back, however long they take. */
+	/* The limit passes when all others have returned, however long they take. */
 	while (!worker->doctor || thread_queue_pending(worker->queue) > 1)
 		server_turn(worker_server(worker));
 	server_timer_set(worker->doctor_timer, 1);
@@ -249,8 +249,8 @@ static void a_check_that_hangs_is_failed_and_the_others_count(void **state)
 	assert_int_equal(worker->doctors, 0);
 	start_call(&caller);
 	serve_until(1);
-	CLEANUP(json_freep) struct json *mended = answer_of(&caller, 200);
-	assert_check(mended, "output-directory", CHECK_OK);
+	CLEANUP(json_freep) struct json *fixed = answer_of(&caller, 200);
+	assert_check(fixed, "output-directory", CHECK_OK);
 }
 
 static void callers_share_the_answer(void **state)
@@ -273,7 +273,7 @@ static void callers_share_the_answer(void **state)
 }
 
 /* Each leaves a thread behind. */
-static void where_everything_hangs_there_is_an_end_to_it(void **state)
+static void calls_are_refused_while_too_many_checks_hang(void **state)
 {
 	struct caller caller;
 	(void)state;
@@ -319,10 +319,10 @@ static void a_worker_that_ends_answers_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DOCTOR_TEST(without_configuration_there_is_an_answer),
-		DOCTOR_TEST(a_check_that_hangs_is_failed_and_the_others_count),
+		DOCTOR_TEST(an_unconfigured_worker_answers),
+		DOCTOR_TEST(a_hanging_check_fails_and_the_others_count),
 		DOCTOR_TEST(callers_share_the_answer),
-		DOCTOR_TEST(where_everything_hangs_there_is_an_end_to_it),
+		DOCTOR_TEST(calls_are_refused_while_too_many_checks_hang),
 		DOCTOR_TEST(a_worker_that_ends_answers_at_once),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's slot over a real socket. Syncs and threads are played by this file: a job that has been
- * started runs when the test says so, or gets no thread at all. */
+/* The worker's slot over a real socket. Syncs and threads are faked here: a job that has been started runs
+ * when the test says so, or gets no thread at all. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -33,7 +33,7 @@
 
 struct thread_queue {
 	int fd;
-	struct thread_job *first, *started; /* come back; not yet run, the oldest first */
+	struct thread_job *first, *started; /* returned; not yet run, the oldest first */
 	size_t pending;
 };
 
@@ -243,7 +243,7 @@ static void turn(const struct place *place)
 	server_turn(worker_server(place->worker));
 }
 
-/* Lets the job that was started do its work and come back. */
+/* Runs the job that was started. */
 static void run_job(const struct place *place)
 {
 	struct thread_queue *queue = place->worker->queue;
@@ -311,7 +311,7 @@ static void a_sync_without_a_thread_is_a_failed_sync(void **state)
 	fake.no_threads = true;
 	assert_answer(place, ask(place, "POST /api/sync", NULL), "HTTP/1.1 500 ", "cannot start a thread");
 	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"failed\"", "\"consecutiveFailures\":3");
-	/* The caller who does not wait is told that it began, and learns the rest from the status. */
+	/* The caller who does not wait learns that it began, and the rest from the status. */
 	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
 	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"consecutiveFailures\":4",
 		"\"lastSuccessTime\":\"1970-01-01T00:00:03.000Z\"");
@@ -346,7 +346,7 @@ static void a_refresh_without_a_thread_is_an_error_and_the_next_one_works(void *
 	assert_int_equal(place->worker->state.values[STATE_DATA_MS], 2000);
 }
 
-static void so_many_callers_wait_for_a_refresh(void **state)
+static void only_so_many_callers_wait_for_a_refresh(void **state)
 {
 	struct place *place = *state;
 	int waiters[WORKER_REFRESH_WAITERS_MAX];
@@ -361,7 +361,7 @@ static void so_many_callers_wait_for_a_refresh(void **state)
 	assert_int_equal(fake.refreshes, 1);
 }
 
-/* Tells the last look's time, or its error, once the quota is spent. */
+/* Once the quota is spent, the answer is the time or the error of the last fetch. */
 static void refreshes_beyond_the_quota_do_not_ask_hemera(void **state)
 {
 	struct place *place = *state;
@@ -385,7 +385,7 @@ static void refreshes_beyond_the_quota_do_not_ask_hemera(void **state)
 	assert_int_equal(fake.refreshes, 2);
 }
 
-static void a_doctor_without_threads_says_so(void **state)
+static void a_doctor_without_threads_reports_it(void **state)
 {
 	struct place *place = *state;
 
@@ -424,7 +424,7 @@ static void a_refresh_never_meets_the_lock_of_another_process(void **state)
 	assert_answer(place, refresh, "HTTP/1.1 200 ", "\"fetchedAt\":\"1970-01-01T00:00:02.000Z\"");
 }
 
-static void what_begins_after_the_stop_is_cancelled(void **state)
+static void jobs_that_begin_after_the_stop_are_cancelled(void **state)
 {
 	struct place *place = *state;
 	int sync = ask(place, "POST /api/sync?dryRun=1", NULL);
@@ -453,7 +453,7 @@ static void on_tick(void *arg)
 	*(bool *)arg = true;
 }
 
-/* From now on the worker may leave after an idle second; *tick is set ten times in it. */
+/* From now on the worker may leave after an idle second, during which *tick is set ten times. */
 static struct server *let_leave(struct place *place, bool *tick)
 {
 	struct server *server = worker_server(place->worker);
@@ -516,7 +516,7 @@ static void a_worker_does_not_leave_while_a_mail_is_under_way(void **state)
 		turn(place);
 }
 
-static void the_stop_cancels_mails_and_answers_those_that_wait(void **state)
+static void the_stop_cancels_mails_and_answers_waiting_callers(void **state)
 {
 	struct place *place = *state;
 
@@ -574,39 +574,26 @@ static void the_next_worker_goes_on_counting(void **state)
 	assert_true(place->worker->state.values[STATE_CPU_MS] >= published.values[STATE_CPU_MS]);
 }
 
+#define WORKER_TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			a_sync_without_a_thread_is_a_failed_sync, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_switch_that_is_neither_0_nor_1_starts_nothing, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(a_refresh_without_a_thread_is_an_error_and_the_next_one_works,
-			place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			so_many_callers_wait_for_a_refresh, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			refreshes_beyond_the_quota_do_not_ask_hemera, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_doctor_without_threads_says_so, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_sync_cancels_a_refresh_and_answers_its_callers, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_refresh_never_meets_the_lock_of_another_process, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			what_begins_after_the_stop_is_cancelled, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_job_that_outlives_the_end_is_reported, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			an_ended_sync_is_counted_and_a_dry_run_is_not, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			the_next_worker_goes_on_counting, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_worker_does_not_leave_while_a_mail_is_under_way, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(
-			the_stop_cancels_mails_and_answers_those_that_wait, place_setup, place_teardown),
-		cmocka_unit_test_setup_teardown(a_mail_without_a_thread_is_an_error_and_the_next_one_is_sent,
-			place_setup, place_teardown),
+		WORKER_TEST(a_sync_without_a_thread_is_a_failed_sync),
+		WORKER_TEST(a_switch_that_is_neither_0_nor_1_starts_nothing),
+		WORKER_TEST(a_refresh_without_a_thread_is_an_error_and_the_next_one_works),
+		WORKER_TEST(only_so_many_callers_wait_for_a_refresh),
+		WORKER_TEST(refreshes_beyond_the_quota_do_not_ask_hemera),
+		WORKER_TEST(a_doctor_without_threads_reports_it),
+		WORKER_TEST(a_sync_cancels_a_refresh_and_answers_its_callers),
+		WORKER_TEST(a_refresh_never_meets_the_lock_of_another_process),
+		WORKER_TEST(jobs_that_begin_after_the_stop_are_cancelled),
+		WORKER_TEST(a_job_that_outlives_the_end_is_reported),
+		WORKER_TEST(an_ended_sync_is_counted_and_a_dry_run_is_not),
+		WORKER_TEST(the_next_worker_goes_on_counting),
+		WORKER_TEST(a_worker_does_not_leave_while_a_mail_is_under_way),
+		WORKER_TEST(the_stop_cancels_mails_and_answers_waiting_callers),
+		WORKER_TEST(a_mail_without_a_thread_is_an_error_and_the_next_one_is_sent),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
