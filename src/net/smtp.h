@@ -6,13 +6,13 @@
  * One mail, by libcurl to the operator's own mail server; blocks. smtps:// is TLS from the start, smtp://
  * needs STARTTLS, certificates are verified (fetch.h names the CAs), and user and password are sent inside
  * TLS only; unless the host is this machine (localhost, 127.0.0.0/8, [::1]): there TLS is used if it is
- * offered, and any certificate will do. A mail server that Debian installs has a self-signed one for another
- * name, and a mail that says what is broken must not stay away because of it.
+ * offered, and any certificate will do. Debian's mail servers come with a self-signed one for another name,
+ * and that must not stop a mail that reports a fault.
  *
  * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without, with a warning. EHLO says
  * net/host.h's name.
- * A cancellation is seen within 100 ms, and within 2 s while the mail waits for its answer. Certificate, name
- * and port are the operator's business: every sentence says which of them to correct.
+ * A cancellation is seen within 2 s. Certificate, name and port are the operator's business: every sentence
+ * says which of them to correct.
  */
 
 #include <stdatomic.h>
