@@ -2,12 +2,27 @@
 #include "hemera/client.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hemera/exchange.h"
+#include "hemera/reply.h"
+
+/* Participants of the courses that are asked for. They are read in one sync or not at all, and kept
+ * until the last page has come, in a unit that may use 512 MB; where there are more, the details
+ * come one by one. */
+#define PARTICIPATIONS_BYTES_MAX (64 << 20)
+#define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
+
+/* Of one course, as large as its detail may be. */
+#define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
+#define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
+
+/* ---- one request for each course ---- */
 
 struct details {
 	const struct hemera_wanted *wanted;
@@ -86,4 +101,158 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 		return r;
 	*ret_retry_after_s = details.deferred ? exchange_retry_after_s(client, false) : 0;
 	return 0;
+}
+
+/* ---- all participations at once ---- */
+
+struct wanted {
+	const char *id; /* borrowed */
+	size_t index;   /* in the caller's order */
+	struct participants participants;
+	size_t bytes;          /* of them */
+	struct error *problem; /* owned; NULL: none of its rows is bad */
+};
+
+struct participations {
+	struct wanted *wanted; /* owned, sorted by id */
+	size_t count;
+	size_t rows, page_rows, bytes;
+	unsigned pages;
+	bool usable; /* false: a row belongs to no course that could be named, or there are too many */
+};
+
+static void participations_done(struct participations *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		participants_done(&all->wanted[i].participants);
+		free(all->wanted[i].problem);
+	}
+	free(all->wanted);
+}
+
+static int wanted_compare(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return strcmp(a->id, b->id);
+}
+
+static int wanted_compare_index(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* A bad row costs its course, for a page without that participant would be wrong. */
+static void participations_add(
+	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
+{
+	struct participant participant;
+	struct error problem = { 0 };
+	size_t bytes = 0;
+	int r;
+
+	if (wanted->problem)
+		return;
+	r = participant_from_json(&participant, row, path, &problem);
+	if (r == 0) {
+		bytes = participant_own(&participant);
+		participants_add(&wanted->participants, &participant);
+		if (wanted->participants.count > COURSE_PARTICIPANTS_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+				"participations: more than %d participants", COURSE_PARTICIPANTS_MAX);
+		else if (wanted->bytes + bytes > PARTICIPATIONS_SIZE_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -E2BIG,
+				"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
+	}
+	if (r < 0) {
+		wanted->problem = mem_alloc(sizeof(problem));
+		*wanted->problem = problem;
+		all->bytes -= wanted->bytes;
+		participants_done(&wanted->participants);
+		return;
+	}
+	wanted->bytes += bytes;
+	all->bytes += bytes;
+}
+
+static int participations_on_data(void *arg, const struct json *data, struct error *err)
+{
+	struct participations *all = arg;
+	const struct json *rows = reply_rows(data, "participations");
+
+	if (!rows)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"the participations: data is not an array of rows");
+	all->page_rows = 0;
+	JSON_FOREACH (row, rows) {
+		struct wanted key = { .id = json_string(json_get(row, "courseId")) };
+		struct wanted *wanted;
+		char path[PARTICIPATION_PATH_SIZE];
+
+		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.participations",
+			all->page_rows++);
+		if (!key.id) {
+			all->usable = false;
+			return 0;
+		}
+		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
+		if (wanted)
+			participations_add(all, wanted, row, path);
+	}
+	all->rows += all->page_rows;
+	all->usable = all->bytes <= PARTICIPATIONS_BYTES_MAX && ++all->pages <= PARTICIPATIONS_PAGES_MAX;
+	return 0;
+}
+
+static int participations_report(struct participations *all, hemera_detail *detail, void *arg)
+{
+	qsort(all->wanted, all->count, sizeof(*all->wanted), wanted_compare_index);
+	for (size_t i = 0; i < all->count; i++) {
+		struct wanted *wanted = &all->wanted[i];
+		int r;
+
+		participants_sort(&wanted->participants);
+		if (wanted->problem)
+			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, wanted->problem);
+		else
+			r = detail(arg, i, HEMERA_DETAIL_READ, &wanted->participants, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+	void *arg, bool *ret_available, struct error *err)
+{
+	CLEANUP(participations_done)
+	struct participations all = { .wanted = mem_zalloc((count + 1) * sizeof(*all.wanted)),
+		.count = count };
+
+	for (size_t i = 0; i < count; i++)
+		all.wanted[i] = (struct wanted){ .id = ids[i], .index = i };
+	qsort(all.wanted, count, sizeof(*all.wanted), wanted_compare);
+	do {
+		CLEANUP(mem_freep)
+		char *path = mem_printf(
+			"/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all.rows);
+		const struct exchange_query query = {
+			.path = path,
+			.body_max = HEMERA_LIST_BODY_MAX,
+			.on_data = participations_on_data,
+			.arg = &all,
+		};
+		int r = exchange_get(client, &query, err);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r == -ENOENT || !all.usable) {
+			*ret_available = false;
+			return 0;
+		}
+	} while (all.page_rows >= HEMERA_PAGE_ROWS);
+	*ret_available = true;
+	return participations_report(&all, detail, arg);
 }
