@@ -12,13 +12,12 @@
 #include "hemera/exchange.h"
 #include "hemera/reply.h"
 
-/* Participants of the courses that are asked for. They are read in one sync or not at all, and kept
- * until the last page has come, in a unit that may use 512 MB; where there are more, the details
- * come one by one. */
+/* Of all participants together. They are kept in memory until the last page has come, in a unit that may use
+ * 512 MB; where there are more, hemera_details reads them course by course. */
 #define PARTICIPATIONS_BYTES_MAX (64 << 20)
 #define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
 
-/* Of one course, as large as its detail may be. */
+/* Of one course: as large as its detail may be. */
 #define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
 #define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
 
@@ -49,37 +48,30 @@ static int details_read(
 		inner ? "data.course.participants" : "data.participants", err);
 }
 
-static int details_on_data(struct details *details, size_t index, const struct json *data)
-{
-	CLEANUP(participants_done) struct participants participants = { 0 };
-	struct error problem = { 0 };
-
-	if (details_read(&participants, data, details->wanted->ids[index], &problem) < 0)
-		return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, &problem);
-	return details->detail(details->arg, index, HEMERA_DETAIL_READ, &participants, NULL);
-}
-
-static int details_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+static int details_done(
+	void *arg, size_t index, enum exchange_end end, struct reply *reply, const struct error *problem)
 {
 	struct details *details = arg;
-	enum hemera_detail_state state = HEMERA_DETAIL_FAILED;
+	CLEANUP(participants_done) struct participants participants = { 0 };
+	struct error bad = { 0 };
 
-	switch (answer->end) {
+	switch (end) {
 	case EXCHANGE_DATA:
-		return details_on_data(details, index, answer->data);
+		if (details_read(&participants, reply->data, details->wanted->ids[index], &bad) == 0)
+			return details->detail(details->arg, index, HEMERA_DETAIL_READ, &participants, NULL);
+		problem = &bad;
+		break;
 	case EXCHANGE_NOT_FOUND:
-		if (answer->is_hemera)
-			state = HEMERA_DETAIL_NOT_SEEN;
+		if (reply->is_hemera)
+			return details->detail(details->arg, index, HEMERA_DETAIL_NOT_SEEN, NULL, NULL);
 		break;
 	case EXCHANGE_FAILED:
 		break;
 	case EXCHANGE_DEFERRED:
-		state = HEMERA_DETAIL_DEFERRED;
 		details->deferred |= index < details->wanted->due;
-		break;
+		return details->detail(details->arg, index, HEMERA_DETAIL_DEFERRED, NULL, NULL);
 	}
-	return details->detail(
-		details->arg, index, state, NULL, state == HEMERA_DETAIL_FAILED ? answer->problem : NULL);
+	return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, problem);
 }
 
 int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, hemera_detail *detail,
@@ -92,7 +84,7 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 		.count = wanted->count,
 		.due = wanted->due,
 		.body_max = HEMERA_DETAIL_BODY_MAX,
-		.done = details_on_end,
+		.done = details_done,
 		.arg = &details,
 	};
 	int r = exchange_run(client, &exchange, err);
@@ -118,7 +110,7 @@ struct participations {
 	size_t count;
 	size_t rows, page_rows, bytes;
 	unsigned pages;
-	bool usable; /* false: a row belongs to no course that could be named, or there are too many */
+	bool usable; /* false: no such route, a row without a course, or too many of them */
 };
 
 static void participations_done(struct participations *all)
@@ -144,7 +136,7 @@ static int wanted_compare_index(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* A bad row costs its course, for a page without that participant would be wrong. */
+/* A bad row fails its course: a page without that participant would be wrong. */
 static void participations_add(
 	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
 {
@@ -177,11 +169,21 @@ static void participations_add(
 	all->bytes += bytes;
 }
 
-static int participations_on_data(void *arg, const struct json *data, struct error *err)
+static int participations_read_page(struct hemera *client, struct participations *all, struct error *err)
 {
-	struct participations *all = arg;
-	const struct json *rows = reply_rows(data, "participations");
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	CLEANUP(mem_freep)
+	char *path =
+		mem_printf("/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all->rows);
+	const struct exchange exchange = { .path = path, .due = 1, .body_max = HEMERA_LIST_BODY_MAX };
+	const struct json *rows;
+	const char *rows_path;
+	int r = exchange_get(client, &exchange, &reply, err);
 
+	all->usable = false;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	rows = reply_rows(reply.data, "data.participations", &rows_path);
 	if (!rows)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"the participations: data is not an array of rows");
@@ -189,38 +191,17 @@ static int participations_on_data(void *arg, const struct json *data, struct err
 	JSON_FOREACH (row, rows) {
 		struct wanted key = { .id = json_string(json_get(row, "courseId")) };
 		struct wanted *wanted;
-		char path[PARTICIPATION_PATH_SIZE];
+		char row_path[PARTICIPATION_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.participations",
-			all->page_rows++);
-		if (!key.id) {
-			all->usable = false;
+		snprintf(row_path, sizeof(row_path), "%s[%zu]", rows_path, all->page_rows++);
+		if (!key.id)
 			return 0;
-		}
 		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
 		if (wanted)
-			participations_add(all, wanted, row, path);
+			participations_add(all, wanted, row, row_path);
 	}
 	all->rows += all->page_rows;
 	all->usable = all->bytes <= PARTICIPATIONS_BYTES_MAX && ++all->pages <= PARTICIPATIONS_PAGES_MAX;
-	return 0;
-}
-
-static int participations_report(struct participations *all, hemera_detail *detail, void *arg)
-{
-	qsort(all->wanted, all->count, sizeof(*all->wanted), wanted_compare_index);
-	for (size_t i = 0; i < all->count; i++) {
-		struct wanted *wanted = &all->wanted[i];
-		int r;
-
-		participants_sort(&wanted->participants);
-		if (wanted->problem)
-			r = detail(arg, i, HEMERA_DETAIL_FAILED, NULL, wanted->problem);
-		else
-			r = detail(arg, i, HEMERA_DETAIL_READ, &wanted->participants, NULL);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -235,24 +216,26 @@ int hemera_participations(struct hemera *client, const char *const *ids, size_t 
 		all.wanted[i] = (struct wanted){ .id = ids[i], .index = i };
 	qsort(all.wanted, count, sizeof(*all.wanted), wanted_compare);
 	do {
-		CLEANUP(mem_freep)
-		char *path = mem_printf(
-			"/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all.rows);
-		const struct exchange_query query = {
-			.path = path,
-			.body_max = HEMERA_LIST_BODY_MAX,
-			.on_data = participations_on_data,
-			.arg = &all,
-		};
-		int r = exchange_get(client, &query, err);
+		int r = participations_read_page(client, &all, err);
 
-		if (r < 0 && r != -ENOENT)
+		if (r < 0)
 			return r;
-		if (r == -ENOENT || !all.usable) {
+		if (!all.usable) {
 			*ret_available = false;
 			return 0;
 		}
 	} while (all.page_rows >= HEMERA_PAGE_ROWS);
 	*ret_available = true;
-	return participations_report(&all, detail, arg);
+	qsort(all.wanted, all.count, sizeof(*all.wanted), wanted_compare_index);
+	for (size_t i = 0; i < all.count; i++) {
+		struct wanted *wanted = &all.wanted[i];
+		int r;
+
+		participants_sort(&wanted->participants);
+		r = detail(arg, i, wanted->problem ? HEMERA_DETAIL_FAILED : HEMERA_DETAIL_READ,
+			wanted->problem ? NULL : &wanted->participants, wanted->problem);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }

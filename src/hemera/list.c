@@ -28,8 +28,7 @@ struct listing {
 	size_t course_capacity, bad_capacity;
 	struct slice slice;
 	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
-	bool again; /* rows were read before: those without an id are known, and the reserve is the homepage's
-		     */
+	bool again; /* the second reading: bad rows without an id are known, and the reserve is not used */
 	hemera_problem *problem;
 	void *arg;
 };
@@ -93,11 +92,26 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 	listing_mark_seen(listing, list->bad_ids[list->bad_count++]);
 }
 
-static int listing_on_data(void *arg, const struct json *data, struct error *err)
+static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
 {
-	struct listing *listing = arg;
-	const struct json *rows = reply_rows(data, "courses");
+	const struct slice *slice = &listing->slice;
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	CLEANUP(mem_freep)
+	char *path = mem_printf("/api/service/courses?limit=%d&offset=%zu%s%s", HEMERA_PAGE_ROWS,
+		slice->offset, slice->level ? "&level=" : "", slice->level ? slice->level : "");
+	const struct exchange exchange = {
+		.path = path,
+		.due = listing->again ? 0 : 1,
+		.use_reserve = !listing->again,
+		.body_max = HEMERA_LIST_BODY_MAX,
+	};
+	const struct json *rows;
+	const char *rows_path;
+	int r = exchange_get(client, &exchange, &reply, err);
 
+	if (r < 0)
+		return r;
+	rows = reply_rows(reply.data, "data.courses", &rows_path);
 	if (!rows)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"the course list: data is not an array of rows");
@@ -108,40 +122,19 @@ static int listing_on_data(void *arg, const struct json *data, struct error *err
 		const char *id = course_id_of(row);
 		struct course course;
 		struct error problem = { 0 };
-		char path[ROW_PATH_SIZE];
+		char row_path[ROW_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.courses",
-			listing->page_rows++);
+		snprintf(row_path, sizeof(row_path), "%s[%zu]", rows_path, listing->page_rows++);
 		if (id && tfind(id, &listing->seen, id_compare))
 			continue; /* Hemera's paging repeats rows */
 		listing->page_news++;
-		if (course_from_json(&course, row, path, &problem) < 0)
-			listing_add_bad(listing, id, path, &problem);
+		if (course_from_json(&course, row, row_path, &problem) < 0)
+			listing_add_bad(listing, id, row_path, &problem);
 		else
 			listing_add(listing, &course);
 	}
+	listing->slice.offset += listing->page_rows;
 	return 0;
-}
-
-static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
-{
-	const struct slice *slice = &listing->slice;
-	CLEANUP(mem_freep)
-	char *path = mem_printf("/api/service/courses?limit=%d&offset=%zu%s%s", HEMERA_PAGE_ROWS,
-		slice->offset, slice->level ? "&level=" : "", slice->level ? slice->level : "");
-	const struct exchange_query query = {
-		.path = path,
-		.use_reserve = !listing->again,
-		.only_now = listing->again,
-		.body_max = HEMERA_LIST_BODY_MAX,
-		.on_data = listing_on_data,
-		.arg = listing,
-	};
-	int r = exchange_get(client, &query, err);
-
-	if (r == 0)
-		listing->slice.offset += listing->page_rows;
-	return r;
 }
 
 int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
@@ -187,8 +180,8 @@ static int listing_read_slice(struct hemera *client, struct listing *listing, st
 	return 0;
 }
 
-/* Courses that begin together are all read when they lie within one page. So each slice has its pages end
- * elsewhere; and of one level there are fewer that begin together. */
+/* Courses that begin together are all read if they lie within one page. So the pages of each slice end
+ * elsewhere, and fewer courses of one level begin together. */
 static int listing_read_slices(struct hemera *client, struct listing *listing, struct error *err)
 {
 	static const size_t offsets[] = { 0, HEMERA_PAGE_ROWS / 2, HEMERA_PAGE_ROWS / 4,
@@ -197,7 +190,7 @@ static int listing_read_slices(struct hemera *client, struct listing *listing, s
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets) && r == 0; i++) {
-		if (offsets[i] > 0) /* from 0 on it has been read */
+		if (offsets[i] > 0) /* from 0 hemera_list has read it */
 			r = listing_read_slice(
 				client, listing, (struct slice){ NULL, offsets[i] }, &requests, err);
 		for (const char *const *level = course_levels; *level && r == 0; level++)
@@ -222,8 +215,8 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	for (size_t i = 0; i < list->bad_count; i++)
 		listing_mark_seen(&listing, list->bad_ids[i]);
 	*ret_reason = (struct error){ 0 };
-	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason)
-		      : 0; /* a single page loses nothing by paging */
+	/* A single page loses nothing by paging. */
+	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason) : 0;
 	*list = listing.list;
 	list->pages = pages;
 	listing.list = (struct hemera_list){ 0 };

@@ -14,42 +14,26 @@
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160
 
-static int reply_describe_failure(
-	const struct fetch_result *result, enum reply_verdict *ret_verdict, struct error *err)
-{
-	switch (result->failure) {
-	case FETCH_UNREACHABLE:
-		*ret_verdict = REPLY_UNREACHED;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-			"Hemera cannot be reached: %s", result->message);
-	case FETCH_REFUSED:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-			"Hemera cannot be reached safely: %s", result->message);
-	case FETCH_LOST:
-		*ret_verdict = REPLY_RETRY;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
-			"the connection to Hemera broke: %s", result->message);
-	case FETCH_TIMEOUT:
-		*ret_verdict = REPLY_TIMEOUT;
-		return error_fail(err, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "Hemera did not answer in time: %s",
-			result->message);
-	case FETCH_TOO_LARGE:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: %s",
-			result->message);
-	case FETCH_UNREADABLE:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "Hemera's answer cannot be read: %s",
-			result->message);
-	case FETCH_CANCELLED:
-		*ret_verdict = REPLY_CANCELLED;
-		return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
-	case FETCH_OK:
-		break;
-	}
-	return 0;
-}
+/* A request that failed; FETCH_OK has no row. */
+static const struct {
+	enum reply_verdict verdict;
+	enum error_code code;
+	int errnum;
+	const char *what; /* the reason follows */
+} failures[] = {
+	[FETCH_UNREACHABLE] = { REPLY_UNREACHED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+		"Hemera cannot be reached: " },
+	[FETCH_REFUSED] = { REPLY_FAILED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+		"Hemera cannot be reached safely: " },
+	[FETCH_LOST] = { REPLY_RETRY, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
+		"the connection to Hemera broke: " },
+	[FETCH_TIMEOUT] = { REPLY_TIMEOUT, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT,
+		"Hemera did not answer in time: " },
+	[FETCH_TOO_LARGE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: " },
+	[FETCH_UNREADABLE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+		"Hemera's answer cannot be read: " },
+	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
+};
 
 /* Parses the body when it is Hemera's: else NULL, and *err says what is wrong with it. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
@@ -139,8 +123,13 @@ void reply_read(
 	const char *code;
 
 	*ret_reply = (struct reply){ .verdict = REPLY_FAILED };
-	if (reply_describe_failure(result, &ret_reply->verdict, err) < 0)
+	if (result->failure != FETCH_OK) {
+		ret_reply->verdict = failures[result->failure].verdict;
+		error_fail(err, failures[result->failure].code, failures[result->failure].errnum, "%s%s",
+			failures[result->failure].what,
+			result->failure == FETCH_CANCELLED ? "cancelled" : result->message);
 		return;
+	}
 	root = reply_parse(result, body_max, err);
 	if (result->status != 200) {
 		reply_read_error(result, root, ret_reply, err);
@@ -166,10 +155,12 @@ void reply_read(
 	ret_reply->root = STEAL(root);
 }
 
-const struct json *reply_rows(const struct json *data, const char *name)
+const struct json *reply_rows(const struct json *data, const char *older, const char **ret_path)
 {
-	const struct json *rows = json_type(data) == JSON_ARRAY ? data : json_get(data, name);
+	bool is_array = json_type(data) == JSON_ARRAY;
+	const struct json *rows = is_array ? data : json_get(data, older + strlen("data."));
 
+	*ret_path = is_array ? "data" : older;
 	return json_type(rows) == JSON_ARRAY ? rows : NULL;
 }
 

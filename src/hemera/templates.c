@@ -149,38 +149,31 @@ static void templates_read_row(struct templates *templates, const struct json *r
 		templates_add(templates, row, is_readable);
 }
 
-static int templates_on_data(void *arg, const struct json *data, struct error *err)
+int hemera_templates(struct hemera *client, struct hemera_template **ret_templates, size_t *ret_count,
+	hemera_problem *problem, void *arg, struct error *err)
 {
-	struct templates *templates = arg;
-	const struct json *rows = reply_rows(data, "templates");
+	CLEANUP(templates_done) struct templates templates = { .problem = problem, .arg = arg };
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	const struct exchange exchange = {
+		.path = "/api/service/templates", .due = 1, .body_max = HEMERA_LIST_BODY_MAX
+	};
+	const struct json *rows;
+	const char *rows_path;
 	size_t position = 0;
+	int r = exchange_get(client, &exchange, &reply, err);
 
-	if (!rows)
+	if (r < 0 && r != -ENOENT)
+		return r;
+	rows = r == 0 ? reply_rows(reply.data, "data.templates", &rows_path) : NULL;
+	if (r == 0 && !rows)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"the template list: data is not an array of rows");
 	JSON_FOREACH (row, rows) {
 		char path[TEMPLATE_ROW_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.templates", position++);
-		templates_read_row(templates, row, path);
+		snprintf(path, sizeof(path), "%s[%zu]", rows_path, position++);
+		templates_read_row(&templates, row, path);
 	}
-	return 0;
-}
-
-int hemera_templates(struct hemera *client, struct hemera_template **ret_templates, size_t *ret_count,
-	hemera_problem *problem, void *arg, struct error *err)
-{
-	CLEANUP(templates_done) struct templates templates = { .problem = problem, .arg = arg };
-	const struct exchange_query query = {
-		.path = "/api/service/templates",
-		.body_max = HEMERA_LIST_BODY_MAX,
-		.on_data = templates_on_data,
-		.arg = &templates,
-	};
-	int r = exchange_get(client, &query, err);
-
-	if (r < 0 && r != -ENOENT)
-		return r;
 	*ret_count = templates.count;
 	*ret_templates = STEAL(templates.items);
 	templates.count = 0;
