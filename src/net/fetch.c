@@ -215,31 +215,25 @@ static const struct kind {
 	{ CURLE_BAD_FUNCTION_ARGUMENT, FETCH_REFUSED, FETCH_STEP_ANSWER },
 };
 
-/* All time limits have one code, so find the step that took too long. If no request was sent, it was the
- * connection, and another address may do better. No CURLINFO value distinguishes TCP from TLS on both
- * libcurl 7.88 and 8.14, hence on_tls. */
-static struct kind kind_of_timeout(const struct request *request)
-{
-	curl_off_t named_us = 0;
-	long sent = 0;
-
-	curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
-	curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
-	return (struct kind){
-		.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT,
-		.step = named_us == 0        ? FETCH_STEP_NAME
-			: sent > 0           ? FETCH_STEP_ANSWER
-			: request->tls_begun ? FETCH_STEP_TLS
-					     : FETCH_STEP_CONNECT,
-	};
-}
-
 static struct kind kind_of(const struct request *request, CURLcode code)
 {
 	struct kind kind = { .failure = FETCH_LOST, .step = FETCH_STEP_ANSWER };
+	curl_off_t named_us = 0;
+	long sent = 0;
 
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return kind_of_timeout(request);
+	/* All time limits have one code, so find the step that took too long. If no request was sent, it was
+	 * the connection, and another address may do better. No CURLINFO value distinguishes TCP from TLS on
+	 * both libcurl 7.88 and 8.14, hence on_tls. */
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
+		curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
+		kind.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT;
+		kind.step = named_us == 0        ? FETCH_STEP_NAME
+			    : sent > 0           ? FETCH_STEP_ANSWER
+			    : request->tls_begun ? FETCH_STEP_TLS
+						 : FETCH_STEP_CONNECT;
+		return kind;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].code == code)
 			kind = kinds[i];
@@ -250,32 +244,20 @@ static struct kind kind_of(const struct request *request, CURLcode code)
 	return kind;
 }
 
-/* "; what to do about it" where the reason alone does not tell an operator, else "". */
-static const char *advice_for(enum fetch_step step, CURLcode code)
-{
-	switch (step) {
-	case FETCH_STEP_TRUST_TIME:
-		return "; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)";
-	case FETCH_STEP_TRUST_NAME:
-		return "; the configured address has to be one that the certificate is for";
-	case FETCH_STEP_TRUST:
-		return "; if its CA is your own, make it known: update-ca-certificates(8)";
-	case FETCH_STEP_TLS:
-		if (code == CURLE_SSL_CACERT_BADFILE)
-			return "; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
-		return "; at that address and port TLS 1.2 or later has to be spoken";
-	case FETCH_STEP_UNKNOWN:
-	case FETCH_STEP_NAME:
-	case FETCH_STEP_CONNECT:
-	case FETCH_STEP_ANSWER:
-		break;
-	}
-	return "";
-}
-
-/* Why a request failed, in words. Owned. */
+/* Why a request failed, and what the operator can do where the reason alone does not say it. Owned. */
 static char *reason_of(const struct request *request, CURLcode code, struct kind kind)
 {
+	static const char *const advice[] = {
+		[FETCH_STEP_TRUST_TIME] =
+			"; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)",
+		[FETCH_STEP_TRUST_NAME] =
+			"; the configured address has to be one that the certificate is for",
+		[FETCH_STEP_TRUST] = "; if its CA is your own, make it known: update-ca-certificates(8)",
+		[FETCH_STEP_TLS] = "; at that address and port TLS 1.2 or later has to be spoken",
+		[FETCH_STEP_ANSWER] = NULL,
+	};
+	static const char advice_on_file[] =
+		"; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
 	CLEANUP(mem_freep) char *reason = NULL;
 	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer of the name service"
 			   : kind.step == FETCH_STEP_CONNECT ? "no connection"
@@ -294,7 +276,8 @@ static char *reason_of(const struct request *request, CURLcode code, struct kind
 		reason = curl_common_reason(request->easy, code,
 			*request->error_text ? request->error_text : curl_easy_strerror(code));
 	}
-	return mem_printf("%s%s", reason, advice_for(kind.step, code));
+	return mem_printf(
+		"%s%s", reason, code == CURLE_SSL_CACERT_BADFILE ? advice_on_file : advice[kind.step] ?: "");
 }
 
 static const char *get_header(CURL *easy, const char *name)
