@@ -84,7 +84,7 @@ static int template_check(const struct json *row, const char *path, struct error
 	return 0;
 }
 
-/* A row that is not valid still says that there is a template, which must not be replaced by another one. */
+/* A row that is not valid still means that there is a template, which no other one may replace. */
 static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
 {
 	const char *course_id = json_string(json_get(row, "courseId")), *id = template_id(row);

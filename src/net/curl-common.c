@@ -13,8 +13,7 @@ CURL *curl_common_easy(void)
 	const char *file = getenv("SSL_CERT_FILE");
 	CURL *easy = curl_easy_init();
 
-	/* QUICK_EXIT: the thread that waits for a name server must not delay the end of a cancelled request.
-	 */
+	/* QUICK_EXIT: a thread that waits for a name server must not delay the end of a request. */
 	if (easy && (curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
 			    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
 			    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||

@@ -82,8 +82,7 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 	fetch->multi = curl_multi_init();
 	if (!fetch->multi || !model)
 		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
-	/* libcurl's defaults: verification of certificates on; redirects, cookies, .netrc and HTTP/0.9 off.
-	 */
+	/* libcurl's defaults: verification of certificates; no redirects, cookies, .netrc and HTTP/0.9. */
 	if (curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) ||
 		curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max) ||
 		curl_easy_setopt(model, CURLOPT_PROTOCOLS_STR, "http,https") ||

@@ -228,8 +228,7 @@ static int fail_libcurl(struct error *err)
 static int session_open(struct session *session, const struct smtp_server *server, struct error *err)
 {
 	/* Nothing crosses a network in the clear or to a server that is not verified. On this machine nothing
-	 * has to be hidden, and Debian's mail servers come with a self-signed certificate for another name.
-	 */
+	 * is to be hidden, and Debian's mail servers come with a self-signed certificate for another name. */
 	bool is_local = config_url_is_local(server->url), has_login = server->user && server->password;
 	/* The path of the URL is the name in EHLO. */
 	CLEANUP(mem_freep) char *url = mem_printf("%s/%s", server->url, host_name());
