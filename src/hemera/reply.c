@@ -35,7 +35,7 @@ static const struct {
 	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
 };
 
-/* Parses the body when it is Hemera's: else NULL, and *err says what is wrong with it. */
+/* Parses the body. NULL if it is not Hemera's: *err says why. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
 	struct json_limits limits = {
@@ -97,30 +97,13 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	}
 }
 
-static void reply_read_error(
-	const struct fetch_result *result, const struct json *root, struct reply *reply, struct error *err)
-{
-	const char *code = json_string(json_get(json_get(root, "error"), "code"));
-	size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-	/* A code of the API's form: a stranger's text goes no further. */
-	bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
-	char description[DESCRIPTION_SIZE];
-
-	snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
-		is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
-	reply->is_hemera = root && !json_bool(json_get(root, "success"), true);
-	reply->verdict = reply_describe_status(result->status, description, err);
-	if (err && result->retry_after_s > 0)
-		err->retry_after_s = result->retry_after_s < BUDGET_RETRY_AFTER_MAX_S
-					     ? (unsigned)result->retry_after_s
-					     : BUDGET_RETRY_AFTER_MAX_S;
-}
-
 void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
+	char description[DESCRIPTION_SIZE];
 	const char *code;
+	bool succeeded;
 
 	*ret_reply = (struct reply){ .verdict = REPLY_FAILED };
 	if (result->failure != FETCH_OK) {
@@ -131,21 +114,33 @@ void reply_read(
 		return;
 	}
 	root = reply_parse(result, body_max, err);
+	succeeded = json_bool(json_get(root, "success"), false);
+	code = json_string(json_get(json_get(root, "error"), "code"));
 	if (result->status != 200) {
-		reply_read_error(result, root, ret_reply, err);
+		size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+		/* A code of the API's form: a stranger's text goes no further. */
+		bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
+
+		snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
+			is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
+		ret_reply->is_hemera = root && !succeeded;
+		ret_reply->verdict = reply_describe_status(result->status, description, err);
+		if (err && result->retry_after_s > 0)
+			err->retry_after_s = result->retry_after_s < BUDGET_RETRY_AFTER_MAX_S
+						     ? (unsigned)result->retry_after_s
+						     : BUDGET_RETRY_AFTER_MAX_S;
 		return;
 	}
 	if (!root)
 		return;
-	code = json_string(json_get(json_get(root, "error"), "code"));
-	if (!json_bool(json_get(root, "success"), true) && code && strcmp(code, "NOT_FOUND") == 0) {
+	if (!succeeded && code && strcmp(code, "NOT_FOUND") == 0) {
 		/* Some gateways answer 200 whatever the server behind them says. */
 		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
 		ret_reply->verdict = REPLY_NOT_FOUND;
 		ret_reply->is_hemera = true;
 		return;
 	}
-	if (!json_bool(json_get(root, "success"), false) || !json_get(root, "data")) {
+	if (!succeeded || !json_get(root, "data")) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "answered 200 without success and data");
 		return;
 	}
