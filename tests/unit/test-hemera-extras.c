@@ -197,7 +197,7 @@ static void participations_have_pages(void **state)
 	assert_true(available);
 }
 
-static void a_broken_participation_costs_its_course(void **state)
+static void a_broken_participation_fails_its_course(void **state)
 {
 	bool available = false;
 
@@ -264,7 +264,7 @@ int main(void)
 		EXTRAS_TEST(other_failures_of_templates_are_told),
 		EXTRAS_TEST(participations_are_grouped_by_course),
 		EXTRAS_TEST(participations_have_pages),
-		EXTRAS_TEST(a_broken_participation_costs_its_course),
+		EXTRAS_TEST(a_broken_participation_fails_its_course),
 		EXTRAS_TEST(without_usable_participations_nothing_is_told),
 	};
 
