@@ -47,15 +47,6 @@ struct run {
 
 /* ---- the client ---- */
 
-/* Visible ASCII only: anything else could end the header and begin another one. */
-static bool key_is_sendable(const char *key)
-{
-	for (; *key; key++)
-		if (*key <= ' ' || *key > '~')
-			return false;
-	return true;
-}
-
 int hemera_new(struct hemera **ret_client, const struct hemera_options *options, struct error *err)
 {
 	CLEANUP(hemera_freep) struct hemera *client = mem_zalloc(sizeof(*client));
@@ -66,9 +57,11 @@ int hemera_new(struct hemera **ret_client, const struct hemera_options *options,
 	};
 	int r;
 
-	if (!key_is_sendable(options->key))
-		return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL,
-			"the secret hemera-api-key has a character that cannot be sent");
+	/* Visible ASCII only: anything else could end the header and begin another one. */
+	for (const char *key = options->key; *key; key++)
+		if (*key <= ' ' || *key > '~')
+			return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL,
+				"the secret hemera-api-key has a character that cannot be sent");
 	r = fetch_new(&client->fetch, &fetch_options, err);
 	if (r < 0)
 		return r;
@@ -155,15 +148,6 @@ static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
 	if (run->begun < run->exchange->count && run->under_way + run->waiting_count < run_places(run))
 		next = now_mono_ms;
 	return next < ready ? ready : next;
-}
-
-/* Is an index among the due ones still to be sent? */
-static bool run_has_due(const struct run *run)
-{
-	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
-		if (attempt->index < run->exchange->due)
-			return true;
-	return run->begun < run->exchange->due;
 }
 
 /* Begins nothing new. The first end counts. result: what exchange_run returns, 0 where only the rest is
@@ -382,8 +366,11 @@ static void exchange_wait(struct run *run)
 	const struct hemera_options *options = &run->client->options;
 	uint64_t now = time_mono_ms(), wake = run_next_ms(run, now);
 	uint64_t ready = budget_ready_at(options->budget, !run->exchange->use_reserve, now);
+	bool has_due = run->begun < run->exchange->due;
 
-	if (ready > now && (!run_has_due(run) || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		has_due |= attempt->index < run->exchange->due;
+	if (ready > now && (!has_due || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		struct error reason;
 
 		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,

@@ -52,7 +52,7 @@ static void assert_results(unsigned ok, unsigned timeout, unsigned cancelled_cou
 
 /* --- the peer ------------------------------------------------------------------------------------ */
 
-/* Requests for /gather are answered by TOGETHER: whoever sends fewer at a time waits for ever. */
+/* Requests for /gather are answered by TOGETHER: a client that sends fewer at a time waits for ever. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

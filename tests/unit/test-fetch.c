@@ -23,7 +23,7 @@
 #define SHORT_MS 200      /* for what never comes */
 #define BODY_MAX 1000
 
-/* What became of a request. */
+/* The result of a request. */
 struct outcome {
 	unsigned calls;
 	struct fetch_result result; /* its body is in `body` */
@@ -325,7 +325,7 @@ static void a_port_without_listener_is_unreachable(void **state)
 	assert_int_equal(without_tls.result.step, FETCH_STEP_TLS);
 }
 
-/* A port where the kernel takes `backlog` + 1 connections, and then no more; nobody accepts them. */
+/* A port where the kernel takes `backlog` + 1 connections, and then no more; nothing accepts them. */
 static int listen_without_accepting(int backlog, struct sockaddr_in *ret_address)
 {
 	socklen_t length = sizeof(*ret_address);

@@ -20,7 +20,7 @@
 #define NOT_FOUND "{\"success\":false,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"-\"},\"meta\":{}}"
 #define UNAUTHORIZED "{\"success\":false,\"error\":{\"code\":\"UNAUTHORIZED\",\"message\":\"-\"}}"
 
-/* What the client told of each index. */
+/* The reports of the client for each index. */
 static struct {
 	unsigned calls[COURSES_MAX];
 	enum hemera_detail_state state[COURSES_MAX];
@@ -133,7 +133,7 @@ static void no_ids_need_no_request(void **state)
 	assert_int_equal(script_count(""), 0);
 }
 
-/* Which of the two counts nobody knows. */
+/* It is not known which of the two counts. */
 static void a_detail_with_a_repeated_name_fails(void **state)
 {
 	(void)state;
@@ -331,7 +331,7 @@ static void a_retry_waits_for_its_time_only(void **state)
 	script_add((struct script_reply){ .path = DETAIL_PATH "c2 ", .manner = SCRIPT_HANG });
 	script_options.deadline_mono_ms = start + 3000;
 	assert_int_equal(read_details(3, NULL), 0);
-	assert_states("RRD"); /* the silent one holds up nobody */
+	assert_states("RRD"); /* the silent one does not hold up the others */
 }
 
 static void a_key_that_is_not_accepted_drops_requests_under_way(void **state)

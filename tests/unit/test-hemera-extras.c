@@ -150,7 +150,7 @@ static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	return 0;
 }
 
-/* Reads those of c2, c1 and c3; returns what was told. */
+/* Reads those of c2, c1 and c3; returns the reports. */
 static const char *read_participations(bool *ret_available)
 {
 	static const char *const ids[] = { "c2", "c1", "c3" };

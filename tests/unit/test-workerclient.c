@@ -32,7 +32,7 @@ enum manner {
 	LEAVE,   /* closes after the answer */
 };
 
-/* The worker of these tests: takes one connection on a thread, reads one request head, answers as told. */
+/* The worker of these tests: takes one connection on a thread, reads one request head, sends `answer`. */
 static struct {
 	char path[250];
 	int listener;
