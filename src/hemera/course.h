@@ -3,10 +3,10 @@
 #define AITHER_HEMERA_COURSE_H
 
 /*
- * The course model: rows of Hemera's list, and the participants of a course. A member table for each
- * (member.h) says what its members may be; pages and their fingerprints (render/page.h) follow the same
- * tables. Messages name the JSON path: `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE,
- * ADVANCED`. Dates are kept as given.
+ * The course model: rows of Hemera's list, and the participants of a course. A table for each (member.h)
+ * describes its members; pages and their fingerprints (render/page.h) follow the same tables. Messages name
+ * the JSON path: `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE, ADVANCED`. Dates are kept as
+ * given.
  */
 
 #include <stddef.h>
@@ -24,7 +24,7 @@ struct member_table;
 #define COURSE_PARTICIPANTS_MAX 10000
 
 extern const char *const course_levels[];      /* NULL-terminated */
-extern const char *const participant_states[]; /* in the order in which they come; NULL-terminated */
+extern const char *const participant_states[]; /* in the order of a course; NULL-terminated */
 
 struct course {
 	const char *id, *title, *slug;
@@ -60,7 +60,7 @@ extern const struct member_table participant_table;
 int participant_from_json(
 	struct participant *ret_participant, const struct json *row, const char *path, struct error *err);
 
-/* Copies the texts, so that the row may go. Returns how many bytes the participant takes now. */
+/* Copies the texts, so that the row may be freed. Returns the bytes that the participant takes now. */
 size_t participant_own(struct participant *participant);
 
 struct participants {
@@ -73,10 +73,10 @@ struct participants {
 int participants_from_json(
 	struct participants *ret_participants, const struct json *array, const char *path, struct error *err);
 
-/* Takes over a participant that comes after all others in Hemera's answer. */
+/* Takes over a participant, the next one in Hemera's answer. */
 void participants_add(struct participants *participants, const struct participant *participant);
 
-/* By bookingId; of two with one bookingId the first of Hemera's answer stays. */
+/* By bookingId; of several with the same bookingId keeps the first in Hemera's answer. */
 void participants_sort(struct participants *participants);
 void participants_done(struct participants *participants);
 

@@ -2,12 +2,26 @@
 #include "hemera/client.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hemera/exchange.h"
+#include "hemera/reply.h"
+
+/* Of all participants together. They are kept in memory until the last page has come, in a unit that may use
+ * 512 MB; where there are more, hemera_details reads them course by course. */
+#define PARTICIPATIONS_BYTES_MAX (64 << 20)
+#define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
+
+/* Of one course: as large as its detail may be. */
+#define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
+#define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
+
+/* ---- one request for each course ---- */
 
 struct details {
 	const struct hemera_wanted *wanted;
@@ -34,37 +48,30 @@ static int details_read(
 		inner ? "data.course.participants" : "data.participants", err);
 }
 
-static int details_on_data(struct details *details, size_t index, const struct json *data)
-{
-	CLEANUP(participants_done) struct participants participants = { 0 };
-	struct error problem = { 0 };
-
-	if (details_read(&participants, data, details->wanted->ids[index], &problem) < 0)
-		return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, &problem);
-	return details->detail(details->arg, index, HEMERA_DETAIL_READ, &participants, NULL);
-}
-
-static int details_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+static int details_done(
+	void *arg, size_t index, enum exchange_end end, struct reply *reply, const struct error *problem)
 {
 	struct details *details = arg;
-	enum hemera_detail_state state = HEMERA_DETAIL_FAILED;
+	CLEANUP(participants_done) struct participants participants = { 0 };
+	struct error bad = { 0 };
 
-	switch (answer->end) {
+	switch (end) {
 	case EXCHANGE_DATA:
-		return details_on_data(details, index, answer->data);
+		if (details_read(&participants, reply->data, details->wanted->ids[index], &bad) == 0)
+			return details->detail(details->arg, index, HEMERA_DETAIL_READ, &participants, NULL);
+		problem = &bad;
+		break;
 	case EXCHANGE_NOT_FOUND:
-		if (answer->is_hemera)
-			state = HEMERA_DETAIL_NOT_SEEN;
+		if (reply->is_hemera)
+			return details->detail(details->arg, index, HEMERA_DETAIL_NOT_SEEN, NULL, NULL);
 		break;
 	case EXCHANGE_FAILED:
 		break;
 	case EXCHANGE_DEFERRED:
-		state = HEMERA_DETAIL_DEFERRED;
 		details->deferred |= index < details->wanted->due;
-		break;
+		return details->detail(details->arg, index, HEMERA_DETAIL_DEFERRED, NULL, NULL);
 	}
-	return details->detail(
-		details->arg, index, state, NULL, state == HEMERA_DETAIL_FAILED ? answer->problem : NULL);
+	return details->detail(details->arg, index, HEMERA_DETAIL_FAILED, NULL, problem);
 }
 
 int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, hemera_detail *detail,
@@ -77,7 +84,7 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 		.count = wanted->count,
 		.due = wanted->due,
 		.body_max = HEMERA_DETAIL_BODY_MAX,
-		.done = details_on_end,
+		.done = details_done,
 		.arg = &details,
 	};
 	int r = exchange_run(client, &exchange, err);
@@ -85,5 +92,150 @@ int hemera_details(struct hemera *client, const struct hemera_wanted *wanted, he
 	if (r < 0)
 		return r;
 	*ret_retry_after_s = details.deferred ? exchange_retry_after_s(client, false) : 0;
+	return 0;
+}
+
+/* ---- all participations at once ---- */
+
+struct wanted {
+	const char *id; /* borrowed */
+	size_t index;   /* in the caller's order */
+	struct participants participants;
+	size_t bytes;          /* of them */
+	struct error *problem; /* owned; NULL: none of its rows is bad */
+};
+
+struct participations {
+	struct wanted *wanted; /* owned, sorted by id */
+	size_t count;
+	size_t rows, page_rows, bytes;
+	unsigned pages;
+	bool usable; /* false: no such route, a row without a course, or too many of them */
+};
+
+static void participations_done(struct participations *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		participants_done(&all->wanted[i].participants);
+		free(all->wanted[i].problem);
+	}
+	free(all->wanted);
+}
+
+static int wanted_compare(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return strcmp(a->id, b->id);
+}
+
+static int wanted_compare_index(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* A bad row fails its course: a page without that participant would be wrong. */
+static void participations_add(
+	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
+{
+	struct participant participant;
+	struct error problem = { 0 };
+	size_t bytes = 0;
+	int r;
+
+	if (wanted->problem)
+		return;
+	r = participant_from_json(&participant, row, path, &problem);
+	if (r == 0) {
+		bytes = participant_own(&participant);
+		participants_add(&wanted->participants, &participant);
+		if (wanted->participants.count > COURSE_PARTICIPANTS_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+				"participations: more than %d participants", COURSE_PARTICIPANTS_MAX);
+		else if (wanted->bytes + bytes > PARTICIPATIONS_SIZE_MAX)
+			r = error_fail(&problem, ERROR_HEMERA_BAD_DATA, -E2BIG,
+				"participations: more than %d bytes for one course", PARTICIPATIONS_SIZE_MAX);
+	}
+	if (r < 0) {
+		wanted->problem = mem_alloc(sizeof(problem));
+		*wanted->problem = problem;
+		all->bytes -= wanted->bytes;
+		participants_done(&wanted->participants);
+		return;
+	}
+	wanted->bytes += bytes;
+	all->bytes += bytes;
+}
+
+static int participations_read_page(struct hemera *client, struct participations *all, struct error *err)
+{
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	CLEANUP(mem_freep)
+	char *path =
+		mem_printf("/api/service/participations?limit=%d&offset=%zu", HEMERA_PAGE_ROWS, all->rows);
+	const struct exchange exchange = { .path = path, .due = 1, .body_max = HEMERA_LIST_BODY_MAX };
+	const struct json *rows;
+	const char *rows_path;
+	int r = exchange_get(client, &exchange, &reply, err);
+
+	all->usable = false;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	rows = reply_rows(reply.data, "data.participations", &rows_path);
+	if (!rows)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"the participations: data is not an array of rows");
+	all->page_rows = 0;
+	JSON_FOREACH (row, rows) {
+		struct wanted key = { .id = json_string(json_get(row, "courseId")) };
+		struct wanted *wanted;
+		char row_path[PARTICIPATION_PATH_SIZE];
+
+		snprintf(row_path, sizeof(row_path), "%s[%zu]", rows_path, all->page_rows++);
+		if (!key.id)
+			return 0;
+		wanted = bsearch(&key, all->wanted, all->count, sizeof(key), wanted_compare);
+		if (wanted)
+			participations_add(all, wanted, row, row_path);
+	}
+	all->rows += all->page_rows;
+	all->usable = all->bytes <= PARTICIPATIONS_BYTES_MAX && ++all->pages <= PARTICIPATIONS_PAGES_MAX;
+	return 0;
+}
+
+int hemera_participations(struct hemera *client, const char *const *ids, size_t count, hemera_detail *detail,
+	void *arg, bool *ret_available, struct error *err)
+{
+	CLEANUP(participations_done)
+	struct participations all = { .wanted = mem_zalloc((count + 1) * sizeof(*all.wanted)),
+		.count = count };
+
+	for (size_t i = 0; i < count; i++)
+		all.wanted[i] = (struct wanted){ .id = ids[i], .index = i };
+	qsort(all.wanted, count, sizeof(*all.wanted), wanted_compare);
+	do {
+		int r = participations_read_page(client, &all, err);
+
+		if (r < 0)
+			return r;
+		if (!all.usable) {
+			*ret_available = false;
+			return 0;
+		}
+	} while (all.page_rows >= HEMERA_PAGE_ROWS);
+	*ret_available = true;
+	qsort(all.wanted, all.count, sizeof(*all.wanted), wanted_compare_index);
+	for (size_t i = 0; i < all.count; i++) {
+		struct wanted *wanted = &all.wanted[i];
+		int r;
+
+		participants_sort(&wanted->participants);
+		r = detail(arg, i, wanted->problem ? HEMERA_DETAIL_FAILED : HEMERA_DETAIL_READ,
+			wanted->problem ? NULL : &wanted->participants, wanted->problem);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -12,7 +13,7 @@
 #include "net/fetch.h"
 #include "net/metric.h"
 
-#define CLOCKS_DIFFER_MS 10000 /* so long an answer may be under way after its Date was written */
+#define CLOCKS_DIFFER_MS 10000 /* an answer may be under way for so long after its Date was written */
 #define WINDOW_MARGIN_MS 5000  /* a window that reopens later than this before the deadline is of no use */
 
 #define RETRY_BACKOFF_MS 200 /* before the first retry; doubled for each further one */
@@ -21,7 +22,7 @@
 #define RETRY_UNREACHED_MAX 2   /* a Hemera that is down shall cost a second, not the time limit */
 #define RETRY_UNREACHED_MS 1000 /* no quick retry after a connect that took longer */
 
-/* One index that has been taken up: its request is under way, or it waits for its next try. */
+/* An index that has been begun: its request is under way, or it waits for its next try. */
 struct attempt {
 	struct run *run;
 	size_t index;
@@ -35,14 +36,56 @@ struct attempt {
 struct run {
 	struct hemera *client;
 	const struct exchange *exchange;
-	size_t begun; /* indexes below it have been taken up */
+	size_t begun; /* the first index that has not been begun */
 	unsigned under_way;
 	struct attempt *waiting; /* owned, in no order; at most run_places() */
 	unsigned waiting_count;
 	bool ended; /* nothing is sent any more */
 	int result;
-	struct error reason; /* why it ended early: what the indexes that remain are told */
+	struct error reason; /* why it ended early: the problem of the indexes that remain */
 };
+
+/* ---- the client ---- */
+
+int hemera_new(struct hemera **ret_client, const struct hemera_options *options, struct error *err)
+{
+	CLEANUP(hemera_freep) struct hemera *client = mem_zalloc(sizeof(*client));
+	struct fetch_options fetch_options = {
+		.connections_max = options->connections_max,
+		.connect_timeout_ms = options->connect_timeout_s * 1000,
+		.request_timeout_ms = options->request_timeout_s * 1000,
+	};
+	int r;
+
+	/* Visible ASCII only: anything else could end the header and begin another one. */
+	for (const char *key = options->key; *key; key++)
+		if (*key <= ' ' || *key > '~')
+			return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL,
+				"the secret hemera-api-key has a character that cannot be sent");
+	r = fetch_new(&client->fetch, &fetch_options, err);
+	if (r < 0)
+		return r;
+	client->options = *options;
+	client->origin = options->base_url;
+	client->key_header = mem_printf("X-API-Key: %s", options->key);
+	*ret_client = STEAL(client);
+	return 0;
+}
+
+void hemera_freep(struct hemera **client_pointer)
+{
+	struct hemera *client = STEAL(*client_pointer);
+
+	if (!client)
+		return;
+	fetch_freep(&client->fetch);
+	if (client->key_header)
+		explicit_bzero(client->key_header, strlen(client->key_header));
+	free(client->key_header);
+	free(client);
+}
+
+/* ---- one run ---- */
 
 static bool exchange_is_cancelled(const struct hemera *client)
 {
@@ -57,10 +100,8 @@ unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve)
 	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
 }
 
-/* ---- which indexes are not yet begun, under way, or waiting for their next try ---- */
-
-/* How many may be under way or waiting: an ailing Hemera gets fewer requests, since each that it fails keeps
- * its place until its retry. One at a time until an origin has answered. */
+/* How many requests may be under way or waiting. A failed one keeps its place until its retry, so a Hemera in
+ * trouble gets fewer. One at a time until an origin has answered. */
 static unsigned run_places(const struct run *run)
 {
 	return run->client->reached ? run->client->options.connections_max : 1;
@@ -92,17 +133,7 @@ static struct attempt *run_take_new(struct run *run)
 	return attempt;
 }
 
-/* The next index to send: a retry that is due before one that was never tried. Owned; NULL: none now. */
-static struct attempt *run_take_next(struct run *run, uint64_t now_mono_ms)
-{
-	struct attempt *attempt = run_take_waiting(run, now_mono_ms);
-
-	if (!attempt && run->under_way + run->waiting_count < run_places(run))
-		attempt = run_take_new(run);
-	return attempt;
-}
-
-/* When something may be sent that may not be sent now, if no answer comes before; UINT64_MAX: nothing. */
+/* When the next request may be sent if no answer comes before; UINT64_MAX: none. */
 static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
 {
 	uint64_t ready =
@@ -119,16 +150,7 @@ static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
 	return next < ready ? ready : next;
 }
 
-/* Is any that is due still to be sent? */
-static bool run_has_due(const struct run *run)
-{
-	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
-		if (attempt->index < run->exchange->due)
-			return true;
-	return run->begun < run->exchange->due;
-}
-
-/* Nothing new is begun. The first end counts. result: what exchange_run returns, 0 where only the rest is
+/* Begins nothing new. The first end counts. result: what exchange_run returns, 0 where only the rest is
  * deferred. */
 static void run_end(struct run *run, int result, const struct error *reason)
 {
@@ -137,14 +159,6 @@ static void run_end(struct run *run, int result, const struct error *reason)
 	run->ended = true;
 	run->result = result;
 	run->reason = *reason;
-}
-
-static void run_end_cancelled(struct run *run)
-{
-	struct error reason;
-
-	error_fail(&reason, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
-	run_end(run, -ECANCELED, &reason);
 }
 
 static void run_end_timeout(struct run *run)
@@ -164,18 +178,12 @@ static void run_queue(struct attempt *attempt, uint64_t due_mono_ms)
 	attempt->run->waiting_count++;
 }
 
-/* Reports an index to the caller of exchange_run and releases the attempt. reply: NULL without data. */
-static void run_report(struct attempt *attempt, enum exchange_end end, const struct reply *reply,
-	const struct error *problem)
+/* Reports an index to the caller of exchange_run and releases the attempt. */
+static void run_report(
+	struct attempt *attempt, enum exchange_end end, struct reply *reply, const struct error *problem)
 {
 	const struct exchange *exchange = attempt->run->exchange;
-	const struct exchange_answer answer = {
-		.end = end,
-		.data = reply ? reply->data : NULL,
-		.is_hemera = reply && reply->is_hemera,
-		.problem = problem,
-	};
-	int r = exchange->done(exchange->arg, attempt->index, &answer);
+	int r = exchange->done(exchange->arg, attempt->index, end, reply, problem);
 
 	if (r < 0) {
 		struct error reason;
@@ -186,7 +194,7 @@ static void run_report(struct attempt *attempt, enum exchange_end end, const str
 	free(attempt);
 }
 
-/* ---- what becomes of an attempt whose request has ended ---- */
+/* ---- when a request has ended ---- */
 
 static void retry_or_fail(struct attempt *attempt, unsigned retries_max, const struct error *problem)
 {
@@ -237,8 +245,8 @@ static void retry_unreached(struct attempt *attempt, bool may_pass, struct error
 	run_report(attempt, EXCHANGE_FAILED, NULL, problem);
 }
 
-/* A request was sent. Retries only for what may pass, and never beyond the deadline. */
-static void retry_settle(struct attempt *attempt, const struct reply *reply, const struct error *problem)
+/* A request was sent. Retries only errors that may pass, and never beyond the deadline. */
+static void retry_settle(struct attempt *attempt, struct reply *reply, const struct error *problem)
 {
 	struct run *run = attempt->run;
 
@@ -250,11 +258,12 @@ static void retry_settle(struct attempt *attempt, const struct reply *reply, con
 		run_report(attempt, EXCHANGE_NOT_FOUND, reply, problem);
 		return;
 	case REPLY_NO_KEY:
-		run_end(run, problem->errnum, problem); /* said once, not of one course */
+	case REPLY_CANCELLED:
+		run_end(run, problem->errnum, problem); /* reported once, not of one course */
 		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
 		return;
 	case REPLY_LIMITED:
-		run_queue(attempt, time_mono_ms()); /* the budget knows when, and it is no retry */
+		run_queue(attempt, time_mono_ms()); /* no retry: the budget knows when */
 		return;
 	case REPLY_RETRY:
 	case REPLY_UNREACHED:
@@ -266,10 +275,6 @@ static void retry_settle(struct attempt *attempt, const struct reply *reply, con
 			return;
 		}
 		run_end_timeout(run);
-		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
-		return;
-	case REPLY_CANCELLED:
-		run_end_cancelled(run);
 		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
 		return;
 	case REPLY_FAILED:
@@ -295,8 +300,8 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	run->under_way--;
 	metric_request_ended(client->options.statistics, result->failure, result->status,
 		time_mono_ms() - attempt->sent_mono_ms);
-	/* Hemera counts its window by its own clock, which its answer tells to the second. Ours is finer, and
-	 * used unless it is wrong. */
+	/* Hemera counts its window by its own clock, which Date has to the second. Ours is finer: use it
+	 * unless it is wrong. */
 	if (result->date_s && llabs(now_ms - theirs_ms) > CLOCKS_DIFFER_MS)
 		now_ms = theirs_ms;
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
@@ -316,42 +321,43 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	exchange_fill(run);
 }
 
-static void exchange_send(struct run *run, struct attempt *attempt)
-{
-	struct hemera *client = run->client;
-	const struct exchange *exchange = run->exchange;
-	CLEANUP(mem_freep)
-	char *url = mem_printf(
-		"%s%s%s", client->origin, exchange->path, exchange->ids ? exchange->ids[attempt->index] : "");
-	const char *const headers[] = { client->key_header, "Accept: application/json", NULL };
-	struct fetch_request request = { .url = url, .headers = headers, .body_max = exchange->body_max };
-
-	if (client->tried_at_mono_ms == 0)
-		client->tried_at_mono_ms = time_mono_ms();
-	run->under_way++;
-	attempt->sent_mono_ms = time_mono_ms();
-	fetch_add(client->fetch, &request, exchange_on_result, attempt);
-}
-
-/* Sends what may be sent now. */
+/* Sends what may be sent now: a retry that is due before an index that was never tried. */
 static void exchange_fill(struct run *run)
 {
-	const struct hemera_options *options = &run->client->options;
+	struct hemera *client = run->client;
+	const struct hemera_options *options = &client->options;
+	const struct exchange *exchange = run->exchange;
+	const char *const headers[] = { client->key_header, "Accept: application/json", NULL };
 	uint64_t now = time_mono_ms(), next;
-	struct attempt *attempt;
 
-	if (exchange_is_cancelled(run->client) || now >= options->deadline_mono_ms)
+	if (exchange_is_cancelled(client) || now >= options->deadline_mono_ms)
 		return;
-	while (!run->ended && run->under_way < run_places(run) && (attempt = run_take_next(run, now))) {
-		if (!budget_take(options->budget, !run->exchange->use_reserve, now)) {
+	while (!run->ended && run->under_way < run_places(run)) {
+		struct attempt *attempt = run_take_waiting(run, now);
+
+		if (!attempt && run->under_way + run->waiting_count < run_places(run))
+			attempt = run_take_new(run);
+		if (!attempt)
+			break;
+		if (!budget_take(options->budget, !exchange->use_reserve, now)) {
 			run_queue(attempt, now);
 			break;
 		}
-		exchange_send(run, attempt);
+		CLEANUP(mem_freep)
+		char *url = mem_printf("%s%s%s", client->origin, exchange->path,
+			exchange->ids ? exchange->ids[attempt->index] : "");
+		attempt->sent_mono_ms = time_mono_ms();
+		if (client->tried_at_mono_ms == 0)
+			client->tried_at_mono_ms = attempt->sent_mono_ms;
+		run->under_way++;
+		fetch_add(client->fetch,
+			&(struct fetch_request){
+				.url = url, .headers = headers, .body_max = exchange->body_max },
+			exchange_on_result, attempt);
 	}
 	next = run_next_ms(run, now);
-	/* What was not sent although its time has come waits for an answer. */
-	fetch_wake_at(run->client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
+	/* If a request that is due could not be sent, the next answer makes room for it. */
+	fetch_wake_at(client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
 }
 
 /* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
@@ -360,8 +366,11 @@ static void exchange_wait(struct run *run)
 	const struct hemera_options *options = &run->client->options;
 	uint64_t now = time_mono_ms(), wake = run_next_ms(run, now);
 	uint64_t ready = budget_ready_at(options->budget, !run->exchange->use_reserve, now);
+	bool has_due = run->begun < run->exchange->due;
 
-	if (ready > now && (!run_has_due(run) || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
+	for (const struct attempt *attempt = run->waiting; attempt; attempt = attempt->next)
+		has_due |= attempt->index < run->exchange->due;
+	if (ready > now && (!has_due || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		struct error reason;
 
 		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,
@@ -374,8 +383,7 @@ static void exchange_wait(struct run *run)
 		wake = options->deadline_mono_ms;
 	if (options->limited_until_mono_ms)
 		atomic_store(options->limited_until_mono_ms, ready > now ? ready : 0);
-	if (!fetch_sleep(wake, options->cancelled))
-		run_end_cancelled(run);
+	fetch_sleep(wake, options->cancelled);
 	if (options->limited_until_mono_ms)
 		atomic_store(options->limited_until_mono_ms, 0);
 }
@@ -385,13 +393,15 @@ int exchange_run(struct hemera *client, const struct exchange *exchange, struct 
 	const struct hemera_options *options = &client->options;
 	struct run run = { .client = client, .exchange = exchange };
 	struct attempt *attempt;
+	struct error cancelled;
 
+	error_fail(&cancelled, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
 	while (!run.ended && (run.under_way > 0 || run.waiting || run.begun < exchange->count)) {
 		exchange_fill(&run);
 		if (run.under_way > 0)
 			fetch_run(client->fetch, options->deadline_mono_ms, options->cancelled);
 		else if (exchange_is_cancelled(client))
-			run_end_cancelled(&run);
+			run_end(&run, -ECANCELED, &cancelled);
 		else if (time_mono_ms() >= options->deadline_mono_ms)
 			run_end_timeout(&run);
 		else
@@ -404,36 +414,37 @@ int exchange_run(struct hemera *client, const struct exchange *exchange, struct 
 }
 
 struct exchange_single {
-	const struct exchange_query *query;
-	int result;
-	struct error *err;
+	struct reply *ret_reply;
+	struct error problem;
 };
 
-static int exchange_single_on_end(void *arg, size_t index, const struct exchange_answer *answer)
+static int exchange_single_done(
+	void *arg, size_t index, enum exchange_end end, struct reply *reply, const struct error *problem)
 {
 	struct exchange_single *single = arg;
 
 	(void)index;
-	if (answer->end == EXCHANGE_DATA)
-		single->result = single->query->on_data(single->query->arg, answer->data, single->err);
-	else
-		single->result = error_pass(single->err, answer->problem);
+	if (end == EXCHANGE_DATA) {
+		*single->ret_reply = *reply;
+		*reply = (struct reply){ 0 };
+	} else {
+		single->problem = *problem;
+	}
 	return 0;
 }
 
-int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err)
+int exchange_get(
+	struct hemera *client, const struct exchange *exchange, struct reply *ret_reply, struct error *err)
 {
-	struct exchange_single single = { .query = query, .err = err };
-	struct exchange exchange = {
-		.path = query->path,
-		.count = 1,
-		.due = query->only_now ? 0 : 1,
-		.use_reserve = query->use_reserve,
-		.body_max = query->body_max,
-		.done = exchange_single_on_end,
-		.arg = &single,
-	};
-	int r = exchange_run(client, &exchange, err);
+	struct exchange_single single = { .ret_reply = ret_reply };
+	struct exchange row = *exchange;
+	int r;
 
-	return r < 0 ? r : single.result;
+	row.count = 1;
+	row.done = exchange_single_done;
+	row.arg = &single;
+	r = exchange_run(client, &row, err);
+	if (r < 0)
+		return r;
+	return single.problem.errnum < 0 ? error_pass(err, &single.problem) : 0;
 }

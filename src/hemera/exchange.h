@@ -5,7 +5,7 @@
 /*
  * The engine under the client: a row of GET requests, sent in order and several at a time, each with
  * its retries, as the budget permits, until all are answered, the deadline comes or the job is cancelled.
- * It also decides on the origin: the second one, if the first request cannot reach the first one.
+ * It also chooses the origin: the second one, if the first request cannot reach the first one.
  *
  *	struct exchange exchange = { .path = "/api/service/courses/", .ids = ids, ... };
  *	exchange_run(client, &exchange, err);
@@ -21,7 +21,7 @@
 
 struct error;
 struct fetch;
-struct json;
+struct reply;
 
 struct hemera {
 	struct hemera_options options;
@@ -34,50 +34,35 @@ struct hemera {
 
 enum exchange_end {
 	EXCHANGE_DATA,
-	EXCHANGE_NOT_FOUND, /* 404 */
+	EXCHANGE_NOT_FOUND, /* 404; reply->is_hemera: of Hemera, not of a server that has no such route */
 	EXCHANGE_FAILED,
 	EXCHANGE_DEFERRED, /* not answered: budget, deadline, cancel or a 401 ended the row */
 };
 
-struct exchange_answer {
-	enum exchange_end end;
-	const struct json *data; /* the envelope's; NULL unless EXCHANGE_DATA */
-	bool is_hemera; /* EXCHANGE_NOT_FOUND: said by Hemera, not by a server that has no such route */
-	const struct error *problem; /* NULL on EXCHANGE_DATA; when deferred, why */
-};
-
-/* All in *answer is borrowed for the call. A negative return value ends the row. */
-typedef int exchange_done(void *arg, size_t index, const struct exchange_answer *answer);
+/* Called once for each index. reply: borrowed, but may be taken; NULL but for EXCHANGE_DATA and
+ * EXCHANGE_NOT_FOUND. problem: borrowed; NULL on EXCHANGE_DATA. A negative return value ends the row. */
+typedef int exchange_done(
+	void *arg, size_t index, enum exchange_end end, struct reply *reply, const struct error *problem);
 
 struct exchange {
-	const char *path;
-	const char *const *ids; /* each appended to the path; NULL: the path as it is, count 1 */
-	size_t count;
-	size_t due;       /* for these first ones a new window is waited for */
-	bool use_reserve; /* may use the requests that are kept for the homepage (hemera/budget.h) */
+	const char *path;       /* with the query string */
+	const char *const *ids; /* each appended to the path; NULL: the path as it is */
+	size_t count;           /* of the ids; 1 without */
+	size_t due;             /* waits for a new window for these first ones */
+	bool use_reserve;       /* may use the requests that are kept for the homepage (hemera/budget.h) */
 	size_t body_max;
-	exchange_done *done; /* called once for each index */
+	exchange_done *done;
 	void *arg;
 };
 
 /* Fails only on 401 (HEMERA_AUTH_FAILED), on cancel (SHUTTING_DOWN) and as `done` says, after all have been
- * reported. What is under way then is dropped. */
+ * reported. Drops requests that are under way then. */
 int exchange_run(struct hemera *client, const struct exchange *exchange, struct error *err);
 
-/* Reads the data of a single request; the return value is handed on. */
-typedef int exchange_data(void *arg, const struct json *data, struct error *err);
-
-struct exchange_query {
-	const char *path; /* with the query string */
-	bool use_reserve;
-	bool only_now; /* a new window is not waited for */
-	size_t body_max;
-	exchange_data *on_data;
-	void *arg;
-};
-
-/* One GET: what on_data returns, -ENOENT on 404, else the error that ended it. */
-int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err);
+/* A single GET; count, done and arg of `exchange` are not used. On success *ret_reply has data; release it
+ * with reply_done. -ENOENT on 404, else the error that ended it. */
+int exchange_get(
+	struct hemera *client, const struct exchange *exchange, struct reply *ret_reply, struct error *err);
 
 /* Seconds until the budget is open again, 0: it is. */
 unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve);

@@ -16,20 +16,14 @@
 
 #define ROW_PATH_SIZE 48 /* "data.courses[4294967295]" */
 
-/* A part of the list: all courses or those of one level, starting at an offset. */
-struct slice {
-	const char *level; /* NULL: all */
-	size_t offset;
-};
-
 struct listing {
 	struct hemera_list list;
 	void *seen; /* tree of ids, borrowed from list */
 	size_t course_capacity, bad_capacity;
-	struct slice slice;
+	const char *level;           /* of the slice being read; NULL: all levels */
+	size_t offset;               /* of its next page */
 	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
-	bool again; /* rows were read before: those without an id are known, and the reserve is the homepage's
-		     */
+	bool again; /* the second reading: bad rows without an id are known, and the reserve is not used */
 	hemera_problem *problem;
 	void *arg;
 };
@@ -56,18 +50,6 @@ static void listing_mark_seen(struct listing *listing, const char *id)
 		abort(); /* as mem.h does */
 }
 
-static void listing_add(struct listing *listing, const struct course *course)
-{
-	struct hemera_list *list = &listing->list;
-
-	if (list->count == listing->course_capacity) {
-		listing->course_capacity = listing->course_capacity * 2 + HEMERA_PAGE_ROWS;
-		list->courses = mem_resize(list->courses, listing->course_capacity, sizeof(*list->courses));
-	}
-	list->courses[list->count++] = *course;
-	listing_mark_seen(listing, course->id);
-}
-
 static void listing_add_bad(struct listing *listing, const char *id, const char *path, struct error *problem)
 {
 	struct hemera_list *list = &listing->list;
@@ -75,10 +57,9 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 
 	if (!id && listing->again)
 		return;
-	if (listing->slice.offset > 0 || listing->slice.level)
-		error_prefix(problem, "at offset %zu%s%s: ", listing->slice.offset,
-			listing->slice.level ? " of level " : "",
-			listing->slice.level ? listing->slice.level : "");
+	if (listing->offset > 0 || listing->level)
+		error_prefix(problem, "at offset %zu%s%s: ", listing->offset,
+			listing->level ? " of level " : "", listing->level ?: "");
 	if (listing->problem)
 		listing->problem(listing->arg, entity, problem);
 	if (!id) {
@@ -93,55 +74,56 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 	listing_mark_seen(listing, list->bad_ids[list->bad_count++]);
 }
 
-static int listing_on_data(void *arg, const struct json *data, struct error *err)
+static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
 {
-	struct listing *listing = arg;
-	const struct json *rows = reply_rows(data, "courses");
+	struct hemera_list *list = &listing->list;
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	CLEANUP(mem_freep)
+	char *path = mem_printf("/api/service/courses?limit=%d&offset=%zu%s%s", HEMERA_PAGE_ROWS,
+		listing->offset, listing->level ? "&level=" : "", listing->level ?: "");
+	const struct exchange exchange = {
+		.path = path,
+		.due = listing->again ? 0 : 1,
+		.use_reserve = !listing->again,
+		.body_max = HEMERA_LIST_BODY_MAX,
+	};
+	const struct json *rows;
+	const char *rows_path;
+	int r = exchange_get(client, &exchange, &reply, err);
 
+	if (r < 0)
+		return r;
+	rows = reply_rows(reply.data, "data.courses", &rows_path);
 	if (!rows)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 			"the course list: data is not an array of rows");
-	if (listing->list.pages++ == 0)
-		listing->list.fetched_at_ms = time_now_ms();
+	if (list->pages++ == 0)
+		list->fetched_at_ms = time_now_ms();
 	listing->page_rows = listing->page_news = 0;
 	JSON_FOREACH (row, rows) {
 		const char *id = course_id_of(row);
 		struct course course;
 		struct error problem = { 0 };
-		char path[ROW_PATH_SIZE];
+		char row_path[ROW_PATH_SIZE];
 
-		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.courses",
-			listing->page_rows++);
+		snprintf(row_path, sizeof(row_path), "%s[%zu]", rows_path, listing->page_rows++);
 		if (id && tfind(id, &listing->seen, id_compare))
 			continue; /* Hemera's paging repeats rows */
 		listing->page_news++;
-		if (course_from_json(&course, row, path, &problem) < 0)
-			listing_add_bad(listing, id, path, &problem);
-		else
-			listing_add(listing, &course);
+		if (course_from_json(&course, row, row_path, &problem) < 0) {
+			listing_add_bad(listing, id, row_path, &problem);
+			continue;
+		}
+		if (list->count == listing->course_capacity) {
+			listing->course_capacity = listing->course_capacity * 2 + HEMERA_PAGE_ROWS;
+			list->courses =
+				mem_resize(list->courses, listing->course_capacity, sizeof(*list->courses));
+		}
+		list->courses[list->count++] = course;
+		listing_mark_seen(listing, course.id);
 	}
+	listing->offset += listing->page_rows;
 	return 0;
-}
-
-static int listing_read_page(struct hemera *client, struct listing *listing, struct error *err)
-{
-	const struct slice *slice = &listing->slice;
-	CLEANUP(mem_freep)
-	char *path = mem_printf("/api/service/courses?limit=%d&offset=%zu%s%s", HEMERA_PAGE_ROWS,
-		slice->offset, slice->level ? "&level=" : "", slice->level ? slice->level : "");
-	const struct exchange_query query = {
-		.path = path,
-		.use_reserve = !listing->again,
-		.only_now = listing->again,
-		.body_max = HEMERA_LIST_BODY_MAX,
-		.on_data = listing_on_data,
-		.arg = listing,
-	};
-	int r = exchange_get(client, &query, err);
-
-	if (r == 0)
-		listing->slice.offset += listing->page_rows;
-	return r;
 }
 
 int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_problem *problem, void *arg,
@@ -155,11 +137,11 @@ int hemera_list(struct hemera *client, struct hemera_list *ret_list, hemera_prob
 		if (r < 0)
 			return r;
 		if (listing.page_rows >= HEMERA_PAGE_ROWS &&
-			(listing.page_news == 0 || listing.slice.offset > HEMERA_COURSES_MAX))
+			(listing.page_news == 0 || listing.offset > HEMERA_COURSES_MAX))
 			return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-				"the course list does not end (%zu rows read)", listing.slice.offset);
+				"the course list does not end (%zu rows read)", listing.offset);
 	} while (listing.page_rows >= HEMERA_PAGE_ROWS);
-	listing.list.rows = listing.slice.offset;
+	listing.list.rows = listing.offset;
 	*ret_list = listing.list;
 	listing.list = (struct hemera_list){ 0 };
 	return 0;
@@ -170,41 +152,31 @@ bool hemera_list_has_all(const struct hemera_list *list)
 	return list->count + list->bad_count + list->unidentified >= list->rows;
 }
 
-static int listing_read_slice(struct hemera *client, struct listing *listing, struct slice slice,
-	unsigned *requests, struct error *err)
-{
-	listing->slice = slice;
-	do {
-		int r;
-
-		if (hemera_list_has_all(&listing->list) || *requests == HEMERA_SLICES_MAX)
-			return 0;
-		(*requests)++;
-		r = listing_read_page(client, listing, err);
-		if (r < 0)
-			return r;
-	} while (listing->page_rows >= HEMERA_PAGE_ROWS);
-	return 0;
-}
-
-/* Courses that begin together are all read when they lie within one page. So each slice has its pages end
- * elsewhere; and of one level there are fewer that begin together. */
+/* Courses that begin together are all read if they lie within one page. So the pages of each slice end
+ * elsewhere, and fewer courses of one level begin together. */
 static int listing_read_slices(struct hemera *client, struct listing *listing, struct error *err)
 {
 	static const size_t offsets[] = { 0, HEMERA_PAGE_ROWS / 2, HEMERA_PAGE_ROWS / 4,
 		HEMERA_PAGE_ROWS * 3 / 4 };
 	unsigned requests = 0;
-	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(offsets) && r == 0; i++) {
-		if (offsets[i] > 0) /* from 0 on it has been read */
-			r = listing_read_slice(
-				client, listing, (struct slice){ NULL, offsets[i] }, &requests, err);
-		for (const char *const *level = course_levels; *level && r == 0; level++)
-			r = listing_read_slice(
-				client, listing, (struct slice){ *level, offsets[i] }, &requests, err);
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		/* First all levels, then each; from offset 0 hemera_list has read all of them. */
+		for (size_t next = i == 0 ? 1 : 0; next == 0 || course_levels[next - 1]; next++) {
+			listing->level = next == 0 ? NULL : course_levels[next - 1];
+			listing->offset = offsets[i];
+			do {
+				int r;
+
+				if (hemera_list_has_all(&listing->list) || requests++ == HEMERA_SLICES_MAX)
+					return 0;
+				r = listing_read_page(client, listing, err);
+				if (r < 0)
+					return r;
+			} while (listing->page_rows >= HEMERA_PAGE_ROWS);
+		}
 	}
-	return r;
+	return 0;
 }
 
 int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_problem *problem, void *arg,
@@ -222,8 +194,8 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	for (size_t i = 0; i < list->bad_count; i++)
 		listing_mark_seen(&listing, list->bad_ids[i]);
 	*ret_reason = (struct error){ 0 };
-	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason)
-		      : 0; /* a single page loses nothing by paging */
+	/* A single page loses nothing by paging. */
+	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason) : 0;
 	*list = listing.list;
 	list->pages = pages;
 	listing.list = (struct hemera_list){ 0 };

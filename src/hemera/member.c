@@ -22,8 +22,7 @@ struct check {
 	bool quotes;
 };
 
-/* A wrong text is quoted by its beginning, as a JSON string, so that no control character reaches a
- * terminal. */
+/* Quotes the beginning of a wrong text as a JSON string, so that no control character reaches a terminal. */
 static int member_wrong(const struct check *check, const char *what, struct error *err)
 {
 	const char *text = check->quotes ? json_string(check->value) : NULL;
@@ -54,29 +53,12 @@ static int member_wrong_type(const struct check *check, const char *wanted, stru
 		check->member->name, json_type_name(json_type(check->value)), wanted);
 }
 
-static int member_wrong_choice(const struct check *check, struct error *err)
-{
-	CLEANUP(buf_done) struct buf what = BUF_INIT(CHOICES_SIZE);
-
-	for (const char *const *choice = check->member->choices; *choice; choice++)
-		buf_printf(
-			&what, "%s%s", choice == check->member->choices ? "is not one of " : ", ", *choice);
-	return member_wrong(check, buf_text(&what), err);
-}
-
-static const char *member_choice(const char *const *choices, const char *text)
-{
-	for (; *choices; choices++)
-		if (strcmp(*choices, text) == 0)
-			return *choices;
-	return NULL;
-}
-
 /* *ret_text: borrowed from the value; static for a choice; NULL for null. */
 static int member_read_text(const struct check *check, const char **ret_text, struct error *err)
 {
 	const struct member *member = check->member;
 	const char *text = json_string(check->value);
+	CLEANUP(buf_done) struct buf what = BUF_INIT(CHOICES_SIZE);
 	int64_t unix_ms;
 
 	*ret_text = text;
@@ -100,8 +82,15 @@ static int member_read_text(const struct check *check, const char **ret_text, st
 			return member_wrong(check, "is not a date (YYYY-MM-DDTHH:MM:SS.sssZ)", err);
 		return 0;
 	case MEMBER_CHOICE:
-		*ret_text = member_choice(member->choices, text);
-		return *ret_text ? 0 : member_wrong_choice(check, err);
+		for (const char *const *choice = member->choices; *choice; choice++) {
+			*ret_text = *choice;
+			if (strcmp(*choice, text) == 0)
+				return 0;
+		}
+		for (const char *const *choice = member->choices; *choice; choice++)
+			buf_printf(
+				&what, "%s%s", choice == member->choices ? "is not one of " : ", ", *choice);
+		return member_wrong(check, buf_text(&what), err);
 	case MEMBER_COUNT:
 		break; /* not a text */
 	}
@@ -195,7 +184,7 @@ size_t member_own(const struct member_table *table, void *record, char **ret_blo
 
 		if (!text)
 			continue;
-		at = (char *)record + member->offset; /* which a member that is not kept does not have */
+		at = (char *)record + member->offset;
 		*(const char **)at = end;
 		end = stpcpy(end, text) + 1;
 	}
@@ -222,14 +211,12 @@ bool member_is_equal(const struct member_table *table, const void *left, const v
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
+		bool is_count = member->kind == MEMBER_COUNT;
+		const char *a = is_count ? "" : member_text(member, left);
+		const char *b = is_count ? "" : member_text(member, right);
 
-		if (member->kind == MEMBER_COUNT) {
-			if (member_count(member, left) != member_count(member, right))
-				return false;
-			continue;
-		}
-		const char *a = member_text(member, left), *b = member_text(member, right);
-
+		if (is_count && member_count(member, left) != member_count(member, right))
+			return false;
 		if (a != b && (!a || !b || strcmp(a, b) != 0))
 			return false;
 	}

@@ -3,8 +3,8 @@
 #define AITHER_HEMERA_MEMBER_H
 
 /*
- * A table says which members an object of Hemera's has, what they may be, and where they are in a
- * struct. Reading, writing, comparing, rendering and hashing follow the same table:
+ * A table lists the members of an object of Hemera's, their permitted values and their places in a struct.
+ * Reading, writing, comparing, rendering and hashing follow the same table:
  *
  *	static const struct member members[] = {
  *		{ "title", MEMBER_TEXT, .offset = offsetof(struct course, title), .max = COURSE_TITLE_MAX },
@@ -31,7 +31,7 @@ struct json;
 enum member_kind {
 	MEMBER_ID,     /* 1 to `max` letters, digits, '-' and '_': safe in a URL as it stands */
 	MEMBER_SLUG,   /* at most `max` bytes, may be empty */
-	MEMBER_TEXT,   /* the same, written by people: a page shows nothing where all of it is invisible */
+	MEMBER_TEXT,   /* the same, written by people; a page treats one of invisible characters as empty */
 	MEMBER_DATE,   /* a day, in the form of time_parse: a page has it in words, too */
 	MEMBER_TIME,   /* the same form, a moment */
 	MEMBER_COUNT,  /* an integer from 0 to `max` */
@@ -53,7 +53,7 @@ struct member {
 struct member_table {
 	const struct member *members;
 	size_t count;
-	bool quotes; /* a wrong value may stand in the message; never where it may be a person's text */
+	bool quotes; /* messages may quote a wrong value; never for texts about a person */
 };
 
 /* Checks the object and fills `record`, a struct as the table describes it; its texts are borrowed

@@ -5,20 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/client.h"
 #include "hemera/reply.h"
 #include "net/fetch.h"
-
-#define PROBE_PATH "/api/service/courses?limit=1&offset=0"
-
-struct probe {
-	const char *url;
-	struct hemera_probe *found;
-	struct error *err;
-};
 
 static const enum hemera_probe_end ends_of_failure[] = {
 	[FETCH_STEP_UNKNOWN] = HEMERA_PROBE_NO_ANSWER,
@@ -38,39 +31,17 @@ static void wipe_header(char **header)
 	free(*header);
 }
 
-static enum hemera_probe_end end_of_answer(const struct fetch_result *result, const struct reply *reply)
+static void result_done(struct fetch_result *result)
 {
-	if (reply->verdict == REPLY_DATA)
-		return HEMERA_PROBE_OK;
-	/* A 403 in HTML is a proxy's or a portal's, which never looked at the key. */
-	if (result->status == 401 || (result->status == 403 && reply->is_hemera))
-		return HEMERA_PROBE_KEY_REFUSED;
-	if (result->status == 429)
-		return HEMERA_PROBE_LIMITED;
-	if (result->status >= 500 || reply->is_hemera)
-		return HEMERA_PROBE_BROKEN;
-	return HEMERA_PROBE_NOT_HEMERA;
+	buf_done(&result->body);
 }
 
 static void on_result(void *arg, struct fetch_result *result)
 {
-	struct probe *probe = arg;
-	CLEANUP(reply_done) struct reply reply = { 0 };
-	size_t length = strcspn(probe->url, "?");
-	const char *reason = result->message;
+	struct fetch_result *kept = arg;
 
-	reply_read(result, HEMERA_LIST_BODY_MAX, &reply, probe->err);
-	/* fetch says "URL without query: reason"; the caller knows the URL. */
-	if (strncmp(reason, probe->url, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
-		reason += length + 2;
-	if (result->failure != FETCH_OK && probe->err)
-		error_fail(probe->err, probe->err->code, probe->err->errnum, "%s", reason);
-	probe->found->end =
-		result->failure == FETCH_OK ? end_of_answer(result, &reply) : ends_of_failure[result->step];
-	if (result->date_s) {
-		probe->found->has_clock = true;
-		probe->found->clock_ahead_s = time_now_ms() / 1000 - result->date_s;
-	}
+	*kept = *result;
+	buf_init(&result->body, 0);
 }
 
 void hemera_probe(
@@ -84,19 +55,45 @@ void hemera_probe(
 	CLEANUP(fetch_freep) struct fetch *fetch = NULL;
 	CLEANUP(wipe_header)
 	char *key_header = options->key ? mem_printf("X-API-Key: %s", options->key) : NULL;
-	CLEANUP(mem_freep) char *url = mem_printf("%s%s", options->origin, PROBE_PATH);
+	CLEANUP(mem_freep) char *url = mem_printf("%s/api/service/courses?limit=1&offset=0", options->origin);
 	const char *const headers[] = { "Accept: application/json", key_header, NULL };
 	const struct fetch_request request = {
 		.url = url, .headers = headers, .body_max = HEMERA_LIST_BODY_MAX
 	};
-	struct hemera_probe found = { .end = HEMERA_PROBE_NO_ANSWER };
-	struct probe probe = { url, &found, err };
+	CLEANUP(result_done) struct fetch_result result = { 0 };
+	CLEANUP(reply_done) struct reply reply = { 0 };
 	uint64_t began_ms = time_mono_ms();
+	const char *reason = result.message;
+	size_t length = strcspn(url, "?");
 
-	if (fetch_new(&fetch, &fetch_options, err) == 0) {
-		fetch_add(fetch, &request, on_result, &probe);
-		fetch_run(fetch, began_ms + options->timeout_ms, options->cancelled);
+	*ret_probe = (struct hemera_probe){ .end = HEMERA_PROBE_NO_ANSWER };
+	if (fetch_new(&fetch, &fetch_options, err) < 0)
+		return;
+	fetch_add(fetch, &request, on_result, &result);
+	fetch_run(fetch, began_ms + options->timeout_ms, options->cancelled);
+	ret_probe->took_ms = (unsigned)(time_mono_ms() - began_ms);
+	reply_read(&result, HEMERA_LIST_BODY_MAX, &reply, err);
+	if (result.date_s) {
+		ret_probe->has_clock = true;
+		ret_probe->clock_ahead_s = time_now_ms() / 1000 - result.date_s;
 	}
-	found.took_ms = (unsigned)(time_mono_ms() - began_ms);
-	*ret_probe = found;
+	if (result.failure != FETCH_OK) {
+		ret_probe->end = ends_of_failure[result.step];
+		/* fetch says "URL without query: reason"; the caller knows the URL. */
+		if (strncmp(reason, url, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
+			reason += length + 2;
+		if (err)
+			error_fail(err, err->code, err->errnum, "%s", reason);
+	} else if (reply.verdict == REPLY_DATA) {
+		ret_probe->end = HEMERA_PROBE_OK;
+	} else if (result.status == 401 || (result.status == 403 && reply.is_hemera)) {
+		/* A 403 in HTML is a proxy's or a portal's, which never checked the key. */
+		ret_probe->end = HEMERA_PROBE_KEY_REFUSED;
+	} else if (result.status == 429) {
+		ret_probe->end = HEMERA_PROBE_LIMITED;
+	} else if (result.status >= 500 || reply.is_hemera) {
+		ret_probe->end = HEMERA_PROBE_BROKEN;
+	} else {
+		ret_probe->end = HEMERA_PROBE_NOT_HEMERA;
+	}
 }

@@ -14,44 +14,28 @@
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160
 
-static int reply_describe_failure(
-	const struct fetch_result *result, enum reply_verdict *ret_verdict, struct error *err)
-{
-	switch (result->failure) {
-	case FETCH_UNREACHABLE:
-		*ret_verdict = REPLY_UNREACHED;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-			"Hemera cannot be reached: %s", result->message);
-	case FETCH_REFUSED:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-			"Hemera cannot be reached safely: %s", result->message);
-	case FETCH_LOST:
-		*ret_verdict = REPLY_RETRY;
-		return error_fail(err, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
-			"the connection to Hemera broke: %s", result->message);
-	case FETCH_TIMEOUT:
-		*ret_verdict = REPLY_TIMEOUT;
-		return error_fail(err, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "Hemera did not answer in time: %s",
-			result->message);
-	case FETCH_TOO_LARGE:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: %s",
-			result->message);
-	case FETCH_UNREADABLE:
-		*ret_verdict = REPLY_FAILED;
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "Hemera's answer cannot be read: %s",
-			result->message);
-	case FETCH_CANCELLED:
-		*ret_verdict = REPLY_CANCELLED;
-		return error_fail(err, ERROR_SHUTTING_DOWN, -ECANCELED, "cancelled");
-	case FETCH_OK:
-		break;
-	}
-	return 0;
-}
+/* A request that failed; FETCH_OK has no row. */
+static const struct {
+	enum reply_verdict verdict;
+	enum error_code code;
+	int errnum;
+	const char *what; /* the reason follows */
+} failures[] = {
+	[FETCH_UNREACHABLE] = { REPLY_UNREACHED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+		"Hemera cannot be reached: " },
+	[FETCH_REFUSED] = { REPLY_FAILED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
+		"Hemera cannot be reached safely: " },
+	[FETCH_LOST] = { REPLY_RETRY, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
+		"the connection to Hemera broke: " },
+	[FETCH_TIMEOUT] = { REPLY_TIMEOUT, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT,
+		"Hemera did not answer in time: " },
+	[FETCH_TOO_LARGE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: " },
+	[FETCH_UNREADABLE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+		"Hemera's answer cannot be read: " },
+	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
+};
 
-/* Parses the body when it is Hemera's: else NULL, and *err says what is wrong with it. */
+/* Parses the body. NULL if it is not Hemera's: *err says why. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
 	struct json_limits limits = {
@@ -113,50 +97,50 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	}
 }
 
-static void reply_read_error(
-	const struct fetch_result *result, const struct json *root, struct reply *reply, struct error *err)
-{
-	const char *code = json_string(json_get(json_get(root, "error"), "code"));
-	size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-	/* A code of the API's form: a stranger's text goes no further. */
-	bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
-	char description[DESCRIPTION_SIZE];
-
-	snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
-		is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
-	reply->is_hemera = root && !json_bool(json_get(root, "success"), true);
-	reply->verdict = reply_describe_status(result->status, description, err);
-	if (err && result->retry_after_s > 0)
-		err->retry_after_s = result->retry_after_s < BUDGET_RETRY_AFTER_MAX_S
-					     ? (unsigned)result->retry_after_s
-					     : BUDGET_RETRY_AFTER_MAX_S;
-}
-
 void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err)
 {
 	CLEANUP(json_freep) struct json *root = NULL;
+	char description[DESCRIPTION_SIZE];
 	const char *code;
+	bool succeeded;
 
 	*ret_reply = (struct reply){ .verdict = REPLY_FAILED };
-	if (reply_describe_failure(result, &ret_reply->verdict, err) < 0)
+	if (result->failure != FETCH_OK) {
+		ret_reply->verdict = failures[result->failure].verdict;
+		error_fail(err, failures[result->failure].code, failures[result->failure].errnum, "%s%s",
+			failures[result->failure].what,
+			result->failure == FETCH_CANCELLED ? "cancelled" : result->message);
 		return;
+	}
 	root = reply_parse(result, body_max, err);
+	succeeded = json_bool(json_get(root, "success"), false);
+	code = json_string(json_get(json_get(root, "error"), "code"));
 	if (result->status != 200) {
-		reply_read_error(result, root, ret_reply, err);
+		size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+		/* A code of the API's form: a stranger's text goes no further. */
+		bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
+
+		snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
+			is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
+		ret_reply->is_hemera = root && !succeeded;
+		ret_reply->verdict = reply_describe_status(result->status, description, err);
+		if (err && result->retry_after_s > 0)
+			err->retry_after_s = result->retry_after_s < BUDGET_RETRY_AFTER_MAX_S
+						     ? (unsigned)result->retry_after_s
+						     : BUDGET_RETRY_AFTER_MAX_S;
 		return;
 	}
 	if (!root)
 		return;
-	code = json_string(json_get(json_get(root, "error"), "code"));
-	if (!json_bool(json_get(root, "success"), true) && code && strcmp(code, "NOT_FOUND") == 0) {
+	if (!succeeded && code && strcmp(code, "NOT_FOUND") == 0) {
 		/* Some gateways answer 200 whatever the server behind them says. */
 		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
 		ret_reply->verdict = REPLY_NOT_FOUND;
 		ret_reply->is_hemera = true;
 		return;
 	}
-	if (!json_bool(json_get(root, "success"), false) || !json_get(root, "data")) {
+	if (!succeeded || !json_get(root, "data")) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "answered 200 without success and data");
 		return;
 	}
@@ -166,10 +150,12 @@ void reply_read(
 	ret_reply->root = STEAL(root);
 }
 
-const struct json *reply_rows(const struct json *data, const char *name)
+const struct json *reply_rows(const struct json *data, const char *older, const char **ret_path)
 {
-	const struct json *rows = json_type(data) == JSON_ARRAY ? data : json_get(data, name);
+	bool is_array = json_type(data) == JSON_ARRAY;
+	const struct json *rows = is_array ? data : json_get(data, older + strlen("data."));
 
+	*ret_path = is_array ? "data" : older;
 	return json_type(rows) == JSON_ARRAY ? rows : NULL;
 }
 

@@ -3,8 +3,8 @@
 #define AITHER_HEMERA_REPLY_H
 
 /*
- * What the end of one request means, decided by the failure, the HTTP status and the envelope
- * {"success":true,"data":...} or {"success":false,"error":{"code":...}}; never by a message text.
+ * The meaning of a request's end: of its failure, or of the HTTP status and the envelope
+ * {"success":true,"data":...} or {"success":false,"error":{"code":...}}; never of a message text.
  * A reply is Hemera's only if it is application/json and has a boolean `success`: anything else comes from
  * a proxy, a portal or a wrong BaseURL.
  */
@@ -44,8 +44,9 @@ void reply_read(
 	const struct fetch_result *result, size_t body_max, struct reply *ret_reply, struct error *err);
 void reply_done(struct reply *reply);
 
-/* The rows in `data`: an array, or the member `name` of an object, as in Hemera's older shape
- * {"courses":[...],"total":2}. Borrowed; NULL: neither. */
-const struct json *reply_rows(const struct json *data, const char *name);
+/* The rows in `data`: an array, or a member of an object, as in Hemera's older shape
+ * {"courses":[...],"total":2}; `older` is its path, "data.courses". Borrowed; NULL: neither. *ret_path: the
+ * path of the rows, for messages. */
+const struct json *reply_rows(const struct json *data, const char *older, const char **ret_path);
 
 #endif

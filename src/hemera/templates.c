@@ -36,18 +36,7 @@ static void templates_done(struct templates *templates)
 	hemera_templates_free(templates->items, templates->count);
 }
 
-/* Lessons' templates are not aither's. courseId and seminarId are two names of the same: both or one. */
-static bool template_is_usable(const struct json *row)
-{
-	const char *course_id = json_string(json_get(row, "courseId"));
-	const char *seminar_id = json_string(json_get(row, "seminarId"));
-
-	if (json_string(json_get(row, "lessonId")))
-		return false;
-	return !course_id || !seminar_id || strcmp(course_id, seminar_id) == 0;
-}
-
-/* NULL: it has none. It stands in messages only. */
+/* For messages; NULL: none. */
 static const char *template_id(const struct json *row)
 {
 	const char *id = json_string(json_get(row, "id"));
@@ -57,8 +46,8 @@ static const char *template_id(const struct json *row)
 	return id && id[0] && strlen(id) <= TEMPLATE_ID_MAX ? id : NULL;
 }
 
-/* The ids of the course, the seminar and the lesson are strings, null or absent: the first one that is not;
- * NULL: all are right. */
+/* The ids of course, seminar and lesson have to be strings, null or absent. Returns the name of the first one
+ * that is not; NULL: none. */
 static const char *template_wrong_owner(const struct json *row, enum json_type *ret_type)
 {
 	static const char *const members[] = { "courseId", "seminarId", "lessonId" };
@@ -95,26 +84,35 @@ static int template_check(const struct json *row, const char *path, struct error
 	return 0;
 }
 
-/* As it stands in the JSON, so that versions of all kinds are compared in one way. Owned. */
-static char *template_version(const struct json *row)
-{
-	const struct json *version = json_get(row, "version");
-	struct buf text = BUF_INIT(TEMPLATE_VERSION_MAX);
-
-	if (json_type(version) == JSON_NUMBER)
-		json_write(&text, version);
-	else if (json_string(version))
-		buf_append_text(&text, json_string(version));
-	return buf_take(&text);
-}
-
-static void templates_add(struct templates *templates, const struct json *row, bool is_readable)
+/* A row that is not valid still means that there is a template, which no other one may replace. */
+static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
 {
 	const char *course_id = json_string(json_get(row, "courseId")), *id = template_id(row);
+	const char *seminar_id = json_string(json_get(row, "seminarId"));
+	const struct json *version = json_get(row, "version");
+	struct buf version_text = BUF_INIT(TEMPLATE_VERSION_MAX);
+	struct error problem = { 0 };
+	bool is_readable = template_check(row, path, &problem) == 0;
 	struct hemera_template *item;
+	enum json_type type;
 
+	if (!is_readable && templates->problem) {
+		CLEANUP(mem_freep) char *entity = mem_printf("template %s", id ? id : path);
+
+		utf8_defuse(entity);
+		templates->problem(templates->arg, entity, &problem);
+	}
+	/* Lessons have templates of their own. courseId and seminarId are two names of the same thing. */
+	if (!json_first(row) || template_wrong_owner(row, &type) || json_string(json_get(row, "lessonId")) ||
+		(course_id && seminar_id && strcmp(course_id, seminar_id) != 0))
+		return;
 	if (!course_id)
-		course_id = json_string(json_get(row, "seminarId"));
+		course_id = seminar_id;
+	/* As it stands in the JSON, so that versions of all kinds are compared in the same way. */
+	if (json_type(version) == JSON_NUMBER)
+		json_write(&version_text, version);
+	else if (json_string(version))
+		buf_append_text(&version_text, json_string(version));
 	if (templates->count == templates->capacity) {
 		templates->capacity = templates->capacity * 2 + 8;
 		templates->items =
@@ -125,62 +123,41 @@ static void templates_add(struct templates *templates, const struct json *row, b
 		.id = mem_strdup(id ? id : ""),
 		.course_id = course_id ? mem_strdup(course_id) : NULL,
 		.markup = is_readable ? mem_strdup(json_string(json_get(row, "markup"))) : NULL,
-		.version = template_version(row),
+		.version = buf_take(&version_text),
 	};
 	utf8_defuse(item->id);
-}
-
-/* A row that is not valid still says that there is a template, which must not be replaced by another one. */
-static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
-{
-	struct error problem = { 0 };
-	bool is_readable = template_check(row, path, &problem) == 0;
-	enum json_type type;
-
-	if (!is_readable) {
-		const char *id = template_id(row);
-		CLEANUP(mem_freep) char *entity = mem_printf("template %s", id ? id : path);
-
-		utf8_defuse(entity);
-		if (templates->problem)
-			templates->problem(templates->arg, entity, &problem);
-	}
-	if (json_first(row) && !template_wrong_owner(row, &type) && template_is_usable(row))
-		templates_add(templates, row, is_readable);
-}
-
-static int templates_on_data(void *arg, const struct json *data, struct error *err)
-{
-	struct templates *templates = arg;
-	const struct json *rows = reply_rows(data, "templates");
-	size_t position = 0;
-
-	if (!rows)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"the template list: data is not an array of rows");
-	JSON_FOREACH (row, rows) {
-		char path[TEMPLATE_ROW_PATH_SIZE];
-
-		snprintf(path, sizeof(path), "%s[%zu]", rows == data ? "data" : "data.templates", position++);
-		templates_read_row(templates, row, path);
-	}
-	return 0;
 }
 
 int hemera_templates(struct hemera *client, struct hemera_template **ret_templates, size_t *ret_count,
 	hemera_problem *problem, void *arg, struct error *err)
 {
 	CLEANUP(templates_done) struct templates templates = { .problem = problem, .arg = arg };
-	const struct exchange_query query = {
-		.path = "/api/service/templates",
-		.body_max = HEMERA_LIST_BODY_MAX,
-		.on_data = templates_on_data,
-		.arg = &templates,
+	CLEANUP(reply_done) struct reply reply = { 0 };
+	const struct exchange exchange = {
+		.path = "/api/service/templates", .due = 1, .body_max = HEMERA_LIST_BODY_MAX
 	};
-	int r = exchange_get(client, &query, err);
+	const struct json *rows;
+	const char *rows_path;
+	size_t position = 0;
+	int r = exchange_get(client, &exchange, &reply, err);
 
-	if (r < 0 && r != -ENOENT)
+	if (r == -ENOENT) {
+		*ret_templates = NULL;
+		*ret_count = 0;
+		return 0;
+	}
+	if (r < 0)
 		return r;
+	rows = reply_rows(reply.data, "data.templates", &rows_path);
+	if (!rows)
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
+			"the template list: data is not an array of rows");
+	JSON_FOREACH (row, rows) {
+		char path[TEMPLATE_ROW_PATH_SIZE];
+
+		snprintf(path, sizeof(path), "%s[%zu]", rows_path, position++);
+		templates_read_row(&templates, row, path);
+	}
 	*ret_count = templates.count;
 	*ret_templates = STEAL(templates.items);
 	templates.count = 0;

@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/curl-common.h"
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_result;
-
-static void init_global(void)
-{
-	global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-static bool is_ready(void)
-{
-	pthread_once(&global_once, init_global);
-	return global_result == CURLE_OK;
-}
-
-void curl_common_load(void)
-{
-	(void)is_ready();
-}
-
 CURL *curl_common_easy(void)
 {
-	/* libcurl itself ignores the variable, only its command line tool reads it. Its directory of
-	 * certificates stays as it is, so the file adds to the system's. */
+	/* Only the command line tool reads this variable, libcurl itself does not. The file adds to the
+	 * system's directory of certificates, which stays in use. */
 	const char *file = getenv("SSL_CERT_FILE");
-	CURL *easy = is_ready() ? curl_easy_init() : NULL;
+	CURL *easy = curl_easy_init();
 
-	/* QUICK_EXIT: a name server that does not answer must not delay the end of a cancelled request; the
-	 * thread that still asks it is left to itself. */
+	/* QUICK_EXIT: a thread that waits for a name server must not delay the end of a request. */
 	if (easy && (curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
 			    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
 			    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) ||
@@ -46,37 +24,32 @@ CURL *curl_common_easy(void)
 	return easy;
 }
 
-CURLM *curl_common_multi(void)
-{
-	return is_ready() ? curl_multi_init() : NULL;
-}
-
 #define VERIFY_UNSPECIFIED 1
 
-/* Values of CURLINFO_SSL_VERIFYRESULT, as SSL_get_verify_result(3) has them. libcurl compares the host name
- * itself, when OpenSSL has found nothing wrong (0) and before OpenSSL was asked (1). */
+/* By CURLINFO_SSL_VERIFYRESULT, see SSL_get_verify_result(3). libcurl compares the host name itself: after
+ * OpenSSL has found nothing wrong (0), or before it has checked anything (1). */
 static const struct distrust {
 	long verified;
-	enum curl_common_distrust kind;
+	enum fetch_step step;
 	const char *reason;
 } distrusts[] = {
-	{ 0, CURL_COMMON_DISTRUST_NAME, "the certificate is for another host name" },
-	{ VERIFY_UNSPECIFIED, CURL_COMMON_DISTRUST_NAME, "the certificate is for another host name" },
-	{ 9, CURL_COMMON_DISTRUST_TIME, "the certificate is not valid yet" },
-	{ 10, CURL_COMMON_DISTRUST_TIME, "the certificate has expired" },
-	{ 18, CURL_COMMON_DISTRUST, "the certificate is self-signed" },
-	{ 19, CURL_COMMON_DISTRUST, "the certificate is signed by an unknown CA" },
-	{ 20, CURL_COMMON_DISTRUST, "the certificate is signed by an unknown CA" },
-	{ 21, CURL_COMMON_DISTRUST, "the certificate is signed by an unknown CA" },
-	{ 66, CURL_COMMON_DISTRUST, "the certificate's key is too short" },
-	{ 67, CURL_COMMON_DISTRUST, "the key of the certificate's CA is too short" },
-	{ 68, CURL_COMMON_DISTRUST, "the certificate's signature is too weak" },
+	{ 0, FETCH_STEP_TRUST_NAME, "the certificate is for another host name" },
+	{ VERIFY_UNSPECIFIED, FETCH_STEP_TRUST_NAME, "the certificate is for another host name" },
+	{ 9, FETCH_STEP_TRUST_TIME, "the certificate is not valid yet" },
+	{ 10, FETCH_STEP_TRUST_TIME, "the certificate has expired" },
+	{ 18, FETCH_STEP_TRUST, "the certificate is self-signed" },
+	{ 19, FETCH_STEP_TRUST, "the certificate is signed by an unknown CA" },
+	{ 20, FETCH_STEP_TRUST, "the certificate is signed by an unknown CA" },
+	{ 21, FETCH_STEP_TRUST, "the certificate is signed by an unknown CA" },
+	{ 66, FETCH_STEP_TRUST, "the certificate's key is too short" },
+	{ 67, FETCH_STEP_TRUST, "the key of the certificate's CA is too short" },
+	{ 68, FETCH_STEP_TRUST, "the certificate's signature is too weak" },
 };
 
 /* `reason` is NULL for a number without a sentence. */
 static struct distrust find_distrust(CURL *easy)
 {
-	struct distrust found = { VERIFY_UNSPECIFIED, CURL_COMMON_DISTRUST, NULL };
+	struct distrust found = { VERIFY_UNSPECIFIED, FETCH_STEP_TRUST, NULL };
 
 	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &found.verified);
 	for (size_t i = 0; i < ARRAY_SIZE(distrusts); i++)
@@ -85,9 +58,9 @@ static struct distrust find_distrust(CURL *easy)
 	return found;
 }
 
-enum curl_common_distrust curl_common_distrust(CURL *easy, CURLcode code)
+enum fetch_step curl_common_distrust(CURL *easy)
 {
-	return code == CURLE_PEER_FAILED_VERIFICATION ? find_distrust(easy).kind : CURL_COMMON_TRUSTED;
+	return find_distrust(easy).step;
 }
 
 char *curl_common_reason(CURL *easy, CURLcode code, const char *detail)

@@ -3,41 +3,29 @@
 #define AITHER_NET_CURL_COMMON_H
 
 /*
- * Private to net/fetch.c and net/smtp.c: what every use of libcurl shares.
+ * Private to net/fetch.c and net/smtp.c: everything that they share of libcurl.
  *
- * Which certificates are trusted: those of the system, in Debian of ca-certificates and
- * /usr/local/share/ca-certificates, and those of the PEM file that SSL_CERT_FILE names, as with other
- * programs on OpenSSL; for an operator with a private CA whose certificate is not to be trusted by the whole
- * machine. A file that cannot be read fails every TLS connection with a sentence that names it.
+ * Trusted certificates are those of the system (in Debian of ca-certificates and
+ * /usr/local/share/ca-certificates) and those of the PEM file that SSL_CERT_FILE names, as with other
+ * programs on OpenSSL: an operator with a private CA need not make the whole machine trust it. If that file
+ * cannot be read, every TLS connection fails with a sentence that names it.
  */
 
 #include <curl/curl.h>
 
-/* Loads the providers and engines of OpenSSL's configuration now, not at the first use. */
-void curl_common_load(void);
+#include "net/fetch.h"
 
 /* A handle: TLS 1.2 or later with verification, no signals (but OpenSSL may raise SIGPIPE: block or ignore
  * it, as base/thread does). NULL without memory or where libcurl lacks what is needed; curl_easy_cleanup
  * frees it. */
 CURL *curl_common_easy(void);
 
-/* Why a server's certificate is not trusted. */
-enum curl_common_distrust {
-	CURL_COMMON_TRUSTED,  /* or it was another problem */
-	CURL_COMMON_DISTRUST, /* the CA is not known, or it is unfit in another way */
-	CURL_COMMON_DISTRUST_TIME,
-	CURL_COMMON_DISTRUST_NAME,
-};
+/* After CURLE_PEER_FAILED_VERIFICATION: which FETCH_STEP_TRUST it was. */
+enum fetch_step curl_common_distrust(CURL *easy);
 
-/* Of a transfer that has ended with `code`. */
-enum curl_common_distrust curl_common_distrust(CURL *easy, CURLcode code);
-
-/* Why a transfer failed, in words of our own: libcurl's change with its version. `detail` is its error text,
- * for what has no sentence here. Not for CURLE_OPERATION_TIMEDOUT, which only the caller can tell apart.
- * Owned. */
+/* Why a transfer failed, in words of our own: libcurl's change with its version. `detail`: libcurl's own
+ * error text, for all that has no sentence here. Not for CURLE_OPERATION_TIMEDOUT, whose meaning only the
+ * caller knows. Owned. */
 char *curl_common_reason(CURL *easy, CURLcode code, const char *detail);
-
-/* The multi handle; NULL without memory. curl_multi_cleanup frees it. */
-CURLM *curl_common_multi(void);
 
 #endif

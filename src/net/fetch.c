@@ -22,8 +22,7 @@
 
 #define POLL_SLICE_MS 100 /* how late a cancellation may be seen, fetch.h */
 
-/* A peer that sends nothing for a minute is gone, however long a request may take: Hemera's slowest answers
- * begin within 60 s. */
+/* Hemera's slowest answers begin within 60 s: a peer that sends nothing for so long is gone. */
 #define STALLED_AFTER_S 60L
 
 #define URL_SHOWN_MAX 160
@@ -33,9 +32,9 @@ struct request {
 	struct request *next;
 	fetch_done *done;
 	void *arg;
-	char *url, *body; /* owned; body NULL: GET */
+	char *url;
 	struct curl_slist *headers;
-	CURL *easy;        /* owned; NULL: not sent yet */
+	CURL *easy;
 	struct buf answer; /* its body */
 	bool tls_begun;    /* the TCP connection is established, the handshake has begun */
 	char error_text[CURL_ERROR_SIZE];
@@ -43,10 +42,8 @@ struct request {
 
 struct fetch {
 	CURLM *multi;
-	CURL *model;                          /* the options that all requests share */
-	struct request *first, *first_unsent; /* owned list, in the order in which they are sent */
-	struct request **end;                 /* where the next one is appended */
-	size_t active, active_max, pending;
+	CURL *model;           /* the options that all requests share */
+	struct request *first; /* owned list of the pending ones */
 	uint64_t wake_mono_ms;
 };
 
@@ -70,7 +67,7 @@ static CURLcode on_tls(CURL *easy, void *context, void *arg)
 
 void fetch_load_libraries(void)
 {
-	curl_common_load();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	host_load_modules();
 }
 
@@ -78,17 +75,14 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 {
 	CLEANUP(fetch_freep) struct fetch *fetch = mem_zalloc(sizeof(*fetch));
 	long connections_max = (long)options->connections_max;
-	CURL *model;
+	CURL *model = curl_common_easy();
 
-	fetch->end = &fetch->first;
-	fetch->active_max = options->connections_max;
 	fetch->wake_mono_ms = UINT64_MAX;
-	fetch->multi = curl_common_multi();
-	fetch->model = model = curl_common_easy();
+	fetch->model = model;
+	fetch->multi = curl_multi_init();
 	if (!fetch->multi || !model)
 		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
-	/* Left as libcurl has it: verification of certificates on, redirects, cookies, .netrc and HTTP/0.9
-	 * off. */
+	/* libcurl's defaults: verification of certificates; no redirects, cookies, .netrc and HTTP/0.9. */
 	if (curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) ||
 		curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max) ||
 		curl_easy_setopt(model, CURLOPT_PROTOCOLS_STR, "http,https") ||
@@ -115,51 +109,35 @@ static void add_header(struct request *request, const char *header)
 	request->headers = list;
 }
 
+/* Each request has a handle of its own: libcurl 8.14 leaks the name that it could not resolve when a handle
+ * is used again. Connections are kept by the multi handle. */
 void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_done *done, void *arg)
 {
 	struct request *request = mem_zalloc(sizeof(*request));
-
-	request->done = done;
-	request->arg = arg;
-	request->url = mem_strdup(wanted->url);
-	request->body = wanted->body ? mem_strdup(wanted->body) : NULL;
-	for (size_t i = 0; wanted->headers && wanted->headers[i]; i++)
-		add_header(request, wanted->headers[i]);
-	buf_init(&request->answer, wanted->body_max);
-	*fetch->end = request;
-	fetch->end = &request->next;
-	if (!fetch->first_unsent)
-		fetch->first_unsent = request;
-	fetch->pending++;
-}
-
-size_t fetch_pending(const struct fetch *fetch)
-{
-	return fetch->pending;
-}
-
-/* Each request has a handle of its own: libcurl 8.14 leaks the name that it could not resolve when a handle
- * is used again. Connections are kept by the multi handle. */
-static void start(struct fetch *fetch)
-{
-	struct request *request = fetch->first_unsent;
 	CURL *easy = curl_easy_duphandle(fetch->model);
-	bool is_https = strncasecmp(request->url, "https:", 6) == 0;
+	bool is_https = strncasecmp(wanted->url, "https:", 6) == 0;
 
 	if (!easy)
 		abort(); /* only without memory */
+	request->next = fetch->first;
+	fetch->first = request;
+	request->done = done;
+	request->arg = arg;
+	request->url = mem_strdup(wanted->url);
 	request->easy = easy;
+	buf_init(&request->answer, wanted->body_max);
+	for (size_t i = 0; wanted->headers && wanted->headers[i]; i++)
+		add_header(request, wanted->headers[i]);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error_text);
 	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->answer.size_max);
-	if (request->body) {
+	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)wanted->body_max);
+	if (wanted->body) {
 		/* A wait for "100 Continue" costs a second where the server does not send it. */
 		add_header(request, "Expect:");
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(request->body));
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, wanted->body);
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 	/* HTTP/2 by ALPN only: a server that knows no h2c closes the connection when asked for it. Waiting
@@ -167,16 +145,13 @@ static void start(struct fetch *fetch)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 		(long)(is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)is_https);
-	/* Operators expect the proxy of the environment to be used, but a proxy would read what http carries:
-	 * the API key. */
+	/* Operators expect the proxy of the environment to be used, but a proxy would read the API key that
+	 * http carries. */
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, is_https ? NULL : "*");
 	if (curl_multi_add_handle(fetch->multi, easy) != CURLM_OK)
 		abort(); /* only without memory: the handle is new */
-	fetch->first_unsent = request->next;
-	fetch->active++;
 }
 
-/* Takes the request out of the list. Few are in front of it: those under way. */
 static void detach(struct fetch *fetch, struct request *request)
 {
 	struct request **at = &fetch->first;
@@ -184,15 +159,7 @@ static void detach(struct fetch *fetch, struct request *request)
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
-	if (!request->next)
-		fetch->end = at;
-	if (fetch->first_unsent == request)
-		fetch->first_unsent = request->next;
-	if (request->easy) {
-		curl_multi_remove_handle(fetch->multi, request->easy);
-		fetch->active--;
-	}
-	fetch->pending--;
+	curl_multi_remove_handle(fetch->multi, request->easy);
 }
 
 static void request_free(struct request *request)
@@ -201,7 +168,6 @@ static void request_free(struct request *request)
 	curl_slist_free_all(request->headers);
 	buf_done(&request->answer);
 	free(request->url);
-	free(request->body);
 	free(request);
 }
 
@@ -221,8 +187,8 @@ void fetch_freep(struct fetch **fetch_pointer)
 	free(fetch);
 }
 
-/* The meaning of libcurl's codes. One that is not listed counts as lost inside the answer: trying again is
- * cheap and limited. */
+/* The meaning of libcurl's codes. Any other one counts as lost inside the answer: a retry is cheap, and
+ * retries are limited. */
 static const struct kind {
 	CURLcode code;
 	enum fetch_failure failure;
@@ -248,72 +214,49 @@ static const struct kind {
 	{ CURLE_BAD_FUNCTION_ARGUMENT, FETCH_REFUSED, FETCH_STEP_ANSWER },
 };
 
-/* One code for all time limits: the step that was under way took too long. If no request was sent, it was the
- * connection, and another address may do better. No CURLINFO value tells TCP and TLS apart on both
- * libcurl 7.88 and 8.14, hence on_tls. */
-static struct kind kind_of_timeout(const struct request *request)
+static struct kind kind_of(const struct request *request, CURLcode code)
 {
+	struct kind kind = { .failure = FETCH_LOST, .step = FETCH_STEP_ANSWER };
 	curl_off_t named_us = 0;
 	long sent = 0;
 
-	curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
-	curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
-	return (struct kind){
-		.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT,
-		.step = named_us == 0        ? FETCH_STEP_NAME
-			: sent > 0           ? FETCH_STEP_ANSWER
-			: request->tls_begun ? FETCH_STEP_TLS
-					     : FETCH_STEP_CONNECT,
-	};
-}
-
-static struct kind kind_of(const struct request *request, CURLcode code)
-{
-	static const enum fetch_step steps[] = {
-		[CURL_COMMON_DISTRUST] = FETCH_STEP_TRUST,
-		[CURL_COMMON_DISTRUST_TIME] = FETCH_STEP_TRUST_TIME,
-		[CURL_COMMON_DISTRUST_NAME] = FETCH_STEP_TRUST_NAME,
-	};
-	struct kind kind = { .failure = FETCH_LOST, .step = FETCH_STEP_ANSWER };
-
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return kind_of_timeout(request);
+	/* All time limits have one code, so find the step that took too long. If no request was sent, it was
+	 * the connection, and another address may do better. No CURLINFO value distinguishes TCP from TLS on
+	 * both libcurl 7.88 and 8.14, hence on_tls. */
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
+		curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
+		kind.failure = sent == 0 ? FETCH_UNREACHABLE : FETCH_TIMEOUT;
+		kind.step = named_us == 0        ? FETCH_STEP_NAME
+			    : sent > 0           ? FETCH_STEP_ANSWER
+			    : request->tls_begun ? FETCH_STEP_TLS
+						 : FETCH_STEP_CONNECT;
+		return kind;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].code == code)
 			kind = kinds[i];
 	if (buf_overflowed(&request->answer))
 		kind.failure = FETCH_TOO_LARGE;
 	if (kind.step == FETCH_STEP_TRUST)
-		kind.step = steps[curl_common_distrust(request->easy, code)];
+		kind.step = curl_common_distrust(request->easy);
 	return kind;
 }
 
-/* "; what to do about it" where the reason alone does not tell an operator, else "". */
-static const char *advice_for(enum fetch_step step, CURLcode code)
-{
-	switch (step) {
-	case FETCH_STEP_TRUST_TIME:
-		return "; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)";
-	case FETCH_STEP_TRUST_NAME:
-		return "; the configured address has to be one that the certificate is for";
-	case FETCH_STEP_TRUST:
-		return "; if its CA is your own, make it known: update-ca-certificates(8)";
-	case FETCH_STEP_TLS:
-		if (code == CURLE_SSL_CACERT_BADFILE)
-			return "; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
-		return "; at that address and port TLS 1.2 or later has to be spoken";
-	case FETCH_STEP_UNKNOWN:
-	case FETCH_STEP_NAME:
-	case FETCH_STEP_CONNECT:
-	case FETCH_STEP_ANSWER:
-		break;
-	}
-	return "";
-}
-
-/* Why a request failed, in words. Owned. */
+/* Why a request failed, and what the operator can do where the reason alone does not say it. Owned. */
 static char *reason_of(const struct request *request, CURLcode code, struct kind kind)
 {
+	static const char *const advice[] = {
+		[FETCH_STEP_TRUST_TIME] =
+			"; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)",
+		[FETCH_STEP_TRUST_NAME] =
+			"; the configured address has to be one that the certificate is for",
+		[FETCH_STEP_TRUST] = "; if its CA is your own, make it known: update-ca-certificates(8)",
+		[FETCH_STEP_TLS] = "; at that address and port TLS 1.2 or later has to be spoken",
+		[FETCH_STEP_ANSWER] = NULL,
+	};
+	static const char advice_on_file[] =
+		"; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
 	CLEANUP(mem_freep) char *reason = NULL;
 	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer of the name service"
 			   : kind.step == FETCH_STEP_CONNECT ? "no connection"
@@ -332,7 +275,8 @@ static char *reason_of(const struct request *request, CURLcode code, struct kind
 		reason = curl_common_reason(request->easy, code,
 			*request->error_text ? request->error_text : curl_easy_strerror(code));
 	}
-	return mem_printf("%s%s", reason, advice_for(kind.step, code));
+	return mem_printf(
+		"%s%s", reason, code == CURLE_SSL_CACERT_BADFILE ? advice_on_file : advice[kind.step] ?: "");
 }
 
 static const char *get_header(CURL *easy, const char *name)
@@ -367,7 +311,7 @@ static void read_headers(struct fetch_result *result, CURL *easy)
 	int64_t retry_s = get_date(easy, "Retry-After"), now_s;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
-	/* A longer type is none that anybody knows: it counts as absent. */
+	/* No known type is longer: it counts as absent. */
 	for (size_t i = 0; length < sizeof(result->content_type) && i < length; i++)
 		result->content_type[i] = (char)tolower((unsigned char)type[i]);
 	result->rate_limit = (long)get_number(easy, "X-RateLimit-Limit");
@@ -376,14 +320,14 @@ static void read_headers(struct fetch_result *result, CURL *easy)
 	result->item_remaining = (long)get_number(easy, "X-Rate-Limit-Remaining");
 	result->item_wait_s = (long)get_number(easy, "X-Rate-Limit-Remaining-Seconds");
 	result->date_s = get_date(easy, "Date");
-	/* Seconds, or a date by the clock of the server, which its answer tells. */
+	/* Seconds, or a date by the server's clock, which is in its Date. */
 	now_s = result->date_s ? result->date_s : time_now_ms() / 1000;
 	result->retry_after_s = !retry_s          ? (long)get_number(easy, "Retry-After")
 				: retry_s > now_s ? (long)(retry_s - now_s)
 						  : 0;
 }
 
-/* The last act of a request; its callback may add others. `reason`: why it failed; NULL: it is answered. */
+/* Ends a request; its callback may add others. `reason`: why it failed; NULL: it has an answer. */
 static void finish(struct fetch *fetch, struct request *request, struct kind kind, const char *reason)
 {
 	const char *url = request->url, *host = strstr(url, "://");
@@ -399,8 +343,7 @@ static void finish(struct fetch *fetch, struct request *request, struct kind kin
 	};
 
 	if (reason) {
-		/* Origin and path of the URL are shown; if there is a user name in it, which ours never have,
-		 * nothing is. */
+		/* Shows origin and path of the URL; nothing if it has a user name, as ours never have. */
 		int length = host && !strchr(host, '@') ? (int)strcspn(url, "?#") : 0;
 		snprintf(result.message, sizeof(result.message), "%.*s%s%s",
 			length < URL_SHOWN_MAX ? length : URL_SHOWN_MAX, url, length > 0 ? ": " : "", reason);
@@ -417,7 +360,7 @@ static void finish(struct fetch *fetch, struct request *request, struct kind kin
 	request_free(request);
 }
 
-/* Also the requests that callbacks add meanwhile. */
+/* Includes the requests that callbacks add meanwhile. */
 static void finish_all(struct fetch *fetch, enum fetch_failure failure, const char *reason)
 {
 	while (fetch->first)
@@ -448,49 +391,38 @@ static int slice_until(uint64_t until_ms)
 	return until_ms - now < POLL_SLICE_MS ? (int)(until_ms - now) : POLL_SLICE_MS;
 }
 
-/* Sends, receives and answers what is possible now. No more requests are sent than may be under way, so that
- * the time limit of each counts from when it is sent. */
-static void step(struct fetch *fetch)
+void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled)
 {
+	const uint64_t deadline_ms = deadline_mono_ms ? deadline_mono_ms : UINT64_MAX;
 	struct CURLMsg *message;
 	int ignored;
 
-	while (fetch->first_unsent && fetch->active < fetch->active_max)
-		start(fetch);
-	if (curl_multi_perform(fetch->multi, &ignored) != CURLM_OK)
-		abort(); /* only without memory or after misuse */
-	while ((message = curl_multi_info_read(fetch->multi, &ignored))) {
-		struct request *request = NULL;
-		CURLcode code = message->data.result;
-
-		if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request) != CURLE_OK)
-			continue; /* does not happen */
-		struct kind kind = kind_of(request, code);
-		CLEANUP(mem_freep)
-		char *reason = kind.failure == FETCH_OK ? NULL : reason_of(request, code, kind);
-		finish(fetch, request, kind, reason);
-	}
-}
-
-void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled)
-{
 	for (;;) {
 		if (is_cancelled(cancelled)) {
 			fetch_cancel(fetch);
 			return;
 		}
-		if (deadline_mono_ms && time_mono_ms() >= deadline_mono_ms) {
+		if (time_mono_ms() >= deadline_ms) {
 			finish_all(fetch, FETCH_TIMEOUT, "no complete answer within the time limit");
 			return;
 		}
-		step(fetch);
-		if (fetch->pending == 0 || time_mono_ms() >= fetch->wake_mono_ms)
+		if (curl_multi_perform(fetch->multi, &ignored) != CURLM_OK)
+			abort(); /* only without memory or after misuse */
+		while ((message = curl_multi_info_read(fetch->multi, &ignored))) {
+			struct request *request = NULL;
+			CURLcode code = message->data.result;
+
+			if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request) != CURLE_OK)
+				continue; /* does not happen */
+			struct kind kind = kind_of(request, code);
+			CLEANUP(mem_freep)
+			char *reason = kind.failure == FETCH_OK ? NULL : reason_of(request, code, kind);
+			finish(fetch, request, kind, reason);
+		}
+		if (!fetch->first || time_mono_ms() >= fetch->wake_mono_ms)
 			return;
-		uint64_t until_ms = fetch->wake_mono_ms;
-		if (deadline_mono_ms && deadline_mono_ms < until_ms)
-			until_ms = deadline_mono_ms;
-		if (!fetch->first_unsent || fetch->active == fetch->active_max)
-			curl_multi_poll(fetch->multi, NULL, 0, slice_until(until_ms), NULL);
+		uint64_t until_ms = deadline_ms < fetch->wake_mono_ms ? deadline_ms : fetch->wake_mono_ms;
+		curl_multi_poll(fetch->multi, NULL, 0, slice_until(until_ms), NULL);
 	}
 }
 

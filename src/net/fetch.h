@@ -14,9 +14,9 @@
  * Fixed for every request: no redirects, https with verification and http (callers decide where http
  * is permitted), no other protocol, no HTTP/0.9, HTTP/2 only where ALPN offers it, gzip accepted,
  * bodies capped in the write callback after decompression, no signals (but OpenSSL may raise SIGPIPE:
- * block or ignore it, as base/thread does). Trusted are the system's CAs and those in the PEM file that
- * SSL_CERT_FILE names. The proxy variables of the environment count for https, see
- * curl(1); an http request would show its headers to the proxy, and goes to this machine anyway.
+ * block or ignore it, as base/thread does). The system's CAs are trusted, and those in the PEM file that
+ * SSL_CERT_FILE names. The proxy variables of the environment (curl(1)) apply to https only: an http request
+ * would show its headers to the proxy, and goes to this machine anyway.
  */
 
 #include <stdatomic.h>
@@ -30,13 +30,13 @@ struct error;
 struct fetch;
 
 struct fetch_options {
-	unsigned connections_max; /* in parallel, to all hosts together; further requests wait inside */
+	unsigned connections_max; /* in parallel, to all hosts together; further requests wait for one */
 	unsigned connect_timeout_ms;
-	unsigned request_timeout_ms; /* whole request, counted from when it is sent */
+	unsigned request_timeout_ms; /* whole request, counted from fetch_add */
 };
 
-/* Loads what libraries load on demand for a request or a mail: of the name service, of TLS. Before
- * noexec_enter. */
+/* Loads the modules that libc and OpenSSL would otherwise load with the first request or mail: of the name
+ * service, of OpenSSL's configuration. Before noexec_enter and the first thread. */
 void fetch_load_libraries(void);
 
 struct fetch_request {
@@ -58,15 +58,15 @@ enum fetch_failure {
 	FETCH_REFUSED, /* TLS verification, protocol or URL: trying again is useless */
 };
 
-/* How far a request came that failed: where to look for the cause. */
+/* The step in which a request failed: where to look for the cause. */
 enum fetch_step {
-	FETCH_STEP_UNKNOWN,    /* also of one that did not fail */
+	FETCH_STEP_UNKNOWN,    /* also if it did not fail */
 	FETCH_STEP_NAME,       /* the host's name has no address */
-	FETCH_STEP_CONNECT,    /* nobody answers at the address */
-	FETCH_STEP_TLS,        /* no TLS that both sides know, or it did not get ready */
-	FETCH_STEP_TRUST,      /* a certificate of a CA that is not known, or unfit in another way */
-	FETCH_STEP_TRUST_TIME, /* one that has expired or is not yet valid, by this machine's clock */
-	FETCH_STEP_TRUST_NAME, /* one for another host */
+	FETCH_STEP_CONNECT,    /* no answer at the address */
+	FETCH_STEP_TLS,        /* no common TLS version, or the handshake did not end */
+	FETCH_STEP_TRUST,      /* the CA is not known, or the certificate is unfit in another way */
+	FETCH_STEP_TRUST_TIME, /* expired or not yet valid, by this machine's clock */
+	FETCH_STEP_TRUST_NAME, /* for another host */
 	FETCH_STEP_ANSWER,     /* connected, but no complete answer */
 };
 
@@ -88,21 +88,20 @@ struct fetch_result {
 typedef void fetch_done(void *arg, struct fetch_result *result);
 
 int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err); /* owned */
-void fetch_freep(struct fetch **fetch); /* not from a callback; what still waits is dropped without a call */
+void fetch_freep(struct fetch **fetch); /* not from a callback; drops pending requests without a call */
 
 void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_done *done, void *arg);
-size_t fetch_pending(const struct fetch *fetch);
 
-/* Drives all requests. `deadline_mono_ms` 0: none. When the deadline passes or *cancelled becomes true
- * every pending request, and what callbacks add then, is answered with FETCH_TIMEOUT or FETCH_CANCELLED.
+/* Drives all requests. `deadline_mono_ms` 0: none. When the deadline passes or *cancelled becomes true, every
+ * pending request ends with FETCH_TIMEOUT or FETCH_CANCELLED, and so do those that callbacks add then.
  * `cancelled` may be NULL; a change is seen within 100 ms. */
 void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled);
 
-/* Makes fetch_run return at that time though requests are under way; they go on when it is called again.
- * 0: at once, UINT64_MAX: not. Also from a callback; stays until it is changed. */
+/* Makes fetch_run return at that time even if requests are under way; they continue with its next call.
+ * 0: at once, UINT64_MAX: never. Also from a callback; stays until it is changed. */
 void fetch_wake_at(struct fetch *fetch, uint64_t mono_ms);
 
-/* Answers whatever is pending with FETCH_CANCELLED. Not from a callback. */
+/* Ends every pending request with FETCH_CANCELLED. Not from a callback. */
 void fetch_cancel(struct fetch *fetch);
 
 /* Waits for some time without requests; false when cancelled meanwhile. */

@@ -12,7 +12,7 @@
 
 static char host_text[HOST_NAME_SIZE] = "localhost";
 
-/* A text that is no name changes nothing. */
+/* Ignores a text that is no name. */
 static void take(const char *text)
 {
 	size_t length = strlen(text);
@@ -22,21 +22,12 @@ static void take(const char *text)
 		snprintf(host_text, sizeof(host_text), "%s", text);
 }
 
-static bool entry_has(const struct hostent *entry, const char *name)
-{
-	bool has = strcasecmp(entry->h_name, name) == 0;
-
-	for (char **alias = entry->h_aliases; *alias; alias++)
-		has |= strcasecmp(*alias, name) == 0;
-	return has;
-}
-
 static void find(void)
 {
 	char name[HOST_NAME_SIZE] = "";
 	const struct hostent *entry;
 
-	/* A name that is cut is not terminated. */
+	/* gethostname does not terminate a name that it cuts. */
 	if (gethostname(name, sizeof(name) - 1) < 0)
 		return;
 	take(name);
@@ -45,7 +36,11 @@ static void find(void)
 	/* gethostent reads /etc/hosts alone (gethostbyname would ask the name service, too). */
 	sethostent(0);
 	while ((entry = gethostent())) {
-		if (strchr(entry->h_name, '.') && entry_has(entry, name)) {
+		bool has_name = strcasecmp(entry->h_name, name) == 0;
+
+		for (char **alias = entry->h_aliases; *alias; alias++)
+			has_name |= strcasecmp(*alias, name) == 0;
+		if (has_name && strchr(entry->h_name, '.')) {
 			take(entry->h_name);
 			break;
 		}
@@ -61,7 +56,7 @@ const char *host_name(void)
 	return host_text;
 }
 
-/* gethostent goes through all of them, for each may have more names; those of name servers have none. */
+/* gethostent asks each module for its names; those for name servers have none. */
 void host_load_modules(void)
 {
 	sethostent(0);

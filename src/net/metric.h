@@ -8,11 +8,11 @@
  *
  *	metric_gauge(out, "aither_http_connections", "Open connections.", 3);
  *	metric_family(out, "aither_sync_runs_total", METRIC_COUNTER, "Syncs that have ended, by result.");
- *	metric_sample(out, "aither_sync_runs_total", &(struct metric_label){ "result", "success" }, 1, 7);
+ *	metric_sample(out, 7, "aither_sync_runs_total{result=\"%s\"}", "success");
  *
  * Names and units follow Prometheus' conventions: seconds and bytes, _total for counters. A family is written
- * once, all its samples behind it. Labels have few values, all of them ours: never an id, a path or a name of
- * a course. Overflow shows in the buffer.
+ * once, with all its samples behind it. Labels have few values: never an id, a path or the name of a course.
+ * All texts are ours, without a quote or backslash in them. Overflow shows in the buffer.
  */
 
 #include <stdatomic.h>
@@ -29,20 +29,17 @@ struct buf;
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-struct metric_label {
-	const char *name, *value;
-};
-
+/* `name` may be that of a sample, with its labels. */
 void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help);
 
-/* Integers are exact up to 2^53, anything else is rounded to a thousandth. */
-void metric_sample(
-	struct buf *out, const char *name, const struct metric_label *labels, size_t count, double value);
+/* Integers are exact up to 2^53, anything else is rounded to a thousandth. `format`: name and labels. */
+void metric_sample(struct buf *out, double value, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* A gauge of one sample without labels. */
+/* A family of one gauge. */
 void metric_gauge(struct buf *out, const char *name, const char *help, double value);
 
-/* How long things took. Any thread may add to it. */
+/* Durations. Any thread may add to it. */
 struct metric_histogram {
 	unsigned bounds_ms[METRIC_BOUNDS_MAX]; /* ascending; 0 ends them */
 	atomic_ullong counts[METRIC_BOUNDS_MAX + 1];
@@ -55,7 +52,7 @@ void metric_observe(struct metric_histogram *histogram, uint64_t duration_ms);
 void metric_histogram(
 	struct buf *out, const char *name, const char *help, const struct metric_histogram *histogram);
 
-/* How HTTP requests ended: the first 500 counts are those of status 100 to 599, the others those of
+/* HTTP requests by result: the first 500 counts are those of status 100 to 599, the others those of
  * enum fetch_failure. Any thread may add to it. */
 #define METRIC_STATUS_MIN 100
 #define METRIC_STATUS_MAX 599 /* a higher one counts as this */
@@ -74,18 +71,14 @@ void metric_request_ended(
 const char *metric_result_name(
 	unsigned index, char ret_name[static METRIC_RESULT_SIZE]); /* "200", "timeout" */
 
-/* A counter with the label "code" and a histogram. */
-void metric_requests(struct buf *out, const char *name, const char *help, const char *durations_name,
-	const char *durations_help, const struct metric_requests *requests);
-
-struct metric_process { /* what every process can tell of itself */
+struct metric_process { /* of this process */
 	double cpu_s, max_fds, open_fds, resident_bytes;
 };
 
 void metric_process_read(struct metric_process *ret_process);
 
-/* PREFIX_cpu_seconds_total, _open_fds, _max_fds, _resident_memory_bytes, _start_time_seconds. start_ms: wall
+/* process_cpu_seconds_total, _open_fds, _max_fds, _resident_memory_bytes, _start_time_seconds. start_ms: wall
  * clock. */
-void metric_process(struct buf *out, const char *prefix, int64_t start_ms);
+void metric_process(struct buf *out, int64_t start_ms);
 
 #endif

@@ -3,16 +3,15 @@
 #define AITHER_NET_SMTP_H
 
 /*
- * One mail, by libcurl to the operator's own mail server; blocks. smtps:// is TLS from the start, smtp://
- * needs STARTTLS, certificates are verified (fetch.h names the CAs), and user and password are sent inside
- * TLS only; unless the host is this machine (localhost, 127.0.0.0/8, [::1]): there TLS is used if it is
- * offered, and any certificate will do. A mail server that Debian installs has a self-signed one for another
- * name, and a mail that says what is broken must not stay away because of it.
+ * Sends one mail with libcurl to the operator's own mail server; blocks. smtps:// is TLS from the start,
+ * smtp:// needs STARTTLS, certificates are verified (fetch.h names the CAs), and user and password are sent
+ * inside TLS only. If the host is this machine (localhost, 127.0.0.0/8, [::1]), TLS is used if it is offered,
+ * and any certificate will do. Debian's mail servers come with a self-signed one for another name, and that
+ * must not stop a mail that reports a fault.
  *
- * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without, with a warning. EHLO says
- * net/host.h's name.
- * A cancellation is seen within 100 ms, and within 2 s while the mail waits for its answer. Certificate, name
- * and port are the operator's business: every sentence says which of them to correct.
+ * AUTH is PLAIN or LOGIN; a server that offers no AUTH gets the mail without it, and the caller a warning.
+ * EHLO has the name of net/host.h. A cancellation is seen within 2 s. Certificate, name and port are the
+ * operator's business: every sentence says which of them to correct.
  */
 
 #include <stdatomic.h>
@@ -35,16 +34,16 @@ struct smtp_mail {
 	size_t length;
 };
 
-/* Recipients that were refused, separated by commas, owned, NULL: none; for now (4yz of RFC 5321, 4.2.1) and
- * for good (5yz). later: a mail that was not sent may be taken later, for the server has refused it for now
- * or cannot be reached; not when it may have taken it and only its answer was lost. */
+/* Recipients that the server refused, separated by commas, owned, NULL: none; deferred: for now (4yz of RFC
+ * 5321, 4.2.1), refused: for good (5yz). later: the mail was not sent but may be accepted later, because the
+ * server refused it for now or cannot be reached; not if only the answer to the whole mail was lost. */
 struct smtp_outcome {
 	char *deferred, *refused;
 	bool later;
 };
 
-/* 0: the server has taken it for at least one recipient; err->message is then "", or a warning that names
- * those it has refused. -EHOSTUNREACH: no connection, or it broke; -EPROTO: TLS, -EKEYREJECTED: the
+/* 0: the server has taken it for at least one recipient; err->message is then "", or a warning that names the
+ * refused ones. -EHOSTUNREACH: no connection, or it broke; -EPROTO: TLS, -EKEYREJECTED: the
  * certificate, -EACCES: AUTH refused, -EREMOTEIO: the server refused it (its reply is in the sentence),
  * -ETIMEDOUT, -ECANCELED; all with code ERROR_NOTIFY_FAILED and a sentence without the password.
  * `outcome` must be zeroed, and is filled in any case. */

@@ -32,9 +32,9 @@ static int fail_connect(struct error *err, int errnum, const char *path)
 				 : "; try: systemctl start aither-worker.socket");
 }
 
-/* The next call on the socket gives up with EAGAIN at the deadline. Not poll(): a non-blocking connect() on
- * a unix socket whose backlog is full fails at once and cannot be waited for, unix(7). False: it has passed.
- */
+/* Makes the next call on the socket give up with EAGAIN at the deadline. Not poll(): a non-blocking connect()
+ * to a unix socket whose backlog is full fails at once, and poll() cannot wait for it, unix(7). False: the
+ * deadline has passed. */
 static bool limit_wait(int fd, uint64_t deadline_ms)
 {
 	uint64_t now = time_mono_ms();
@@ -51,22 +51,6 @@ static bool limit_wait(int fd, uint64_t deadline_ms)
 	return true;
 }
 
-static int connect_worker(int fd, const char *path, uint64_t deadline_ms, struct error *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return fail_connect(err, ENAMETOOLONG, path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (!limit_wait(fd, deadline_ms))
-		return fail_connect(err, ETIMEDOUT, path);
-	/* On a unix socket nothing goes on behind an interrupted connect(). */
-	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		if (errno != EINTR)
-			return fail_connect(err, errno, path);
-	return 0;
-}
-
 static int send_request(int fd, const struct workerclient_request *request, struct error *err)
 {
 	CLEANUP(buf_done) struct buf out = BUF_INIT(HEAD_MAX);
@@ -78,7 +62,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	if (request->prefer)
 		buf_printf(&out, "Prefer: %s\r\n", request->prefer);
 	buf_append_text(&out, strcmp(request->method, "POST") == 0 ? "Content-Length: 0\r\n\r\n" : "\r\n");
-	/* Nothing that came from a stranger may become a second header or request. */
+	/* No text of a stranger may become a second header or request. */
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
 		return fail(err, -EINVAL, "this request cannot be sent");
@@ -88,8 +72,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 		if (sent >= 0)
 			done += (size_t)sent;
 		else if (errno == EPIPE || errno == ECONNRESET)
-			break; /* a server that refuses early closes while we send: its answer can still be
-				  read */
+			break; /* refused before it was complete: the answer can still be read */
 		else if (errno != EINTR)
 			return fail(err, -errno, strerror(errno));
 	}
@@ -114,8 +97,8 @@ static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *e
 	return buf_append(in, chunk, (size_t)n) == 0 ? 0 : fail(err, -EBADMSG, "the answer is too long");
 }
 
-/* Copies a header's value, "" when it is absent. What is copied is sent on to strangers: false for anything
- * odd in it, and when it is there twice or too long. */
+/* Copies a header's value, "" when it is absent. The value is passed on to strangers: false if it has a
+ * control character, is too long, or there are two. */
 static bool get_header(const char *head, const char *name, char *ret, size_t size)
 {
 	*ret = '\0';
@@ -188,14 +171,23 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 {
 	CLEANUP(workerclient_response_done) struct workerclient_response response = { 0 };
 	CLEANUP(file_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = request->socket_path;
 	uint64_t deadline_ms = request->timeout_ms ? time_mono_ms() + request->timeout_ms : 0;
 
 	if (fd < 0)
 		return error_fail(
 			err, ERROR_WORKER_UNAVAILABLE, -errno, "cannot make a socket for aither-worker: %m");
-	int r = connect_worker(fd, request->socket_path, deadline_ms, err);
-	if (r == 0)
-		r = send_request(fd, request, err);
+	if (strlen(path) >= sizeof(address.sun_path))
+		return fail_connect(err, ENAMETOOLONG, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (!limit_wait(fd, deadline_ms))
+		return fail_connect(err, ETIMEDOUT, path);
+	/* On a unix socket an interrupted connect() does not go on in the background. */
+	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		if (errno != EINTR)
+			return fail_connect(err, errno, path);
+	int r = send_request(fd, request, err);
 	if (r == 0)
 		r = read_response(fd, request, deadline_ms, &response, err);
 	if (r < 0)

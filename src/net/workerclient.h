@@ -4,8 +4,8 @@
 
 /*
  * One HTTP/1.1 request to aither-worker over its unix socket, blocking; for aither-web (on a thread)
- * and the command line. Understands our own server only: Content-Length, no chunked bodies. So the
- * program that faces the world needs no libcurl.
+ * and the command line. Supports our own server only: Content-Length, no chunked bodies. libcurl could do it
+ * (CURLOPT_UNIX_SOCKET_PATH), but the program that faces the world shall neither link nor load it.
  */
 
 #include <stdatomic.h>
@@ -24,7 +24,7 @@ struct workerclient_request {
 	const char *request_id; /* sent as X-Request-Id; NULL: none */
 	const char *prefer;     /* sent as Prefer; NULL: none */
 	unsigned timeout_ms;    /* whole call; 0: none */
-	/* Set as soon as the worker will get the request, whatever becomes of the call; NULL: not wanted. */
+	/* Set as soon as the worker will get the request, even if the call fails later; may be NULL. */
 	atomic_bool *ret_sent;
 };
 
@@ -35,10 +35,10 @@ struct workerclient_response {
 	struct buf body;                                         /* owned */
 };
 
-/* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: it went away in
- * between; -EMFILE...: no socket; -EBADMSG: not our server; -EINVAL: a blank or line break in what is to be
- * sent. All with code ERROR_WORKER_UNAVAILABLE and a sentence that says what to do. `ret_response` is written
- * on success only; then release it with workerclient_response_done. */
+/* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: it closed the
+ * connection too early; -EMFILE...: no socket; -EBADMSG: not our server; -EINVAL: a blank or line break in
+ * target or request_id. All with code ERROR_WORKER_UNAVAILABLE and a sentence that says what to do.
+ * `ret_response` is written on success only; then release it with workerclient_response_done. */
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err);
 void workerclient_response_done(struct workerclient_response *response);

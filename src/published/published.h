@@ -3,8 +3,8 @@
 #define AITHER_PUBLISHED_PUBLISHED_H
 
 /*
- * The published site, as aither-worker writes it and aither-web reads it: names, sizes and the mark. Both
- * halves know them from here only.
+ * The contract between aither-worker, which writes the published site, and aither-web, which serves it:
+ * names, sizes and the mark.
  *
  *	OUTPUT/index.de.html, index.en.html    the homepage, with one PUBLISHED_STATUS_MARK
  *	OUTPUT/courses/NAME.html               one page for each course
@@ -31,15 +31,15 @@ extern const char *const published_homepage[LANGUAGES]; /* "index.de.html" */
 bool published_is_name(const char *text, size_t length); /* without suffix */
 bool published_is_page(const char *file);                /* with suffix */
 
-/* aither-web replaces it in the homepage by the age of the data; exactly one. */
+/* Once in each homepage; aither-web replaces it by the age of the data. */
 #define PUBLISHED_STATUS_MARK "<!--aither:status-->"
 
-/* The worker writes nothing larger, so aither-web can serve everything that was written. A template that
- * makes more is a TEMPLATE_ERROR of the report, and the old page stays. */
+/* The worker writes no larger page, so aither-web can serve every page. A template that makes more is a
+ * TEMPLATE_ERROR in the report, and the old page stays. */
 #define PUBLISHED_COURSE_MAX (4 << 20)   /* bytes of a page; 30 participants with full texts make 200 KB */
 #define PUBLISHED_HOMEPAGE_MAX (8 << 20) /* in each of two languages; 5 000 courses make 2 MB */
 
-/* All course pages together; with the homepages 256 MiB. 5 000 pages have 50 KB each, but one template cannot
+/* All course pages together; with the homepages 256 MiB. Enough for 5 000 pages of 50 KB, but no template can
  * fill the disk. */
 #define PUBLISHED_COURSES_MAX (240 << 20)
 

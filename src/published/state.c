@@ -20,120 +20,75 @@
 
 /* Samples of one metric follow each other; the first one has its help. */
 static const struct {
-	const char *member, *metric; /* metric NULL: none */
-	struct metric_label labels[2];
+	const char *member, *sample; /* sample NULL: none */
 	enum metric_type type;
-	bool is_ms; /* the metric is in seconds */
+	double divisor; /* a metric is in seconds where the value is in milliseconds */
 	const char *help;
 } values[STATE_VALUES] = {
 	[STATE_WRITTEN_MS] = { .member = "writtenMs" },
 	[STATE_DATA_MS] = { .member = "dataMs" },
-	[STATE_CONFIGURED] = { .member = "configured",
-		.metric = "aither_worker_configured",
-		.type = METRIC_GAUGE,
-		.help = "1 when the worker's configuration is usable, else 0." },
-	[STATE_SYNCING] = { .member = "syncing",
-		.metric = "aither_sync_in_progress",
-		.type = METRIC_GAUGE,
-		.help = "1 while a sync runs, else 0." },
-	[STATE_FAILURES] = { .member = "consecutiveFailures",
-		.metric = "aither_sync_consecutive_failures",
-		.type = METRIC_GAUGE,
-		.help = "Failed syncs since the last one that did not fail." },
-	[STATE_LAST_SUCCESS_MS] = { .member = "lastSuccessMs",
-		.metric = "aither_sync_last_success_timestamp_seconds",
-		.type = METRIC_GAUGE,
-		.is_ms = true,
-		.help = "End of the last sync that did not fail, in seconds since 1970; 0: there was none." },
-	[STATE_LAST_ATTEMPT_MS] = { .member = "lastAttemptMs",
-		.metric = "aither_sync_last_attempt_timestamp_seconds",
-		.type = METRIC_GAUGE,
-		.is_ms = true,
-		.help = "Start of the last sync that has ended, in seconds since 1970; 0: there was none." },
-	[STATE_LAST_DURATION_MS] = { .member = "lastDurationMs",
-		.metric = "aither_sync_last_duration_seconds",
-		.type = METRIC_GAUGE,
-		.is_ms = true,
-		.help = "How long the last sync took." },
-	[STATE_LAST_ERRORS] = { .member = "lastErrors",
-		.metric = "aither_sync_last_errors",
-		.type = METRIC_GAUGE,
-		.help = "Problems that the last sync reports (errorsTotal)." },
-	[STATE_COURSES_PUBLISHED] = { .member = "coursesPublished",
-		.metric = "aither_courses",
-		.labels = { { "state", "published" } },
-		.type = METRIC_GAUGE,
-		.help = "Courses that have a page, and those whose participants wait for the next sync (deferred)." },
-	[STATE_COURSES_DEFERRED] = { .member = "coursesDeferred",
-		.metric = "aither_courses",
-		.labels = { { "state", "deferred" } } },
-	[STATE_NOTIFICATIONS_PENDING] = { .member = "notificationsPending",
-		.metric = "aither_notifications_pending",
-		.type = METRIC_GAUGE,
-		.help = "Mails and items that are under way or wait." },
-	[STATE_RUNS_SUCCESS] = { .member = "runsSuccess",
-		.metric = "aither_sync_runs_total",
-		.labels = { { "result", "success" } },
-		.help = "Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs do not count." },
-	[STATE_RUNS_PARTIAL] = { .member = "runsPartial",
-		.metric = "aither_sync_runs_total",
-		.labels = { { "result", "partial" } } },
-	[STATE_RUNS_FAILED] = { .member = "runsFailed",
-		.metric = "aither_sync_runs_total",
-		.labels = { { "result", "failed" } } },
-	[STATE_RUNS_CANCELLED] = { .member = "runsCancelled",
-		.metric = "aither_sync_runs_total",
-		.labels = { { "result", "cancelled" } } },
-	[STATE_PAGES_GENERATED] = { .member = "pagesGenerated",
-		.metric = "aither_sync_pages_total",
-		.labels = { { "action", "generated" } },
-		.help = "Course pages that syncs have written, left as they were, and removed." },
-	[STATE_PAGES_SKIPPED] = { .member = "pagesSkipped",
-		.metric = "aither_sync_pages_total",
-		.labels = { { "action", "skipped" } } },
-	[STATE_PAGES_DELETED] = { .member = "pagesDeleted",
-		.metric = "aither_sync_pages_total",
-		.labels = { { "action", "deleted" } } },
-	[STATE_MAILS_SENT] = { .member = "mailsSent",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "mail" }, { "result", "sent" } },
-		.help = "Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up." },
-	[STATE_MAILS_FAILED] = { .member = "mailsFailed",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "mail" }, { "result", "failed" } } },
-	[STATE_MAILS_DROPPED] = { .member = "mailsDropped",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "mail" }, { "result", "dropped" } } },
-	[STATE_ITEMS_SENT] = { .member = "itemsSent",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "rollbar" }, { "result", "sent" } } },
-	[STATE_ITEMS_FAILED] = { .member = "itemsFailed",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "rollbar" }, { "result", "failed" } } },
-	[STATE_ITEMS_DROPPED] = { .member = "itemsDropped",
-		.metric = "aither_notifications_total",
-		.labels = { { "channel", "rollbar" }, { "result", "dropped" } } },
-	[STATE_CPU_MS] = { .member = "cpuMs",
-		.metric = "aither_worker_cpu_seconds_total",
-		.is_ms = true,
-		.help = "Processor time, user and system." },
-	[STATE_START_MS] = { .member = "startMs",
-		.metric = "aither_worker_start_time_seconds",
-		.type = METRIC_GAUGE,
-		.is_ms = true,
-		.help = "When the process started, in seconds since 1970." },
-	[STATE_MAX_FDS] = { .member = "maxFds",
-		.metric = "aither_worker_max_fds",
-		.type = METRIC_GAUGE,
-		.help = "Limit of open file descriptors." },
-	[STATE_OPEN_FDS] = { .member = "openFds",
-		.metric = "aither_worker_open_fds",
-		.type = METRIC_GAUGE,
-		.help = "Open file descriptors." },
-	[STATE_RESIDENT_BYTES] = { .member = "residentBytes",
-		.metric = "aither_worker_resident_memory_bytes",
-		.type = METRIC_GAUGE,
-		.help = "Resident memory." },
+	[STATE_CONFIGURED] = { "configured", "aither_worker_configured", METRIC_GAUGE, 1,
+		"1 when the worker's configuration is usable, else 0." },
+	[STATE_SYNCING] = { "syncing", "aither_sync_in_progress", METRIC_GAUGE, 1,
+		"1 while a sync runs, else 0." },
+	[STATE_FAILURES] = { "consecutiveFailures", "aither_sync_consecutive_failures", METRIC_GAUGE, 1,
+		"Failed syncs since the last one that did not fail." },
+	[STATE_LAST_SUCCESS_MS] = { "lastSuccessMs", "aither_sync_last_success_timestamp_seconds",
+		METRIC_GAUGE, 1000,
+		"End of the last sync that did not fail, in seconds since 1970; 0: there was none." },
+	[STATE_LAST_ATTEMPT_MS] = { "lastAttemptMs", "aither_sync_last_attempt_timestamp_seconds",
+		METRIC_GAUGE, 1000,
+		"Start of the last sync that has ended, in seconds since 1970; 0: there was none." },
+	[STATE_LAST_DURATION_MS] = { "lastDurationMs", "aither_sync_last_duration_seconds", METRIC_GAUGE,
+		1000, "How long the last sync took." },
+	[STATE_LAST_ERRORS] = { "lastErrors", "aither_sync_last_errors", METRIC_GAUGE, 1,
+		"Problems that the last sync reports (errorsTotal)." },
+	[STATE_COURSES_PUBLISHED] = { "coursesPublished", "aither_courses{state=\"published\"}", METRIC_GAUGE,
+		1,
+		"Courses that have a page, and those whose participants wait for the next sync (deferred)." },
+	[STATE_COURSES_DEFERRED] = { "coursesDeferred", "aither_courses{state=\"deferred\"}", METRIC_GAUGE, 1,
+		NULL },
+	[STATE_NOTIFICATIONS_PENDING] = { "notificationsPending", "aither_notifications_pending",
+		METRIC_GAUGE, 1, "Mails and items that are under way or wait." },
+	[STATE_RUNS_SUCCESS] = { "runsSuccess", "aither_sync_runs_total{result=\"success\"}", METRIC_COUNTER,
+		1,
+		"Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs do not count." },
+	[STATE_RUNS_PARTIAL] = { "runsPartial", "aither_sync_runs_total{result=\"partial\"}", METRIC_COUNTER,
+		1, NULL },
+	[STATE_RUNS_FAILED] = { "runsFailed", "aither_sync_runs_total{result=\"failed\"}", METRIC_COUNTER, 1,
+		NULL },
+	[STATE_RUNS_CANCELLED] = { "runsCancelled", "aither_sync_runs_total{result=\"cancelled\"}",
+		METRIC_COUNTER, 1, NULL },
+	[STATE_PAGES_GENERATED] = { "pagesGenerated", "aither_sync_pages_total{action=\"generated\"}",
+		METRIC_COUNTER, 1, "Course pages that syncs have written, left as they were, and removed." },
+	[STATE_PAGES_SKIPPED] = { "pagesSkipped", "aither_sync_pages_total{action=\"skipped\"}",
+		METRIC_COUNTER, 1, NULL },
+	[STATE_PAGES_DELETED] = { "pagesDeleted", "aither_sync_pages_total{action=\"deleted\"}",
+		METRIC_COUNTER, 1, NULL },
+	[STATE_MAILS_SENT] = { "mailsSent", "aither_notifications_total{channel=\"mail\",result=\"sent\"}",
+		METRIC_COUNTER, 1,
+		"Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up." },
+	[STATE_MAILS_FAILED] = { "mailsFailed",
+		"aither_notifications_total{channel=\"mail\",result=\"failed\"}", METRIC_COUNTER, 1, NULL },
+	[STATE_MAILS_DROPPED] = { "mailsDropped",
+		"aither_notifications_total{channel=\"mail\",result=\"dropped\"}", METRIC_COUNTER, 1, NULL },
+	[STATE_ITEMS_SENT] = { "itemsSent", "aither_notifications_total{channel=\"rollbar\",result=\"sent\"}",
+		METRIC_COUNTER, 1, NULL },
+	[STATE_ITEMS_FAILED] = { "itemsFailed",
+		"aither_notifications_total{channel=\"rollbar\",result=\"failed\"}", METRIC_COUNTER, 1,
+		NULL },
+	[STATE_ITEMS_DROPPED] = { "itemsDropped",
+		"aither_notifications_total{channel=\"rollbar\",result=\"dropped\"}", METRIC_COUNTER, 1,
+		NULL },
+	[STATE_CPU_MS] = { "cpuMs", "aither_worker_cpu_seconds_total", METRIC_COUNTER, 1000,
+		"Processor time, user and system." },
+	[STATE_START_MS] = { "startMs", "aither_worker_start_time_seconds", METRIC_GAUGE, 1000,
+		"When the process started, in seconds since 1970." },
+	[STATE_MAX_FDS] = { "maxFds", "aither_worker_max_fds", METRIC_GAUGE, 1,
+		"Limit of open file descriptors." },
+	[STATE_OPEN_FDS] = { "openFds", "aither_worker_open_fds", METRIC_GAUGE, 1, "Open file descriptors." },
+	[STATE_RESIDENT_BYTES] = { "residentBytes", "aither_worker_resident_memory_bytes", METRIC_GAUGE, 1,
+		"Resident memory." },
 };
 
 void state_init(struct state *state)
@@ -248,23 +203,25 @@ int state_write(struct state *state, int directory, struct error *err)
 
 void state_metrics(struct buf *out, const struct state *state)
 {
-	const char *metric = "";
+	char code[METRIC_RESULT_SIZE];
 
 	for (size_t i = 0; i < STATE_VALUES; i++) {
-		size_t labels = values[i].labels[0].name ? values[i].labels[1].name ? 2 : 1 : 0;
-		double value = (double)state->values[i];
-
-		if (!values[i].metric)
-			continue;
-		if (strcmp(metric, values[i].metric) != 0)
-			metric_family(out, values[i].metric, values[i].type, values[i].help);
-		metric = values[i].metric;
-		metric_sample(
-			out, metric, values[i].labels, labels, values[i].is_ms ? value / 1000.0 : value);
+		if (values[i].help)
+			metric_family(out, values[i].sample, values[i].type, values[i].help);
+		if (values[i].sample)
+			metric_sample(
+				out, (double)state->values[i] / values[i].divisor, "%s", values[i].sample);
 	}
 	metric_histogram(out, "aither_sync_duration_seconds", "How long syncs took.", &state->syncs);
-	metric_requests(out, "aither_hemera_requests_total",
-		"Requests to Hemera that have ended, by HTTP status, or by what came instead of an answer.",
-		"aither_hemera_request_duration_seconds",
-		"How long requests to Hemera took, with or without an answer.", &state->hemera);
+	metric_family(out, "aither_hemera_requests_total", METRIC_COUNTER,
+		"Requests to Hemera that have ended, by HTTP status, or by what came instead of an answer.");
+	for (unsigned i = 0; i < METRIC_RESULTS; i++) {
+		unsigned long long count = atomic_load(&state->hemera.counts[i]);
+
+		if (count > 0)
+			metric_sample(out, (double)count, "aither_hemera_requests_total{code=\"%s\"}",
+				metric_result_name(i, code));
+	}
+	metric_histogram(out, "aither_hemera_request_duration_seconds",
+		"How long requests to Hemera took, with or without an answer.", &state->hemera.durations);
 }

@@ -3,17 +3,17 @@
 #define AITHER_PUBLISHED_STATE_H
 
 /*
- * The state of aither-worker for aither-web, in a file: OUTPUT/.state.json, mode 0640, a few KB, without
- * a word of Hemera's. The worker writes it when it starts, when a sync begins, and when a list has been read
- * or a sync, a refresh or a mail has ended; it reads the totals back at its start, so that no counter ever
- * falls. aither-web answers /readyz and /metrics from it and takes the age of the homepage's data.
+ * The state of aither-worker for aither-web, in a file: OUTPUT/.state.json, mode 0640, a few KB, without any
+ * text of Hemera's. The worker writes it when it starts, when a sync begins, and when a list has been read or
+ * a sync, a refresh or a mail has ended; it reads the totals back at its start, so that no counter ever
+ * falls. aither-web answers /readyz and /metrics from it, and takes the age of the homepage's data from it.
  *
  *	{"version":1,"values":{"lastSuccessMs":1772000000000,...},
  *	 "hemeraRequests":{"200":12,"timeout":1},"hemeraDurations":{"counts":[0,3,...],"sumMs":812},
  *	 "syncDurations":{...}}
  *
- * The file is replaced by rename, without fdatasync: after a power cut it may be missing or old. Then
- * counters begin anew and everything else is as the manifest says.
+ * The file is replaced by rename, without fdatasync: after a power cut it may be missing or old. Then the
+ * counters begin anew, and the manifest has everything else.
  */
 
 #include <stdbool.h>
@@ -28,9 +28,9 @@ struct error;
 #define STATE_FILE ".state.json"
 #define STATE_SIZE_MAX (64u << 10) /* bytes; 4 KB with every status that Hemera is known to give */
 
-enum state_value { /* _MS of a moment: wall clock, 0: there was none */
+enum state_value { /* moments in ms: wall clock, 0: never */
 	STATE_WRITTEN_MS,
-	STATE_DATA_MS,    /* the last successful look at Hemera's list: how old the homepage's data is */
+	STATE_DATA_MS,    /* when Hemera's list was last read: the age of the homepage's data */
 	STATE_CONFIGURED, /* 0 or 1 */
 	STATE_SYNCING,    /* 0 or 1 */
 	STATE_FAILURES,   /* consecutive */
@@ -70,14 +70,14 @@ struct state {
 
 void state_init(struct state *state); /* all zero */
 
-/* The state in the file; *state stays as it is on failure. A member that is missing or makes no sense is 0.
- * *ret_stat: of the file that was read. */
+/* Leaves *state unchanged on failure. A member that is missing or makes no sense is 0. *ret_stat: of the
+ * file. */
 int state_read(struct state *state, int directory, struct stat *ret_stat, struct error *err);
 
 /* Sets STATE_WRITTEN_MS. One writer at a time. Errors: OUTPUT_ERROR. */
 int state_write(struct state *state, int directory, struct error *err);
 
-/* Everything for GET /metrics that concerns the worker. */
+/* The worker's part of GET /metrics. */
 void state_metrics(struct buf *out, const struct state *state);
 
 #endif

@@ -18,7 +18,6 @@ struct texts {
 	char hash[HASH_HEX_SIZE];
 };
 
-/* One flat object of texts. */
 static int texts_read(
 	struct json **ret_object, const char *name, const char *json, size_t length, struct error *err)
 {

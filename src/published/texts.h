@@ -3,8 +3,8 @@
 #define AITHER_PUBLISHED_TEXTS_H
 
 /*
- * The words of one language: templates/texts.de.json and texts.en.json, each one flat object of
- * "key": "text" that a translator can read. Also how dates look: "date.format" with {day}, {month}
+ * The words of one language: templates/texts.de.json and texts.en.json, each a flat object of
+ * "key": "text" that a translator can read. Also the form of dates: "date.format" with {day}, {month}
  * and {year}, and "month.1" to "month.12".
  *
  *	texts_parse(&texts, shipped_path, shipped, length, err);     complete
@@ -30,10 +30,10 @@ void texts_freep(struct texts **texts);
 
 const char *texts_get(const struct texts *texts, const char *key); /* borrowed; NULL: no such key */
 const char *texts_language(const struct texts *texts);             /* its member "language": "de" */
-const char *texts_hash(const struct texts *texts); /* SHA-256 of what was parsed, hexadecimal */
+const char *texts_hash(const struct texts *texts); /* SHA-256 of all parsed files, hexadecimal */
 
 /* "15. März 2026" for "2026-03-14T23:00:00.000Z" (day in the zone of time_zone_set). Appends nothing and
- * returns -EBADMSG when it is not such a date. */
+ * returns -EBADMSG for anything else. */
 int texts_append_date(const struct texts *texts, const char *rfc3339, struct buf *out);
 void texts_append_day(const struct texts *texts, const struct time_local *day, struct buf *out);
 

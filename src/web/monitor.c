@@ -75,32 +75,28 @@ static void write_requests(struct buf *out, const struct server *server)
 		{ HTTP_POST, "POST" },
 		{ HTTP_OTHER, "other" },
 	};
-	const char *name = "aither_http_requests_total";
-	char code[12]; /* any int */
-
-	metric_family(out, name, METRIC_COUNTER, "Requests answered, by status and method.");
+	metric_family(out, "aither_http_requests_total", METRIC_COUNTER,
+		"Requests answered, by status and method.");
 	for (int status = 100; status < 600; status++) {
-		snprintf(code, sizeof(code), "%d", status);
 		for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-			const struct metric_label labels[] = { { "code", code },
-				{ "method", methods[i].name } };
 			uint64_t count = server_answers(server, methods[i].method, status);
 			if (count > 0)
-				metric_sample(out, name, labels, ARRAY_SIZE(labels), (double)count);
+				metric_sample(out, (double)count,
+					"aither_http_requests_total{code=\"%d\",method=\"%s\"}", status,
+					methods[i].name);
 		}
 	}
 }
 
 static void write_homepage(struct buf *out, struct live *live)
 {
-	const struct metric_label success = { "result", "success" }, failure = { "result", "failure" };
-	const char *name = "aither_homepage_refreshes_total";
 	struct live_statistics statistics = live_statistics(live);
 
-	metric_family(out, name, METRIC_COUNTER,
+	metric_family(out, "aither_homepage_refreshes_total", METRIC_COUNTER,
 		"Looks at Hemera that visits of the homepage have caused, by result.");
-	metric_sample(out, name, &success, 1, (double)statistics.refreshed);
-	metric_sample(out, name, &failure, 1, (double)statistics.failed);
+	metric_sample(
+		out, (double)statistics.refreshed, "aither_homepage_refreshes_total{result=\"success\"}");
+	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failure\"}");
 	metric_gauge(out, "aither_homepage_data_timestamp_seconds",
 		"As of when the homepage's data is, as far as known, in seconds since 1970; 0: not known.",
 		(double)live_data_ms(live) / 1000.0);
@@ -108,22 +104,21 @@ static void write_homepage(struct buf *out, struct live *live)
 
 void monitor_metrics(struct web *web, struct http_response *response)
 {
-	const struct metric_label version = { "version", PACKAGE_VERSION };
 	CLEANUP(buf_done) struct buf out = BUF_INIT(METRIC_SIZE_MAX);
 	const struct state *state = site_state(web->site);
 	const struct server *server = web->server;
 
 	metric_family(
 		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
-	metric_sample(&out, "aither_build_info", &version, 1, 1);
+	metric_sample(&out, 1, "aither_build_info{version=\"%s\"}", PACKAGE_VERSION);
 	write_requests(&out, server);
 	metric_gauge(
 		&out, "aither_http_connections", "Open connections.", (double)server_connections(server));
 	metric_family(&out, "aither_http_connections_refused_total", METRIC_COUNTER,
 		"Connections closed at once because their client already held half of MaxConnections.");
-	metric_sample(&out, "aither_http_connections_refused_total", NULL, 0, (double)server_refused(server));
+	metric_sample(&out, (double)server_refused(server), "aither_http_connections_refused_total");
 	write_homepage(&out, web->live);
-	metric_process(&out, "process", web->start_ms);
+	metric_process(&out, web->start_ms);
 	metric_gauge(&out, "aither_worker_up", "1 when the state of aither-worker could be read, else 0.",
 		state != NULL);
 	metric_gauge(&out, "aither_worker_asked_timestamp_seconds",

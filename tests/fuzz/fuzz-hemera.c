@@ -93,29 +93,29 @@ int exchange_run(struct hemera *client, const struct exchange *exchange, struct 
 	for (size_t i = 0; i < exchange->count; i++) {
 		CLEANUP(reply_done) struct reply reply = { 0 };
 		struct error problem = { 0 };
-		struct exchange_answer answer = { .end = EXCHANGE_FAILED, .problem = &problem };
+		enum exchange_end end = EXCHANGE_FAILED;
 
 		read_answer(exchange->body_max, &reply, &problem);
 		if (reply.verdict == REPLY_DATA)
-			answer = (struct exchange_answer){ .end = EXCHANGE_DATA, .data = reply.data };
+			end = EXCHANGE_DATA;
 		else if (reply.verdict == REPLY_NOT_FOUND)
-			answer.end = EXCHANGE_NOT_FOUND;
-		answer.is_hemera = reply.is_hemera;
-		FUZZ_CHECK(exchange->done(exchange->arg, i, &answer) == 0, "no more of it is wanted");
+			end = EXCHANGE_NOT_FOUND;
+		FUZZ_CHECK(exchange->done(exchange->arg, i, end, &reply, &problem) == 0,
+			"no more of it is wanted");
 	}
 	return 0;
 }
 
-int exchange_get(struct hemera *client, const struct exchange_query *query, struct error *err)
+int exchange_get(
+	struct hemera *client, const struct exchange *exchange, struct reply *ret_reply, struct error *err)
 {
-	CLEANUP(reply_done) struct reply reply = { 0 };
 	struct error problem = { 0 };
 
 	(void)client;
-	check_line(query->path);
-	read_answer(query->body_max, &reply, &problem);
-	if (reply.verdict == REPLY_DATA)
-		return query->on_data(query->arg, reply.data, err);
+	check_line(exchange->path);
+	read_answer(exchange->body_max, ret_reply, &problem);
+	if (ret_reply->verdict == REPLY_DATA)
+		return 0;
 	*err = problem;
 	return problem.errnum;
 }

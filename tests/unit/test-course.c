@@ -214,7 +214,7 @@ static void participants_are_sorted_by_booking(void **state)
 		"b1:null:COMPLETE b2:Zoe:NONE ");
 }
 
-static void of_two_rows_of_one_booking_the_first_counts(void **state)
+static void the_first_of_two_rows_of_a_booking_counts(void **state)
 {
 	(void)state;
 	assert_participants("[" BOOKING("\"b2\"", "\"A\"", "\"NONE\"") "," BOOKING("\"b1\"", "\"B\"",
@@ -308,7 +308,7 @@ int main(void)
 		cmocka_unit_test(an_id_is_found_in_a_bad_row_only_when_usable),
 		cmocka_unit_test(recorded_rows_are_accepted),
 		cmocka_unit_test(participants_are_sorted_by_booking),
-		cmocka_unit_test(of_two_rows_of_one_booking_the_first_counts),
+		cmocka_unit_test(the_first_of_two_rows_of_a_booking_counts),
 		cmocka_unit_test(a_participant_outlives_its_row),
 		cmocka_unit_test(bad_participants_are_refused_without_their_text),
 		cmocka_unit_test(a_course_has_room_for_so_many_participants),

@@ -20,7 +20,7 @@
 #define NOT_FOUND "{\"success\":false,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"-\"},\"meta\":{}}"
 #define UNAUTHORIZED "{\"success\":false,\"error\":{\"code\":\"UNAUTHORIZED\",\"message\":\"-\"}}"
 
-/* What the client told of each index. */
+/* The reports of the client for each index. */
 static struct {
 	unsigned calls[COURSES_MAX];
 	enum hemera_detail_state state[COURSES_MAX];
@@ -133,7 +133,7 @@ static void no_ids_need_no_request(void **state)
 	assert_int_equal(script_count(""), 0);
 }
 
-/* Which of the two counts nobody knows. */
+/* It is not known which of the two counts. */
 static void a_detail_with_a_repeated_name_fails(void **state)
 {
 	(void)state;
@@ -212,7 +212,7 @@ static void a_silent_detail_fails_alone(void **state)
 	assert_int_equal(script_count(DETAIL_PATH "c1 "), 1);
 }
 
-static void what_the_deadline_cuts_off_is_deferred(void **state)
+static void details_after_the_deadline_are_deferred(void **state)
 {
 	(void)state;
 	script_options.deadline_mono_ms = time_mono_ms() + 1000; /* time enough to send all that is sent */
@@ -225,7 +225,7 @@ static void what_the_deadline_cuts_off_is_deferred(void **state)
 	assert_int_equal(seen.retry_after_s, 0);
 }
 
-static void what_the_budget_does_not_cover_is_deferred(void **state)
+static void details_beyond_the_budget_are_deferred(void **state)
 {
 	(void)state;
 	budget_init(&script_budget, 10);
@@ -303,7 +303,7 @@ static void cancelling_ends_it_and_reports_all(void **state)
 	assert_states("DDDDDDDDD");
 }
 
-static void what_is_not_due_waits_for_no_window(void **state)
+static void details_that_are_not_due_wait_for_no_window(void **state)
 {
 	uint64_t start = time_mono_ms();
 
@@ -331,10 +331,10 @@ static void a_retry_waits_for_its_time_only(void **state)
 	script_add((struct script_reply){ .path = DETAIL_PATH "c2 ", .manner = SCRIPT_HANG });
 	script_options.deadline_mono_ms = start + 3000;
 	assert_int_equal(read_details(3, NULL), 0);
-	assert_states("RRD"); /* the silent one holds up nobody */
+	assert_states("RRD"); /* the silent one does not hold up the others */
 }
 
-static void a_key_that_is_not_accepted_drops_what_is_under_way(void **state)
+static void a_key_that_is_not_accepted_drops_requests_under_way(void **state)
 {
 	struct error err = { 0 };
 	uint64_t start = time_mono_ms();
@@ -376,16 +376,16 @@ int main(void)
 		SCRIPT_TEST(the_older_shape_is_read),
 		SCRIPT_TEST(a_broken_connection_is_tried_again),
 		SCRIPT_TEST(a_silent_detail_fails_alone),
-		SCRIPT_TEST(what_the_deadline_cuts_off_is_deferred),
-		SCRIPT_TEST(what_the_budget_does_not_cover_is_deferred),
+		SCRIPT_TEST(details_after_the_deadline_are_deferred),
+		SCRIPT_TEST(details_beyond_the_budget_are_deferred),
 		SCRIPT_TEST(a_429_stops_all_and_the_rest_is_deferred),
 		SCRIPT_TEST(remaining_of_the_server_is_heeded),
 		SCRIPT_TEST(a_429_in_between_is_waited_for),
 		SCRIPT_TEST(a_key_that_is_not_accepted_ends_it),
 		SCRIPT_TEST(cancelling_ends_it_and_reports_all),
-		SCRIPT_TEST(what_is_not_due_waits_for_no_window),
+		SCRIPT_TEST(details_that_are_not_due_wait_for_no_window),
 		SCRIPT_TEST(a_retry_waits_for_its_time_only),
-		SCRIPT_TEST(a_key_that_is_not_accepted_drops_what_is_under_way),
+		SCRIPT_TEST(a_key_that_is_not_accepted_drops_requests_under_way),
 		SCRIPT_TEST(the_caller_can_end_it),
 	};
 

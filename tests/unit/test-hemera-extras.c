@@ -150,7 +150,7 @@ static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	return 0;
 }
 
-/* Reads those of c2, c1 and c3; returns what was told. */
+/* Reads those of c2, c1 and c3; returns the reports. */
 static const char *read_participations(bool *ret_available)
 {
 	static const char *const ids[] = { "c2", "c1", "c3" };
@@ -197,7 +197,7 @@ static void participations_have_pages(void **state)
 	assert_true(available);
 }
 
-static void a_broken_participation_costs_its_course(void **state)
+static void a_broken_participation_fails_its_course(void **state)
 {
 	bool available = false;
 
@@ -264,7 +264,7 @@ int main(void)
 		EXTRAS_TEST(other_failures_of_templates_are_told),
 		EXTRAS_TEST(participations_are_grouped_by_course),
 		EXTRAS_TEST(participations_have_pages),
-		EXTRAS_TEST(a_broken_participation_costs_its_course),
+		EXTRAS_TEST(a_broken_participation_fails_its_course),
 		EXTRAS_TEST(without_usable_participations_nothing_is_told),
 	};
 

@@ -219,7 +219,7 @@ static void a_lost_row_is_found_by_level(void **state)
 	assert_int_equal(reason.errnum, 0);
 }
 
-/* Rows that are not valid count as the others do, and one without an id is told once. */
+/* Rows that are not valid count as the others do, and one without an id is reported once. */
 static void bad_rows_are_not_lost(void **state)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };

@@ -157,7 +157,7 @@ static void a_429_without_time_says_when_to_come_again(void **state)
 	assert_int_equal(script_count(""), 1);
 }
 
-static void nobody_can_make_us_wait_for_ever(void **state)
+static void no_retry_after_makes_the_client_wait_for_ever(void **state)
 {
 	static const struct {
 		const char *headers;
@@ -222,7 +222,7 @@ static void cancelling_ends_it_at_once(void **state)
 	assert_int_equal(script_count(""), 1);
 }
 
-static void a_hemera_that_is_down_is_noticed_quickly(void **state)
+static void a_hemera_that_is_down_is_detected_quickly(void **state)
 {
 	struct error err;
 	uint64_t begin = time_mono_ms();
@@ -312,11 +312,11 @@ int main(void)
 		SCRIPT_TEST(a_server_error_is_tried_again),
 		SCRIPT_TEST(a_429_is_waited_for_when_there_is_time),
 		SCRIPT_TEST(a_429_without_time_says_when_to_come_again),
-		SCRIPT_TEST(nobody_can_make_us_wait_for_ever),
+		SCRIPT_TEST(no_retry_after_makes_the_client_wait_for_ever),
 		SCRIPT_TEST(a_silent_server_costs_the_request_timeout),
 		SCRIPT_TEST(the_deadline_ends_everything),
 		SCRIPT_TEST(cancelling_ends_it_at_once),
-		SCRIPT_TEST(a_hemera_that_is_down_is_noticed_quickly),
+		SCRIPT_TEST(a_hemera_that_is_down_is_detected_quickly),
 		SCRIPT_TEST(the_second_origin_serves_when_the_first_is_down),
 		SCRIPT_TEST(both_origins_are_named_when_both_are_down),
 		SCRIPT_TEST(an_ailing_first_origin_is_not_left),

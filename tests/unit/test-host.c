@@ -80,7 +80,7 @@ static void the_domain_is_looked_up_in_the_hosts_file(void **state)
 	hosts = NULL;
 }
 
-static void what_cannot_be_in_a_mail_is_not_taken(void **state)
+static void a_name_unfit_for_mail_is_ignored(void **state)
 {
 	char *aliases[] = { "www", NULL };
 	struct hostent table[] = { { .h_name = "a b.org", .h_aliases = aliases }, { .h_name = NULL } };
@@ -103,7 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_host_name_with_a_domain_is_taken_as_it_is),
 		cmocka_unit_test(the_domain_is_looked_up_in_the_hosts_file),
-		cmocka_unit_test(what_cannot_be_in_a_mail_is_not_taken),
+		cmocka_unit_test(a_name_unfit_for_mail_is_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

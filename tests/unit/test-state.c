@@ -18,7 +18,7 @@
 
 #include "scratch.h"
 
-static void what_was_written_is_read(void **state)
+static void a_written_state_is_read_back(void **state)
 {
 	struct state written, read;
 	struct stat status;
@@ -88,7 +88,7 @@ static void a_file_that_is_no_state_changes_nothing(void **state)
 	}
 }
 
-static void what_cannot_be_written_leaves_the_old_state(void **state)
+static void a_failed_write_leaves_the_old_state(void **state)
 {
 	struct state written, read;
 	struct stat status;
@@ -135,10 +135,10 @@ static void every_value_of_a_metric_has_its_family(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		SCRATCH_TEST(what_was_written_is_read),
+		SCRATCH_TEST(a_written_state_is_read_back),
 		SCRATCH_TEST(members_that_are_missing_or_make_no_sense_are_zero),
 		SCRATCH_TEST(a_file_that_is_no_state_changes_nothing),
-		SCRATCH_TEST(what_cannot_be_written_leaves_the_old_state),
+		SCRATCH_TEST(a_failed_write_leaves_the_old_state),
 		cmocka_unit_test(every_value_of_a_metric_has_its_family),
 	};
 

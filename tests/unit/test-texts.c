@@ -79,7 +79,7 @@ static void dates_are_written_for_the_day_in_the_sites_zone(void **state)
 	}
 }
 
-static void what_is_no_date_appends_nothing(void **state)
+static void a_text_that_is_no_date_appends_nothing(void **state)
 {
 	static const char *const rows[] = { "", "2026-03-14", "2026-02-30T00:00:00.000Z", "soon" };
 	CLEANUP(texts_freep) struct texts *texts = shipped("de");
@@ -168,7 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates_are_written_for_the_day_in_the_sites_zone),
-		cmocka_unit_test(what_is_no_date_appends_nothing),
+		cmocka_unit_test(a_text_that_is_no_date_appends_nothing),
 		cmocka_unit_test(both_languages_have_the_same_keys),
 		cmocka_unit_test(a_bad_file_is_refused_by_name),
 		cmocka_unit_test(unknown_words_of_the_format_stay),

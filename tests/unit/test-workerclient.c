@@ -32,7 +32,7 @@ enum manner {
 	LEAVE,   /* closes after the answer */
 };
 
-/* The worker of these tests: takes one connection on a thread, reads one request head, answers as told. */
+/* The worker of these tests: takes one connection on a thread, reads one request head, sends `answer`. */
 static struct {
 	char path[250];
 	int listener;
@@ -208,7 +208,7 @@ static void answers_may_lack_a_body_and_headers(void **state)
 	}
 }
 
-static void what_our_server_never_sends_is_refused(void **state)
+static void an_answer_unlike_our_servers_is_refused(void **state)
 {
 	static const struct {
 		const char *name, *answer;
@@ -295,7 +295,7 @@ static void a_worker_that_leaves_is_a_reset_and_a_silent_one_a_timeout(void **st
 	}
 }
 
-static void a_worker_that_accepts_nobody_is_given_up_at_the_time_limit(void **state)
+static void a_worker_that_does_not_accept_times_out(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct workerclient_response response;
@@ -369,7 +369,7 @@ static void a_path_too_long_for_a_socket_is_an_error(void **state)
 	assert_int_equal(call("GET", NULL, NULL), -ENAMETOOLONG);
 }
 
-static void a_process_out_of_descriptors_is_not_told_of_the_worker(void **state)
+static void a_process_out_of_descriptors_does_not_blame_the_worker(void **state)
 {
 	struct rlimit before, none;
 	struct error err = { 0 };
@@ -415,16 +415,16 @@ int main(void)
 		SCRATCH_TEST(requests_are_written_as_the_server_expects_them),
 		SCRATCH_TEST(an_answer_may_trickle_in),
 		SCRATCH_TEST(answers_may_lack_a_body_and_headers),
-		SCRATCH_TEST(what_our_server_never_sends_is_refused),
+		SCRATCH_TEST(an_answer_unlike_our_servers_is_refused),
 		SCRATCH_TEST(an_endless_head_is_refused),
 		SCRATCH_TEST(a_body_may_have_the_maximum_and_no_more),
 		SCRATCH_TEST(a_worker_that_leaves_is_a_reset_and_a_silent_one_a_timeout),
-		SCRATCH_TEST(a_worker_that_accepts_nobody_is_given_up_at_the_time_limit),
+		SCRATCH_TEST(a_worker_that_does_not_accept_times_out),
 		SCRATCH_TEST(a_missing_socket_names_the_command_that_helps),
 		SCRATCH_TEST(a_dead_socket_refuses_the_connection),
 		SCRATCH_TEST(a_forbidden_socket_names_the_group),
 		SCRATCH_TEST(a_path_too_long_for_a_socket_is_an_error),
-		SCRATCH_TEST(a_process_out_of_descriptors_is_not_told_of_the_worker),
+		SCRATCH_TEST(a_process_out_of_descriptors_does_not_blame_the_worker),
 		SCRATCH_TEST(nothing_can_be_smuggled_into_a_request),
 	};
 
