@@ -4,8 +4,8 @@
 
 /*
  * One sync under way; private to sync/. The steps fill it in this order: plan.c (what is there and what
- * is wanted), details.c and pages.c (each page made, kept or failed; published, and entered into the
- * manifest), removal.c (what leaves), outcome.c (report, manifest, journal).
+ * is wanted), pages.c (each page made, kept or failed), settle.c (published, and entered into the manifest;
+ * what leaves), history.c (report, manifest, journal).
  *
  * Until pages are published no step changes the manifest's entries, so that a sync that ends early leaves
  * the manifest true.
@@ -89,13 +89,13 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
 
 /* The steps. Each returns 0, or the error that ends the sync. */
 int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
-int job_read_details(struct sync_job *job, struct error *err); /* details.c */
+int job_read_details(struct sync_job *job, struct error *err); /* pages.c */
 int job_make_rest(
 	struct sync_job *job, struct error *err);        /* pages.c: of courses whose detail is not there */
-int job_settle(struct sync_job *job, struct error *err); /* pages.c, too */
-int job_remove(struct sync_job *job, struct error *err); /* removal.c */
+int job_settle(struct sync_job *job, struct error *err); /* settle.c */
+int job_remove(struct sync_job *job, struct error *err); /* settle.c */
 
-/* Ends the report, writes manifest and journal (outcome.c). *problem: what ended the sync when result is
+/* Ends the report, writes manifest and journal (history.c). *problem: what ended the sync when result is
  * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
 void job_finish(struct sync_job *job, int result, struct error *problem);
 

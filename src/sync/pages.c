@@ -163,89 +163,88 @@ int job_make_rest(struct sync_job *job, struct error *err)
 	return r;
 }
 
-/* ---- published, and entered into the manifest ---- */
+/* ---- participants ---- */
 
-/* The present knowledge of the course, beside its page. */
-static void settle_seen(
-	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
+/* The courses whose participants are read. */
+struct details_call {
+	struct sync_job *job;
+	size_t *order;    /* owned; indices of courses */
+	const char **ids; /* owned; borrowed texts, in that order */
+	size_t count, due;
+};
+
+static void details_done(struct details_call *call)
 {
-	if (course->changed)
-		manifest_entry_set_course(entry, course->row);
-	memcpy(entry->hash, course->hash, sizeof(entry->hash));
-	entry->seen_ms = course->read ? job->report->start_ms : 0;
-	entry->deferred = course->deferred;
-	entry->listed = entry->owner = true;
+	free(call->order);
+	free(call->ids);
 }
 
-static void settle_written(struct sync_job *job, struct job_course *course)
+/* A hemera_detail. What makes a page impossible, such as a full disk, ends the sync. */
+static int details_receive(void *arg, size_t index, enum hemera_detail_state state,
+	const struct participants *participants, const struct error *problem)
 {
-	const struct error problem = { .errnum = -EISDIR,
-		.code = ERROR_OUTPUT,
-		.message = "a directory occupies the name of its page" };
-	struct manifest_entry *entry;
+	struct details_call *call = arg;
+	struct sync_job *job = call->job;
+	struct job_course *course = &job->courses[call->order[index]];
 
-	if (!job->options->dry_run && !job->out.pages[course->page].published) {
-		job_add_course_problem(job, course, &problem);
-		course->outcome = JOB_FAILED;
-		return;
+	atomic_fetch_add(&job->options->progress->done, 1);
+	course->deferred = state == HEMERA_DETAIL_DEFERRED && !course->fresh;
+	if (state == HEMERA_DETAIL_FAILED)
+		job_add_course_problem(job, course, problem);
+	if (state != HEMERA_DETAIL_READ || job->result < 0)
+		return job->result;
+	course->read = true;
+	job->report->participants_fetched += (unsigned)participants->count;
+	job->result = job_make_page(job, course, participants, &job->problem);
+	return job->result;
+}
+
+/* True in *ret_done: nothing is left to be asked for one by one. */
+static int details_read_all(struct details_call *call, bool *ret_done, struct error *err)
+{
+	struct sync_job *job = call->job;
+	struct error problem = { 0 };
+	int r = hemera_participations(
+		job->client, call->ids, call->count, details_receive, call, ret_done, &problem);
+
+	if (r == 0 || job->result < 0)
+		return r;
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+		return error_pass(err, &problem);
+	/* Without more requests or more time all of them wait for the next sync. Where a single answer took
+	 * too long there may be time to ask one by one: the next sync's would take as long. */
+	*ret_done = problem.code == ERROR_HEMERA_RATE_LIMITED ||
+		    (problem.code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
+	if (!*ret_done) {
+		job_add_problem(job, "participations", &problem);
+		return 0;
 	}
-	if (!course->entry)
-		course->entry = manifest_add(&job->manifest, course->row);
-	entry = course->entry;
-	if (!entry->name || strcmp(entry->name, course->name) != 0) {
-		if (entry->name)
-			nameset_add(&job->moved, entry->name);
-		free(entry->name);
-		entry->name = mem_strdup(course->name);
-	}
-	settle_seen(job, course, entry);
-	if (job->options->dry_run)
-		return;
-	publish_stat(job->out.courses, course->name, &entry->size, &entry->modified_us);
-	entry->updated_ms = time_now_ms();
-	job->report->files_generated++;
+	for (size_t i = 0; i < call->due; i++)
+		job->courses[call->order[i]].deferred = true;
+	job->report->retry_after_s = problem.retry_after_s;
+	return 0;
 }
 
-/* An entry whose file now holds another course's page has no page any more. */
-static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
+int job_read_details(struct sync_job *job, struct error *err)
 {
-	return entry->owner || !nameset_has(arg, entry->name);
-}
-
-static void settle_drop_lost(struct sync_job *job)
-{
-	CLEANUP(nameset_done) struct nameset owned = { 0 };
-
-	for (size_t i = 0; i < job->manifest.count; i++)
-		if (job->manifest.entries[i]->owner)
-			nameset_add(&owned, job->manifest.entries[i]->name);
-	if (owned.count == job->manifest.count) /* as nearly always */
-		return;
-	nameset_sort(&owned);
-	manifest_filter(&job->manifest, settle_keeps_own, &owned);
-}
-
-int job_settle(struct sync_job *job, struct error *err)
-{
+	CLEANUP(details_done) struct details_call call = { .job = job };
+	bool done = false;
 	int r;
 
-	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
-	r = publish_commit(&job->out, err); /* dry run: there is nothing in it */
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < job->count; i++) {
-		struct job_course *course = &job->courses[i];
+	call.order = job_order(job, &call.count, &call.due);
+	call.ids = mem_alloc((call.count + 1) * sizeof(*call.ids));
+	for (size_t i = 0; i < call.count; i++)
+		call.ids[i] = job->courses[call.order[i]].row->id;
+	job_set_phase(job, SYNC_PHASE_FETCH, call.count);
+	if (call.count == 0)
+		return 0;
+	r = details_read_all(&call, &done, err);
+	if (r == 0 && job->result == 0 && !done) {
+		const struct hemera_wanted wanted = { call.ids, call.count, call.due };
 
-		if (course->outcome == JOB_WRITTEN)
-			settle_written(job, course);
-		else if (course->outcome == JOB_CURRENT)
-			settle_seen(job, course, course->entry);
-		if ((course->outcome == JOB_KEPT || course->outcome == JOB_FAILED) && course->entry) {
-			course->entry->deferred = course->deferred;
-			course->entry->owner = course->there;
-		}
+		atomic_store(&job->options->progress->done, 0);
+		r = hemera_details(
+			job->client, &wanted, details_receive, &call, &job->report->retry_after_s, err);
 	}
-	manifest_sort(&job->manifest);
-	settle_drop_lost(job);
-	return 0;
+	return job->result < 0 ? error_pass(err, &job->problem) : r;
 }

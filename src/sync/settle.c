@@ -3,9 +3,104 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "config/config.h"
+#include "published/published.h"
+#include "render/page.h"
+#include "render/template.h"
+
+/* ---- published, and entered into the manifest ---- */
+
+/* The present knowledge of the course, beside its page. */
+static void settle_seen(
+	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
+{
+	if (course->changed)
+		manifest_entry_set_course(entry, course->row);
+	memcpy(entry->hash, course->hash, sizeof(entry->hash));
+	entry->seen_ms = course->read ? job->report->start_ms : 0;
+	entry->deferred = course->deferred;
+	entry->listed = entry->owner = true;
+}
+
+static void settle_written(struct sync_job *job, struct job_course *course)
+{
+	const struct error problem = { .errnum = -EISDIR,
+		.code = ERROR_OUTPUT,
+		.message = "a directory occupies the name of its page" };
+	struct manifest_entry *entry;
+
+	if (!job->options->dry_run && !job->out.pages[course->page].published) {
+		job_add_course_problem(job, course, &problem);
+		course->outcome = JOB_FAILED;
+		return;
+	}
+	if (!course->entry)
+		course->entry = manifest_add(&job->manifest, course->row);
+	entry = course->entry;
+	if (!entry->name || strcmp(entry->name, course->name) != 0) {
+		if (entry->name)
+			nameset_add(&job->moved, entry->name);
+		free(entry->name);
+		entry->name = mem_strdup(course->name);
+	}
+	settle_seen(job, course, entry);
+	if (job->options->dry_run)
+		return;
+	publish_stat(job->out.courses, course->name, &entry->size, &entry->modified_us);
+	entry->updated_ms = time_now_ms();
+	job->report->files_generated++;
+}
+
+/* An entry whose file now holds another course's page has no page any more. */
+static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
+{
+	return entry->owner || !nameset_has(arg, entry->name);
+}
+
+static void settle_drop_lost(struct sync_job *job)
+{
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
+
+	for (size_t i = 0; i < job->manifest.count; i++)
+		if (job->manifest.entries[i]->owner)
+			nameset_add(&owned, job->manifest.entries[i]->name);
+	if (owned.count == job->manifest.count) /* as nearly always */
+		return;
+	nameset_sort(&owned);
+	manifest_filter(&job->manifest, settle_keeps_own, &owned);
+}
+
+int job_settle(struct sync_job *job, struct error *err)
+{
+	int r;
+
+	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
+	r = publish_commit(&job->out, err); /* dry run: there is nothing in it */
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < job->count; i++) {
+		struct job_course *course = &job->courses[i];
+
+		if (course->outcome == JOB_WRITTEN)
+			settle_written(job, course);
+		else if (course->outcome == JOB_CURRENT)
+			settle_seen(job, course, course->entry);
+		if ((course->outcome == JOB_KEPT || course->outcome == JOB_FAILED) && course->entry) {
+			course->entry->deferred = course->deferred;
+			course->entry->owner = course->there;
+		}
+	}
+	manifest_sort(&job->manifest);
+	settle_drop_lost(job);
+	return 0;
+}
+
+/* ---- pages that leave ---- */
 
 /* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have to
  * agree. */
