@@ -4,8 +4,8 @@
 
 /*
  * One sync under way; private to sync/. The steps fill it in this order: plan.c (what is there and what
- * is wanted), pages.c (each page made, kept or failed), settle.c (published, and entered into the manifest;
- * what leaves), history.c (report, manifest, journal).
+ * is wanted), pages.c (each page made, kept or failed), settle.c (published, and entered into the
+ * manifest; what leaves), history.c (report, manifest, journal).
  *
  * Until pages are published no step changes the manifest's entries, so that a sync that ends early leaves
  * the manifest true.
@@ -80,12 +80,25 @@ struct sync_job {
 	struct error problem;   /* with its sentence */
 };
 
-/* The report's line for something that costs one entity. A hemera_problem and library_problem with the job as
- * arg. */
+/* The report's line for something that costs one entity. A hemera_problem and library_problem with the job
+ * as arg. */
 void job_add_problem(void *arg, const char *entity, const struct error *problem);
 void job_add_course_problem(
 	struct sync_job *job, const struct job_course *course, const struct error *problem);
 void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
+
+/* Hemera's client, until deadline_mono_ms; `brief`: for a refresh, with one connection and without
+ * retries. */
+int job_connect(struct sync_job *job, bool brief, struct error *err);
+void job_done(struct sync_job *job);
+
+/* index.de.html and index.en.html from the known courses (homepage.c). They say nothing of when they were
+ * made, so the same courses give the same bytes, and a file is written only if its bytes on disk differ:
+ * then aither-web keeps its copy. Needs options, out, library and manifest only. Both files, or an error
+ * and at most one of them. ERROR_TEMPLATE: the templates, also the shipped ones, make no page of these
+ * courses, and the old files stay. A dry run only finds out whether they do. `reports`: when the
+ * operator's homepage.hbs cannot be used and the shipped one is, the report says so. */
+int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
 
 /* The steps. Each returns 0, or the error that ends the sync. */
 int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
@@ -99,8 +112,8 @@ int job_remove(struct sync_job *job, struct error *err); /* settle.c */
  * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
 void job_finish(struct sync_job *job, int result, struct error *problem);
 
-/* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them, at
- * the front, have not been read in this round. */
+/* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them,
+ * at the front, have not been read in this round. */
 size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due);
 
 /* Makes a course's page, unless it is current; participants NULL: not known. */

@@ -158,14 +158,6 @@ static const struct field entry_fields[] = {
 };
 #undef AT
 
-#define AT(member) offsetof(struct manifest_site, member)
-static const struct field site_fields[] = {
-	{ "hash", FIELD_HASH, false, AT(hash) },
-	{ "size", FIELD_INTEGER, false, AT(size) },
-	{ "modifiedUs", FIELD_INTEGER, true, AT(modified_us) },
-};
-#undef AT
-
 static int read_bad(struct error *err, const char *name, const char *wanted)
 {
 	return error_set(err, -EBADMSG, "%s is not %s", name, wanted);
@@ -323,22 +315,6 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 	return 0;
 }
 
-static int read_site(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	const struct json *site = json_get(root, "site");
-	int r = 0;
-
-	if (json_type(site) != JSON_OBJECT)
-		return read_bad(err, "site", "an object");
-	for (int i = 0; i < LANGUAGES && r == 0; i++) {
-		const struct json *file = json_get(site, published_homepage[i]);
-
-		if (file)
-			r = read_fields(file, site_fields, ARRAY_SIZE(site_fields), &manifest->site[i], err);
-	}
-	return r;
-}
-
 static int read_orphans(const struct json *root, struct manifest *manifest, struct error *err)
 {
 	const struct json *orphans = json_get(root, "orphans");
@@ -384,7 +360,7 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	if (json_integer(json_get(root, "version"), 0) != MANIFEST_VERSION)
 		return error_set(err, -EBADMSG, "not a manifest of version %d", MANIFEST_VERSION);
 	if ((r = read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err)) < 0 ||
-		(r = read_site(root, &manifest, err)) < 0 || (r = read_orphans(root, &manifest, err)) < 0 ||
+		(r = read_orphans(root, &manifest, err)) < 0 ||
 		(r = read_entries(root, &manifest, err)) < 0 || (r = read_known(root, &manifest, err)) < 0)
 		return r;
 	*ret_manifest = manifest;
@@ -396,20 +372,10 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
-	const char *separator = "";
-
 	buf_printf(out, "{\"version\":%d", MANIFEST_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(head_fields); i++)
 		write_field(out, &head_fields[i], manifest, ",\n");
-	buf_append_text(out, ",\n\"site\":{");
-	for (int i = 0; i < LANGUAGES; i++) {
-		if (!manifest->site[i].hash[0])
-			continue;
-		buf_printf(out, "%s\"%s\":", separator, published_homepage[i]);
-		write_fields(out, site_fields, ARRAY_SIZE(site_fields), &manifest->site[i]);
-		separator = ",";
-	}
-	buf_append_text(out, "},\n\"orphans\":[");
+	buf_append_text(out, ",\n\"site\":{},\n\"orphans\":[");
 	for (size_t i = 0; i < manifest->orphans.count; i++) {
 		buf_append_text(out, i ? "," : "");
 		json_write_string(out, manifest->orphans.items[i]);

@@ -7,15 +7,16 @@
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
- *	 "site":{"index.de.html":{"hash","size","modifiedUs"},...}, "orphans":["x.html"],
+ *	 "site":{}, "orphans":["x.html"],
  *	 "list":{the known courses, see known.h},
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
- * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set. A course has an
- * entry once its page has been published; a page without one was there before the manifest was lost. Times
- * are RFC 3339. Damage of any kind makes the whole file worthless, because nothing in it could be trusted any
- * more; the price is that all pages are made anew and the history is forgotten, never a wrong page.
+ * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set; `site` is
+ * always empty, version 0.1.0 requires it. A course has an entry once its page has been published; a page
+ * without one was there before the manifest was lost. Times are RFC 3339. Damage of any kind makes the
+ * whole file worthless, because nothing in it could be trusted any more; the price is that all pages are
+ * made anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
@@ -27,7 +28,6 @@
 
 #include "base/hash.h"
 #include "hemera/course.h"
-#include "render/library.h"
 #include "sync/known.h"
 #include "sync/names.h"
 
@@ -51,14 +51,9 @@ struct manifest_entry {
 	int64_t seen_ms;           /* when its participants were last read; 0: never, the page says so */
 	bool deferred;             /* its turn did not come in the last sync */
 	unsigned missing;          /* listings in a row that lacked it */
-	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds its
-	 * page; its page is to leave. */
+	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds
+	 * its page; its page is to leave. */
 	bool listed, at_home, owner, gone;
-};
-
-struct manifest_site {            /* as of a course's page */
-	char hash[HASH_HEX_SIZE]; /* page_home_fingerprint; "": not known */
-	int64_t size, modified_us;
 };
 
 /* Has Hemera templates? */
@@ -72,11 +67,10 @@ struct manifest {
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
 	enum manifest_templates hemera_templates; /* when it was last asked */
-	struct manifest_site site[LANGUAGES];
-	struct nameset orphans;          /* files of nobody that the last listing left in place */
-	struct known known;              /* what the homepage shows */
-	struct manifest_entry **entries; /* owned */
-	size_t count, capacity, sorted;  /* the first `sorted` ones are in the order of their ids */
+	struct nameset orphans;                   /* files of nobody that the last listing left in place */
+	struct known known;                       /* what the homepage shows */
+	struct manifest_entry **entries;          /* owned */
+	size_t count, capacity, sorted;           /* the first `sorted` ones are in the order of their ids */
 };
 
 void manifest_done(struct manifest *manifest);
