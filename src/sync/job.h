@@ -23,11 +23,6 @@
 #include "sync/names.h"
 #include "sync/publish.h"
 #include "sync/sync.h"
-#include "sync/templates.h"
-
-/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
- * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
-#define JOB_RENDER_GRACE_MS 3000
 
 enum job_outcome {
 	JOB_OPEN,    /* nothing decided yet */
@@ -53,6 +48,12 @@ struct job_course {
 	uint64_t size; /* of its page: the old one's, then the new one's; 0: it has none */
 };
 
+struct job_template {                         /* of Hemera's; compiled when it is first needed */
+	const struct hemera_template *source; /* borrowed */
+	struct template *compiled;            /* owned; NULL: not yet or not possible */
+	bool tried;                           /* compiled, with success or without */
+};
+
 struct sync_job {
 	const struct sync_options *options;
 	struct report *report;
@@ -66,8 +67,10 @@ struct sync_job {
 	struct library library;
 	struct hemera *client;
 	struct hemera_list list;
-	size_t lost; /* rows of the list that no request was left for */
-	struct templates templates;
+	size_t lost;                     /* rows of the list that no request was left for */
+	struct hemera_template *fetched; /* owned */
+	struct job_template *templates;  /* owned; of `fetched`, the best first for each course */
+	size_t template_count;
 	bool templates_unknown; /* Hemera may have templates but did not give them: pages stay as they are */
 	bool templates_limited; /* it may have some, the next sync will read them: no page is made */
 	struct job_course *courses; /* owned; beside list.courses */
@@ -76,8 +79,6 @@ struct sync_job {
 	struct nameset present; /* pages on disk when the sync began */
 	struct nameset moved;   /* old names of pages that have new ones */
 	struct buf page;        /* reused for each */
-	int result;             /* of a callback that cannot return it, */
-	struct error problem;   /* with its sentence */
 };
 
 /* The report's line for something that costs one entity. A hemera_problem and library_problem with the job
@@ -100,13 +101,13 @@ void job_done(struct sync_job *job);
  * operator's homepage.hbs cannot be used and the shipped one is, the report says so. */
 int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
 
-/* The steps. Each returns 0, or the error that ends the sync. */
-int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
-int job_read_details(struct sync_job *job, struct error *err); /* pages.c */
-int job_make_rest(
-	struct sync_job *job, struct error *err);        /* pages.c: of courses whose detail is not there */
-int job_settle(struct sync_job *job, struct error *err); /* settle.c */
-int job_remove(struct sync_job *job, struct error *err); /* settle.c */
+/* The steps after the list, in this order. Each returns 0, or the error that ends the sync. */
+int job_read_templates(struct sync_job *job, struct error *err); /* pages.c */
+int job_plan(struct sync_job *job, struct error *err);           /* plan.c */
+int job_read_details(struct sync_job *job, struct error *err);   /* pages.c: participants, and their pages */
+int job_make_rest(struct sync_job *job, struct error *err);      /* pages.c: the other pages */
+int job_settle(struct sync_job *job, struct error *err);         /* settle.c */
+int job_remove(struct sync_job *job, struct error *err);         /* settle.c */
 
 /* Ends the report, writes manifest and journal (history.c). *problem: what ended the sync when result is
  * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
@@ -115,9 +116,5 @@ void job_finish(struct sync_job *job, int result, struct error *problem);
 /* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them,
  * at the front, have not been read in this round. */
 size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due);
-
-/* Makes a course's page, unless it is current; participants NULL: not known. */
-int job_make_page(struct sync_job *job, struct job_course *course, const struct participants *participants,
-	struct error *err);
 
 #endif

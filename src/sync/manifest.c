@@ -52,18 +52,9 @@ struct manifest_entry *manifest_find(const struct manifest *manifest, const char
 {
 	struct manifest_entry **found = NULL;
 
-	if (manifest->sorted > 0)
-		found = bsearch(id, manifest->entries, manifest->sorted, sizeof(*found), manifest_compare_id);
+	if (manifest->count > 0)
+		found = bsearch(id, manifest->entries, manifest->count, sizeof(*found), manifest_compare_id);
 	return found ? *found : NULL;
-}
-
-void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course)
-{
-	struct course copy;
-
-	course_copy(&copy, course);
-	course_done(&entry->course);
-	entry->course = copy;
 }
 
 static struct manifest_entry *manifest_append(struct manifest *manifest)
@@ -86,28 +77,21 @@ struct manifest_entry *manifest_add(struct manifest *manifest, const struct cour
 
 void manifest_sort(struct manifest *manifest)
 {
-	if (manifest->sorted == manifest->count)
-		return;
-	qsort(manifest->entries, manifest->count, sizeof(*manifest->entries), manifest_compare);
-	manifest->sorted = manifest->count;
+	if (manifest->count > 0)
+		qsort(manifest->entries, manifest->count, sizeof(*manifest->entries), manifest_compare);
 }
 
-void manifest_filter(
-	struct manifest *manifest, bool (*keep)(void *arg, const struct manifest_entry *entry), void *arg)
+void manifest_drop_gone(struct manifest *manifest)
 {
-	bool sorted = manifest->sorted == manifest->count;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < manifest->count; i++) {
-		struct manifest_entry *entry = manifest->entries[i];
-
-		if (keep(arg, entry))
-			manifest->entries[kept++] = entry;
+		if (manifest->entries[i]->gone)
+			manifest_entry_free(manifest->entries[i]);
 		else
-			manifest_entry_free(entry);
+			manifest->entries[kept++] = manifest->entries[i];
 	}
 	manifest->count = kept;
-	manifest->sorted = sorted ? kept : 0;
 }
 
 /* ---- members: reading and writing follow the same tables ---- */
@@ -410,16 +394,6 @@ int manifest_load(int directory, struct manifest *ret_manifest, struct error *er
 	if (r < 0)
 		error_prefix(err, "%s: ", MANIFEST_NAME);
 	return r;
-}
-
-int manifest_load_from(const char *output_directory, struct manifest *ret_manifest, struct error *err)
-{
-	CLEANUP(file_closep) int directory = -1;
-	int r = file_open_directory(AT_FDCWD, output_directory, &directory, err);
-
-	if (r == 0)
-		r = manifest_load(directory, ret_manifest, err);
-	return r == -ENOENT ? 0 : r;
 }
 
 int manifest_save(int directory, struct manifest *manifest, struct error *err)

@@ -52,7 +52,7 @@ struct manifest_entry {
 	bool deferred;             /* its turn did not come in the last sync */
 	unsigned missing;          /* listings in a row that lacked it */
 	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds
-	 * its page; its page is to leave. */
+	 * its page; it is to leave. */
 	bool listed, at_home, owner, gone;
 };
 
@@ -67,24 +67,20 @@ struct manifest {
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
 	enum manifest_templates hemera_templates; /* when it was last asked */
-	struct nameset orphans;                   /* files of nobody that the last listing left in place */
+	struct nameset orphans;                   /* files of no course that the last listing left in place */
 	struct known known;                       /* what the homepage shows */
 	struct manifest_entry **entries;          /* owned */
-	size_t count, capacity, sorted;           /* the first `sorted` ones are in the order of their ids */
+	size_t count, capacity;
 };
 
 void manifest_done(struct manifest *manifest);
 
-/* Borrowed. Finds what was there when manifest_load or manifest_sort was last called. */
+/* Borrowed; NULL: none. Needs sorted entries, as manifest_load leaves them. */
 struct manifest_entry *manifest_find(const struct manifest *manifest, const char *id);
 struct manifest_entry *manifest_add(
-	struct manifest *manifest, const struct course *course); /* copies the course */
-void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course); /* copies */
-void manifest_sort(struct manifest *manifest);
-
-/* Keeps the entries for which `keep` says so, in their order. */
-void manifest_filter(
-	struct manifest *manifest, bool (*keep)(void *arg, const struct manifest_entry *entry), void *arg);
+	struct manifest *manifest, const struct course *course); /* copies the course, at the end */
+void manifest_sort(struct manifest *manifest);                   /* by id */
+void manifest_drop_gone(struct manifest *manifest);              /* the entries marked `gone` */
 
 /* -EBADMSG: damaged, err says in what way; *ret_manifest is untouched. */
 int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err);
@@ -95,8 +91,6 @@ void manifest_write(
  * but cannot be read now. On failure *ret_manifest is untouched. */
 int manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
 
-/* The same of the file below a directory's path; 0 and an empty manifest where there is none. */
-int manifest_load_from(const char *output_directory, struct manifest *ret_manifest, struct error *err);
 int manifest_save(
 	int directory, struct manifest *manifest, struct error *err); /* sorts; atomic and durable */
 

@@ -2,6 +2,7 @@
 #include "sync/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,17 +10,98 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "hemera/client.h"
 #include "published/published.h"
 #include "render/page.h"
 #include "render/template.h"
 
-/* Pages have one language; a visitor's browser has no say in it. */
-static const struct texts *pages_texts(const struct sync_job *job)
-{
-	bool english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
+/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
+ * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
+#define PAGES_GRACE_MS 3000
 
-	return job->library.texts[english ? LANGUAGE_EN : LANGUAGE_DE];
+/* ---- Hemera's templates ---- */
+
+/* Those for all courses first, then by course, the highest version first, then by id, so that equal
+ * versions have a fixed winner. Versions are compared as file names are by ls -v: "10" is above "9", a
+ * later date above an earlier one, anything above none. */
+static int templates_compare(const void *a, const void *b)
+{
+	const struct hemera_template *left = ((const struct job_template *)a)->source;
+	const struct hemera_template *right = ((const struct job_template *)b)->source;
+	int order = !left->course_id || !right->course_id
+			    ? (left->course_id != NULL) - (right->course_id != NULL)
+			    : strcmp(left->course_id, right->course_id);
+
+	if (order == 0)
+		order = strverscmp(right->version, left->version);
+	return order ? order : strcmp(left->id, right->id);
 }
+
+int job_read_templates(struct sync_job *job, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = hemera_templates(
+		job->client, &job->fetched, &job->template_count, job_add_problem, job, &problem);
+
+	if (r == 0) {
+		job->templates = mem_zalloc((job->template_count + 1) * sizeof(*job->templates));
+		for (size_t i = 0; i < job->template_count; i++) {
+			job->templates[i].source = &job->fetched[i];
+			job->report->templates_fetched += job->fetched[i].markup != NULL;
+		}
+		qsort(job->templates, job->template_count, sizeof(*job->templates), templates_compare);
+		job->manifest.hemera_templates =
+			job->template_count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
+		return 0;
+	}
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+		return error_pass(err, &problem);
+	/* The shipped template must not replace Hemera's on all pages: unless Hemera is known to have
+	 * none, pages stay as they are. When the budget has ended, which is better in the next sync, no
+	 * page is made at all. */
+	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
+		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
+		job->report->retry_after_s = problem.retry_after_s;
+		return 0;
+	}
+	job_add_problem(job, "templates", &problem);
+	job->templates_unknown = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
+	return 0;
+}
+
+/* The template of a course's page: Hemera's for that course, else Hemera's for all courses, else the
+ * library's, also in place of one that does not compile, which is reported once. Borrowed; NULL: Hemera
+ * has one that cannot be read. `texts`: of the pages' language. */
+static const struct template *templates_for(
+	struct sync_job *job, const char *course_id, const struct texts *texts)
+{
+	struct job_template *best = NULL;
+
+	for (size_t i = 0; i < job->template_count; i++) {
+		struct job_template *item = &job->templates[i];
+
+		if (!item->source->course_id) {
+			best = best ? best : item;
+		} else if (strcmp(item->source->course_id, course_id) == 0) {
+			best = item;
+			break;
+		}
+	}
+	if (best && !best->source->markup)
+		return NULL;
+	if (best && !best->tried) {
+		CLEANUP(mem_freep) char *name = mem_printf("template %s", best->source->id);
+		struct error problem = { 0 };
+
+		best->tried = true;
+		if (library_compile(
+			    &job->library, name, best->source->markup, texts, &best->compiled, &problem) < 0)
+			job_add_problem(job, name, &problem);
+	}
+	return best && best->compiled ? best->compiled : job->library.course;
+}
+
+/* ---- one page ---- */
 
 static void pages_keep(struct sync_job *job, struct job_course *course, enum job_outcome outcome)
 {
@@ -43,11 +125,10 @@ static void pages_fail(struct sync_job *job, struct job_course *course, const st
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
 	uint64_t total = job->pages_size - course->size + job->page.length;
 	int r;
 
-	/* In place of a page that is not smaller there always is room. */
+	/* A page that is not larger than the one that it replaces always fits. */
 	if (total > PUBLISHED_COURSES_MAX && job->page.length > course->size) {
 		struct error problem;
 
@@ -61,6 +142,8 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 	course->size = job->page.length;
 	course->outcome = JOB_WRITTEN;
 	if (job->options->dry_run) {
+		CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
+
 		report_add_change(job->report, path);
 		return 0;
 	}
@@ -70,96 +153,62 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 	return r;
 }
 
-static int pages_render(struct sync_job *job, struct job_course *course, const struct template *tmpl,
-	const struct participants *participants, struct error *err)
+/* Renders the page, unless it is current. */
+static int pages_render(struct sync_job *job, struct job_course *course,
+	const struct participants *participants, const struct template *tmpl, const struct texts *texts,
+	struct error *err)
 {
-	const struct texts *texts = pages_texts(job);
-	CLEANUP(json_freep)
-	struct json *data = page_course_data(course->row, participants, texts, job->report->start_ms);
-	const struct template_stop stop = { job->options->cancelled,
-		job->deadline_mono_ms + JOB_RENDER_GRACE_MS };
+	const struct template_stop stop = { job->options->cancelled, job->deadline_mono_ms + PAGES_GRACE_MS };
+	CLEANUP(json_freep) struct json *data = NULL;
 	struct error problem = { 0 };
 	int r;
 
-	buf_clear(&job->page);
-	r = template_render(tmpl, data, texts, &stop, &job->page, &problem);
-	if (r == -ECANCELED)
-		return error_pass(err, &problem);
-	if (r == -ETIMEDOUT) {
-		pages_defer(job, course);
-		return 0;
-	}
-	if (r < 0) {
-		pages_fail(job, course, &problem);
-		return 0;
-	}
-	return pages_write(job, course, err);
-}
-
-static int pages_make(struct sync_job *job, struct job_course *course,
-	const struct participants *participants, struct error *err)
-{
-	const struct texts *texts = pages_texts(job);
-	const struct template *tmpl = templates_for(&job->templates, course->row->id, texts);
-
-	if (!tmpl && (course->there || course->on_disk)) {
-		pages_keep(job, course, JOB_KEPT);
-		return 0;
-	}
-	tmpl = tmpl ? tmpl : job->library.course;
 	page_fingerprint(course->row, participants, tmpl, texts, course->hash);
 	if (course->there && strcmp(course->entry->name, course->name) == 0 &&
 		strcmp(course->entry->hash, course->hash) == 0) {
 		pages_keep(job, course, JOB_CURRENT);
 		return 0;
 	}
-	return pages_render(job, course, tmpl, participants, err);
+	data = page_course_data(course->row, participants, texts, job->report->start_ms);
+	buf_clear(&job->page);
+	r = template_render(tmpl, data, texts, &stop, &job->page, &problem);
+	if (r == -ECANCELED)
+		return error_pass(err, &problem);
+	if (r == -ETIMEDOUT)
+		pages_defer(job, course);
+	else if (r < 0)
+		pages_fail(job, course, &problem);
+	else
+		return pages_write(job, course, err);
+	return 0;
 }
 
-int job_make_page(struct sync_job *job, struct job_course *course, const struct participants *participants,
-	struct error *err)
+/* Makes a course's page, unless it is current or has to stay as it is; participants NULL: not known. */
+static int pages_make(struct sync_job *job, struct job_course *course,
+	const struct participants *participants, struct error *err)
 {
+	/* Pages have one language; a visitor's browser has no say in it. */
+	bool is_english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
+	const struct texts *texts = job->library.texts[is_english ? LANGUAGE_EN : LANGUAGE_DE];
+	bool has_page = course->there || course->on_disk;
+	const struct template *tmpl = NULL; /* which one is not known */
 	uint64_t start_ms = time_mono_ms();
 	int r;
 
-	if (start_ms > job->deadline_mono_ms + JOB_RENDER_GRACE_MS) {
+	if (start_ms > job->deadline_mono_ms + PAGES_GRACE_MS) {
 		pages_defer(job, course);
 		return 0;
 	}
-	if ((job->templates_unknown && (course->there || course->on_disk)) || job->templates_limited) {
-		course->deferred |= job->templates_limited && (!course->there || course->changed);
+	if (job->templates_limited)
+		course->deferred |= !course->there || course->changed;
+	else if (!job->templates_unknown || !has_page)
+		tmpl = templates_for(job, course->row->id, texts);
+	if (job->templates_limited || (!tmpl && has_page)) {
 		pages_keep(job, course, JOB_KEPT);
 		return 0;
 	}
-	r = pages_make(job, course, participants, err);
+	r = pages_render(job, course, participants, tmpl ? tmpl : job->library.course, texts, err);
 	job->report->render_ms += time_mono_ms() - start_ms;
-	return r;
-}
-
-int job_make_rest(struct sync_job *job, struct error *err)
-{
-	static const struct participants nobody = { 0 };
-	int r = 0;
-
-	job_set_phase(job, SYNC_PHASE_RENDER, job->count);
-	for (size_t i = 0; i < job->count && r == 0; i++) {
-		struct job_course *course = &job->courses[i];
-		bool is_pending = course->there && course->entry->seen_ms == 0;
-
-		atomic_store(&job->options->progress->done, (unsigned)i);
-		if (course->outcome != JOB_OPEN)
-			continue;
-		/* A page that may show participants stays until they are read again, also one of which the
-		 * manifest says nothing: it was lost, or the page was put back from a backup. One that says
-		 * they are still to come, or none, is made from the list's row. */
-		course->read = course->row->participant_count == 0;
-		if (course->read)
-			r = job_make_page(job, course, &nobody, err);
-		else if (is_pending || (!course->there && !course->on_disk))
-			r = job_make_page(job, course, NULL, err);
-		else
-			pages_keep(job, course, JOB_KEPT);
-	}
 	return r;
 }
 
@@ -171,6 +220,8 @@ struct details_call {
 	size_t *order;    /* owned; indices of courses */
 	const char **ids; /* owned; borrowed texts, in that order */
 	size_t count, due;
+	int result; /* of details_receive when it has ended the call, with its sentence */
+	struct error problem;
 };
 
 static void details_done(struct details_call *call)
@@ -191,44 +242,19 @@ static int details_receive(void *arg, size_t index, enum hemera_detail_state sta
 	course->deferred = state == HEMERA_DETAIL_DEFERRED && !course->fresh;
 	if (state == HEMERA_DETAIL_FAILED)
 		job_add_course_problem(job, course, problem);
-	if (state != HEMERA_DETAIL_READ || job->result < 0)
-		return job->result;
+	if (state != HEMERA_DETAIL_READ || call->result < 0)
+		return call->result;
 	course->read = true;
 	job->report->participants_fetched += (unsigned)participants->count;
-	job->result = job_make_page(job, course, participants, &job->problem);
-	return job->result;
-}
-
-/* True in *ret_done: nothing is left to be asked for one by one. */
-static int details_read_all(struct details_call *call, bool *ret_done, struct error *err)
-{
-	struct sync_job *job = call->job;
-	struct error problem = { 0 };
-	int r = hemera_participations(
-		job->client, call->ids, call->count, details_receive, call, ret_done, &problem);
-
-	if (r == 0 || job->result < 0)
-		return r;
-	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
-		return error_pass(err, &problem);
-	/* Without more requests or more time all of them wait for the next sync. Where a single answer took
-	 * too long there may be time to ask one by one: the next sync's would take as long. */
-	*ret_done = problem.code == ERROR_HEMERA_RATE_LIMITED ||
-		    (problem.code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
-	if (!*ret_done) {
-		job_add_problem(job, "participations", &problem);
-		return 0;
-	}
-	for (size_t i = 0; i < call->due; i++)
-		job->courses[call->order[i]].deferred = true;
-	job->report->retry_after_s = problem.retry_after_s;
-	return 0;
+	call->result = pages_make(job, course, participants, &call->problem);
+	return call->result;
 }
 
 int job_read_details(struct sync_job *job, struct error *err)
 {
 	CLEANUP(details_done) struct details_call call = { .job = job };
-	bool done = false;
+	struct error problem = { 0 };
+	bool has_ended = false; /* nothing is left to be asked for one by one */
 	int r;
 
 	call.order = job_order(job, &call.count, &call.due);
@@ -238,13 +264,59 @@ int job_read_details(struct sync_job *job, struct error *err)
 	job_set_phase(job, SYNC_PHASE_FETCH, call.count);
 	if (call.count == 0)
 		return 0;
-	r = details_read_all(&call, &done, err);
-	if (r == 0 && job->result == 0 && !done) {
-		const struct hemera_wanted wanted = { call.ids, call.count, call.due };
-
-		atomic_store(&job->options->progress->done, 0);
-		r = hemera_details(
-			job->client, &wanted, details_receive, &call, &job->report->retry_after_s, err);
+	r = hemera_participations(
+		job->client, call.ids, call.count, details_receive, &call, &has_ended, &problem);
+	if (call.result < 0)
+		return error_pass(err, &call.problem);
+	if (r < 0) {
+		if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+			return error_pass(err, &problem);
+		/* Without more requests or more time all of them wait for the next sync. Where a single
+		 * answer took too long there may be time to ask one by one: the next sync's would take as
+		 * long. */
+		has_ended = problem.code == ERROR_HEMERA_RATE_LIMITED ||
+			    (problem.code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
+		if (!has_ended)
+			job_add_problem(job, "participations", &problem);
+		else
+			job->report->retry_after_s = problem.retry_after_s;
+		for (size_t i = 0; i < call.due && has_ended; i++)
+			job->courses[call.order[i]].deferred = true;
 	}
-	return job->result < 0 ? error_pass(err, &job->problem) : r;
+	if (has_ended)
+		return 0;
+	const struct hemera_wanted wanted = { call.ids, call.count, call.due };
+
+	atomic_store(&job->options->progress->done, 0);
+	r = hemera_details(job->client, &wanted, details_receive, &call, &job->report->retry_after_s, err);
+	return call.result < 0 ? error_pass(err, &call.problem) : r;
+}
+
+/* ---- courses whose participants were not read ---- */
+
+int job_make_rest(struct sync_job *job, struct error *err)
+{
+	static const struct participants nobody = { 0 };
+	int r = 0;
+
+	job_set_phase(job, SYNC_PHASE_RENDER, job->count);
+	for (size_t i = 0; i < job->count && r == 0; i++) {
+		struct job_course *course = &job->courses[i];
+		bool is_pending = course->there && course->entry->seen_ms == 0;
+
+		atomic_store(&job->options->progress->done, (unsigned)i);
+		if (course->outcome != JOB_OPEN)
+			continue;
+		/* A page that may show participants stays until they are read again, also one of which the
+		 * manifest says nothing: it was lost, or the page was put back from a backup. One that
+		 * says they are still to come, or none, is made from the list's row. */
+		course->read = course->row->participant_count == 0;
+		if (course->read)
+			r = pages_make(job, course, &nobody, err);
+		else if (is_pending || (!course->there && !course->on_disk))
+			r = pages_make(job, course, NULL, err);
+		else
+			pages_keep(job, course, JOB_KEPT);
+	}
+	return r;
 }

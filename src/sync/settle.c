@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "hemera/client.h"
 #include "published/published.h"
-#include "render/page.h"
-#include "render/template.h"
+
+/* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have
+ * to agree. */
+#define REMOVAL_LISTINGS 2
 
 /* ---- published, and entered into the manifest ---- */
 
@@ -19,8 +21,10 @@
 static void settle_seen(
 	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
 {
-	if (course->changed)
-		manifest_entry_set_course(entry, course->row);
+	if (course->changed) {
+		course_done(&entry->course);
+		course_copy(&entry->course, course->row);
+	}
 	memcpy(entry->hash, course->hash, sizeof(entry->hash));
 	entry->seen_ms = course->read ? job->report->start_ms : 0;
 	entry->deferred = course->deferred;
@@ -56,27 +60,9 @@ static void settle_written(struct sync_job *job, struct job_course *course)
 	job->report->files_generated++;
 }
 
-/* An entry whose file now holds another course's page has no page any more. */
-static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
-{
-	return entry->owner || !nameset_has(arg, entry->name);
-}
-
-static void settle_drop_lost(struct sync_job *job)
-{
-	CLEANUP(nameset_done) struct nameset owned = { 0 };
-
-	for (size_t i = 0; i < job->manifest.count; i++)
-		if (job->manifest.entries[i]->owner)
-			nameset_add(&owned, job->manifest.entries[i]->name);
-	if (owned.count == job->manifest.count) /* as nearly always */
-		return;
-	nameset_sort(&owned);
-	manifest_filter(&job->manifest, settle_keeps_own, &owned);
-}
-
 int job_settle(struct sync_job *job, struct error *err)
 {
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
 	int r;
 
 	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
@@ -96,21 +82,27 @@ int job_settle(struct sync_job *job, struct error *err)
 		}
 	}
 	manifest_sort(&job->manifest);
-	settle_drop_lost(job);
+	/* An entry whose file now holds another course's page has no page any more. */
+	for (size_t i = 0; i < job->manifest.count; i++)
+		if (job->manifest.entries[i]->owner)
+			nameset_add(&owned, job->manifest.entries[i]->name);
+	nameset_sort(&owned);
+	for (size_t i = 0; i < job->manifest.count; i++) {
+		struct manifest_entry *entry = job->manifest.entries[i];
+
+		entry->gone = !entry->owner && nameset_has(&owned, entry->name);
+	}
+	manifest_drop_gone(&job->manifest);
 	return 0;
 }
 
 /* ---- pages that leave ---- */
 
-/* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have to
- * agree. */
-#define REMOVAL_LISTINGS 2
-
 struct removal {
 	struct sync_job *job;
 	bool *kept;             /* owned; beside job->present: the names that belong to an entry */
-	struct nameset victims; /* names that leave, subject to the guard */
-	struct nameset orphans; /* files of nobody that may leave after the next listing */
+	struct nameset victims; /* names that leave, unless the guard refuses it */
+	struct nameset orphans; /* files of no course that may leave after the next listing */
 };
 
 static void removal_done(struct removal *removal)
@@ -127,7 +119,7 @@ static bool removal_is_certain(const struct sync_job *job)
 	return job->list.pages == 1 && job->list.count + job->list.bad_count > 0;
 }
 
-/* A row that cannot be told from any other may be that of any page that seems to be nobody's. */
+/* A row that cannot be told from any other may belong to any page that seems to have no course. */
 static bool removal_has_unknown_row(const struct sync_job *job)
 {
 	if (known_may_lack(&job->list))
@@ -187,6 +179,28 @@ static void removal_judge_orphans(struct removal *removal)
 	}
 }
 
+/* The guard. Anything that is refused now waits with all that was noticed of it, so that --force removes
+ * it. */
+static bool removal_is_refused(const struct removal *removal)
+{
+	struct sync_job *job = removal->job;
+	size_t count = removal->victims.count, known = job->present.count;
+	unsigned percent = job->options->config->sync.delete_percent_max;
+	enum known_verdict reason = job->manifest.known.kept.reason;
+	struct error problem;
+
+	/* Nothing is removed by a list that lacks too much, as has been reported. */
+	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK)
+		return true;
+	if (job->options->force || !known_is_too_much(count, known, percent))
+		return false;
+	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
+		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that is right, run \"aither sync --force\"",
+		count, known, percent);
+	job_add_problem(job, "removal", &problem);
+	return true;
+}
+
 static int removal_remove(struct sync_job *job, const char *name, struct error *err)
 {
 	CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", name);
@@ -203,53 +217,6 @@ static int removal_remove(struct sync_job *job, const char *name, struct error *
 	return r;
 }
 
-/* What is refused now waits with all that was noticed of it, so that --force removes it. */
-static bool removal_is_refused(const struct removal *removal)
-{
-	struct sync_job *job = removal->job;
-	size_t count = removal->victims.count, known = job->present.count;
-	unsigned percent = job->options->config->sync.delete_percent_max;
-	struct error problem;
-
-	if (job->options->force || !known_is_too_much(count, known, percent))
-		return false;
-	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that is right, run \"aither sync --force\"",
-		count, known, percent);
-	job_add_problem(job, "removal", &problem);
-	return true;
-}
-
-static bool removal_keeps(void *arg, const struct manifest_entry *entry)
-{
-	(void)arg;
-	return !entry->gone;
-}
-
-static int removal_remove_gone(struct removal *removal, struct error *err)
-{
-	struct sync_job *job = removal->job;
-	enum known_verdict reason = job->manifest.known.kept.reason;
-
-	/* Nothing is removed by a list that lacks too much, as has been reported. */
-	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK || removal_is_refused(removal)) {
-		for (size_t i = 0; i < job->manifest.count; i++)
-			job->manifest.entries[i]->gone = false;
-		return 0;
-	}
-	for (size_t i = 0; i < removal->victims.count; i++) {
-		int r = removal_remove(job, removal->victims.items[i], err);
-
-		if (r < 0)
-			return r;
-	}
-	manifest_filter(&job->manifest, removal_keeps, NULL);
-	nameset_done(&job->manifest.orphans);
-	job->manifest.orphans = removal->orphans;
-	removal->orphans = (struct nameset){ 0 };
-	return 0;
-}
-
 int job_remove(struct sync_job *job, struct error *err)
 {
 	CLEANUP(removal_done) struct removal removal = { .job = job };
@@ -260,16 +227,26 @@ int job_remove(struct sync_job *job, struct error *err)
 	removal.kept = mem_zalloc((job->present.count + 1) * sizeof(*removal.kept));
 	removal_judge_entries(&removal);
 	removal_judge_orphans(&removal);
-	/* The old names of pages that have moved, but for those that another course has taken over. */
+	/* The old names of pages that have moved, except those that another course has taken over. */
 	for (size_t i = 0; i < job->moved.count && r == 0; i++) {
 		ssize_t present = nameset_find(&job->present, job->moved.items[i]);
 
 		if (present >= 0 && !removal.kept[present])
 			r = removal_remove(job, job->moved.items[i], err);
 	}
-	if (r == 0)
-		r = removal_remove_gone(&removal, err);
-	if (r == 0 && (job->report->files_generated > 0 || job->report->files_deleted > 0))
+	if (r < 0)
+		return r;
+	if (!removal_is_refused(&removal)) {
+		for (size_t i = 0; i < removal.victims.count && r == 0; i++)
+			r = removal_remove(job, removal.victims.items[i], err);
+		if (r < 0)
+			return r;
+		manifest_drop_gone(&job->manifest);
+		nameset_done(&job->manifest.orphans);
+		job->manifest.orphans = removal.orphans;
+		removal.orphans = (struct nameset){ 0 };
+	}
+	if (job->report->files_generated > 0 || job->report->files_deleted > 0)
 		r = publish_sync(&job->out, err);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "config/config.h"
 #include "published/published.h"
+#include "render/template.h"
 #include "sync/job.h"
 
 const char *sync_phase_name(enum sync_phase phase)
@@ -236,40 +237,10 @@ static int sync_homepage(struct sync_job *job, struct error *err)
 	return 0;
 }
 
-/* A template list that cannot be read must not turn all pages over to the local template: unless Hemera is
- * known to have none they stay as they are. When the budget has ended, which the next sync sets right,
- * no page is made while it may have some. */
-static int sync_templates(struct sync_job *job, struct error *err)
-{
-	struct hemera_template *fetched = NULL;
-	struct error problem = { 0 };
-	size_t count = 0;
-	int r = hemera_templates(job->client, &fetched, &count, job_add_problem, job, &problem);
-
-	templates_init(&job->templates, &job->library, fetched, count, job_add_problem, job);
-	if (r == 0) {
-		for (size_t i = 0; i < count; i++)
-			job->report->templates_fetched += fetched[i].markup != NULL;
-		job->manifest.hemera_templates =
-			count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
-		return 0;
-	}
-	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
-		return error_pass(err, &problem);
-	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
-		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
-		job->report->retry_after_s = problem.retry_after_s;
-		return 0;
-	}
-	job_add_problem(job, "templates", &problem);
-	job->templates_unknown = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
-	return 0;
-}
-
 static int sync_gather(struct sync_job *job, struct error *err)
 {
 	static int (*const steps[])(struct sync_job * job, struct error * err) = { sync_prepare, sync_list,
-		sync_homepage, sync_templates, job_plan, job_read_details, job_make_rest };
+		sync_homepage, job_read_templates, job_plan, job_read_details, job_make_rest };
 	const atomic_bool *cancelled = job->options->cancelled;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -303,7 +274,10 @@ static int sync_publish(struct sync_job *job, struct error *err)
 void job_done(struct sync_job *job)
 {
 	publish_close(&job->out);
-	templates_done(&job->templates);
+	for (size_t i = 0; i < job->template_count && job->templates; i++)
+		template_free(job->templates[i].compiled);
+	free(job->templates);
+	hemera_templates_free(job->fetched, job->template_count);
 	library_done(&job->library);
 	hemera_freep(&job->client);
 	manifest_done(&job->manifest);
