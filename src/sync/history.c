@@ -14,7 +14,7 @@
 
 #define HISTORY_RECENT_MS (INT64_C(24) * 3600 * 1000)
 
-/* ---- what the manifest says of the past ---- */
+/* ---- the record of the past ---- */
 
 /* 0 and an empty manifest where there is none. */
 static int history_load_manifest(

@@ -28,8 +28,7 @@ enum job_outcome {
 	JOB_OPEN,    /* nothing decided yet */
 	JOB_CURRENT, /* its page is what it would be now */
 	JOB_WRITTEN, /* a new page waits to be published (dry run: would be) */
-	JOB_KEPT,    /* its page, if it has one, stays as it is */
-	JOB_FAILED,  /* the same, and the report says why */
+	JOB_KEPT,    /* its page, if it has one, stays as it is; the report says why if that is an error */
 };
 
 struct job_course {

@@ -199,7 +199,7 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 		next.empty_syncs = 0;
 	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)
 		next.empty_syncs++;
-	/* Whether rows are lost for good says only a list of which they were looked for. */
+	/* Only a list whose lost rows were searched for can say that they are lost for good. */
 	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
 		next.kept = known->kept;
 	else if (verdict != KNOWN_ACCEPTED)

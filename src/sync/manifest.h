@@ -3,7 +3,7 @@
 #define AITHER_SYNC_MANIFEST_H
 
 /*
- * What aither remembers from one sync to the next: output/.sync-manifest.json, mode 0600.
+ * The memory of aither from one sync to the next: output/.sync-manifest.json, mode 0600.
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
@@ -66,7 +66,7 @@ struct manifest {
 	uint64_t duration_ms;
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
-	enum manifest_templates hemera_templates; /* when it was last asked */
+	enum manifest_templates hemera_templates; /* at the last answer */
 	struct nameset orphans;                   /* files of no course that the last listing left in place */
 	struct known known;                       /* what the homepage shows */
 	struct manifest_entry **entries;          /* owned */

@@ -21,7 +21,7 @@
 
 /* ---- Hemera's templates ---- */
 
-/* Those for all courses first, then by course, the highest version first, then by id, so that equal
+/* Templates for all courses first, then by course, the highest version first, then by id, so that equal
  * versions have a fixed winner. Versions are compared as file names are by ls -v: "10" is above "9", a
  * later date above an earlier one, anything above none. */
 static int templates_compare(const void *a, const void *b)
@@ -106,8 +106,7 @@ static const struct template *templates_for(
 static void pages_keep(struct sync_job *job, struct job_course *course, enum job_outcome outcome)
 {
 	course->outcome = outcome;
-	if (course->there && outcome != JOB_FAILED)
-		job->report->files_skipped++;
+	job->report->files_skipped += course->there;
 }
 
 static void pages_defer(struct sync_job *job, struct job_course *course)
@@ -119,7 +118,7 @@ static void pages_defer(struct sync_job *job, struct job_course *course)
 static void pages_fail(struct sync_job *job, struct job_course *course, const struct error *problem)
 {
 	job_add_course_problem(job, course, problem);
-	pages_keep(job, course, JOB_FAILED);
+	course->outcome = JOB_KEPT;
 }
 
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
@@ -140,17 +139,16 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 	}
 	job->pages_size = total;
 	course->size = job->page.length;
-	course->outcome = JOB_WRITTEN;
 	if (job->options->dry_run) {
 		CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
 
 		report_add_change(job->report, path);
-		return 0;
+	} else if ((r = publish_add(&job->out, course->name, buf_text(&job->page), job->page.length,
+			    &course->page, err)) < 0) {
+		return r;
 	}
-	r = publish_add(&job->out, course->name, buf_text(&job->page), job->page.length, &course->page, err);
-	if (r < 0)
-		course->outcome = JOB_FAILED;
-	return r;
+	course->outcome = JOB_WRITTEN;
+	return 0;
 }
 
 /* Renders the page, unless it is current. */
@@ -164,8 +162,7 @@ static int pages_render(struct sync_job *job, struct job_course *course,
 	int r;
 
 	page_fingerprint(course->row, participants, tmpl, texts, course->hash);
-	if (course->there && strcmp(course->entry->name, course->name) == 0 &&
-		strcmp(course->entry->hash, course->hash) == 0) {
+	if (course->there && course->entry->at_home && strcmp(course->entry->hash, course->hash) == 0) {
 		pages_keep(job, course, JOB_CURRENT);
 		return 0;
 	}
@@ -230,7 +227,7 @@ static void details_done(struct details_call *call)
 	free(call->ids);
 }
 
-/* A hemera_detail. What makes a page impossible, such as a full disk, ends the sync. */
+/* A hemera_detail. An error that makes pages impossible, such as a full disk, ends the sync. */
 static int details_receive(void *arg, size_t index, enum hemera_detail_state state,
 	const struct participants *participants, const struct error *problem)
 {
@@ -254,7 +251,7 @@ int job_read_details(struct sync_job *job, struct error *err)
 {
 	CLEANUP(details_done) struct details_call call = { .job = job };
 	struct error problem = { 0 };
-	bool has_ended = false; /* nothing is left to be asked for one by one */
+	bool has_ended = false; /* no course is left to be read on its own */
 	int r;
 
 	call.order = job_order(job, &call.count, &call.due);
@@ -296,7 +293,7 @@ int job_read_details(struct sync_job *job, struct error *err)
 
 int job_make_rest(struct sync_job *job, struct error *err)
 {
-	static const struct participants nobody = { 0 };
+	static const struct participants none = { 0 };
 	int r = 0;
 
 	job_set_phase(job, SYNC_PHASE_RENDER, job->count);
@@ -312,7 +309,7 @@ int job_make_rest(struct sync_job *job, struct error *err)
 		 * says they are still to come, or none, is made from the list's row. */
 		course->read = course->row->participant_count == 0;
 		if (course->read)
-			r = pages_make(job, course, &nobody, err);
+			r = pages_make(job, course, &none, err);
 		else if (is_pending || (!course->there && !course->on_disk))
 			r = pages_make(job, course, NULL, err);
 		else

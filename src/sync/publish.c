@@ -22,7 +22,7 @@
 /* Held while a lock of publish_open_briefly is. */
 static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
 
-/* In the unit's sandbox a directory is read only unless the unit names it; nobody can guess that. */
+/* In the unit's sandbox a directory is read only unless the unit names it; the message has to say how. */
 static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
 {
 	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
@@ -134,12 +134,6 @@ static DIR *publish_stream(int directory)
 	return stream;
 }
 
-static void publish_clean_item(int directory, const struct dirent *item)
-{
-	if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
-		unlinkat(directory, item->d_name, 0);
-}
-
 /* A directory can be neither a page nor removed as one. */
 static bool publish_is_page(const struct publish *publish, const struct dirent *item)
 {
@@ -155,26 +149,25 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 
 int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err)
 {
-	CLEANUP(file_closedirp) DIR *stream = NULL;
-	const struct dirent *item;
+	const int directories[] = { publish->root, publish->courses };
 
-	if (clean) {
-		CLEANUP(file_closedirp) DIR *root = publish_stream(publish->root);
+	for (size_t i = clean ? 0 : 1; i < ARRAY_SIZE(directories); i++) {
+		bool is_courses = directories[i] == publish->courses;
+		CLEANUP(file_closedirp) DIR *stream = publish_stream(directories[i]);
+		const struct dirent *item;
 
-		while (root && (item = readdir(root)) != NULL)
-			publish_clean_item(publish->root, item);
+		errno = stream ? 0 : errno;
+		while (stream && (item = readdir(stream)) != NULL) {
+			if (is_courses && publish_is_page(publish, item))
+				nameset_add(names, item->d_name);
+			else if (clean && strncmp(item->d_name, FILE_TEMPORARY_PREFIX,
+						  strlen(FILE_TEMPORARY_PREFIX)) == 0)
+				unlinkat(directories[i], item->d_name, 0);
+			errno = 0;
+		}
+		if (errno != 0 && is_courses)
+			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	}
-	stream = publish_stream(publish->courses);
-	errno = stream ? 0 : errno;
-	while (stream && (item = readdir(stream)) != NULL) {
-		if (publish_is_page(publish, item))
-			nameset_add(names, item->d_name);
-		else if (clean)
-			publish_clean_item(publish->courses, item);
-		errno = 0;
-	}
-	if (errno != 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	return 0;
 }
 

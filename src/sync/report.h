@@ -3,7 +3,7 @@
 #define AITHER_SYNC_REPORT_H
 
 /*
- * What one sync did, as GET /api/sync/status shows it and the manifest keeps it. The three file counts
+ * The results of one sync, as GET /api/sync/status shows it and the manifest keeps it. The three file counts
  * count course pages only.
  */
 
@@ -39,7 +39,7 @@ struct report {
 	unsigned courses_deferred, retry_after_s;
 	bool homepage_changed, dry_run;
 	struct known_kept kept; /* rows on the homepage that Hemera's list lacks; not in the JSON */
-	/* What the manifest says after this sync; for the worker's memory, not in the JSON. */
+	/* The manifest's state after this sync; for the worker's memory, not in the JSON. */
 	unsigned courses_published, consecutive_failures;
 	int64_t last_success_ms; /* wall clock, 0: never */
 	/* For alerts, not in the JSON: the sync's end could not be written into the manifest, so that the

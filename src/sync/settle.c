@@ -40,7 +40,7 @@ static void settle_written(struct sync_job *job, struct job_course *course)
 
 	if (!job->options->dry_run && !job->out.pages[course->page].published) {
 		job_add_course_problem(job, course, &problem);
-		course->outcome = JOB_FAILED;
+		course->outcome = JOB_KEPT;
 		return;
 	}
 	if (!course->entry)
@@ -76,7 +76,7 @@ int job_settle(struct sync_job *job, struct error *err)
 			settle_written(job, course);
 		else if (course->outcome == JOB_CURRENT)
 			settle_seen(job, course, course->entry);
-		if ((course->outcome == JOB_KEPT || course->outcome == JOB_FAILED) && course->entry) {
+		if (course->outcome == JOB_KEPT && course->entry) {
 			course->entry->deferred = course->deferred;
 			course->entry->owner = course->there;
 		}

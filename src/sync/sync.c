@@ -51,7 +51,7 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-/* The damaged file stays for whoever wants to know; the sync goes on with an empty one. */
+/* The damaged file is kept for an investigation; the sync goes on with an empty one. */
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
