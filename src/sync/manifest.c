@@ -264,16 +264,6 @@ static bool write_field(struct buf *out, const struct field *field, const void *
 	return true;
 }
 
-static void write_fields(struct buf *out, const struct field *fields, size_t count, const void *record)
-{
-	const char *separator = "{";
-
-	for (size_t i = 0; i < count; i++)
-		if (write_field(out, &fields[i], record, separator))
-			separator = ",";
-	buf_append_char(out, '}');
-}
-
 /* ---- reading ---- */
 
 static int read_entries(const struct json *root, struct manifest *manifest, struct error *err)
@@ -299,37 +289,6 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 	return 0;
 }
 
-static int read_orphans(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	const struct json *orphans = json_get(root, "orphans");
-
-	if (json_type(orphans) != JSON_ARRAY)
-		return read_bad(err, "orphans", "an array");
-	JSON_FOREACH (orphan, orphans) {
-		const char *name = json_string(orphan);
-
-		if (!name || !published_is_page(name))
-			return read_bad(err, "an orphan", "the name of a page");
-		nameset_add(&manifest->orphans, name);
-	}
-	nameset_sort(&manifest->orphans);
-	return 0;
-}
-
-/* The first version did not know it: its homepage shows the courses that have pages. */
-static int read_known(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	struct known *known = &manifest->known;
-
-	if (json_get(root, "list"))
-		return known_read(json_get(root, "list"), known, err);
-	known->courses = mem_zalloc((manifest->count + 1) * sizeof(*known->courses));
-	for (size_t i = 0; i < manifest->count; i++)
-		course_copy(&known->courses[known->count++], &manifest->entries[i]->course);
-	known_sort(known);
-	return 0;
-}
-
 int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err)
 {
 	const struct json_limits limits = {
@@ -337,16 +296,37 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	int r = json_parse(&root, text, length, &limits, err);
+	struct known *known = &manifest.known;
+	const struct json *orphans, *list;
 
-	if (r < 0)
+	if (json_parse(&root, text, length, &limits, err) < 0)
 		return -EBADMSG;
 	if (json_integer(json_get(root, "version"), 0) != MANIFEST_VERSION)
 		return error_set(err, -EBADMSG, "not a manifest of version %d", MANIFEST_VERSION);
-	if ((r = read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err)) < 0 ||
-		(r = read_orphans(root, &manifest, err)) < 0 ||
-		(r = read_entries(root, &manifest, err)) < 0 || (r = read_known(root, &manifest, err)) < 0)
-		return r;
+	if (read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err) < 0 ||
+		read_entries(root, &manifest, err) < 0)
+		return -EBADMSG;
+	orphans = json_get(root, "orphans");
+	if (json_type(orphans) != JSON_ARRAY)
+		return read_bad(err, "orphans", "an array");
+	JSON_FOREACH (orphan, orphans) {
+		const char *name = json_string(orphan);
+
+		if (!name || !published_is_page(name))
+			return read_bad(err, "an orphan", "the name of a page");
+		nameset_add(&manifest.orphans, name);
+	}
+	nameset_sort(&manifest.orphans);
+	list = json_get(root, "list");
+	if (list && known_read(list, known, err) < 0)
+		return -EBADMSG;
+	if (!list) {
+		/* The first version did not write it: its homepage shows the courses that have pages. */
+		known->courses = mem_zalloc((manifest.count + 1) * sizeof(*known->courses));
+		for (size_t i = 0; i < manifest.count; i++)
+			course_copy(&known->courses[known->count++], &manifest.entries[i]->course);
+		known_sort(known);
+	}
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };
 	return 0;
@@ -356,6 +336,8 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
+	const char *separator;
+
 	buf_printf(out, "{\"version\":%d", MANIFEST_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(head_fields); i++)
 		write_field(out, &head_fields[i], manifest, ",\n");
@@ -371,7 +353,11 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 		buf_append_text(out, i ? ",\n" : "\n");
 		json_write_string(out, manifest->entries[i]->course.id);
 		buf_append_char(out, ':');
-		write_fields(out, entry_fields, ARRAY_SIZE(entry_fields), manifest->entries[i]);
+		separator = "{";
+		for (size_t f = 0; f < ARRAY_SIZE(entry_fields); f++)
+			if (write_field(out, &entry_fields[f], manifest->entries[i], separator))
+				separator = ",";
+		buf_append_char(out, '}');
 	}
 	buf_append_text(out, "}}}\n");
 }
