@@ -112,9 +112,9 @@ static void history_end_report(struct sync_job *job, int result, const struct er
 	report->fetch_ms = report->duration_ms > made_ms ? report->duration_ms - made_ms : 0;
 }
 
-/* Enters the sync into the manifest, and which mail is due: both go into the same write. The manifest
- * comes last: anything that it says is on disk already. When it cannot be saved the sync has failed, and
- * the last success is the one before. */
+/* Enters the sync into the manifest together with the mail that is due: one write for both. The manifest
+ * comes last, when everything that it says is on disk. When it cannot be saved the sync has failed, and the
+ * last success is the one before. */
 static void history_save(struct sync_job *job, int result, struct error *problem)
 {
 	struct report *report = job->report;

@@ -179,8 +179,8 @@ static void removal_judge_orphans(struct removal *removal)
 	}
 }
 
-/* The guard. Anything that is refused now waits with all that was noticed of it, so that --force removes
- * it. */
+/* The guard. After a refusal entries and orphans stay in the manifest, so that --force can remove their
+ * pages. */
 static bool removal_is_refused(const struct removal *removal)
 {
 	struct sync_job *job = removal->job;

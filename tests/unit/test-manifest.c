@@ -100,7 +100,7 @@ static void assert_filled(const struct manifest *manifest)
 	assert_true(nameset_has(&manifest->orphans, "orphan.html"));
 }
 
-static void what_is_saved_is_loaded_again(void **state)
+static void a_saved_manifest_is_loaded_again(void **state)
 {
 	CLEANUP(manifest_done) struct manifest saved = { 0 }, loaded = { 0 };
 
@@ -145,7 +145,7 @@ static void a_manifest_cut_at_any_byte_is_damaged(void **state)
 	}
 }
 
-static void every_kind_of_damage_is_noticed(void **state)
+static void every_kind_of_damage_is_detected(void **state)
 {
 	static const struct {
 		const char *label, *text;
@@ -249,7 +249,7 @@ static void a_missing_file_is_not_damage(void **state)
 	assert_int_equal(manifest_load(scratch_fd, &loaded, NULL), -ENOENT);
 }
 
-static void what_is_no_file_is_damage(void **state)
+static void anything_but_a_file_is_damage(void **state)
 {
 	struct manifest loaded = { 0 };
 	struct error problem = { 0 };
@@ -283,14 +283,14 @@ static void entries_that_are_gone_leave_and_the_rest_is_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCRATCH_TEST(what_is_saved_is_loaded_again),
+		SCRATCH_TEST(a_saved_manifest_is_loaded_again),
 		SCRATCH_TEST(an_empty_manifest_is_a_good_one),
 		cmocka_unit_test(a_manifest_cut_at_any_byte_is_damaged),
-		cmocka_unit_test(every_kind_of_damage_is_noticed),
+		cmocka_unit_test(every_kind_of_damage_is_detected),
 		cmocka_unit_test(a_name_that_is_no_id_stays_out_of_the_message),
 		cmocka_unit_test(nesting_without_end_is_damage),
 		SCRATCH_TEST(a_missing_file_is_not_damage),
-		SCRATCH_TEST(what_is_no_file_is_damage),
+		SCRATCH_TEST(anything_but_a_file_is_damage),
 		cmocka_unit_test(entries_that_are_gone_leave_and_the_rest_is_found),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is published has a largest size, and what aither-web could not serve is made again. */
+/* Published files have a largest size; files that aither-web could not serve are made again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -161,7 +161,7 @@ static void a_smaller_page_always_has_room(void **state)
 	fixture_refute_text("courses/erster.html", "Hopper");
 }
 
-static void what_is_too_large_to_be_served_is_made_again(void **state)
+static void files_too_large_to_be_served_are_made_again(void **state)
 {
 	CLEANUP(mem_freep) char *index = mem_printf("%s/out/index.de.html", scratch_path);
 
@@ -202,7 +202,7 @@ int main(void)
 		SYNC_TEST(all_pages_together_have_a_largest_size),
 		SYNC_TEST(pages_that_stay_take_their_room),
 		SYNC_TEST(a_smaller_page_always_has_room),
-		SYNC_TEST(what_is_too_large_to_be_served_is_made_again),
+		SYNC_TEST(files_too_large_to_be_served_are_made_again),
 		SYNC_TEST(a_page_that_cannot_be_served_does_not_wait_for_participants),
 	};
 
