@@ -285,18 +285,6 @@ static void fingerprint_record(struct buf *out, const struct member_table *table
 			fingerprint_member(out, &table->members[i], record);
 }
 
-/* Ends the text with what else shapes a page, and takes its hash. {{date}} may be used for any date: so with
- * the zone, which costs less than the day of each. */
-static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE])
-{
-	fingerprint_text(text, PAGE_RENDERER_VERSION);
-	fingerprint_text(text, template_hash(tmpl));
-	fingerprint_text(text, texts_hash(texts));
-	fingerprint_text(text, time_zone());
-	hash_hex(text->data, text->length, ret_hex);
-}
-
 void page_fingerprint(const struct course *course, const struct participants *participants,
 	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE])
 {
@@ -307,39 +295,10 @@ void page_fingerprint(const struct course *course, const struct participants *pa
 	fingerprint_number(&text, participants ? (uint32_t)participants->count : UINT32_MAX);
 	for (size_t i = 0; participants && i < participants->count; i++)
 		fingerprint_record(&text, &participant_table, &participants->items[i]);
-	fingerprint_finish(&text, tmpl, texts, ret_hex);
-}
-
-static int fingerprint_compare(const void *a, const void *b)
-{
-	const struct page_home_row *const *left = a, *const *right = b;
-
-	return strcmp((*left)->course->id, (*right)->course->id);
-}
-
-void page_home_digest(
-	const struct page_home_row *rows, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
-{
-	CLEANUP(mem_freep) const struct page_home_row **sorted = mem_resize(NULL, count, sizeof(*sorted));
-	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
-
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = &rows[i];
-	if (count > 0)
-		qsort(sorted, count, sizeof(*sorted), fingerprint_compare);
-	fingerprint_number(&text, (uint32_t)time_day(now_ms));
-	for (size_t i = 0; i < count; i++) {
-		fingerprint_record(&text, &course_table, sorted[i]->course);
-		fingerprint_text(&text, sorted[i]->href);
-	}
+	fingerprint_text(&text, PAGE_RENDERER_VERSION);
+	fingerprint_text(&text, template_hash(tmpl));
+	fingerprint_text(&text, texts_hash(texts));
+	/* {{date}} may be used for any date: the zone costs less than the day of each. */
+	fingerprint_text(&text, time_zone());
 	hash_hex(text.data, text.length, ret_hex);
-}
-
-void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE])
-{
-	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
-
-	fingerprint_text(&text, digest);
-	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }

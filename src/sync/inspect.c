@@ -29,31 +29,24 @@
 
 /* ---- output directory ---- */
 
-/* A path as systemd.syntax(7) reads it: in quotes, for it may have blanks, and "%" is no specifier. Owned. */
-static char *inspect_unit_word(const char *path)
-{
-	CLEANUP(buf_done) struct buf out = BUF_INIT(2 * strlen(path) + 3);
-
-	buf_append_char(&out, '"');
-	for (; *path; path++) {
-		if (*path == '%')
-			buf_append_char(&out, '%');
-		else if (*path == '"' || *path == '\\')
-			buf_append_char(&out, '\\');
-		buf_append_char(&out, *path);
-	}
-	buf_append_char(&out, '"');
-	return buf_take(&out);
-}
-
-/* In the unit's sandbox a directory is read only unless the unit names it. Lines for a shell, so that they
- * can be copied as they are. */
+/* In the unit's sandbox a directory is read only unless the unit names it. Lines for a shell, to be copied as
+ * they are; the path in quotes as systemd.syntax(7) reads it, for it may have blanks, and "%" is no
+ * specifier. */
 static char *inspect_sandbox_remedy(const char *path)
 {
-	CLEANUP(mem_freep) char *word = check_quote(path), *unit_word = inspect_unit_word(path);
-	CLEANUP(mem_freep) char *line = mem_printf("ReadWritePaths=%s", unit_word);
-	CLEANUP(mem_freep) char *line_word = check_quote(line);
+	CLEANUP(buf_done) struct buf line = BUF_INIT(2 * strlen(path) + sizeof("ReadWritePaths=\"\""));
+	CLEANUP(mem_freep) char *word = check_quote(path), *line_word = NULL;
 
+	buf_append_text(&line, "ReadWritePaths=\"");
+	for (; *path; path++) {
+		if (*path == '%')
+			buf_append_char(&line, '%');
+		else if (*path == '"' || *path == '\\')
+			buf_append_char(&line, '\\');
+		buf_append_char(&line, *path);
+	}
+	buf_append_char(&line, '"');
+	line_word = check_quote(buf_text(&line));
 	return mem_printf(
 		"install -d -o aither -g aither -m 0750 %s\n"
 		"mkdir -p /etc/systemd/system/aither-worker.service.d\n"
@@ -63,23 +56,15 @@ static char *inspect_sandbox_remedy(const char *path)
 		word, line_word);
 }
 
-/* What ProtectHome= hides from both daemons. */
-static bool inspect_is_hidden(const char *path)
-{
-	static const char *const hidden[] = { "/home/", "/root/", "/run/user/" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
-		if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
-			return true;
-	return false;
-}
-
 static void inspect_add_unwritable(struct json *checks, const char *path, const char *reason, int errnum)
 {
+	static const char *const hidden[] = { "/home/", "/root/", "/run/user/" }; /* by ProtectHome= */
 	bool is_forbidden = errnum == -EROFS || errnum == -EACCES || errnum == -EPERM || errnum == -ENOENT;
 	CLEANUP(mem_freep) char *remedy = NULL, *word = check_quote(path);
 
-	if (is_forbidden && inspect_is_hidden(path)) {
+	for (size_t i = 0; i < ARRAY_SIZE(hidden) && is_forbidden; i++) {
+		if (strncmp(path, hidden[i], strlen(hidden[i])) != 0)
+			continue;
 		check_add(checks, OUTPUT, CHECK_FAILED, CHECK_EDIT_CONFIG,
 			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, so choose another OutputDirectory",
 			reason);
@@ -92,7 +77,7 @@ static void inspect_add_unwritable(struct json *checks, const char *path, const 
 	check_add(checks, OUTPUT, CHECK_FAILED, remedy, "no page can be written: %s", reason);
 }
 
-/* The first sync makes the directory: may it? */
+/* The first sync makes the directory: is it permitted to? */
 static void inspect_missing_output(const char *path, struct json *checks)
 {
 	const char *slash = strrchr(path, '/');
@@ -143,29 +128,12 @@ static int inspect_write(int directory, struct error *err)
 	return r;
 }
 
-/* It may have an owner of its own, when somebody copied pages into it as root. False: that has been said. */
-static bool inspect_courses(int directory, const char *path, struct json *checks)
-{
-	CLEANUP(file_closep) int courses = -1;
-	CLEANUP(mem_freep) char *full = mem_printf("%s/" PUBLISHED_COURSES, path);
-	CLEANUP(mem_freep) char *word = check_quote(full);
-	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
-	struct error err = { 0 };
-	int r = file_open_directory(directory, PUBLISHED_COURSES, &courses, &err);
-
-	if (r == 0)
-		r = inspect_write(courses, &err);
-	if (r == 0 || r == -ENOENT)
-		return true;
-	check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
-		"no page can be written: %s: %s", full, err.message);
-	return false;
-}
-
 void inspect_output(const struct config *config, struct json *checks)
 {
 	const char *path = config->sync.output_directory;
-	CLEANUP(file_closep) int directory = -1;
+	CLEANUP(mem_freep) char *full = mem_printf("%s/" PUBLISHED_COURSES, path), *word = check_quote(full);
+	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
+	CLEANUP(file_closep) int directory = -1, courses = -1;
 	struct error err = { 0 };
 	int r = file_open_directory(AT_FDCWD, path, &directory, &err);
 
@@ -178,9 +146,18 @@ void inspect_output(const struct config *config, struct json *checks)
 		if (r < 0)
 			error_prefix(&err, "%s: ", path);
 	}
-	if (r < 0)
+	if (r < 0) {
 		inspect_add_unwritable(checks, path, err.message, r);
-	else if (inspect_courses(directory, path, checks))
+		return;
+	}
+	/* courses/ may have an owner of its own, when root copied pages into it. */
+	r = file_open_directory(directory, PUBLISHED_COURSES, &courses, &err);
+	if (r == 0)
+		r = inspect_write(courses, &err);
+	if (r < 0 && r != -ENOENT)
+		check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
+			"no page can be written: %s: %s", full, err.message);
+	else
 		inspect_space(directory, path, checks);
 }
 

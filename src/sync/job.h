@@ -4,8 +4,8 @@
 
 /*
  * One sync under way; private to sync/. The steps fill it in this order: plan.c (what is there and what
- * is wanted), details.c and pages.c (each page made, kept or failed; published, and entered into the
- * manifest), removal.c (what leaves), outcome.c (report, manifest, journal).
+ * is wanted), pages.c (each page made, kept or failed), settle.c (published, and entered into the
+ * manifest; what leaves), history.c (report, manifest, journal).
  *
  * Until pages are published no step changes the manifest's entries, so that a sync that ends early leaves
  * the manifest true.
@@ -23,18 +23,12 @@
 #include "sync/names.h"
 #include "sync/publish.h"
 #include "sync/sync.h"
-#include "sync/templates.h"
-
-/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
- * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
-#define JOB_RENDER_GRACE_MS 3000
 
 enum job_outcome {
 	JOB_OPEN,    /* nothing decided yet */
 	JOB_CURRENT, /* its page is what it would be now */
 	JOB_WRITTEN, /* a new page waits to be published (dry run: would be) */
-	JOB_KEPT,    /* its page, if it has one, stays as it is */
-	JOB_FAILED,  /* the same, and the report says why */
+	JOB_KEPT,    /* its page, if it has one, stays as it is; the report says why if that is an error */
 };
 
 struct job_course {
@@ -53,6 +47,12 @@ struct job_course {
 	uint64_t size; /* of its page: the old one's, then the new one's; 0: it has none */
 };
 
+struct job_template {                         /* of Hemera's; compiled when it is first needed */
+	const struct hemera_template *source; /* borrowed */
+	struct template *compiled;            /* owned; NULL: not yet or not possible */
+	bool tried;                           /* compiled, with success or without */
+};
+
 struct sync_job {
 	const struct sync_options *options;
 	struct report *report;
@@ -66,8 +66,10 @@ struct sync_job {
 	struct library library;
 	struct hemera *client;
 	struct hemera_list list;
-	size_t lost; /* rows of the list that no request was left for */
-	struct templates templates;
+	size_t lost;                     /* rows of the list that no request was left for */
+	struct hemera_template *fetched; /* owned */
+	struct job_template *templates;  /* owned; of `fetched`, the best first for each course */
+	size_t template_count;
 	bool templates_unknown; /* Hemera may have templates but did not give them: pages stay as they are */
 	bool templates_limited; /* it may have some, the next sync will read them: no page is made */
 	struct job_course *courses; /* owned; beside list.courses */
@@ -76,35 +78,42 @@ struct sync_job {
 	struct nameset present; /* pages on disk when the sync began */
 	struct nameset moved;   /* old names of pages that have new ones */
 	struct buf page;        /* reused for each */
-	int result;             /* of a callback that cannot return it, */
-	struct error problem;   /* with its sentence */
 };
 
-/* The report's line for something that costs one entity. A hemera_problem and library_problem with the job as
- * arg. */
+/* The report's line for something that costs one entity. A hemera_problem and library_problem with the job
+ * as arg. */
 void job_add_problem(void *arg, const char *entity, const struct error *problem);
 void job_add_course_problem(
 	struct sync_job *job, const struct job_course *course, const struct error *problem);
 void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
 
-/* The steps. Each returns 0, or the error that ends the sync. */
-int job_plan(struct sync_job *job, struct error *err);         /* plan.c */
-int job_read_details(struct sync_job *job, struct error *err); /* details.c */
-int job_make_rest(
-	struct sync_job *job, struct error *err);        /* pages.c: of courses whose detail is not there */
-int job_settle(struct sync_job *job, struct error *err); /* pages.c, too */
-int job_remove(struct sync_job *job, struct error *err); /* removal.c */
+/* Hemera's client, until deadline_mono_ms; `brief`: for a refresh, with one connection and without
+ * retries. */
+int job_connect(struct sync_job *job, bool brief, struct error *err);
+void job_done(struct sync_job *job);
 
-/* Ends the report, writes manifest and journal (outcome.c). *problem: what ended the sync when result is
+/* index.de.html and index.en.html from the known courses (homepage.c). They say nothing of when they were
+ * made, so the same courses give the same bytes, and a file is written only if its bytes on disk differ:
+ * then aither-web keeps its copy. Needs options, out, library and manifest only. Both files, or an error
+ * and at most one of them. ERROR_TEMPLATE: the templates, also the shipped ones, make no page of these
+ * courses, and the old files stay. A dry run only finds out whether they do. `reports`: when the
+ * operator's homepage.hbs cannot be used and the shipped one is, the report says so. */
+int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
+
+/* The steps after the list, in this order. Each returns 0, or the error that ends the sync. */
+int job_read_templates(struct sync_job *job, struct error *err); /* pages.c */
+int job_plan(struct sync_job *job, struct error *err);           /* plan.c */
+int job_read_details(struct sync_job *job, struct error *err);   /* pages.c: participants, and their pages */
+int job_make_rest(struct sync_job *job, struct error *err);      /* pages.c: the other pages */
+int job_settle(struct sync_job *job, struct error *err);         /* settle.c */
+int job_remove(struct sync_job *job, struct error *err);         /* settle.c */
+
+/* Ends the report, writes manifest and journal (history.c). *problem: what ended the sync when result is
  * negative, and afterwards, in any case, what sync_run returns; its errnum is 0 when all went well. */
 void job_finish(struct sync_job *job, int result, struct error *problem);
 
-/* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them, at
- * the front, have not been read in this round. */
+/* Courses with participants, in the order in which they are to be read; owned. *ret_due: how many of them,
+ * at the front, have not been read in this round. */
 size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due);
-
-/* Makes a course's page, unless it is current; participants NULL: not known. */
-int job_make_page(struct sync_job *job, struct job_course *course, const struct participants *participants,
-	struct error *err);
 
 #endif

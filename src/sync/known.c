@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "hemera/client.h"
 #include "hemera/member.h"
+#include "sync/names.h"
 
 static const char *const known_reasons[] = {
 	[KNOWN_ACCEPTED] = "",
@@ -119,31 +120,6 @@ bool known_may_lack(const struct hemera_list *list)
 	return !hemera_list_has_all(list) || list->unidentified > 0;
 }
 
-static int known_compare_id(const void *id, const void *entry)
-{
-	return strcmp(id, *(const char *const *)entry);
-}
-
-static int known_compare_ids(const void *left, const void *right)
-{
-	return known_compare_id(*(const char *const *)left, right);
-}
-
-/* Ids of all rows of the list, also of those that are not valid; owned. */
-static const char **known_listed_ids(const struct hemera_list *list, size_t *ret_count)
-{
-	size_t count = list->count + list->bad_count;
-	const char **ids = mem_alloc((count + 1) * sizeof(*ids));
-
-	for (size_t i = 0; i < list->count; i++)
-		ids[i] = list->courses[i].id;
-	for (size_t i = 0; i < list->bad_count; i++)
-		ids[list->count + i] = list->bad_ids[i];
-	qsort(ids, count, sizeof(*ids), known_compare_ids);
-	*ret_count = count;
-	return ids;
-}
-
 bool known_is_too_much(size_t gone, size_t known, unsigned delete_percent_max)
 {
 	return gone > KNOWN_FREE_COUNT && gone * 100 > (uint64_t)delete_percent_max * known;
@@ -169,29 +145,35 @@ static enum known_verdict known_judge(const struct known *known, const struct he
 	return KNOWN_ACCEPTED;
 }
 
+static bool known_has(const struct course *sorted, size_t count, const struct course *course)
+{
+	return count > 0 && bsearch(course, sorted, count, sizeof(*sorted), known_compare);
+}
+
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
 {
-	CLEANUP(mem_freep) const char **listed = NULL;
 	CLEANUP(known_done) struct known next = { .empty_syncs = known->empty_syncs };
-	size_t listed_count, missing = 0;
+	CLEANUP(nameset_done) struct nameset bad = { 0 }; /* ids of rows that are there but not valid */
+	size_t valid, missing = 0;
 	enum known_verdict verdict;
 
-	listed = known_listed_ids(list, &listed_count);
-	for (size_t i = 0; i < known->count; i++)
-		missing += !bsearch(
-			known->courses[i].id, listed, listed_count, sizeof(*listed), known_compare_id);
-	verdict = known_judge(known, list, rules, missing);
+	for (size_t i = 0; i < list->bad_count; i++)
+		nameset_add(&bad, list->bad_ids[i]);
+	nameset_sort(&bad);
 	next.courses = mem_zalloc((list->count + known->count + 1) * sizeof(*next.courses));
 	for (size_t i = 0; i < list->count; i++)
 		course_copy(&next.courses[next.count++], &list->courses[i]);
 	known_sort(&next);
-	for (size_t i = 0, valid = next.count; i < known->count; i++) {
+	valid = next.count;
+	for (size_t i = 0; i < known->count; i++)
+		missing += !known_has(next.courses, valid, &known->courses[i]) &&
+			   !nameset_has(&bad, known->courses[i].id);
+	verdict = known_judge(known, list, rules, missing);
+	for (size_t i = 0; i < known->count; i++) {
 		const struct course *course = &known->courses[i];
-		bool is_listed = bsearch(course->id, listed, listed_count, sizeof(*listed), known_compare_id);
-		bool is_valid =
-			valid > 0 && bsearch(course, next.courses, valid, sizeof(*course), known_compare);
 
-		if (!is_valid && (is_listed || verdict != KNOWN_ACCEPTED))
+		if (!known_has(next.courses, valid, course) &&
+			(verdict != KNOWN_ACCEPTED || nameset_has(&bad, course->id)))
 			course_copy(&next.courses[next.count++], course);
 	}
 	known_sort(&next);
@@ -199,7 +181,7 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 		next.empty_syncs = 0;
 	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)
 		next.empty_syncs++;
-	/* Whether rows are lost for good says only a list of which they were looked for. */
+	/* Only a list whose lost rows were searched for can say that they are lost for good. */
 	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
 		next.kept = known->kept;
 	else if (verdict != KNOWN_ACCEPTED)

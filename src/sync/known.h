@@ -7,9 +7,8 @@
  * refresh read it; kept in the manifest. An empty or a short list may be a fault of Hemera, so it is not
  * believed at once. A row that the list lacks leaves the homepage, unless
  *
- * - rows may be missing from the list (KNOWN_INCOMPLETE), or have no usable id (KNOWN_UNREADABLE), which not
- * even
- *   --force overrules;
+ * - rows may be missing from the list (KNOWN_INCOMPLETE), or have no usable id (KNOWN_UNREADABLE), which
+ *   not even --force overrules;
  * - more than MaxDeletePercent of the known rows, and more than KNOWN_FREE_COUNT, would leave (KNOWN_SHRUNK);
  * - the list is empty (KNOWN_EMPTY): it has to be empty in two syncs in a row.
  *
@@ -28,7 +27,7 @@ struct hemera_list;
 struct json;
 
 #define KNOWN_FREE_COUNT 10 /* a site of three courses must be able to lose two, whatever the percentage */
-#define KNOWN_EMPTY_SYNCS 2 /* so many in a row are believed */
+#define KNOWN_EMPTY_SYNCS 2 /* so many empty lists in a row are believed */
 
 enum known_verdict { KNOWN_ACCEPTED, KNOWN_EMPTY, KNOWN_INCOMPLETE, KNOWN_SHRUNK, KNOWN_UNREADABLE };
 
@@ -50,7 +49,7 @@ void known_sort(struct known *known); /* after courses were put in */
 
 struct known_rules {
 	bool is_sync;     /* a refresh's list is no second one that agrees */
-	bool is_thorough; /* lost rows were looked for: else it is as usual that some are */
+	bool is_thorough; /* lost rows were searched for; without that some usually are lost */
 	bool force;
 	unsigned delete_percent_max;
 	int64_t now_ms; /* wall clock */

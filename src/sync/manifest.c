@@ -53,18 +53,9 @@ struct manifest_entry *manifest_find(const struct manifest *manifest, const char
 {
 	struct manifest_entry **found = NULL;
 
-	if (manifest->sorted > 0)
-		found = bsearch(id, manifest->entries, manifest->sorted, sizeof(*found), manifest_compare_id);
+	if (manifest->count > 0)
+		found = bsearch(id, manifest->entries, manifest->count, sizeof(*found), manifest_compare_id);
 	return found ? *found : NULL;
-}
-
-void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course)
-{
-	struct course copy;
-
-	course_copy(&copy, course);
-	course_done(&entry->course);
-	entry->course = copy;
 }
 
 static struct manifest_entry *manifest_append(struct manifest *manifest)
@@ -87,28 +78,21 @@ struct manifest_entry *manifest_add(struct manifest *manifest, const struct cour
 
 void manifest_sort(struct manifest *manifest)
 {
-	if (manifest->sorted == manifest->count)
-		return;
-	qsort(manifest->entries, manifest->count, sizeof(*manifest->entries), manifest_compare);
-	manifest->sorted = manifest->count;
+	if (manifest->count > 0)
+		qsort(manifest->entries, manifest->count, sizeof(*manifest->entries), manifest_compare);
 }
 
-void manifest_filter(
-	struct manifest *manifest, bool (*keep)(void *arg, const struct manifest_entry *entry), void *arg)
+void manifest_drop_gone(struct manifest *manifest)
 {
-	bool sorted = manifest->sorted == manifest->count;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < manifest->count; i++) {
-		struct manifest_entry *entry = manifest->entries[i];
-
-		if (keep(arg, entry))
-			manifest->entries[kept++] = entry;
+		if (manifest->entries[i]->gone)
+			manifest_entry_free(manifest->entries[i]);
 		else
-			manifest_entry_free(entry);
+			manifest->entries[kept++] = manifest->entries[i];
 	}
 	manifest->count = kept;
-	manifest->sorted = sorted ? kept : 0;
 }
 
 /* ---- members: reading and writing follow the same tables ---- */
@@ -156,14 +140,6 @@ static const struct field entry_fields[] = {
 	{ "seenAt", FIELD_TIME, false, AT(seen_ms) },
 	{ "deferred", FIELD_BOOL, true, AT(deferred) },
 	{ "missing", FIELD_COUNT, true, AT(missing) },
-};
-#undef AT
-
-#define AT(member) offsetof(struct manifest_site, member)
-static const struct field site_fields[] = {
-	{ "hash", FIELD_HASH, false, AT(hash) },
-	{ "size", FIELD_INTEGER, false, AT(size) },
-	{ "modifiedUs", FIELD_INTEGER, true, AT(modified_us) },
 };
 #undef AT
 
@@ -289,16 +265,6 @@ static bool write_field(struct buf *out, const struct field *field, const void *
 	return true;
 }
 
-static void write_fields(struct buf *out, const struct field *fields, size_t count, const void *record)
-{
-	const char *separator = "{";
-
-	for (size_t i = 0; i < count; i++)
-		if (write_field(out, &fields[i], record, separator))
-			separator = ",";
-	buf_append_char(out, '}');
-}
-
 /* ---- reading ---- */
 
 static int read_entries(const struct json *root, struct manifest *manifest, struct error *err)
@@ -324,53 +290,6 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 	return 0;
 }
 
-static int read_site(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	const struct json *site = json_get(root, "site");
-	int r = 0;
-
-	if (json_type(site) != JSON_OBJECT)
-		return read_bad(err, "site", "an object");
-	for (int i = 0; i < LANGUAGES && r == 0; i++) {
-		const struct json *file = json_get(site, published_homepage[i]);
-
-		if (file)
-			r = read_fields(file, site_fields, ARRAY_SIZE(site_fields), &manifest->site[i], err);
-	}
-	return r;
-}
-
-static int read_orphans(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	const struct json *orphans = json_get(root, "orphans");
-
-	if (json_type(orphans) != JSON_ARRAY)
-		return read_bad(err, "orphans", "an array");
-	JSON_FOREACH (orphan, orphans) {
-		const char *name = json_string(orphan);
-
-		if (!name || !published_is_page(name))
-			return read_bad(err, "an orphan", "the name of a page");
-		nameset_add(&manifest->orphans, name);
-	}
-	nameset_sort(&manifest->orphans);
-	return 0;
-}
-
-/* The first version did not know it: its homepage shows the courses that have pages. */
-static int read_known(const struct json *root, struct manifest *manifest, struct error *err)
-{
-	struct known *known = &manifest->known;
-
-	if (json_get(root, "list"))
-		return known_read(json_get(root, "list"), known, err);
-	known->courses = mem_zalloc((manifest->count + 1) * sizeof(*known->courses));
-	for (size_t i = 0; i < manifest->count; i++)
-		course_copy(&known->courses[known->count++], &manifest->entries[i]->course);
-	known_sort(known);
-	return 0;
-}
-
 int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err)
 {
 	const struct json_limits limits = {
@@ -378,16 +297,37 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	};
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
-	int r = json_parse(&root, text, length, &limits, err);
+	struct known *known = &manifest.known;
+	const struct json *orphans, *list;
 
-	if (r < 0)
+	if (json_parse(&root, text, length, &limits, err) < 0)
 		return -EBADMSG;
 	if (json_integer(json_get(root, "version"), 0) != MANIFEST_VERSION)
 		return error_set(err, -EBADMSG, "not a manifest of version %d", MANIFEST_VERSION);
-	if ((r = read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err)) < 0 ||
-		(r = read_site(root, &manifest, err)) < 0 || (r = read_orphans(root, &manifest, err)) < 0 ||
-		(r = read_entries(root, &manifest, err)) < 0 || (r = read_known(root, &manifest, err)) < 0)
-		return r;
+	if (read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err) < 0 ||
+		read_entries(root, &manifest, err) < 0)
+		return -EBADMSG;
+	orphans = json_get(root, "orphans");
+	if (json_type(orphans) != JSON_ARRAY)
+		return read_bad(err, "orphans", "an array");
+	JSON_FOREACH (orphan, orphans) {
+		const char *name = json_string(orphan);
+
+		if (!name || !published_is_page(name))
+			return read_bad(err, "an orphan", "the name of a page");
+		nameset_add(&manifest.orphans, name);
+	}
+	nameset_sort(&manifest.orphans);
+	list = json_get(root, "list");
+	if (list && known_read(list, known, err) < 0)
+		return -EBADMSG;
+	if (!list) {
+		/* The first version did not write it: its homepage shows the courses that have pages. */
+		known->courses = mem_zalloc((manifest.count + 1) * sizeof(*known->courses));
+		for (size_t i = 0; i < manifest.count; i++)
+			course_copy(&known->courses[known->count++], &manifest.entries[i]->course);
+		known_sort(known);
+	}
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };
 	return 0;
@@ -397,20 +337,12 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
-	const char *separator = "";
+	const char *separator;
 
 	buf_printf(out, "{\"version\":%d", MANIFEST_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(head_fields); i++)
 		write_field(out, &head_fields[i], manifest, ",\n");
-	buf_append_text(out, ",\n\"site\":{");
-	for (int i = 0; i < LANGUAGES; i++) {
-		if (!manifest->site[i].hash[0])
-			continue;
-		buf_printf(out, "%s\"%s\":", separator, published_homepage[i]);
-		write_fields(out, site_fields, ARRAY_SIZE(site_fields), &manifest->site[i]);
-		separator = ",";
-	}
-	buf_append_text(out, "},\n\"orphans\":[");
+	buf_append_text(out, ",\n\"site\":{},\n\"orphans\":[");
 	for (size_t i = 0; i < manifest->orphans.count; i++) {
 		buf_append_text(out, i ? "," : "");
 		json_write_string(out, manifest->orphans.items[i]);
@@ -422,7 +354,11 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 		buf_append_text(out, i ? ",\n" : "\n");
 		json_write_string(out, manifest->entries[i]->course.id);
 		buf_append_char(out, ':');
-		write_fields(out, entry_fields, ARRAY_SIZE(entry_fields), manifest->entries[i]);
+		separator = "{";
+		for (size_t f = 0; f < ARRAY_SIZE(entry_fields); f++)
+			if (write_field(out, &entry_fields[f], manifest->entries[i], separator))
+				separator = ",";
+		buf_append_char(out, '}');
 	}
 	buf_append_text(out, "}}}\n");
 }
@@ -445,16 +381,6 @@ int manifest_load(int directory, struct manifest *ret_manifest, struct error *er
 	if (r < 0)
 		error_prefix(err, "%s: ", MANIFEST_NAME);
 	return r;
-}
-
-int manifest_load_from(const char *output_directory, struct manifest *ret_manifest, struct error *err)
-{
-	CLEANUP(file_closep) int directory = -1;
-	int r = file_open_directory(AT_FDCWD, output_directory, &directory, err);
-
-	if (r == 0)
-		r = manifest_load(directory, ret_manifest, err);
-	return r == -ENOENT ? 0 : r;
 }
 
 int manifest_save(int directory, struct manifest *manifest, struct error *err)

@@ -3,19 +3,20 @@
 #define AITHER_SYNC_MANIFEST_H
 
 /*
- * What aither remembers from one sync to the next: output/.sync-manifest.json, mode 0600.
+ * The memory of aither from one sync to the next: output/.sync-manifest.json, mode 0600.
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
- *	 "site":{"index.de.html":{"hash","size","modifiedUs"},...}, "orphans":["x.html"],
+ *	 "site":{}, "orphans":["x.html"],
  *	 "list":{the known courses, see known.h},
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
- * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set. A course has an
- * entry once its page has been published; a page without one was there before the manifest was lost. Times
- * are RFC 3339. Damage of any kind makes the whole file worthless, because nothing in it could be trusted any
- * more; the price is that all pages are made anew and the history is forgotten, never a wrong page.
+ * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set; `site` is
+ * always empty, version 0.1.0 requires it. A course has an entry once its page has been published; a page
+ * without one was there before the manifest was lost. Times are RFC 3339. Damage of any kind makes the
+ * whole file worthless, because nothing in it could be trusted any more; the price is that all pages are
+ * made anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
@@ -27,7 +28,6 @@
 
 #include "base/hash.h"
 #include "hemera/course.h"
-#include "render/library.h"
 #include "sync/known.h"
 #include "sync/names.h"
 
@@ -51,14 +51,9 @@ struct manifest_entry {
 	int64_t seen_ms;           /* when its participants were last read; 0: never, the page says so */
 	bool deferred;             /* its turn did not come in the last sync */
 	unsigned missing;          /* listings in a row that lacked it */
-	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds its
-	 * page; its page is to leave. */
+	/* Of the present sync, not stored: it is in the list; its page is to have that name; `name` holds
+	 * its page; it is to leave. */
 	bool listed, at_home, owner, gone;
-};
-
-struct manifest_site {            /* as of a course's page */
-	char hash[HASH_HEX_SIZE]; /* page_home_fingerprint; "": not known */
-	int64_t size, modified_us;
 };
 
 /* Has Hemera templates? */
@@ -71,26 +66,21 @@ struct manifest {
 	uint64_t duration_ms;
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
-	enum manifest_templates hemera_templates; /* when it was last asked */
-	struct manifest_site site[LANGUAGES];
-	struct nameset orphans;          /* files of nobody that the last listing left in place */
-	struct known known;              /* what the homepage shows */
-	struct manifest_entry **entries; /* owned */
-	size_t count, capacity, sorted;  /* the first `sorted` ones are in the order of their ids */
+	enum manifest_templates hemera_templates; /* at the last answer */
+	struct nameset orphans;                   /* files of no course that the last listing left in place */
+	struct known known;                       /* what the homepage shows */
+	struct manifest_entry **entries;          /* owned */
+	size_t count, capacity;
 };
 
 void manifest_done(struct manifest *manifest);
 
-/* Borrowed. Finds what was there when manifest_load or manifest_sort was last called. */
+/* Borrowed; NULL: none. Needs sorted entries, as manifest_load leaves them. */
 struct manifest_entry *manifest_find(const struct manifest *manifest, const char *id);
 struct manifest_entry *manifest_add(
-	struct manifest *manifest, const struct course *course); /* copies the course */
-void manifest_entry_set_course(struct manifest_entry *entry, const struct course *course); /* copies */
-void manifest_sort(struct manifest *manifest);
-
-/* Keeps the entries for which `keep` says so, in their order. */
-void manifest_filter(
-	struct manifest *manifest, bool (*keep)(void *arg, const struct manifest_entry *entry), void *arg);
+	struct manifest *manifest, const struct course *course); /* copies the course, at the end */
+void manifest_sort(struct manifest *manifest);                   /* by id */
+void manifest_drop_gone(struct manifest *manifest);              /* the entries marked `gone` */
 
 /* -EBADMSG: damaged, err says in what way; *ret_manifest is untouched. */
 int manifest_parse(struct manifest *ret_manifest, const char *text, size_t length, struct error *err);
@@ -101,8 +91,6 @@ void manifest_write(
  * but cannot be read now. On failure *ret_manifest is untouched. */
 int manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
 
-/* The same of the file below a directory's path; 0 and an empty manifest where there is none. */
-int manifest_load_from(const char *output_directory, struct manifest *ret_manifest, struct error *err);
 int manifest_save(
 	int directory, struct manifest *manifest, struct error *err); /* sorts; atomic and durable */
 

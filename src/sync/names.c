@@ -11,7 +11,7 @@
 #define NAMES_FALLBACK_PREFIX "course-"
 #define NAMES_FALLBACK_DIGITS 16
 
-/* The fallback form is for us alone. */
+/* Only names_plan may give names of the fallback form. */
 static bool names_slug_is_usable(const char *slug)
 {
 	const size_t length = strlen(slug), prefix = strlen(NAMES_FALLBACK_PREFIX);
@@ -31,31 +31,11 @@ static int names_compare(const void *a, const void *b)
 	return order ? order : strcmp(left->id, right->id);
 }
 
-/* Courses of one slug follow each other, the smallest id first: only that one may have the slug. */
-static void names_choose(struct names_course *course, const char *previous_slug, const struct nameset *fixed)
-{
-	char hex[HASH_HEX_SIZE];
-
-	if (course->fixed) {
-		snprintf(course->name, sizeof(course->name), "%s", course->fixed);
-		return;
-	}
-	if (names_slug_is_usable(course->slug) &&
-		(!previous_slug || strcmp(previous_slug, course->slug) != 0)) {
-		snprintf(course->name, sizeof(course->name), "%s" PUBLISHED_SUFFIX, course->slug);
-		if (!nameset_has(fixed, course->name))
-			return;
-	}
-	hash_hex(course->id, strlen(course->id), hex);
-	snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" PUBLISHED_SUFFIX,
-		NAMES_FALLBACK_DIGITS, hex);
-}
-
 void names_plan(struct names_course *courses, size_t count)
 {
 	CLEANUP(nameset_done) struct nameset fixed = { 0 };
 	CLEANUP(mem_freep) struct names_course **order = mem_alloc((count + 1) * sizeof(*order));
-	const char *previous_slug = NULL;
+	const char *previous_slug = "";
 
 	for (size_t i = 0; i < count; i++) {
 		order[i] = &courses[i];
@@ -65,9 +45,24 @@ void names_plan(struct names_course *courses, size_t count)
 	nameset_sort(&fixed);
 	qsort(order, count, sizeof(*order), names_compare);
 	for (size_t i = 0; i < count; i++) {
-		names_choose(order[i], previous_slug, &fixed);
-		if (!order[i]->fixed)
-			previous_slug = order[i]->slug;
+		struct names_course *course = order[i];
+		char hex[HASH_HEX_SIZE];
+		/* Courses of one slug follow each other, the smallest id first: only that one may have it. */
+		bool is_first = strcmp(course->slug, previous_slug) != 0;
+
+		if (course->fixed) {
+			snprintf(course->name, sizeof(course->name), "%s", course->fixed);
+			continue;
+		}
+		previous_slug = course->slug;
+		if (is_first && names_slug_is_usable(course->slug)) {
+			snprintf(course->name, sizeof(course->name), "%s" PUBLISHED_SUFFIX, course->slug);
+			if (!nameset_has(&fixed, course->name))
+				continue;
+		}
+		hash_hex(course->id, strlen(course->id), hex);
+		snprintf(course->name, sizeof(course->name), NAMES_FALLBACK_PREFIX "%.*s" PUBLISHED_SUFFIX,
+			NAMES_FALLBACK_DIGITS, hex);
 	}
 }
 

@@ -24,7 +24,7 @@ struct names_course {
 void names_plan(struct names_course *courses, size_t count);
 
 /*
- * A set of file names: filled, sorted once, then asked often.
+ * A set of file names: filled, sorted once, then searched often.
  *
  *	CLEANUP(nameset_done) struct nameset names = {0};
  *	nameset_add(&names, "a.html");

@@ -2,6 +2,7 @@
 #include "sync/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,23 +10,103 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "config/config.h"
+#include "hemera/client.h"
 #include "published/published.h"
 #include "render/page.h"
 #include "render/template.h"
 
-/* Pages have one language; a visitor's browser has no say in it. */
-static const struct texts *pages_texts(const struct sync_job *job)
-{
-	bool english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
+/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
+ * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
+#define PAGES_GRACE_MS 3000
 
-	return job->library.texts[english ? LANGUAGE_EN : LANGUAGE_DE];
+/* ---- Hemera's templates ---- */
+
+/* Templates for all courses first, then by course, the highest version first, then by id, so that equal
+ * versions have a fixed winner. Versions are compared as file names are by ls -v: "10" is above "9", a
+ * later date above an earlier one, anything above none. */
+static int templates_compare(const void *a, const void *b)
+{
+	const struct hemera_template *left = ((const struct job_template *)a)->source;
+	const struct hemera_template *right = ((const struct job_template *)b)->source;
+	int order = !left->course_id || !right->course_id
+			    ? (left->course_id != NULL) - (right->course_id != NULL)
+			    : strcmp(left->course_id, right->course_id);
+
+	if (order == 0)
+		order = strverscmp(right->version, left->version);
+	return order ? order : strcmp(left->id, right->id);
 }
+
+int job_read_templates(struct sync_job *job, struct error *err)
+{
+	struct error problem = { 0 };
+	int r = hemera_templates(
+		job->client, &job->fetched, &job->template_count, job_add_problem, job, &problem);
+
+	if (r == 0) {
+		job->templates = mem_zalloc((job->template_count + 1) * sizeof(*job->templates));
+		for (size_t i = 0; i < job->template_count; i++) {
+			job->templates[i].source = &job->fetched[i];
+			job->report->templates_fetched += job->fetched[i].markup != NULL;
+		}
+		qsort(job->templates, job->template_count, sizeof(*job->templates), templates_compare);
+		job->manifest.hemera_templates =
+			job->template_count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
+		return 0;
+	}
+	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+		return error_pass(err, &problem);
+	/* The shipped template must not replace Hemera's on all pages: unless Hemera is known to have
+	 * none, pages stay as they are. When the budget has ended, which is better in the next sync, no
+	 * page is made at all. */
+	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
+		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
+		job->report->retry_after_s = problem.retry_after_s;
+		return 0;
+	}
+	job_add_problem(job, "templates", &problem);
+	job->templates_unknown = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
+	return 0;
+}
+
+/* The template of a course's page: Hemera's for that course, else Hemera's for all courses, else the
+ * library's, also in place of one that does not compile, which is reported once. Borrowed; NULL: Hemera
+ * has one that cannot be read. `texts`: of the pages' language. */
+static const struct template *templates_for(
+	struct sync_job *job, const char *course_id, const struct texts *texts)
+{
+	struct job_template *best = NULL;
+
+	for (size_t i = 0; i < job->template_count; i++) {
+		struct job_template *item = &job->templates[i];
+
+		if (!item->source->course_id) {
+			best = best ? best : item;
+		} else if (strcmp(item->source->course_id, course_id) == 0) {
+			best = item;
+			break;
+		}
+	}
+	if (best && !best->source->markup)
+		return NULL;
+	if (best && !best->tried) {
+		CLEANUP(mem_freep) char *name = mem_printf("template %s", best->source->id);
+		struct error problem = { 0 };
+
+		best->tried = true;
+		if (library_compile(
+			    &job->library, name, best->source->markup, texts, &best->compiled, &problem) < 0)
+			job_add_problem(job, name, &problem);
+	}
+	return best && best->compiled ? best->compiled : job->library.course;
+}
+
+/* ---- one page ---- */
 
 static void pages_keep(struct sync_job *job, struct job_course *course, enum job_outcome outcome)
 {
 	course->outcome = outcome;
-	if (course->there && outcome != JOB_FAILED)
-		job->report->files_skipped++;
+	job->report->files_skipped += course->there;
 }
 
 static void pages_defer(struct sync_job *job, struct job_course *course)
@@ -37,17 +118,16 @@ static void pages_defer(struct sync_job *job, struct job_course *course)
 static void pages_fail(struct sync_job *job, struct job_course *course, const struct error *problem)
 {
 	job_add_course_problem(job, course, problem);
-	pages_keep(job, course, JOB_FAILED);
+	course->outcome = JOB_KEPT;
 }
 
 /* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
-	CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
 	uint64_t total = job->pages_size - course->size + job->page.length;
 	int r;
 
-	/* In place of a page that is not smaller there always is room. */
+	/* A page that is not larger than the one that it replaces always fits. */
 	if (total > PUBLISHED_COURSES_MAX && job->page.length > course->size) {
 		struct error problem;
 
@@ -59,86 +139,161 @@ static int pages_write(struct sync_job *job, struct job_course *course, struct e
 	}
 	job->pages_size = total;
 	course->size = job->page.length;
-	course->outcome = JOB_WRITTEN;
 	if (job->options->dry_run) {
+		CLEANUP(mem_freep) char *path = mem_printf(PUBLISHED_COURSES "/%s", course->name);
+
 		report_add_change(job->report, path);
-		return 0;
+	} else if ((r = publish_add(&job->out, course->name, buf_text(&job->page), job->page.length,
+			    &course->page, err)) < 0) {
+		return r;
 	}
-	r = publish_add(&job->out, course->name, buf_text(&job->page), job->page.length, &course->page, err);
-	if (r < 0)
-		course->outcome = JOB_FAILED;
-	return r;
+	course->outcome = JOB_WRITTEN;
+	return 0;
 }
 
-static int pages_render(struct sync_job *job, struct job_course *course, const struct template *tmpl,
-	const struct participants *participants, struct error *err)
+/* Renders the page, unless it is current. */
+static int pages_render(struct sync_job *job, struct job_course *course,
+	const struct participants *participants, const struct template *tmpl, const struct texts *texts,
+	struct error *err)
 {
-	const struct texts *texts = pages_texts(job);
-	CLEANUP(json_freep)
-	struct json *data = page_course_data(course->row, participants, texts, job->report->start_ms);
-	const struct template_stop stop = { job->options->cancelled,
-		job->deadline_mono_ms + JOB_RENDER_GRACE_MS };
+	const struct template_stop stop = { job->options->cancelled, job->deadline_mono_ms + PAGES_GRACE_MS };
+	CLEANUP(json_freep) struct json *data = NULL;
 	struct error problem = { 0 };
 	int r;
 
+	page_fingerprint(course->row, participants, tmpl, texts, course->hash);
+	if (course->there && course->entry->at_home && strcmp(course->entry->hash, course->hash) == 0) {
+		pages_keep(job, course, JOB_CURRENT);
+		return 0;
+	}
+	data = page_course_data(course->row, participants, texts, job->report->start_ms);
 	buf_clear(&job->page);
 	r = template_render(tmpl, data, texts, &stop, &job->page, &problem);
 	if (r == -ECANCELED)
 		return error_pass(err, &problem);
-	if (r == -ETIMEDOUT) {
+	if (r == -ETIMEDOUT)
 		pages_defer(job, course);
-		return 0;
-	}
-	if (r < 0) {
+	else if (r < 0)
 		pages_fail(job, course, &problem);
-		return 0;
-	}
-	return pages_write(job, course, err);
+	else
+		return pages_write(job, course, err);
+	return 0;
 }
 
+/* Makes a course's page, unless it is current or has to stay as it is; participants NULL: not known. */
 static int pages_make(struct sync_job *job, struct job_course *course,
 	const struct participants *participants, struct error *err)
 {
-	const struct texts *texts = pages_texts(job);
-	const struct template *tmpl = templates_for(&job->templates, course->row->id, texts);
-
-	if (!tmpl && (course->there || course->on_disk)) {
-		pages_keep(job, course, JOB_KEPT);
-		return 0;
-	}
-	tmpl = tmpl ? tmpl : job->library.course;
-	page_fingerprint(course->row, participants, tmpl, texts, course->hash);
-	if (course->there && strcmp(course->entry->name, course->name) == 0 &&
-		strcmp(course->entry->hash, course->hash) == 0) {
-		pages_keep(job, course, JOB_CURRENT);
-		return 0;
-	}
-	return pages_render(job, course, tmpl, participants, err);
-}
-
-int job_make_page(struct sync_job *job, struct job_course *course, const struct participants *participants,
-	struct error *err)
-{
+	/* Pages have one language; a visitor's browser has no say in it. */
+	bool is_english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
+	const struct texts *texts = job->library.texts[is_english ? LANGUAGE_EN : LANGUAGE_DE];
+	bool has_page = course->there || course->on_disk;
+	const struct template *tmpl = NULL; /* which one is not known */
 	uint64_t start_ms = time_mono_ms();
 	int r;
 
-	if (start_ms > job->deadline_mono_ms + JOB_RENDER_GRACE_MS) {
+	if (start_ms > job->deadline_mono_ms + PAGES_GRACE_MS) {
 		pages_defer(job, course);
 		return 0;
 	}
-	if ((job->templates_unknown && (course->there || course->on_disk)) || job->templates_limited) {
-		course->deferred |= job->templates_limited && (!course->there || course->changed);
+	if (job->templates_limited)
+		course->deferred |= !course->there || course->changed;
+	else if (!job->templates_unknown || !has_page)
+		tmpl = templates_for(job, course->row->id, texts);
+	if (job->templates_limited || (!tmpl && has_page)) {
 		pages_keep(job, course, JOB_KEPT);
 		return 0;
 	}
-	r = pages_make(job, course, participants, err);
+	r = pages_render(job, course, participants, tmpl ? tmpl : job->library.course, texts, err);
 	job->report->render_ms += time_mono_ms() - start_ms;
 	return r;
 }
 
+/* ---- participants ---- */
+
+/* The courses whose participants are read. */
+struct details_call {
+	struct sync_job *job;
+	size_t *order;    /* owned; indices of courses */
+	const char **ids; /* owned; borrowed texts, in that order */
+	size_t count, due;
+	int result; /* of details_receive when it has ended the call, with its sentence */
+	struct error problem;
+};
+
+static void details_done(struct details_call *call)
+{
+	free(call->order);
+	free(call->ids);
+}
+
+/* A hemera_detail. An error that makes pages impossible, such as a full disk, ends the sync. */
+static int details_receive(void *arg, size_t index, enum hemera_detail_state state,
+	const struct participants *participants, const struct error *problem)
+{
+	struct details_call *call = arg;
+	struct sync_job *job = call->job;
+	struct job_course *course = &job->courses[call->order[index]];
+
+	atomic_fetch_add(&job->options->progress->done, 1);
+	course->deferred = state == HEMERA_DETAIL_DEFERRED && !course->fresh;
+	if (state == HEMERA_DETAIL_FAILED)
+		job_add_course_problem(job, course, problem);
+	if (state != HEMERA_DETAIL_READ || call->result < 0)
+		return call->result;
+	course->read = true;
+	job->report->participants_fetched += (unsigned)participants->count;
+	call->result = pages_make(job, course, participants, &call->problem);
+	return call->result;
+}
+
+int job_read_details(struct sync_job *job, struct error *err)
+{
+	CLEANUP(details_done) struct details_call call = { .job = job };
+	struct error problem = { 0 };
+	bool has_ended = false; /* no course is left to be read on its own */
+	int r;
+
+	call.order = job_order(job, &call.count, &call.due);
+	call.ids = mem_alloc((call.count + 1) * sizeof(*call.ids));
+	for (size_t i = 0; i < call.count; i++)
+		call.ids[i] = job->courses[call.order[i]].row->id;
+	job_set_phase(job, SYNC_PHASE_FETCH, call.count);
+	if (call.count == 0)
+		return 0;
+	r = hemera_participations(
+		job->client, call.ids, call.count, details_receive, &call, &has_ended, &problem);
+	if (call.result < 0)
+		return error_pass(err, &call.problem);
+	if (r < 0) {
+		if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
+			return error_pass(err, &problem);
+		/* Without more requests or more time all of them wait for the next sync. Where a single
+		 * answer took too long there may be time to ask one by one: the next sync's would take as
+		 * long. */
+		has_ended = problem.code == ERROR_HEMERA_RATE_LIMITED ||
+			    (problem.code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
+		if (!has_ended)
+			job_add_problem(job, "participations", &problem);
+		else
+			job->report->retry_after_s = problem.retry_after_s;
+		for (size_t i = 0; i < call.due && has_ended; i++)
+			job->courses[call.order[i]].deferred = true;
+	}
+	if (has_ended)
+		return 0;
+	const struct hemera_wanted wanted = { call.ids, call.count, call.due };
+
+	atomic_store(&job->options->progress->done, 0);
+	r = hemera_details(job->client, &wanted, details_receive, &call, &job->report->retry_after_s, err);
+	return call.result < 0 ? error_pass(err, &call.problem) : r;
+}
+
+/* ---- courses whose participants were not read ---- */
+
 int job_make_rest(struct sync_job *job, struct error *err)
 {
-	static const struct participants nobody = { 0 };
+	static const struct participants none = { 0 };
 	int r = 0;
 
 	job_set_phase(job, SYNC_PHASE_RENDER, job->count);
@@ -150,102 +305,15 @@ int job_make_rest(struct sync_job *job, struct error *err)
 		if (course->outcome != JOB_OPEN)
 			continue;
 		/* A page that may show participants stays until they are read again, also one of which the
-		 * manifest says nothing: it was lost, or the page was put back from a backup. One that says
-		 * they are still to come, or none, is made from the list's row. */
+		 * manifest says nothing: it was lost, or the page was put back from a backup. One that
+		 * says they are still to come, or none, is made from the list's row. */
 		course->read = course->row->participant_count == 0;
 		if (course->read)
-			r = job_make_page(job, course, &nobody, err);
+			r = pages_make(job, course, &none, err);
 		else if (is_pending || (!course->there && !course->on_disk))
-			r = job_make_page(job, course, NULL, err);
+			r = pages_make(job, course, NULL, err);
 		else
 			pages_keep(job, course, JOB_KEPT);
 	}
 	return r;
-}
-
-/* ---- published, and entered into the manifest ---- */
-
-/* The present knowledge of the course, beside its page. */
-static void settle_seen(
-	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
-{
-	if (course->changed)
-		manifest_entry_set_course(entry, course->row);
-	memcpy(entry->hash, course->hash, sizeof(entry->hash));
-	entry->seen_ms = course->read ? job->report->start_ms : 0;
-	entry->deferred = course->deferred;
-	entry->listed = entry->owner = true;
-}
-
-static void settle_written(struct sync_job *job, struct job_course *course)
-{
-	const struct error problem = { .errnum = -EISDIR,
-		.code = ERROR_OUTPUT,
-		.message = "a directory occupies the name of its page" };
-	struct manifest_entry *entry;
-
-	if (!job->options->dry_run && !job->out.pages[course->page].published) {
-		job_add_course_problem(job, course, &problem);
-		course->outcome = JOB_FAILED;
-		return;
-	}
-	if (!course->entry)
-		course->entry = manifest_add(&job->manifest, course->row);
-	entry = course->entry;
-	if (!entry->name || strcmp(entry->name, course->name) != 0) {
-		if (entry->name)
-			nameset_add(&job->moved, entry->name);
-		free(entry->name);
-		entry->name = mem_strdup(course->name);
-	}
-	settle_seen(job, course, entry);
-	if (job->options->dry_run)
-		return;
-	publish_stat(job->out.courses, course->name, &entry->size, &entry->modified_us);
-	entry->updated_ms = time_now_ms();
-	job->report->files_generated++;
-}
-
-/* An entry whose file now holds another course's page has no page any more. */
-static bool settle_keeps_own(void *arg, const struct manifest_entry *entry)
-{
-	return entry->owner || !nameset_has(arg, entry->name);
-}
-
-static void settle_drop_lost(struct sync_job *job)
-{
-	CLEANUP(nameset_done) struct nameset owned = { 0 };
-
-	for (size_t i = 0; i < job->manifest.count; i++)
-		if (job->manifest.entries[i]->owner)
-			nameset_add(&owned, job->manifest.entries[i]->name);
-	if (owned.count == job->manifest.count) /* as nearly always */
-		return;
-	nameset_sort(&owned);
-	manifest_filter(&job->manifest, settle_keeps_own, &owned);
-}
-
-int job_settle(struct sync_job *job, struct error *err)
-{
-	int r;
-
-	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
-	r = publish_commit(&job->out, err); /* dry run: there is nothing in it */
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < job->count; i++) {
-		struct job_course *course = &job->courses[i];
-
-		if (course->outcome == JOB_WRITTEN)
-			settle_written(job, course);
-		else if (course->outcome == JOB_CURRENT)
-			settle_seen(job, course, course->entry);
-		if ((course->outcome == JOB_KEPT || course->outcome == JOB_FAILED) && course->entry) {
-			course->entry->deferred = course->deferred;
-			course->entry->owner = course->there;
-		}
-	}
-	manifest_sort(&job->manifest);
-	settle_drop_lost(job);
-	return 0;
 }

@@ -14,24 +14,6 @@
  * `aither sync --until-complete` pauses for 5. */
 #define PLAN_ROUND_PAUSE_MS (20 * 60000)
 
-/* Rows that are there but cannot be read count as listed, and their pages keep their names. */
-static size_t plan_bad_rows(struct sync_job *job, struct names_course *wanted)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < job->list.bad_count; i++) {
-		struct manifest_entry *entry = manifest_find(&job->manifest, job->list.bad_ids[i]);
-
-		if (!entry || entry->listed)
-			continue;
-		entry->listed = entry->owner = true;
-		wanted[count++] = (struct names_course){
-			.id = entry->course.id, .slug = entry->course.slug, .fixed = entry->name
-		};
-	}
-	return count;
-}
-
 /* *ret_claimed: the names that courses are to have, if any page is at another name than its own. */
 static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 {
@@ -43,45 +25,37 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 	for (size_t i = 0; i < job->count; i++)
 		wanted[i] = (struct names_course){ .id = job->courses[i].row->id,
 			.slug = job->courses[i].row->slug };
-	count += plan_bad_rows(job, wanted + count);
+	/* Rows that are there but cannot be read count as listed, and their pages keep their names. */
+	for (size_t i = 0; i < job->list.bad_count; i++) {
+		struct manifest_entry *entry = manifest_find(&job->manifest, job->list.bad_ids[i]);
+
+		if (!entry || entry->listed)
+			continue;
+		entry->listed = entry->owner = true;
+		wanted[count++] = (struct names_course){
+			.id = entry->course.id, .slug = entry->course.slug, .fixed = entry->name
+		};
+	}
 	names_plan(wanted, count);
 	for (size_t i = 0; i < job->count; i++) {
 		struct job_course *course = &job->courses[i];
 
 		snprintf(course->name, PUBLISHED_NAME_SIZE, "%s", wanted[i].name);
-		moves |= course->entry && strcmp(course->entry->name, course->name) != 0;
+		if (course->entry)
+			course->entry->at_home = strcmp(course->entry->name, course->name) == 0;
+		moves |= course->entry && !course->entry->at_home;
 	}
 	for (size_t i = 0; i < count && moves; i++)
 		nameset_add(ret_claimed, wanted[i].name);
 	nameset_sort(ret_claimed);
 }
 
-/* Whole: a page that was cut, replaced or taken away on disk, or is too large to be served, is made again. It
- * may stay at an old name as long as no other course is to have that name. */
-static bool plan_page_is_there(
-	const struct sync_job *job, const struct job_course *course, const struct nameset *claimed)
+static void plan_find_pages(struct sync_job *job, const struct nameset *claimed)
 {
-	const struct manifest_entry *entry = course->entry;
-	int64_t size, modified_us;
-
-	if (!entry || (strcmp(entry->name, course->name) != 0 && nameset_has(claimed, entry->name)))
-		return false;
-	return publish_stat(job->out.courses, entry->name, &size, &modified_us) && size == entry->size &&
-	       size <= PUBLISHED_COURSE_MAX && modified_us == entry->modified_us;
-}
-
-static void plan_look_for_pages(struct sync_job *job, const struct nameset *claimed)
-{
-	/* Pages that belong to other courses than those that are to have their names: slugs were swapped, or
-	 * taken over. */
+	/* Pages of other courses than those that are to have their names: slugs were swapped, or taken over.
+	 * */
 	CLEANUP(nameset_done) struct nameset foreign = { 0 };
 
-	for (size_t i = 0; i < job->count; i++) {
-		const struct job_course *course = &job->courses[i];
-
-		if (course->entry)
-			course->entry->at_home = strcmp(course->entry->name, course->name) == 0;
-	}
 	for (size_t i = 0; i < job->manifest.count; i++) {
 		job->pages_size += (uint64_t)job->manifest.entries[i]->size;
 		if (!job->manifest.entries[i]->at_home)
@@ -90,14 +64,20 @@ static void plan_look_for_pages(struct sync_job *job, const struct nameset *clai
 	nameset_sort(&foreign);
 	for (size_t i = 0; i < job->count; i++) {
 		struct job_course *course = &job->courses[i];
+		const struct manifest_entry *entry = course->entry;
 		int64_t size = 0, modified_us;
 
-		course->there = plan_page_is_there(job, course, claimed);
+		/* Its page is whole unless it was cut, replaced or removed on disk, or is too large to be
+		 * served. It may stay at an old name as long as no other course is to have that name. */
+		course->there = entry && (entry->at_home || !nameset_has(claimed, entry->name)) &&
+				publish_stat(job->out.courses, entry->name, &size, &modified_us) &&
+				size == entry->size && size <= PUBLISHED_COURSE_MAX &&
+				modified_us == entry->modified_us;
 		course->on_disk = !course->there && !nameset_has(&foreign, course->name) &&
 				  publish_stat(job->out.courses, course->name, &size, &modified_us) &&
 				  size > 0 && size <= PUBLISHED_COURSE_MAX;
-		course->size = (uint64_t)(course->entry ? course->entry->size : course->on_disk ? size : 0);
-		job->pages_size += course->entry ? 0 : course->size;
+		course->size = (uint64_t)(entry ? entry->size : course->on_disk ? size : 0);
+		job->pages_size += entry ? 0 : course->size;
 	}
 }
 
@@ -128,8 +108,8 @@ static void plan_next_course(struct sync_job *job)
 }
 
 /* Hemera's budget may not suffice to read every course in one sync. A round is the row of syncs that together
- * read each once: one that leaves some deferred begins it, the one that leaves none ends it. Else each of
- * them would leave as many as the one before. After a long pause all are due again. */
+ * read each once: a sync that leaves some deferred begins it, the first one that leaves none ends it. Without
+ * rounds each sync would leave as many as the one before. After a long pause all are due again. */
 static void plan_round(struct sync_job *job)
 {
 	const struct manifest *manifest = &job->manifest;
@@ -165,7 +145,7 @@ int job_plan(struct sync_job *job, struct error *err)
 			course->entry->listed = true;
 	}
 	plan_names(job, &claimed);
-	plan_look_for_pages(job, &claimed);
+	plan_find_pages(job, &claimed);
 	plan_round(job);
 	plan_next_course(job);
 	return 0;

@@ -22,7 +22,7 @@
 /* Held while a lock of publish_open_briefly is. */
 static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
 
-/* In the unit's sandbox a directory is read only unless the unit names it; nobody can guess that. */
+/* In the unit's sandbox a directory is read only unless the unit names it; the message has to say how. */
 static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
 {
 	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
@@ -60,29 +60,21 @@ int publish_open_unlocked(struct publish *publish, const char *path, struct erro
 	return 0;
 }
 
-static int publish_open_lock(const struct publish *publish, int *ret_fd, struct error *err)
+static int publish_take_lock(struct publish *publish, const char *path, struct error *err)
 {
 	CLEANUP(file_closep)
 	int fd = openat(publish->root, PUBLISH_LOCK_NAME,
 		O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct error problem = { 0 };
 	struct stat status;
+	int r = 0;
 
 	if (fd < 0)
-		return error_set(err, -errno, "%s: cannot open: %m", PUBLISH_LOCK_NAME);
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		return error_set(err, -EINVAL, "%s: not a regular file", PUBLISH_LOCK_NAME);
-	if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
-		return error_set(err, -errno, "%s: cannot set the mode: %m", PUBLISH_LOCK_NAME);
-	*ret_fd = file_steal(&fd);
-	return 0;
-}
-
-static int publish_take_lock(struct publish *publish, const char *path, struct error *err)
-{
-	CLEANUP(file_closep) int fd = -1;
-	struct error problem = { 0 };
-	int r = publish_open_lock(publish, &fd, &problem);
-
+		r = error_set(&problem, -errno, "%s: cannot open: %m", PUBLISH_LOCK_NAME);
+	else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		r = error_set(&problem, -EINVAL, "%s: not a regular file", PUBLISH_LOCK_NAME);
+	else if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
+		r = error_set(&problem, -errno, "%s: cannot set the mode: %m", PUBLISH_LOCK_NAME);
 	if (r < 0)
 		return publish_fail(err, r, path, &problem);
 	r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
@@ -142,13 +134,7 @@ static DIR *publish_stream(int directory)
 	return stream;
 }
 
-static void publish_clean_item(int directory, const struct dirent *item)
-{
-	if (strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) == 0)
-		unlinkat(directory, item->d_name, 0);
-}
-
-/* Not what is a directory: it can be neither a page nor removed as one. */
+/* A directory can be neither a page nor removed as one. */
 static bool publish_is_page(const struct publish *publish, const struct dirent *item)
 {
 	struct stat status;
@@ -163,34 +149,33 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 
 int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err)
 {
-	CLEANUP(file_closedirp) DIR *stream = NULL;
-	const struct dirent *item;
+	const int directories[] = { publish->root, publish->courses };
 
-	if (clean) {
-		CLEANUP(file_closedirp) DIR *root = publish_stream(publish->root);
+	for (size_t i = clean ? 0 : 1; i < ARRAY_SIZE(directories); i++) {
+		bool is_courses = directories[i] == publish->courses;
+		CLEANUP(file_closedirp) DIR *stream = publish_stream(directories[i]);
+		const struct dirent *item;
 
-		while (root && (item = readdir(root)) != NULL)
-			publish_clean_item(publish->root, item);
+		errno = stream ? 0 : errno;
+		while (stream && (item = readdir(stream)) != NULL) {
+			if (is_courses && publish_is_page(publish, item))
+				nameset_add(names, item->d_name);
+			else if (clean && strncmp(item->d_name, FILE_TEMPORARY_PREFIX,
+						  strlen(FILE_TEMPORARY_PREFIX)) == 0)
+				unlinkat(directories[i], item->d_name, 0);
+			errno = 0;
+		}
+		if (errno != 0 && is_courses)
+			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	}
-	stream = publish_stream(publish->courses);
-	errno = stream ? 0 : errno;
-	while (stream && (item = readdir(stream)) != NULL) {
-		if (publish_is_page(publish, item))
-			nameset_add(names, item->d_name);
-		else if (clean)
-			publish_clean_item(publish->courses, item);
-		errno = 0;
-	}
-	if (errno != 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	return 0;
 }
 
 /* ---- pages ---- */
 
-static void publish_temporary(unsigned number, char ret_name[static PUBLISH_TEMPORARY_SIZE])
+static void publish_temporary(size_t index, char ret_name[static PUBLISH_TEMPORARY_SIZE])
 {
-	snprintf(ret_name, PUBLISH_TEMPORARY_SIZE, FILE_TEMPORARY_PREFIX "%u", number);
+	snprintf(ret_name, PUBLISH_TEMPORARY_SIZE, FILE_TEMPORARY_PREFIX "%zu", index);
 }
 
 void publish_drop(struct publish *publish)
@@ -198,7 +183,7 @@ void publish_drop(struct publish *publish)
 	for (size_t i = 0; i < publish->count; i++) {
 		char temporary[PUBLISH_TEMPORARY_SIZE];
 
-		publish_temporary(publish->pages[i].number, temporary);
+		publish_temporary(i, temporary);
 		if (!publish->pages[i].published)
 			unlinkat(publish->courses, temporary, 0);
 	}
@@ -210,11 +195,11 @@ void publish_drop(struct publish *publish)
 int publish_add(struct publish *publish, const char *name, const void *bytes, size_t length,
 	size_t *ret_index, struct error *err)
 {
-	struct publish_page page = { .number = (unsigned)publish->count };
+	struct publish_page page = { .published = false };
 	char temporary[PUBLISH_TEMPORARY_SIZE];
 	int r;
 
-	publish_temporary(page.number, temporary);
+	publish_temporary(publish->count, temporary);
 	r = file_write(publish->courses, temporary, bytes, length, PUBLISH_PAGE_MODE, false, err);
 	if (r < 0) {
 		error_prefix(err, PUBLISHED_COURSES "/%s: ", name);
@@ -230,39 +215,28 @@ int publish_add(struct publish *publish, const char *name, const void *bytes, si
 	return 0;
 }
 
-/* No rename before the bytes are on disk: after a power cut a name must not lead to an empty file. */
-static int publish_flush(const struct publish *publish, struct error *err)
+int publish_commit(struct publish *publish, struct error *err)
 {
-	if (publish->count >= PUBLISH_SYNCFS_FROM) {
-		if (syncfs(publish->courses) < 0)
-			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
-		return 0;
-	}
-	for (size_t i = 0; i < publish->count; i++) {
-		const struct publish_page *page = &publish->pages[i];
-		CLEANUP(file_closep) int fd = -1;
-		char temporary[PUBLISH_TEMPORARY_SIZE];
+	bool at_once = publish->count >= PUBLISH_SYNCFS_FROM;
+	char temporary[PUBLISH_TEMPORARY_SIZE];
 
-		publish_temporary(page->number, temporary);
+	/* No rename before the bytes are on disk: after a power cut a name must not lead to an empty file.
+	 * */
+	if (at_once && syncfs(publish->courses) < 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
+	for (size_t i = 0; i < publish->count && !at_once; i++) {
+		CLEANUP(file_closep) int fd = -1;
+
+		publish_temporary(i, temporary);
 		fd = openat(publish->courses, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0 || fdatasync(fd) < 0)
 			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot sync: %m",
-				page->name);
+				publish->pages[i].name);
 	}
-	return 0;
-}
-
-int publish_commit(struct publish *publish, struct error *err)
-{
-	int r = publish_flush(publish, err);
-
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < publish->count; i++) {
 		struct publish_page *page = &publish->pages[i];
-		char temporary[PUBLISH_TEMPORARY_SIZE];
 
-		publish_temporary(page->number, temporary);
+		publish_temporary(i, temporary);
 		page->published = renameat(publish->courses, temporary, publish->courses, page->name) == 0;
 		if (!page->published && errno != EISDIR)
 			return error_fail(err, ERROR_OUTPUT, -errno,

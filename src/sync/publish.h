@@ -35,14 +35,13 @@ struct error;
 
 struct publish_page {
 	char name[PUBLISHED_NAME_SIZE];
-	unsigned number; /* .tmp-NUMBER */
 	bool published;
 };
 
 struct publish {
 	int root, courses, lock;    /* descriptors, -1: not open, not held */
 	bool brief;                 /* publish_open waits for us, see publish_open_briefly */
-	struct publish_page *pages; /* owned */
+	struct publish_page *pages; /* owned; each in .tmp-INDEX until it is published */
 	size_t count, capacity;
 };
 
@@ -55,8 +54,8 @@ struct publish {
  * OUTPUT_ERROR, with the unit's drop-in to create when this process may not write there. */
 int publish_open_unlocked(struct publish *publish, const char *path, struct error *err);
 
-/* The same and the lock. -EWOULDBLOCK with SYNC_IN_PROGRESS: a sync, of another process in most cases, holds
- * it. */
+/* The same and the lock. -EWOULDBLOCK with SYNC_IN_PROGRESS: a sync, of another process in most cases,
+ * holds it. */
 int publish_open(struct publish *publish, const char *path, struct error *err);
 
 /* The lock alone, for a moment, of a directory that must exist: only `root` is opened. publish_open in
@@ -86,8 +85,7 @@ int publish_homepage(
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
 
 /* Adds the names of all pages in courses/: files and symlinks whose name a page may have. With `clean` it
- * removes the temporary files of both directories on the way: reading a directory of 500 pages takes 0.2 ms.
- */
+ * removes the temporary files of both directories on the way. */
 int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err);
 
 #endif

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+
+#define REPORT_WARNINGS_MAX 20 /* lines in the journal; the report has more */
+#define REPORT_NUMBER_SIZE 21
+#define REPORT_CODE_SIZE 32 /* the longest has 22 characters */
 
 static const char *const report_status_names[] = {
 	[REPORT_RUNNING] = "running",
@@ -153,4 +160,107 @@ struct json *report_to_json(const struct report *report)
 			report_paths_to_json(report->would_change, report->would_change_count));
 	}
 	return object;
+}
+
+/* ---- in the journal ---- */
+
+/* The last entry of a failed sync is what ended it, which its own event says. */
+static void report_log_errors(const struct report *report)
+{
+	size_t count = report->errors_total - (report->status == REPORT_FAILED);
+
+	for (size_t i = 0; i < count && i < REPORT_WARNINGS_MAX; i++) {
+		const struct report_error *problem = &report->errors[i];
+		const struct log_field fields[] = {
+			{ "AITHER_JOB_ID", report->job_id },
+			{ "AITHER_ERROR_CODE", error_code_name(problem->code) },
+		};
+		bool refused = problem->code == ERROR_MASS_DELETE_REFUSED;
+
+		log_event(LOG_WARNING, refused ? LOG_EVENT_MASS_DELETE_REFUSED : NULL, fields,
+			ARRAY_SIZE(fields), "%s: %s", problem->entity, problem->message);
+	}
+	if (count > REPORT_WARNINGS_MAX)
+		log_write(LOG_WARNING, "%zu more problems are in the report", count - REPORT_WARNINGS_MAX);
+}
+
+/* "sync done: 12 pages written, 488 unchanged, 0 removed in 1.8 s, 3 problems"; owned. */
+static char *report_sentence(const struct report *report, const struct error *problem)
+{
+	double seconds = (double)report->duration_ms / 1000;
+	CLEANUP(mem_freep) char *deferred = mem_printf(", %u deferred", report->courses_deferred);
+	CLEANUP(mem_freep)
+	char *problems =
+		mem_printf(", %zu problem%s", report->errors_total, report->errors_total == 1 ? "" : "s");
+
+	if (report->status == REPORT_FAILED)
+		return mem_printf("%s failed after %.1f s: %s", report->dry_run ? "dry run" : "sync", seconds,
+			problem->message);
+	if (report->dry_run)
+		return mem_printf("dry run done: %zu page%s would change, in %.1f s%s",
+			report->would_change_count, report->would_change_count == 1 ? "" : "s", seconds,
+			report->errors_total ? problems : "");
+	return mem_printf("sync done: %u page%s written, %u unchanged, %u removed%s in %.1f s%s",
+		report->files_generated, report->files_generated == 1 ? "" : "s", report->files_skipped,
+		report->files_deleted, report->courses_deferred ? deferred : "", seconds,
+		report->errors_total ? problems : "");
+}
+
+/* Every code of the report once, "HEMERA_BAD_DATA TEMPLATE_ERROR"; owned. */
+static char *report_codes(const struct report *report)
+{
+	struct buf codes = BUF_INIT(ERROR_CODES * REPORT_CODE_SIZE);
+	bool seen[ERROR_CODES] = { false };
+
+	for (size_t i = 0; i < report->errors_total && i < REPORT_ERRORS_MAX; i++) {
+		enum error_code code = report->errors[i].code;
+		if (!seen[code])
+			buf_printf(&codes, "%s%s", codes.length ? " " : "", error_code_name(code));
+		seen[code] = true;
+	}
+	return buf_take(&codes);
+}
+
+void report_log(const struct report *report, const char *request_id, const struct error *problem)
+{
+	CLEANUP(mem_freep) char *codes = report_codes(report), *sentence = report_sentence(report, problem);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{ "AITHER_DURATION_MS", report->duration_ms },
+		{ "AITHER_COURSES_FETCHED", report->courses_fetched },
+		{ "AITHER_PARTICIPANTS_FETCHED", report->participants_fetched },
+		{ "AITHER_TEMPLATES_FETCHED", report->templates_fetched },
+		{ "AITHER_FILES_GENERATED", report->files_generated },
+		{ "AITHER_FILES_SKIPPED", report->files_skipped },
+		{ "AITHER_FILES_DELETED", report->files_deleted },
+		{ "AITHER_COURSES_DEFERRED", report->courses_deferred },
+		{ "AITHER_ERRORS", report->errors_total },
+	};
+	char texts[ARRAY_SIZE(numbers)][REPORT_NUMBER_SIZE];
+	struct log_field fields[ARRAY_SIZE(numbers) + 5];
+	bool failed = report->status == REPORT_FAILED;
+	const char *event = LOG_EVENT_SYNC_DONE;
+	int priority = LOG_INFO;
+	size_t count = 0;
+
+	report_log_errors(report);
+	fields[count++] = (struct log_field){ "AITHER_JOB_ID", report->job_id };
+	fields[count++] = (struct log_field){ "REQUEST_ID", request_id };
+	fields[count++] = (struct log_field){ "AITHER_STATUS", report_status_name(report->status) };
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, numbers[i].value);
+		fields[count++] = (struct log_field){ numbers[i].name, texts[i] };
+	}
+	fields[count++] =
+		(struct log_field){ "AITHER_ERROR_CODE", failed ? error_code_name(problem->code) : NULL };
+	fields[count++] = (struct log_field){ "AITHER_ERROR_CODES", report->errors_total > 0 ? codes : NULL };
+	if (failed) {
+		/* The catalog has another remedy for a refused key than for other failures. */
+		event = problem->code == ERROR_HEMERA_AUTH_FAILED ? LOG_EVENT_KEY_REFUSED
+								  : LOG_EVENT_SYNC_FAILED;
+		priority = problem->code == ERROR_SHUTTING_DOWN ? LOG_NOTICE : LOG_ERR;
+	}
+	log_event(priority, event, fields, count, "%s", sentence);
 }

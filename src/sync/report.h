@@ -3,7 +3,7 @@
 #define AITHER_SYNC_REPORT_H
 
 /*
- * What one sync did, as GET /api/sync/status shows it and the manifest keeps it. The three file counts
+ * The results of one sync, as GET /api/sync/status shows it and the manifest keeps it. The three file counts
  * count course pages only.
  */
 
@@ -39,10 +39,10 @@ struct report {
 	unsigned courses_deferred, retry_after_s;
 	bool homepage_changed, dry_run;
 	struct known_kept kept; /* rows on the homepage that Hemera's list lacks; not in the JSON */
-	/* What the manifest says after this sync; for the worker's memory, not in the JSON. */
+	/* The manifest's state after this sync; for the worker's memory, not in the JSON. */
 	unsigned courses_published, consecutive_failures;
 	int64_t last_success_ms; /* wall clock, 0: never */
-	/* For notices, not in the JSON: the sync's end could not be written into the manifest, so that the
+	/* For alerts, not in the JSON: the sync's end could not be written into the manifest, so that the
 	 * next one will not know of it; the manifest was damaged and has been made anew. */
 	bool manifest_unsaved, manifest_damaged;
 	char *course_id; /* owned; next upcoming course, NULL: none (noUpcomingCourse) */
@@ -57,11 +57,15 @@ void report_init(struct report *report, const char *job_id); /* running, from no
 void report_done(struct report *report);
 void report_add_error(struct report *report, const char *entity, const struct error *problem);
 
-/* What has ended a failed sync: always kept, as the last one. */
+/* The error that has ended a failed sync: always kept, as the last one. */
 void report_add_end(struct report *report, const char *entity, const struct error *problem);
 void report_add_removed(struct report *report, const char *path); /* counts it */
 void report_add_change(struct report *report, const char *path);  /* dry run: "courses/x.html" would change */
 const char *report_status_name(enum report_status status);        /* "success" */
 struct json *report_to_json(const struct report *report);         /* owned */
+
+/* Into the journal: a warning for each of the first problems, then the sync's own event with its counts as
+ * fields. request_id may be NULL; *problem: what ended a failed sync. */
+void report_log(const struct report *report, const char *request_id, const struct error *problem);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,10 +12,8 @@
 #include "base/time.h"
 #include "config/config.h"
 #include "published/published.h"
-#include "sync/homepage.h"
+#include "render/template.h"
 #include "sync/job.h"
-
-#define SYNC_LARGE 2000 /* courses; each takes 2 KB */
 
 const char *sync_phase_name(enum sync_phase phase)
 {
@@ -54,7 +51,7 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-/* The damaged file stays for whoever wants to know; the sync goes on with an empty one. */
+/* The damaged file is kept for an investigation; the sync goes on with an empty one. */
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
@@ -75,6 +72,27 @@ static void sync_set_aside(const struct sync_job *job, const struct error *probl
 		"the manifest is damaged, %s: %s", what, problem->message);
 }
 
+int job_connect(struct sync_job *job, bool brief, struct error *err)
+{
+	const struct config *config = job->options->config;
+	const struct hemera_options options = {
+		.base_url = config->hemera.base_url,
+		.fallback_url = config->hemera.fallback_url,
+		.key = config->secrets[CONFIG_SECRET_HEMERA_API_KEY],
+		.connections_max = brief ? 1 : config->hemera.connections_max,
+		.connect_timeout_s = config->hemera.connect_timeout_s,
+		.request_timeout_s = config->hemera.request_timeout_s,
+		.retries_max = brief ? 0 : config->hemera.retries_max,
+		.budget = job->options->budget,
+		.deadline_mono_ms = job->deadline_mono_ms,
+		.cancelled = job->options->cancelled,
+		.statistics = job->options->statistics,
+		.limited_until_mono_ms = &job->options->progress->limited_until_mono_ms,
+	};
+
+	return hemera_new(&job->client, &options, err);
+}
+
 static int sync_prepare(struct sync_job *job, struct error *err)
 {
 	const struct config *config = job->options->config;
@@ -93,45 +111,16 @@ static int sync_prepare(struct sync_job *job, struct error *err)
 	r = publish_list(&job->out, !job->options->dry_run, &job->present, err);
 	if (r < 0)
 		return r;
-	return library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
+	r = library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
 		job_add_problem, job, err);
+	return r < 0 ? r : job_connect(job, false, err);
 }
 
-static int sync_connect(struct sync_job *job, struct error *err)
+static int sync_publish_homepage(struct sync_job *job, bool reports, struct error *err)
 {
-	const struct config *config = job->options->config;
-	const struct hemera_options options = {
-		.base_url = config->hemera.base_url,
-		.fallback_url = config->hemera.fallback_url,
-		.key = config->secrets[CONFIG_SECRET_HEMERA_API_KEY],
-		.connections_max = config->hemera.connections_max,
-		.connect_timeout_s = config->hemera.connect_timeout_s,
-		.request_timeout_s = config->hemera.request_timeout_s,
-		.retries_max = config->hemera.retries_max,
-		.budget = job->options->budget,
-		.deadline_mono_ms = job->deadline_mono_ms,
-		.cancelled = job->options->cancelled,
-		.statistics = job->options->statistics,
-		.limited_until_mono_ms = &job->options->progress->limited_until_mono_ms,
-	};
-
-	return hemera_new(&job->client, &options, err);
-}
-
-static int sync_publish_homepage(struct sync_job *job, library_problem *problem, struct error *err)
-{
-	const struct homepage homepage = {
-		.options = job->options,
-		.out = &job->out,
-		.library = &job->library,
-		.known = &job->manifest.known,
-		.manifest = &job->manifest,
-		.problem = problem,
-		.arg = job,
-	};
 	struct error failure = { 0 };
 	bool changed = false;
-	int r = homepage_publish(&homepage, &changed, &failure);
+	int r = homepage_publish(job, reports, &changed, &failure);
 
 	job->report->homepage_changed |= changed;
 	if (r == 0 || failure.code != ERROR_TEMPLATE)
@@ -214,7 +203,7 @@ static int sync_list(struct sync_job *job, struct error *err)
 
 	/* Yesterday's courses leave the homepage at midnight, whether Hemera answers or not. */
 	if (r < 0 && known->count > 0)
-		(void)sync_publish_homepage(job, NULL, NULL);
+		(void)sync_publish_homepage(job, false, NULL);
 	if (r == 0 && !hemera_list_has_all(&job->list))
 		r = sync_find_lost(job, err);
 	if (r == 0) {
@@ -237,7 +226,7 @@ static int sync_list(struct sync_job *job, struct error *err)
 static int sync_homepage(struct sync_job *job, struct error *err)
 {
 	const struct sync_options *options = job->options;
-	int r = sync_publish_homepage(job, job_add_problem, err);
+	int r = sync_publish_homepage(job, true, err);
 
 	if (r < 0 || options->dry_run || job->homepage_failed)
 		return r;
@@ -248,40 +237,10 @@ static int sync_homepage(struct sync_job *job, struct error *err)
 	return 0;
 }
 
-/* A template list that cannot be read must not turn all pages over to the local template: unless Hemera is
- * known to have none they stay as they are. When the budget has ended, which the next sync sets right,
- * no page is made while it may have some. */
-static int sync_templates(struct sync_job *job, struct error *err)
-{
-	struct hemera_template *fetched = NULL;
-	struct error problem = { 0 };
-	size_t count = 0;
-	int r = hemera_templates(job->client, &fetched, &count, job_add_problem, job, &problem);
-
-	templates_init(&job->templates, &job->library, fetched, count, job_add_problem, job);
-	if (r == 0) {
-		for (size_t i = 0; i < count; i++)
-			job->report->templates_fetched += fetched[i].markup != NULL;
-		job->manifest.hemera_templates =
-			count > 0 ? MANIFEST_TEMPLATES_SOME : MANIFEST_TEMPLATES_NONE;
-		return 0;
-	}
-	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
-		return error_pass(err, &problem);
-	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
-		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
-		job->report->retry_after_s = problem.retry_after_s;
-		return 0;
-	}
-	job_add_problem(job, "templates", &problem);
-	job->templates_unknown = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
-	return 0;
-}
-
 static int sync_gather(struct sync_job *job, struct error *err)
 {
-	static int (*const steps[])(struct sync_job * job, struct error * err) = { sync_prepare, sync_connect,
-		sync_list, sync_homepage, sync_templates, job_plan, job_read_details, job_make_rest };
+	static int (*const steps[])(struct sync_job * job, struct error * err) = { sync_prepare, sync_list,
+		sync_homepage, job_read_templates, job_plan, job_read_details, job_make_rest };
 	const atomic_bool *cancelled = job->options->cancelled;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -305,19 +264,20 @@ static int sync_publish(struct sync_job *job, struct error *err)
 	/* Public pages are linked where they are, and some have just appeared. Before anything leaves: no
 	 * link to a page that is gone, even if the next step is the last one. */
 	if (r == 0 && job->options->config->site.course_pages_public)
-		r = sync_publish_homepage(job, NULL, err);
+		r = sync_publish_homepage(job, false, err);
 	if (r == 0)
 		r = job_remove(job, err);
 	job->report->publish_ms = time_mono_ms() - start_ms;
 	return r;
 }
 
-static void sync_job_done(struct sync_job *job)
+void job_done(struct sync_job *job)
 {
-	bool large = job->manifest.count >= SYNC_LARGE;
-
 	publish_close(&job->out);
-	templates_done(&job->templates);
+	for (size_t i = 0; i < job->template_count && job->templates; i++)
+		template_free(job->templates[i].compiled);
+	free(job->templates);
+	hemera_templates_free(job->fetched, job->template_count);
 	library_done(&job->library);
 	hemera_freep(&job->client);
 	manifest_done(&job->manifest);
@@ -326,15 +286,11 @@ static void sync_job_done(struct sync_job *job)
 	nameset_done(&job->present);
 	nameset_done(&job->moved);
 	buf_done(&job->page);
-	/* To the system: glibc would keep most of it until the next sync, a day away. Of a small site it is
-	 * worth less than the time to get it again. */
-	if (large)
-		malloc_trim(0);
 }
 
 int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err)
 {
-	CLEANUP(sync_job_done)
+	CLEANUP(job_done)
 	struct sync_job job = {
 		.options = options,
 		.report = ret_report,

@@ -47,7 +47,7 @@ struct sync_options {                  /* all borrowed */
 	const struct config *config;   /* usable */
 	const char *shipped_templates; /* directory of the templates that aither ships */
 	const char *job_id;
-	const char *request_id; /* of the HTTP request that asked for it, for the log; may be NULL */
+	const char *request_id; /* of the HTTP request that started it, for the log; may be NULL */
 	bool force, dry_run;
 	struct budget *budget;
 	struct sync_progress *progress;
@@ -72,7 +72,7 @@ struct sync_refreshed {
  * the known courses, for the day may have changed since, and the error is returned. */
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err);
 
-/* What the manifest says of the past. */
+/* The manifest's record of the past. */
 struct sync_history {
 	struct json *last_report; /* owned; NULL: none */
 	int64_t last_success_ms;  /* 0: never */

@@ -91,7 +91,7 @@ static int bench_receive(void *arg, size_t index, enum hemera_detail_state state
 	return 0;
 }
 
-/* As sync/templates.c and sync/details.c ask. */
+/* As sync/pages.c asks. */
 static int bench_fetch_all(struct bench *bench, struct hemera *client, struct error *err)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };

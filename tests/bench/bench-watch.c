@@ -8,7 +8,7 @@
 
 #include "hemera/client.h"
 #include "render/library.h"
-#include "sync/homepage.h"
+#include "sync/job.h"
 #include "sync/manifest.h"
 
 static struct watch_time watch_times[WATCH_KINDS];
@@ -99,8 +99,8 @@ int __real_library_load(struct library *ret_library, const char *directory, cons
 	library_problem *problem, void *arg, struct error *err);
 int __wrap_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err);
-int __real_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
-int __wrap_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err);
+int __real_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
+int __wrap_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
 
 int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err)
 {
@@ -130,10 +130,10 @@ int __wrap_library_load(struct library *ret_library, const char *directory, cons
 	return r;
 }
 
-int __wrap_homepage_publish(const struct homepage *homepage, bool *ret_changed, struct error *err)
+int __wrap_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err)
 {
 	enum watch_kind before = watch_switch(WATCH_SITE);
-	int r = __real_homepage_publish(homepage, ret_changed, err);
+	int r = __real_homepage_publish(job, reports, ret_changed, err);
 
 	watch_switch(before);
 	return r;

@@ -66,9 +66,6 @@ static void check_rest(const struct manifest *manifest)
 
 		FUZZ_CHECK(file_name_is_safe(name) && nameset_has(&manifest->orphans, name), "%s", name);
 	}
-	for (int i = 0; i < LANGUAGES; i++)
-		if (manifest->site[i].hash[0])
-			check_hash(manifest->site[i].hash);
 	FUZZ_CHECK(!manifest->last_sync || json_type(manifest->last_sync) == JSON_OBJECT, "lastSync");
 	FUZZ_CHECK(!manifest->incident || json_type(manifest->incident) == JSON_OBJECT, "incident");
 }

@@ -79,7 +79,8 @@ static void fake_add_row(
 		return;
 	}
 	fake_bad_row(list, row);
-	problem(arg, "course", &bad);
+	if (problem)
+		problem(arg, "course", &bad);
 }
 
 static size_t fake_lost(void)

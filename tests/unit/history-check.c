@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has to be true after every sync, and at the end. */
+/* The rules that hold after every sync, and at the end. */
 #include "history.h"
 
 #include <fcntl.h>
@@ -66,7 +66,7 @@ void history_check_untouched(const struct tree *before, const struct tree *after
 			history_complain("%s was removed for nothing", before->items[i].path);
 }
 
-/* Whatever happened: pages are whole, and nothing else on the machine was touched. */
+/* In any case pages are whole, and nothing else on the machine was touched. */
 static void check_always(const struct tree *out, const struct tree *beside_before)
 {
 	CLEANUP(tree_done) struct tree beside = { 0 };
@@ -139,8 +139,8 @@ static const struct tree_item *page_of(
 	return page;
 }
 
-/* Every course that can be shown is shown, by a page that a sync made. What is not known of a course today,
- * for its participants or the templates cannot be read, replaces nothing. */
+/* Every course that can be shown is shown, by a page that a sync made. Participants or templates that
+ * cannot be read today replace nothing. */
 static void check_listed(const struct manifest *manifest, const struct tree *out)
 {
 	bool is_limited = fake_hemera.templates_error == ERROR_HEMERA_RATE_LIMITED;
@@ -173,8 +173,8 @@ static bool is_certain(void)
 	       !(fake_hemera.lost_for_good && fake_hemera.lost > 0);
 }
 
-/* What no entry knows is remembered as an orphan; after a certain list there is none, and nothing of a course
- * that is gone. */
+/* A page that no entry knows is remembered as an orphan; after a certain list there is none, and no page of a
+ * course that is gone. */
 static void check_owners(const struct manifest *manifest, const struct tree *out)
 {
 	CLEANUP(nameset_done) struct nameset owned = { 0 };
@@ -198,7 +198,7 @@ static void check_owners(const struct manifest *manifest, const struct tree *out
 			continue;
 		if (certain || (fake_hemera.pages > 1 && fake_hemera.lost == 0 &&
 				       !nameset_has(&manifest->orphans, name)))
-			history_complain("%s is nobody's", item->path);
+			history_complain("%s has no course", item->path);
 	}
 }
 
@@ -303,10 +303,6 @@ static void compare_entries(const struct manifest_entry *left, const struct mani
 
 static void compare_manifests(const struct manifest *left, const struct manifest *right)
 {
-	for (int i = 0; i < LANGUAGES; i++)
-		if (strcmp(left->site[i].hash, right->site[i].hash) != 0 ||
-			left->site[i].size != right->site[i].size)
-			history_complain("the manifests differ in what they know of the homepage");
 	if (left->known.count != right->known.count || left->known.kept.reason || left->known.empty_syncs)
 		history_complain("the manifests differ in the courses that they know");
 	for (size_t i = 0; i < left->known.count && i < right->known.count; i++)

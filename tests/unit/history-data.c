@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens in Hemera: courses come, change and go, and its answers fail. */
+/* Events in Hemera: courses come, change and go, and its answers fail. */
 #include "history.h"
 
 #include <stdio.h>

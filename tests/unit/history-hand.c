@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens on the machine: files are spoilt by hand, templates and configuration change. */
+/* Events on the machine: files are spoilt by hand, templates and configuration change. */
 #include "history.h"
 
 #include <fcntl.h>
@@ -263,7 +263,7 @@ const struct history_action history_hand_actions[] = {
 	{ "a page is replaced by a symlink", plant_symlink },
 	{ "a page is replaced by a directory", plant_directory },
 	{ "a page takes another one's name", swap_pages },
-	{ "a page of nobody", plant_page },
+	{ "an orphaned page", plant_page },
 	{ "the homepage is spoilt", spoil_homepage },
 	{ "the manifest is deleted", remove_manifest },
 	{ "the manifest is cut", cut_manifest },

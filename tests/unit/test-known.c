@@ -183,7 +183,7 @@ static bool read_text(const char *text, struct known *ret_known)
 	return known_read(json, ret_known, NULL) == 0;
 }
 
-static void what_is_written_is_read_again(void **state)
+static void written_courses_are_read_again(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(30), again = { 0 };
 	CLEANUP(hemera_list_done) struct hemera_list none = { .pages = 1 };
@@ -209,7 +209,7 @@ static void what_is_written_is_read_again(void **state)
 	assert_string_equal(buf_text(&second), buf_text(&text));
 }
 
-static void damage_is_noticed(void **state)
+static void damage_is_detected(void **state)
 {
 	static const char *const texts[] = { "null", "[]", "{}", "{\"emptySyncs\":0,\"kept\":null}",
 		"{\"emptySyncs\":0,\"kept\":null,\"courses\":[{}]}",
@@ -234,8 +234,8 @@ int main(void)
 		cmocka_unit_test(a_list_with_courses_between_two_empty_ones_counts),
 		cmocka_unit_test(a_refresh_does_not_change_the_verdict_on_lost_rows),
 		cmocka_unit_test(since_when_is_remembered_while_the_reason_is_the_same),
-		cmocka_unit_test(what_is_written_is_read_again),
-		cmocka_unit_test(damage_is_noticed),
+		cmocka_unit_test(written_courses_are_read_again),
+		cmocka_unit_test(damage_is_detected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,7 +95,7 @@ static void a_name_depends_on_the_course_and_not_on_the_order(void **state)
 	assert_string_equal(forth[1].name, back[0].name);
 }
 
-static void a_fixed_name_is_kept_and_given_to_nobody_else(void **state)
+static void a_fixed_name_is_kept_and_given_to_no_other_course(void **state)
 {
 	struct names_course courses[] = {
 		{ .id = "c1", .slug = "new" },
@@ -150,7 +150,7 @@ int main(void)
 		cmocka_unit_test(only_harmless_slugs_become_names),
 		cmocka_unit_test(the_smallest_id_keeps_a_shared_slug),
 		cmocka_unit_test(a_name_depends_on_the_course_and_not_on_the_order),
-		cmocka_unit_test(a_fixed_name_is_kept_and_given_to_nobody_else),
+		cmocka_unit_test(a_fixed_name_is_kept_and_given_to_no_other_course),
 		cmocka_unit_test(only_names_of_pages_are_taken_for_pages),
 		cmocka_unit_test(no_courses_need_no_names),
 	};

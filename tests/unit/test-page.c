@@ -445,40 +445,6 @@ static void a_homepage_without_courses_has_empty_groups(void **state)
 	assert_int_equal(json_count(json_get(data, "past")), 0);
 }
 
-static void the_homepage_has_another_fingerprint_when_it_would_look_different(void **state)
-{
-	const struct course a = { "1", "A", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 1, NULL };
-	const struct course b = { "2", "B", "b", "ADVANCED", NULL, NULL, 0, NULL };
-	const struct page_home_row row_b = { &b, "courses/b.html" };
-	const struct page_home_row base[] = { { &a, NULL }, row_b }, turned[] = { row_b, { &a, NULL } };
-	struct course others[] = { a, a, a, a, a, a };
-	char base_hex[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
-
-	(void)state;
-	others[0].title = "C";
-	others[1].level = "ADVANCED";
-	others[2].start_date = "2026-06-02T22:00:00.000Z";
-	others[3].end_date = "2026-06-02T22:00:00.000Z";
-	others[4].participant_count = 2;
-	page_home_digest(base, 2, NOON, base_hex);
-	page_home_digest(turned, 2, NOON, hex);
-	assert_string_equal(hex, base_hex); /* Hemera's order changes from call to call */
-	page_home_digest(base, 2, NOON + 3600000, hex);
-	assert_string_equal(hex, base_hex);
-	page_home_digest(base, 2, NOON + 24 * 3600000, hex);
-	assert_string_not_equal(hex, base_hex); /* what is past changes with the day */
-	page_home_digest(base, 1, NOON, hex);
-	assert_string_not_equal(hex, base_hex);
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		const struct page_home_row pair[] = { { &others[i], i == 5 ? "courses/a.html" : NULL },
-			row_b };
-
-		page_home_digest(pair, 2, NOON, hex);
-		if (strcmp(hex, base_hex) == 0)
-			fail_msg("row %zu has the same digest", i);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,7 +456,6 @@ int main(void)
 		cmocka_unit_test(the_fingerprint_changes_with_every_member_of_the_course),
 		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants),
 		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),
-		cmocka_unit_test(the_homepage_has_another_fingerprint_when_it_would_look_different),
 		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
 		cmocka_unit_test(titles_of_one_day_are_in_the_order_of_a_dictionary),
 		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),

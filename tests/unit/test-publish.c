@@ -98,7 +98,7 @@ static void many_pages_are_committed_as_well(void **state)
 	scratch_assert_content("out/courses/page98.html", "page98.html");
 }
 
-static void what_is_not_committed_leaves_no_trace(void **state)
+static void uncommitted_pages_leave_no_trace(void **state)
 {
 	struct publish out = PUBLISH_INIT;
 
@@ -128,7 +128,7 @@ static void leftovers_are_cleaned_and_nothing_else(void **state)
 	scratch_assert_content("out/index.de.html", "I");
 }
 
-static void a_second_one_is_told_that_a_sync_is_running(void **state)
+static void a_second_sync_learns_that_one_is_running(void **state)
 {
 	CLEANUP(publish_close) struct publish first = PUBLISH_INIT, third = PUBLISH_INIT;
 	struct publish second = PUBLISH_INIT;
@@ -143,7 +143,7 @@ static void a_second_one_is_told_that_a_sync_is_running(void **state)
 	assert_int_equal(publish_open(&third, output, NULL), 0);
 }
 
-static void who_holds_the_lock_for_a_moment_creates_nothing(void **state)
+static void taking_the_lock_briefly_creates_nothing(void **state)
 {
 	struct publish brief = PUBLISH_INIT;
 	CLEANUP(publish_close) struct publish first = PUBLISH_INIT;
@@ -168,7 +168,7 @@ static void *open_in_thread(void *ret_result)
 	return NULL;
 }
 
-static void a_sync_waits_for_who_holds_the_lock_for_a_moment(void **state)
+static void a_sync_waits_while_the_lock_is_held_briefly(void **state)
 {
 	struct publish brief = PUBLISH_INIT;
 	pthread_t thread;
@@ -359,11 +359,11 @@ int main(void)
 		OUTPUT_TEST(a_directory_that_a_crash_left_closed_is_opened_to_the_group),
 		OUTPUT_TEST(pages_appear_all_together),
 		OUTPUT_TEST(many_pages_are_committed_as_well),
-		OUTPUT_TEST(what_is_not_committed_leaves_no_trace),
+		OUTPUT_TEST(uncommitted_pages_leave_no_trace),
 		OUTPUT_TEST(leftovers_are_cleaned_and_nothing_else),
-		OUTPUT_TEST(a_second_one_is_told_that_a_sync_is_running),
-		OUTPUT_TEST(who_holds_the_lock_for_a_moment_creates_nothing),
-		OUTPUT_TEST(a_sync_waits_for_who_holds_the_lock_for_a_moment),
+		OUTPUT_TEST(a_second_sync_learns_that_one_is_running),
+		OUTPUT_TEST(taking_the_lock_briefly_creates_nothing),
+		OUTPUT_TEST(a_sync_waits_while_the_lock_is_held_briefly),
 		OUTPUT_TEST(a_lock_that_cannot_be_had_is_an_output_error),
 		OUTPUT_TEST(a_symlink_is_replaced_and_not_followed),
 		OUTPUT_TEST(symlinks_for_our_own_files_are_refused),

@@ -93,7 +93,7 @@ static void the_first_hundred_errors_are_kept_and_all_are_counted(void **state)
 	assert_int_equal(strlen(json_string(json_get(first, "timestamp"))), TIME_TEXT_SIZE - 1);
 }
 
-static void what_ended_the_sync_is_kept_as_the_last_error(void **state)
+static void the_error_that_ended_the_sync_is_kept_as_the_last_one(void **state)
 {
 	(void)state;
 	for (int before = 98; before <= 250; before++) {
@@ -155,7 +155,7 @@ int main(void)
 		cmocka_unit_test(a_running_report_has_begun_and_not_ended),
 		cmocka_unit_test(every_figure_has_its_member),
 		cmocka_unit_test(the_first_hundred_errors_are_kept_and_all_are_counted),
-		cmocka_unit_test(what_ended_the_sync_is_kept_as_the_last_error),
+		cmocka_unit_test(the_error_that_ended_the_sync_is_kept_as_the_last_one),
 		cmocka_unit_test(a_dry_run_lists_what_would_change),
 		cmocka_unit_test(a_report_can_be_released_twice),
 	};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whatever becomes of the manifest, a sync goes on with it or with none, and every page is right afterwards.
- */
+/* A sync goes on with a damaged manifest or without one, and every page is right afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +33,7 @@ static void begin(void)
 	fixture_course("c2", "Zweiter", "zweiter", 1)->detail = HEMERA_DETAIL_DEFERRED;
 	fixture_course("c3", "Dritter", "dritter", 1)->detail = HEMERA_DETAIL_FAILED;
 	fixture_course("c4", "Vierter", "vierter", 0);
-	fake_hemera.pages = 2; /* a page of nobody is remembered, c4 counted as missing */
+	fake_hemera.pages = 2; /* an orphaned page is remembered, c4 counted as missing */
 	fixture_sync(REPORT_PARTIAL);
 	fixture_drop("c4");
 	fixture_put("courses/fremd.html", "of nobody");
@@ -218,7 +217,7 @@ static void make_garbage(void)
 }
 
 /* One after the other, so that what is kept of one meets the next. */
-static void whatever_is_in_its_place_stops_no_sync(void **state)
+static void nothing_in_its_place_stops_a_sync(void **state)
 {
 	static const struct {
 		const char *label;
@@ -263,7 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SYNC_TEST(a_manifest_cut_at_any_byte_is_kept_and_made_anew),
 		SYNC_TEST(a_wrong_value_anywhere_stops_no_sync),
-		SYNC_TEST(whatever_is_in_its_place_stops_no_sync),
+		SYNC_TEST(nothing_in_its_place_stops_a_sync),
 	};
 
 	if (access("/dev/shm", W_OK) == 0)

@@ -74,11 +74,11 @@ static void report(uint64_t seed, struct history *history, size_t taken)
 	history_is_loud = true;
 	run(history);
 	history_is_loud = false;
-	fail_msg("history %llu, reduced to %zu steps (told above): %s", (unsigned long long)seed,
+	fail_msg("history %llu, reduced to %zu steps (reported above): %s", (unsigned long long)seed,
 		history->count, history_complaint);
 }
 
-static void whatever_happened_the_end_is_that_of_a_sync_from_scratch(void **state)
+static void every_history_ends_like_a_sync_from_scratch(void **state)
 {
 	uint64_t first = setting("HISTORY_FIRST", 1), count = setting("HISTORY_COUNT", 200);
 	uint64_t steps_max = setting("HISTORY_STEPS", 30);
@@ -101,7 +101,7 @@ static void whatever_happened_the_end_is_that_of_a_sync_from_scratch(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whatever_happened_the_end_is_that_of_a_sync_from_scratch),
+		cmocka_unit_test(every_history_ends_like_a_sync_from_scratch),
 	};
 
 	if (access("/dev/shm", W_OK) == 0)

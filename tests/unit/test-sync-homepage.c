@@ -340,7 +340,7 @@ static void a_refresh_saves_what_it_shows_and_believes_no_empty_list(void **stat
 	assert_int_equal(history.kept.courses, 3);
 }
 
-static void a_refresh_does_not_look_for_lost_rows_and_keeps_what_is_known(void **state)
+static void a_refresh_does_not_search_for_lost_rows_and_keeps_known_courses(void **state)
 {
 	struct sync_refreshed refreshed = { 0 };
 
@@ -383,7 +383,7 @@ int main(void)
 		SYNC_TEST(a_refresh_that_fails_leaves_the_homepage),
 		SYNC_TEST(a_course_leaves_at_midnight_though_hemera_is_away),
 		SYNC_TEST(a_refresh_saves_what_it_shows_and_believes_no_empty_list),
-		SYNC_TEST(a_refresh_does_not_look_for_lost_rows_and_keeps_what_is_known),
+		SYNC_TEST(a_refresh_does_not_search_for_lost_rows_and_keeps_known_courses),
 		SYNC_TEST(the_history_survives_in_the_manifest),
 		SYNC_TEST(a_damaged_manifest_is_no_history_and_says_so),
 		SYNC_TEST(the_next_course_is_none_of_yesterday),

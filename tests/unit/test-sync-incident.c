@@ -179,7 +179,7 @@ static void nonsense_in_the_manifest_counts_as_no_incident(void **state)
 	assert_int_equal(alert.kind, INCIDENT_FAILURE);
 }
 
-static void a_damaged_manifest_is_told_and_forgets_the_incident(void **state)
+static void a_damaged_manifest_is_reported_and_forgets_the_incident(void **state)
 {
 	struct incident_alert alert;
 
@@ -235,7 +235,7 @@ static void no_mail_is_noted_while_a_sync_runs(void **state)
 	assert_false(due(&alert));
 }
 
-static void a_disk_that_is_full_is_told_and_leaves_the_mail_due(void **state)
+static void a_full_disk_is_reported_and_leaves_the_mail_due(void **state)
 {
 	struct incident_alert alert, again;
 	struct error problem = { 0 };
@@ -254,7 +254,7 @@ static void a_disk_that_is_full_is_told_and_leaves_the_mail_due(void **state)
 	assert_string_equal(again.message_id, alert.message_id);
 }
 
-static void an_end_that_cannot_be_stored_is_told(void **state)
+static void an_end_that_cannot_be_stored_is_reported(void **state)
 {
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -267,7 +267,7 @@ static void an_end_that_cannot_be_stored_is_told(void **state)
 	assert_false(fixture_report.manifest_unsaved);
 }
 
-static void a_directory_that_cannot_be_opened_is_told(void **state)
+static void a_directory_that_cannot_be_opened_is_reported(void **state)
 {
 	(void)state;
 	scratch_put("out", "in the way");
@@ -292,12 +292,12 @@ int main(void)
 		SYNC_TEST(a_cancelled_sync_leaves_the_incident_as_it_is),
 		SYNC_TEST(a_dry_run_counts_for_nothing),
 		SYNC_TEST(nonsense_in_the_manifest_counts_as_no_incident),
-		SYNC_TEST(a_damaged_manifest_is_told_and_forgets_the_incident),
+		SYNC_TEST(a_damaged_manifest_is_reported_and_forgets_the_incident),
 		SYNC_TEST(without_a_manifest_no_mail_can_be_noted),
 		SYNC_TEST(no_mail_is_noted_while_a_sync_runs),
-		SYNC_TEST(a_disk_that_is_full_is_told_and_leaves_the_mail_due),
-		SYNC_TEST(an_end_that_cannot_be_stored_is_told),
-		SYNC_TEST(a_directory_that_cannot_be_opened_is_told),
+		SYNC_TEST(a_full_disk_is_reported_and_leaves_the_mail_due),
+		SYNC_TEST(an_end_that_cannot_be_stored_is_reported),
+		SYNC_TEST(a_directory_that_cannot_be_opened_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

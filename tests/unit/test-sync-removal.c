@@ -153,7 +153,7 @@ static void new_courses_do_not_loosen_the_guard(void **state)
 	assert_int_equal(fixture_pages(), 2 * MANY);
 }
 
-static void pages_of_nobody_leave_after_the_manifest_was_lost(void **state)
+static void orphaned_pages_leave_after_the_manifest_was_lost(void **state)
 {
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -168,7 +168,7 @@ static void pages_of_nobody_leave_after_the_manifest_was_lost(void **state)
 	assert_int_equal(fixture_report.files_deleted, 1);
 }
 
-static void pages_of_nobody_wait_for_a_second_long_listing(void **state)
+static void orphaned_pages_wait_for_a_second_long_listing(void **state)
 {
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -181,7 +181,7 @@ static void pages_of_nobody_wait_for_a_second_long_listing(void **state)
 	assert_false(fixture_exists("courses/fremd.html"));
 }
 
-static void the_guard_counts_pages_of_nobody_too(void **state)
+static void the_guard_counts_orphaned_pages_too(void **state)
 {
 	(void)state;
 	many_courses();
@@ -428,9 +428,9 @@ int main(void)
 		SYNC_TEST(a_mass_deletion_is_refused_until_it_is_forced),
 		SYNC_TEST(the_guard_permits_what_is_below_its_percentage),
 		SYNC_TEST(new_courses_do_not_loosen_the_guard),
-		SYNC_TEST(pages_of_nobody_leave_after_the_manifest_was_lost),
-		SYNC_TEST(pages_of_nobody_wait_for_a_second_long_listing),
-		SYNC_TEST(the_guard_counts_pages_of_nobody_too),
+		SYNC_TEST(orphaned_pages_leave_after_the_manifest_was_lost),
+		SYNC_TEST(orphaned_pages_wait_for_a_second_long_listing),
+		SYNC_TEST(the_guard_counts_orphaned_pages_too),
 		SYNC_TEST(lost_rows_that_slices_find_are_there),
 		SYNC_TEST(rows_that_stay_lost_cost_no_page_and_no_place_on_the_homepage),
 		SYNC_TEST(force_believes_an_empty_list_at_once_and_says_what_it_removed),

@@ -81,7 +81,7 @@ static void after_a_round_all_are_due_again(void **state)
 	assert_int_equal(fixture_report.courses_deferred, 1);
 }
 
-static void what_changes_in_a_round_is_due(void **state)
+static void courses_that_change_in_a_round_are_due(void **state)
 {
 	(void)state;
 	begin_round();
@@ -92,7 +92,7 @@ static void what_changes_in_a_round_is_due(void **state)
 	assert_int_equal(fixture_report.courses_deferred, 1);
 }
 
-static void what_is_read_again_before_the_round_ends_is_published(void **state)
+static void courses_read_again_before_the_round_ends_are_published(void **state)
 {
 	(void)state;
 	begin_round();
@@ -140,8 +140,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SYNC_TEST(each_course_is_read_once_in_a_round),
 		SYNC_TEST(after_a_round_all_are_due_again),
-		SYNC_TEST(what_changes_in_a_round_is_due),
-		SYNC_TEST(what_is_read_again_before_the_round_ends_is_published),
+		SYNC_TEST(courses_that_change_in_a_round_are_due),
+		SYNC_TEST(courses_read_again_before_the_round_ends_are_published),
 		SYNC_TEST(a_failed_sync_does_not_end_the_round),
 		SYNC_TEST(after_a_long_pause_or_with_a_clock_put_back_all_are_due),
 	};

@@ -82,7 +82,7 @@ static void a_changed_file_of_the_operator_writes_the_pages_that_use_it(void **s
 		enum report_status status;
 	} rows[] = {
 		{ "nothing", "other.txt", "", "", REPORT_SUCCESS },
-		{ "a partial that nobody uses", "unused.hbs", "x", "", REPORT_SUCCESS },
+		{ "a partial that no template uses", "unused.hbs", "x", "", REPORT_SUCCESS },
 		{ "a partial", "participant.hbs", "<p>{{name}}</p>", "c1 c3 c4 ", REPORT_SUCCESS },
 		{ "another text of the partial", "participant.hbs", "<i>{{name}}</i>", "c1 c3 c4 ",
 			REPORT_SUCCESS },

@@ -345,7 +345,7 @@ static void participations_are_read_at_once_where_hemera_has_them(void **state)
 	fixture_assert_page("erster.html", "Ada");
 }
 
-static void what_ends_a_sync_ends_it_among_the_participations_too(void **state)
+static void errors_that_end_a_sync_end_it_among_the_participations_too(void **state)
 {
 	static const enum error_code codes[] = { ERROR_HEMERA_AUTH_FAILED, ERROR_SHUTTING_DOWN };
 
@@ -389,7 +389,7 @@ int main(void)
 		SYNC_TEST(a_deferred_course_without_a_page_gets_one_at_once),
 		SYNC_TEST(a_deferred_course_keeps_the_page_it_has),
 		SYNC_TEST(new_and_changed_courses_come_first_then_the_deferred),
-		SYNC_TEST(what_ends_a_sync_ends_it_among_the_participations_too),
+		SYNC_TEST(errors_that_end_a_sync_end_it_among_the_participations_too),
 		SYNC_TEST(many_problems_are_all_counted),
 		SYNC_TEST(participations_are_read_at_once_where_hemera_has_them),
 	};
