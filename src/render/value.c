@@ -5,14 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/block.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "render/arena.h"
 #include "render/number.h"
 
-#define ESCAPE_CHUNK 1024                    /* bytes handed to the buffer together */
 #define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
 
 struct value value_from_json(const struct json *json)
@@ -294,59 +292,30 @@ int value_members(struct value of, struct work *work, struct record *ret_record)
 /* --- printing --- */
 
 /* Replacements of the seven characters (Handlebars 4.7, README of the conformance data, point 1). */
-static const struct value_entity {
-	char text[8];
-	size_t length;
-} value_entities[256] = {
-	['&'] = { "&amp;", 5 },
-	['<'] = { "&lt;", 4 },
-	['>'] = { "&gt;", 4 },
-	['"'] = { "&quot;", 6 },
-	['\''] = { "&#x27;", 6 },
-	['`'] = { "&#x60;", 6 },
-	['='] = { "&#x3D;", 6 },
+static const char *const value_entities[256] = {
+	['&'] = "&amp;",
+	['<'] = "&lt;",
+	['>'] = "&gt;",
+	['"'] = "&quot;",
+	['\''] = "&#x27;",
+	['`'] = "&#x60;",
+	['='] = "&#x3D;",
 };
-
-/* Escapes the next bytes, a block at most, up to and with the first that is replaced. Writes at most a block
- * and an entity; returns the number of bytes read. */
-static size_t value_escape_some(const char *bytes, size_t length, char *to, size_t *used)
-{
-	const struct value_entity *entity;
-	size_t plain = 0;
-
-	if (length >= BLOCK_SIZE) {
-		block loaded = block_load(bytes);
-
-		memcpy(to + *used, bytes, BLOCK_SIZE);
-		plain = block_first((loaded == '&') | (loaded == '<') | (loaded == '>') | (loaded == '"') |
-				    (loaded == '\'') | (loaded == '`') | (loaded == '='));
-	} else {
-		while (plain < length && value_entities[(unsigned char)bytes[plain]].length == 0) {
-			to[*used + plain] = bytes[plain];
-			plain++;
-		}
-	}
-	*used += plain;
-	if (plain == length || plain == BLOCK_SIZE)
-		return plain;
-	entity = &value_entities[(unsigned char)bytes[plain]];
-	memcpy(to + *used, entity->text, sizeof(entity->text));
-	*used += entity->length;
-	return plain + 1;
-}
 
 void value_escape(struct slice text, struct buf *out)
 {
-	char escaped[ESCAPE_CHUNK + BLOCK_SIZE + sizeof(value_entities[0].text)];
-	size_t used = 0, at = 0;
+	size_t plain = 0; /* where the bytes begin that are not replaced and not appended yet */
 
-	while (at < text.length) {
-		at += value_escape_some(text.data + at, text.length - at, escaped, &used);
-		if (used >= ESCAPE_CHUNK || at == text.length) {
-			buf_append(out, escaped, used);
-			used = 0;
-		}
+	for (size_t at = 0; at < text.length; at++) {
+		const char *entity = value_entities[(unsigned char)text.data[at]];
+
+		if (!entity)
+			continue;
+		buf_append(out, text.data + plain, at - plain);
+		buf_append_text(out, entity);
+		plain = at + 1;
 	}
+	buf_append(out, text.data + plain, text.length - plain);
 }
 
 int value_print(struct value value, bool escape, struct work *work, struct buf *out)
