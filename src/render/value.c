@@ -219,33 +219,27 @@ static int value_compare_indices(const void *left, const void *right)
 	return (a_index > b_index) - (a_index < b_index);
 }
 
-/* Puts names that are integers in front. Most objects have none and stay as they are. */
-static int value_sort_members(struct member *members, size_t count, struct work *work)
+/* JavaScript's order: first the names that are integers, ascending, then the others as they come. */
+static void value_object_members(const struct json *object, struct member *members)
 {
-	struct member *sorted;
+	size_t count = 0;
 	uint64_t index;
-	size_t indices = 0, rest;
 
-	for (size_t i = 0; i < count; i++)
-		indices += value_index(members[i].name, &index);
-	if (indices == 0)
-		return 0;
-	sorted = arena_alloc(work->arena, count * sizeof(*sorted));
-	if (!sorted)
-		return -ENOMEM;
-	rest = indices;
-	indices = 0;
-	for (size_t i = 0; i < count; i++)
-		sorted[value_index(members[i].name, &index) ? indices++ : rest++] = members[i];
-	qsort(sorted, indices, sizeof(*sorted), value_compare_indices);
-	memcpy(members, sorted, count * sizeof(*members));
-	return 0;
+	for (int indices = 1; indices >= 0; indices--) {
+		JSON_FOREACH (element, object) {
+			struct slice name = slice_from_text(json_name(element));
+
+			if (value_index(name, &index) == indices)
+				members[count++] = (struct member){ name, value_from_json(element) };
+		}
+		if (indices)
+			qsort(members, count, sizeof(*members), value_compare_indices);
+	}
 }
 
 int value_members(struct value of, struct work *work, struct record *ret_record)
 {
-	const struct json *element =
-		of.type == VALUE_ARRAY || of.type == VALUE_OBJECT ? json_first(of.node) : NULL;
+	const struct json *element = of.type == VALUE_ARRAY ? json_first(of.node) : NULL;
 	struct member *members;
 	uint64_t step = 1; /* for each member */
 	size_t count = 0;
@@ -254,7 +248,7 @@ int value_members(struct value of, struct work *work, struct record *ret_record)
 		*ret_record = *of.record;
 		return 0;
 	}
-	if (element) {
+	if (of.type == VALUE_ARRAY || of.type == VALUE_OBJECT) {
 		count = json_count(of.node);
 	} else if (of.type == VALUE_STRING) {
 		count = (size_t)value_text_length(of.text);
@@ -265,28 +259,30 @@ int value_members(struct value of, struct work *work, struct record *ret_record)
 	members = arena_alloc(work->arena, count * sizeof(*members));
 	if (!members || !work_spend(work, count * step))
 		return -ENOMEM;
+	*ret_record = (struct record){ members, count };
+	if (of.type == VALUE_OBJECT) {
+		value_object_members(of.node, members);
+		return 0;
+	}
+	if (of.type == VALUE_HTML) {
+		*members = (struct member){ SLICE("string"), value_text(of.text) };
+		return 0;
+	}
 	for (size_t i = 0; i < count; i++) {
 		char name[NUMBER_TEXT_SIZE];
-		int r = 0;
+		int r;
 
-		if (of.type == VALUE_OBJECT) {
-			members[i].name = slice_from_text(json_name(element));
-		} else if (of.type == VALUE_HTML) {
-			members[i] = (struct member){ SLICE("string"), value_text(of.text) };
-		} else {
-			number_format((double)i, name);
-			r = arena_copy(work->arena, slice_from_text(name), &members[i].name);
-		}
-		if (element)
-			members[i].value = value_from_json(element);
-		else if (of.type == VALUE_STRING && r == 0)
+		number_format((double)i, name);
+		r = arena_copy(work->arena, slice_from_text(name), &members[i].name);
+		if (r == 0 && of.type == VALUE_STRING)
 			r = value_character(of.text, i, &members[i].value);
+		else if (r == 0)
+			members[i].value = value_from_json(element);
 		if (r < 0)
 			return r;
 		element = json_next(element);
 	}
-	*ret_record = (struct record){ members, count };
-	return of.type == VALUE_OBJECT ? value_sort_members(members, count, work) : 0;
+	return 0;
 }
 
 /* --- printing --- */
