@@ -40,12 +40,6 @@ struct parser {
 static void parser_subexpression(struct parser *parser, struct operand *operand);
 static struct body *parser_body(struct parser *parser);
 
-static void parser_stop(struct parser *parser, int r)
-{
-	parser->result = r;
-	parser->token = (struct token){ .type = TOKEN_END };
-}
-
 __attribute__((format(printf, 3, 4))) static void parser_fail(
 	struct parser *parser, size_t offset, const char *format, ...)
 {
@@ -54,16 +48,18 @@ __attribute__((format(printf, 3, 4))) static void parser_fail(
 	if (parser->result < 0)
 		return;
 	va_start(arguments, format);
-	parser_stop(parser, source_vfail(parser->source, offset, parser->err, format, arguments));
+	parser->result = source_vfail(parser->source, offset, parser->err, format, arguments);
 	va_end(arguments);
+	parser->token = (struct token){ .type = TOKEN_END };
 }
 
 static void parser_advance(struct parser *parser)
 {
-	int r = parser->result < 0 ? 0 : lexer_next(&parser->lexer, &parser->token, parser->err);
-
-	if (r < 0)
-		parser_stop(parser, r);
+	if (parser->result < 0)
+		return;
+	parser->token = lexer_next(&parser->lexer);
+	if (parser->token.problem)
+		parser_fail(parser, parser->token.offset, "%s", parser->token.problem);
 }
 
 static void parser_unexpected(struct parser *parser, const char *expected)
@@ -294,12 +290,11 @@ static void parser_arguments(struct parser *parser, struct call *call)
 	while (parser_begins_operand(parser)) {
 		struct lexer ahead = parser->lexer;
 		struct token next = { .type = TOKEN_END };
-		int r = 0;
 
 		if (parser->token.type == TOKEN_ID)
-			r = lexer_next(&ahead, &next, parser->err);
-		if (r < 0) {
-			parser_stop(parser, r);
+			next = lexer_next(&ahead);
+		if (next.problem) {
+			parser_fail(parser, next.offset, "%s", next.problem);
 		} else if (next.type == TOKEN_EQUALS) {
 			parser_pair(parser, call);
 		} else if (call->pair_count > 0) {
@@ -571,7 +566,7 @@ int parser_parse(struct unit *unit, struct arena *arena, struct error *err)
 	struct parser parser = {
 		.source = &unit->source,
 		.arena = arena,
-		.lexer = { .source = &unit->source, .arena = arena },
+		.lexer = { .text = unit->source.text, .arena = arena },
 		.partial_end = &unit->partials,
 		.err = err,
 	};
