@@ -16,13 +16,18 @@
 #include "published/published.h"
 
 struct error;
+struct library_file;
 struct template;
+struct template_partial;
 struct texts;
 
 struct library {
 	struct template *homepage, *course; /* owned */
 	struct texts *texts[LANGUAGES];     /* owned */
-	struct library_files *files;        /* owned; their partials are for library_compile */
+	struct library_file *files;         /* owned, sorted by name */
+	size_t file_count;
+	struct template_partial *partials; /* owned; borrowed from the files */
+	size_t partial_count;
 };
 
 /* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
