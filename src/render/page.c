@@ -30,46 +30,36 @@ static const char *page_text(const char *text)
 
 /* ---- data ---- */
 
-/* Sets a member to the text "kind.constant" of the language, or to the constant when there is none. */
-static void page_set_label(
-	struct json *object, const char *kind, const char *constant, const struct texts *texts)
-{
-	CLEANUP(mem_freep) char *member = mem_printf("%sLabel", kind);
-	CLEANUP(mem_freep) char *key = mem_printf("%s.%s", kind, constant ? constant : "");
-	const char *label = texts_get(texts, key);
-
-	json_set_string(object, member, label ? label : constant);
-}
-
-static void page_set_date(struct json *object, const char *name, const char *date, const struct texts *texts)
-{
-	CLEANUP(mem_freep) char *text_name = mem_printf("%sText", name);
-	CLEANUP(buf_done) struct buf text = BUF_INIT(PAGE_DATE_MAX);
-
-	if (date && texts_append_date(texts, date, &text) < 0)
-		buf_append_text(&text, date);
-	json_set_string(object, name, date);
-	json_set_string(object, text_name, date ? buf_text(&text) : NULL);
-}
-
+/* A choice has a label as well: the text "name.constant" of the language, or the constant when there is none.
+ */
 static void page_set_member(
 	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
+	const char *text = member->kind != MEMBER_COUNT ? member_text(member, record) : NULL;
+	CLEANUP(mem_freep) char *key = NULL, *second = NULL;
+	CLEANUP(buf_done) struct buf words = BUF_INIT(PAGE_DATE_MAX);
+
 	switch (member->kind) {
 	case MEMBER_ID:
 	case MEMBER_SLUG:
 	case MEMBER_TIME:
-		json_set_string(object, member->name, member_text(member, record));
+		json_set_string(object, member->name, text);
 		return;
 	case MEMBER_TEXT:
-		json_set_string(object, member->name, page_text(member_text(member, record)));
+		json_set_string(object, member->name, page_text(text));
 		return;
 	case MEMBER_CHOICE:
-		json_set_string(object, member->name, member_text(member, record));
-		page_set_label(object, member->name, member_text(member, record), texts);
+		second = mem_printf("%sLabel", member->name);
+		key = mem_printf("%s.%s", member->name, text ? text : "");
+		json_set_string(object, member->name, text);
+		json_set_string(object, second, texts_get(texts, key) ? texts_get(texts, key) : text);
 		return;
 	case MEMBER_DATE:
-		page_set_date(object, member->name, member_text(member, record), texts);
+		second = mem_printf("%sText", member->name);
+		if (text && texts_append_date(texts, text, &words) < 0)
+			buf_append_text(&words, text);
+		json_set_string(object, member->name, text);
+		json_set_string(object, second, text ? buf_text(&words) : NULL);
 		return;
 	case MEMBER_COUNT:
 		json_set_integer(object, member->name, member_count(member, record));
@@ -253,41 +243,27 @@ static void fingerprint_number(struct buf *out, uint32_t number)
 	buf_append(out, bytes, sizeof(bytes));
 }
 
-static void fingerprint_member(struct buf *out, const struct member *member, const void *record)
+/* A date stands with its day in the site's zone: a date in words is made of this and of the language's texts,
+ * and can change with the system's data of the zone. */
+static void fingerprint_record(struct buf *out, const struct member_table *table, const void *record)
 {
-	int64_t ms;
+	for (size_t i = 0; i < table->count; i++) {
+		const struct member *member = &table->members[i];
+		const char *text = member->kind != MEMBER_COUNT ? member_text(member, record) : NULL;
+		int64_t ms;
 
-	switch (member->kind) {
-	case MEMBER_DATE:
-		/* The day in the site's zone: a date in words is made of this and of the language's texts. It
-		 * can change with what the system knows of the zone, too. */
-		fingerprint_number(
-			out, time_parse(member_text(member, record), &ms) == 0 ? (uint32_t)time_day(ms) : 0);
-		fingerprint_text(out, member_text(member, record));
-		return;
-	case MEMBER_TEXT:
-		fingerprint_text(out, page_text(member_text(member, record)));
-		return;
-	case MEMBER_ID:
-	case MEMBER_SLUG:
-	case MEMBER_TIME:
-	case MEMBER_CHOICE:
-		fingerprint_text(out, member_text(member, record));
-		return;
-	case MEMBER_COUNT:
-		fingerprint_number(out, member_count(member, record));
-		return;
+		if (member->hidden)
+			continue;
+		if (member->kind == MEMBER_DATE)
+			fingerprint_number(out, time_parse(text, &ms) == 0 ? (uint32_t)time_day(ms) : 0);
+		if (member->kind == MEMBER_COUNT)
+			fingerprint_number(out, member_count(member, record));
+		else
+			fingerprint_text(out, member->kind == MEMBER_TEXT ? page_text(text) : text);
 	}
 }
 
-static void fingerprint_record(struct buf *out, const struct member_table *table, const void *record)
-{
-	for (size_t i = 0; i < table->count; i++)
-		if (!table->members[i].hidden)
-			fingerprint_member(out, &table->members[i], record);
-}
-
-/* Ends the text with what else shapes a page, and takes its hash. {{date}} may be used for any date: so with
+/* Appends everything else that shapes a page, and takes the hash. {{date}} may be used for any date: hence
  * the zone, which costs less than the day of each. */
 static void fingerprint_finish(struct buf *text, const struct template *tmpl, const struct texts *texts,
 	char ret_hex[static HASH_HEX_SIZE])
@@ -319,8 +295,8 @@ static int fingerprint_compare(const void *a, const void *b)
 	return strcmp((*left)->course->id, (*right)->course->id);
 }
 
-void page_home_digest(
-	const struct page_home_row *rows, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
+void page_home_fingerprint(const struct page_home_row *rows, size_t count, int64_t now_ms,
+	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE])
 {
 	CLEANUP(mem_freep) const struct page_home_row **sorted = mem_resize(NULL, count, sizeof(*sorted));
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
@@ -334,14 +310,5 @@ void page_home_digest(
 		fingerprint_record(&text, &course_table, sorted[i]->course);
 		fingerprint_text(&text, sorted[i]->href);
 	}
-	hash_hex(text.data, text.length, ret_hex);
-}
-
-void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE])
-{
-	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
-
-	fingerprint_text(&text, digest);
 	fingerprint_finish(&text, tmpl, texts, ret_hex);
 }

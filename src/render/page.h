@@ -49,11 +49,8 @@ struct page_home_row { /* borrowed */
 struct json *page_home_data(
 	const struct page_home_row *rows, size_t count, const struct texts *texts, int64_t now_ms);
 
-/* The same for the homepage, in two steps, because the courses are the same in every language. The order of
- * the courses does not matter; the day of now_ms does. */
-void page_home_digest(
-	const struct page_home_row *rows, size_t count, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
-void page_home_fingerprint(const char *digest, const struct template *tmpl, const struct texts *texts,
-	char ret_hex[static HASH_HEX_SIZE]);
+/* The same for the homepage. The order of the courses does not matter; the day of now_ms does. */
+void page_home_fingerprint(const struct page_home_row *rows, size_t count, int64_t now_ms,
+	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
 
 #endif

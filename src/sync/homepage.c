@@ -136,12 +136,9 @@ static int homepage_render_safely(const struct homepage *homepage, const struct 
 static void homepage_fingerprints(const struct homepage *homepage, const struct homepage_rows *rows,
 	char ret_hex[static LANGUAGES][HASH_HEX_SIZE])
 {
-	char digest[HASH_HEX_SIZE];
-
-	page_home_digest(rows->items, rows->count, rows->now_ms, digest);
 	for (int language = 0; language < LANGUAGES; language++)
-		page_home_fingerprint(digest, homepage->library->homepage, homepage->library->texts[language],
-			ret_hex[language]);
+		page_home_fingerprint(rows->items, rows->count, rows->now_ms, homepage->library->homepage,
+			homepage->library->texts[language], ret_hex[language]);
 }
 
 static bool homepage_is_current(const struct homepage *homepage, char (*hex)[HASH_HEX_SIZE])
