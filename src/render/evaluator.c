@@ -301,26 +301,6 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	return 0;
 }
 
-/* `computed` is the name that a call in parentheses has given, or NULL. */
-static int evaluator_find_unit(struct evaluator *evaluator, const struct statement *statement,
-	const struct slice *computed, const struct unit **ret_unit)
-{
-	const struct unit *unit = computed ? evaluator->units->next : statement->unit;
-	struct slice name = statement->call->callee->original;
-
-	while (computed && unit && !slice_equal(unit->name, *computed))
-		unit = unit->next;
-	*ret_unit = unit;
-	if (unit)
-		return 0;
-	/* A name that was computed may come from the data: of a participant, for example. */
-	if (computed)
-		return evaluator_fail(
-			evaluator, statement->offset, "there is no partial of the name that was computed");
-	return evaluator_fail(
-		evaluator, statement->offset, "there is no partial \"%.*s\"", (int)name.length, name.data);
-}
-
 /* An indented partial runs into a buffer of its own, which is copied with the indentation before every line.
  * A last line that is empty is none. All buffers of partials inside one another together hold no more than a
  * page. */
@@ -329,8 +309,8 @@ static int evaluator_partial(
 {
 	const struct call *call = statement->call;
 	bool computed = call->callee->kind == OPERAND_CALL;
-	struct slice name = SLICE("");
-	const struct unit *unit = NULL, *calling = evaluator->unit;
+	struct slice name = call->callee->original;
+	const struct unit *unit = statement->unit, *calling = evaluator->unit;
 	struct context_link contexts = { .context = caller->context };
 	struct scope scope = { .contexts = &contexts, .loop = caller->loop };
 	struct buf *out = evaluator->out;
@@ -354,9 +334,17 @@ static int evaluator_partial(
 	if (r < 0)
 		return evaluator_explain(evaluator, statement->offset, r,
 			"the name or the context of this partial cannot be used");
-	r = evaluator_find_unit(evaluator, statement, computed ? &name : NULL, &unit);
-	if (r < 0)
-		return r;
+	if (computed)
+		unit = evaluator->units->next;
+	while (computed && unit && !slice_equal(unit->name, name))
+		unit = unit->next;
+	/* A name that was computed may come from the data: of a participant, for example. */
+	if (!unit && computed)
+		return evaluator_fail(
+			evaluator, statement->offset, "there is no partial of the name that was computed");
+	if (!unit)
+		return evaluator_fail(evaluator, statement->offset, "there is no partial \"%.*s\"",
+			(int)name.length, name.data);
 	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
 		return evaluator_fail(evaluator, statement->offset,
 			"more than %d partials inside one another", TEMPLATE_PARTIAL_DEPTH_MAX);

@@ -37,7 +37,7 @@ struct parser {
 	struct error *err;
 };
 
-static void parser_subexpression(struct parser *parser, struct operand *operand);
+static void parser_call(struct parser *parser, struct call *call, bool parenthesised);
 static struct body *parser_body(struct parser *parser);
 
 __attribute__((format(printf, 3, 4))) static void parser_fail(
@@ -243,14 +243,22 @@ static struct operand *parser_operand(struct parser *parser, bool may_call)
 	enum token_type type = parser->token.type;
 
 	operand->offset = parser->token.offset;
-	if (!parser_begins_operand(parser) || (type == TOKEN_OPEN_CALL && !may_call))
+	if (!parser_begins_operand(parser) || (type == TOKEN_OPEN_CALL && !may_call)) {
 		parser_unexpected(parser, "a name or value");
-	else if (type == TOKEN_OPEN_CALL)
-		parser_subexpression(parser, operand);
-	else if (type == TOKEN_ID || type == TOKEN_DATA)
+	} else if (type == TOKEN_OPEN_CALL) {
+		parser_enter(parser);
+		operand->kind = OPERAND_CALL;
+		operand->call = arena_alloc(parser->arena, sizeof(*operand->call));
+		operand->call->offset = operand->offset;
+		parser_advance(parser);
+		parser_call(parser, operand->call, true);
+		parser_expect(parser, TOKEN_CLOSE_CALL, ")");
+		parser->nesting--;
+	} else if (type == TOKEN_ID || type == TOKEN_DATA) {
 		parser_path(parser, operand);
-	else
+	} else {
 		parser_literal(parser, operand);
+	}
 	return operand;
 }
 
@@ -340,19 +348,6 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 	call->kind = helper != HELPER_NONE ? CALL_HELPER : arguments ? CALL_DATA : CALL_VALUE;
 }
 
-/* "(" call ")" */
-static void parser_subexpression(struct parser *parser, struct operand *operand)
-{
-	parser_enter(parser);
-	operand->kind = OPERAND_CALL;
-	operand->call = arena_alloc(parser->arena, sizeof(*operand->call));
-	operand->call->offset = operand->offset;
-	parser_advance(parser);
-	parser_call(parser, operand->call, true);
-	parser_expect(parser, TOKEN_CLOSE_CALL, ")");
-	parser->nesting--;
-}
-
 /* --- statements --- */
 
 /* Adds a statement that begins with the present token. */
@@ -386,31 +381,6 @@ static void parser_tag_close(struct parser *parser, enum token_type type, struct
 {
 	strip->right = parser->token.strip_right;
 	parser_expect(parser, type, type == TOKEN_CLOSE_RAW ? "}}}" : "}}");
-}
-
-static void parser_mustache(struct parser *parser, struct statement *statement)
-{
-	struct slice open = parser->token.text;
-
-	statement->raw = parser->token.type == TOKEN_OPEN_RAW;
-	statement->call = parser_tag_open(parser, &statement->strip);
-	parser_call(parser, statement->call, false);
-	parser_tag_close(parser,
-		statement->raw && open.data[open.length - 1] == '{' ? TOKEN_CLOSE_RAW : TOKEN_CLOSE,
-		&statement->strip);
-}
-
-static void parser_partial(struct parser *parser, struct statement *statement)
-{
-	statement->call = parser_tag_open(parser, &statement->strip);
-	statement->call->callee = parser_operand(parser, true);
-	parser_arguments(parser, statement->call);
-	parser_tag_close(parser, TOKEN_CLOSE, &statement->strip);
-	if (statement->call->operand_count > 1)
-		parser_fail(parser, statement->offset, "a partial takes one context at most, here are %zu",
-			statement->call->operand_count);
-	*parser->partial_end = statement;
-	parser->partial_end = &statement->next_partial;
 }
 
 /* as |a b| */
@@ -516,21 +486,20 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 		opened.column);
 }
 
+/* {{^x}} cannot be continued by {{else if}}: so is the grammar. */
 static void parser_block(struct parser *parser, struct statement *block)
 {
+	bool inverse = parser->token.type == TOKEN_OPEN_INVERSE;
+	struct body *first, *second;
+
 	parser_enter(parser);
-	if (parser->token.type == TOKEN_OPEN_INVERSE) {
-		block->inverse = parser_branch(parser, block);
-		/* {{^x}} cannot be continued by {{else if}}: so is the grammar. */
-		block->body = parser_else(parser, false, &block->inverse_strip);
-		parser_block_close(parser, block);
-	} else {
-		block->body = parser_branch(parser, block);
-		block->inverse = parser_else(parser, true, &block->inverse_strip);
-		parser_block_close(parser, block);
-		if (block->inverse && block->inverse->chained)
-			block->inverse->first->close_strip = block->close_strip;
-	}
+	first = parser_branch(parser, block);
+	second = parser_else(parser, !inverse, &block->inverse_strip);
+	block->body = inverse ? second : first;
+	block->inverse = inverse ? first : second;
+	parser_block_close(parser, block);
+	if (second && second->chained)
+		second->first->close_strip = block->close_strip;
 	parser->nesting--;
 }
 
@@ -540,22 +509,48 @@ static struct body *parser_body(struct parser *parser)
 	struct body *body = arena_alloc(parser->arena, sizeof(*body));
 
 	for (;;) {
-		enum token_type type = parser->token.type;
+		struct token token = parser->token;
+		struct statement *statement;
 
-		if (type == TOKEN_CONTENT || type == TOKEN_COMMENT) {
-			struct statement *text = parser_add(
-				parser, body, type == TOKEN_CONTENT ? STATEMENT_CONTENT : STATEMENT_COMMENT);
-
-			text->original = text->value = parser->token.text;
-			text->strip = (struct strip){ parser->token.strip_left, parser->token.strip_right };
+		switch ((int)token.type) {
+		case TOKEN_CONTENT:
+		case TOKEN_COMMENT:
+			statement = parser_add(parser, body,
+				token.type == TOKEN_CONTENT ? STATEMENT_CONTENT : STATEMENT_COMMENT);
+			statement->original = statement->value = token.text;
+			statement->strip = (struct strip){ token.strip_left, token.strip_right };
 			parser_advance(parser);
-		} else if (type == TOKEN_OPEN || type == TOKEN_OPEN_RAW) {
-			parser_mustache(parser, parser_add(parser, body, STATEMENT_MUSTACHE));
-		} else if (type == TOKEN_OPEN_BLOCK || type == TOKEN_OPEN_INVERSE) {
+			break;
+		case TOKEN_OPEN:
+		case TOKEN_OPEN_RAW:
+			statement = parser_add(parser, body, STATEMENT_MUSTACHE);
+			statement->raw = token.type == TOKEN_OPEN_RAW;
+			statement->call = parser_tag_open(parser, &statement->strip);
+			parser_call(parser, statement->call, false);
+			parser_tag_close(parser,
+				statement->raw && token.text.data[token.text.length - 1] == '{'
+					? TOKEN_CLOSE_RAW
+					: TOKEN_CLOSE,
+				&statement->strip);
+			break;
+		case TOKEN_OPEN_PARTIAL:
+			statement = parser_add(parser, body, STATEMENT_PARTIAL);
+			statement->call = parser_tag_open(parser, &statement->strip);
+			statement->call->callee = parser_operand(parser, true);
+			parser_arguments(parser, statement->call);
+			parser_tag_close(parser, TOKEN_CLOSE, &statement->strip);
+			if (statement->call->operand_count > 1)
+				parser_fail(parser, statement->offset,
+					"a partial takes one context at most, here are %zu",
+					statement->call->operand_count);
+			*parser->partial_end = statement;
+			parser->partial_end = &statement->next_partial;
+			break;
+		case TOKEN_OPEN_BLOCK:
+		case TOKEN_OPEN_INVERSE:
 			parser_block(parser, parser_add(parser, body, STATEMENT_BLOCK));
-		} else if (type == TOKEN_OPEN_PARTIAL) {
-			parser_partial(parser, parser_add(parser, body, STATEMENT_PARTIAL));
-		} else {
+			break;
+		default:
 			return body;
 		}
 	}
