@@ -22,7 +22,7 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *block; /* owned; the newest, linked to the older ones */
-	size_t used, size_max;     /* bytes handed out, over all blocks */
+	size_t used, size_max;     /* bytes of all blocks */
 };
 
 #define ARENA_INIT(max)           \

@@ -18,7 +18,6 @@ struct template
 {
 	struct arena arena; /* of the units and all that is in them */
 	struct unit *units; /* the template, then the partials that it reaches */
-	size_t text_size;   /* of all units */
 	char hash[HASH_HEX_SIZE];
 };
 
@@ -43,7 +42,6 @@ static int template_add_unit(struct template *tmpl, const char *name, const char
 		end = &(*end)->next;
 	*end = unit;
 	*ret_unit = unit;
-	tmpl->text_size += text.length;
 	return 0;
 }
 
@@ -146,12 +144,9 @@ int template_check_partials(const struct template *tmpl, struct error *err)
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
-	size_t length = out->length, left = out->size_max - length;
-	int r;
+	size_t length = out->length;
+	int r = evaluator_run(tmpl->units, data, texts, stop, out, err);
 
-	/* Most pages have more than the texts of their templates. */
-	buf_reserve(out, tmpl->text_size < left ? tmpl->text_size : left);
-	r = evaluator_run(tmpl->units, data, texts, stop, out, err);
 	if (r < 0)
 		buf_truncate(out, length);
 	return r;
