@@ -49,7 +49,7 @@ bool helper_is_block(enum helper helper)
 	return helper >= HELPER_IF && helper <= HELPER_WITH;
 }
 
-/* JavaScript throws where the object or an argument is missing. */
+/* JavaScript throws an error where the object or an argument is missing. */
 static int helper_lookup(const struct value *arguments, size_t count, struct work *work,
 	struct value *ret_value, const char **ret_reason)
 {

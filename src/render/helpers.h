@@ -3,9 +3,9 @@
 #define AITHER_RENDER_HELPERS_H
 
 /*
- * The helpers. Those of Handlebars are known wherever their name stands first; ours only where a name could
- * be a helper at all, and {{t}} and {{date}} only with a value: a member of the data with such a name can be
- * reached as {{this.date}}, and without a value it is meant anyway.
+ * The helpers. Handlebars' own are recognised wherever their name comes first; ours only where a name can be
+ * a helper at all, and {{t}} and {{date}} only with a value: {{date}} alone and {{this.date}} are a member of
+ * the data.
  *
  *	lookup object key      a property whose name is computed
  *	log ...                gives nothing, as on a page in Handlebars

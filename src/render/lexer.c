@@ -61,7 +61,6 @@ static struct token lexer_take(struct lexer *lexer, enum token_type type, size_t
 	return token;
 }
 
-/* A tag that is refused. */
 static struct token lexer_refuse(const struct lexer *lexer, const char *problem)
 {
 	return (struct token){ .type = TOKEN_INVALID, .offset = lexer->at, .problem = problem };
@@ -129,7 +128,7 @@ static struct token lexer_comment(struct lexer *lexer, size_t mark)
 	return token;
 }
 
-/* {{else or {{^ whose word ends at `end`: with only whitespace up to "}}" or "~}}", that is all of the tag.
+/* {{else or {{^ whose word ends at `end`. With only whitespace up to "}}" or "~}}" it is the whole tag.
  */
 static struct token lexer_else(struct lexer *lexer, size_t end, enum token_type open)
 {
@@ -280,7 +279,7 @@ static struct token lexer_word(struct lexer *lexer)
 /* The next token inside of a tag, where something is left that is neither whitespace nor "{{". */
 static struct token lexer_inside(struct lexer *lexer)
 {
-	/* "}}}}" belongs to raw blocks even where "}}}" could end a mustache; so Handlebars reads it. */
+	/* "}}}}" belongs to raw blocks even where "}}}" could end a mustache, as in Handlebars. */
 	static const struct {
 		const char *sign;
 		enum token_type type;

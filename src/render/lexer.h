@@ -3,9 +3,9 @@
 #define AITHER_RENDER_LEXER_H
 
 /*
- * First step: cuts a template into tokens. Outside of mustaches everything is CONTENT up to the next
+ * Cuts a template into tokens. Outside of mustaches everything is CONTENT up to the next
  * "{{"; a backslash before it makes it text ("\{{x}}"), two make one backslash and a mustache. Inside,
- * whitespace only separates.
+ * whitespace only separates tokens.
  *
  * Handlebars' lexer decides many things by what follows a name, and templates depend on it: "{{a.0}}" is an
  * error but "{{a.0.b}}" is not, "{{else-x}}" is one but "{{elsewhere}}" is a name. lexer.c keeps these

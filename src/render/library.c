@@ -27,7 +27,7 @@ struct library_file {
 	struct buf text;                                             /* owned */
 };
 
-/* The directories, and the function that hears of bad files of the operator's. */
+/* The directories, and the function to which bad files of the operator are reported. */
 struct library_origin {
 	const char *own, *shipped; /* own: NULL or missing: there is none */
 	library_problem *problem;
@@ -112,7 +112,7 @@ static int library_list(struct library *library, const char *path, struct error 
 	return 0;
 }
 
-/* Reads all templates of both directories. A file of the operator's that cannot be read is a problem. */
+/* Reads all templates of both directories. An operator's file that cannot be read is reported. */
 static int library_read_files(struct library *library, const struct library_origin *origin, struct error *err)
 {
 	struct error own_err = { 0 };
@@ -165,7 +165,7 @@ int library_load_texts(struct texts **ret_texts, enum language language, const c
 	return 0;
 }
 
-/* --- is a template good enough to make pages from it? --- */
+/* --- checks --- */
 
 /* It must compile and find its partials; homepage and course must give a page from sample data in every
  * language, the homepage one with exactly one PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found here
@@ -244,7 +244,7 @@ static int library_compile_text(const struct library *library, const char *name,
 /* --- templates --- */
 
 /* The file that has the mistake when `file` failed the check: a partial that the message names; else the file
- * itself, if it is the operator's; else one of the operator's partials. NULL: all that is left is shipped. */
+ * itself, if it is the operator's; else one of the operator's partials. NULL: all files are shipped. */
 static struct library_file *library_culprit(
 	struct library *library, struct library_file *file, const char *message)
 {

@@ -26,7 +26,7 @@ static uint64_t number_shortest(double number, int *ret_exponent)
 		snprintf(text, sizeof(text), "%.*e", count - 1, number);
 		digits = 0;
 		for (at = text; *at != 'e'; at++) {
-			if (*at >= '0' && *at <= '9') /* whatever the decimal point is */
+			if (*at >= '0' && *at <= '9') /* the decimal point depends on the locale */
 				digits = digits * 10 + (uint64_t)(*at - '0');
 		}
 		*ret_exponent = (int)strtol(at + 1, NULL, 10) - (count - 1);

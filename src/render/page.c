@@ -22,7 +22,7 @@
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
 #define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-/* The text, or "" when nothing of it is seen: then templates see it as missing. NULL stays. */
+/* The text, or "" when none of it is visible, so that templates treat it as missing. NULL stays NULL. */
 static const char *page_text(const char *text)
 {
 	return text && utf8_is_blank(text) ? "" : text;
@@ -224,12 +224,11 @@ struct json *page_home_data(
 
 /* ---- fingerprints ---- */
 
-/* Values without names, always in the same order: each text with its NUL, each number in four bytes. So
- * nothing runs into what follows it, and nothing has to be escaped: of 500 pages this takes half of what JSON
- * would. */
+/* Values without names, always in the same order: each text with its NUL, each number in four bytes. So no
+ * value runs into the next one, and none has to be escaped; JSON takes twice the time. */
 static void fingerprint_text(struct buf *out, const char *text)
 {
-	static const char none[] = "\xff"; /* no text: UTF-8 has no such byte */
+	static const char none[] = "\xff"; /* NULL: UTF-8 has no such byte */
 
 	buf_append(out, text ? text : none, strlen(text ? text : none) + 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/parser.h"
+#include "render/syntax.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,21 +10,20 @@
 #include "render/arena.h"
 #include "render/lexer.h"
 #include "render/number.h"
-#include "render/syntax.h"
 #include "render/template.h"
 
 #define PARSER_NUMBER_MAX 400 /* digits; more do not change a double, but strtod needs a copy */
 #define PARSER_PAIRS_MAX 100  /* people write below 10; each is compared with each */
 #define PARSER_PARAMS_MAX 16  /* block parameters; no block gives more than two */
 
-struct params { /* block parameters in sight, innermost first */
+struct params { /* block parameters in scope, innermost first */
 	struct slice names[PARSER_PARAMS_MAX];
 	unsigned count;
 	const struct params *outer;
 };
 
-/* After the first error the parser finds the end of the template wherever it looks, and drops further errors:
- * so every function runs to its end, and its caller does not have to check. */
+/* After the first error the next token is always the end of the template, and further errors are dropped: so
+ * every function runs to its end, and its caller does not have to check. */
 struct parser {
 	const struct source *source;
 	struct arena *arena;
@@ -81,7 +80,7 @@ static void parser_expect(struct parser *parser, enum token_type type, const cha
 		parser_unexpected(parser, expected);
 }
 
-/* Before every recursion; the function that calls it takes one off again. */
+/* Before every recursion; its caller decrements `nesting` afterwards. */
 static void parser_enter(struct parser *parser)
 {
 	if (++parser->nesting > TEMPLATE_NESTING_MAX)
@@ -115,7 +114,7 @@ static bool parser_is_scoped(struct slice original)
 	return false;
 }
 
-/* Where a path begins, when all of it has been read. */
+/* Decides where a path begins, after all of it has been read. */
 static void parser_resolve(struct parser *parser, struct operand *operand)
 {
 	struct path *path = &operand->path;
@@ -290,7 +289,7 @@ static void parser_pair(struct parser *parser, struct call *call)
 	call->pair_count++;
 }
 
-/* Operands and pairs up to what ends the tag. */
+/* Operands and pairs up to the end of the tag. */
 static void parser_arguments(struct parser *parser, struct call *call)
 {
 	struct operand **end = &call->operands;
@@ -315,9 +314,8 @@ static void parser_arguments(struct parser *parser, struct call *call)
 	}
 }
 
-/* Callee, operands and pairs; `parenthesised`: a call even without arguments. What can only fail when it is
- * reached, like {{if}} as a value, is left to the evaluator: Handlebars accepts it in a branch that is not
- * rendered. */
+/* Callee, operands and pairs; `parenthesised`: a call even without arguments. A mistake that Handlebars
+ * accepts in a branch that is not rendered, like {{if}} as a value, is left to the evaluator. */
 static void parser_call(struct parser *parser, struct call *call, bool parenthesised)
 {
 	const struct path *path;
@@ -446,7 +444,7 @@ static struct body *parser_else(struct parser *parser, bool may_chain, struct st
 	block = parser_add(parser, body, STATEMENT_BLOCK);
 	block->body = parser_branch(parser, block);
 	block->inverse = parser_else(parser, true, &block->inverse_strip);
-	/* There is no tag that closes this block: what follows it in the chain stands for one. */
+	/* No tag closes this block: the next tag of the chain stands for one. */
 	block->close_strip = block->inverse_strip;
 	if (block->inverse && block->inverse->chained)
 		block->inverse->first->close_strip = block->inverse_strip;
@@ -486,7 +484,7 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 		opened.column);
 }
 
-/* {{^x}} cannot be continued by {{else if}}: so is the grammar. */
+/* The grammar does not let {{else if}} continue {{^x}}. */
 static void parser_block(struct parser *parser, struct statement *block)
 {
 	bool inverse = parser->token.type == TOKEN_OPEN_INVERSE;

@@ -9,10 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "render/arena.h"
-#include "render/evaluator.h"
-#include "render/parser.h"
 #include "render/syntax.h"
-#include "render/whitespace.h"
 
 struct template
 {

@@ -28,7 +28,7 @@ struct texts;
 #define TEMPLATE_SIZE_MAX (1 << 20)   /* a page's template; Hemera's are below 20 KB */
 #define TEMPLATE_NESTING_MAX 100      /* blocks in blocks; people write below 10 */
 #define TEMPLATE_PARTIAL_DEPTH_MAX 50 /* partials in partials: ends a recursion */
-#define TEMPLATE_STEPS_MAX 20000000   /* instructions per render: ends each in each in each */
+#define TEMPLATE_STEPS_MAX 20000000   /* statements and values per render: limits each in each in each */
 
 /* The file of a partial; messages about the partial "row" begin with "row.hbs:3:1". */
 #define TEMPLATE_SUFFIX ".hbs"
@@ -55,7 +55,7 @@ int template_compile(struct template **ret_template, const char *name, const cha
 void template_free(struct template *tmpl);
 void template_freep(struct template **tmpl);
 
-/* A partial that does not exist is an error when it is reached, as in Handlebars; this finds it beforehand.
+/* A partial that does not exist is an error when a render reaches it, as in Handlebars; this finds it before.
  */
 int template_check_partials(const struct template *tmpl, struct error *err);
 

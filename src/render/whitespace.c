@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/whitespace.h"
+#include "render/syntax.h"
 
 #include <stddef.h>
-
-#include "render/syntax.h"
 
 enum side { BEFORE, BEHIND };
 

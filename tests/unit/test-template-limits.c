@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "render/evaluator.h"
+#include "render/syntax.h"
 
 /* What is rendered, and what must come of it. */
 struct trial {
