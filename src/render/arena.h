@@ -25,11 +25,6 @@ struct arena {
 	size_t used, size_max;     /* bytes of all blocks */
 };
 
-#define ARENA_INIT(max)           \
-	{                         \
-		.size_max = (max) \
-	}
-
 void arena_done(struct arena *arena);
 
 /* Zeroed, aligned for anything; NULL: over size_max. Borrowed from the arena. */

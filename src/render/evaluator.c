@@ -557,7 +557,7 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
-	CLEANUP(arena_done) struct arena arena = ARENA_INIT(EVALUATOR_MEMORY_MAX);
+	CLEANUP(arena_done) struct arena arena = { .size_max = EVALUATOR_MEMORY_MAX };
 	struct evaluator evaluator = {
 		.units = units,
 		.unit = units,

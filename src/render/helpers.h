@@ -41,8 +41,16 @@ enum helper {
 };
 
 enum helper helper_find(struct slice name);
-bool helper_is_builtin(enum helper helper); /* one of Handlebars' own */
-bool helper_is_block(enum helper helper);
+
+static inline bool helper_is_builtin(enum helper helper) /* one of Handlebars' own */
+{
+	return helper >= HELPER_IF && helper <= HELPER_LOG;
+}
+
+static inline bool helper_is_block(enum helper helper)
+{
+	return helper >= HELPER_IF && helper <= HELPER_WITH;
+}
 
 /* Calls a function helper, which reads HELPER_ARGUMENTS_MAX of `count` arguments at most. 0, -ENOMEM as in
  * value.h, or -EBADMSG with the rest of the sentence "{{lookup}} ..." in *ret_reason (static). */

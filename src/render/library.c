@@ -34,12 +34,6 @@ struct library_origin {
 	void *arg;
 };
 
-static void library_report(const struct library_origin *origin, const char *path, const struct error *err)
-{
-	if (origin->problem)
-		origin->problem(origin->arg, path, err);
-}
-
 /* --- files --- */
 
 /* Reads directory/name, in place of what *path and *text hold: 0 or -errno; -ENOENT also when directory is
@@ -122,7 +116,7 @@ static int library_read_files(struct library *library, const struct library_orig
 		return r;
 	r = origin->own ? library_list(library, origin->own, &own_err) : 0;
 	if (r < 0 && r != -ENOENT)
-		library_report(origin, origin->own, &own_err);
+		origin->problem(origin->arg, origin->own, &own_err);
 	for (size_t i = 0; i < library->file_count; i++) {
 		struct library_file *file = &library->files[i];
 		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
@@ -130,7 +124,7 @@ static int library_read_files(struct library *library, const struct library_orig
 		file->version = LIBRARY_OWN;
 		r = library_read(origin->own, name, &file->path, &file->text, &own_err);
 		if (r < 0 && r != -ENOENT)
-			library_report(origin, file->path, &own_err);
+			origin->problem(origin->arg, file->path, &own_err);
 		if (r < 0)
 			r = library_use_shipped(file, origin, err);
 		if (r < 0)
@@ -159,7 +153,7 @@ int library_load_texts(struct texts **ret_texts, enum language language, const c
 	r = library_read(directory, name, &path, &text, &own_err);
 	if (r == 0)
 		r = texts_override(texts, path, buf_text(&text), text.length, &own_err);
-	if (r < 0 && r != -ENOENT && problem)
+	if (r < 0 && r != -ENOENT)
 		problem(arg, path, &own_err);
 	*ret_texts = STEAL(texts);
 	return 0;
@@ -244,7 +238,8 @@ static int library_compile_text(const struct library *library, const char *name,
 /* --- templates --- */
 
 /* The file that has the mistake when `file` failed the check: a partial that the message names; else the file
- * itself, if it is the operator's; else one of the operator's partials. NULL: all files are shipped. */
+ * itself, if it is the operator's; else one of the operator's partials. NULL: no operator's file can be the
+ * cause. */
 static struct library_file *library_culprit(
 	struct library *library, struct library_file *file, const char *message)
 {
@@ -321,7 +316,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		culprit = library_culprit(&library, bad, found.message);
 		if (!culprit)
 			return error_pass(err, &found);
-		library_report(&origin, culprit->path, &found);
+		problem(arg, culprit->path, &found);
 		r = library_use_shipped(culprit, &origin, err);
 	}
 	if (r < 0)

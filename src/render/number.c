@@ -39,15 +39,28 @@ static uint64_t number_shortest(double number, int *ret_exponent)
 	return digits;
 }
 
-/* The four layouts of Number::toString. */
-static void number_layout(double number, char *text, size_t size)
+void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
 {
 	static const char zeros[] = "000000000000000000000";
-	char digits[NUMBER_DIGITS_MAX + 4];
+	char digits[NUMBER_DIGITS_MAX + 4], *text = ret_text;
+	size_t size = NUMBER_TEXT_SIZE;
 	int exponent, count, point;
 
-	count = snprintf(digits, sizeof(digits), "%" PRIu64, number_shortest(number, &exponent));
+	if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
+		snprintf(text, size, "%lld", (long long)number); /* -0 is "0", too */
+		return;
+	}
+	if (number < 0) {
+		*text++ = '-';
+		size--;
+	}
+	if (isinf(number)) {
+		snprintf(text, size, "Infinity");
+		return;
+	}
+	count = snprintf(digits, sizeof(digits), "%" PRIu64, number_shortest(fabs(number), &exponent));
 	point = count + exponent;
+	/* The four layouts of Number::toString. */
 	if (point >= count && point <= 21)
 		snprintf(text, size, "%s%.*s", digits, point - count, zeros);
 	else if (point > 0 && point < count)
@@ -56,39 +69,6 @@ static void number_layout(double number, char *text, size_t size)
 		snprintf(text, size, "0.%.*s%s", -point, zeros, digits);
 	else
 		snprintf(text, size, "%c%s%se%+d", digits[0], count > 1 ? "." : "", digits + 1, point - 1);
-}
-
-void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
-{
-	if (isinf(number)) {
-		snprintf(ret_text, NUMBER_TEXT_SIZE, "%sInfinity", number < 0 ? "-" : "");
-	} else if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
-		snprintf(ret_text, NUMBER_TEXT_SIZE, "%lld", (long long)number); /* -0 is "0", too */
-	} else {
-		bool negative = number < 0;
-
-		ret_text[0] = '-';
-		number_layout(fabs(number), ret_text + negative, NUMBER_TEXT_SIZE - negative);
-	}
-}
-
-/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
-static double number_from_digits(struct slice digits, unsigned base)
-{
-	double value = 0;
-
-	for (size_t i = 0; i < digits.length; i++) {
-		char c = digits.data[i];
-		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-							: 99;
-
-		if (digit >= base)
-			return NAN;
-		value = value * base + digit;
-	}
-	return value;
 }
 
 double number_from_text(struct slice text)
@@ -104,9 +84,22 @@ double number_from_text(struct slice text)
 	if (trimmed.length == 0)
 		return 0;
 	if (trimmed.length > 2 && trimmed.data[0] == '0' && strchr("xXoObB", trimmed.data[1])) {
+		/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
 		unsigned base = strchr("xX", trimmed.data[1]) ? 16 : strchr("oO", trimmed.data[1]) ? 8 : 2;
 
-		return number_from_digits((struct slice){ trimmed.data + 2, trimmed.length - 2 }, base);
+		value = 0;
+		for (size_t i = 2; i < trimmed.length; i++) {
+			char c = trimmed.data[i];
+			unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+					 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+					 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+								: 99;
+
+			if (digit >= base)
+				return NAN;
+			value = value * base + digit;
+		}
+		return value;
 	}
 	copy = mem_strndup(trimmed.data, trimmed.length);
 	digits = copy + (copy[0] == '-' || copy[0] == '+');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/page.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,13 +234,10 @@ static void fingerprint_text(struct buf *out, const char *text)
 	buf_append(out, text ? text : none, strlen(text ? text : none) + 1);
 }
 
-/* Byte by byte, so that it is the same on every architecture. */
 static void fingerprint_number(struct buf *out, uint32_t number)
 {
-	const uint8_t bytes[] = { (uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16),
-		(uint8_t)(number >> 24) };
-
-	buf_append(out, bytes, sizeof(bytes));
+	number = htole32(number); /* the same on every architecture */
+	buf_append(out, &number, sizeof(number));
 }
 
 /* A date stands with its day in the site's zone: a date in words is made of this and of the language's texts,

@@ -12,7 +12,7 @@
 #include "render/number.h"
 #include "render/template.h"
 
-#define PARSER_NUMBER_MAX 400 /* digits; more do not change a double, but strtod needs a copy */
+#define PARSER_NUMBER_MAX 400 /* digits; more do not change a double */
 #define PARSER_PAIRS_MAX 100  /* people write below 10; each is compared with each */
 #define PARSER_PARAMS_MAX 16  /* block parameters; no block gives more than two */
 
@@ -193,7 +193,7 @@ static void parser_path(struct parser *parser, struct operand *operand)
 static void parser_literal(struct parser *parser, struct operand *operand)
 {
 	struct slice text = parser->token.text;
-	char digits[PARSER_NUMBER_MAX + 1], form[NUMBER_TEXT_SIZE];
+	char form[NUMBER_TEXT_SIZE];
 
 	operand->kind = OPERAND_LITERAL;
 	operand->original = text;
@@ -207,9 +207,7 @@ static void parser_literal(struct parser *parser, struct operand *operand)
 				PARSER_NUMBER_MAX);
 			return;
 		}
-		memcpy(digits, text.data, text.length);
-		digits[text.length] = '\0';
-		operand->value = value_number(strtod(digits, NULL));
+		operand->value = value_number(strtod(text.data, NULL)); /* no digit follows the token */
 		number_format(operand->value.number, form);
 		arena_copy(parser->arena, slice_from_text(form), &operand->original);
 		break;
@@ -333,8 +331,7 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 	/* With arguments, Handlebars looks at the first part only: {{if.x a}} calls if. */
 	if (path->parts && (simple || arguments))
 		helper = helper_find(path->parts->name);
-	/* Our own helpers only where a name could be nothing else; {{t}} and {{date}} without a value are
-	 * data,
+	/* Our own helpers only where a name can be nothing else. {{t}} and {{date}} without a value are data,
 	 * {{image}} is a call even so. */
 	wants_value = helper == HELPER_T || helper == HELPER_DATE;
 	if (!helper_is_builtin(helper) && (!simple || (wants_value && call->operand_count == 0)))

@@ -266,7 +266,7 @@ static void media_helpers_spend_steps_for_what_they_write(void **state)
 	(void)state;
 	memset(url, '&', sizeof(url));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(arena_done) struct arena arena = ARENA_INIT(1 << 20);
+		CLEANUP(arena_done) struct arena arena = { .size_max = 1 << 20 };
 		struct work work = { .steps_left = rows[i].steps, .arena = &arena };
 		struct value argument = value_text((struct slice){ url, rows[i].length }), result;
 		const char *reason;
