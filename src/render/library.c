@@ -27,13 +27,6 @@ struct library_file {
 	struct buf text;                                             /* owned */
 };
 
-/* The directories, and the function to which bad files of the operator are reported. */
-struct library_origin {
-	const char *own, *shipped; /* own: NULL or missing: there is none */
-	library_problem *problem;
-	void *arg;
-};
-
 /* --- files --- */
 
 /* Reads directory/name, in place of what *path and *text hold: 0 or -errno; -ENOENT also when directory is
@@ -53,11 +46,10 @@ static int library_read(
 }
 
 /* Reads the shipped version of a file, if there is one. */
-static int library_use_shipped(
-	struct library_file *file, const struct library_origin *origin, struct error *err)
+static int library_use_shipped(struct library_file *file, const char *directory, struct error *err)
 {
 	CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
-	int r = library_read(origin->shipped, name, &file->path, &file->text, err);
+	int r = library_read(directory, name, &file->path, &file->text, err);
 
 	file->version = r == 0 ? LIBRARY_SHIPPED : LIBRARY_NONE;
 	return r == -ENOENT ? 0 : r;
@@ -103,35 +95,6 @@ static int library_list(struct library *library, const char *path, struct error 
 		library->files[library->file_count++] =
 			(struct library_file){ .name = STEAL(name), .text = BUF_INIT(TEMPLATE_SIZE_MAX) };
 	}
-	return 0;
-}
-
-/* Reads all templates of both directories. An operator's file that cannot be read is reported. */
-static int library_read_files(struct library *library, const struct library_origin *origin, struct error *err)
-{
-	struct error own_err = { 0 };
-	int r = library_list(library, origin->shipped, err);
-
-	if (r < 0)
-		return r;
-	r = origin->own ? library_list(library, origin->own, &own_err) : 0;
-	if (r < 0 && r != -ENOENT)
-		origin->problem(origin->arg, origin->own, &own_err);
-	for (size_t i = 0; i < library->file_count; i++) {
-		struct library_file *file = &library->files[i];
-		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
-
-		file->version = LIBRARY_OWN;
-		r = library_read(origin->own, name, &file->path, &file->text, &own_err);
-		if (r < 0 && r != -ENOENT)
-			origin->problem(origin->arg, file->path, &own_err);
-		if (r < 0)
-			r = library_use_shipped(file, origin, err);
-		if (r < 0)
-			return r;
-	}
-	if (library->file_count > 0) /* readdir has no order; ours must not depend on the file system */
-		qsort(library->files, library->file_count, sizeof(*library->files), library_compare_files);
 	return 0;
 }
 
@@ -297,17 +260,38 @@ static struct library_file *library_find_bad(struct library *library, struct err
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err)
 {
-	const struct library_origin origin = { directory, shipped_directory, problem, arg };
 	CLEANUP(library_done) struct library library = { 0 };
+	struct error own_err = { 0 };
 	int r = 0;
 
 	for (enum language i = 0; i < LANGUAGES && r == 0; i++)
 		r = library_load_texts(&library.texts[i], i, directory, shipped_directory, problem, arg, err);
 	if (r == 0)
-		r = library_read_files(&library, &origin, err);
+		r = library_list(&library, shipped_directory, err);
+	if (r < 0)
+		return r;
+	r = directory ? library_list(&library, directory, &own_err) : 0;
+	if (r < 0 && r != -ENOENT)
+		problem(arg, directory, &own_err);
+	for (size_t i = 0; i < library.file_count; i++) {
+		struct library_file *file = &library.files[i];
+		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
+
+		file->version = LIBRARY_OWN;
+		r = library_read(directory, name, &file->path, &file->text, &own_err);
+		if (r < 0 && r != -ENOENT)
+			problem(arg, file->path, &own_err);
+		if (r < 0)
+			r = library_use_shipped(file, shipped_directory, err);
+		if (r < 0)
+			return r;
+	}
+	if (library.file_count > 0) /* readdir has no order; ours must not depend on the file system */
+		qsort(library.files, library.file_count, sizeof(*library.files), library_compare_files);
+
 	/* Bad files of the operator's are given up one after the other, until the rest is good together: each
 	 * can make others bad or good. A file that is bad with shipped files only is an error. */
-	while (r == 0) {
+	for (;;) {
 		struct error found = { 0 };
 		struct library_file *bad = library_find_bad(&library, &found), *culprit;
 
@@ -317,10 +301,10 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		if (!culprit)
 			return error_pass(err, &found);
 		problem(arg, culprit->path, &found);
-		r = library_use_shipped(culprit, &origin, err);
+		r = library_use_shipped(culprit, shipped_directory, err);
+		if (r < 0)
+			return r;
 	}
-	if (r < 0)
-		return r;
 	if (!library.homepage || !library.course)
 		return error_fail(err, ERROR_TEMPLATE, -ENOENT, "there is no template %s" TEMPLATE_SUFFIX,
 			library.homepage ? "course" : "homepage");
