@@ -38,7 +38,7 @@ struct context_link {
 };
 
 struct params_link { /* block parameters, innermost first */
-	bool given;  /* no: the block that declares them gives none, using one is an error */
+	bool given;  /* false: the block that declares them gives none; using one is an error */
 	struct value values[2];
 	const struct params_link *outer;
 };

@@ -8,7 +8,7 @@
  * the data.
  *
  *	lookup object key      a property whose name is computed
- *	log ...                gives nothing, as on a page in Handlebars
+ *	log ...                prints nothing, as in Handlebars
  *	image url alt, video url   HTML of a picture or film
  *	t key                  a text of the page's language
  *	date value             an RFC 3339 date in words, in the site's zone; nothing for null, missing or ""

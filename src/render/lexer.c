@@ -128,8 +128,7 @@ static struct token lexer_comment(struct lexer *lexer, size_t mark)
 	return token;
 }
 
-/* {{else or {{^ whose word ends at `end`. With only whitespace up to "}}" or "~}}" it is the whole tag.
- */
+/* {{else or {{^, whose word ends at `end`. With whitespace only up to "}}" or "~}}", it is all of the tag. */
 static struct token lexer_else(struct lexer *lexer, size_t end, enum token_type open)
 {
 	size_t close = end + slice_space_begin(lexer_rest(lexer, end));

@@ -29,8 +29,7 @@ struct library_file {
 
 /* --- files --- */
 
-/* Reads directory/name, in place of what *path and *text hold: 0 or -errno; -ENOENT also when directory is
- * NULL. */
+/* Sets *path to directory/name and *text to its content: 0 or -errno; -ENOENT also when directory is NULL. */
 static int library_read(
 	const char *directory, const char *name, char **path, struct buf *text, struct error *err)
 {

@@ -31,8 +31,7 @@ static const char *page_text(const char *text)
 
 /* ---- data ---- */
 
-/* A choice has a label as well: the text "name.constant" of the language, or the constant when there is none.
- */
+/* A choice has a label as well: the language's text "name.constant", or the constant if there is none. */
 static void page_set_member(
 	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
@@ -145,7 +144,7 @@ static struct page_entry page_entry(
 	int64_t last_ms;
 
 	entry.started = time_parse(row->course->start_date, &entry.start_ms) == 0;
-	/* Hemera's data can end before it begins: then the later day counts. */
+	/* A course can end before it begins in Hemera's data: then the later day counts. */
 	last_ms = entry.started ? entry.start_ms : entry.end_ms;
 	if (ended && entry.end_ms > last_ms)
 		last_ms = entry.end_ms;

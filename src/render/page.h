@@ -32,8 +32,7 @@ struct json *page_course_data(const struct course *course, const struct particip
 	const struct texts *texts, int64_t generated_at_ms);
 
 /* SHA-256 over everything that shapes the page, in a canonical form; the arguments are those of
- * page_course_data. Labels and participantsByStatus are covered by the members that they are derived from.
- */
+ * page_course_data. Labels and participantsByStatus are covered by their source members. */
 void page_fingerprint(const struct course *course, const struct participants *participants,
 	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
 

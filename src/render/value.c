@@ -85,7 +85,7 @@ bool value_equal(struct value a, struct value b, struct work *work)
 		*object = value_text(text);
 	}
 	if (value_spend(a, work) < 0 || value_spend(b, work) < 0)
-		return false; /* the next step says so */
+		return false; /* the next step reports it */
 	if (a.type == VALUE_STRING && b.type == VALUE_STRING)
 		return slice_equal(a.text, b.text);
 	return value_to_number(a) == value_to_number(b);
@@ -300,7 +300,7 @@ static const char *const value_entities[256] = {
 
 void value_escape(struct slice text, struct buf *out)
 {
-	size_t plain = 0; /* where the bytes begin that are not replaced and not appended yet */
+	size_t plain = 0; /* beginning of the bytes that are not replaced and not appended yet */
 
 	for (size_t at = 0; at < text.length; at++) {
 		const char *entity = value_entities[(unsigned char)text.data[at]];

@@ -27,7 +27,7 @@ enum value_type {
 	VALUE_BOOL,
 	VALUE_NUMBER,
 	VALUE_STRING,
-	VALUE_HTML,   /* what {{image}} and {{video}} give: printed as it is */
+	VALUE_HTML,   /* the result of {{image}} and {{video}}: printed as it is */
 	VALUE_ARRAY,  /* of the data */
 	VALUE_OBJECT, /* of the data */
 	VALUE_RECORD, /* an object made while rendering: context and hash of a partial */
