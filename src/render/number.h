@@ -9,7 +9,7 @@
 
 #include "render/slice.h"
 
-#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; the rest is what gcc can prove */
+#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; gcc's format warnings want the rest */
 
 /* The shortest digits that give the same double again; of those the nearest. Not for NaN, which JSON does not
  * have. */
