@@ -199,7 +199,8 @@ static struct token lexer_quoted(struct lexer *lexer)
 {
 	struct slice rest = lexer_rest(lexer, 0), text;
 	bool brackets = rest.data[0] == '[';
-	char end = brackets ? ']' : rest.data[0], other = brackets ? '\\' : end;
+	const char *escaped = brackets ? "]\\" : rest.data; /* the end, and for brackets the backslash */
+	char end = escaped[0], other = escaped[brackets];
 	size_t length = 0, at = 1;
 	struct token token;
 	char *plain;
