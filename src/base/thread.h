@@ -21,7 +21,7 @@ struct thread_queue;
 struct thread_job;
 
 /* Only pages that are touched cost memory. Templates and JSON from outside nest deepest: by the limits of
- * render/template.h, render/evaluator.h and base/json.h they take half of this at most, also without
+ * render/template.h, render/syntax.h and base/json.h they take half of this at most, also without
  * optimisation and with sanitizers (tests/unit/test-stack.c measures it). The rest is for their callers and
  * for TLS handshakes, which take 100 KiB. A main thread has twice as much. */
 #define THREAD_STACK_SIZE (4u << 20)

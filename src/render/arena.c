@@ -7,49 +7,31 @@
 
 #include "base/mem.h"
 
-#define ARENA_BLOCK_SIZE 4096 /* the syntax tree of a short template, or one round of a loop */
-#define ARENA_ALIGNMENT _Alignof(max_align_t)
-
 struct arena_block {
 	struct arena_block *older;
-	size_t base; /* arena.used when the block was begun */
-	size_t size;
+	size_t size; /* with this head, which counts: so very many small blocks are limited as well */
 	max_align_t memory[];
 };
 
-static void arena_pop(struct arena *arena)
-{
-	struct arena_block *older = arena->block->older;
-
-	free(arena->block);
-	arena->block = older;
-}
-
 void arena_done(struct arena *arena)
 {
-	while (arena->block)
-		arena_pop(arena);
-	arena->used = 0;
+	arena_release(arena, 0);
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	struct arena_block *block = arena->block;
-	size_t at = block ? arena->used - block->base : 0;
+	size_t left = arena->size_max - arena->used;
+	struct arena_block *block;
 
-	if (size > arena->size_max || arena->used > arena->size_max - size)
+	if (left < sizeof(*block) || size > left - sizeof(*block))
 		return NULL;
-	size = (size + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-	if (!block || at > block->size || size > block->size - at) {
-		size_t block_size = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
-
-		block = mem_alloc(sizeof(*block) + block_size);
-		*block = (struct arena_block){ arena->block, arena->used, block_size };
-		arena->block = block;
-		at = 0;
-	}
+	size += sizeof(*block);
+	block = mem_zalloc(size);
+	block->older = arena->block;
+	block->size = size;
+	arena->block = block;
 	arena->used += size;
-	return memset((char *)block->memory + at, 0, size);
+	return block->memory;
 }
 
 int arena_copy(struct arena *arena, struct slice text, struct slice *ret_copy)
@@ -66,8 +48,11 @@ int arena_copy(struct arena *arena, struct slice text, struct slice *ret_copy)
 
 void arena_release(struct arena *arena, size_t mark)
 {
-	/* The first block stays: a loop would else ask for it again and again. */
-	while (arena->block && arena->block->older && arena->block->base >= mark)
-		arena_pop(arena);
-	arena->used = mark;
+	while (arena->used > mark) {
+		struct arena_block *block = arena->block;
+
+		arena->block = block->older;
+		arena->used -= block->size;
+		free(block);
+	}
 }

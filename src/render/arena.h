@@ -22,13 +22,8 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *block; /* owned; the newest, linked to the older ones */
-	size_t used, size_max;     /* bytes handed out, over all blocks */
+	size_t used, size_max;     /* bytes of all blocks */
 };
-
-#define ARENA_INIT(max)           \
-	{                         \
-		.size_max = (max) \
-	}
 
 void arena_done(struct arena *arena);
 

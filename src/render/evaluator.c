@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/evaluator.h"
+#include "render/syntax.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,11 +11,10 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "render/arena.h"
-#include "render/syntax.h"
 #include "render/template.h"
 #include "render/value.h"
 
-#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two looks at the clock, which cost more */
+#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two readings of the clock, which are more expensive */
 
 struct evaluator {
 	const struct unit *units;
@@ -39,7 +38,7 @@ struct context_link {
 };
 
 struct params_link { /* block parameters, innermost first */
-	bool given;  /* no: the block that declares them gives none, using one is an error */
+	bool given;  /* false: the block that declares them gives none; using one is an error */
 	struct value values[2];
 	const struct params_link *outer;
 };
@@ -51,6 +50,7 @@ struct loop_link {
 	const struct loop_link *outer;
 };
 
+/* One for each block, on the C stack. */
 struct scope {
 	struct value context;
 	const struct context_link *contexts;
@@ -74,7 +74,7 @@ __attribute__((format(printf, 3, 4))) static int evaluator_fail(
 	return r;
 }
 
-/* Turns what a function of value.h returned into a message; `what` for -EBADMSG. */
+/* Turns the result of a function of value.h into a message; `what` is the one for -EBADMSG. */
 static int evaluator_explain(const struct evaluator *evaluator, size_t offset, int r, const char *what)
 {
 	if (r == -EBADMSG)
@@ -103,7 +103,7 @@ static int evaluator_step(struct evaluator *evaluator, size_t offset)
 
 /* --- values --- */
 
-/* @root stands in every frame, the rest in those of loops. Beyond the outermost frame there is nothing. */
+/* @root exists everywhere, the others in loops. Outside of the outermost loop there is nothing. */
 static int evaluator_data(const struct evaluator *evaluator, const struct operand *operand,
 	const struct scope *scope, struct value *ret_value)
 {
@@ -246,7 +246,7 @@ static int evaluator_call(struct evaluator *evaluator, const struct call *call, 
 	if (r < 0)
 		return r;
 	if (call->kind == CALL_DATA) {
-		/* Data cannot be called. Only without arguments and value it is silently nothing. */
+		/* Data cannot be called. Without arguments and a value, the result is nothing. */
 		r = evaluator_path(evaluator, call->callee, scope, &other);
 		if (r == 0 && (count > 0 || value_is_true(other)))
 			r = evaluator_fail(evaluator, call->offset, "there is no helper \"%.*s\"",
@@ -301,36 +301,16 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	return 0;
 }
 
-/* `computed` is the name that a call in parentheses has given, or NULL. */
-static int evaluator_find_unit(struct evaluator *evaluator, const struct statement *statement,
-	const struct slice *computed, const struct unit **ret_unit)
-{
-	const struct unit *unit = computed ? evaluator->units->next : statement->unit;
-	struct slice name = statement->call->callee->original;
-
-	while (computed && unit && !slice_equal(unit->name, *computed))
-		unit = unit->next;
-	*ret_unit = unit;
-	if (unit)
-		return 0;
-	/* A name that was computed may come from the data: of a participant, for example. */
-	if (computed)
-		return evaluator_fail(
-			evaluator, statement->offset, "there is no partial of the name that was computed");
-	return evaluator_fail(
-		evaluator, statement->offset, "there is no partial \"%.*s\"", (int)name.length, name.data);
-}
-
 /* An indented partial runs into a buffer of its own, which is copied with the indentation before every line.
- * A last line that is empty is none. All buffers of partials inside one another together hold no more than a
+ * An empty last line gets none. All buffers of partials inside one another together hold no more than a
  * page. */
 static int evaluator_partial(
 	struct evaluator *evaluator, const struct statement *statement, const struct scope *caller)
 {
 	const struct call *call = statement->call;
 	bool computed = call->callee->kind == OPERAND_CALL;
-	struct slice name = SLICE("");
-	const struct unit *unit = NULL, *calling = evaluator->unit;
+	struct slice name = call->callee->original;
+	const struct unit *unit = statement->unit, *calling = evaluator->unit;
 	struct context_link contexts = { .context = caller->context };
 	struct scope scope = { .contexts = &contexts, .loop = caller->loop };
 	struct buf *out = evaluator->out;
@@ -354,9 +334,17 @@ static int evaluator_partial(
 	if (r < 0)
 		return evaluator_explain(evaluator, statement->offset, r,
 			"the name or the context of this partial cannot be used");
-	r = evaluator_find_unit(evaluator, statement, computed ? &name : NULL, &unit);
-	if (r < 0)
-		return r;
+	if (computed)
+		unit = evaluator->units->next;
+	while (computed && unit && !slice_equal(unit->name, name))
+		unit = unit->next;
+	/* A computed name is not quoted: it may come from the data of a participant. */
+	if (!unit && computed)
+		return evaluator_fail(
+			evaluator, statement->offset, "there is no partial of the name that was computed");
+	if (!unit)
+		return evaluator_fail(evaluator, statement->offset, "there is no partial \"%.*s\"",
+			(int)name.length, name.data);
 	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
 		return evaluator_fail(evaluator, statement->offset,
 			"more than %d partials inside one another", TEMPLATE_PARTIAL_DEPTH_MAX);
@@ -492,7 +480,7 @@ static int evaluator_block(
 			return r;
 		if (call->kind == CALL_VALUE)
 			return evaluator_section(evaluator, block, scope, value);
-		/* A function used as a block ignores what stands inside. */
+		/* A function used as a block ignores its content. */
 		return evaluator_print(evaluator, value, false, block->offset);
 	}
 	if (call->operand_count != 1)
@@ -569,7 +557,7 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
-	CLEANUP(arena_done) struct arena arena = ARENA_INIT(EVALUATOR_MEMORY_MAX);
+	CLEANUP(arena_done) struct arena arena = { .size_max = EVALUATOR_MEMORY_MAX };
 	struct evaluator evaluator = {
 		.units = units,
 		.unit = units,

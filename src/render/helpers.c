@@ -39,17 +39,7 @@ enum helper helper_find(struct slice name)
 	return HELPER_NONE;
 }
 
-bool helper_is_builtin(enum helper helper)
-{
-	return helper >= HELPER_IF && helper <= HELPER_LOG;
-}
-
-bool helper_is_block(enum helper helper)
-{
-	return helper >= HELPER_IF && helper <= HELPER_WITH;
-}
-
-/* JavaScript throws where the object or an argument is missing. */
+/* JavaScript throws an error where the object or an argument is missing. */
 static int helper_lookup(const struct value *arguments, size_t count, struct work *work,
 	struct value *ret_value, const char **ret_reason)
 {

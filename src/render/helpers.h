@@ -3,12 +3,12 @@
 #define AITHER_RENDER_HELPERS_H
 
 /*
- * The helpers. Those of Handlebars are known wherever their name stands first; ours only where a name could
- * be a helper at all, and {{t}} and {{date}} only with a value: a member of the data with such a name can be
- * reached as {{this.date}}, and without a value it is meant anyway.
+ * The helpers. Handlebars' own are recognised wherever their name comes first; ours only where a name can be
+ * a helper at all, and {{t}} and {{date}} only with a value: {{date}} alone and {{this.date}} are a member of
+ * the data.
  *
  *	lookup object key      a property whose name is computed
- *	log ...                gives nothing, as on a page in Handlebars
+ *	log ...                prints nothing, as in Handlebars
  *	image url alt, video url   HTML of a picture or film
  *	t key                  a text of the page's language
  *	date value             an RFC 3339 date in words, in the site's zone; nothing for null, missing or ""
@@ -41,8 +41,16 @@ enum helper {
 };
 
 enum helper helper_find(struct slice name);
-bool helper_is_builtin(enum helper helper); /* one of Handlebars' own */
-bool helper_is_block(enum helper helper);
+
+static inline bool helper_is_builtin(enum helper helper) /* one of Handlebars' own */
+{
+	return helper >= HELPER_IF && helper <= HELPER_LOG;
+}
+
+static inline bool helper_is_block(enum helper helper)
+{
+	return helper >= HELPER_IF && helper <= HELPER_WITH;
+}
 
 /* Calls a function helper, which reads HELPER_ARGUMENTS_MAX of `count` arguments at most. 0, -ENOMEM as in
  * value.h, or -EBADMSG with the rest of the sentence "{{lookup}} ..." in *ret_reason (static). */

@@ -3,9 +3,9 @@
 #define AITHER_RENDER_LEXER_H
 
 /*
- * First step: cuts a template into tokens. Outside of mustaches everything is CONTENT up to the next
+ * Cuts a template into tokens. Outside of mustaches everything is CONTENT up to the next
  * "{{"; a backslash before it makes it text ("\{{x}}"), two make one backslash and a mustache. Inside,
- * whitespace only separates.
+ * whitespace only separates tokens.
  *
  * Handlebars' lexer decides many things by what follows a name, and templates depend on it: "{{a.0}}" is an
  * error but "{{a.0.b}}" is not, "{{else-x}}" is one but "{{elsewhere}}" is a name. lexer.c keeps these
@@ -16,10 +16,8 @@
 #include <stddef.h>
 
 #include "render/slice.h"
-#include "render/source.h"
 
 struct arena;
-struct error;
 
 enum token_type {
 	TOKEN_END,
@@ -57,17 +55,19 @@ struct token {
 	struct slice text; /* of the template or of the arena */
 	size_t offset;
 	bool strip_left, strip_right; /* "{{~" and "~}}" */
+	const char *problem;          /* the message about a tag that is refused, or NULL */
 };
 
-struct lexer { /* begins with source and arena, all else zero */
-	const struct source *source;
+struct lexer { /* begins with text and arena, all else zero */
+	struct slice text;
 	struct arena *arena;
 	size_t at;
 	enum { LEXER_CONTENT, LEXER_ESCAPED, LEXER_MUSTACHE } mode;
 };
 
-/* Refuses raw blocks, partial blocks, decorators and a comment without end, each with a sentence. */
-int lexer_next(struct lexer *lexer, struct token *ret_token, struct error *err);
+/* Raw blocks, partial blocks, decorators and a comment without end are tokens with a problem; nothing can be
+ * read behind them. */
+struct token lexer_next(struct lexer *lexer);
 
 /* A character of words as regular expressions have it: \w. */
 bool lexer_is_word(char c);

@@ -16,19 +16,25 @@
 #include "published/published.h"
 
 struct error;
+struct library_file;
 struct template;
+struct template_partial;
 struct texts;
 
 struct library {
 	struct template *homepage, *course; /* owned */
 	struct texts *texts[LANGUAGES];     /* owned */
-	struct library_files *files;        /* owned; their partials are for library_compile */
+	struct library_file *files;         /* owned, sorted by name */
+	size_t file_count;
+	struct template_partial *partials; /* owned; borrowed from the files */
+	size_t partial_count;
 };
 
 /* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
 typedef void library_problem(void *arg, const char *entity, const struct error *problem);
 
-/* directory NULL or missing: only the shipped files. -errno when a shipped file is missing or bad. */
+/* directory NULL or missing: only the shipped files; with NULL, problem may be NULL as well. -errno when a
+ * shipped file is missing or bad. */
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err);
 void library_done(struct library *library);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/number.h"
 
+#include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,73 +11,55 @@
 
 #define NUMBER_DIGITS_MAX 17 /* enough for every double */
 
-/* digits[0].digits[1]... times 10^exponent */
-struct number_decimal {
-	char digits[NUMBER_DIGITS_MAX + 1];
-	int count, exponent;
-};
-
-static double number_value(const struct number_decimal *decimal)
+/* A positive number is the shortest row of digits, read as an integer, times 10^*ret_exponent. Below a power
+ * of two doubles are twice as dense as above it: the decimal nearest to such a number may not be read as that
+ * number again, while the next one above is. 2^-24 is 5.960464477539063e-8. */
+static uint64_t number_shortest(double number, int *ret_exponent)
 {
-	char text[NUMBER_DIGITS_MAX + 16];
+	uint64_t digits = 0;
 
-	snprintf(text, sizeof(text), "%se%d", decimal->digits, decimal->exponent - decimal->count + 1);
-	return strtod(text, NULL);
-}
-
-/* The number rounded to `count` digits. */
-static void number_round(double number, int count, struct number_decimal *ret_decimal)
-{
-	char text[NUMBER_DIGITS_MAX + 16];
-	size_t length = 0;
-	const char *at;
-
-	snprintf(text, sizeof(text), "%.*e", count - 1, number);
-	for (at = text; *at != 'e'; at++) {
-		if (*at >= '0' && *at <= '9') /* whatever the decimal point is */
-			ret_decimal->digits[length++] = *at;
-	}
-	ret_decimal->digits[length] = '\0';
-	ret_decimal->count = count;
-	ret_decimal->exponent = (int)strtol(at + 1, NULL, 10);
-}
-
-/* Adds one to the last digit. */
-static void number_increment(struct number_decimal *decimal)
-{
-	int i = decimal->count - 1;
-
-	while (i >= 0 && decimal->digits[i] == '9')
-		decimal->digits[i--] = '0';
-	if (i >= 0) {
-		decimal->digits[i]++;
-		return;
-	}
-	decimal->digits[0] = '1';
-	decimal->exponent++;
-}
-
-/* Below a power of two doubles are twice as dense as above it. So the decimal next to such a number may lie
- * outside of what rounds to it, while the next one above lies inside: 2^-24 is 5.960464477539063e-8. */
-static void number_shortest(double number, struct number_decimal *ret_decimal)
-{
 	for (int count = 1; count <= NUMBER_DIGITS_MAX; count++) {
-		number_round(number, count, ret_decimal);
-		if (number_value(ret_decimal) == number)
-			return;
-		number_increment(ret_decimal);
-		if (number_value(ret_decimal) == number)
-			return;
+		char text[NUMBER_DIGITS_MAX + 16];
+		const char *at;
+
+		snprintf(text, sizeof(text), "%.*e", count - 1, number);
+		digits = 0;
+		for (at = text; *at != 'e'; at++) {
+			if (*at >= '0' && *at <= '9') /* the decimal point depends on the locale */
+				digits = digits * 10 + (uint64_t)(*at - '0');
+		}
+		*ret_exponent = (int)strtol(at + 1, NULL, 10) - (count - 1);
+		for (int i = 0; i < 2; i++, digits++) {
+			snprintf(text, sizeof(text), "%" PRIu64 "e%d", digits, *ret_exponent);
+			if (strtod(text, NULL) == number)
+				return digits;
+		}
 	}
+	return digits;
 }
 
-/* The four layouts of Number::toString. */
-static void number_layout(const struct number_decimal *decimal, char *text, size_t size)
+void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
 {
 	static const char zeros[] = "000000000000000000000";
-	const char *digits = decimal->digits;
-	int count = decimal->count, point = decimal->exponent + 1;
+	char digits[NUMBER_DIGITS_MAX + 4], *text = ret_text;
+	size_t size = NUMBER_TEXT_SIZE;
+	int exponent, count, point;
 
+	if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
+		snprintf(text, size, "%lld", (long long)number); /* -0 is "0", too */
+		return;
+	}
+	if (number < 0) {
+		*text++ = '-';
+		size--;
+	}
+	if (isinf(number)) {
+		snprintf(text, size, "Infinity");
+		return;
+	}
+	count = snprintf(digits, sizeof(digits), "%" PRIu64, number_shortest(fabs(number), &exponent));
+	point = count + exponent;
+	/* The four layouts of Number::toString. */
 	if (point >= count && point <= 21)
 		snprintf(text, size, "%s%.*s", digits, point - count, zeros);
 	else if (point > 0 && point < count)
@@ -86,42 +68,6 @@ static void number_layout(const struct number_decimal *decimal, char *text, size
 		snprintf(text, size, "0.%.*s%s", -point, zeros, digits);
 	else
 		snprintf(text, size, "%c%s%se%+d", digits[0], count > 1 ? "." : "", digits + 1, point - 1);
-}
-
-void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE])
-{
-	struct number_decimal decimal;
-
-	if (isinf(number)) {
-		snprintf(ret_text, NUMBER_TEXT_SIZE, "%sInfinity", number < 0 ? "-" : "");
-	} else if (number >= -1e15 && number <= 1e15 && number == (double)(int64_t)number) {
-		snprintf(ret_text, NUMBER_TEXT_SIZE, "%lld", (long long)number); /* -0 is "0", too */
-	} else {
-		bool negative = number < 0;
-
-		ret_text[0] = '-';
-		number_shortest(fabs(number), &decimal);
-		number_layout(&decimal, ret_text + negative, NUMBER_TEXT_SIZE - negative);
-	}
-}
-
-/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
-static double number_from_digits(struct slice digits, unsigned base)
-{
-	double value = 0;
-
-	for (size_t i = 0; i < digits.length; i++) {
-		char c = digits.data[i];
-		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-							: 99;
-
-		if (digit >= base)
-			return NAN;
-		value = value * base + digit;
-	}
-	return value;
 }
 
 double number_from_text(struct slice text)
@@ -137,9 +83,22 @@ double number_from_text(struct slice text)
 	if (trimmed.length == 0)
 		return 0;
 	if (trimmed.length > 2 && trimmed.data[0] == '0' && strchr("xXoObB", trimmed.data[1])) {
+		/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
 		unsigned base = strchr("xX", trimmed.data[1]) ? 16 : strchr("oO", trimmed.data[1]) ? 8 : 2;
 
-		return number_from_digits((struct slice){ trimmed.data + 2, trimmed.length - 2 }, base);
+		value = 0;
+		for (size_t i = 2; i < trimmed.length; i++) {
+			char c = trimmed.data[i];
+			unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+					 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+					 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+								: 99;
+
+			if (digit >= base)
+				return NAN;
+			value = value * base + digit;
+		}
+		return value;
 	}
 	copy = mem_strndup(trimmed.data, trimmed.length);
 	digits = copy + (copy[0] == '-' || copy[0] == '+');

@@ -3,16 +3,16 @@
 #define AITHER_RENDER_NUMBER_H
 
 /*
- * Numbers as JavaScript writes and reads them (ECMAScript, Number::toString and StringToNumber): templates
- * of Handlebars count on 1e+21, 1e-7, and on 0.1 being "0.1".
+ * Numbers as JavaScript writes and reads them (ECMAScript, Number::toString and StringToNumber): Handlebars
+ * templates rely on 1e+21, 1e-7, and on 0.1 being "0.1".
  */
 
 #include "render/slice.h"
 
-#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; the rest is what gcc can prove */
+#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; gcc's format warnings want the rest */
 
-/* The shortest digits that give the same double again; of those the nearest. NaN is none: JSON has no such
- * number. */
+/* The shortest digits that give the same double again; of those the nearest. Not for NaN, which JSON does not
+ * have. */
 void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE]);
 
 /* JavaScript's Number("..."): blanks around are ignored, "" is 0, anything else NaN. */

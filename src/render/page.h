@@ -7,8 +7,8 @@
  * participants, adds labels and dates in words. aither-templates(7) documents every member.
  *
  * A page's fingerprint covers exactly what it is made from: the members that it shows, the template with its
- * partials, the texts, and PAGE_RENDERER_VERSION. It is taken of every page at every sync, the data are built
- * only for the pages that changed. Both follow the member tables of hemera/course.h, so that a page and its
+ * partials, the texts, and PAGE_RENDERER_VERSION. It is computed for every page at every sync; the data are
+ * built only for pages that changed. Both follow the member tables of hemera/course.h, so that a page and its
  * fingerprint cannot disagree.
  */
 
@@ -23,7 +23,7 @@ struct participants;
 struct template;
 struct texts;
 
-/* Raise it when the same input gives other bytes than before: then every page is made again. */
+/* Raise it when the same input gives other bytes than before, so that every page is made again. */
 #define PAGE_RENDERER_VERSION "3"
 
 /* Data of a course page. participants NULL: not known yet (participantsPending). generated_at_ms 0: without
@@ -31,9 +31,8 @@ struct texts;
 struct json *page_course_data(const struct course *course, const struct participants *participants,
 	const struct texts *texts, int64_t generated_at_ms);
 
-/* SHA-256 over all that shapes the page, in one canonical form; the arguments are those of page_course_data.
- * What is derived from other members (labels, participantsByStatus) stands in it by what it is derived from.
- */
+/* SHA-256 over everything that shapes the page, in a canonical form; the arguments are those of
+ * page_course_data. Labels and participantsByStatus are covered by their source members. */
 void page_fingerprint(const struct course *course, const struct participants *participants,
 	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/parser.h"
+#include "render/syntax.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,21 +10,20 @@
 #include "render/arena.h"
 #include "render/lexer.h"
 #include "render/number.h"
-#include "render/syntax.h"
 #include "render/template.h"
 
-#define PARSER_NUMBER_MAX 400 /* digits; more do not change a double, but strtod needs a copy */
+#define PARSER_NUMBER_MAX 400 /* digits; more do not change a double */
 #define PARSER_PAIRS_MAX 100  /* people write below 10; each is compared with each */
 #define PARSER_PARAMS_MAX 16  /* block parameters; no block gives more than two */
 
-struct params { /* block parameters in sight, innermost first */
+struct params { /* block parameters in scope, innermost first */
 	struct slice names[PARSER_PARAMS_MAX];
 	unsigned count;
 	const struct params *outer;
 };
 
-/* After the first error the parser finds the end of the template wherever it looks, and drops further errors:
- * so every function runs to its end, and its caller does not have to check. */
+/* After the first error the next token is always the end of the template, and further errors are dropped: so
+ * every function runs to its end, and its caller does not have to check. */
 struct parser {
 	const struct source *source;
 	struct arena *arena;
@@ -37,14 +36,8 @@ struct parser {
 	struct error *err;
 };
 
-static void parser_subexpression(struct parser *parser, struct operand *operand);
+static void parser_call(struct parser *parser, struct call *call, bool parenthesised);
 static struct body *parser_body(struct parser *parser);
-
-static void parser_stop(struct parser *parser, int r)
-{
-	parser->result = r;
-	parser->token = (struct token){ .type = TOKEN_END };
-}
 
 __attribute__((format(printf, 3, 4))) static void parser_fail(
 	struct parser *parser, size_t offset, const char *format, ...)
@@ -54,16 +47,18 @@ __attribute__((format(printf, 3, 4))) static void parser_fail(
 	if (parser->result < 0)
 		return;
 	va_start(arguments, format);
-	parser_stop(parser, source_vfail(parser->source, offset, parser->err, format, arguments));
+	parser->result = source_vfail(parser->source, offset, parser->err, format, arguments);
 	va_end(arguments);
+	parser->token = (struct token){ .type = TOKEN_END };
 }
 
 static void parser_advance(struct parser *parser)
 {
-	int r = parser->result < 0 ? 0 : lexer_next(&parser->lexer, &parser->token, parser->err);
-
-	if (r < 0)
-		parser_stop(parser, r);
+	if (parser->result < 0)
+		return;
+	parser->token = lexer_next(&parser->lexer);
+	if (parser->token.problem)
+		parser_fail(parser, parser->token.offset, "%s", parser->token.problem);
 }
 
 static void parser_unexpected(struct parser *parser, const char *expected)
@@ -85,7 +80,7 @@ static void parser_expect(struct parser *parser, enum token_type type, const cha
 		parser_unexpected(parser, expected);
 }
 
-/* Before every recursion; the function that calls it takes one off again. */
+/* Before every recursion; its caller decrements `nesting` afterwards. */
 static void parser_enter(struct parser *parser)
 {
 	if (++parser->nesting > TEMPLATE_NESTING_MAX)
@@ -119,7 +114,7 @@ static bool parser_is_scoped(struct slice original)
 	return false;
 }
 
-/* Where a path begins, when all of it has been read. */
+/* Decides where a path begins, after all of it has been read. */
 static void parser_resolve(struct parser *parser, struct operand *operand)
 {
 	struct path *path = &operand->path;
@@ -198,7 +193,7 @@ static void parser_path(struct parser *parser, struct operand *operand)
 static void parser_literal(struct parser *parser, struct operand *operand)
 {
 	struct slice text = parser->token.text;
-	char digits[PARSER_NUMBER_MAX + 1], form[NUMBER_TEXT_SIZE];
+	char form[NUMBER_TEXT_SIZE];
 
 	operand->kind = OPERAND_LITERAL;
 	operand->original = text;
@@ -212,9 +207,7 @@ static void parser_literal(struct parser *parser, struct operand *operand)
 				PARSER_NUMBER_MAX);
 			return;
 		}
-		memcpy(digits, text.data, text.length);
-		digits[text.length] = '\0';
-		operand->value = value_number(strtod(digits, NULL));
+		operand->value = value_number(strtod(text.data, NULL)); /* no digit follows the token */
 		number_format(operand->value.number, form);
 		arena_copy(parser->arena, slice_from_text(form), &operand->original);
 		break;
@@ -247,14 +240,22 @@ static struct operand *parser_operand(struct parser *parser, bool may_call)
 	enum token_type type = parser->token.type;
 
 	operand->offset = parser->token.offset;
-	if (!parser_begins_operand(parser) || (type == TOKEN_OPEN_CALL && !may_call))
+	if (!parser_begins_operand(parser) || (type == TOKEN_OPEN_CALL && !may_call)) {
 		parser_unexpected(parser, "a name or value");
-	else if (type == TOKEN_OPEN_CALL)
-		parser_subexpression(parser, operand);
-	else if (type == TOKEN_ID || type == TOKEN_DATA)
+	} else if (type == TOKEN_OPEN_CALL) {
+		parser_enter(parser);
+		operand->kind = OPERAND_CALL;
+		operand->call = arena_alloc(parser->arena, sizeof(*operand->call));
+		operand->call->offset = operand->offset;
+		parser_advance(parser);
+		parser_call(parser, operand->call, true);
+		parser_expect(parser, TOKEN_CLOSE_CALL, ")");
+		parser->nesting--;
+	} else if (type == TOKEN_ID || type == TOKEN_DATA) {
 		parser_path(parser, operand);
-	else
+	} else {
 		parser_literal(parser, operand);
+	}
 	return operand;
 }
 
@@ -286,7 +287,7 @@ static void parser_pair(struct parser *parser, struct call *call)
 	call->pair_count++;
 }
 
-/* Operands and pairs up to what ends the tag. */
+/* Operands and pairs up to the end of the tag. */
 static void parser_arguments(struct parser *parser, struct call *call)
 {
 	struct operand **end = &call->operands;
@@ -294,12 +295,11 @@ static void parser_arguments(struct parser *parser, struct call *call)
 	while (parser_begins_operand(parser)) {
 		struct lexer ahead = parser->lexer;
 		struct token next = { .type = TOKEN_END };
-		int r = 0;
 
 		if (parser->token.type == TOKEN_ID)
-			r = lexer_next(&ahead, &next, parser->err);
-		if (r < 0) {
-			parser_stop(parser, r);
+			next = lexer_next(&ahead);
+		if (next.problem) {
+			parser_fail(parser, next.offset, "%s", next.problem);
 		} else if (next.type == TOKEN_EQUALS) {
 			parser_pair(parser, call);
 		} else if (call->pair_count > 0) {
@@ -312,9 +312,8 @@ static void parser_arguments(struct parser *parser, struct call *call)
 	}
 }
 
-/* Callee, operands and pairs; `parenthesised`: a call even without arguments. What can only fail when it is
- * reached, like {{if}} as a value, is left to the evaluator: Handlebars accepts it in a branch that is not
- * rendered. */
+/* Callee, operands and pairs; `parenthesised`: a call even without arguments. A mistake that Handlebars
+ * accepts in a branch that is not rendered, like {{if}} as a value, is left to the evaluator. */
 static void parser_call(struct parser *parser, struct call *call, bool parenthesised)
 {
 	const struct path *path;
@@ -332,8 +331,7 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 	/* With arguments, Handlebars looks at the first part only: {{if.x a}} calls if. */
 	if (path->parts && (simple || arguments))
 		helper = helper_find(path->parts->name);
-	/* Our own helpers only where a name could be nothing else; {{t}} and {{date}} without a value are
-	 * data,
+	/* Our own helpers only where a name can be nothing else. {{t}} and {{date}} without a value are data,
 	 * {{image}} is a call even so. */
 	wants_value = helper == HELPER_T || helper == HELPER_DATE;
 	if (!helper_is_builtin(helper) && (!simple || (wants_value && call->operand_count == 0)))
@@ -343,19 +341,6 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 			(int)path->parts->name.length, path->parts->name.data);
 	call->helper = helper;
 	call->kind = helper != HELPER_NONE ? CALL_HELPER : arguments ? CALL_DATA : CALL_VALUE;
-}
-
-/* "(" call ")" */
-static void parser_subexpression(struct parser *parser, struct operand *operand)
-{
-	parser_enter(parser);
-	operand->kind = OPERAND_CALL;
-	operand->call = arena_alloc(parser->arena, sizeof(*operand->call));
-	operand->call->offset = operand->offset;
-	parser_advance(parser);
-	parser_call(parser, operand->call, true);
-	parser_expect(parser, TOKEN_CLOSE_CALL, ")");
-	parser->nesting--;
 }
 
 /* --- statements --- */
@@ -391,31 +376,6 @@ static void parser_tag_close(struct parser *parser, enum token_type type, struct
 {
 	strip->right = parser->token.strip_right;
 	parser_expect(parser, type, type == TOKEN_CLOSE_RAW ? "}}}" : "}}");
-}
-
-static void parser_mustache(struct parser *parser, struct statement *statement)
-{
-	struct slice open = parser->token.text;
-
-	statement->raw = parser->token.type == TOKEN_OPEN_RAW;
-	statement->call = parser_tag_open(parser, &statement->strip);
-	parser_call(parser, statement->call, false);
-	parser_tag_close(parser,
-		statement->raw && open.data[open.length - 1] == '{' ? TOKEN_CLOSE_RAW : TOKEN_CLOSE,
-		&statement->strip);
-}
-
-static void parser_partial(struct parser *parser, struct statement *statement)
-{
-	statement->call = parser_tag_open(parser, &statement->strip);
-	statement->call->callee = parser_operand(parser, true);
-	parser_arguments(parser, statement->call);
-	parser_tag_close(parser, TOKEN_CLOSE, &statement->strip);
-	if (statement->call->operand_count > 1)
-		parser_fail(parser, statement->offset, "a partial takes one context at most, here are %zu",
-			statement->call->operand_count);
-	*parser->partial_end = statement;
-	parser->partial_end = &statement->next_partial;
 }
 
 /* as |a b| */
@@ -481,7 +441,7 @@ static struct body *parser_else(struct parser *parser, bool may_chain, struct st
 	block = parser_add(parser, body, STATEMENT_BLOCK);
 	block->body = parser_branch(parser, block);
 	block->inverse = parser_else(parser, true, &block->inverse_strip);
-	/* There is no tag that closes this block: what follows it in the chain stands for one. */
+	/* No tag closes this block: the next tag of the chain stands for one. */
 	block->close_strip = block->inverse_strip;
 	if (block->inverse && block->inverse->chained)
 		block->inverse->first->close_strip = block->inverse_strip;
@@ -521,21 +481,20 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 		opened.column);
 }
 
+/* The grammar does not let {{else if}} continue {{^x}}. */
 static void parser_block(struct parser *parser, struct statement *block)
 {
+	bool inverse = parser->token.type == TOKEN_OPEN_INVERSE;
+	struct body *first, *second;
+
 	parser_enter(parser);
-	if (parser->token.type == TOKEN_OPEN_INVERSE) {
-		block->inverse = parser_branch(parser, block);
-		/* {{^x}} cannot be continued by {{else if}}: so is the grammar. */
-		block->body = parser_else(parser, false, &block->inverse_strip);
-		parser_block_close(parser, block);
-	} else {
-		block->body = parser_branch(parser, block);
-		block->inverse = parser_else(parser, true, &block->inverse_strip);
-		parser_block_close(parser, block);
-		if (block->inverse && block->inverse->chained)
-			block->inverse->first->close_strip = block->close_strip;
-	}
+	first = parser_branch(parser, block);
+	second = parser_else(parser, !inverse, &block->inverse_strip);
+	block->body = inverse ? second : first;
+	block->inverse = inverse ? first : second;
+	parser_block_close(parser, block);
+	if (second && second->chained)
+		second->first->close_strip = block->close_strip;
 	parser->nesting--;
 }
 
@@ -545,22 +504,48 @@ static struct body *parser_body(struct parser *parser)
 	struct body *body = arena_alloc(parser->arena, sizeof(*body));
 
 	for (;;) {
-		enum token_type type = parser->token.type;
+		struct token token = parser->token;
+		struct statement *statement;
 
-		if (type == TOKEN_CONTENT || type == TOKEN_COMMENT) {
-			struct statement *text = parser_add(
-				parser, body, type == TOKEN_CONTENT ? STATEMENT_CONTENT : STATEMENT_COMMENT);
-
-			text->original = text->value = parser->token.text;
-			text->strip = (struct strip){ parser->token.strip_left, parser->token.strip_right };
+		switch ((int)token.type) {
+		case TOKEN_CONTENT:
+		case TOKEN_COMMENT:
+			statement = parser_add(parser, body,
+				token.type == TOKEN_CONTENT ? STATEMENT_CONTENT : STATEMENT_COMMENT);
+			statement->original = statement->value = token.text;
+			statement->strip = (struct strip){ token.strip_left, token.strip_right };
 			parser_advance(parser);
-		} else if (type == TOKEN_OPEN || type == TOKEN_OPEN_RAW) {
-			parser_mustache(parser, parser_add(parser, body, STATEMENT_MUSTACHE));
-		} else if (type == TOKEN_OPEN_BLOCK || type == TOKEN_OPEN_INVERSE) {
+			break;
+		case TOKEN_OPEN:
+		case TOKEN_OPEN_RAW:
+			statement = parser_add(parser, body, STATEMENT_MUSTACHE);
+			statement->raw = token.type == TOKEN_OPEN_RAW;
+			statement->call = parser_tag_open(parser, &statement->strip);
+			parser_call(parser, statement->call, false);
+			parser_tag_close(parser,
+				statement->raw && token.text.data[token.text.length - 1] == '{'
+					? TOKEN_CLOSE_RAW
+					: TOKEN_CLOSE,
+				&statement->strip);
+			break;
+		case TOKEN_OPEN_PARTIAL:
+			statement = parser_add(parser, body, STATEMENT_PARTIAL);
+			statement->call = parser_tag_open(parser, &statement->strip);
+			statement->call->callee = parser_operand(parser, true);
+			parser_arguments(parser, statement->call);
+			parser_tag_close(parser, TOKEN_CLOSE, &statement->strip);
+			if (statement->call->operand_count > 1)
+				parser_fail(parser, statement->offset,
+					"a partial takes one context at most, here are %zu",
+					statement->call->operand_count);
+			*parser->partial_end = statement;
+			parser->partial_end = &statement->next_partial;
+			break;
+		case TOKEN_OPEN_BLOCK:
+		case TOKEN_OPEN_INVERSE:
 			parser_block(parser, parser_add(parser, body, STATEMENT_BLOCK));
-		} else if (type == TOKEN_OPEN_PARTIAL) {
-			parser_partial(parser, parser_add(parser, body, STATEMENT_PARTIAL));
-		} else {
+			break;
+		default:
 			return body;
 		}
 	}
@@ -571,7 +556,7 @@ int parser_parse(struct unit *unit, struct arena *arena, struct error *err)
 	struct parser parser = {
 		.source = &unit->source,
 		.arena = arena,
-		.lexer = { .source = &unit->source, .arena = arena },
+		.lexer = { .text = unit->source.text, .arena = arena },
 		.partial_end = &unit->partials,
 		.err = err,
 	};

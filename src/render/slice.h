@@ -34,14 +34,14 @@ static inline bool slice_equal_text(struct slice a, const char *text)
 	return slice_equal(a, slice_from_text(text));
 }
 
-/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. All
- * return a number of bytes: of one such character at the beginning, of all of them there, and of all of them
- * at the end. */
+/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. Each
+ * returns a number of bytes: of one such character at the beginning, of all of them at the beginning, of all
+ * of them at the end. */
 size_t slice_space_at(struct slice text);
 size_t slice_space_begin(struct slice text);
 size_t slice_space_end(struct slice text);
 
-/* Is it all valid UTF-8 without NUL? Else *ret_offset is where the fault is. */
+/* Is all of it valid UTF-8 without NUL? If not, *ret_offset is the position of the fault. */
 bool slice_is_text(struct slice text, size_t *ret_offset);
 
 #endif

@@ -3,8 +3,8 @@
 #define AITHER_RENDER_SOURCE_H
 
 /*
- * The text of one template or partial under its name, and the words for a mistake in it:
- * "course.hbs:14:7: ...". Positions travel as byte offsets; lines and columns (in characters, from 1) are
+ * The text of one template or partial under its name, and the messages about mistakes in it:
+ * "course.hbs:14:7: ...". Positions are byte offsets; lines and columns (in characters, from 1) are
  * counted only for a message.
  */
 

@@ -3,12 +3,18 @@
 #define AITHER_RENDER_SYNTAX_H
 
 /*
- * The syntax tree: the parser builds it, whitespace control trims its contents, the evaluator runs it. It
- * belongs to the arena of its template and does not change after compilation, so threads may share it. Words
- * used all over the engine:
+ * The inside of the template language: the syntax tree, and the steps that make it and run it.
+ *
+ *	lexer_next          cuts the text into tokens (lexer.h)
+ *	parser_parse        makes a syntax tree of the tokens
+ *	whitespace_control  takes whitespace out of its contents
+ *	evaluator_run       walks it over data
+ *
+ * The tree belongs to the arena of its template and does not change after compilation, so threads may share
+ * it. Words used in all of these files:
  *
  *	operand    a value as written: path, literal or call in parentheses
- *	call       what stands between the braces: a callee, operands, and key=operand pairs
+ *	call       the text between the braces: a callee, operands, and key=operand pairs
  *	statement  content, comment, mustache, block or partial
  *	body       a list of statements: the template, or one branch of a block
  *	unit       a template or a partial
@@ -21,6 +27,13 @@
 #include "render/slice.h"
 #include "render/source.h"
 #include "render/value.h"
+
+struct arena;
+struct buf;
+struct error;
+struct json;
+struct template_stop;
+struct texts;
 
 enum operand_kind {
 	OPERAND_PATH,
@@ -128,5 +141,33 @@ struct unit {
 	struct statement *partials; /* all statements {{> ...}} in it */
 	struct unit *next;
 };
+
+/* Recursive descent over Handlebars' grammar: fills in body and partials from the source of the unit. The
+ * parser also decides what a name means (helper, block parameter or data), as far as Handlebars decides it
+ * before it sees data. A mistake in the form of a template is an error with its position and, for a block
+ * that is closed wrongly, the position where it was opened. The arena, which must have no size limit, gets
+ * the tree. */
+int parser_parse(struct unit *unit, struct arena *arena, struct error *err);
+
+/* Takes whitespace out of the contents of a syntax tree, as Handlebars does.
+ *
+ * - "~" at a tag removes all whitespace on that side, line breaks included.
+ * - A block tag, else, comment or partial that stands alone on its line takes the line with it. "Alone" is
+ *   decided with all of JavaScript's whitespace on the text as written, but only blanks and tabs and one line
+ *   break are removed. The beginning and end of the template count as line ends, those of a branch do not.
+ * - A partial alone on its line remembers its indentation: every line of its output gets it. */
+void whitespace_control(struct body *root);
+
+#define EVALUATOR_MEMORY_MAX (64 << 20) /* values made while rendering; a course page needs some KB */
+
+/* Blocks and partials inside one another, over all partials. Each takes 1.1 KB of the C stack, 6 KB without
+ * optimisation and with sanitizers: see THREAD_STACK_SIZE. People write below 20. */
+#define EVALUATOR_DEPTH_MAX 250
+
+/* Renders `units`, the template and its partials. Endless work ends with an error: steps, memory, depth and
+ * the size of the output are limited. Appends to *out; after an error it holds a part of the page, which the
+ * caller removes. */
+int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
+	const struct template_stop *stop, struct buf *out, struct error *err);
 
 #endif

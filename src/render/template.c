@@ -9,20 +9,16 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "render/arena.h"
-#include "render/evaluator.h"
-#include "render/parser.h"
 #include "render/syntax.h"
-#include "render/whitespace.h"
 
 struct template
 {
 	struct arena arena; /* of the units and all that is in them */
 	struct unit *units; /* the template, then the partials that it reaches */
-	size_t text_size;   /* of all units */
 	char hash[HASH_HEX_SIZE];
 };
 
-/* Parses a unit and adds it. `file` is its name in messages. */
+/* Adds a unit, which is not parsed yet. `file` is its name in messages. */
 static int template_add_unit(struct template *tmpl, const char *name, const char *file, struct slice text,
 	struct unit **ret_unit, struct error *err)
 {
@@ -43,52 +39,41 @@ static int template_add_unit(struct template *tmpl, const char *name, const char
 		end = &(*end)->next;
 	*end = unit;
 	*ret_unit = unit;
-	tmpl->text_size += text.length;
 	return 0;
 }
 
-/* The unit of a partial, added if this is its first use. */
-static int template_use_partial(struct template *tmpl, const struct template_partial *partial,
-	const struct unit **ret_unit, struct error *err)
+/* Finds the partials that a unit names, or all of them as soon as a name is computed; each is added when it
+ * is used first. */
+static int template_use_partials(struct template *tmpl, const struct unit *user,
+	const struct template_partials *partials, struct error *err)
 {
-	struct slice name = slice_from_text(partial->name);
-	struct unit *unit = tmpl->units->next;
-	int r = 0;
-
-	while (unit && !slice_equal(unit->name, name))
-		unit = unit->next;
-	if (!unit) {
-		CLEANUP(mem_freep) char *file = mem_printf("%s" TEMPLATE_SUFFIX, partial->name);
-
-		r = template_add_unit(tmpl, partial->name, file,
-			(struct slice){ partial->text, partial->length }, &unit, err);
-	}
-	*ret_unit = unit;
-	return r;
-}
-
-/* Parses a unit and adds the partials that it names, or all of them as soon as a name is computed. */
-static int template_parse_unit(
-	struct template *tmpl, struct unit *unit, const struct template_partials *partials, struct error *err)
-{
-	int r = parser_parse(unit, &tmpl->arena, err);
-
-	if (r < 0)
-		return r;
-	whitespace_control(unit->body);
-	for (struct statement *statement = unit->partials; statement; statement = statement->next_partial) {
+	for (struct statement *statement = user->partials; statement; statement = statement->next_partial) {
 		const struct operand *callee = statement->call->callee;
-		const struct unit *any;
+		bool computed = callee->kind == OPERAND_CALL;
 
-		for (size_t i = 0; partials && i < partials->count && r == 0; i++) {
-			if (callee->kind == OPERAND_CALL)
-				r = template_use_partial(tmpl, &partials->items[i], &any, err);
-			else if (!statement->unit &&
-				 slice_equal_text(callee->original, partials->items[i].name))
-				r = template_use_partial(tmpl, &partials->items[i], &statement->unit, err);
+		for (size_t i = 0; partials && i < partials->count; i++) {
+			const struct template_partial *partial = &partials->items[i];
+			struct slice name = slice_from_text(partial->name);
+			struct unit *unit = tmpl->units->next;
+
+			if (!computed && (statement->unit || !slice_equal(callee->original, name)))
+				continue;
+			while (unit && !slice_equal(unit->name, name))
+				unit = unit->next;
+			if (!unit) {
+				CLEANUP(mem_freep)
+				char *file = mem_printf("%s" TEMPLATE_SUFFIX, partial->name);
+				int r = template_add_unit(tmpl, partial->name, file,
+					(struct slice){ partial->text, partial->length }, &unit, err);
+
+				if (r < 0)
+					return r;
+			}
+			if (!computed)
+				statement->unit = unit;
 		}
 	}
-	return r;
+	return 0;
 }
 
 int template_compile(struct template **ret_template, const char *name, const char *text, size_t length,
@@ -102,8 +87,12 @@ int template_compile(struct template **ret_template, const char *name, const cha
 	tmpl->arena.size_max = SIZE_MAX; /* bounded by the size of the templates */
 	r = template_add_unit(tmpl, "", name, (struct slice){ text, length }, &unit, err);
 	for (unit = tmpl->units; unit && r == 0; unit = unit->next) {
-		r = template_parse_unit(tmpl, unit, partials, err);
-		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. That of the
+		r = parser_parse(unit, &tmpl->arena, err);
+		if (r < 0)
+			break;
+		whitespace_control(unit->body);
+		r = template_use_partials(tmpl, unit, partials, err);
+		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. The name of the
 		 * template is only for messages. */
 		hash_add_field(&fields, unit != tmpl->units ? unit->source.name : NULL);
 		hash_add_field(&fields, unit->source.text.data);
@@ -152,12 +141,9 @@ int template_check_partials(const struct template *tmpl, struct error *err)
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err)
 {
-	size_t length = out->length, left = out->size_max - length;
-	int r;
+	size_t length = out->length;
+	int r = evaluator_run(tmpl->units, data, texts, stop, out, err);
 
-	/* Most pages have more than the texts of their templates. */
-	buf_reserve(out, tmpl->text_size < left ? tmpl->text_size : left);
-	r = evaluator_run(tmpl->units, data, texts, stop, out, err);
 	if (r < 0)
 		buf_truncate(out, length);
 	return r;

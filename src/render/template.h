@@ -4,7 +4,7 @@
 
 /*
  * The template language: the data-only part of Handlebars 4.7. A template is compiled once, together
- * with the partials it names, into an immutable program that threads may share, and rendered many
+ * with the partials it names, into an immutable form that threads may share, and rendered many
  * times from JSON data. No file access, no code execution, limits on everything.
  *
  *	template_compile(&t, "course.hbs", text, length, &partials, err);
@@ -28,7 +28,7 @@ struct texts;
 #define TEMPLATE_SIZE_MAX (1 << 20)   /* a page's template; Hemera's are below 20 KB */
 #define TEMPLATE_NESTING_MAX 100      /* blocks in blocks; people write below 10 */
 #define TEMPLATE_PARTIAL_DEPTH_MAX 50 /* partials in partials: ends a recursion */
-#define TEMPLATE_STEPS_MAX 20000000   /* instructions per render: ends each in each in each */
+#define TEMPLATE_STEPS_MAX 20000000   /* statements and values per render: limits each in each in each */
 
 /* The file of a partial; messages about the partial "row" begin with "row.hbs:3:1". */
 #define TEMPLATE_SUFFIX ".hbs"
@@ -55,17 +55,15 @@ int template_compile(struct template **ret_template, const char *name, const cha
 void template_free(struct template *tmpl);
 void template_freep(struct template **tmpl);
 
-/* A partial that does not exist is an error when it is reached, as in Handlebars; this finds it beforehand.
- */
+/* A missing partial is an error when a render reaches it, as in Handlebars; this finds it before. */
 int template_check_partials(const struct template *tmpl, struct error *err);
 
 /* SHA-256, in hexadecimal, over the text and that of every partial it reaches. Borrowed. */
 const char *template_hash(const struct template *tmpl);
 
 /* Appends the page to *out, whose size_max is the limit of the output. On an error (code ERROR_TEMPLATE)
- * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. When
- * `stop` says so (NULL: never), the render ends with -ECANCELED and ERROR_SHUTTING_DOWN, or with -ETIMEDOUT.
- */
+ * nothing is appended. `texts` are for {{t "key"}} and {{date x}}; NULL: these helpers are errors. `stop`
+ * (NULL: never) ends the render with -ECANCELED and ERROR_SHUTTING_DOWN, or with -ETIMEDOUT. */
 int template_render(const struct template *tmpl, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err);
 

@@ -5,14 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/block.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "render/arena.h"
 #include "render/number.h"
 
-#define ESCAPE_CHUNK 1024                    /* bytes handed to the buffer together */
 #define VALUE_INDEX_MAX UINT64_C(4294967294) /* 2^32 - 2: JavaScript's largest array index */
 
 struct value value_from_json(const struct json *json)
@@ -87,7 +85,7 @@ bool value_equal(struct value a, struct value b, struct work *work)
 		*object = value_text(text);
 	}
 	if (value_spend(a, work) < 0 || value_spend(b, work) < 0)
-		return false; /* the next step says so */
+		return false; /* the next step reports it */
 	if (a.type == VALUE_STRING && b.type == VALUE_STRING)
 		return slice_equal(a.text, b.text);
 	return value_to_number(a) == value_to_number(b);
@@ -221,33 +219,27 @@ static int value_compare_indices(const void *left, const void *right)
 	return (a_index > b_index) - (a_index < b_index);
 }
 
-/* Puts names that are integers in front. Most objects have none and stay as they are. */
-static int value_sort_members(struct member *members, size_t count, struct work *work)
+/* JavaScript's order: first the names that are integers, ascending, then the others as they come. */
+static void value_object_members(const struct json *object, struct member *members)
 {
-	struct member *sorted;
+	size_t count = 0;
 	uint64_t index;
-	size_t indices = 0, rest;
 
-	for (size_t i = 0; i < count; i++)
-		indices += value_index(members[i].name, &index);
-	if (indices == 0)
-		return 0;
-	sorted = arena_alloc(work->arena, count * sizeof(*sorted));
-	if (!sorted)
-		return -ENOMEM;
-	rest = indices;
-	indices = 0;
-	for (size_t i = 0; i < count; i++)
-		sorted[value_index(members[i].name, &index) ? indices++ : rest++] = members[i];
-	qsort(sorted, indices, sizeof(*sorted), value_compare_indices);
-	memcpy(members, sorted, count * sizeof(*members));
-	return 0;
+	for (int indices = 1; indices >= 0; indices--) {
+		JSON_FOREACH (element, object) {
+			struct slice name = slice_from_text(json_name(element));
+
+			if (value_index(name, &index) == indices)
+				members[count++] = (struct member){ name, value_from_json(element) };
+		}
+		if (indices)
+			qsort(members, count, sizeof(*members), value_compare_indices);
+	}
 }
 
 int value_members(struct value of, struct work *work, struct record *ret_record)
 {
-	const struct json *element =
-		of.type == VALUE_ARRAY || of.type == VALUE_OBJECT ? json_first(of.node) : NULL;
+	const struct json *element = of.type == VALUE_ARRAY ? json_first(of.node) : NULL;
 	struct member *members;
 	uint64_t step = 1; /* for each member */
 	size_t count = 0;
@@ -256,7 +248,7 @@ int value_members(struct value of, struct work *work, struct record *ret_record)
 		*ret_record = *of.record;
 		return 0;
 	}
-	if (element) {
+	if (of.type == VALUE_ARRAY || of.type == VALUE_OBJECT) {
 		count = json_count(of.node);
 	} else if (of.type == VALUE_STRING) {
 		count = (size_t)value_text_length(of.text);
@@ -267,86 +259,59 @@ int value_members(struct value of, struct work *work, struct record *ret_record)
 	members = arena_alloc(work->arena, count * sizeof(*members));
 	if (!members || !work_spend(work, count * step))
 		return -ENOMEM;
+	*ret_record = (struct record){ members, count };
+	if (of.type == VALUE_OBJECT) {
+		value_object_members(of.node, members);
+		return 0;
+	}
+	if (of.type == VALUE_HTML) {
+		*members = (struct member){ SLICE("string"), value_text(of.text) };
+		return 0;
+	}
 	for (size_t i = 0; i < count; i++) {
 		char name[NUMBER_TEXT_SIZE];
-		int r = 0;
+		int r;
 
-		if (of.type == VALUE_OBJECT) {
-			members[i].name = slice_from_text(json_name(element));
-		} else if (of.type == VALUE_HTML) {
-			members[i] = (struct member){ SLICE("string"), value_text(of.text) };
-		} else {
-			number_format((double)i, name);
-			r = arena_copy(work->arena, slice_from_text(name), &members[i].name);
-		}
-		if (element)
-			members[i].value = value_from_json(element);
-		else if (of.type == VALUE_STRING && r == 0)
+		number_format((double)i, name);
+		r = arena_copy(work->arena, slice_from_text(name), &members[i].name);
+		if (r == 0 && of.type == VALUE_STRING)
 			r = value_character(of.text, i, &members[i].value);
+		else if (r == 0)
+			members[i].value = value_from_json(element);
 		if (r < 0)
 			return r;
 		element = json_next(element);
 	}
-	*ret_record = (struct record){ members, count };
-	return of.type == VALUE_OBJECT ? value_sort_members(members, count, work) : 0;
+	return 0;
 }
 
 /* --- printing --- */
 
 /* Replacements of the seven characters (Handlebars 4.7, README of the conformance data, point 1). */
-static const struct value_entity {
-	char text[8];
-	size_t length;
-} value_entities[256] = {
-	['&'] = { "&amp;", 5 },
-	['<'] = { "&lt;", 4 },
-	['>'] = { "&gt;", 4 },
-	['"'] = { "&quot;", 6 },
-	['\''] = { "&#x27;", 6 },
-	['`'] = { "&#x60;", 6 },
-	['='] = { "&#x3D;", 6 },
+static const char *const value_entities[256] = {
+	['&'] = "&amp;",
+	['<'] = "&lt;",
+	['>'] = "&gt;",
+	['"'] = "&quot;",
+	['\''] = "&#x27;",
+	['`'] = "&#x60;",
+	['='] = "&#x3D;",
 };
-
-/* Escapes the next bytes, a block at most, up to and with the first that is replaced. Writes at most a block
- * and an entity; returns the number of bytes read. */
-static size_t value_escape_some(const char *bytes, size_t length, char *to, size_t *used)
-{
-	const struct value_entity *entity;
-	size_t plain = 0;
-
-	if (length >= BLOCK_SIZE) {
-		block loaded = block_load(bytes);
-
-		memcpy(to + *used, bytes, BLOCK_SIZE);
-		plain = block_first((loaded == '&') | (loaded == '<') | (loaded == '>') | (loaded == '"') |
-				    (loaded == '\'') | (loaded == '`') | (loaded == '='));
-	} else {
-		while (plain < length && value_entities[(unsigned char)bytes[plain]].length == 0) {
-			to[*used + plain] = bytes[plain];
-			plain++;
-		}
-	}
-	*used += plain;
-	if (plain == length || plain == BLOCK_SIZE)
-		return plain;
-	entity = &value_entities[(unsigned char)bytes[plain]];
-	memcpy(to + *used, entity->text, sizeof(entity->text));
-	*used += entity->length;
-	return plain + 1;
-}
 
 void value_escape(struct slice text, struct buf *out)
 {
-	char escaped[ESCAPE_CHUNK + BLOCK_SIZE + sizeof(value_entities[0].text)];
-	size_t used = 0, at = 0;
+	size_t plain = 0; /* beginning of the bytes that are not replaced and not appended yet */
 
-	while (at < text.length) {
-		at += value_escape_some(text.data + at, text.length - at, escaped, &used);
-		if (used >= ESCAPE_CHUNK || at == text.length) {
-			buf_append(out, escaped, used);
-			used = 0;
-		}
+	for (size_t at = 0; at < text.length; at++) {
+		const char *entity = value_entities[(unsigned char)text.data[at]];
+
+		if (!entity)
+			continue;
+		buf_append(out, text.data + plain, at - plain);
+		buf_append_text(out, entity);
+		plain = at + 1;
 	}
+	buf_append(out, text.data + plain, text.length - plain);
 }
 
 int value_print(struct value value, bool escape, struct work *work, struct buf *out)

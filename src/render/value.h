@@ -7,7 +7,7 @@
  * and the operations of the language on them. A value is small and copied freely; the texts and nodes in it
  * belong to the data, the template or the render's arena.
  *
- * Everything that walks over data takes a struct work, whose steps it uses up: so no template can make a
+ * Every function that walks over data uses up the steps of a struct work, so that no template can make a
  * small page out of endless work.
  */
 
@@ -27,7 +27,7 @@ enum value_type {
 	VALUE_BOOL,
 	VALUE_NUMBER,
 	VALUE_STRING,
-	VALUE_HTML,   /* what {{image}} and {{video}} give: printed as it is */
+	VALUE_HTML,   /* the result of {{image}} and {{video}}: printed as it is */
 	VALUE_ARRAY,  /* of the data */
 	VALUE_OBJECT, /* of the data */
 	VALUE_RECORD, /* an object made while rendering: context and hash of a partial */
@@ -54,14 +54,14 @@ struct record {
 	size_t count;
 };
 
-#define VALUE_BYTES_PER_STEP 64 /* looking through text is cheap, but not free */
+#define VALUE_BYTES_PER_STEP 64 /* reading text is cheap, but not free */
 
 struct work {
 	uint64_t steps_left;
 	struct arena *arena;
 };
 
-/* Takes steps off; false when none are left. */
+/* Uses up steps; false when there are not enough. */
 static inline bool work_spend(struct work *work, uint64_t steps)
 {
 	if (work->steps_left < steps) {

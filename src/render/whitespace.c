@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "render/whitespace.h"
+#include "render/syntax.h"
 
 #include <stddef.h>
 
-#include "render/syntax.h"
+enum side { BEFORE, BEHIND };
 
 static void whitespace_body(struct body *body, bool root);
 
@@ -12,36 +12,23 @@ static bool whitespace_is_content(const struct statement *statement)
 	return statement && statement->kind == STATEMENT_CONTENT;
 }
 
-/* Is the text in front of a tag the end of a line? `previous` is the statement before the tag. The beginning
- * of the template counts. */
-static bool whitespace_before(const struct statement *previous, bool root)
+/* Does the text before a tag end a line, or the text behind it begin one? `neighbour` is the statement there.
+ * The beginning and the end of the template count. */
+static bool whitespace_is_line_end(const struct statement *neighbour, enum side side, bool root)
 {
 	struct slice text;
 	size_t space;
 
-	if (!previous)
+	if (!neighbour)
 		return root;
-	if (!whitespace_is_content(previous))
+	if (!whitespace_is_content(neighbour))
 		return false;
-	text = previous->original;
-	space = slice_space_end(text);
-	return (root && !previous->previous && space == text.length) ||
-	       (space > 0 && memchr(text.data + text.length - space, '\n', space) != NULL);
-}
-
-static bool whitespace_after(const struct statement *next, bool root)
-{
-	struct slice text;
-	size_t space;
-
-	if (!next)
-		return root;
-	if (!whitespace_is_content(next))
-		return false;
-	text = next->original;
-	space = slice_space_begin(text);
-	return (root && !next->next && space == text.length) ||
-	       (space > 0 && memchr(text.data, '\n', space) != NULL);
+	text = neighbour->original;
+	space = side == BEFORE ? slice_space_end(text) : slice_space_begin(text);
+	if (root && space == text.length && !(side == BEFORE ? neighbour->previous : neighbour->next))
+		return true;
+	return space > 0 &&
+	       memchr(text.data + (side == BEFORE ? text.length - space : 0), '\n', space) != NULL;
 }
 
 /* Removes from the beginning of a content: all whitespace, or blanks and one line break. */
@@ -102,8 +89,8 @@ static void whitespace_block(struct statement *block, bool before, bool after)
 	whitespace_body(body, false);
 	if (inverse)
 		whitespace_body(inverse, false);
-	open_alone = before && whitespace_after(body->first, false);
-	close_alone = after && whitespace_before((inverse ? first_inverse : body)->last, false);
+	open_alone = before && whitespace_is_line_end(body->first, BEHIND, false);
+	close_alone = after && whitespace_is_line_end((inverse ? first_inverse : body)->last, BEFORE, false);
 
 	if (block->open_strip.right)
 		whitespace_omit_right(body->first, true);
@@ -114,7 +101,8 @@ static void whitespace_block(struct statement *block, bool before, bool after)
 			whitespace_omit_right(first_inverse->first, true);
 		if (block->close_strip.left)
 			whitespace_omit_left(first_inverse->last, true);
-		if (whitespace_before(body->last, false) && whitespace_after(first_inverse->first, false)) {
+		if (whitespace_is_line_end(body->last, BEFORE, false) &&
+			whitespace_is_line_end(first_inverse->first, BEHIND, false)) {
 			whitespace_omit_left(body->last, false);
 			whitespace_omit_right(first_inverse->first, false);
 		}
@@ -139,8 +127,8 @@ static void whitespace_block(struct statement *block, bool before, bool after)
 static void whitespace_body(struct body *body, bool root)
 {
 	for (struct statement *statement = body->first; statement; statement = statement->next) {
-		bool before = whitespace_before(statement->previous, root),
-		     after = whitespace_after(statement->next, root);
+		bool before = whitespace_is_line_end(statement->previous, BEFORE, root),
+		     after = whitespace_is_line_end(statement->next, BEHIND, root);
 
 		if (statement->kind == STATEMENT_CONTENT)
 			continue;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any template over any data, with any partials. An input is a row of fields with one byte 0x1e (the record
- * separator of ASCII, which stands in no template that people write) between them:
+ * separator of ASCII, which no template of a person has) between them:
  *
  *	template RS data [RS name RS text]...
  *
- * Data is JSON; where it is missing or not acceptable, it is {}. Names are cut to what a file name may have;
- * what follows the last partial that fits is ignored.
+ * Data is JSON; if it is missing or not acceptable, it is {}. Names are cut to the length of a file name;
+ * fields behind the last partial that fits are ignored.
  *
- * Beside what the sanitizers see, this has to hold:
+ * Besides the checks of the sanitizers, this has to hold:
  *  - a failure has code ERROR_TEMPLATE and a message "file:line:column: sentence", and no output;
  *  - a page is valid UTF-8, within the limit, and comes out the same again, also after a failure;
  *  - texts only turn errors into pages, they change none.

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs recorded cases of Handlebars 4.7.10 (template, data, partials, exact output or error) against the
- * template engine: our own of tests/data/handlebars (README.md there), and larger collections where they are
- * at hand: in $HANDLEBARS_CASES, else beside the source tree.
+ * template engine: our own of tests/data/handlebars (README.md there), and larger collections if there are
+ * any, in $HANDLEBARS_CASES or else beside the source tree.
  *
- * What is in the language must come out exactly. What is not may be refused, with a position, never be wrong.
+ * A case in the language must come out exactly. Any other case may be refused, with a position, but never
+ * give a wrong page.
  */
 #include "render/template.h"
 
@@ -33,7 +34,7 @@ static const struct json_limits cases_limits = {
 	.size_max = CASES_SIZE_MAX, .depth_max = 200, .node_max = 1000000, .infinite_numbers = true
 };
 
-/* OUTCOME_OPTION: the case sets an option of Handlebars that we do not have; nothing can be run. */
+/* OUTCOME_OPTION: the case sets an option of Handlebars that we do not have; it cannot be run. */
 enum outcome { OUTCOME_PASSED, OUTCOME_REFUSED, OUTCOME_OPTION, OUTCOME_WRONG, OUTCOMES };
 
 struct suite {
@@ -259,7 +260,7 @@ static struct CMUnitTest collection(const char *name)
 
 	if (access(path, R_OK) == 0)
 		return test;
-	/* cmocka passes over an empty test. Its skip() is "not ok" in TAP, which automake takes for a
+	/* cmocka skips an empty test. Its skip() is "not ok" in TAP, which automake takes for a
 	 * failure.
 	 */
 	printf("# %s is not here, not run\n", name);

@@ -8,116 +8,135 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "hemera/course.h"
+#include "published/texts.h"
 #include "render/page.h"
 #include "render/template.h"
+#include "scratch.h"
 
-struct fixture {
-	char directory[64]; /* the operator's */
-	char *shipped;      /* owned */
-	unsigned problems;
-	char entity[256], message[ERROR_MESSAGE_MAX]; /* of the last problem */
-	struct library library;
-};
+#define FILES_MAX 1000 /* of templates in a directory, as library.c has it */
 
-static const char *const file_names[] = { "homepage.hbs", "course.hbs", "extra.hbs", "style.hbs",
-	"texts.de.json", "note.txt", ".hidden.hbs" };
+/* --- the scratch directory is the operator's, or takes the place of the shipped one --- */
 
-static int set_up(void **state)
+static const char *shipped_path(void)
 {
-	struct fixture *fixture = mem_zalloc(sizeof(*fixture));
+	static char path[200];
 	const char *source = getenv("top_srcdir");
 
-	snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/aither-library-XXXXXX");
-	if (!mkdtemp(fixture->directory))
-		return -1;
-	fixture->shipped = mem_printf("%s/templates", source ? source : ".");
-	*state = fixture;
-	return 0;
+	snprintf(path, sizeof(path), "%s/templates", source ? source : ".");
+	return path;
 }
 
-static int tear_down(void **state)
+/* Copies a shipped file with one word replaced. */
+static void put_changed(const char *name, const char *word, const char *other)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", shipped_path(), name);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20), changed = BUF_INIT(1 << 20);
 
-	for (size_t i = 0; i < ARRAY_SIZE(file_names); i++) {
-		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", fixture->directory, file_names[i]);
-
-		unlink(path);
-	}
-	rmdir(fixture->directory);
-	library_done(&fixture->library);
-	free(fixture->shipped);
-	free(fixture);
-	return 0;
+	assert_int_equal(file_read_path(path, &text, NULL), 0);
+	const char *at = strstr(buf_text(&text), word);
+	assert_non_null(at);
+	buf_append(&changed, text.data, (size_t)(at - text.data));
+	buf_append_text(&changed, other);
+	buf_append_text(&changed, at + strlen(word));
+	scratch_put(name, buf_text(&changed));
 }
 
-static void put(const struct fixture *fixture, const char *name, const char *text)
+static void put_texts(void)
 {
-	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", fixture->directory, name);
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	put_changed("texts.de.json", "Januar", "Januar");
+	put_changed("texts.en.json", "January", "January");
 }
+
+static void put_directory(const char *name)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", scratch_path, name);
+
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+struct problems {
+	unsigned count;
+	char entity[256], message[ERROR_MESSAGE_MAX]; /* of the last one */
+};
 
 static void on_problem(void *arg, const char *entity, const struct error *problem)
 {
-	struct fixture *fixture = arg;
+	struct problems *problems = arg;
 
-	fixture->problems++;
-	snprintf(fixture->entity, sizeof(fixture->entity), "%s", entity);
-	snprintf(fixture->message, sizeof(fixture->message), "%s", problem->message);
+	problems->count++;
+	snprintf(problems->entity, sizeof(problems->entity), "%s", entity);
+	snprintf(problems->message, sizeof(problems->message), "%s", problem->message);
 }
 
-static void load(struct fixture *fixture)
+/* The scratch directory has bad shipped files. */
+static void assert_refused(int expected, const char *message)
 {
+	CLEANUP(library_done) struct library library = { 0 };
+	struct problems problems = { 0 };
 	struct error err = { 0 };
 
-	if (library_load(&fixture->library, fixture->directory, fixture->shipped, on_problem, fixture, &err) <
-		0)
+	assert_int_equal(library_load(&library, NULL, scratch_path, on_problem, &problems, &err), expected);
+	if (!strstr(err.message, message))
 		fail_msg("%s", err.message);
+	assert_int_equal(problems.count, 0);
+	assert_int_equal(err.code, ERROR_TEMPLATE);
 }
 
-static void assert_problem(const struct fixture *fixture, const char *file, const char *message)
+/* Returns the problems of the operator's files in `own`. */
+static struct problems load_own(struct library *library, const char *own)
 {
-	assert_int_equal(fixture->problems, 1);
-	assert_non_null(strstr(fixture->entity, file));
-	if (!strstr(fixture->message, message))
-		fail_msg("%s", fixture->message);
+	struct problems problems = { 0 };
+	struct error err = { 0 };
+
+	if (library_load(library, own, shipped_path(), on_problem, &problems, &err) < 0)
+		fail_msg("%s", err.message);
+	return problems;
 }
 
-static char *course_page(const struct fixture *fixture)
+/* The scratch directory is the operator's, and its files have one problem. */
+static void load_one_problem(struct library *library, const char *entity, const char *message)
+{
+	struct problems problems = load_own(library, scratch_path);
+
+	if (problems.count != 1 || !strstr(problems.entity, entity) || !strstr(problems.message, message))
+		fail_msg("%u problems, the last: %s: %s", problems.count, problems.entity, problems.message);
+	assert_non_null(library->homepage);
+	assert_non_null(library->course);
+}
+
+static char *course_page(const struct library *library)
 {
 	const struct course course = { .id = "c", .title = "Title", .slug = "s", .level = "BEGINNER" };
-	const struct texts *texts = fixture->library.texts[LANGUAGE_DE];
+	const struct texts *texts = library->texts[LANGUAGE_DE];
 	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts, 0);
 	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);
 	struct error err = { 0 };
 
-	if (template_render(fixture->library.course, data, texts, NULL, &page, &err) < 0)
+	if (template_render(library->course, data, texts, NULL, &page, &err) < 0)
 		fail_msg("%s", err.message);
 	return buf_take(&page);
 }
 
 static void the_shipped_templates_are_good(void **state)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(mem_freep) char *page = NULL;
 
-	load(fixture);
-	assert_int_equal(fixture->problems, 0);
-	page = course_page(fixture);
+	(void)state;
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	page = course_page(&library);
 	assert_non_null(strstr(page, ">Title</h1>"));
 	assert_non_null(strstr(page, "Vorbereitungen folgen"));
 	assert_non_null(strstr(page, "<meta name=\"robots\" content=\"noindex\">"));
@@ -126,26 +145,24 @@ static void the_shipped_templates_are_good(void **state)
 
 static void the_operators_directory_may_be_missing(void **state)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 
-	assert_int_equal(library_load(&fixture->library, "/nonexistent/aither", fixture->shipped, on_problem,
-				 fixture, NULL),
-		0);
-	assert_int_equal(fixture->problems, 0);
+	(void)state;
+	assert_int_equal(load_own(&library, "/nonexistent/aither").count, 0);
 }
 
 static void an_operators_file_takes_the_place_of_the_shipped_one(void **state)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(mem_freep) char *page = NULL;
 
-	put(fixture, "course.hbs", "\xef\xbb\xbfmine: {{> extra}}"); /* byte order marks are none of it */
-	put(fixture, "extra.hbs", "\xef\xbb\xbf{{course.title}}");
-	put(fixture, "note.txt", "{{#if");
-	put(fixture, ".hidden.hbs", "{{#if");
-	load(fixture);
-	assert_int_equal(fixture->problems, 0);
-	page = course_page(fixture);
+	(void)state;
+	scratch_put("course.hbs", "\xef\xbb\xbfmine: {{> extra}}"); /* byte order marks are skipped */
+	scratch_put("extra.hbs", "\xef\xbb\xbf{{course.title}}");
+	scratch_put("note.txt", "{{#if");
+	scratch_put(".hidden.hbs", "{{#if");
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	page = course_page(&library);
 	assert_string_equal(page, "mine: Title");
 }
 
@@ -166,66 +183,165 @@ static void a_bad_file_is_reported_and_the_shipped_one_used(void **state)
 		{ "two marks", "homepage.hbs", PUBLISHED_STATUS_MARK PUBLISHED_STATUS_MARK, "with 2 times" },
 		{ "texts that are no JSON", "texts.de.json", "{", "texts.de.json: line 1" },
 	};
-	struct fixture *fixture = *state;
 
+	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", fixture->directory, rows[i].file);
+		CLEANUP(library_done) struct library library = { 0 };
 		CLEANUP(mem_freep) char *page = NULL;
 
-		fixture->problems = 0;
-		put(fixture, rows[i].file, rows[i].text);
-		load(fixture);
-		assert_problem(fixture, rows[i].file, rows[i].message);
-		page = course_page(fixture);
+		scratch_put(rows[i].file, rows[i].text);
+		load_one_problem(&library, rows[i].file, rows[i].message);
+		page = course_page(&library);
 		assert_non_null(strstr(page, ">Title</h1>"));
-		library_done(&fixture->library);
-		unlink(path);
+		assert_int_equal(unlinkat(scratch_fd, rows[i].file, 0), 0);
 	}
 }
 
-static void a_bad_partial_of_the_operators_own_takes_its_user_along(void **state)
+static void a_bad_partial_takes_its_user_along(void **state)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(mem_freep) char *page = NULL;
 
-	put(fixture, "course.hbs", "mine: {{> extra}}");
-	put(fixture, "extra.hbs", "{{#if}");
-	load(fixture);
-	assert_int_equal(fixture->problems, 2);
-	page = course_page(fixture);
+	(void)state;
+	scratch_put("course.hbs", "mine: {{> extra}}");
+	scratch_put("extra.hbs", "{{#if}");
+	assert_int_equal(load_own(&library, scratch_path).count, 2);
+	page = course_page(&library);
 	assert_non_null(strstr(page, ">Title</h1>"));
 }
 
 static void missing_shipped_files_are_an_error(void **state)
 {
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 	struct error err = { 0 };
 
-	assert_true(library_load(&fixture->library, NULL, fixture->directory, on_problem, fixture, &err) < 0);
+	(void)state;
+	assert_true(library_load(&library, NULL, scratch_path, NULL, NULL, &err) < 0);
 	assert_non_null(strstr(err.message, "texts.de.json"));
-	assert_null(fixture->library.course);
+	assert_null(library.course);
+	assert_int_equal(library_load(&library, NULL, "/nonexistent/aither", NULL, NULL, &err), -ENOENT);
+	assert_non_null(strstr(err.message, "/nonexistent/aither"));
+}
+
+static void both_pages_need_a_template(void **state)
+{
+	(void)state;
+	put_texts();
+	assert_refused(-ENOENT, "there is no template homepage.hbs");
+	scratch_put("homepage.hbs", "x" PUBLISHED_STATUS_MARK);
+	assert_refused(-ENOENT, "there is no template course.hbs");
+}
+
+static void a_shipped_mistake_is_an_error(void **state)
+{
+	(void)state;
+	put_texts();
+	scratch_put("homepage.hbs", "x" PUBLISHED_STATUS_MARK);
+	scratch_put("course.hbs", "{{#if x}}");
+	assert_refused(-EBADMSG, "course.hbs:1:1: {{#if}} is never closed");
+	scratch_put("course.hbs", "{{t \"typo\"}}");
+	assert_refused(-EBADMSG, "names a text");
+}
+
+static void a_shipped_file_that_cannot_be_read_is_an_error(void **state)
+{
+	(void)state;
+	put_texts();
+	put_directory("course.hbs");
+	assert_refused(-EINVAL, "course.hbs");
+}
+
+static void an_operators_file_that_cannot_be_read_is_reported(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	put_directory("course.hbs");
+	load_one_problem(&library, "course.hbs", "not a regular file");
+}
+
+static void an_operators_directory_that_is_none_is_reported(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+	CLEANUP(mem_freep) char *path = mem_printf("%s/file", scratch_path);
+
+	(void)state;
+	scratch_put("file", "");
+	struct problems problems = load_own(&library, path);
+	assert_true(problems.count > 0);
+	assert_non_null(strstr(problems.message, "Not a directory"));
+	assert_non_null(library.course);
+}
+
+static void a_directory_may_have_a_limited_number_of_templates(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i <= FILES_MAX; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "part%u.hbs", i);
+		scratch_put(name, "");
+	}
+	load_one_problem(&library, scratch_path, "more than");
+}
+
+static void the_operators_words_take_the_place_of_the_shipped_ones(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	put_changed("texts.de.json", "Januar", "Jänner");
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	assert_string_equal(texts_get(library.texts[LANGUAGE_DE], "month.1"), "Jänner");
+}
+
+static void a_missing_word_is_the_shipped_one(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	put_changed("texts.de.json", "\"nav.language\"", "\"nav.other\"");
+	struct problems problems = load_own(&library, scratch_path);
+	assert_int_equal(problems.count, 0);
+	assert_non_null(texts_get(library.texts[LANGUAGE_DE], "nav.language"));
+	assert_non_null(texts_get(library.texts[LANGUAGE_DE], "nav.other"));
+}
+
+/* The first partial is good and stays. */
+static void the_bad_one_of_several_partials_is_found(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	scratch_put("extra.hbs", "good");
+	scratch_put("style.hbs", "{{t \"typo\"}}");
+	struct problems problems = load_own(&library, scratch_path);
+	assert_int_equal(problems.count, 1);
+	assert_non_null(strstr(problems.entity, "style.hbs"));
+	assert_non_null(strstr(problems.message, "style.hbs:1:1: {{t}} names a text"));
 }
 
 static void templates_from_elsewhere_use_the_partials(void **state)
 {
 	static const char good[] = "\xef\xbb\xbf{{course.title}}{{> head title=\"x\"}}", bad[] = "{{> nope}}",
 			  mistyped[] = "{{t \"course.tilte\"}}";
-	struct fixture *fixture = *state;
+	CLEANUP(library_done) struct library library = { 0 };
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(buf_done) struct buf page = BUF_INIT(100000);
 	struct template *none = NULL;
 	struct error err = { 0 };
 
-	load(fixture);
-	const struct texts *texts = fixture->library.texts[LANGUAGE_DE];
-	assert_int_equal(library_compile(&fixture->library, "template t1", good, texts, &template, &err), 0);
+	(void)state;
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	const struct texts *texts = library.texts[LANGUAGE_DE];
+	assert_int_equal(library_compile(&library, "template t1", good, texts, &template, &err), 0);
 	assert_int_equal(template_render(template, NULL, texts, NULL, &page, NULL), 0);
 	assert_int_equal(strncmp(buf_text(&page), "<meta", 5), 0);
-	assert_int_equal(
-		library_compile(&fixture->library, "template t1", bad, texts, &none, &err), -EBADMSG);
+	assert_int_equal(library_compile(&library, "template t1", bad, texts, &none, &err), -EBADMSG);
 	assert_string_equal(err.message, "template t1:1:1: there is no partial \"nope\"");
-	assert_int_equal(
-		library_compile(&fixture->library, "template t1", mistyped, texts, &none, &err), -EBADMSG);
+	assert_int_equal(library_compile(&library, "template t1", mistyped, texts, &none, &err), -EBADMSG);
 	assert_non_null(strstr(err.message, "template t1:1:1: {{t}} names a text that"));
 	assert_null(none);
 }
@@ -233,16 +349,22 @@ static void templates_from_elsewhere_use_the_partials(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_shipped_templates_are_good, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_operators_directory_may_be_missing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			an_operators_file_takes_the_place_of_the_shipped_one, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_bad_file_is_reported_and_the_shipped_one_used, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_bad_partial_of_the_operators_own_takes_its_user_along, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(missing_shipped_files_are_an_error, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(templates_from_elsewhere_use_the_partials, set_up, tear_down),
+		SCRATCH_TEST(the_shipped_templates_are_good),
+		SCRATCH_TEST(the_operators_directory_may_be_missing),
+		SCRATCH_TEST(an_operators_file_takes_the_place_of_the_shipped_one),
+		SCRATCH_TEST(a_bad_file_is_reported_and_the_shipped_one_used),
+		SCRATCH_TEST(a_bad_partial_takes_its_user_along),
+		SCRATCH_TEST(missing_shipped_files_are_an_error),
+		SCRATCH_TEST(both_pages_need_a_template),
+		SCRATCH_TEST(a_shipped_mistake_is_an_error),
+		SCRATCH_TEST(a_shipped_file_that_cannot_be_read_is_an_error),
+		SCRATCH_TEST(an_operators_file_that_cannot_be_read_is_reported),
+		SCRATCH_TEST(an_operators_directory_that_is_none_is_reported),
+		SCRATCH_TEST(a_directory_may_have_a_limited_number_of_templates),
+		SCRATCH_TEST(the_operators_words_take_the_place_of_the_shipped_ones),
+		SCRATCH_TEST(a_missing_word_is_the_shipped_one),
+		SCRATCH_TEST(the_bad_one_of_several_partials_is_found),
+		SCRATCH_TEST(templates_from_elsewhere_use_the_partials),
 	};
 
 	time_zone_set("Europe/Berlin");

@@ -177,8 +177,8 @@ static void participants_are_grouped_by_status_in_its_order(void **state)
 	"\"lineManagerProfile\":null,\"preparationCompletedAt\":null,"                \
 	"\"preparationCompleted\":false}"
 
-/* In this order: {{#each}} shows it. */
-static void the_data_of_a_page_are_these(void **state)
+/* {{#each}} shows the order of the members. */
+static void a_page_has_these_data(void **state)
 {
 	CLEANUP(sample_done) struct sample three = sample_three();
 	CLEANUP(json_freep)
@@ -199,8 +199,8 @@ static void the_data_of_a_page_are_these(void **state)
 		"\"generatedAt\":\"2026-03-15T11:00:00.000Z\"}");
 }
 
-/* The same of the homepage. */
-static void the_data_of_the_homepage_are_these(void **state)
+/* The same for the homepage. */
+static void the_homepage_has_these_data(void **state)
 {
 	const struct page_home_row row = { &course, NULL };
 	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, texts_de, NOON);
@@ -451,8 +451,8 @@ int main(void)
 		cmocka_unit_test(a_course_has_labels_and_dates_in_words),
 		cmocka_unit_test(participants_have_status_labels_and_their_texts),
 		cmocka_unit_test(participants_are_grouped_by_status_in_its_order),
-		cmocka_unit_test(the_data_of_a_page_are_these),
-		cmocka_unit_test(the_data_of_the_homepage_are_these),
+		cmocka_unit_test(a_page_has_these_data),
+		cmocka_unit_test(the_homepage_has_these_data),
 		cmocka_unit_test(the_fingerprint_changes_with_every_member_of_the_course),
 		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants),
 		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),

@@ -21,7 +21,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "render/evaluator.h"
+#include "render/syntax.h"
 #include "render/template.h"
 
 #define STACK_MEASURED (64u << 20)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every limit of the template language from both sides: just below it works, above it an error names it. */
+/* Every limit of the template language from both sides: just below a limit a template works, above it an
+ * error names the limit. */
 #include "render/template.h"
 
 #include <errno.h>
@@ -17,16 +18,16 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "render/evaluator.h"
+#include "render/syntax.h"
 
-/* What is rendered, and what must come of it. */
+/* A template, its data and the expected result. */
 struct trial {
 	const char *text;
 	struct template_partial partial; /* name NULL: none */
 	const struct json *data;         /* NULL: null */
 	size_t size_max;                 /* of the page; 0: 1 MB */
 	const char *expected;            /* the page */
-	const char *error;               /* else: what the message contains */
+	const char *error;               /* else: a part of the message */
 };
 
 static void try(const struct trial *trial)
@@ -92,7 +93,7 @@ static struct json *list(unsigned count)
 	return object;
 }
 
-static void templates_and_partials_have_a_largest_size(void **state)
+static void templates_and_partials_have_a_size_limit(void **state)
 {
 	CLEANUP(mem_freep) char *largest = repeat("x", TEMPLATE_SIZE_MAX);
 	CLEANUP(mem_freep) char *larger = repeat("x", TEMPLATE_SIZE_MAX + 1);
@@ -186,14 +187,14 @@ static void work_has_a_limit(void **state)
 		.error = steps });
 	try(&(struct trial){
 		.text = "{{#each l}}{{#each @root.l}}{{/each}}{{/each}}", .data = many, .error = steps });
-	/* Looking for something in a long list is work, too. */
+	/* A search in a long list is work, too. */
 	try(&(struct trial){
 		.text = "{{#each l}}{{#if @root.l.length}}{{/if}}{{/each}}", .data = many, .error = steps });
 	/* Milliseconds; without the limit these would be hours. */
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
-/* An array's text is made anew, however long, whenever it is compared or used as a name. */
+/* The text of an array is made again whenever it is compared or used as a name, however long it is. */
 static void long_texts_are_work(void **state)
 {
 	static const char steps[] = "rendering takes more than 20000000 steps";
@@ -234,7 +235,7 @@ static void the_length_of_texts_is_work(void **state)
 			.error = "rendering takes more than " });
 }
 
-/* Going through an object, or through the indices of one, makes a table of its members. */
+/* A loop over an object makes a table of its members; integers as names are sorted. */
 static void members_take_memory(void **state)
 {
 	static const char *const prefixes[] = { "m", "" };
@@ -292,7 +293,7 @@ static void memory_has_a_limit(void **state)
 	try(&trial);
 }
 
-static void the_page_has_a_largest_size(void **state)
+static void the_page_has_a_size_limit(void **state)
 {
 	CLEANUP(json_freep) struct json *data = list(10);
 	const char text[] = "{{#each l}}ab{{/each}}";
@@ -324,7 +325,7 @@ static void indented_partials_share_the_room_of_the_page(void **state)
 		.error = "page:1:3: the page becomes larger than 4 bytes" });
 }
 
-static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
+static void a_page_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(buf_done) struct buf out = BUF_INIT(24);
@@ -340,7 +341,7 @@ static void a_page_that_does_not_fit_leaves_what_was_there(void **state)
 	assert_non_null(strstr(err.message, "p:1:1: the page becomes larger than"));
 }
 
-/* Without it, a slow template would hold up the end of the worker for as long as its steps last. */
+/* Else a slow template would delay the end of the worker until its steps are used up. */
 static void a_cancelled_or_late_render_ends_at_once(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
@@ -362,7 +363,7 @@ static void a_cancelled_or_late_render_ends_at_once(void **state)
 	assert_string_equal(buf_text(&out), "0123456789");
 }
 
-/* One past the limit is the first in `more`. */
+/* `form` with `most` items in place of its "*" gives a page, with one more an error. */
 static void check_list(
 	const char *form, size_t most, const char *item, const char *expected, const char *error)
 {
@@ -376,7 +377,7 @@ static void check_list(
 	try(&(struct trial){ .text = bad, .partial = partial("p", "y"), .error = error });
 }
 
-static void lists_in_a_tag_have_a_longest(void **state)
+static void lists_in_a_tag_have_a_limit(void **state)
 {
 	(void)state;
 	check_list("{{> p *}}", 100, "a=1 ", "y", "page:1:1: more than 100 key=value pairs");
@@ -387,7 +388,7 @@ static void lists_in_a_tag_have_a_longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(templates_and_partials_have_a_largest_size),
+		cmocka_unit_test(templates_and_partials_have_a_size_limit),
 		cmocka_unit_test(blocks_nest_up_to_a_limit),
 		cmocka_unit_test(parentheses_nest_up_to_a_limit),
 		cmocka_unit_test(partials_call_partials_up_to_a_limit),
@@ -398,11 +399,11 @@ int main(void)
 		cmocka_unit_test(members_take_memory),
 		cmocka_unit_test(numbers_in_long_texts_are_work),
 		cmocka_unit_test(memory_has_a_limit),
-		cmocka_unit_test(the_page_has_a_largest_size),
+		cmocka_unit_test(the_page_has_a_size_limit),
 		cmocka_unit_test(indented_partials_share_the_room_of_the_page),
-		cmocka_unit_test(a_page_that_does_not_fit_leaves_what_was_there),
+		cmocka_unit_test(a_page_that_does_not_fit_leaves_the_buffer_as_it_was),
 		cmocka_unit_test(a_cancelled_or_late_render_ends_at_once),
-		cmocka_unit_test(lists_in_a_tag_have_a_longest),
+		cmocka_unit_test(lists_in_a_tag_have_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@
 struct row {
 	const char *name, *template, *data;
 	const char *expected; /* the output, or NULL */
-	const char *error;    /* else: what the message contains */
+	const char *error;    /* else: a part of the message */
 };
 
 static const struct template_partial partial_items[] = {
@@ -121,7 +121,7 @@ static void values_are_printed_and_escaped(void **state)
 	check_rows(rows, ARRAY_SIZE(rows));
 }
 
-static void numbers_look_as_in_javascript(void **state)
+static void numbers_are_printed_as_in_javascript(void **state)
 {
 	static const struct row rows[] = {
 		{ "integers", "{{n}}", "{\"n\":[0,-0,7,-120,9007199254740993]}",
@@ -190,7 +190,7 @@ static void blocks_choose_and_repeat(void **state)
 	check_rows(rows, ARRAY_SIZE(rows));
 }
 
-static void whitespace_goes_with_tags_that_stand_alone(void **state)
+static void a_tag_that_stands_alone_takes_its_line_with_it(void **state)
 {
 	static const struct row rows[] = {
 		{ "block tags", "a\n{{#if x}}\nb\n{{/if}}\nc", "{\"x\":1}", "a\nb\nc", NULL },
@@ -266,7 +266,7 @@ static void media_helpers_spend_steps_for_what_they_write(void **state)
 	(void)state;
 	memset(url, '&', sizeof(url));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(arena_done) struct arena arena = ARENA_INIT(1 << 20);
+		CLEANUP(arena_done) struct arena arena = { .size_max = 1 << 20 };
 		struct work work = { .steps_left = rows[i].steps, .arena = &arena };
 		struct value argument = value_text((struct slice){ url, rows[i].length }), result;
 		const char *reason;
@@ -277,7 +277,7 @@ static void media_helpers_spend_steps_for_what_they_write(void **state)
 	}
 }
 
-static void mistakes_are_refused_with_their_place(void **state)
+static void mistakes_are_refused_with_their_position(void **state)
 {
 	static const struct row rows[] = {
 		{ "wrong end", "\n{{#if a}}\n  {{/each}}", NULL, NULL,
@@ -331,7 +331,7 @@ static void the_hash_covers_the_partials_in_use(void **state)
 	assert_string_not_equal(with, changed);
 }
 
-static void missing_partials_can_be_found_beforehand(void **state)
+static void missing_partials_can_be_found_before_rendering(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
 	struct error err = { 0 };
@@ -347,15 +347,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_printed_and_escaped),
-		cmocka_unit_test(numbers_look_as_in_javascript),
+		cmocka_unit_test(numbers_are_printed_as_in_javascript),
 		cmocka_unit_test(blocks_choose_and_repeat),
-		cmocka_unit_test(whitespace_goes_with_tags_that_stand_alone),
+		cmocka_unit_test(a_tag_that_stands_alone_takes_its_line_with_it),
 		cmocka_unit_test(partials_get_a_context),
 		cmocka_unit_test(helpers_write_texts_dates_and_media),
 		cmocka_unit_test(media_helpers_spend_steps_for_what_they_write),
-		cmocka_unit_test(mistakes_are_refused_with_their_place),
+		cmocka_unit_test(mistakes_are_refused_with_their_position),
 		cmocka_unit_test(the_hash_covers_the_partials_in_use),
-		cmocka_unit_test(missing_partials_can_be_found_beforehand),
+		cmocka_unit_test(missing_partials_can_be_found_before_rendering),
 	};
 
 	time_zone_set("Europe/Berlin");
