@@ -34,6 +34,14 @@ int32_t utf8_next(const char **at, const char *end)
 	return code_point;
 }
 
+bool utf8_is_text(const char *text, size_t length)
+{
+	for (const char *at = text, *end = text + length; at < end;)
+		if (utf8_is_control(utf8_next(&at, end))) /* UTF8_NONE, too */
+			return false;
+	return true;
+}
+
 size_t utf8_mark_length(const char *text, size_t length)
 {
 	static const char mark[] = "\xef\xbb\xbf";

@@ -23,6 +23,9 @@ static inline bool utf8_is_control(int32_t code_point)
 	return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
 }
 
+/* Well-formed, without control characters? */
+bool utf8_is_text(const char *text, size_t length);
+
 /* The bytes of the byte order mark (U+FEFF) that a file or body begins with, 3 or 0. Windows editors and some
  * gateways write one. Every reader of a file or body skips it, because nothing visible would be wrong there.
  */

@@ -9,7 +9,44 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "http/decode.h"
+#include "base/utf8.h"
+
+static int hex_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	if (digit >= 'A' && digit <= 'F')
+		return digit - 'A' + 10;
+	return -1;
+}
+
+int http_decode(const char *text, size_t length, bool form, char *ret, size_t size)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		char byte = text[i];
+		if (out + 1 >= size)
+			return -E2BIG;
+		if (byte == '%') {
+			int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+			int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+			if (low < 0)
+				return -EBADMSG;
+			byte = (char)(high << 4 | low);
+			if (byte == '/' && !form)
+				return -EBADMSG;
+			i += 2;
+		} else if (byte == '+' && form) {
+			byte = ' ';
+		}
+		ret[out++] = byte;
+	}
+	ret[out] = '\0';
+	return utf8_is_text(ret, out) ? 0 : -EBADMSG;
+}
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
@@ -38,7 +75,7 @@ bool http_request_parameter(const struct http_request *request, const char *name
 {
 	const char *value = find_parameter(request, name);
 
-	return value && decode_percent(value, strcspn(value, "&"), true, ret, size) == 0;
+	return value && http_decode(value, strcspn(value, "&"), true, ret, size) == 0;
 }
 
 int http_request_switch(const struct http_request *request, const char *name, bool *ret)

@@ -65,6 +65,12 @@ struct http_request { /* valid until the handler returns; texts are NUL-terminat
  * ", " between them (RFC 9110 section 5.3). Borrowed. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
+/* Decodes text[0..length) (RFC 3986 section 2.1) into ret (size bytes, NUL-terminated). Input is decoded
+ * once, and anything that has two readings is refused, so that no later check can be deceived. -EBADMSG: a
+ * bad escape, a control character, not UTF-8; -E2BIG: too long. With `form`, '+' is a space; without, an
+ * encoded slash is refused too, because it would look like a border between two components. */
+int http_decode(const char *text, size_t length, bool form, char *ret, size_t size);
+
 /* Copies a decoded query parameter ("lang=de") into ret[size]; false: absent, too long, not text. The first
  * of several counts. */
 bool http_request_parameter(const struct http_request *request, const char *name, char *ret, size_t size);

@@ -6,7 +6,6 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "http/decode.h"
 #include "http/http.h"
 #include "http/server.h"
 
@@ -135,7 +134,7 @@ static int convert_target(h2o_req_t *req, h2o_iovec_t target, struct http_reques
 	const char *mark = memchr(target.base, '?', target.len);
 	size_t length = mark ? (size_t)(mark - target.base) : target.len;
 	char *path = h2o_mem_alloc_pool(&req->pool, length + 1);
-	if (decode_percent(target.base, length, false, path, length + 1) < 0)
+	if (http_decode(target.base, length, false, path, length + 1) < 0)
 		return 400;
 	request->path = path;
 	if (mark)

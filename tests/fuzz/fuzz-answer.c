@@ -20,13 +20,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/machine.h"
 #include "cli/status.h"
 #include "cli/summary.h"
 #include "config/config.h"
-#include "http/decode.h"
 #include "net/workerclient.h"
 #include "render/slice.h"
 
@@ -92,7 +92,7 @@ static int call(const uint8_t *bytes, size_t size, size_t step, struct workercli
 	FUZZ_CHECK(r == 0 || r == -ECONNRESET || r == -EBADMSG, "%d: %s", r, err.message);
 	FUZZ_CHECK(r == 0 || (err.errnum == r && err.code == ERROR_WORKER_UNAVAILABLE), "%d: %s", r,
 		err.message);
-	FUZZ_CHECK(r == 0 || decode_is_text(err.message, strlen(err.message)), "%s", err.message);
+	FUZZ_CHECK(r == 0 || utf8_is_text(err.message, strlen(err.message)), "%s", err.message);
 	return r;
 }
 
@@ -156,7 +156,7 @@ static void check_printed(const struct print *print)
 	for (const char *line = print->text, *end; *line; line = end + 1) {
 		end = strchr(line, '\n');
 		FUZZ_CHECK(end, "no end of the line: %s", line);
-		FUZZ_CHECK(decode_is_text(line, (size_t)(end - line)), "%.*s", (int)(end - line), line);
+		FUZZ_CHECK(utf8_is_text(line, (size_t)(end - line)), "%.*s", (int)(end - line), line);
 	}
 	FUZZ_CHECK(strlen(print->text) == print->length, "a NUL");
 }
@@ -226,8 +226,7 @@ static void check_answer(const struct workerclient_response *response)
 	if (answer.status == 0) {
 		FUZZ_CHECK(failure->errnum == -EBADMSG && failure->code == ERROR_WORKER_UNAVAILABLE, "%d: %s",
 			failure->errnum, failure->message);
-		FUZZ_CHECK(
-			decode_is_text(failure->message, strlen(failure->message)), "%s", failure->message);
+		FUZZ_CHECK(utf8_is_text(failure->message, strlen(failure->message)), "%s", failure->message);
 		FUZZ_CHECK(!answer.data, "data of a failure");
 	} else {
 		FUZZ_CHECK(answer.status == response->status && failure->errnum == 0, "%d", answer.status);

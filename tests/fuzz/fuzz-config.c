@@ -20,9 +20,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "config/config-key.h"
 #include "config/config.h"
-#include "http/decode.h"
 
 #define FILE_SIZE_MAX 65536
 /* Stands before an @ in a value, and must not be repeated; but a wrong address of a mail is. */
@@ -104,7 +104,7 @@ static void check_problems(const struct config *config)
 	for (size_t i = 0; i < config->problems.count; i++) {
 		const char *text = config->problems.text[i];
 
-		FUZZ_CHECK(text[0] && decode_is_text(text, strlen(text)), "\"%s\"", text);
+		FUZZ_CHECK(text[0] && utf8_is_text(text, strlen(text)), "\"%s\"", text);
 		FUZZ_CHECK(!strstr(text, PASSWORD "@") || strstr(text, "[Notify] Mail"), "%s", text);
 	}
 }

@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "http/decode.h"
+#include "base/utf8.h"
 #include "http/http.h"
 #include "web/auth.h"
 #include "web/negotiate.h"
@@ -192,8 +192,8 @@ static void check_query(const char *value)
 	FUZZ_CHECK((r == 0 || r == -EINVAL) && (r == 0 || !on), "%d: \"%s\"", r, value);
 	FUZZ_CHECK(!on || strstr(value, "force="), "\"%s\"", value);
 	if (http_request_parameter(&request, "lang", parameter, sizeof(parameter)))
-		FUZZ_CHECK(strstr(value, "lang") && decode_is_text(parameter, strlen(parameter)), "\"%s\"",
-			value);
+		FUZZ_CHECK(
+			strstr(value, "lang") && utf8_is_text(parameter, strlen(parameter)), "\"%s\"", value);
 	negotiate_language(&(struct http_request){ .query = value }, CONFIG_LANGUAGE_AUTO);
 }
 

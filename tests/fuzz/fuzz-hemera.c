@@ -22,11 +22,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "hemera/client.h"
 #include "hemera/exchange.h"
 #include "hemera/member.h"
 #include "hemera/reply.h"
-#include "http/decode.h"
 #include "net/fetch.h"
 
 #define BODY_SEPARATOR 0x1e
@@ -46,7 +46,7 @@ static struct {
 
 static void check_line(const char *text)
 {
-	FUZZ_CHECK(text[0] && decode_is_text(text, strlen(text)), "\"%s\"", text);
+	FUZZ_CHECK(text[0] && utf8_is_text(text, strlen(text)), "\"%s\"", text);
 }
 
 static void check_problem(const struct error *problem)

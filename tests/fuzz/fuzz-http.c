@@ -24,9 +24,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "config/config.h"
-#include "http/decode.h"
 #include "http/head.h"
+#include "http/http.h"
 #include "http/router.h"
 #include "render/slice.h"
 #include "tests/fuzz/request-head.h"
@@ -184,7 +185,7 @@ static void check_headers(const struct http_response *response)
 	for (size_t i = 0; i < response->header_count; i++) {
 		const char *value = response->headers[i].value;
 
-		FUZZ_CHECK(decode_is_text(value, strlen(value)), "%s: %s", response->headers[i].name, value);
+		FUZZ_CHECK(utf8_is_text(value, strlen(value)), "%s: %s", response->headers[i].name, value);
 	}
 }
 
@@ -354,10 +355,9 @@ static void ask_target(const struct request_head *head)
 		.request_id = REQUEST_ID,
 		.peer = HTTP_PEER_LOOPBACK };
 
-	if (target[0] != '/' || decode_percent(target, length, false, path, length + 1) < 0)
+	if (target[0] != '/' || http_decode(target, length, false, path, length + 1) < 0)
 		return;
-	FUZZ_CHECK(
-		path[0] == '/' && strlen(path) <= length && decode_is_text(path, strlen(path)), "%s", path);
+	FUZZ_CHECK(path[0] == '/' && strlen(path) <= length && utf8_is_text(path, strlen(path)), "%s", path);
 	ask_all(&request);
 }
 

@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/decode.h"
+#include "base/utf8.h"
 #include "render/slice.h"
 
 #define SIZE_MAX_READ (1 << 20)
@@ -59,7 +59,7 @@ static int parse(struct json **ret_json, const char *text, size_t length, const 
 	if (r == 0)
 		return 0;
 	FUZZ_CHECK((r == -EBADMSG || r == -E2BIG) && err.errnum == r && !*ret_json, "%d: %s", r, err.message);
-	FUZZ_CHECK(decode_is_text(err.message, strlen(err.message)), "%s", err.message);
+	FUZZ_CHECK(utf8_is_text(err.message, strlen(err.message)), "%s", err.message);
 	if (length <= limits->size_max)
 		FUZZ_CHECK(sscanf(err.message, "line %u, column %u: %n", &line, &column, &end) == 2 &&
 				   end > 0 && line > 0 && column > 0 && err.message[end],

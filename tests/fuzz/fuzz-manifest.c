@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "http/decode.h"
+#include "base/utf8.h"
 #include "notify/incident.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
@@ -32,7 +32,7 @@ static void check_damage(int r, const struct manifest *manifest, const struct er
 	static const struct manifest empty;
 
 	FUZZ_CHECK(r == -EBADMSG && err->message[0], "%d: %s", r, err->message);
-	FUZZ_CHECK(decode_is_text(err->message, strlen(err->message)), "%s", err->message);
+	FUZZ_CHECK(utf8_is_text(err->message, strlen(err->message)), "%s", err->message);
 	/* It has not been touched at all. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	FUZZ_CHECK(memcmp(manifest, &empty, sizeof(empty)) == 0, "something is kept: %s", err->message);
 }

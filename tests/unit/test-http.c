@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "http/decode.h"
 #include "http/http.h"
 
 static void texts_are_decoded_once_or_refused(void **state)
@@ -45,14 +44,14 @@ static void texts_are_decoded_once_or_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		int result = decode_percent(
+		int result = http_decode(
 			rows[i].text, strlen(rows[i].text), rows[i].form, decoded, sizeof(decoded));
 		if (result != (rows[i].expected ? 0 : -EBADMSG) ||
 			(rows[i].expected && strcmp(decoded, rows[i].expected) != 0))
 			fail_msg("%s: got %d", rows[i].name, result);
 	}
-	assert_int_equal(decode_percent("abcd", 4, true, decoded, 4), -E2BIG);
-	assert_int_equal(decode_percent("abc", 3, true, decoded, 4), 0);
+	assert_int_equal(http_decode("abcd", 4, true, decoded, 4), -E2BIG);
+	assert_int_equal(http_decode("abc", 3, true, decoded, 4), 0);
 }
 
 static void parameters_are_found_by_their_whole_name(void **state)

@@ -17,8 +17,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "http/http.h"
 #include "http/daemon.h"
+#include "http/http.h"
 #include "http/server.h"
 #include "loopback.h"
 
