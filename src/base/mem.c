@@ -44,6 +44,13 @@ void *mem_resize(void *memory, size_t count, size_t size)
 	return resized;
 }
 
+void *mem_grow(void *memory, size_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return memory;
+	return mem_resize(memory, count > 0 ? 2 * count : 1, size);
+}
+
 char *mem_strdup(const char *text)
 {
 	size_t size = strlen(text) + 1;

@@ -35,6 +35,10 @@ void *mem_zalloc(size_t size);
 /* Grows or shrinks to `count` elements of `size` bytes; aborts when the product overflows. */
 void *mem_resize(void *memory, size_t count, size_t size);
 
+/* Makes room for one more element in an array of `count` (NULL: 0) that nothing else allocates. Doubles it
+ * whenever the count is a power of two, so no caller has to keep the capacity. */
+void *mem_grow(void *memory, size_t count, size_t size);
+
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length_max);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -100,11 +100,8 @@ size_t participant_own(struct participant *participant)
 
 void participants_add(struct participants *participants, const struct participant *participant)
 {
-	if (participants->count == participants->capacity) {
-		participants->capacity = participants->capacity ? 2 * participants->capacity : 8;
-		participants->items =
-			mem_resize(participants->items, participants->capacity, sizeof(*participants->items));
-	}
+	participants->items =
+		mem_grow(participants->items, participants->count, sizeof(*participants->items));
 	participants->items[participants->count] = *participant;
 	participants->items[participants->count].position = participants->count;
 	participants->count++;

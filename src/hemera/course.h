@@ -65,7 +65,7 @@ size_t participant_own(struct participant *participant);
 
 struct participants {
 	struct participant *items; /* owned */
-	size_t count, capacity;
+	size_t count;
 };
 
 /* Checks the participants of a detail; their texts are borrowed from the array, the result is sorted.

@@ -18,8 +18,7 @@
 
 struct listing {
 	struct hemera_list list;
-	void *seen; /* tree of ids, borrowed from list */
-	size_t course_capacity, bad_capacity;
+	void *seen;                  /* tree of ids, borrowed from list */
 	const char *level;           /* of the slice being read; NULL: all levels */
 	size_t offset;               /* of its next page */
 	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
@@ -66,10 +65,7 @@ static void listing_add_bad(struct listing *listing, const char *id, const char 
 		list->unidentified++;
 		return;
 	}
-	if (list->bad_count == listing->bad_capacity) {
-		listing->bad_capacity = listing->bad_capacity * 2 + 16;
-		list->bad_ids = mem_resize(list->bad_ids, listing->bad_capacity, sizeof(*list->bad_ids));
-	}
+	list->bad_ids = mem_grow(list->bad_ids, list->bad_count, sizeof(*list->bad_ids));
 	list->bad_ids[list->bad_count] = mem_strdup(id);
 	listing_mark_seen(listing, list->bad_ids[list->bad_count++]);
 }
@@ -114,11 +110,7 @@ static int listing_read_page(struct hemera *client, struct listing *listing, str
 			listing_add_bad(listing, id, row_path, &problem);
 			continue;
 		}
-		if (list->count == listing->course_capacity) {
-			listing->course_capacity = listing->course_capacity * 2 + HEMERA_PAGE_ROWS;
-			list->courses =
-				mem_resize(list->courses, listing->course_capacity, sizeof(*list->courses));
-		}
+		list->courses = mem_grow(list->courses, list->count, sizeof(*list->courses));
 		list->courses[list->count++] = course;
 		listing_mark_seen(listing, course.id);
 	}
@@ -187,8 +179,6 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	int r;
 
 	listing.list = *list;
-	listing.course_capacity = list->count;
-	listing.bad_capacity = list->bad_count;
 	for (size_t i = 0; i < list->count; i++)
 		listing_mark_seen(&listing, list->courses[i].id);
 	for (size_t i = 0; i < list->bad_count; i++)

@@ -26,7 +26,7 @@ static const struct member_table template_table = { template_members, ARRAY_SIZE
 
 struct templates {
 	struct hemera_template *items; /* owned */
-	size_t count, capacity;
+	size_t count;
 	hemera_problem *problem;
 	void *arg;
 };
@@ -113,11 +113,7 @@ static void templates_read_row(struct templates *templates, const struct json *r
 		json_write(&version_text, version);
 	else if (json_string(version))
 		buf_append_text(&version_text, json_string(version));
-	if (templates->count == templates->capacity) {
-		templates->capacity = templates->capacity * 2 + 8;
-		templates->items =
-			mem_resize(templates->items, templates->capacity, sizeof(*templates->items));
-	}
+	templates->items = mem_grow(templates->items, templates->count, sizeof(*templates->items));
 	item = &templates->items[templates->count++];
 	*item = (struct hemera_template){
 		.id = mem_strdup(id ? id : ""),

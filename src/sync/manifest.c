@@ -60,11 +60,7 @@ struct manifest_entry *manifest_find(const struct manifest *manifest, const char
 
 static struct manifest_entry *manifest_append(struct manifest *manifest)
 {
-	if (manifest->count == manifest->capacity) {
-		manifest->capacity = manifest->capacity ? 2 * manifest->capacity : 64;
-		manifest->entries =
-			mem_resize(manifest->entries, manifest->capacity, sizeof(*manifest->entries));
-	}
+	manifest->entries = mem_grow(manifest->entries, manifest->count, sizeof(*manifest->entries));
 	return manifest->entries[manifest->count++] = mem_zalloc(sizeof(struct manifest_entry));
 }
 

@@ -70,7 +70,7 @@ struct manifest {
 	struct nameset orphans;                   /* files of no course that the last listing left in place */
 	struct known known;                       /* what the homepage shows */
 	struct manifest_entry **entries;          /* owned */
-	size_t count, capacity;
+	size_t count;
 };
 
 void manifest_done(struct manifest *manifest);

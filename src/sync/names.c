@@ -75,10 +75,7 @@ static int nameset_compare(const void *a, const void *b)
 
 void nameset_add(struct nameset *set, const char *name)
 {
-	if (set->count == set->capacity) {
-		set->capacity = set->capacity ? 2 * set->capacity : 16;
-		set->items = mem_resize(set->items, set->capacity, sizeof(*set->items));
-	}
+	set->items = mem_grow(set->items, set->count, sizeof(*set->items));
 	set->items[set->count++] = mem_strdup(name);
 }
 

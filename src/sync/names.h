@@ -33,7 +33,7 @@ void names_plan(struct names_course *courses, size_t count);
  */
 struct nameset {
 	char **items; /* owned */
-	size_t count, capacity;
+	size_t count;
 };
 
 void nameset_add(struct nameset *set, const char *name);           /* copies */

@@ -189,7 +189,7 @@ void publish_drop(struct publish *publish)
 	}
 	free(publish->pages);
 	publish->pages = NULL;
-	publish->count = publish->capacity = 0;
+	publish->count = 0;
 }
 
 int publish_add(struct publish *publish, const char *name, const void *bytes, size_t length,
@@ -206,10 +206,7 @@ int publish_add(struct publish *publish, const char *name, const void *bytes, si
 		return r;
 	}
 	snprintf(page.name, sizeof(page.name), "%s", name);
-	if (publish->count == publish->capacity) {
-		publish->capacity = publish->capacity ? 2 * publish->capacity : 64;
-		publish->pages = mem_resize(publish->pages, publish->capacity, sizeof(*publish->pages));
-	}
+	publish->pages = mem_grow(publish->pages, publish->count, sizeof(*publish->pages));
 	*ret_index = publish->count;
 	publish->pages[publish->count++] = page;
 	return 0;

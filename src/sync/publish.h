@@ -42,7 +42,7 @@ struct publish {
 	int root, courses, lock;    /* descriptors, -1: not open, not held */
 	bool brief;                 /* publish_open waits for us, see publish_open_briefly */
 	struct publish_page *pages; /* owned; each in .tmp-INDEX until it is published */
-	size_t count, capacity;
+	size_t count;
 };
 
 #define PUBLISH_INIT                                  \

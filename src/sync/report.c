@@ -90,15 +90,8 @@ void report_add_removed(struct report *report, const char *path)
 
 void report_add_change(struct report *report, const char *path)
 {
-	size_t count = report->would_change_count;
-
-	/* Full whenever the count is a power of two: doubles without a member for the capacity. */
-	if ((count & (count - 1)) == 0) {
-		size_t capacity = count ? 2 * count : 1;
-
-		report->would_change =
-			mem_resize(report->would_change, capacity, sizeof(*report->would_change));
-	}
+	report->would_change =
+		mem_grow(report->would_change, report->would_change_count, sizeof(*report->would_change));
 	report->would_change[report->would_change_count++] = mem_strdup(path);
 }
 

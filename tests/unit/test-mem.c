@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -48,6 +49,21 @@ static void resize_keeps_the_content(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(numbers[i], i);
 	numbers[2999] = 1;
+}
+
+static void grow_makes_room_for_one_more_and_keeps_the_content(void **state)
+{
+	int *numbers = NULL;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		numbers = mem_grow(numbers, (size_t)i, sizeof(*numbers));
+		assert_true(malloc_usable_size(numbers) >= ((size_t)i + 1) * sizeof(*numbers));
+		numbers[i] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(numbers[i], i);
+	free(numbers);
 }
 
 static void strndup_stops_at_the_limit_or_the_end(void **state)
@@ -123,6 +139,7 @@ int main(void)
 		cmocka_unit_test(zalloc_gives_zeroed_memory),
 		cmocka_unit_test(nothing_can_be_allocated_and_freed),
 		cmocka_unit_test(resize_keeps_the_content),
+		cmocka_unit_test(grow_makes_room_for_one_more_and_keeps_the_content),
 		cmocka_unit_test(strndup_stops_at_the_limit_or_the_end),
 		cmocka_unit_test(printf_gives_text_of_any_length),
 		cmocka_unit_test(a_stolen_pointer_survives_its_scope),
