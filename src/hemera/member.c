@@ -113,8 +113,11 @@ static int member_read_count(const struct check *check, unsigned *ret_count, str
 
 const char *member_text(const struct member *member, const void *record)
 {
-	const void *at = (const char *)record + member->offset;
+	const void *at;
 
+	if (member->kind == MEMBER_COUNT || member->offset == MEMBER_NOT_KEPT)
+		return NULL;
+	at = (const char *)record + member->offset;
 	return *(const char *const *)at;
 }
 
@@ -158,11 +161,10 @@ int member_read(const struct json *object, const struct member_table *table, con
 	return 0;
 }
 
-/* Is the member a text that belongs to the record? A choice is static. */
-static bool member_has_text(const struct member *member)
+/* The text that the record has to own: a choice is static. */
+static const char *member_foreign_text(const struct member *member, const void *record)
 {
-	return member->kind != MEMBER_COUNT && member->kind != MEMBER_CHOICE &&
-	       member->offset != MEMBER_NOT_KEPT;
+	return member->kind == MEMBER_CHOICE ? NULL : member_text(member, record);
 }
 
 size_t member_own(const struct member_table *table, void *record, char **ret_block)
@@ -171,15 +173,14 @@ size_t member_own(const struct member_table *table, void *record, char **ret_blo
 	char *end;
 
 	for (size_t i = 0; i < table->count; i++) {
-		const char *text =
-			member_has_text(&table->members[i]) ? member_text(&table->members[i], record) : NULL;
+		const char *text = member_foreign_text(&table->members[i], record);
 
 		size += text ? strlen(text) + 1 : 0;
 	}
 	*ret_block = end = mem_alloc(size);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
-		const char *text = member_has_text(member) ? member_text(member, record) : NULL;
+		const char *text = member_foreign_text(member, record);
 		void *at;
 
 		if (!text)
@@ -211,11 +212,9 @@ bool member_is_equal(const struct member_table *table, const void *left, const v
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
-		bool is_count = member->kind == MEMBER_COUNT;
-		const char *a = is_count ? "" : member_text(member, left);
-		const char *b = is_count ? "" : member_text(member, right);
+		const char *a = member_text(member, left), *b = member_text(member, right);
 
-		if (is_count && member_count(member, left) != member_count(member, right))
+		if (member->kind == MEMBER_COUNT && member_count(member, left) != member_count(member, right))
 			return false;
 		if (a != b && (!a || !b || strcmp(a, b) != 0))
 			return false;

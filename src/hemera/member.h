@@ -71,9 +71,10 @@ size_t member_own(const struct member_table *table, void *record, char **ret_blo
 void member_write(struct buf *out, const struct member_table *table, const void *record);
 bool member_is_equal(const struct member_table *table, const void *left, const void *right);
 
-/* The value of one member of a record. */
-const char *member_text(const struct member *member, const void *record); /* not of a MEMBER_COUNT */
-unsigned member_count(const struct member *member, const void *record);   /* of a MEMBER_COUNT */
+/* The value of one member of a record. The text is NULL for a MEMBER_COUNT and for MEMBER_NOT_KEPT; the count
+ * may only be read of a MEMBER_COUNT. */
+const char *member_text(const struct member *member, const void *record);
+unsigned member_count(const struct member *member, const void *record);
 
 /* Is the text of the form MEMBER_ID? NULL is not. */
 bool member_is_id(const char *text, size_t length_max);

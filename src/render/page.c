@@ -35,7 +35,7 @@ static const char *page_text(const char *text)
 static void page_set_member(
 	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
-	const char *text = member->kind != MEMBER_COUNT ? member_text(member, record) : NULL;
+	const char *text = member_text(member, record);
 	CLEANUP(mem_freep) char *key = NULL, *second = NULL;
 	CLEANUP(buf_done) struct buf words = BUF_INIT(PAGE_DATE_MAX);
 
@@ -243,7 +243,7 @@ static void fingerprint_record(struct buf *out, const struct member_table *table
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
-		const char *text = member->kind != MEMBER_COUNT ? member_text(member, record) : NULL;
+		const char *text = member_text(member, record);
 		int64_t ms;
 
 		if (member->hidden)
