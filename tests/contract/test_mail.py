@@ -473,7 +473,7 @@ class NotNow(MailTest):
         self.server.fail("RCPT", "550 5.1.1 no such user")
         self.stack.start_worker()
         self.failing_sync()  # the mail that waits is the reason for another try
-        self.wait_for_nobody()
+        self.wait_for_no_recipient()
         self.stack.wait_for_alerts()
         self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
         self.assertNotIn("(null)", self.worker_log())
