@@ -414,7 +414,7 @@ static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(members[i - 1].name, members[i].name) == 0) {
 			node->type |= JSON_IS_BROKEN;
-			*repeated = members[i].index;
+			*repeated = *repeated ? *repeated : members[i].index; /* the first is named */
 		}
 	}
 }

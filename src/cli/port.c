@@ -124,8 +124,8 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* The first process that has the socket among its descriptors: of several that share it usually the one that
- * made it, which has the smallest number. Those of other users are visible to root only. */
+/* The process that has the socket among its descriptors: of several that share it the one with the smallest
+ * number, which is usually the one that made it. Those of other users are visible to root only. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
@@ -134,12 +134,13 @@ static void find_process(uint64_t inode, struct port_holder *holder)
 
 	if (glob("/proc/[0-9]*/fd/*", GLOB_NOSORT, NULL, &found) != 0)
 		return;
-	for (size_t i = 0; i < found.gl_pathc && holder->pid == 0; i++) {
+	for (size_t i = 0; i < found.gl_pathc; i++) {
 		ssize_t length = readlinkat(AT_FDCWD, found.gl_pathv[i], target, sizeof(target) - 1);
+		pid_t pid = (pid_t)strtol(found.gl_pathv[i] + strlen("/proc/"), NULL, 10);
 
 		target[length > 0 ? length : 0] = '\0';
-		if (strcmp(target, wanted) == 0)
-			holder->pid = (pid_t)strtol(found.gl_pathv[i] + strlen("/proc/"), NULL, 10);
+		if (strcmp(target, wanted) == 0 && (holder->pid == 0 || pid < holder->pid))
+			holder->pid = pid;
 	}
 	CLEANUP(mem_freep) char *path = mem_printf("/proc/%d/comm", (int)holder->pid);
 	CLEANUP(buf_done) struct buf comm = BUF_INIT(PORT_NAME_SIZE);

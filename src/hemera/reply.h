@@ -17,7 +17,7 @@ struct fetch_result;
 struct json;
 
 enum reply_verdict {
-	REPLY_DATA,      /* 200 with an envelope: ret_data is set */
+	REPLY_DATA,      /* 200 with an envelope: data is set */
 	REPLY_NOT_FOUND, /* 404, of Hemera or not; or 200 with an envelope that says NOT_FOUND */
 	REPLY_NO_KEY,    /* 401: the key is not accepted */
 	REPLY_LIMITED,   /* 429 */

@@ -32,7 +32,7 @@ struct fetch;
 struct fetch_options {
 	unsigned connections_max; /* in parallel, to all hosts together; further requests wait for one */
 	unsigned connect_timeout_ms;
-	unsigned request_timeout_ms; /* whole request, counted from fetch_add */
+	unsigned request_timeout_ms; /* whole request, from the fetch_run after its fetch_add */
 };
 
 /* Loads the modules that libc and OpenSSL would otherwise load with the first request or mail: of the name

@@ -428,7 +428,7 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	if (r < 0)
 		return r;
 	if (!mail->to) /* libcurl would ask the server for HELP, and succeed */
-		return error_set(err, -EINVAL, "the mail has no recipient");
+		return error_fail(err, ERROR_NOTIFY_FAILED, -EINVAL, "the mail has no recipient");
 	for (const char *next = mail->to; next;) {
 		size_t length = strcspn(next, ",");
 		CLEANUP(mem_freep) char *address = mem_strndup(next, length);

@@ -45,8 +45,8 @@ struct smtp_outcome {
 /* 0: the server has taken it for at least one recipient; err->message is then "", or a warning that names the
  * refused ones. -EHOSTUNREACH: no connection, or it broke; -EPROTO: TLS, -EKEYREJECTED: the
  * certificate, -EACCES: AUTH refused, -EREMOTEIO: the server refused it (its reply is in the sentence),
- * -ETIMEDOUT, -ECANCELED; all with code ERROR_NOTIFY_FAILED and a sentence without the password.
- * `outcome` must be zeroed, and is filled in any case. */
+ * -ETIMEDOUT, -ECANCELED, -EINVAL: no recipient; all with code ERROR_NOTIFY_FAILED and a sentence without the
+ * password. `outcome` must be zeroed, and is filled in any case. */
 int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
 	struct error *err);
 void smtp_outcome_done(struct smtp_outcome *outcome);

@@ -27,6 +27,12 @@ struct library_file {
 	struct buf text;                                             /* owned */
 };
 
+static void library_report(library_problem *problem, void *arg, const char *path, const struct error *err)
+{
+	if (problem)
+		problem(arg, path, err);
+}
+
 /* --- files --- */
 
 /* Sets *path to directory/name and *text to its content: 0 or -errno; -ENOENT also when directory is NULL. */
@@ -116,7 +122,7 @@ int library_load_texts(struct texts **ret_texts, enum language language, const c
 	if (r == 0)
 		r = texts_override(texts, path, buf_text(&text), text.length, &own_err);
 	if (r < 0 && r != -ENOENT)
-		problem(arg, path, &own_err);
+		library_report(problem, arg, path, &own_err);
 	*ret_texts = STEAL(texts);
 	return 0;
 }
@@ -271,7 +277,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		return r;
 	r = directory ? library_list(&library, directory, &own_err) : 0;
 	if (r < 0 && r != -ENOENT)
-		problem(arg, directory, &own_err);
+		library_report(problem, arg, directory, &own_err);
 	for (size_t i = 0; i < library.file_count; i++) {
 		struct library_file *file = &library.files[i];
 		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
@@ -279,7 +285,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		file->version = LIBRARY_OWN;
 		r = library_read(directory, name, &file->path, &file->text, &own_err);
 		if (r < 0 && r != -ENOENT)
-			problem(arg, file->path, &own_err);
+			library_report(problem, arg, file->path, &own_err);
 		if (r < 0)
 			r = library_use_shipped(file, shipped_directory, err);
 		if (r < 0)
@@ -299,7 +305,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		culprit = library_culprit(&library, bad, found.message);
 		if (!culprit)
 			return error_pass(err, &found);
-		problem(arg, culprit->path, &found);
+		library_report(problem, arg, culprit->path, &found);
 		r = library_use_shipped(culprit, shipped_directory, err);
 		if (r < 0)
 			return r;

@@ -30,11 +30,10 @@ struct library {
 	size_t partial_count;
 };
 
-/* Called for each file that had to be replaced by the shipped one; `entity` is its path. */
+/* Called for each file that had to be replaced by the shipped one; `entity` is its path. NULL: not wanted. */
 typedef void library_problem(void *arg, const char *entity, const struct error *problem);
 
-/* directory NULL or missing: only the shipped files; with NULL, problem may be NULL as well. -errno when a
- * shipped file is missing or bad. */
+/* directory NULL or missing: only the shipped files. -errno when a shipped file is missing or bad. */
 int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
 	library_problem *problem, void *arg, struct error *err);
 void library_done(struct library *library);

@@ -337,16 +337,13 @@ unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 	for (size_t i = 0; i < ALERTS_SENT_MAX; i++)
 		if (alerts->unsaved[i].message_id[0])
 			save(alerts, &alerts->unsaved[i]);
-	if (!sync->only_notes) {
-		alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
-		send_about_output(alerts, sync);
-		if (!sync->manifest_unsaved)
-			send_due(alerts, sync);
-	}
-	if (alerts->wants_retry && alerts->retry_s > 0)
-		return alerts->retry_s;
-	sync->only_notes = alerts->is_locked_out;
-	return alerts->is_locked_out ? ALERTS_NOTE_S : 0;
+	if (!sync)
+		return 0;
+	alerts->retry_s = mail_retry_next(&sync->retry, alerts->config->notify.retry_delay_s);
+	send_about_output(alerts, sync);
+	if (!sync->manifest_unsaved)
+		send_due(alerts, sync);
+	return alerts->wants_retry ? alerts->retry_s : 0;
 }
 
 /* ---- a scheduled sync that could not be run ---- */

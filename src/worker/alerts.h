@@ -10,6 +10,7 @@
  *
  *	struct alerts alerts = { .config, .cancelled };    the rest zeroed
  *	retry_s = alerts_run(&alerts, sync);
+ *	alerts_run(&alerts, NULL);                         while alerts.is_locked_out
  *
  * The due mails are in the manifest's incident, which the sync has saved. A mail that was sent while a sync
  * holds the manifest, or that cannot be noted for another reason, is remembered in struct alerts until it is
@@ -33,14 +34,12 @@ struct config;
 struct json;
 
 #define ALERTS_DUE_MAX 2 /* mails of one sync: about failures and about courses */
-#define ALERTS_NOTE_S 1  /* until the next try to note a mail, while a sync holds the manifest */
 #define ALERTS_SENT_MAX (2 * ALERTS_DUE_MAX + INCIDENT_WAITING_MAX)
 
 struct alerts_sync {         /* owned by the caller of alerts_run */
 	struct json *report; /* owned; as GET /api/sync/status shows it */
 	bool manifest_unsaved;
 	/* Private: of earlier calls with this sync. */
-	bool only_notes; /* its mails are sent, but not noted */
 	struct mail_retry retry;
 	char *refused; /* owned; recipients refused for good, NULL: none */
 };
@@ -62,6 +61,7 @@ struct alerts {
 	const struct config *config;
 	const atomic_bool *cancelled;
 	unsigned sent, failed; /* output: mails of this call */
+	bool is_locked_out;    /* output: a sync holds the manifest, so mails that were sent are not noted */
 
 	/* Private. */
 	struct alerts_sent unsaved[ALERTS_SENT_MAX]; /* not in the manifest yet; a ring */
@@ -71,11 +71,11 @@ struct alerts {
 		output_kind; /* of the last mail about the output, which cannot be in the manifest */
 	struct alerts_sent output;
 	unsigned retry_s; /* of this call: when a mail that is refused for now is tried again; 0: never */
-	bool wants_retry, is_locked_out; /* is_locked_out: a sync held the manifest */
+	bool wants_retry;
 };
 
-/* Sends the mails that are due after the sync. Returns in how many seconds it is to be called with that sync
- * again, to retry or to note what was sent; 0: everything is done. */
+/* Notes the mails that were sent before, and sends those that are due after the sync (NULL: none). Returns in
+ * how many seconds it is to be called with that sync again, to retry; 0: not at all. */
 unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync);
 
 void alerts_done(struct alerts *alerts);

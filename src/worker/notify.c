@@ -24,7 +24,7 @@ struct mails {                 /* of the last sync that has ended */
 	struct thread_job job; /* first: the thread's side casts back */
 	struct notify *notify;
 	struct alerts alerts;     /* the thread's while it runs, with `sync` and `retry_s` */
-	struct alerts_sync *sync; /* owned */
+	struct alerts_sync *sync; /* owned; NULL: mails that were sent are noted, none is sent */
 	unsigned retry_s;         /* output: when to call it again; 0: not at all */
 	bool is_running;          /* the loop's, like all that follows */
 	struct alerts_sync *next; /* owned; the sync whose mails wait for their time; NULL: none */
@@ -75,20 +75,33 @@ static void mails_run(struct thread_job *job)
 
 static void mails_done(struct thread_job *job);
 
-/* Starts the mails whose time has come. */
-static void mails_start_next(struct mails *mails)
+/* owned_sync: NULL: only notes the mails that were sent. */
+static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 {
 	struct error err = { 0 };
 
-	if (mails->is_running || !mails->next || time_mono_ms() < mails->next_mono_ms)
-		return;
-	mails->sync = STEAL(mails->next);
+	mails->sync = owned_sync;
 	mails->is_running =
 		thread_start(mails->notify->worker->queue, &mails->job, mails_run, mails_done, &err) == 0;
 	if (mails->is_running)
 		return;
-	log_no_thread(&err);
+	if (owned_sync)
+		log_no_thread(&err);
 	alerts_sync_freep(&mails->sync); /* the mail stays due, until the next sync has ended */
+	statistics_publish(mails->notify->worker);
+}
+
+/* Starts the mails whose time has come. */
+static void mails_start_next(struct mails *mails)
+{
+	if (!mails->is_running && mails->next && time_mono_ms() >= mails->next_mono_ms)
+		mails_start(mails, STEAL(mails->next));
+}
+
+/* Was a mail sent that could not be noted because a sync held the manifest? */
+static bool mails_have_note(const struct mails *mails)
+{
+	return !mails->is_running && mails->alerts.is_locked_out;
 }
 
 static void mails_done(struct thread_job *job)
@@ -463,12 +476,17 @@ size_t notify_pending(const struct notify *notify)
 {
 	const struct mails *mails = &notify->mails;
 
-	return mails->is_running + (mails->next != NULL) + items_count(notify) + notify->tests_running;
+	return mails->is_running + (mails->next != NULL) + mails_have_note(mails) + items_count(notify) +
+	       notify->tests_running;
 }
 
 void notify_tick(struct notify *notify)
 {
-	mails_start_next(&notify->mails);
+	struct mails *mails = &notify->mails;
+
+	mails_start_next(mails);
+	if (mails_have_note(mails) && notify->worker->slot != WORKER_SYNCING)
+		mails_start(mails, NULL);
 }
 
 void notify_stop(struct notify *notify)

@@ -71,6 +71,21 @@ class Recording(AlertsTest):
     def test_also_after_a_dry_run(self) -> None:
         self.sent_while_a_sync_runs("/api/sync?dryRun=1")
 
+    def test_a_recipient_who_waits_does_not_delay_the_note_of_the_others(self) -> None:
+        """RetryDelaySec is a minute. A dry run holds the lock; unlike a sync it brings about no mails when it ends."""
+        self.server.fail("RCPT", "451 4.7.1 greylisted", only=DEPUTY)
+        self.server.fail("MESSAGE", HOLD, count=1)
+        self.failing_sync()
+        self.server.wait_for_step("MESSAGE")
+        self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 3, "count": 1})
+        asked = len(self.hemera.requests(LIST))
+        self.assertEqual(self.stack.post("/api/sync?dryRun=1", Prefer="respond-async").status, 202)
+        wait_until(lambda: len(self.hemera.requests(LIST)) > asked, "the dry run asks Hemera")
+        self.server.release()
+        self.server.wait_for(1)
+        wait_until(lambda: self.incident.get("waiting"), "the mail is noted")
+        self.assertEqual((self.incident["mails"], [w["to"] for w in self.incident["waiting"]]), (1, [DEPUTY]))
+
     def test_a_mail_of_a_newer_sync_takes_the_place_of_one_to_be_tried_again(self) -> None:
         self.server.fail("DATA", HOLD, count=1)
         self.server.fail("MESSAGE", "452 4.3.1 full", count=1)

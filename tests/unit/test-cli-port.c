@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -133,19 +134,26 @@ static void other_text_has_no_socket(void **state)
 		assert_false(port_search(texts[i], false, &wanted, &inode, &uid));
 }
 
-static void the_holder_has_a_name(void **state)
+static int bind_any_port(struct port_address *ret_address)
 {
-	CLEANUP(file_closep) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
-	struct port_holder holder;
-	struct port_address wanted;
-	(void)state;
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
 	CLEANUP(mem_freep) char *text = mem_printf("127.0.0.1:%u", ntohs(address.sin_port));
-	assert_int_equal(port_parse(text, &wanted), 0);
+	assert_int_equal(port_parse(text, ret_address), 0);
+	return fd;
+}
+
+static void the_holder_has_a_name(void **state)
+{
+	struct port_holder holder;
+	struct port_address wanted;
+	CLEANUP(file_closep) int fd = bind_any_port(&wanted);
+
+	(void)state;
 	assert_false(port_find_holder(&wanted, &holder)); /* bound, but no client can connect */
 	assert_int_equal(listen(fd, 1), 0);
 	assert_true(port_find_holder(&wanted, &holder));
@@ -170,6 +178,38 @@ static int bind_port(int backlog, struct port_address *ret_address)
 }
 
 /* tests/contract/test_doctor_units.py has the answers. */
+/* As with a server and its workers: to end a worker does not free the port. */
+static void of_several_holders_the_one_with_the_smallest_number_is_named(void **state)
+{
+	struct port_holder holder;
+	struct port_address wanted;
+	CLEANUP(file_closep) int fd = bind_any_port(&wanted);
+	pid_t smallest = getpid(), children[100];
+	int alive[2];
+
+	(void)state;
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(pipe(alive), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
+		char byte;
+
+		children[i] = fork();
+		if (children[i] == 0) {
+			close(alive[1]);
+			_exit(read(alive[0], &byte, 1) < 0);
+		}
+		assert_true(children[i] > 0);
+		if (children[i] < smallest)
+			smallest = children[i];
+	}
+	assert_true(port_find_holder(&wanted, &holder));
+	close(alive[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(children); i++)
+		waitpid(children[i], NULL, 0);
+	close(alive[0]);
+	assert_int_equal(holder.pid, smallest);
+}
+
 static void silence_differs_from_refusal(void **state)
 {
 	struct port_address addresses[4] = { [2] = { .bytes = { 127, 255, 255, 255 }, .port = 1 } };
@@ -203,6 +243,7 @@ int main(void)
 		cmocka_unit_test(the_socket_in_the_way_is_found),
 		cmocka_unit_test(other_text_has_no_socket),
 		cmocka_unit_test(the_holder_has_a_name),
+		cmocka_unit_test(of_several_holders_the_one_with_the_smallest_number_is_named),
 		cmocka_unit_test(silence_differs_from_refusal),
 		cmocka_unit_test(no_address_needs_no_request),
 	};

@@ -336,6 +336,8 @@ static void a_name_twice_in_an_object_is_refused_however_it_is_spelled(void **st
 		const char *text, *message;
 	} rows[] = {
 		{ "{\"a\":1,\"a\":2}", "line 1, column 8: duplicate member name" },
+		{ "{\"a\":1,\"a\":2,\"a\":3}", "line 1, column 8: duplicate member name" },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"a\":3}", "line 1, column 19: duplicate member name" },
 		{ "{\"\":1,\"\":2}", "line 1, column 7: duplicate member name" },
 		{ "{\"a\":1,\"\\u0061\":2}", "line 1, column 8: duplicate member name" },
 		{ "{\"\\u002f\":1,\"\\/\":2}", "line 1, column 13: duplicate member name" },

@@ -435,6 +435,27 @@ static void the_homepage_has_courses_in_a_fixed_order(void **state)
 	assert_text(json_first(json_get(data, "current")), "href", NULL);
 }
 
+/* Hemera's order changes from call to call, and must not change the page. */
+static void the_order_of_courses_that_look_alike_is_fixed(void **state)
+{
+	static const struct course a = { "1", "T", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 1,
+		NULL },
+				   b = { "2", "T", "b", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 2,
+					   NULL };
+	const struct page_home_row rows[] = { { &a, NULL }, { &b, NULL } },
+				   turned[] = { { &b, NULL }, { &a, NULL } };
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, 2, texts_de, NOON);
+	CLEANUP(json_freep) struct json *turned_data = page_home_data(turned, 2, texts_de, NOON);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(10000);
+	CLEANUP(buf_done) struct buf turned_text = BUF_INIT(10000);
+
+	(void)state;
+	json_write(&text, data);
+	json_write(&turned_text, turned_data);
+	assert_string_equal(buf_text(&turned_text), buf_text(&text));
+	assert_non_null(strstr(buf_text(&text), "\"participantCount\":1"));
+}
+
 static void a_homepage_without_courses_has_empty_groups(void **state)
 {
 	CLEANUP(json_freep) struct json *data = page_home_data(NULL, 0, texts_de, NOON);
@@ -459,6 +480,7 @@ int main(void)
 		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
 		cmocka_unit_test(titles_of_one_day_are_in_the_order_of_a_dictionary),
 		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),
+		cmocka_unit_test(the_order_of_courses_that_look_alike_is_fixed),
 		cmocka_unit_test(a_homepage_without_courses_has_empty_groups),
 	};
 

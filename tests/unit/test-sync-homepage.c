@@ -138,6 +138,47 @@ static void a_homepage_that_a_title_spoils_is_made_of_the_shipped_template(void 
 	fixture_assert_text("index.de.html", "Neu");
 }
 
+/* The sync reports the file; a refresh uses the shipped one as well. */
+static void refresh_with_bad_file(const char *name, const char *text)
+{
+	CLEANUP(mem_freep) char *directory = mem_printf("%s/own", scratch_path);
+	struct sync_refreshed refreshed = { 0 };
+	struct error err = { 0 };
+
+	two_courses();
+	assert_int_equal(mkdir(directory, 0755), 0);
+	scratch_put(name, text);
+	fixture_config.site.template_directory = directory;
+	fixture_sync(REPORT_PARTIAL);
+	fixture_find("c2")->title = "Neu";
+	assert_int_equal(sync_refresh(&fixture_options, &refreshed, &err), 0);
+	fixture_assert_text("index.de.html", "Neu");
+}
+
+static void a_refresh_survives_a_bad_homepage_template(void **state)
+{
+	(void)state;
+	refresh_with_bad_file("own/homepage.hbs", "{{#bad");
+}
+
+static void a_refresh_survives_a_bad_course_template(void **state)
+{
+	(void)state;
+	refresh_with_bad_file("own/course.hbs", "{{#bad");
+}
+
+static void a_refresh_survives_a_bad_partial(void **state)
+{
+	(void)state;
+	refresh_with_bad_file("own/foo.hbs", "{{#bad");
+}
+
+static void a_refresh_survives_bad_texts(void **state)
+{
+	(void)state;
+	refresh_with_bad_file("own/texts.de.json", "{");
+}
+
 static void without_the_shipped_templates_a_sync_fails(void **state)
 {
 	(void)state;
@@ -376,6 +417,10 @@ int main(void)
 		SYNC_TEST(a_homepage_template_without_its_mark_is_refused),
 		SYNC_TEST(a_homepage_that_a_title_spoils_is_made_of_the_shipped_template),
 		SYNC_TEST(without_the_shipped_templates_a_sync_fails),
+		SYNC_TEST(a_refresh_survives_a_bad_homepage_template),
+		SYNC_TEST(a_refresh_survives_a_bad_course_template),
+		SYNC_TEST(a_refresh_survives_a_bad_partial),
+		SYNC_TEST(a_refresh_survives_bad_texts),
 		SYNC_TEST(only_public_pages_that_are_there_are_linked),
 		SYNC_TEST(the_homepage_is_there_before_the_details),
 		SYNC_TEST(a_refresh_writes_the_homepage_only_when_it_changes),
