@@ -24,7 +24,8 @@ char *words_span(int64_t seconds)
 	return mem_printf("%" PRId64 " days", seconds / 86400);
 }
 
-static void print_line(FILE *out, const char *beginning, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void print_line(
+	FILE *out, const char *beginning, const char *format, va_list arguments)
 {
 	CLEANUP(mem_freep) char *text = NULL;
 

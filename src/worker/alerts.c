@@ -462,6 +462,7 @@ int alerts_scheduled_sync(const struct config *config)
 	const struct message message = { .alert = &alert, .report = report };
 	incident_message_id(host_name(), alert.message_id);
 	struct mail mail = mail_write(config, &message);
-	CLEANUP(mem_freep) char *text = mail.text;
-	return send_until_taken(config, &mail);
+	int exit_code = send_until_taken(config, &mail);
+	free(mail.text);
+	return exit_code;
 }

@@ -165,8 +165,8 @@ static void test_mail(struct delivery *test)
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(test->id, alert.message_id, sizeof(test->id));
 	const struct mail mail = mail_write(config, &message);
-	CLEANUP(mem_freep) char *text = mail.text;
 	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
+	free(mail.text);
 }
 
 static void delivery_run(struct thread_job *job)

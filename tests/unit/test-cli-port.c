@@ -196,7 +196,7 @@ static void of_several_holders_the_one_with_the_smallest_number_is_named(void **
 		children[i] = fork();
 		if (children[i] == 0) {
 			close(alive[1]);
-			_exit(read(alive[0], &byte, 1) < 0);
+			_exit(read(alive[0], &byte, 1) == 0 ? 0 : 1);
 		}
 		assert_true(children[i] > 0);
 		if (children[i] < smallest)
