@@ -59,8 +59,8 @@ static void append_ascii(struct buf *key, iconv_t to_ascii, int32_t code_point)
 char *collate_key(const char *text)
 {
 	iconv_t to_ascii = NULL;
-	bool is_open = open_to_ascii(&to_ascii);
-	locale_t before = uselocale(is_open ? tables : (locale_t)0);
+	bool is_open = false;
+	locale_t before = uselocale(tables);
 	const char *at = text, *end = text + strlen(text);
 	CLEANUP(buf_done) struct buf key = BUF_INIT((size_t)(end - at) * ASCII_MAX);
 
@@ -70,7 +70,7 @@ char *collate_key(const char *text)
 
 		if (code_point >= 0 && code_point < 0x80)
 			buf_append_char(&key, (char)towlower((wint_t)code_point));
-		else if (!is_open || code_point == UTF8_NONE)
+		else if (code_point == UTF8_NONE || !(is_open = is_open || open_to_ascii(&to_ascii)))
 			buf_append(&key, start, (size_t)(at - start));
 		else if (!utf8_is_invisible(code_point))
 			append_ascii(&key, to_ascii, code_point);

@@ -14,7 +14,8 @@
 #include "base/time.h"
 
 struct texts {
-	struct json *shipped, *own; /* owned; own: NULL without texts_override */
+	struct json *shipped, *own;           /* owned; own: NULL without texts_override */
+	const char *date_format, *months[12]; /* borrowed from them: a page has many dates */
 	char hash[HASH_HEX_SIZE];
 };
 
@@ -44,24 +45,32 @@ static int texts_read(
 	return 0;
 }
 
+/* Finds what every date is made of. Returns the key that is missing, or NULL; `month` is room for it. */
+static const char *texts_find_dates(struct texts *texts, char month[static 24])
+{
+	texts->date_format = texts_get(texts, "date.format");
+	for (int i = 0; i < 12; i++) {
+		snprintf(month, 24, "month.%d", i + 1);
+		texts->months[i] = texts_get(texts, month);
+		if (!texts->months[i])
+			return month;
+	}
+	return texts->date_format ? NULL : "date.format";
+}
+
 int texts_parse(
 	struct texts **ret_texts, const char *name, const char *json, size_t length, struct error *err)
 {
 	CLEANUP(texts_freep) struct texts *texts = mem_zalloc(sizeof(*texts));
 	char month[24];
+	const char *missing;
 	int r = texts_read(&texts->shipped, name, json, length, err);
 
 	if (r < 0)
 		return r;
-	if (!texts_get(texts, "language") || !texts_get(texts, "date.format"))
-		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
-			"%s: \"language\" or \"date.format\" is missing", name);
-	for (int i = 1; i <= 12; i++) {
-		snprintf(month, sizeof(month), "month.%d", i);
-		if (!texts_get(texts, month))
-			return error_fail(
-				err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is missing", name, month);
-	}
+	missing = texts_get(texts, "language") ? texts_find_dates(texts, month) : "language";
+	if (missing)
+		return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is missing", name, missing);
 	hash_hex(json, length, texts->hash);
 	*ret_texts = STEAL(texts);
 	return 0;
@@ -71,12 +80,14 @@ int texts_override(struct texts *texts, const char *name, const char *json, size
 {
 	CLEANUP(mem_freep) char *both = NULL;
 	struct json *own = NULL;
+	char month[24];
 	int r = texts_read(&own, name, json, length, err);
 
 	if (r < 0)
 		return r;
 	json_free(texts->own);
 	texts->own = own;
+	texts_find_dates(texts, month);
 	both = mem_printf("%s%.*s", texts->hash, (int)length, json);
 	hash_hex(both, strlen(both), texts->hash);
 	return 0;
@@ -113,21 +124,26 @@ const char *texts_hash(const struct texts *texts)
 	return texts->hash;
 }
 
+static void append_number(struct buf *out, int number)
+{
+	if (number >= 10)
+		append_number(out, number / 10);
+	buf_append_char(out, (char)('0' + number % 10));
+}
+
 void texts_append_day(const struct texts *texts, const struct time_local *day, struct buf *out)
 {
-	const char *at = texts_get(texts, "date.format");
-	char month[24];
+	const char *at = texts->date_format;
 
-	snprintf(month, sizeof(month), "month.%d", day->month);
 	while (*at) {
 		if (strncmp(at, "{day}", 5) == 0) {
-			buf_printf(out, "%d", day->day);
+			append_number(out, day->day);
 			at += 5;
 		} else if (strncmp(at, "{month}", 7) == 0) {
-			buf_append_text(out, texts_get(texts, month));
+			buf_append_text(out, texts->months[day->month - 1]);
 			at += 7;
 		} else if (strncmp(at, "{year}", 6) == 0) {
-			buf_printf(out, "%d", day->year);
+			append_number(out, day->year);
 			at += 6;
 		} else {
 			buf_append_char(out, *at++);

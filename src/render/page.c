@@ -31,12 +31,15 @@ static const char *page_text(const char *text)
 
 /* ---- data ---- */
 
+#define PAGE_NAME_SIZE 64 /* a name of the tables of members, and "Label" */
+
 /* A choice has a label as well: the language's text "name.constant", or the constant if there is none. */
 static void page_set_member(
 	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
 	const char *text = member_text(member, record);
-	CLEANUP(mem_freep) char *key = NULL, *second = NULL;
+	CLEANUP(mem_freep) char *key = NULL;
+	char second[PAGE_NAME_SIZE];
 	CLEANUP(buf_done) struct buf words = BUF_INIT(PAGE_DATE_MAX);
 
 	switch (member->kind) {
@@ -49,13 +52,13 @@ static void page_set_member(
 		json_set_string(object, member->name, page_text(text));
 		return;
 	case MEMBER_CHOICE:
-		second = mem_printf("%sLabel", member->name);
+		stpcpy(stpcpy(second, member->name), "Label");
 		key = mem_printf("%s.%s", member->name, text ? text : "");
 		json_set_string(object, member->name, text);
 		json_set_string(object, second, texts_get(texts, key) ? texts_get(texts, key) : text);
 		return;
 	case MEMBER_DATE:
-		second = mem_printf("%sText", member->name);
+		stpcpy(stpcpy(second, member->name), "Text");
 		if (text && texts_append_date(texts, text, &words) < 0)
 			buf_append_text(&words, text);
 		json_set_string(object, member->name, text);

@@ -115,7 +115,7 @@ static void a_bad_file_is_refused_by_name(void **state)
 		{ "no JSON", "{", "t.json: line 1" },
 		{ "no object", "[]", "t.json: not a JSON object" },
 		{ "not a text", "{\"language\":\"de\",\"a\":1}", "\"a\" is not a text" },
-		{ "no language", "{\"date.format\":\"\"," MONTHS "}", "\"language\" or" },
+		{ "no language", "{\"date.format\":\"\"," MONTHS "}", "\"language\" is missing" },
 		{ "no months", "{\"language\":\"de\",\"date.format\":\"\"}", "\"month.1\" is missing" },
 	};
 
