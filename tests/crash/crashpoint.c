@@ -201,7 +201,7 @@ static bool crash_fails_open(int directory, const char *name, int flags)
 
 static int crash_open(int directory, const char *name, int flags, va_list arguments)
 {
-	mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+	mode_t mode = (flags & O_CREAT) ? va_arg(arguments, mode_t) : 0;
 
 	if (crash_fails_open(directory, name, flags))
 		return -1;
