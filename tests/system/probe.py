@@ -183,8 +183,8 @@ def attempt(action: str, argument: str) -> str:
 
 def main() -> None:
     found: dict[str, object] = {"uid": os.getuid()}
-    for attempt in sys.argv[1:]:
-        name, _, call = attempt.partition("=")
+    for order in sys.argv[1:]:
+        name, _, call = order.partition("=")
         action, _, argument = call.partition(":")
         found[name] = attempt(action, argument)
     print(json.dumps(found))
