@@ -41,7 +41,8 @@ struct site {
 	int output;              /* -1: not there */
 	int output_result;       /* of the last attempt to open it */
 	struct stat output_stat; /* identity of `output` */
-	bool output_failed;      /* logged already */
+	uint64_t followed_mono_ms;
+	bool output_failed; /* logged already */
 	struct index index[LANGUAGES];
 	struct page fallback;
 	struct state state;
@@ -126,13 +127,17 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 }
 
 /* Opens the output directory, and again when another one has its path: a directory that was moved away keeps
- * its files. */
-static void follow_output(struct site *site)
+ * its files. Checks the path once a second, or `now`: a tenth of the time of a request. */
+static void follow_output(struct site *site, bool now)
 {
+	uint64_t now_mono_ms = time_mono_ms();
 	CLEANUP(file_closep) int fd = -1;
 	struct error err = { 0 };
 	struct stat stat_now;
 
+	if (site->output >= 0 && !now && now_mono_ms < site->followed_mono_ms + SITE_FOLLOW_MS)
+		return;
+	site->followed_mono_ms = now_mono_ms;
 	if (site->output >= 0 && stat(site->path, &stat_now) == 0 &&
 		stat_now.st_ino == site->output_stat.st_ino && stat_now.st_dev == site->output_stat.st_dev)
 		return;
@@ -188,9 +193,13 @@ static enum language other_language(enum language language)
 
 bool site_has_home(struct site *site, enum language language)
 {
-	follow_output(site);
-	return site->output >= 0 &&
-	       (read_index(site, language) || read_index(site, other_language(language)));
+	for (int now = 0; now <= 1; now++) {
+		follow_output(site, now);
+		if (site->output >= 0 &&
+			(read_index(site, language) || read_index(site, other_language(language))))
+			return true;
+	}
+	return false;
 }
 
 int64_t site_home_changed_ms(const struct site *site)
@@ -248,7 +257,7 @@ const struct state *site_state(struct site *site)
 	struct stat stat_now = { 0 };
 	int r = -ENOENT;
 
-	follow_output(site);
+	follow_output(site, false);
 	if (site->output >= 0)
 		r = fstatat(site->output, STATE_FILE, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	if (r == 0 && is_same_file(&stat_now, &site->state_stat)) /* also of one that makes no sense */
@@ -314,7 +323,7 @@ static int find_course(struct site *site, const char *name, struct page **ret_pa
 	struct stat stat_now = { 0 };
 	int r;
 
-	follow_output(site);
+	follow_output(site, false);
 	if (site->output < 0)
 		return error_set(
 			err, site->output_result, "%s: %s", site->path, strerror(-site->output_result));

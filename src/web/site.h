@@ -28,7 +28,8 @@ struct site;
 struct state;
 
 #define SITE_FALLBACK_MAX (256u << 10)
-#define SITE_LOG_MS 60000 /* how often at most it is logged that a course page cannot be read */
+#define SITE_FOLLOW_MS 1000 /* how often at most the path of the output directory is checked */
+#define SITE_LOG_MS 60000   /* how often at most it is logged that a course page cannot be read */
 
 /* The cache of course pages, emptied when it is full and when a page is published or removed. Compressing a
  * page takes a hundred times as long as sending it, and slow clients share the bytes. */
