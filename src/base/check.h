@@ -15,7 +15,7 @@
  *
  * An id may occur more than once. Causes stand before their consequences. The message is a sentence for a
  * person, to be read after the id. The remedy is null or lines of shell, to be run as root and in this order;
- * capital letters are placeholders for the operator to fill in. Both go to screens and bug reports, so they
+ * words in capital letters are for the operator to replace. Both go to screens and bug reports, so they
  * contain no secret and no personal data.
  *
  * A check with a "headline" keeps visitors from being served or syncs from running: `aither status` is not

@@ -5,8 +5,8 @@
 /*
  * Private to net/fetch.c and net/smtp.c: everything that they share of libcurl.
  *
- * Trusted certificates are those of the system (in Debian of ca-certificates and
- * /usr/local/share/ca-certificates) and those of the PEM file that SSL_CERT_FILE names, as with other
+ * Trusted certificates are the ones that the system trusts, in Debian those of ca-certificates and
+ * /usr/local/share/ca-certificates, and those of the PEM file that SSL_CERT_FILE names, as with other
  * programs on OpenSSL: an operator with a private CA need not make the whole machine trust it. If that file
  * cannot be read, every TLS connection fails with a sentence that names it.
  */

@@ -8,7 +8,7 @@
  * outside is ever a path, and opened again when they were replaced. A cached page is used only as long as its
  * file is the one that was read.
  *
- *	if (site_has_home(site, language))        one fstatat; reads the file when it has changed
+ *	if (site_has_home(site, language))        reads the file when it has changed
  *		page = site_home(site, language, &banner);
  *	else
  *		page = site_fallback(site);

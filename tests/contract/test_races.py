@@ -41,7 +41,7 @@ def course_id(number: int) -> str:
 
 
 class Service(threading.Thread):
-    """What systemd does for a socket: starts the program when a client connects, and again after its end."""
+    """Starts the program when a client connects, and again after its end, as systemd does for a socket."""
 
     def __init__(self, program: str, stack: Stack, listener: socket.socket):
         super().__init__(daemon=True)

@@ -89,7 +89,7 @@ class Manuals(unittest.TestCase):
 
 
 class Configuration(unittest.TestCase):
-    """That the sample file has the values of the program is shown by tests/unit/test-config-key.c."""
+    """tests/unit/test-config-key.c compares the sample file with the values of the program."""
 
     def test_the_manual_has_the_checks_of_doctor_and_their_questions(self) -> None:
         checks = dict(re.findall(r'^\t\{ "([a-z-]+)", "(.+)" \},$', (TOP / "src/base/check.c").read_text(), re.M))

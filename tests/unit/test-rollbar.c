@@ -270,7 +270,7 @@ static void an_item_stays_below_the_limit_by_naming_fewer_errors(void **state)
 	}
 }
 
-/* Whatever a report may hold one day: only listed members leave the machine. */
+/* Only listed members leave the machine, even if reports get new ones. */
 static void members_that_are_not_listed_stay_here(void **state)
 {
 	CLEANUP(json_freep)
