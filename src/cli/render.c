@@ -189,7 +189,9 @@ static int render(
 	/* For {{t}} and {{date}}: the texts of the pages, in the language that the data name, else German. */
 	language = json_string(json_get(data, "lang"));
 	r = library_load_texts(&texts, language && strcmp(language, "en") == 0 ? LANGUAGE_EN : LANGUAGE_DE,
-		config->site.template_directory, config_shipped_templates(), complain_of_texts, NULL, err);
+		&(struct library_source){
+			config->site.template_directory, config_shipped_templates(), config->site.name },
+		complain_of_texts, NULL, err);
 	if (r == 0)
 		r = template_render(template, data, texts, NULL, out, err);
 	return r;

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "config/config.h"
 
 #define BLANKS " \t"
@@ -25,6 +26,7 @@
 #define MAIL_LIST_SIZE_MAX 8192 /* 20 addresses and their commas fit */
 #define NAME_LENGTH_MAX 64      /* longer names are not compared for a suggestion */
 #define URL_PATH_MAX 1024
+#define NAME_MAX_BYTES 200  /* of a site: a line in the header of a page */
 #define SOCKET_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
 
 /* Ends a sentence about an international host name (RFC 5890): converting one needs tables that only libcurl
@@ -103,6 +105,20 @@ int config_parse_text(const struct config_type *type, const char *text, void *ta
 		return error_set(err, -EINVAL, "longer than %u characters", type->max);
 	if (!is_ascii(text, ' '))
 		return error_set(err, -EINVAL, "only printable ASCII characters are possible");
+	return store(target, mem_strdup(text));
+}
+
+int config_parse_words(const struct config_type *type, const char *text, void *target, struct error *err)
+{
+	size_t length = strlen(text);
+
+	if (length > type->max)
+		return error_set(err, -EINVAL, "longer than %u bytes", type->max);
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return error_set(err, -EINVAL, "control characters are not possible");
+	if (!utf8_is_text(text, length) || utf8_is_blank(text))
+		return error_set(err, -EINVAL, "not a text in UTF-8");
 	return store(target, mem_strdup(text));
 }
 
@@ -298,6 +314,14 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 	return 0;
 }
 
+/* The address as it is stored: with `rest`, which is all that follows host and port. */
+static int store_link(void *target, const struct url *url, const char *rest)
+{
+	CLEANUP(mem_freep) char *port = url->port ? mem_printf(":%u", url->port) : mem_strdup("");
+
+	return store(target, mem_printf("%s://%s%s%s", url->scheme, url->host, port, rest));
+}
+
 int config_parse_url(const struct config_type *type, const char *text, void *target, struct error *err)
 {
 	struct url url = { 0 };
@@ -316,9 +340,77 @@ int config_parse_url(const struct config_type *type, const char *text, void *tar
 		return error_set(err, -EINVAL, "only a path may follow the host name, no query");
 	if (!is_ascii(url.path, '!'))
 		return error_set(err, -EINVAL, "the path may have visible ASCII characters only");
-	CLEANUP(mem_freep) char *port = url.port ? mem_printf(":%u", url.port) : mem_strdup("");
-	return store(
-		target, mem_printf("%s://%s%s%s", url.scheme, url.host, port, type->max > 0 ? url.path : ""));
+	return store_link(target, &url, type->max > 0 ? url.path : "");
+}
+
+static const char *const web_schemes[] = { "https", "http", NULL };
+
+/* Nothing that would have to be escaped in an HTML attribute or in a calendar; "{}" for a pattern. */
+static int check_rest(const struct config_type *type, const char *rest, struct error *err)
+{
+	if (strlen(rest) > type->max)
+		return error_set(err, -EINVAL, "longer than %u characters after the host name", type->max);
+	if (!is_ascii(rest, '!') || strpbrk(rest, "\"'<>\\^`|"))
+		return error_set(err, -EINVAL,
+			"blanks, quotation marks, \\, <, >, ^, `, | and letters that are not ASCII must be written with %%");
+	return 0;
+}
+
+int config_parse_origin(const struct config_type *type, const char *text, void *target, struct error *err)
+{
+	struct url url = { 0 };
+	int r = split_url(text, web_schemes, &url, err);
+
+	(void)type;
+	if (r < 0)
+		return r;
+	if (strcmp(url.path, "") != 0 && strcmp(url.path, "/") != 0)
+		return error_set(err, -EINVAL, "nothing may follow %s://host[:port], no path and no query",
+			url.scheme);
+	return store_link(target, &url, "");
+}
+
+int config_parse_link(const struct config_type *type, const char *text, void *target, struct error *err)
+{
+	struct url url = { 0 };
+	int r;
+
+	if (text[0] == '/' && text[1] != '/') {
+		r = check_rest(type, text, err);
+		return r < 0 ? r : store(target, mem_strdup(text));
+	}
+	r = split_url(text, web_schemes, &url, err);
+	if (r < 0)
+		return text[0] == '/' ? error_set(err, -EINVAL, "begins with two slashes") : r;
+	r = check_rest(type, url.path, err);
+	return r < 0 ? r : store_link(target, &url, url.path);
+}
+
+int config_parse_course_url(const struct config_type *type, const char *text, void *target, struct error *err)
+{
+	static const char *const fields[] = { "{id}", "{slug}", "{lang}" };
+	struct url url = { 0 };
+	bool is_of_course = false;
+	int r = split_url(text, web_schemes, &url, err);
+
+	if (r == 0)
+		r = check_rest(type, url.path, err);
+	if (r < 0)
+		return r;
+	for (const char *at = url.path; (at = strpbrk(at, "{}"));) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(fields) && strncmp(at, fields[i], strlen(fields[i])) != 0)
+			i++;
+		if (i == ARRAY_SIZE(fields))
+			return error_set(err, -EINVAL, "only {id}, {slug} and {lang} may stand in braces");
+		is_of_course |= i < 2;
+		at += strlen(fields[i]);
+	}
+	if (!is_of_course)
+		return error_set(err, -EINVAL,
+			"neither {id} nor {slug} is in it, so all courses would have the same address");
+	return store_link(target, &url, url.path);
 }
 
 bool config_url_is_local(const char *url)
@@ -329,7 +421,6 @@ bool config_url_is_local(const char *url)
 	return split_url(url, schemes, &parts, NULL) == 0 && address_is_local_host(parts.host);
 }
 
-static const char *const web_schemes[] = { "https", "http", NULL };
 static const char *const mail_schemes[] = { "smtp", "smtps", NULL };
 static const char *const language_words[] = { "auto", "de", "en", NULL };
 static const char *const level_words[] = { "info", "warning", "error", NULL };
@@ -364,6 +455,16 @@ const struct config_key config_keys[] = {
 	{ "Site", "TimeZone", "Europe/Berlin", { .parse = config_parse_zone }, AT(site.time_zone), .shared = true },
 	{ "Site", "CoursePages", "private", { config_parse_flag, .words = course_pages_words },
 		AT(site.course_pages_public), .shared = true },
+	{ "Site", "Name", "Hemera Academy", { config_parse_words, .max = NAME_MAX_BYTES }, AT(site.name), .shared = true },
+	{ "Site", "URL", NULL, { .parse = config_parse_origin }, AT(site.url), .shared = true },
+	{ "Site", "CourseURL", NULL, { config_parse_course_url, .max = URL_PATH_MAX }, AT(site.course_url),
+		.shared = true },
+	{ "Site", "ImprintURL", NULL, { config_parse_link, .max = URL_PATH_MAX }, AT(site.imprint_url),
+		.shared = true },
+	{ "Site", "PrivacyURL", NULL, { config_parse_link, .max = URL_PATH_MAX }, AT(site.privacy_url),
+		.shared = true },
+	{ "Site", "FileDirectory", "/etc/aither/site", { config_parse_path, .max = PATH_MAX - 1 },
+		AT(site.file_directory), .shared = true },
 
 	{ "Web", "LiveTTLSec", "30", SECONDS(0, 86400), AT(web.live_ttl_s), .shared = true },
 	{ "Web", "LiveWaitSec", "2", SECONDS(0, 30), AT(web.live_wait_s), .shared = true },

@@ -33,10 +33,16 @@ config_parse config_parse_number; /* unsigned */
 config_parse config_parse_flag;   /* bool; yes, no, true, false, on, off, 1, 0; or one of two words */
 config_parse config_parse_choice; /* enum, counted from 0 */
 config_parse config_parse_text;   /* char *, printable ASCII */
+config_parse config_parse_words;  /* char *, UTF-8 for people to read */
 config_parse config_parse_path;   /* char *, absolute, without trailing slash */
 config_parse config_parse_zone;   /* char *, a name that /usr/share/zoneinfo has */
 config_parse config_parse_mail;   /* char *, addresses as RFC 5322 has them; bare, separated by commas */
 config_parse config_parse_url;    /* char *, scheme://host[:port] without trailing slash, or with a path */
+
+/* char *, for links that visitors follow: the address of this site (http:// or https://, no path); one of a
+ * course, with {id} or {slug} and perhaps {lang}; one of any page, elsewhere or, if it begins with /, here.
+ */
+config_parse config_parse_origin, config_parse_course_url, config_parse_link;
 
 struct config_key {
 	const char *section, *name;

@@ -64,6 +64,10 @@ struct config { /* all strings owned, NULL when not set */
 		char *template_directory, *time_zone;
 		enum config_language language;
 		bool course_pages_public;
+		char *name, *url;                /* url: an origin without a trailing slash */
+		char *course_url;                /* with {id} or {slug}, perhaps {lang} */
+		char *imprint_url, *privacy_url; /* URLs, or paths on this site */
+		char *file_directory;
 	} site;
 	struct {
 		unsigned live_ttl_s, live_wait_s, connections_max;

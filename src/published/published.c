@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "published/published.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/mem.h"
 
 const char *const published_homepage[LANGUAGES] = {
 	[LANGUAGE_DE] = "index.de.html",
 	[LANGUAGE_EN] = "index.en.html",
+};
+
+const char *const published_list[LANGUAGES] = {
+	[LANGUAGE_DE] = "courses.de.html",
+	[LANGUAGE_EN] = "courses.en.html",
 };
 
 const char *language_name(enum language language)
@@ -27,4 +37,33 @@ bool published_is_page(const char *file)
 
 	return length > suffix && strcmp(file + length - suffix, PUBLISHED_SUFFIX) == 0 &&
 	       published_is_name(file, length - suffix);
+}
+
+/* The first of the paths at which the operator has a file that may be served. */
+static const char *find_file(const char *file_directory, const char *const *paths)
+{
+	CLEANUP(file_closep) int directory = -1;
+	struct stat status;
+
+	if (file_open_directory(AT_FDCWD, file_directory, &directory, NULL) < 0)
+		return NULL;
+	for (; *paths; paths++)
+		if (fstatat(directory, *paths + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(status.st_mode) && status.st_size <= PUBLISHED_FILE_MAX)
+			return *paths;
+	return NULL;
+}
+
+const char *published_logo(const char *file_directory)
+{
+	static const char *const paths[] = { "/logo.svg", "/logo.png", "/logo.webp", NULL };
+
+	return find_file(file_directory, paths);
+}
+
+const char *published_style(const char *file_directory)
+{
+	static const char *const paths[] = { "/style.css", NULL };
+
+	return find_file(file_directory, paths);
 }

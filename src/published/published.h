@@ -6,9 +6,15 @@
  * The contract between aither-worker, which writes the published site, and aither-web, which serves it:
  * names, sizes and the mark.
  *
- *	OUTPUT/index.de.html, index.en.html    the homepage, with one PUBLISHED_STATUS_MARK
- *	OUTPUT/courses/NAME.html               one page for each course
- *	OUTPUT/.state.json                     the worker's state, see published/state.h
+ *	OUTPUT/public/index.de.html, index.en.html    the homepage, with one PUBLISHED_STATUS_MARK
+ *	OUTPUT/public/courses.json, courses.ics       the same courses for machines and calendars
+ *	OUTPUT/public/courses/NAME.html               CoursePages=public: a page for each course
+ *	OUTPUT/courses/NAME.html                      CoursePages=private: the same, with participants
+ *	OUTPUT/courses.de.html, courses.en.html       and the list that leads to them, with the mark, too
+ *	OUTPUT/.state.json                            the worker's state, see published/state.h
+ *
+ * Visitors get nothing but what is in public/, and nothing of a participant is ever in it. The pages with
+ * participants are elsewhere, so that no change of CoursePages can serve a page to the wrong audience.
  *
  * NAME is [A-Za-z0-9][A-Za-z0-9._-]{0,127}: one path component, neither hidden nor "..", and a URL that needs
  * no escaping.
@@ -21,17 +27,29 @@ enum language { LANGUAGE_DE, LANGUAGE_EN, LANGUAGES };
 
 const char *language_name(enum language language); /* "de" */
 
-#define PUBLISHED_COURSES "courses" /* below the output directory */
+#define PUBLISHED_PUBLIC "public"   /* below the output directory */
+#define PUBLISHED_COURSES "courses" /* below that, or below the output directory */
 #define PUBLISHED_SUFFIX ".html"
 #define PUBLISHED_NAME_MAX 128 /* bytes without suffix; far below the 255 of a file name */
 #define PUBLISHED_NAME_SIZE (PUBLISHED_NAME_MAX + sizeof(PUBLISHED_SUFFIX))
 
-extern const char *const published_homepage[LANGUAGES]; /* "index.de.html" */
+extern const char *const published_homepage[LANGUAGES]; /* "index.de.html", in public/ */
+extern const char *const published_list[LANGUAGES];     /* "courses.de.html", for staff */
+#define PUBLISHED_JSON "courses.json"
+#define PUBLISHED_CALENDAR "courses.ics"
+
+/* The operator's own files ([Site] FileDirectory): regular files, no links. */
+#define PUBLISHED_FILE_MAX (4 << 20) /* bytes; a font has 300 KB, a photograph 1 MB */
+
+/* "/logo.svg", "/logo.png" or "/logo.webp", and "/style.css", if the operator has such a file; static, or
+ * NULL. */
+const char *published_logo(const char *file_directory);
+const char *published_style(const char *file_directory);
 
 bool published_is_name(const char *text, size_t length); /* without suffix */
 bool published_is_page(const char *file);                /* with suffix */
 
-/* Once in each homepage; aither-web replaces it by the age of the data. */
+/* Once in each homepage and private list; aither-web replaces it by the age of the data. */
 #define PUBLISHED_STATUS_MARK "<!--aither:status-->"
 
 /* The worker writes no larger page, so aither-web can serve every page. A template that makes more is a

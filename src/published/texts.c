@@ -13,19 +13,35 @@
 #include "base/mem.h"
 #include "base/time.h"
 
+#define SITE "{site}"
+
 struct texts {
+	char *site_name;                      /* owned */
 	struct json *shipped, *own;           /* owned; own: NULL without texts_override */
 	const char *date_format, *months[12]; /* borrowed from them: a page has many dates */
 	char hash[HASH_HEX_SIZE];
 };
 
-static int texts_read(
-	struct json **ret_object, const char *name, const char *json, size_t length, struct error *err)
+/* The text with the site's name in place of each mark; owned. */
+static char *texts_with_name(const char *text, const char *site_name)
+{
+	CLEANUP(buf_done) struct buf out = BUF_INIT(SIZE_MAX / 2);
+
+	for (const char *at; (at = strstr(text, SITE)); text = at + strlen(SITE)) {
+		buf_append(&out, text, (size_t)(at - text));
+		buf_append_text(&out, site_name);
+	}
+	buf_append_text(&out, text);
+	return buf_take(&out);
+}
+
+static int texts_read(struct json **ret_object, const char *site_name, const char *name, const char *json,
+	size_t length, struct error *err)
 {
 	static const struct json_limits limits = {
 		.size_max = TEXTS_SIZE_MAX, .depth_max = 2, .node_max = 2000
 	};
-	CLEANUP(json_freep) struct json *object = NULL;
+	CLEANUP(json_freep) struct json *object = NULL, *complete = json_new_object();
 	int r = json_parse(&object, json, length, &limits, err);
 
 	if (r < 0) {
@@ -40,8 +56,10 @@ static int texts_read(
 		if (!json_string(text))
 			return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is not a text", name,
 				json_name(text));
+		CLEANUP(mem_freep) char *full = texts_with_name(json_string(text), site_name);
+		json_set_string(complete, json_name(text), full);
 	}
-	*ret_object = STEAL(object);
+	*ret_object = STEAL(complete);
 	return 0;
 }
 
@@ -58,20 +76,23 @@ static const char *texts_find_dates(struct texts *texts, char month[static 24])
 	return texts->date_format ? NULL : "date.format";
 }
 
-int texts_parse(
-	struct texts **ret_texts, const char *name, const char *json, size_t length, struct error *err)
+int texts_parse(struct texts **ret_texts, const char *site_name, const char *name, const char *json,
+	size_t length, struct error *err)
 {
 	CLEANUP(texts_freep) struct texts *texts = mem_zalloc(sizeof(*texts));
+	CLEANUP(mem_freep) char *all = NULL;
 	char month[24];
 	const char *missing;
-	int r = texts_read(&texts->shipped, name, json, length, err);
+	int r = texts_read(&texts->shipped, site_name, name, json, length, err);
 
 	if (r < 0)
 		return r;
 	missing = texts_get(texts, "language") ? texts_find_dates(texts, month) : "language";
 	if (missing)
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is missing", name, missing);
-	hash_hex(json, length, texts->hash);
+	texts->site_name = mem_strdup(site_name);
+	all = mem_printf("%s\n%.*s", site_name, (int)length, json);
+	hash_hex(all, strlen(all), texts->hash);
 	*ret_texts = STEAL(texts);
 	return 0;
 }
@@ -81,7 +102,7 @@ int texts_override(struct texts *texts, const char *name, const char *json, size
 	CLEANUP(mem_freep) char *both = NULL;
 	struct json *own = NULL;
 	char month[24];
-	int r = texts_read(&own, name, json, length, err);
+	int r = texts_read(&own, texts->site_name, name, json, length, err);
 
 	if (r < 0)
 		return r;
@@ -99,6 +120,7 @@ void texts_free(struct texts *texts)
 		return;
 	json_free(texts->shipped);
 	json_free(texts->own);
+	free(texts->site_name);
 	free(texts);
 }
 
@@ -131,24 +153,35 @@ static void append_number(struct buf *out, int number)
 	buf_append_char(out, (char)('0' + number % 10));
 }
 
+/* Appends the format with the days in place of its marks: {day}, {month} and {year} of `from`, {day2},
+ * {month2} and {year2} of `to`. */
+static void append_days(const struct texts *texts, const char *format, const struct time_local *from,
+	const struct time_local *to, struct buf *out)
+{
+	static const char *const marks[] = { "{day}", "{month}", "{year}", "{day2}", "{month2}", "{year2}" };
+
+	while (*format) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(marks) && strncmp(format, marks[i], strlen(marks[i])) != 0)
+			i++;
+		if (i == ARRAY_SIZE(marks)) {
+			buf_append_char(out, *format++);
+			continue;
+		}
+		const struct time_local *day = i < 3 ? from : to;
+
+		if (i % 3 == 1)
+			buf_append_text(out, texts->months[day->month - 1]);
+		else
+			append_number(out, i % 3 == 0 ? day->day : day->year);
+		format += strlen(marks[i]);
+	}
+}
+
 void texts_append_day(const struct texts *texts, const struct time_local *day, struct buf *out)
 {
-	const char *at = texts->date_format;
-
-	while (*at) {
-		if (strncmp(at, "{day}", 5) == 0) {
-			append_number(out, day->day);
-			at += 5;
-		} else if (strncmp(at, "{month}", 7) == 0) {
-			buf_append_text(out, texts->months[day->month - 1]);
-			at += 7;
-		} else if (strncmp(at, "{year}", 6) == 0) {
-			append_number(out, day->year);
-			at += 6;
-		} else {
-			buf_append_char(out, *at++);
-		}
-	}
+	append_days(texts, texts->date_format, day, day, out);
 }
 
 int texts_append_date(const struct texts *texts, const char *rfc3339, struct buf *out)
@@ -161,4 +194,34 @@ int texts_append_date(const struct texts *texts, const char *rfc3339, struct buf
 	day = time_local(ms);
 	texts_append_day(texts, &day, out);
 	return 0;
+}
+
+int texts_append_range(const struct texts *texts, const char *start, const char *end, struct buf *out)
+{
+	struct time_local from, to;
+	int64_t start_ms, end_ms;
+	const char *format;
+
+	if (time_parse(start, &start_ms) < 0)
+		return -EBADMSG;
+	if (!end || time_parse(end, &end_ms) < 0 || time_day(end_ms) <= time_day(start_ms))
+		return texts_append_date(texts, start, out);
+	from = time_local(start_ms);
+	to = time_local(end_ms);
+	format = texts_get(texts, from.year != to.year     ? "date.range.years"
+				  : from.month != to.month ? "date.range.months"
+							   : "date.range.days");
+	if (format)
+		append_days(texts, format, &from, &to, out);
+	else
+		texts_append_day(texts, &from, out);
+	return 0;
+}
+
+void texts_append_month(const struct texts *texts, int64_t unix_ms, struct buf *out)
+{
+	struct time_local day = time_local(unix_ms);
+	const char *format = texts_get(texts, "date.month");
+
+	append_days(texts, format ? format : "{month} {year}", &day, &day, out);
 }

@@ -60,9 +60,13 @@ static int library_use_shipped(struct library_file *file, const char *directory,
 	return r == -ENOENT ? 0 : r;
 }
 
-static bool library_is_partial(const struct library_file *file)
+/* Where the template of that name belongs; NULL: it is a partial. */
+static struct template **library_place(struct library *library, const char *name)
 {
-	return strcmp(file->name, "homepage") != 0 && strcmp(file->name, "course") != 0;
+	return strcmp(name, "homepage") == 0  ? &library->homepage
+	       : strcmp(name, "courses") == 0 ? &library->list
+	       : strcmp(name, "course") == 0  ? &library->course
+					      : NULL;
 }
 
 static int library_compare_files(const void *left, const void *right)
@@ -105,20 +109,20 @@ static int library_list(struct library *library, const char *path, struct error 
 
 /* --- texts --- */
 
-int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
-	const char *shipped_directory, library_problem *problem, void *arg, struct error *err)
+int library_load_texts(struct texts **ret_texts, enum language language, const struct library_source *source,
+	library_problem *problem, void *arg, struct error *err)
 {
 	CLEANUP(mem_freep) char *name = mem_printf("texts.%s.json", language_name(language)), *path = NULL;
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 	CLEANUP(texts_freep) struct texts *texts = NULL;
 	struct error own_err = { 0 };
-	int r = library_read(shipped_directory, name, &path, &text, err);
+	int r = library_read(source->shipped, name, &path, &text, err);
 
 	if (r == 0)
-		r = texts_parse(&texts, path, buf_text(&text), text.length, err);
+		r = texts_parse(&texts, source->site_name, path, buf_text(&text), text.length, err);
 	if (r < 0)
 		return r;
-	r = library_read(directory, name, &path, &text, &own_err);
+	r = library_read(source->own, name, &path, &text, &own_err);
 	if (r == 0)
 		r = texts_override(texts, path, buf_text(&text), text.length, &own_err);
 	if (r < 0 && r != -ENOENT)
@@ -129,9 +133,9 @@ int library_load_texts(struct texts **ret_texts, enum language language, const c
 
 /* --- checks --- */
 
-/* It must compile and find its partials; homepage and course must give a page from sample data in every
- * language, the homepage one with exactly one PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found here
- * and not on every page. */
+/* It must compile and find its partials; homepage, list and course must give a page from sample data in every
+ * language, homepage and list one with exactly one PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found
+ * here and not on every page. */
 #define LIBRARY_SAMPLE_NOW INT64_C(1767225600000) /* 2026-01-01, between the dates of the sample */
 
 static const struct course library_courses[] = {
@@ -144,6 +148,17 @@ static const struct page_home_row library_rows[] = {
 	{ &library_courses[0], "courses/a.html" },
 	{ &library_courses[1], NULL },
 	{ &library_courses[2], NULL },
+};
+
+static const struct page_site library_sites[] = {
+	{ .name = "A" },
+	{ .name = "A",
+		.url = "https://a.example",
+		.imprint_url = "/imprint.html",
+		.privacy_url = "https://a.example/privacy",
+		.course_url = "https://a.example/{lang}/{id}",
+		.logo = "/logo.svg",
+		.style = "/style.css" },
 };
 
 /* One participant with everything and one with nothing. */
@@ -166,10 +181,10 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 	for (int full = 1; full >= 0; full--) { /* then a homepage without courses, a course without data */
 		CLEANUP(json_freep)
 		struct json *data =
-			is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0, texts,
-					  LIBRARY_SAMPLE_NOW)
+			is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0,
+					  &library_sites[full], texts, LIBRARY_SAMPLE_NOW)
 				: page_course_data(&library_courses[full ? 0 : 1],
-					  full ? &library_participants : NULL, texts,
+					  full ? &library_participants : NULL, &library_sites[full], texts,
 					  full ? LIBRARY_SAMPLE_NOW : 0);
 		CLEANUP(buf_done)
 		struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
@@ -221,7 +236,7 @@ static struct library_file *library_culprit(
 			continue;
 		if (strncmp(message, beginning, strlen(beginning)) == 0)
 			return candidate;
-		if (!other && library_is_partial(candidate))
+		if (!other && !library_place(library, candidate->name))
 			other = candidate;
 	}
 	return file->version == LIBRARY_OWN ? file : other;
@@ -235,26 +250,26 @@ static struct library_file *library_find_bad(struct library *library, struct err
 	for (size_t i = 0; i < library->file_count; i++) {
 		const struct library_file *file = &library->files[i];
 
-		if (file->version != LIBRARY_NONE && library_is_partial(file))
+		if (file->version != LIBRARY_NONE && !library_place(library, file->name))
 			library->partials[library->partial_count++] = (struct template_partial){ file->name,
 				buf_text(&file->text), file->text.length };
 	}
 	for (size_t i = 0; i < library->file_count; i++) {
 		struct library_file *file = &library->files[i];
 		CLEANUP(template_freep) struct template *tmpl = NULL;
-		bool is_home = strcmp(file->name, "homepage") == 0, is_partial = library_is_partial(file);
-		struct template **place = is_home ? &library->homepage : &library->course;
+		struct template **place = library_place(library, file->name);
+		bool has_rows = place == &library->homepage || place == &library->list;
 		int r;
 
 		if (file->version == LIBRARY_NONE)
 			continue;
 		r = library_compile_text(
 			library, file->path, buf_text(&file->text), file->text.length, &tmpl, err);
-		for (size_t j = 0; j < LANGUAGES && r == 0 && !is_partial; j++)
-			r = library_try(tmpl, file->path, is_home, library->texts[j], err);
+		for (size_t j = 0; j < LANGUAGES && r == 0 && place; j++)
+			r = library_try(tmpl, file->path, has_rows, library->texts[j], err);
 		if (r < 0)
 			return file;
-		if (!is_partial) {
+		if (place) {
 			template_free(*place);
 			*place = STEAL(tmpl);
 		}
@@ -262,32 +277,32 @@ static struct library_file *library_find_bad(struct library *library, struct err
 	return NULL;
 }
 
-int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
-	library_problem *problem, void *arg, struct error *err)
+int library_load(struct library *ret_library, const struct library_source *source, library_problem *problem,
+	void *arg, struct error *err)
 {
 	CLEANUP(library_done) struct library library = { 0 };
 	struct error own_err = { 0 };
 	int r = 0;
 
 	for (enum language i = 0; i < LANGUAGES && r == 0; i++)
-		r = library_load_texts(&library.texts[i], i, directory, shipped_directory, problem, arg, err);
+		r = library_load_texts(&library.texts[i], i, source, problem, arg, err);
 	if (r == 0)
-		r = library_list(&library, shipped_directory, err);
+		r = library_list(&library, source->shipped, err);
 	if (r < 0)
 		return r;
-	r = directory ? library_list(&library, directory, &own_err) : 0;
+	r = source->own ? library_list(&library, source->own, &own_err) : 0;
 	if (r < 0 && r != -ENOENT)
-		library_report(problem, arg, directory, &own_err);
+		library_report(problem, arg, source->own, &own_err);
 	for (size_t i = 0; i < library.file_count; i++) {
 		struct library_file *file = &library.files[i];
 		CLEANUP(mem_freep) char *name = mem_printf("%s" TEMPLATE_SUFFIX, file->name);
 
 		file->version = LIBRARY_OWN;
-		r = library_read(directory, name, &file->path, &file->text, &own_err);
+		r = library_read(source->own, name, &file->path, &file->text, &own_err);
 		if (r < 0 && r != -ENOENT)
 			library_report(problem, arg, file->path, &own_err);
 		if (r < 0)
-			r = library_use_shipped(file, shipped_directory, err);
+			r = library_use_shipped(file, source->shipped, err);
 		if (r < 0)
 			return r;
 	}
@@ -306,13 +321,15 @@ int library_load(struct library *ret_library, const char *directory, const char 
 		if (!culprit)
 			return error_pass(err, &found);
 		library_report(problem, arg, culprit->path, &found);
-		r = library_use_shipped(culprit, shipped_directory, err);
+		r = library_use_shipped(culprit, source->shipped, err);
 		if (r < 0)
 			return r;
 	}
-	if (!library.homepage || !library.course)
+	if (!library.homepage || !library.list || !library.course)
 		return error_fail(err, ERROR_TEMPLATE, -ENOENT, "there is no template %s" TEMPLATE_SUFFIX,
-			library.homepage ? "course" : "homepage");
+			!library.homepage ? "homepage"
+			: !library.list   ? "courses"
+					  : "course");
 	*ret_library = library;
 	library = (struct library){ 0 };
 	return 0;
@@ -321,6 +338,7 @@ int library_load(struct library *ret_library, const char *directory, const char 
 void library_done(struct library *library)
 {
 	template_free(library->homepage);
+	template_free(library->list);
 	template_free(library->course);
 	for (size_t i = 0; i < LANGUAGES; i++)
 		texts_free(library->texts[i]);

@@ -3,8 +3,9 @@
 #define AITHER_RENDER_LIBRARY_H
 
 /*
- * The templates that pages are made from, read once per sync: homepage.hbs, course.hbs, every other
- * *.hbs as a partial of that name (without .hbs), texts.de.json and texts.en.json. A file in the operator's
+ * The templates that pages are made from, read once per sync: homepage.hbs, courses.hbs (the private list),
+ * course.hbs, every other *.hbs as a partial of that name (without .hbs), texts.de.json and texts.en.json. A
+ * file in the operator's
  * directory (Site TemplateDirectory) takes the place of the one of the same name in
  * /usr/share/aither/templates. An operator's file that does not compile is reported and the shipped
  * one is used instead, so that a typing error never takes the site down.
@@ -21,10 +22,17 @@ struct template;
 struct template_partial;
 struct texts;
 
+/* Where they are; borrowed. */
+struct library_source {
+	const char *own;     /* the operator's directory; NULL or missing: only the shipped files */
+	const char *shipped; /* directory */
+	const char *site_name;
+};
+
 struct library {
-	struct template *homepage, *course; /* owned */
-	struct texts *texts[LANGUAGES];     /* owned */
-	struct library_file *files;         /* owned, sorted by name */
+	struct template *homepage, *list, *course; /* owned */
+	struct texts *texts[LANGUAGES];            /* owned */
+	struct library_file *files;                /* owned, sorted by name */
 	size_t file_count;
 	struct template_partial *partials; /* owned; borrowed from the files */
 	size_t partial_count;
@@ -33,14 +41,14 @@ struct library {
 /* Called for each file that had to be replaced by the shipped one; `entity` is its path. NULL: not wanted. */
 typedef void library_problem(void *arg, const char *entity, const struct error *problem);
 
-/* directory NULL or missing: only the shipped files. -errno when a shipped file is missing or bad. */
-int library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
-	library_problem *problem, void *arg, struct error *err);
+/* -errno when a shipped file is missing or bad. */
+int library_load(struct library *ret_library, const struct library_source *source, library_problem *problem,
+	void *arg, struct error *err);
 void library_done(struct library *library);
 
 /* The texts alone, in one language. Owned. */
-int library_load_texts(struct texts **ret_texts, enum language language, const char *directory,
-	const char *shipped_directory, library_problem *problem, void *arg, struct error *err);
+int library_load_texts(struct texts **ret_texts, enum language language, const struct library_source *source,
+	library_problem *problem, void *arg, struct error *err);
 
 /* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with
  * sample data, as the library's own. Owned. */

@@ -17,7 +17,9 @@
 #include "published/texts.h"
 #include "render/template.h"
 
-#define PAGE_DATE_MAX 1024 /* bytes of a date in words */
+#define PAGE_DATE_MAX 1024      /* bytes of a date in words */
+#define PAGE_MONTHS_FROM 12     /* so many current courses are grouped by month */
+#define PAGE_URL_MAX (16 << 10) /* a pattern of 1 KB, ids and slugs of 1 KB, each byte of them escaped */
 
 /* A text as large as the data that it is made from, which have their limits. */
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
@@ -81,6 +83,70 @@ static struct json *page_object(
 	return object;
 }
 
+static struct json *page_site_object(const struct page_site *site)
+{
+	struct json *object = json_new_object();
+
+	json_set_string(object, "name", site->name);
+	json_set_string(object, "url", site->url);
+	json_set_string(object, "imprintURL", site->imprint_url);
+	json_set_string(object, "privacyURL", site->privacy_url);
+	json_set_string(object, "logo", site->logo);
+	json_set_string(object, "style", site->style);
+	return object;
+}
+
+static void page_append_escaped(struct buf *out, const char *text)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (; *text; text++) {
+		if (strchr(unreserved, *text))
+			buf_append_char(out, *text);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)*text);
+	}
+}
+
+char *page_course_url(const struct page_site *site, const struct course *course, enum language language)
+{
+	const struct {
+		const char *mark, *value;
+	} fields[] = { { "{id}", course->id }, { "{slug}", course->slug },
+		{ "{lang}", language_name(language) } };
+	CLEANUP(buf_done) struct buf url = BUF_INIT(PAGE_URL_MAX);
+
+	if (!site->course_url)
+		return NULL;
+	for (const char *at = site->course_url; *at;) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(fields) && strncmp(at, fields[i].mark, strlen(fields[i].mark)) != 0)
+			i++;
+		if (i < ARRAY_SIZE(fields)) {
+			page_append_escaped(&url, fields[i].value);
+			at += strlen(fields[i].mark);
+		} else {
+			buf_append_char(&url, *at++);
+		}
+	}
+	return buf_overflowed(&url) ? NULL : buf_take(&url);
+}
+
+/* "datesText" and "url" of a course. */
+static void page_set_links(struct json *object, const struct course *course, const struct page_site *site,
+	const struct texts *texts)
+{
+	bool is_english = strcmp(texts_language(texts), "en") == 0;
+	CLEANUP(mem_freep)
+	char *url = page_course_url(site, course, is_english ? LANGUAGE_EN : LANGUAGE_DE);
+	CLEANUP(buf_done) struct buf dates = BUF_INIT(PAGE_DATE_MAX);
+	bool has_start = texts_append_range(texts, course->start_date, course->end_date, &dates) == 0;
+
+	json_set_string(object, "datesText", has_start ? buf_text(&dates) : NULL);
+	json_set_string(object, "url", url);
+}
+
 /* `array`: the participants' objects, in the same order. */
 static struct json *page_by_status(const struct participants *participants, const struct json *array)
 {
@@ -104,24 +170,29 @@ static struct json *page_by_status(const struct participants *participants, cons
 }
 
 struct json *page_course_data(const struct course *course, const struct participants *participants,
-	const struct texts *texts, int64_t generated_at_ms)
+	const struct page_site *site, const struct texts *texts, int64_t generated_at_ms)
 {
-	struct json *data, *array;
+	struct json *data = json_new_object(), *array = json_new_array(), *object;
 
-	data = json_new_object();
-	array = json_new_array();
+	if (site->is_public)
+		participants = NULL;
 	for (size_t i = 0; participants && i < participants->count; i++) {
 		const struct participant *participant = &participants->items[i];
-		struct json *object = page_object(&participant_table, participant, texts);
 
+		object = page_object(&participant_table, participant, texts);
 		json_set_bool(object, "preparationCompleted", participant->preparation_completed_at != NULL);
 		json_append(array, object);
 	}
-	json_set(data, "course", page_object(&course_table, course, texts));
+	object = page_object(&course_table, course, texts);
+	page_set_links(object, course, site, texts);
+	json_set(data, "course", object);
 	json_set(data, "participantsByStatus", page_by_status(participants, array));
 	json_set(data, "participants", array);
-	json_set_bool(data, "participantsPending", participants == NULL);
+	json_set_bool(data, "participantsPending", !participants && !site->is_public);
+	json_set_bool(data, "participantsHidden", site->is_public);
+	json_set_string(data, "back", site->is_public ? "/" : "/" PUBLISHED_COURSES "/");
 	json_set_string(data, "lang", texts_language(texts));
+	json_set(data, "site", page_site_object(site));
 	if (generated_at_ms != 0)
 		json_set_time(data, "generatedAt", generated_at_ms);
 	return data;
@@ -136,6 +207,7 @@ struct page_entry {
 	enum page_group group;
 	char *title_key;          /* owned; by collate_key */
 	bool started;             /* is there a start? */
+	bool running;             /* it has begun and is not past */
 	int64_t start_ms, end_ms; /* 0: no such date */
 };
 
@@ -154,6 +226,7 @@ static struct page_entry page_entry(const struct page_home_row *row, int64_t now
 		entry.group = PAGE_PAST;
 	else
 		entry.group = entry.started ? PAGE_CURRENT : PAGE_UNDATED;
+	entry.running = entry.group == PAGE_CURRENT && time_day(entry.start_ms) <= time_day(now_ms);
 	return entry;
 }
 
@@ -181,10 +254,14 @@ static int page_compare(const void *left, const void *right)
 	return order ? order : strcmp(a->row->course->id, b->row->course->id);
 }
 
-static struct json *page_home_object(const struct page_home_row *row, const struct texts *texts)
+static struct json *page_home_object(
+	const struct page_entry *entry, const struct page_site *site, const struct texts *texts)
 {
+	const struct page_home_row *row = entry->row;
 	struct json *object = json_new_object();
 	const char *title = page_text(row->course->title);
+	CLEANUP(mem_freep)
+	char *href = row->href ? mem_printf("%s?lang=%s", row->href, texts_language(texts)) : NULL;
 
 	json_set_string(object, "title", title);
 	json_set_bool(object, "titleMissing", !title[0]);
@@ -194,18 +271,51 @@ static struct json *page_home_object(const struct page_home_row *row, const stru
 		if (member->kind != MEMBER_ID && member->kind != MEMBER_SLUG && member->kind != MEMBER_TEXT)
 			page_set_member(object, member, row->course, texts);
 	}
-	json_set_string(object, "href", row->href);
+	page_set_links(object, row->course, site, texts);
+	json_set_bool(object, "running", entry->running);
+	json_set_string(object, "href", href);
 	return object;
 }
 
-struct json *page_home_data(
-	const struct page_home_row *rows, size_t count, const struct texts *texts, int64_t now_ms)
+/* {label, courses[]} for each month in which current courses begin, those that are running in the month of
+ * now_ms; `objects`: of `entries`, which are sorted. */
+static struct json *page_months(const struct page_entry *entries, const struct json *objects,
+	const struct texts *texts, int64_t now_ms)
+{
+	struct json *months = json_new_array(), *courses = NULL;
+	int previous = 0;
+
+	if (json_count(objects) < PAGE_MONTHS_FROM)
+		return months;
+	JSON_FOREACH (object, objects) {
+		int64_t begins_ms = entries->running ? now_ms : entries->start_ms;
+		int month = time_day(begins_ms) / 100;
+
+		if (month != previous) {
+			CLEANUP(buf_done) struct buf label = BUF_INIT(PAGE_DATE_MAX);
+			struct json *group = json_new_object();
+
+			texts_append_month(texts, begins_ms, &label);
+			json_set_string(group, "label", buf_text(&label));
+			json_set(group, "courses", courses = json_new_array());
+			json_append(months, group);
+			previous = month;
+		}
+		json_append_shared(courses, object);
+		entries++;
+	}
+	return months;
+}
+
+struct json *page_home_data(const struct page_home_row *rows, size_t count, const struct page_site *site,
+	const struct texts *texts, int64_t now_ms)
 {
 	static const char *const members[] = {
 		[PAGE_CURRENT] = "current", [PAGE_UNDATED] = "undated", [PAGE_PAST] = "past"
 	};
 	CLEANUP(mem_freep) struct page_entry *entries = mem_resize(NULL, count, sizeof(*entries));
-	struct json *data, *groups[PAGE_GROUPS];
+	struct json *data, *groups[PAGE_GROUPS], *next = NULL;
+	size_t past = 0;
 
 	for (size_t i = 0; i < count; i++)
 		entries[i] = page_entry(&rows[i], now_ms);
@@ -213,13 +323,27 @@ struct json *page_home_data(
 		qsort(entries, count, sizeof(*entries), page_compare);
 	data = json_new_object();
 	json_set_string(data, "lang", texts_language(texts));
+	json_set_string(data, "pageLang", language_name(site->page_language));
+	json_set(data, "site", page_site_object(site));
 	json_set_integer(data, "courseCount", (int64_t)count);
 	for (size_t group = 0; group < PAGE_GROUPS; group++)
 		json_set(data, members[group], groups[group] = json_new_array());
 	for (size_t i = 0; i < count; i++) {
-		json_append(groups[entries[i].group], page_home_object(entries[i].row, texts));
-		free(entries[i].title_key);
+		const struct page_entry *entry = &entries[i];
+
+		json_append(groups[entry->group], page_home_object(entry, site, texts));
+		if (!next && entry->group == PAGE_CURRENT && !entry->running)
+			next = page_home_object(entry, site, texts);
+		past += entry->group == PAGE_PAST;
+		free(entry->title_key);
 	}
+	json_set_integer(data, "currentCount", (int64_t)(count - past));
+	if (next)
+		json_set(data, "next", next);
+	else
+		json_set_string(data, "next", NULL);
+	/* The current courses come first among the entries. */
+	json_set(data, "currentMonths", page_months(entries, groups[PAGE_CURRENT], texts, now_ms));
 	return data;
 }
 
@@ -260,20 +384,50 @@ static void fingerprint_record(struct buf *out, const struct member_table *table
 	}
 }
 
+static void fingerprint_site(struct buf *out, const struct page_site *site)
+{
+	const char *const values[] = { site->name, site->url, site->imprint_url, site->privacy_url,
+		site->course_url, site->logo, site->style };
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		fingerprint_text(out, values[i]);
+	fingerprint_number(out, site->page_language);
+	fingerprint_number(out, site->is_public);
+	fingerprint_text(out, PAGE_RENDERER_VERSION);
+	/* {{date}} may be used for any date: the zone costs less than the day of each. */
+	fingerprint_text(out, time_zone());
+}
+
 void page_fingerprint(const struct course *course, const struct participants *participants,
-	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE])
+	const struct page_site *site, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE])
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
 	buf_reserve(&text, FINGERPRINT_EXPECTED);
+	if (site->is_public)
+		participants = NULL;
 	fingerprint_record(&text, &course_table, course);
 	fingerprint_number(&text, participants ? (uint32_t)participants->count : UINT32_MAX);
 	for (size_t i = 0; participants && i < participants->count; i++)
 		fingerprint_record(&text, &participant_table, &participants->items[i]);
-	fingerprint_text(&text, PAGE_RENDERER_VERSION);
+	fingerprint_site(&text, site);
 	fingerprint_text(&text, template_hash(tmpl));
 	fingerprint_text(&text, texts_hash(texts));
-	/* {{date}} may be used for any date: the zone costs less than the day of each. */
-	fingerprint_text(&text, time_zone());
+	hash_hex(text.data, text.length, ret_hex);
+}
+
+void page_home_fingerprint(const struct page_home_row *rows, size_t count, const struct page_site *site,
+	const char *templates, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		fingerprint_record(&text, &course_table, rows[i].course);
+		fingerprint_text(&text, rows[i].href);
+	}
+	fingerprint_site(&text, site);
+	fingerprint_text(&text, templates);
+	fingerprint_number(&text, (uint32_t)time_day(now_ms));
 	hash_hex(text.data, text.length, ret_hex);
 }

@@ -12,10 +12,12 @@
  * fingerprint cannot disagree.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "published/published.h"
 
 struct course;
 struct json;
@@ -24,28 +26,48 @@ struct template;
 struct texts;
 
 /* Raise it when the same input gives other bytes than before, so that every page is made again. */
-#define PAGE_RENDERER_VERSION "3"
+#define PAGE_RENDERER_VERSION "4"
 
-/* Data of a course page. participants NULL: not known yet (participantsPending). generated_at_ms 0: without
- * generatedAt. Owned. */
+/* The site, as all of its pages show it: borrowed, NULL where there is none. */
+struct page_site {
+	const char *name, *url, *imprint_url, *privacy_url; /* as configured */
+	const char *course_url;                             /* with {id}, {slug}, {lang} */
+	const char *logo, *style;                           /* paths of the operator's files: "/logo.svg" */
+	enum language page_language;                        /* of course pages */
+	bool is_public; /* course pages are for visitors: nothing of a participant is in their data */
+};
+
+/* Data of a course page. participants NULL: not known yet (participantsPending). Of a public page they are
+ * never in the data (participantsHidden). generated_at_ms 0: without generatedAt. Owned. */
 struct json *page_course_data(const struct course *course, const struct participants *participants,
-	const struct texts *texts, int64_t generated_at_ms);
+	const struct page_site *site, const struct texts *texts, int64_t generated_at_ms);
 
 /* SHA-256 over everything that shapes the page, in a canonical form; the arguments are those of
  * page_course_data. Labels and participantsByStatus are covered by their source members. */
 void page_fingerprint(const struct course *course, const struct participants *participants,
-	const struct template *tmpl, const struct texts *texts, char ret_hex[static HASH_HEX_SIZE]);
+	const struct page_site *site, const struct template *tmpl, const struct texts *texts,
+	char ret_hex[static HASH_HEX_SIZE]);
 
 struct page_home_row { /* borrowed */
 	const struct course *course;
-	const char *href; /* "courses/x.html" when the page is public, else NULL */
+	const char *href; /* "courses/x.html": its page, where it may be linked; else NULL */
 };
 
-/* Data of the homepage: lang, courseCount, current[] (running and upcoming, by start), undated[], past[]
- * (latest first); each {title, titleMissing, level, levelLabel, startDate, startDateText, endDate,
- * endDateText, participantCount, href}, those of one day by title as base/collate.h has it. A course is past
- * when its last day (its first, without an end) is over in the site's zone at now_ms. Owned. */
-struct json *page_home_data(
-	const struct page_home_row *rows, size_t count, const struct texts *texts, int64_t now_ms);
+/* Data of the homepage and of the private list: lang, site, pageLang, courseCount, currentCount, next,
+ * current[] (running and upcoming, by start), currentMonths[], undated[], past[] (latest first); rows of one
+ * day by title as base/collate.h has it. A course is past when its last day (its first, without an end) is
+ * over in the site's zone at now_ms. Owned. */
+struct json *page_home_data(const struct page_home_row *rows, size_t count, const struct page_site *site,
+	const struct texts *texts, int64_t now_ms);
+
+/* SHA-256 over everything that the homepages, the private lists and the feeds are made from: the rows, the
+ * site, and `templates`, a text that changes with the templates and the language's texts. The day of now_ms
+ * counts, for it decides which courses are past. */
+void page_home_fingerprint(const struct page_home_row *rows, size_t count, const struct page_site *site,
+	const char *templates, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
+
+/* Where the course is described: the site's course_url with the course's id, slug and the language in place,
+ * escaped as RFC 3986 has it; owned. NULL: the site has none. */
+char *page_course_url(const struct page_site *site, const struct course *course, enum language language);
 
 #endif

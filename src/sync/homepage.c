@@ -2,6 +2,7 @@
 #include "sync/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "base/time.h"
 #include "config/config.h"
 #include "published/published.h"
+#include "published/texts.h"
 #include "render/page.h"
 #include "render/template.h"
 
@@ -19,7 +21,8 @@
 #define REFRESH_TIME_LIMIT_MS 10000
 
 struct homepage_rows {
-	struct page_home_row *items; /* owned */
+	struct page_home_row *items; /* owned; as the homepage shows them */
+	struct page_home_row *pages; /* owned; the same courses, each with its page */
 	char **hrefs;                /* owned */
 	size_t count;
 	int64_t now_ms; /* wall clock: decides which courses are past */
@@ -31,107 +34,199 @@ static void homepage_rows_done(struct homepage_rows *rows)
 		free(rows->hrefs[i]);
 	free(rows->hrefs);
 	free(rows->items);
+	free(rows->pages);
 }
 
-/* The known courses, each with a link where pages are public and its page is there: where the manifest
- * says, or, if that was lost, where the page has to be. */
+/* The known courses, each with a link to its page if that is there: where the manifest says, or, if that was
+ * lost, where the page has to be. The homepage leads to public pages only. */
 static void homepage_collect(const struct sync_job *job, struct homepage_rows *rows)
 {
 	const struct known *known = &job->manifest.known;
 	CLEANUP(mem_freep) struct names_course *pages = mem_zalloc((known->count + 1) * sizeof(*pages));
-	bool public = job->options->config->site.course_pages_public;
 	int64_t size, modified_us;
 
-	for (size_t i = 0; i < known->count && public; i++) {
+	for (size_t i = 0; i < known->count; i++) {
 		const struct manifest_entry *entry = manifest_find(&job->manifest, known->courses[i].id);
 
 		pages[i] = (struct names_course){ .id = known->courses[i].id,
 			.slug = known->courses[i].slug,
 			.fixed = entry ? entry->name : NULL };
 	}
-	if (public)
-		names_plan(pages, known->count);
+	names_plan(pages, known->count);
 	rows->items = mem_alloc((known->count + 1) * sizeof(*rows->items));
+	rows->pages = mem_alloc((known->count + 1) * sizeof(*rows->pages));
 	rows->hrefs = mem_zalloc((known->count + 1) * sizeof(*rows->hrefs));
 	rows->count = known->count;
 	for (size_t i = 0; i < known->count; i++) {
-		if (public && (pages[i].fixed ||
-				      publish_stat(job->out.courses, pages[i].name, &size, &modified_us)))
+		const struct course *course = &known->courses[i];
+
+		if (publish_stat(job->out.courses, pages[i].name, &size, &modified_us))
 			rows->hrefs[i] = mem_printf(PUBLISHED_COURSES "/%s", pages[i].name);
-		rows->items[i] = (struct page_home_row){ &known->courses[i], rows->hrefs[i] };
+		rows->pages[i] = (struct page_home_row){ course, rows->hrefs[i] };
+		rows->items[i] =
+			(struct page_home_row){ course, job->site.is_public ? rows->hrefs[i] : NULL };
 	}
 }
 
-/* Both languages, or an error. */
-static int homepage_render(
-	const struct library *library, const struct homepage_rows *rows, struct buf *out, struct error *err)
+/* A page with the mark, in the language of the texts. */
+static int homepage_render(const struct template *tmpl, const struct page_home_row *rows, size_t count,
+	const struct sync_job *job, const struct texts *texts, int64_t now_ms, struct buf *out,
+	struct error *err)
 {
-	for (int language = 0; language < LANGUAGES; language++) {
-		const struct texts *texts = library->texts[language];
-		CLEANUP(json_freep)
-		struct json *data = page_home_data(rows->items, rows->count, texts, rows->now_ms);
-		const char *mark;
-		int r;
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, count, &job->site, texts, now_ms);
+	const char *mark;
+	int r;
 
-		buf_clear(&out[language]);
-		r = template_render(library->homepage, data, texts, NULL, &out[language], err);
-		if (r < 0)
-			return r;
-		/* Without its mark aither-web could not say how old the page is; with two it would say so
-		 * twice. */
-		mark = strstr(buf_text(&out[language]), PUBLISHED_STATUS_MARK);
-		if (!mark || strstr(mark + 1, PUBLISHED_STATUS_MARK))
-			return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
-				"the page must contain " PUBLISHED_STATUS_MARK " exactly once");
-	}
+	buf_clear(out);
+	r = template_render(tmpl, data, texts, NULL, out, err);
+	if (r < 0)
+		return r;
+	/* Without its mark aither-web could not say how old the page is; with two it would say so twice. */
+	mark = strstr(buf_text(out), PUBLISHED_STATUS_MARK);
+	if (!mark || strstr(mark + 1, PUBLISHED_STATUS_MARK))
+		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
+			"the page must contain " PUBLISHED_STATUS_MARK " exactly once");
 	return 0;
 }
 
-static void homepage_pages_done(struct buf (*pages)[LANGUAGES])
+/* All that is made from the known courses, or an error. */
+static int homepage_render_all(const struct sync_job *job, const struct library *library,
+	const struct homepage_rows *rows, struct buf *out, struct error *err)
 {
-	for (int language = 0; language < LANGUAGES; language++)
-		buf_done(&(*pages)[language]);
+	int r = 0;
+
+	for (int i = 0; i < LANGUAGES && r == 0; i++) {
+		const struct texts *texts = library->texts[i];
+
+		r = homepage_render(library->homepage, rows->items, rows->count, job, texts, rows->now_ms,
+			&out[MANIFEST_HOMEPAGE_DE + i], err);
+		if (r == 0 && !job->site.is_public)
+			r = homepage_render(library->list, rows->pages, rows->count, job, texts, rows->now_ms,
+				&out[MANIFEST_LIST_DE + i], err);
+	}
+	return r;
+}
+
+/* ---- the files ---- */
+
+struct homepage_file {
+	int directory;
+	const char *name;
+};
+
+static struct homepage_file homepage_file(const struct sync_job *job, int file)
+{
+	if (file < MANIFEST_LIST_DE)
+		return (struct homepage_file){ job->out.public,
+			published_homepage[file - MANIFEST_HOMEPAGE_DE] };
+	return (struct homepage_file){ job->out.root, published_list[file - MANIFEST_LIST_DE] };
+}
+
+static bool homepage_has_file(const struct sync_job *job, int file)
+{
+	return file < MANIFEST_LIST_DE || !job->site.is_public;
+}
+
+/* Was all of it made from the same, and is it still whole? */
+static bool homepage_is_current(const struct sync_job *job, const char *hash)
+{
+	int64_t size, modified_us;
+
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++) {
+		const struct manifest_site *site = &job->manifest.site[i];
+		struct homepage_file file = homepage_file(job, i);
+
+		if (!homepage_has_file(job, i))
+			continue;
+		if (strcmp(site->hash, hash) != 0 ||
+			!publish_stat(file.directory, file.name, &size, &modified_us) || size != site->size ||
+			modified_us != site->modified_us)
+			return false;
+	}
+	return true;
+}
+
+static void homepage_hash(
+	const struct sync_job *job, const struct homepage_rows *rows, char ret_hex[static HASH_HEX_SIZE])
+{
+	const struct library *library = &job->library;
+	CLEANUP(mem_freep)
+	char *templates =
+		mem_printf("%s %s %s %s", template_hash(library->homepage), template_hash(library->list),
+			texts_hash(library->texts[LANGUAGE_DE]), texts_hash(library->texts[LANGUAGE_EN]));
+
+	page_home_fingerprint(rows->pages, rows->count, &job->site, templates, rows->now_ms, ret_hex);
+}
+
+static void homepage_texts_done(struct buf (*texts)[MANIFEST_SITE_FILES])
+{
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++)
+		buf_done(&(*texts)[i]);
+}
+
+static int homepage_write(
+	struct sync_job *job, const char *hash, const struct buf *texts, bool *ret_changed, struct error *err)
+{
+	int r = 0;
+
+	job->site_written = true;
+	for (int i = 0; i < MANIFEST_SITE_FILES && r == 0; i++) {
+		struct manifest_site *site = &job->manifest.site[i];
+		struct homepage_file file = homepage_file(job, i);
+		bool changed = false;
+
+		*site = (struct manifest_site){ 0 };
+		if (!homepage_has_file(job, i))
+			continue;
+		r = publish_file(file.directory, file.name, &texts[i], &changed, err);
+		if (r == 0 && publish_stat(file.directory, file.name, &site->size, &site->modified_us))
+			snprintf(site->hash, sizeof(site->hash), "%s", hash);
+		*ret_changed |= changed && i < MANIFEST_LIST_DE;
+	}
+	return r;
 }
 
 int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err)
 {
 	CLEANUP(homepage_rows_done) struct homepage_rows rows = { .now_ms = time_now_ms() };
-	CLEANUP(homepage_pages_done)
-	struct buf pages[LANGUAGES] = { BUF_INIT(PUBLISHED_HOMEPAGE_MAX), BUF_INIT(PUBLISHED_HOMEPAGE_MAX) };
+	CLEANUP(homepage_texts_done) struct buf texts[MANIFEST_SITE_FILES];
+	char hash[HASH_HEX_SIZE];
 	struct error problem = { 0 };
 	int r;
 
 	*ret_changed = false;
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++)
+		buf_init(&texts[i], PUBLISHED_HOMEPAGE_MAX);
 	homepage_collect(job, &rows);
-	r = homepage_render(&job->library, &rows, pages, &problem);
-	/* With the shipped templates instead: a mistake in the operator's never takes the site down. */
+	homepage_hash(job, &rows, hash);
+	if (homepage_is_current(job, hash))
+		return 0;
+	r = homepage_render_all(job, &job->library, &rows, texts, &problem);
+	/* With the shipped templates instead: a mistake in the operator's never takes the site down. What
+	 * they make is made again at every sync, which reports the mistake as long as it is there. */
 	if (r < 0) {
+		const struct library_source source = { NULL, job->options->shipped_templates,
+			job->site.name };
 		CLEANUP(library_done) struct library shipped = { 0 };
 
-		r = library_load(&shipped, NULL, job->options->shipped_templates, NULL, NULL, err);
+		hash[0] = '\0';
+		r = library_load(&shipped, &source, NULL, NULL, err);
 		if (r == 0)
-			r = homepage_render(&shipped, &rows, pages, err);
+			r = homepage_render_all(job, &shipped, &rows, texts, err);
 		if (r == 0 && reports)
 			job_add_problem(job, "homepage.hbs", &problem);
 	}
 	if (r < 0 || job->options->dry_run)
 		return r;
-	for (int language = 0; language < LANGUAGES && r == 0; language++) {
-		bool changed;
-
-		r = publish_homepage(
-			job->out.root, published_homepage[language], &pages[language], &changed, err);
-		*ret_changed |= changed;
-	}
-	return r;
+	return homepage_write(job, hash, texts, ret_changed, err);
 }
 
 /* ---- the refresh ---- */
 
-/* Takes the list over into the manifest, on disk only if that changes the known courses. Nothing is saved
- * while another process has the lock, whose sync saves the list that it reads, nor where no manifest can
- * be read: the next sync makes one. */
-static void refresh_accept(struct sync_job *job)
+/* Takes the list over into the manifest and makes the homepage from it. The manifest is written only if that
+ * changes it, and not at all while another process has the lock, whose sync saves the list that it reads, nor
+ * where no manifest can be read: the next sync makes one. */
+static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error *err)
 {
 	const struct config *config = job->options->config;
 	const struct known_rules rules = {
@@ -142,18 +237,21 @@ static void refresh_accept(struct sync_job *job)
 	CLEANUP(buf_done)
 	struct buf before = BUF_INIT(MANIFEST_SIZE_MAX), after = BUF_INIT(MANIFEST_SIZE_MAX);
 	bool is_locked = publish_open_briefly(&lock, config->sync.output_directory, NULL) == 0;
-	int loaded = manifest_load(job->out.root, &job->manifest, NULL);
+	int loaded = manifest_load(job->out.root, &job->manifest, NULL), r;
 	struct error problem = { 0 };
 
 	known_write(&before, &job->manifest.known);
 	known_update(&job->manifest.known, &job->list, &rules);
+	r = homepage_publish(job, false, ret_changed, err);
 	if (!is_locked || loaded < 0)
-		return;
+		return r;
 	known_write(&after, &job->manifest.known);
-	if (before.length == after.length && memcmp(buf_text(&before), buf_text(&after), after.length) == 0)
-		return;
+	if (!job->site_written && before.length == after.length &&
+		memcmp(buf_text(&before), buf_text(&after), after.length) == 0)
+		return r;
 	if (manifest_save(job->out.root, &job->manifest, &problem) < 0)
 		log_write(LOG_WARNING, "the courses of the homepage cannot be saved: %s", problem.message);
+	return r;
 }
 
 /* Problems of rows and templates are not reported: that is the sync's task, not that of every visit. */
@@ -166,9 +264,11 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 	int r;
 
 	job.deadline_mono_ms = time_mono_ms() + REFRESH_TIME_LIMIT_MS;
-	if ((r = publish_open_unlocked(&job.out, config->sync.output_directory, err)) < 0 ||
-		(r = library_load(&job.library, config->site.template_directory, options->shipped_templates,
-			 NULL, NULL, err)) < 0)
+	r = publish_open_unlocked(
+		&job.out, config->sync.output_directory, config->site.course_pages_public, err);
+	if (r == 0)
+		r = job_load_library(&job, NULL, err);
+	if (r < 0)
 		return r;
 	r = job_connect(&job, true, &problem);
 	if (r == 0)
@@ -179,8 +279,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 			(void)homepage_publish(&job, false, &changed, NULL);
 		return error_pass(err, &problem);
 	}
-	refresh_accept(&job);
-	r = homepage_publish(&job, false, &changed, err);
+	r = refresh_accept(&job, &changed, err);
 	if (r < 0)
 		return r;
 	*ret_refreshed = (struct sync_refreshed){ job.list.fetched_at_ms, changed, job.manifest.known.kept };

@@ -243,7 +243,8 @@ void inspect_templates(const struct config *config, const char *shipped_director
 	const char *own = config->site.template_directory;
 	struct error err = { 0 };
 
-	if (library_load(&library, own, shipped_directory, inspect_on_problem, &found, &err) < 0)
+	if (library_load(&library, &(struct library_source){ own, shipped_directory, config->site.name },
+		    inspect_on_problem, &found, &err) < 0)
 		check_add(checks, "templates", CHECK_FAILED, "apt-get install --reinstall aither",
 			"the templates that aither ships cannot be used: %s", err.message);
 	else if (found.problems == 0)

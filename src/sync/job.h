@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "hemera/client.h"
 #include "render/library.h"
+#include "render/page.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
 #include "sync/publish.h"
@@ -64,6 +65,8 @@ struct sync_job {
 	bool homepage_failed; /* the templates make none of this list, as the report says */
 	bool manifest_unread; /* there is one, for the next sync: it must not be replaced */
 	struct library library;
+	struct page_site site;
+	bool site_written; /* homepages and lists were made anew, and the manifest says so */
 	struct hemera *client;
 	struct hemera_list list;
 	size_t lost;                     /* rows of the list that no request was left for */
@@ -90,14 +93,19 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
 /* Hemera's client, until deadline_mono_ms; `brief`: for a refresh, with one connection and without
  * retries. */
 int job_connect(struct sync_job *job, bool brief, struct error *err);
+
+/* The templates, and `site`. `problem` NULL: bad files of the operator's are not reported. */
+int job_load_library(struct sync_job *job, library_problem *problem, struct error *err);
 void job_done(struct sync_job *job);
 
-/* index.de.html and index.en.html from the known courses (homepage.c). They say nothing of when they were
- * made, so the same courses give the same bytes, and a file is written only if its bytes on disk differ:
- * then aither-web keeps its copy. Needs options, out, library and manifest only. Both files, or an error
- * and at most one of them. ERROR_TEMPLATE: the templates, also the shipped ones, make no page of these
- * courses, and the old files stay. A dry run only finds out whether they do. `reports`: when the
- * operator's homepage.hbs cannot be used and the shipped one is, the report says so. */
+/* The homepages and, where course pages are private, the lists of them, from the known courses
+ * (homepage.c). They say nothing of when they were made, so the same courses give the same bytes, and a file
+ * is written only if its bytes on disk differ: then aither-web keeps its copy. The manifest has the hash of
+ * what they were made from: while that is the same and the files are whole, they are not even rendered. Needs
+ * options, out, library, site and manifest only. All files, or an error and some of them. *ret_changed: a
+ * homepage has other bytes. ERROR_TEMPLATE: the templates, also the shipped ones, make no page of these
+ * courses, and the old files stay. A dry run only finds out whether they do. `reports`: when the operator's
+ * templates cannot be used and the shipped ones are, the report says so. */
 int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
 
 /* The steps after the list, in this order. Each returns 0, or the error that ends the sync. */

@@ -139,6 +139,21 @@ static const struct field entry_fields[] = {
 };
 #undef AT
 
+#define AT(member) offsetof(struct manifest_site, member)
+static const struct field site_fields[] = {
+	{ "hash", FIELD_HASH, false, AT(hash) },
+	{ "size", FIELD_INTEGER, false, AT(size) },
+	{ "modifiedUs", FIELD_INTEGER, true, AT(modified_us) },
+};
+#undef AT
+
+static const char *const site_names[MANIFEST_SITE_FILES] = {
+	[MANIFEST_HOMEPAGE_DE] = PUBLISHED_PUBLIC "/index.de.html",
+	[MANIFEST_HOMEPAGE_EN] = PUBLISHED_PUBLIC "/index.en.html",
+	[MANIFEST_LIST_DE] = "courses.de.html",
+	[MANIFEST_LIST_EN] = "courses.en.html",
+};
+
 static int read_bad(struct error *err, const char *name, const char *wanted)
 {
 	return error_set(err, -EBADMSG, "%s is not %s", name, wanted);
@@ -294,7 +309,7 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	CLEANUP(json_freep) struct json *root = NULL;
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
 	struct known *known = &manifest.known;
-	const struct json *orphans, *list;
+	const struct json *site, *orphans, *list;
 
 	if (json_parse(&root, text, length, &limits, err) < 0)
 		return -EBADMSG;
@@ -303,6 +318,16 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	if (read_fields(root, head_fields, ARRAY_SIZE(head_fields), &manifest, err) < 0 ||
 		read_entries(root, &manifest, err) < 0)
 		return -EBADMSG;
+	site = json_get(root, "site");
+	if (json_type(site) != JSON_OBJECT)
+		return read_bad(err, "site", "an object");
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++) {
+		const struct json *file = json_get(site, site_names[i]);
+
+		if (file &&
+			read_fields(file, site_fields, ARRAY_SIZE(site_fields), &manifest.site[i], err) < 0)
+			return -EBADMSG;
+	}
 	orphans = json_get(root, "orphans");
 	if (json_type(orphans) != JSON_ARRAY)
 		return read_bad(err, "orphans", "an array");
@@ -331,14 +356,32 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 
 /* ---- writing, as text: a tree of JSON nodes would cost 2 KB for each course ---- */
 
+static void write_fields(struct buf *out, const struct field *fields, size_t count, const void *record)
+{
+	const char *separator = "{";
+
+	for (size_t i = 0; i < count; i++)
+		if (write_field(out, &fields[i], record, separator))
+			separator = ",";
+	buf_append_char(out, '}');
+}
+
 void manifest_write(struct buf *out, const struct manifest *manifest)
 {
-	const char *separator;
+	const char *separator = "";
 
 	buf_printf(out, "{\"version\":%d", MANIFEST_VERSION);
 	for (size_t i = 0; i < ARRAY_SIZE(head_fields); i++)
 		write_field(out, &head_fields[i], manifest, ",\n");
-	buf_append_text(out, ",\n\"site\":{},\n\"orphans\":[");
+	buf_append_text(out, ",\n\"site\":{");
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++) {
+		if (!manifest->site[i].hash[0])
+			continue;
+		buf_printf(out, "%s\"%s\":", separator, site_names[i]);
+		write_fields(out, site_fields, ARRAY_SIZE(site_fields), &manifest->site[i]);
+		separator = ",";
+	}
+	buf_append_text(out, "},\n\"orphans\":[");
 	for (size_t i = 0; i < manifest->orphans.count; i++) {
 		buf_append_text(out, i ? "," : "");
 		json_write_string(out, manifest->orphans.items[i]);
@@ -350,11 +393,7 @@ void manifest_write(struct buf *out, const struct manifest *manifest)
 		buf_append_text(out, i ? ",\n" : "\n");
 		json_write_string(out, manifest->entries[i]->course.id);
 		buf_append_char(out, ':');
-		separator = "{";
-		for (size_t f = 0; f < ARRAY_SIZE(entry_fields); f++)
-			if (write_field(out, &entry_fields[f], manifest->entries[i], separator))
-				separator = ",";
-		buf_append_char(out, '}');
+		write_fields(out, entry_fields, ARRAY_SIZE(entry_fields), manifest->entries[i]);
 	}
 	buf_append_text(out, "}}}\n");
 }

@@ -7,16 +7,16 @@
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",
- *	 "site":{}, "orphans":["x.html"],
+ *	 "site":{"public/index.de.html":{"hash","size","modifiedUs"},...}, "orphans":["x.html"],
  *	 "list":{the known courses, see known.h},
  *	 "entities":{"courses":{"<id>":{"hash","updatedAt","outputPath","size","modifiedUs","seenAt",
  *	 "deferred","missing","course":{list row}}}}}
  *
- * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set; `site` is
- * always empty, version 0.1.0 requires it. A course has an entry once its page has been published; a page
- * without one was there before the manifest was lost. Times are RFC 3339. Damage of any kind makes the
- * whole file worthless, because nothing in it could be trusted any more; the price is that all pages are
- * made anew and the history is forgotten, never a wrong page.
+ * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set. outputPath is
+ * "courses/NAME.html", with CoursePages=public below public/. A course has an entry once its page has been
+ * published; a page without one was there before the manifest was lost. Times are RFC 3339. Damage of any
+ *kind makes the whole file worthless, because nothing in it could be trusted any more; the price is that all
+ *pages are made anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
@@ -56,6 +56,20 @@ struct manifest_entry {
 	bool listed, at_home, owner, gone;
 };
 
+/* The files that are made from the known courses. The lists are there for staff only. */
+enum manifest_site_file {
+	MANIFEST_HOMEPAGE_DE,
+	MANIFEST_HOMEPAGE_EN,
+	MANIFEST_LIST_DE,
+	MANIFEST_LIST_EN,
+	MANIFEST_SITE_FILES
+};
+
+struct manifest_site {
+	char hash[HASH_HEX_SIZE]; /* page_home_fingerprint; "": it has to be made */
+	int64_t size, modified_us;
+};
+
 /* Has Hemera templates? */
 enum manifest_templates { MANIFEST_TEMPLATES_UNKNOWN, MANIFEST_TEMPLATES_NONE, MANIFEST_TEMPLATES_SOME };
 
@@ -67,9 +81,10 @@ struct manifest {
 	unsigned consecutive_failures;
 	struct json *last_sync, *incident;        /* owned; NULL: none */
 	enum manifest_templates hemera_templates; /* at the last answer */
-	struct nameset orphans;                   /* files of no course that the last listing left in place */
-	struct known known;                       /* what the homepage shows */
-	struct manifest_entry **entries;          /* owned */
+	struct manifest_site site[MANIFEST_SITE_FILES];
+	struct nameset orphans;          /* files of no course that the last listing left in place */
+	struct known known;              /* what the homepage shows */
+	struct manifest_entry **entries; /* owned */
 	size_t count;
 };
 

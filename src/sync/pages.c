@@ -161,12 +161,12 @@ static int pages_render(struct sync_job *job, struct job_course *course,
 	struct error problem = { 0 };
 	int r;
 
-	page_fingerprint(course->row, participants, tmpl, texts, course->hash);
+	page_fingerprint(course->row, participants, &job->site, tmpl, texts, course->hash);
 	if (course->there && course->entry->at_home && strcmp(course->entry->hash, course->hash) == 0) {
 		pages_keep(job, course, JOB_CURRENT);
 		return 0;
 	}
-	data = page_course_data(course->row, participants, texts, job->report->start_ms);
+	data = page_course_data(course->row, participants, &job->site, texts, job->report->start_ms);
 	buf_clear(&job->page);
 	r = template_render(tmpl, data, texts, &stop, &job->page, &problem);
 	if (r == -ECANCELED)
@@ -185,8 +185,7 @@ static int pages_make(struct sync_job *job, struct job_course *course,
 	const struct participants *participants, struct error *err)
 {
 	/* Pages have one language; a visitor's browser has no say in it. */
-	bool is_english = job->options->config->site.language == CONFIG_LANGUAGE_EN;
-	const struct texts *texts = job->library.texts[is_english ? LANGUAGE_EN : LANGUAGE_DE];
+	const struct texts *texts = job->library.texts[job->site.page_language];
 	bool has_page = course->there || course->on_disk;
 	const struct template *tmpl = NULL; /* which one is not known */
 	uint64_t start_ms = time_mono_ms();
@@ -307,7 +306,7 @@ int job_make_rest(struct sync_job *job, struct error *err)
 		/* A page that may show participants stays until they are read again, also one of which the
 		 * manifest says nothing: it was lost, or the page was put back from a backup. One that
 		 * says they are still to come, or none, is made from the list's row. */
-		course->read = course->row->participant_count == 0;
+		course->read = course->row->participant_count == 0 || job->site.is_public;
 		if (course->read)
 			r = pages_make(job, course, &none, err);
 		else if (is_pending || (!course->there && !course->on_disk))

@@ -198,7 +198,8 @@ size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due
 	size_t *order = mem_alloc((job->count + 1) * sizeof(*order));
 	size_t count = 0, due = 0;
 
-	for (size_t i = 0; i < job->count; i++)
+	/* A public page has nothing that a detail says. */
+	for (size_t i = 0; i < job->count && !job->site.is_public; i++)
 		if (job->courses[i].row->participant_count > 0)
 			turns[count++] = plan_turn_of(job, i);
 	qsort(turns, count, sizeof(*turns), plan_compare_turns);

@@ -46,17 +46,36 @@ static int publish_open_to_group(int directory, struct error *err)
 	return 0;
 }
 
-int publish_open_unlocked(struct publish *publish, const char *path, struct error *err)
+/* Version 0.1.0 had it in the output directory. */
+static void publish_move_homepage(const struct publish *publish)
+{
+	for (int i = 0; i < LANGUAGES; i++) {
+		const char *name = published_homepage[i];
+
+		if (faccessat(publish->public, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			unlinkat(publish->root, name, 0);
+		else
+			renameat(publish->root, name, publish->public, name);
+	}
+}
+
+int publish_open_unlocked(struct publish *publish, const char *path, bool is_public, struct error *err)
 {
 	struct error problem = { 0 };
-	int r;
+	int r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &publish->root, &problem);
 
-	if ((r = file_make_directory(AT_FDCWD, path, PUBLISH_DIRECTORY_MODE, &publish->root, &problem)) < 0 ||
-		(r = file_make_directory(publish->root, PUBLISHED_COURSES, PUBLISH_DIRECTORY_MODE,
-			 &publish->courses, &problem)) < 0 ||
-		(r = publish_open_to_group(publish->root, &problem)) < 0 ||
+	publish->is_public = is_public;
+	if (r == 0)
+		r = file_make_directory(
+			publish->root, PUBLISHED_PUBLIC, PUBLISH_DIRECTORY_MODE, &publish->public, &problem);
+	if (r == 0)
+		r = file_make_directory(is_public ? publish->public : publish->root, PUBLISHED_COURSES,
+			PUBLISH_DIRECTORY_MODE, &publish->courses, &problem);
+	if (r < 0 || (r = publish_open_to_group(publish->root, &problem)) < 0 ||
+		(r = publish_open_to_group(publish->public, &problem)) < 0 ||
 		(r = publish_open_to_group(publish->courses, &problem)) < 0)
 		return publish_fail(err, r, path, &problem);
+	publish_move_homepage(publish);
 	return 0;
 }
 
@@ -88,9 +107,9 @@ static int publish_take_lock(struct publish *publish, const char *path, struct e
 	return 0;
 }
 
-int publish_open(struct publish *publish, const char *path, struct error *err)
+int publish_open(struct publish *publish, const char *path, bool is_public, struct error *err)
 {
-	int r = publish_open_unlocked(publish, path, err);
+	int r = publish_open_unlocked(publish, path, is_public, err);
 
 	if (r < 0)
 		return r;
@@ -116,6 +135,7 @@ void publish_close(struct publish *publish)
 {
 	publish_drop(publish);
 	file_closep(&publish->courses);
+	file_closep(&publish->public);
 	file_closep(&publish->root);
 	file_closep(&publish->lock); /* last: the lock ends here */
 	if (publish->brief)
@@ -149,9 +169,9 @@ static bool publish_is_page(const struct publish *publish, const struct dirent *
 
 int publish_list(const struct publish *publish, bool clean, struct nameset *names, struct error *err)
 {
-	const int directories[] = { publish->root, publish->courses };
+	const int directories[] = { publish->root, publish->public, publish->courses };
 
-	for (size_t i = clean ? 0 : 1; i < ARRAY_SIZE(directories); i++) {
+	for (size_t i = clean ? 0 : 2; i < ARRAY_SIZE(directories); i++) {
 		bool is_courses = directories[i] == publish->courses;
 		CLEANUP(file_closedirp) DIR *stream = publish_stream(directories[i]);
 		const struct dirent *item;
@@ -255,6 +275,43 @@ int publish_remove(const struct publish *publish, const char *name, bool *ret_re
 	return 0;
 }
 
+/* Removes all pages and temporary files, and the directory if nothing else is in it. */
+static int publish_empty(int parent, size_t *ret_count, struct error *err)
+{
+	CLEANUP(file_closep) int directory = -1;
+	CLEANUP(file_closedirp) DIR *stream = NULL;
+	const struct dirent *item;
+	int r = file_open_directory(parent, PUBLISHED_COURSES, &directory, err);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	stream = publish_stream(directory);
+	while (stream && (item = readdir(stream)) != NULL) {
+		bool is_page = published_is_page(item->d_name);
+
+		if (!is_page &&
+			strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) != 0)
+			continue;
+		if (unlinkat(directory, item->d_name, 0) == 0)
+			*ret_count += is_page;
+		else if (errno != ENOENT && errno != EISDIR)
+			return error_fail(err, ERROR_OUTPUT, -errno,
+				PUBLISHED_COURSES "/%s: cannot remove: %m", item->d_name);
+	}
+	unlinkat(parent, PUBLISHED_COURSES, AT_REMOVEDIR);
+	return 0;
+}
+
+int publish_remove_other(const struct publish *publish, size_t *ret_count, struct error *err)
+{
+	for (int i = 0; i < LANGUAGES && publish->is_public; i++)
+		if (unlinkat(publish->root, published_list[i], 0) < 0 && errno != ENOENT)
+			return error_fail(
+				err, ERROR_OUTPUT, -errno, "%s: cannot remove: %m", published_list[i]);
+	*ret_count = 0;
+	return publish_empty(publish->is_public ? publish->root : publish->public, ret_count, err);
+}
+
 int publish_sync(const struct publish *publish, struct error *err)
 {
 	if (fsync(publish->courses) < 0)
@@ -262,7 +319,7 @@ int publish_sync(const struct publish *publish, struct error *err)
 	return 0;
 }
 
-int publish_homepage(
+int publish_file(
 	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err)
 {
 	CLEANUP(buf_done) struct buf old = BUF_INIT(text->length);

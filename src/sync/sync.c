@@ -93,9 +93,43 @@ int job_connect(struct sync_job *job, bool brief, struct error *err)
 	return hemera_new(&job->client, &options, err);
 }
 
-static int sync_prepare(struct sync_job *job, struct error *err)
+int job_load_library(struct sync_job *job, library_problem *problem, struct error *err)
 {
 	const struct config *config = job->options->config;
+	const struct library_source source = { config->site.template_directory,
+		job->options->shipped_templates, config->site.name };
+
+	job->site = (struct page_site){
+		.name = config->site.name,
+		.url = config->site.url,
+		.imprint_url = config->site.imprint_url,
+		.privacy_url = config->site.privacy_url,
+		.course_url = config->site.course_url,
+		.logo = published_logo(config->site.file_directory),
+		.style = published_style(config->site.file_directory),
+		.page_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
+		.is_public = config->site.course_pages_public,
+	};
+	return library_load(&job->library, &source, problem, job, err);
+}
+
+/* Pages that are for the other audience now, or that version 0.1.0 has left. */
+static int sync_remove_other(const struct sync_job *job, struct error *err)
+{
+	size_t count = 0;
+	int r = publish_remove_other(&job->out, &count, err);
+
+	if (count > 0 && job->out.is_public)
+		log_write(LOG_NOTICE,
+			"removed %zu course pages with participants, because CoursePages=public: public pages show nothing about participants; pages for staff need CoursePages=private",
+			count);
+	else if (count > 0)
+		log_write(LOG_NOTICE, "removed %zu public course pages, because CoursePages=private", count);
+	return r;
+}
+
+static int sync_prepare(struct sync_job *job, struct error *err)
+{
 	struct error problem = { 0 };
 	int r;
 
@@ -109,10 +143,10 @@ static int sync_prepare(struct sync_job *job, struct error *err)
 		return error_fail(err, ERROR_OUTPUT, r, "%s", problem.message);
 	}
 	r = publish_list(&job->out, !job->options->dry_run, &job->present, err);
-	if (r < 0)
-		return r;
-	r = library_load(&job->library, config->site.template_directory, job->options->shipped_templates,
-		job_add_problem, job, err);
+	if (r == 0 && !job->options->dry_run)
+		r = sync_remove_other(job, err);
+	if (r == 0)
+		r = job_load_library(job, job_add_problem, err);
 	return r < 0 ? r : job_connect(job, false, err);
 }
 
@@ -261,9 +295,9 @@ static int sync_publish(struct sync_job *job, struct error *err)
 	uint64_t start_ms = time_mono_ms();
 	int r = job_settle(job, err);
 
-	/* Public pages are linked where they are, and some have just appeared. Before anything leaves: no
-	 * link to a page that is gone, even if the next step is the last one. */
-	if (r == 0 && job->options->config->site.course_pages_public)
+	/* Pages are linked where they are, and some have just appeared. Before anything leaves: no link to a
+	 * page that is gone, even if the next step is the last one. */
+	if (r == 0)
 		r = sync_publish_homepage(job, false, err);
 	if (r == 0)
 		r = job_remove(job, err);
@@ -303,7 +337,8 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 
 	ret_report->dry_run = options->dry_run;
 	job.deadline_mono_ms = job.start_mono_ms + options->config->sync.time_limit_s * UINT64_C(1000);
-	r = publish_open(&job.out, options->config->sync.output_directory, &problem);
+	r = publish_open(&job.out, options->config->sync.output_directory,
+		options->config->site.course_pages_public, &problem);
 	if (r == 0)
 		r = sync_gather(&job, &problem);
 	if (r == 0)

@@ -49,7 +49,7 @@ static void load_own(struct texts *texts, enum language language, const char *di
 		log_write(LOG_WARNING, "%s is not used: %s", path, err.message);
 }
 
-struct phrases *phrases_new(const char *template_directory)
+struct phrases *phrases_new(const char *template_directory, const char *site_name)
 {
 	static const char *const shipped[] = {
 		[LANGUAGE_DE] = phrases_texts_de, [LANGUAGE_EN] = phrases_texts_en
@@ -57,7 +57,8 @@ struct phrases *phrases_new(const char *template_directory)
 	struct phrases *phrases = mem_zalloc(sizeof(*phrases));
 
 	for (enum language i = 0; i < LANGUAGES; i++) {
-		if (texts_parse(&phrases->texts[i], "texts", shipped[i], strlen(shipped[i]), NULL) < 0)
+		if (texts_parse(
+			    &phrases->texts[i], site_name, "texts", shipped[i], strlen(shipped[i]), NULL) < 0)
 			abort(); /* a unit test reads them as well */
 		if (template_directory)
 			load_own(phrases->texts[i], i, template_directory);

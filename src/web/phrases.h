@@ -17,7 +17,8 @@
 struct http_response;
 struct phrases;
 
-struct phrases *phrases_new(const char *template_directory); /* owned; NULL: only the shipped texts */
+/* template_directory NULL: only the shipped texts. Owned. */
+struct phrases *phrases_new(const char *template_directory, const char *site_name);
 void phrases_freep(struct phrases **phrases);
 
 /* The sentence that replaces the mark in the homepage: the time of its data, or, calmly, that Hemera does not

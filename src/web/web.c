@@ -60,7 +60,7 @@ static void make_parts(struct web *web)
 {
 	const struct config *config = web->options.config;
 
-	web->phrases = phrases_new(config->site.template_directory);
+	web->phrases = phrases_new(config->site.template_directory, config->site.name);
 	web->site = site_new(&(struct site_options){
 		.output_directory = config->sync.output_directory,
 		.shipped_templates = web->options.shipped_templates,
