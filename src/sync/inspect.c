@@ -131,9 +131,9 @@ static int inspect_write(int directory, struct error *err)
 void inspect_output(const struct config *config, struct json *checks)
 {
 	const char *path = config->sync.output_directory;
-	CLEANUP(mem_freep) char *full = mem_printf("%s/" PUBLISHED_COURSES, path), *word = check_quote(full);
-	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
-	CLEANUP(file_closep) int directory = -1, courses = -1;
+	static const char *const folders[] = { PUBLISHED_PUBLIC, PUBLISHED_COURSES,
+		PUBLISHED_PUBLIC "/" PUBLISHED_COURSES };
+	CLEANUP(file_closep) int directory = -1;
 	struct error err = { 0 };
 	int r = file_open_directory(AT_FDCWD, path, &directory, &err);
 
@@ -150,15 +150,23 @@ void inspect_output(const struct config *config, struct json *checks)
 		inspect_add_unwritable(checks, path, err.message, r);
 		return;
 	}
-	/* courses/ may have an owner of its own, when root copied pages into it. */
-	r = file_open_directory(directory, PUBLISHED_COURSES, &courses, &err);
-	if (r == 0)
-		r = inspect_write(courses, &err);
-	if (r < 0 && r != -ENOENT)
+	/* A folder may have an owner of its own, when root copied pages into it. */
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", path, folders[i]);
+		CLEANUP(mem_freep) char *word = check_quote(full);
+		CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
+		CLEANUP(file_closep) int folder = -1;
+
+		r = file_open_directory(directory, folders[i], &folder, &err);
+		if (r == 0)
+			r = inspect_write(folder, &err);
+		if (r == 0 || r == -ENOENT)
+			continue;
 		check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
 			"no page can be written: %s: %s", full, err.message);
-	else
-		inspect_space(directory, path, checks);
+		return;
+	}
+	inspect_space(directory, path, checks);
 }
 
 /* ---- manifest and course list ---- */
