@@ -152,6 +152,8 @@ static const char *const site_names[MANIFEST_SITE_FILES] = {
 	[MANIFEST_HOMEPAGE_EN] = PUBLISHED_PUBLIC "/index.en.html",
 	[MANIFEST_LIST_DE] = "courses.de.html",
 	[MANIFEST_LIST_EN] = "courses.en.html",
+	[MANIFEST_JSON] = PUBLISHED_PUBLIC "/" PUBLISHED_JSON,
+	[MANIFEST_CALENDAR] = PUBLISHED_PUBLIC "/" PUBLISHED_CALENDAR,
 };
 
 static int read_bad(struct error *err, const char *name, const char *wanted)

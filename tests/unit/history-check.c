@@ -283,15 +283,18 @@ void history_check_step(
 		check_success(&out);
 }
 
-/* Blanks what says when the page was made. */
+/* Blanks what says when the page was made, and when the courses of a calendar last changed. */
 static void forget_time(char *text)
 {
+	static const char stamp[] = "DTSTAMP:";
 	char *footer = strstr(text, "<footer class=\"end\">");
 	char *from = footer ? strstr(footer, "<time datetime=\"") : NULL;
 	char *to = from ? strstr(from, "</time>") : NULL;
 
 	if (to)
 		memset(from, ' ', (size_t)(to - from));
+	for (char *at = text; (at = strstr(at, stamp)); at += strlen(stamp))
+		memset(at + strlen(stamp), ' ', strcspn(at + strlen(stamp), "\r"));
 }
 
 static void compare_files(const char *where, const struct tree *left, const struct tree *right)
