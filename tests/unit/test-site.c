@@ -29,13 +29,20 @@ void __wrap_log_write(int priority, const char *format, ...) __attribute__((form
 
 void __wrap_log_write(int priority, const char *format, ...)
 {
+	char text[512];
+	va_list values;
+
 	(void)priority;
-	logged += strstr(format, "course page cannot be read") != NULL;
+	va_start(values, format);
+	vsnprintf(text, sizeof(text), format, values);
+	va_end(values);
+	logged += strncmp(text, "a course page cannot be read", 28) == 0 ||
+		  strncmp(text, "a file of the site cannot be read", 33) == 0;
 }
 
 struct place {
-	char root[32];            /* removed in the end */
-	char *output, *templates; /* owned paths below it */
+	char root[32];                     /* removed in the end */
+	char *output, *public, *templates; /* owned paths below it */
 };
 
 static void write_text(const char *directory, const char *name, const char *text)
@@ -50,6 +57,12 @@ static void write_text(const char *directory, const char *name, const char *text
 	assert_int_equal(rename(temporary, path), 0);
 }
 
+static void make_output(const struct place *place)
+{
+	mkdir(place->output, 0700);
+	assert_int_equal(mkdir(place->public, 0700), 0);
+}
+
 static int place_setup(void **state)
 {
 	struct place *place = mem_zalloc(sizeof(*place));
@@ -60,6 +73,7 @@ static int place_setup(void **state)
 		snprintf(place->root, sizeof(place->root), "%s/aither-XXXXXX", temporary);
 	assert_non_null(mkdtemp(place->root));
 	place->output = mem_printf("%s/output", place->root);
+	place->public = mem_printf("%s/" PUBLISHED_PUBLIC, place->output);
 	place->templates = mem_printf("%s/templates", place->root);
 	assert_int_equal(mkdir(place->templates, 0700), 0);
 	write_text(place->templates, "fallback.html", "<p>fallback");
@@ -71,9 +85,16 @@ static void remove_tree(const char *root)
 {
 	static const char *const names[] = { "output/courses/a.html", "output/courses/b.html.html",
 		"output/courses/link.html", "output/courses/fifo.html", "output/courses/.hidden.html",
-		"output/courses/dir.html", "output/courses", "output/index.de.html", "output/index.en.html",
-		"output/.sync-manifest.json", "output", "old/index.de.html", "old", "templates/fallback.html",
-		"templates" };
+		"output/courses/dir.html", "output/courses/index.html", "output/courses",
+		"output/public/courses/a.html", "output/public/courses", "output/public/index.de.html",
+		"output/public/index.en.html", "output/public/courses.json", "output/public/courses.ics",
+		"output/public", "output/courses.de.html", "output/courses.en.html",
+		"output/.sync-manifest.json", "output", "old/public/index.de.html", "old/public", "old",
+		"templates/fallback.html", "templates", "files/logo.svg", "files/style.css",
+		"files/robots.txt", "files/fonts/a.woff2", "files/fonts/deep/a.svg", "files/fonts/deep",
+		"files/fonts", "files/imprint.html", "files/.hidden.svg", "files/link.svg", "files/fifo.svg",
+		"files/dir.svg", "files/notes.exe", "files/plain", "files/folder", "files",
+		"shipped/robots.txt", "shipped/favicon.svg", "shipped" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
@@ -88,6 +109,7 @@ static int place_teardown(void **state)
 
 	remove_tree(place->root);
 	mem_freep(&place->output);
+	mem_freep(&place->public);
 	mem_freep(&place->templates);
 	free(place);
 	return 0;
@@ -104,6 +126,8 @@ static struct site *site_at(const char *output_directory, const char *templates)
 {
 	return site_new(&(struct site_options){ .output_directory = output_directory,
 		.shipped_templates = templates,
+		.file_directory = "/nonexistent",
+		.shipped_files = "/nonexistent",
 		.phrases = phrases,
 		.course_language = LANGUAGE_DE });
 }
@@ -112,23 +136,23 @@ static void the_mark_is_replaced_by_the_banner(void **state)
 {
 	struct place *place = *state;
 
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
+	make_output(place);
+	write_text(place->public, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_true(site_has_home(site, LANGUAGE_DE));
-	struct page *page = site_home(site, LANGUAGE_DE, &noon);
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	struct page *page = site_index(site, SITE_HOME, LANGUAGE_DE, &noon);
 	assert_string_equal(page->plain->bytes, "<p>a</p><p class=\"status\">Stand: 12:00 Uhr</p><p>b</p>");
 	char etag[PAGE_ETAG_SIZE];
 	memcpy(etag, page->etag, sizeof(etag));
 	struct http_body *bytes = page->plain;
-	page = site_home(site, LANGUAGE_DE, &noon);
+	page = site_index(site, SITE_HOME, LANGUAGE_DE, &noon);
 	assert_ptr_equal(page->plain, bytes);
 	struct phrases_banner banner = noon;
 	banner.now_ms += 60000; /* the same words */
-	page = site_home(site, LANGUAGE_DE, &banner);
+	page = site_index(site, SITE_HOME, LANGUAGE_DE, &banner);
 	assert_ptr_equal(page->plain, bytes);
 	banner.data_ms += 60000;
-	page = site_home(site, LANGUAGE_DE, &banner);
+	page = site_index(site, SITE_HOME, LANGUAGE_DE, &banner);
 	assert_string_equal(page->plain->bytes, "<p>a</p><p class=\"status\">Stand: 12:01 Uhr</p><p>b</p>");
 	assert_string_not_equal(page->etag, etag);
 }
@@ -138,48 +162,49 @@ static void a_new_index_is_seen_at_the_next_request(void **state)
 	struct place *place = *state;
 
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_false(site_has_home(site, LANGUAGE_DE));
+	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	assert_string_equal(site_fallback(site)->plain->bytes, "<p>fallback");
-	mkdir(place->output, 0700);
-	assert_false(site_has_home(site, LANGUAGE_DE));
-	write_text(place->output, "index.de.html", "one");
-	assert_true(site_has_home(site, LANGUAGE_DE));
-	assert_string_equal(site_home(site, LANGUAGE_DE, &noon)->plain->bytes, "one");
-	write_text(place->output, "index.de.html", "two");
-	assert_true(site_has_home(site, LANGUAGE_DE));
-	assert_string_equal(site_home(site, LANGUAGE_DE, &noon)->plain->bytes, "two");
+	make_output(place);
+	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	write_text(place->public, "index.de.html", "one");
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_DE, &noon)->plain->bytes, "one");
+	write_text(place->public, "index.de.html", "two");
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_DE, &noon)->plain->bytes, "two");
 }
 
 static void a_missing_language_is_shown_in_the_other(void **state)
 {
 	struct place *place = *state;
 
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "deutsch");
+	make_output(place);
+	write_text(place->public, "index.de.html", "deutsch");
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_true(site_has_home(site, LANGUAGE_EN));
-	assert_string_equal(site_home(site, LANGUAGE_EN, &noon)->language, "de");
-	write_text(place->output, "index.en.html", "english");
-	assert_true(site_has_home(site, LANGUAGE_EN));
-	assert_string_equal(site_home(site, LANGUAGE_EN, &noon)->plain->bytes, "english");
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_EN));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_EN, &noon)->kind.language, "de");
+	write_text(place->public, "index.en.html", "english");
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_EN));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_EN, &noon)->plain->bytes, "english");
 }
 
 static void a_removed_directory_is_found_again(void **state)
 {
 	struct place *place = *state;
-	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->output);
+	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->public);
 
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "one");
+	make_output(place);
+	write_text(place->public, "index.de.html", "one");
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_true(site_has_home(site, LANGUAGE_DE));
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	unlink(index);
+	rmdir(place->public);
 	rmdir(place->output);
-	assert_false(site_has_home(site, LANGUAGE_DE));
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "two");
-	assert_true(site_has_home(site, LANGUAGE_DE));
-	assert_string_equal(site_home(site, LANGUAGE_DE, &noon)->plain->bytes, "two");
+	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	make_output(place);
+	write_text(place->public, "index.de.html", "two");
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_DE, &noon)->plain->bytes, "two");
 }
 
 static void a_directory_that_was_moved_away_is_left(void **state)
@@ -188,18 +213,18 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 	CLEANUP(mem_freep) char *old = mem_printf("%s/old", place->root);
 	const char *seen = "one";
 
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "one");
+	make_output(place);
+	write_text(place->public, "index.de.html", "one");
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_true(site_has_home(site, LANGUAGE_DE));
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	assert_int_equal(rename(place->output, old), 0);
-	mkdir(place->output, 0700);
-	write_text(place->output, "index.de.html", "two");
+	make_output(place);
+	write_text(place->public, "index.de.html", "two");
 	/* The path is compared once in SITE_FOLLOW_MS. */
 	for (uint64_t until = time_mono_ms() + 3 * SITE_FOLLOW_MS;
 		strcmp(seen, "two") != 0 && time_mono_ms() < until;) {
-		assert_true(site_has_home(site, LANGUAGE_DE));
-		seen = site_home(site, LANGUAGE_DE, &noon)->plain->bytes;
+		assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+		seen = site_index(site, SITE_HOME, LANGUAGE_DE, &noon)->plain->bytes;
 	}
 	assert_string_equal(seen, "two");
 }
@@ -207,16 +232,16 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 static void an_index_that_is_no_file_is_not_shown(void **state)
 {
 	struct place *place = *state;
-	CLEANUP(mem_freep) char *index = mem_printf("%s/output/index.de.html", place->root);
+	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->public);
 	CLEANUP(mem_freep) char *target = mem_printf("%s/fallback.html", place->templates);
 
-	mkdir(place->output, 0700);
+	make_output(place);
 	assert_int_equal(symlink(target, index), 0);
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
-	assert_false(site_has_home(site, LANGUAGE_DE));
+	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	unlink(index);
 	assert_int_equal(mkfifo(index, 0600), 0);
-	assert_false(site_has_home(site, LANGUAGE_DE));
+	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 }
 
 static void without_its_file_the_fallback_is_built_in(void **state)
@@ -234,7 +259,7 @@ static void fill_courses(const struct place *place)
 	CLEANUP(mem_freep) char *fifo = mem_printf("%s/fifo.html", courses);
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/dir.html", courses);
 
-	mkdir(place->output, 0700);
+	make_output(place);
 	mkdir(courses, 0700);
 	write_text(place->output, ".sync-manifest.json", "secret");
 	write_text(courses, "a.html", "page a");
@@ -283,7 +308,7 @@ static void only_published_course_pages_are_found(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct page *page = NULL;
 		struct error err = { 0 };
-		int result = site_course(site, rows[i].name, &page, &err);
+		int result = site_course(site, rows[i].name, NULL, &page, &err);
 		if (rows[i].text && (result != 0 || strcmp(page->plain->bytes, rows[i].text) != 0))
 			fail_msg("%s: %d %s", rows[i].name, result, err.message);
 		if (!rows[i].text && (result == 0 || page))
@@ -292,7 +317,7 @@ static void only_published_course_pages_are_found(void **state)
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
 	struct page *page = NULL;
-	assert_int_equal(site_course(site, long_name, &page, NULL), -ENOENT);
+	assert_int_equal(site_course(site, long_name, NULL, &page, NULL), -ENOENT);
 }
 
 static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **state)
@@ -307,18 +332,18 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	int without_output = site_course(site, "a", &page, &err);
+	int without_output = site_course(site, "a", NULL, &page, &err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(without_output, -EMFILE);
 	assert_int_equal(err.code, ERROR_INTERNAL);
-	assert_int_equal(site_course(site, "b", &page, &err), -ENOENT);
+	assert_int_equal(site_course(site, "b", NULL, &page, &err), -ENOENT);
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	int without_page = site_course(site, "a", &page, &err);
+	int without_page = site_course(site, "a", NULL, &page, &err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(without_page, -EMFILE);
 	assert_int_equal(err.code, ERROR_INTERNAL);
-	assert_int_equal(site_course(site, "a", &page, &err), 0);
+	assert_int_equal(site_course(site, "a", NULL, &page, &err), 0);
 }
 
 /* The worker writes none: it was left by an earlier version, or is not the worker's. */
@@ -333,9 +358,9 @@ static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
 	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
 	logged = 0;
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX), 0);
-	assert_int_equal(site_course(site, "a", &page, &err), 0);
+	assert_int_equal(site_course(site, "a", NULL, &page, &err), 0);
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX + 1), 0);
-	assert_int_equal(site_course(site, "a", &page, &err), -EFBIG);
+	assert_int_equal(site_course(site, "a", NULL, &page, &err), -EFBIG);
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
 	assert_int_equal(logged, 1);
 }
@@ -353,10 +378,10 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	logged = 0;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-		int bad = site_course(site, "a", &page, NULL);
+		int bad = site_course(site, "a", NULL, &page, NULL);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 		assert_int_equal(bad, -EMFILE);
-		assert_int_equal(site_course(site, "a", &page, NULL), 0);
+		assert_int_equal(site_course(site, "a", NULL, &page, NULL), 0);
 	}
 	assert_int_equal(logged, 1);
 }
@@ -369,7 +394,7 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 	struct place *place = *state;
 	uint64_t random = 1;
 
-	mkdir(place->output, 0700);
+	make_output(place);
 	for (int is_random = 0; is_random < 2; is_random++) {
 		for (size_t i = 0; i < sizeof(text) - 1; i++) {
 			random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -377,11 +402,11 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 			if (is_random)
 				text[i] = (char)(1 + (random >> 33) % 255);
 		}
-		write_text(place->output, "index.de.html", text);
+		write_text(place->public, "index.de.html", text);
 		CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
 		struct http_response response = { 0 };
-		assert_true(site_has_home(site, LANGUAGE_DE));
-		struct page *page = site_home(site, LANGUAGE_DE, &noon);
+		assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
+		struct page *page = site_index(site, SITE_HOME, LANGUAGE_DE, &noon);
 		assert_true(page->plain->file >= 0);
 		page_answer(page, &wish, NULL, "no-cache", &response);
 		assert_int_equal(response.body == page->plain, is_random);
@@ -420,7 +445,7 @@ int main(void)
 	};
 
 	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
-	phrases = phrases_new(NULL);
+	phrases = phrases_new(NULL, "Academy");
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	phrases_freep(&phrases);
 	return failed;
