@@ -176,10 +176,12 @@ static void follow_output(struct site *site, bool now)
 	follow(&site->output, AT_FDCWD, now);
 	bool is_other = site->output.fd < 0 || before < 0 || stat_before.st_ino != site->output.stat.st_ino ||
 			stat_before.st_dev != site->output.stat.st_dev;
-	if (site->output.fd >= 0)
+	if (site->output.fd >= 0) {
 		follow(&site->public, site->output.fd, now || is_other);
-	else
+	} else {
 		file_closep(&site->public.fd);
+		site->public.result = site->output.result;
+	}
 }
 
 /* ---- homepage and private list ---- */
@@ -363,8 +365,6 @@ static int find_course(struct site *site, const char *name, const char *link_lan
 	int r;
 
 	follow_output(site, false);
-	if (site->output.fd < 0)
-		return fail_without(&site->output, err);
 	if (parent->fd < 0)
 		return fail_without(parent, err);
 	if ((r = file_open_directory(parent->fd, PUBLISHED_COURSES, &courses, err)) < 0)

@@ -88,13 +88,13 @@ static void remove_tree(const char *root)
 		"output/courses/dir.html", "output/courses/index.html", "output/courses",
 		"output/public/courses/a.html", "output/public/courses", "output/public/index.de.html",
 		"output/public/index.en.html", "output/public/courses.json", "output/public/courses.ics",
-		"output/public", "output/courses.de.html", "output/courses.en.html",
-		"output/.sync-manifest.json", "output", "old/public/index.de.html", "old/public", "old",
-		"templates/fallback.html", "templates", "files/logo.svg", "files/style.css",
-		"files/robots.txt", "files/fonts/a.woff2", "files/fonts/deep/a.svg", "files/fonts/deep",
-		"files/fonts", "files/imprint.html", "files/.hidden.svg", "files/link.svg", "files/fifo.svg",
-		"files/dir.svg", "files/notes.exe", "files/plain", "files/folder", "files",
-		"shipped/robots.txt", "shipped/favicon.svg", "shipped" };
+		"output/public/courses.de.html", "output/public", "output/courses.de.html",
+		"output/courses.en.html", "output/.sync-manifest.json", "output", "old/public/index.de.html",
+		"old/public", "old", "templates/fallback.html", "templates", "files/logo.svg",
+		"files/style.css", "files/robots.txt", "files/fonts/a.woff2", "files/fonts/deep/a.svg",
+		"files/fonts/deep", "files/fonts", "files/imprint.html", "files/.hidden.svg",
+		"files/link.svg", "files/fifo.svg", "files/dir.svg", "files/notes.exe", "files/plain",
+		"files/folder", "files", "shipped/robots.txt", "shipped/favicon.svg", "shipped" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
@@ -386,6 +386,278 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	assert_int_equal(logged, 1);
 }
 
+static void the_list_is_handled_like_the_homepage(void **state)
+{
+	struct place *place = *state;
+
+	make_output(place);
+	write_text(place->public, "index.de.html", "home");
+	write_text(place->public, "courses.de.html", "for visitors");
+	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	assert_false(site_has_index(site, SITE_LIST, LANGUAGE_DE));
+	write_text(place->output, "courses.de.html", "<ul>" PUBLISHED_STATUS_MARK);
+	assert_true(site_has_index(site, SITE_LIST, LANGUAGE_EN));
+	struct page *page = site_index(site, SITE_LIST, LANGUAGE_EN, &noon);
+	assert_string_equal(page->plain->bytes, "<ul><p class=\"status\">Stand: 12:00 Uhr</p>");
+	assert_string_equal(page->kind.language, "de");
+	assert_null(strstr(page->policy, "sandbox"));
+	write_text(place->output, "courses.en.html", "english");
+	assert_true(site_has_index(site, SITE_LIST, LANGUAGE_EN));
+	assert_string_equal(site_index(site, SITE_LIST, LANGUAGE_EN, &noon)->plain->bytes, "english");
+	/* Neither is the other. */
+	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_EN));
+	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_EN, &noon)->plain->bytes, "home");
+}
+
+static void assert_course(struct site *site, const char *name, const char *language, const char *text)
+{
+	struct page *page = NULL;
+	struct error err = { 0 };
+
+	if (site_course(site, name, language, &page, &err) < 0)
+		fail_msg("%s: %s", name, err.message);
+	assert_string_equal(page->plain->bytes, text);
+}
+
+/* A change of CoursePages leaves pages of the other mode until the next sync. */
+static void each_audience_has_pages_of_its_own(void **state)
+{
+	struct place *place = *state;
+	CLEANUP(mem_freep) char *courses = mem_printf("%s/courses", place->public);
+	struct page *page = NULL;
+
+	fill_courses(place);
+	CLEANUP(site_freep) struct site *staff = site_at(place->output, place->templates);
+	CLEANUP(site_freep)
+	struct site *visitors = site_new(&(struct site_options){
+		.output_directory = place->output,
+		.shipped_templates = place->templates,
+		.file_directory = "/nonexistent",
+		.shipped_files = "/nonexistent",
+		.phrases = phrases,
+		.are_courses_public = true,
+	});
+	assert_int_equal(site_course(visitors, "a", NULL, &page, NULL), -ENOENT);
+	assert_int_equal(mkdir(courses, 0700), 0);
+	assert_int_equal(site_course(visitors, "a", NULL, &page, NULL), -ENOENT);
+	write_text(courses, "a.html", "for everybody");
+	assert_course(visitors, "a", NULL, "for everybody");
+	assert_course(staff, "a", NULL, "page a");
+	assert_int_equal(site_course(visitors, "b.html", NULL, &page, NULL), -ENOENT);
+}
+
+static void a_page_leads_back_in_the_language_of_its_visitor(void **state)
+{
+	static const char text[] = "<a href=\"/\">x</a><a href=\"/courses/\">y</a><a href=\"/courses/b\">"
+				   "<a href=\"/x\"><p data-href='/'>href=/ <a href=\"/\">";
+	struct place *place = *state;
+	struct page *page = NULL;
+	char etag[PAGE_ETAG_SIZE];
+
+	fill_courses(place);
+	CLEANUP(mem_freep) char *courses = mem_printf("%s/courses", place->output);
+	write_text(courses, "a.html", text);
+	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	assert_course(site, "a", NULL, text);
+	assert_course(site, "a", "en",
+		"<a href=\"/?lang=en\">x</a><a href=\"/courses/?lang=en\">y</a><a href=\"/courses/b\">"
+		"<a href=\"/x\"><p data-href='/'>href=/ <a href=\"/?lang=en\">");
+	assert_int_equal(site_course(site, "a", "de", &page, NULL), 0);
+	memcpy(etag, page->etag, sizeof(etag));
+	assert_int_equal(site_course(site, "a", NULL, &page, NULL), 0);
+	assert_string_not_equal(page->etag, etag);
+	/* Each is kept by itself. */
+	struct http_body *body = page->plain;
+	assert_course(site, "a", "en",
+		"<a href=\"/?lang=en\">x</a><a href=\"/courses/?lang=en\">y</a><a href=\"/courses/b\">"
+		"<a href=\"/x\"><p data-href='/'>href=/ <a href=\"/?lang=en\">");
+	assert_int_equal(site_course(site, "a", NULL, &page, NULL), 0);
+	assert_ptr_equal(page->plain, body);
+}
+
+static void feeds_are_found_in_public_only(void **state)
+{
+	struct place *place = *state;
+	struct page *page = NULL;
+
+	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), -ENOENT);
+	make_output(place);
+	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), -ENOENT);
+	write_text(place->public, "courses.json", "{}");
+	write_text(place->public, "courses.ics", "BEGIN");
+	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), 0);
+	assert_string_equal(page->plain->bytes, "{}");
+	assert_string_equal(page->kind.content_type, "application/json");
+	assert_int_equal(site_feed(site, PUBLISHED_CALENDAR, &page, NULL), 0);
+	assert_string_equal(page->kind.content_type, "text/calendar; charset=utf-8");
+	write_text(place->public, "courses.json", "[1]");
+	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), 0);
+	assert_string_equal(page->plain->bytes, "[1]");
+}
+
+/* The operator's files over the shipped ones. */
+static struct site *site_with_files(const struct place *place)
+{
+	static const char *const directories[] = { "files", "files/fonts", "files/fonts/deep", "shipped",
+		"files/dir.svg" };
+	CLEANUP(mem_freep) char *files = mem_printf("%s/files", place->root);
+	CLEANUP(mem_freep) char *shipped = mem_printf("%s/shipped", place->root);
+	CLEANUP(mem_freep) char *link = mem_printf("%s/link.svg", files);
+	CLEANUP(mem_freep) char *folder_link = mem_printf("%s/folder", files);
+	CLEANUP(mem_freep) char *fifo = mem_printf("%s/fifo.svg", files);
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", place->root, directories[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	write_text(files, "logo.svg", "<svg>logo");
+	write_text(files, "imprint.html", "<style>p{}</style>imprint");
+	write_text(files, "fonts/a.woff2", "font");
+	write_text(files, "fonts/deep/a.svg", "deep");
+	write_text(files, ".hidden.svg", "hidden");
+	write_text(files, "notes.exe", "no type");
+	write_text(files, "plain", "no suffix");
+	write_text(shipped, "robots.txt", "shipped robots");
+	write_text(shipped, "favicon.svg", "shipped icon");
+	assert_int_equal(symlink("logo.svg", link), 0);
+	assert_int_equal(symlink("fonts", folder_link), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	return site_new(&(struct site_options){
+		.output_directory = place->output,
+		.shipped_templates = place->templates,
+		.file_directory = files,
+		.shipped_files = shipped,
+		.phrases = phrases,
+	});
+}
+
+static void files_are_served_by_a_strict_list(void **state)
+{
+	static const struct {
+		const char *path, *text, *type; /* text NULL: not found */
+	} rows[] = {
+		{ "logo.svg", "<svg>logo", "image/svg+xml" },
+		{ "fonts/a.woff2", "font", "font/woff2" },
+		{ "imprint.html", "<style>p{}</style>imprint", PAGE_HTML },
+		{ "robots.txt", "shipped robots", "text/plain; charset=utf-8" },
+		{ "favicon.svg", "shipped icon", "image/svg+xml" },
+		{ "fonts/deep/a.svg", NULL, NULL },
+		{ "fonts/", NULL, NULL },
+		{ "fonts", NULL, NULL },
+		{ "fonts//a.woff2", NULL, NULL },
+		{ "/logo.svg", NULL, NULL },
+		{ "./logo.svg", NULL, NULL },
+		{ "../shipped/robots.txt", NULL, NULL },
+		{ "../files", NULL, NULL },
+		{ "..", NULL, NULL },
+		{ "", NULL, NULL },
+		{ ".svg", NULL, NULL },
+		{ ".hidden.svg", NULL, NULL },
+		{ "notes.exe", NULL, NULL },
+		{ "plain", NULL, NULL },
+		{ "link.svg", NULL, NULL },
+		{ "folder/a.woff2", NULL, NULL },
+		{ "fifo.svg", NULL, NULL },
+		{ "dir.svg", NULL, NULL },
+		{ "dir.svg/x.svg", NULL, NULL },
+		{ "logo.svg/x.svg", NULL, NULL },
+		{ "logo.svg\n", NULL, NULL },
+		{ "logo.svg ", NULL, NULL },
+		{ "logo%2esvg", NULL, NULL },
+		{ "l\xc3\xb6go.svg", NULL, NULL },
+		{ "other.svg", NULL, NULL },
+	};
+	struct place *place = *state;
+	char long_name[400];
+	struct page *page = NULL;
+
+	CLEANUP(site_freep) struct site *site = site_with_files(place);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct error err = { 0 };
+		page = NULL;
+		int result = site_file(site, rows[i].path, &page, &err);
+		if (rows[i].text && (result != 0 || strcmp(page->plain->bytes, rows[i].text) != 0 ||
+					    strcmp(page->kind.content_type, rows[i].type) != 0))
+			fail_msg("%s: %d %s", rows[i].path, result, err.message);
+		if (!rows[i].text && (result == 0 || page || err.code != ERROR_NOT_FOUND))
+			fail_msg("%s was found", rows[i].path);
+	}
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	memcpy(long_name + sizeof(long_name) - 5, ".svg", 5);
+	assert_int_equal(site_file(site, long_name, &page, NULL), -ENOENT);
+}
+
+static void a_file_of_the_operator_replaces_a_shipped_one(void **state)
+{
+	struct place *place = *state;
+	struct page *page = NULL;
+
+	CLEANUP(site_freep) struct site *site = site_with_files(place);
+	CLEANUP(mem_freep) char *files = mem_printf("%s/files", place->root);
+	assert_int_equal(site_file(site, "robots.txt", &page, NULL), 0);
+	assert_string_equal(page->plain->bytes, "shipped robots");
+	write_text(files, "robots.txt", "own robots");
+	assert_int_equal(site_file(site, "robots.txt", &page, NULL), 0);
+	assert_string_equal(page->plain->bytes, "own robots");
+	write_text(files, "robots.txt", "changed robots");
+	assert_int_equal(site_file(site, "robots.txt", &page, NULL), 0);
+	assert_string_equal(page->plain->bytes, "changed robots");
+}
+
+/* A page may have styles; nothing that a browser opens by itself runs a script or loads anything. */
+static void files_have_the_policy_of_their_type(void **state)
+{
+	struct place *place = *state;
+	struct page *page = NULL;
+
+	CLEANUP(site_freep) struct site *site = site_with_files(place);
+	assert_int_equal(site_file(site, "logo.svg", &page, NULL), 0);
+	assert_string_equal(page->policy, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+	assert_int_equal(site_file(site, "imprint.html", &page, NULL), 0);
+	assert_non_null(strstr(page->policy, "style-src 'self' 'sha256-"));
+	assert_null(strstr(page->policy, "unsafe"));
+	assert_null(strstr(page->policy, "sandbox"));
+}
+
+static void a_file_that_is_too_large_is_missing_and_logged(void **state)
+{
+	struct place *place = *state;
+	struct page *page = NULL;
+	struct error err = { 0 };
+
+	CLEANUP(site_freep) struct site *site = site_with_files(place);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/files/logo.svg", place->root);
+	logged = 0;
+	assert_int_equal(truncate(path, PUBLISHED_FILE_MAX), 0);
+	assert_int_equal(site_file(site, "logo.svg", &page, &err), 0);
+	assert_int_equal(truncate(path, PUBLISHED_FILE_MAX + 1), 0);
+	assert_int_equal(site_file(site, "logo.svg", &page, &err), -EFBIG);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_int_equal(logged, 1);
+}
+
+static void only_text_is_compressed(void **state)
+{
+	static char text[5000];
+	const struct page_request wanted = { .gzip = true };
+	struct place *place = *state;
+
+	CLEANUP(site_freep) struct site *site = site_with_files(place);
+	CLEANUP(mem_freep) char *files = mem_printf("%s/files", place->root);
+	memset(text, 'a', sizeof(text) - 1);
+	write_text(files, "logo.svg", text);
+	write_text(files, "fonts/a.woff2", text);
+	for (int is_font = 0; is_font <= 1; is_font++) {
+		struct http_response response = { 0 };
+		struct page *page = NULL;
+		assert_int_equal(site_file(site, is_font ? "fonts/a.woff2" : "logo.svg", &page, NULL), 0);
+		page_answer(page, &wanted, NULL, "max-age=3600", &response);
+		assert_int_equal(response.body == page->plain, is_font);
+		http_response_done(&response);
+	}
+}
+
 /* Large pages rest in files of their own; they are sent compressed when that makes them smaller. */
 static void pages_are_sent_smaller_or_as_they_are(void **state)
 {
@@ -440,6 +712,22 @@ int main(void)
 			a_course_page_that_is_too_large_is_missing_and_logged, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(course_pages_that_cannot_be_read_do_not_fill_the_journal,
 			place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_list_is_handled_like_the_homepage, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			each_audience_has_pages_of_its_own, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_page_leads_back_in_the_language_of_its_visitor, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(feeds_are_found_in_public_only, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			files_are_served_by_a_strict_list, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_of_the_operator_replaces_a_shipped_one, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			files_have_the_policy_of_their_type, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_is_too_large_is_missing_and_logged, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(only_text_is_compressed, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			pages_are_sent_smaller_or_as_they_are, place_setup, place_teardown),
 	};
