@@ -18,6 +18,7 @@ static const struct {
 	{ ".ico", "image/x-icon" },
 	{ ".jpeg", "image/jpeg" },
 	{ ".jpg", "image/jpeg" },
+	{ ".json", "application/json" },
 	{ ".pdf", "application/pdf" },
 	{ ".png", "image/png" },
 	{ ".svg", "image/svg+xml" },

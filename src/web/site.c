@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/http.h"
+#include "published/site-file.h"
 #include "published/state.h"
 #include "web/cache.h"
 #include "web/page.h"
@@ -420,7 +421,7 @@ static int find_file(struct site *site, struct directory *root, const char *key,
 {
 	const char *slash = strchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
-	const char *type = published_type(name);
+	const char *type = site_file_type(name);
 	CLEANUP(file_closep) int folder = -1;
 	char key_path[CACHE_PATH_SIZE];
 	int r;
@@ -448,12 +449,9 @@ static int find_file(struct site *site, struct directory *root, const char *key,
 
 int site_file(struct site *site, const char *path, struct page **ret_page, struct error *err)
 {
-	const char *slash = strchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
 	struct error problem = { 0 };
 
-	if (!published_is_name(name, strlen(name)) || !published_type(name) ||
-		(slash && !published_is_name(path, (size_t)(slash - path))))
+	if (!site_file_is_path(path))
 		return error_fail(err, ERROR_NOT_FOUND, -ENOENT, "not the name of a file that is served");
 	int result = find_file(site, &site->files, "site", path, ret_page, &problem);
 	if (result == -ENOENT)
