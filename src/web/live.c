@@ -118,7 +118,7 @@ int64_t live_data_ms(struct live *live)
 static struct page *choose_page(struct live *live, enum language language, bool is_published, bool fresh)
 {
 	if (!is_published)
-		return site_fallback(live->options.site);
+		return site_fallback(live->options.site, language);
 	return site_home(live->options.site, language,
 		&(struct phrases_banner){ .is_fresh = fresh || is_fresh(live),
 			.data_ms = live->data_ms,

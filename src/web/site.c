@@ -44,7 +44,7 @@ struct site {
 	uint64_t followed_mono_ms;
 	bool output_failed; /* logged already */
 	struct index index[LANGUAGES];
-	struct page fallback;
+	struct page fallback[LANGUAGES];
 	struct state state;
 	struct stat state_stat;
 	bool has_state, state_failed; /* failed: logged already */
@@ -54,20 +54,9 @@ struct site {
 	struct stat cached_stat; /* of their directory */
 };
 
-static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
-				    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Hemera "
-				    "Academy</title>\n</head>\n<body>\n"
-				    "<h1>Hemera Academy</h1>\n<p>Die Kurse sind zurzeit nicht verfügbar. "
-				    "Bitte versuchen Sie es später noch einmal.</p>\n"
-				    "<p lang=\"en\">The courses are not available at the moment. Please try "
-				    "again later.</p>\n</body>\n</html>\n";
-
 struct site *site_new(const struct site_options *options)
 {
 	struct site *site = mem_zalloc(sizeof(*site));
-	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_FALLBACK_MAX);
-	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", options->shipped_templates);
-	struct error err = { 0 };
 
 	site->options = *options;
 	site->path = mem_strdup(options->output_directory);
@@ -75,13 +64,6 @@ struct site *site_new(const struct site_options *options)
 	for (int i = 0; i < LANGUAGES; i++)
 		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
 	site->cached = mem_zalloc(SITE_CACHED_MAX * sizeof(*site->cached));
-	if (file_read_path(path, &text, &err) < 0) {
-		log_write(LOG_WARNING, "no fallback page: %s", err.message);
-		buf_clear(&text);
-		buf_append_text(&text, fallback_text);
-	}
-	size_t length = text.length;
-	page_set(&site->fallback, buf_take(&text), length, "de, en", "Accept-Encoding");
 	return site;
 }
 
@@ -102,8 +84,8 @@ void site_freep(struct site **site_pointer)
 		buf_done(&site->index[i].text);
 		mem_freep(&site->index[i].status);
 		page_done(&site->index[i].page);
+		page_done(&site->fallback[i]);
 	}
-	page_done(&site->fallback);
 	clear_cache(site);
 	free(site->cached);
 	file_closep(&site->output);
@@ -244,9 +226,17 @@ struct page *site_home(struct site *site, enum language language, const struct p
 	return &index->page;
 }
 
-struct page *site_fallback(struct site *site)
+struct page *site_fallback(struct site *site, enum language language)
 {
-	return &site->fallback;
+	struct page *page = &site->fallback[language];
+	CLEANUP(mem_freep) char *html = phrases_fallback_html(site->options.phrases, language);
+	size_t length = strlen(html);
+
+	/* It changes with the operator's logo and style sheet. */
+	if (!page->plain || strcmp(page->plain->bytes, html) != 0)
+		page_set(page, STEAL(html), length, language_name(language),
+			"Accept-Language, Accept-Encoding");
+	return page;
 }
 
 /* ---- the worker's state ---- */

@@ -11,7 +11,7 @@
  *	if (site_has_home(site, language))        reads the file when it has changed
  *		page = site_home(site, language, &banner);
  *	else
- *		page = site_fallback(site);
+ *		page = site_fallback(site, language);
  */
 
 #include <stdbool.h>
@@ -27,7 +27,6 @@ struct phrases_banner;
 struct site;
 struct state;
 
-#define SITE_FALLBACK_MAX (256u << 10)
 #define SITE_FOLLOW_MS 1000 /* how often at most the path of the output directory is checked */
 #define SITE_LOG_MS 60000   /* how often at most it is logged that a course page cannot be read */
 
@@ -38,7 +37,6 @@ struct state;
 
 struct site_options {
 	const char *output_directory;  /* copied; need not exist yet */
-	const char *shipped_templates; /* where fallback.html is, which is read now */
 	const struct phrases *phrases; /* borrowed */
 	enum language course_language; /* course pages exist once */
 	bool are_courses_sandboxed;    /* see page_sandbox */
@@ -57,8 +55,8 @@ int64_t site_home_changed_ms(const struct site *site);
  * site_has_home. */
 struct page *site_home(struct site *site, enum language language, const struct phrases_banner *banner);
 
-/* The page for visitors as long as nothing was ever published. Borrowed. */
-struct page *site_fallback(struct site *site);
+/* The page for visitors as long as nothing was ever published. Borrowed until the next call. */
+struct page *site_fallback(struct site *site, enum language language);
 
 /* The worker's state, one fstatat; NULL: none that can be read, which is logged once. Borrowed until the next
  * call. */

@@ -31,7 +31,6 @@ struct server;
 struct web_options {
 	const struct config
 		*config; /* borrowed; may be unusable: pages are served, calls answer NOT_CONFIGURED */
-	const char *shipped_templates; /* borrowed; where fallback.html is */
 };
 
 struct web {

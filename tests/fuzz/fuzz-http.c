@@ -107,9 +107,9 @@ static void make_tree(void)
 
 		write_page(path, HIDDEN);
 	}
-	phrases = phrases_new(NULL);
+	phrases = phrases_new(&(struct phrases_options){ .site_name = "Hemera Academy" });
 	site = site_new(&(struct site_options){
-		.output_directory = root, .shipped_templates = "/nonexistent", .phrases = phrases });
+		.output_directory = root, .phrases = phrases });
 }
 
 /* ---- what would need a socket ---- */
@@ -128,7 +128,7 @@ enum http_result live_home(struct live *live, const struct http_request *request
 	(void)live;
 	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%d", (int)language);
 	page_request_read(&wanted, request);
-	page_answer(site_fallback(site), &wanted, NULL, "no-cache", response);
+	page_answer(site_fallback(site, language), &wanted, NULL, "no-cache", response);
 	page_request_done(&wanted);
 	return HTTP_DONE;
 }

@@ -19,8 +19,7 @@
 
 #include "scratch.h"
 
-static const struct site_options options = { .output_directory = scratch_path,
-	.shipped_templates = scratch_path };
+static const struct site_options options = { .output_directory = scratch_path };
 
 static void publish(const char *name, const char *text)
 {

@@ -62,7 +62,6 @@ static int place_setup(void **state)
 	place->output = mem_printf("%s/output", place->root);
 	place->templates = mem_printf("%s/templates", place->root);
 	assert_int_equal(mkdir(place->templates, 0700), 0);
-	write_text(place->templates, "fallback.html", "<p>fallback");
 	*state = place;
 	return 0;
 }
@@ -72,8 +71,7 @@ static void remove_tree(const char *root)
 	static const char *const names[] = { "output/courses/a.html", "output/courses/b.html.html",
 		"output/courses/link.html", "output/courses/fifo.html", "output/courses/.hidden.html",
 		"output/courses/dir.html", "output/courses", "output/index.de.html", "output/index.en.html",
-		"output/.sync-manifest.json", "output", "old/index.de.html", "old", "templates/fallback.html",
-		"templates" };
+		"output/.sync-manifest.json", "output", "old/index.de.html", "old", "templates" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
@@ -100,12 +98,10 @@ static const struct phrases_banner noon = {
 
 static struct phrases *phrases;
 
-static struct site *site_at(const char *output_directory, const char *templates)
+static struct site *site_at(const char *output_directory)
 {
-	return site_new(&(struct site_options){ .output_directory = output_directory,
-		.shipped_templates = templates,
-		.phrases = phrases,
-		.course_language = LANGUAGE_DE });
+	return site_new(&(struct site_options){
+		.output_directory = output_directory, .phrases = phrases, .course_language = LANGUAGE_DE });
 }
 
 static void the_mark_is_replaced_by_the_banner(void **state)
@@ -114,7 +110,7 @@ static void the_mark_is_replaced_by_the_banner(void **state)
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_home(site, LANGUAGE_DE));
 	struct page *page = site_home(site, LANGUAGE_DE, &noon);
 	assert_string_equal(page->plain->bytes, "<p>a</p><p class=\"status\">Stand: 12:00 Uhr</p><p>b</p>");
@@ -137,9 +133,10 @@ static void a_new_index_is_seen_at_the_next_request(void **state)
 {
 	struct place *place = *state;
 
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_false(site_has_home(site, LANGUAGE_DE));
-	assert_string_equal(site_fallback(site)->plain->bytes, "<p>fallback");
+	assert_non_null(strstr(site_fallback(site, LANGUAGE_DE)->plain->bytes, "nicht erreichbar"));
+	assert_non_null(strstr(site_fallback(site, LANGUAGE_EN)->plain->bytes, "cannot be reached"));
 	mkdir(place->output, 0700);
 	assert_false(site_has_home(site, LANGUAGE_DE));
 	write_text(place->output, "index.de.html", "one");
@@ -156,7 +153,7 @@ static void a_missing_language_is_shown_in_the_other(void **state)
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "deutsch");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_home(site, LANGUAGE_EN));
 	assert_string_equal(site_home(site, LANGUAGE_EN, &noon)->language, "de");
 	write_text(place->output, "index.en.html", "english");
@@ -171,7 +168,7 @@ static void a_removed_directory_is_found_again(void **state)
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "one");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_home(site, LANGUAGE_DE));
 	unlink(index);
 	rmdir(place->output);
@@ -190,7 +187,7 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 
 	mkdir(place->output, 0700);
 	write_text(place->output, "index.de.html", "one");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_home(site, LANGUAGE_DE));
 	assert_int_equal(rename(place->output, old), 0);
 	mkdir(place->output, 0700);
@@ -208,23 +205,40 @@ static void an_index_that_is_no_file_is_not_shown(void **state)
 {
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *index = mem_printf("%s/output/index.de.html", place->root);
-	CLEANUP(mem_freep) char *target = mem_printf("%s/fallback.html", place->templates);
+	CLEANUP(mem_freep) char *target = mem_printf("%s/index.html", place->templates);
 
 	mkdir(place->output, 0700);
 	assert_int_equal(symlink(target, index), 0);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_false(site_has_home(site, LANGUAGE_DE));
 	unlink(index);
 	assert_int_equal(mkfifo(index, 0600), 0);
 	assert_false(site_has_home(site, LANGUAGE_DE));
 }
 
-static void without_its_file_the_fallback_is_built_in(void **state)
+static void the_fallback_is_made_anew_only_when_it_changes(void **state)
 {
 	struct place *place = *state;
-	CLEANUP(site_freep) struct site *site = site_at(place->output, "/nonexistent");
+	CLEANUP(phrases_freep)
+	struct phrases *own =
+		phrases_new(&(struct phrases_options){ .site_name = "A", .file_directory = place->root });
+	CLEANUP(mem_freep) char *style = mem_printf("%s/style.css", place->root);
+	CLEANUP(site_freep)
+	struct site *site =
+		site_new(&(struct site_options){ .output_directory = place->output, .phrases = own });
+	struct page *page = site_fallback(site, LANGUAGE_EN);
+	struct http_body *bytes = page->plain;
+	char etag[PAGE_ETAG_SIZE];
 
-	assert_non_null(strstr(site_fallback(site)->plain->bytes, "<!DOCTYPE html>"));
+	assert_string_equal(page->language, "en");
+	assert_string_equal(page->vary, "Accept-Language, Accept-Encoding");
+	memcpy(etag, page->etag, sizeof(etag));
+	assert_ptr_equal(site_fallback(site, LANGUAGE_EN)->plain, bytes);
+	write_text(place->root, "style.css", "h1{color:red}");
+	page = site_fallback(site, LANGUAGE_EN);
+	assert_non_null(strstr(page->plain->bytes, "href=\"/style.css\""));
+	assert_string_not_equal(page->etag, etag);
+	unlink(style);
 }
 
 static void fill_courses(const struct place *place)
@@ -279,7 +293,7 @@ static void only_published_course_pages_are_found(void **state)
 	char long_name[400];
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct page *page = NULL;
 		struct error err = { 0 };
@@ -303,7 +317,7 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	struct error err = { 0 };
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -330,7 +344,7 @@ static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
 
 	fill_courses(place);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/courses/a.html", place->output);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	logged = 0;
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX), 0);
 	assert_int_equal(site_course(site, "a", &page, &err), 0);
@@ -347,7 +361,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	struct page *page = NULL;
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	logged = 0;
@@ -378,7 +392,7 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 				text[i] = (char)(1 + (random >> 33) % 255);
 		}
 		write_text(place->output, "index.de.html", text);
-		CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+		CLEANUP(site_freep) struct site *site = site_at(place->output);
 		struct http_response response = { 0 };
 		assert_true(site_has_home(site, LANGUAGE_DE));
 		struct page *page = site_home(site, LANGUAGE_DE, &noon);
@@ -406,7 +420,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_index_that_is_no_file_is_not_shown, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			without_its_file_the_fallback_is_built_in, place_setup, place_teardown),
+			the_fallback_is_made_anew_only_when_it_changes, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			only_published_course_pages_are_found, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
@@ -420,7 +434,7 @@ int main(void)
 	};
 
 	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
-	phrases = phrases_new(NULL);
+	phrases = phrases_new(&(struct phrases_options){ .site_name = "Hemera Academy" });
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	phrases_freep(&phrases);
 	return failed;

@@ -106,7 +106,7 @@ static void on_arrived(void *arg)
 
 void place_start(struct place *place)
 {
-	struct web_options options = { .config = &place->config, .shipped_templates = "/nonexistent" };
+	struct web_options options = { .config = &place->config };
 	socklen_t length = sizeof(place->address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -128,6 +128,7 @@ int place_setup(void **state)
 	assert_non_null(mkdtemp(place->root));
 	place->index = mem_printf("%s/index.de.html", place->root);
 	place->config.sync.output_directory = place->config.worker.socket = place->root;
+	place->config.site.name = (char *)"Hemera Academy";
 	place->config.web.connections_max = 200;
 	place->config.web.live_ttl_s = 30;
 	place->config.web.live_wait_s = 1;
