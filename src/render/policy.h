@@ -4,10 +4,10 @@
 
 /*
  * What the Content-Security-Policy of aither-web keeps a browser from loading or running in a page:
- *everything of other sites but plain links, all frames, videos and plugins, inline event handlers and style
- *attributes, <base>, <meta http-equiv=refresh> and every script that is not ours. For `aither doctor`, which
- *looks at the pages that templates give; a page is served with the policy, whatever this finds. So the
- *scanner reads HTML as people write it in templates, not as hostile pages have it.
+ * everything of other sites but plain links, all frames, videos and plugins, inline event handlers and style
+ * attributes, <base>, <meta http-equiv=refresh> and every script that is not ours. For `aither doctor`, which
+ * looks at the pages that templates give; a page is served with the policy, whatever this finds. So the
+ * scanner reads HTML as people write it in templates, not as hostile pages have it.
  *
  *	policy_scan(html, script, on_found, arg);     on_found(arg, "the image", "https://a.example/x.png",
  *23)
