@@ -21,7 +21,9 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	struct error err = { 0 };
 	bool activated;
 	int result = web_new(&web,
-		&(struct web_options){ .config = config, .shipped_templates = config_shipped_templates() },
+		&(struct web_options){ .config = config,
+			.shipped_templates = config_shipped_templates(),
+			.shipped_site = config_shipped_site() },
 		&err);
 
 	if (result == 0)

@@ -18,6 +18,7 @@
 
 #ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
 #define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"
+#define AITHER_SITE_DIR "/usr/share/aither/site"
 #endif
 
 #define FILE_SIZE_MAX 65536
@@ -523,6 +524,13 @@ const char *config_shipped_templates(void)
 	const char *directory = getenv("AITHER_SHIPPED_TEMPLATES");
 
 	return directory && *directory ? directory : AITHER_TEMPLATES_DIR;
+}
+
+const char *config_shipped_site(void)
+{
+	const char *directory = getenv("AITHER_SHIPPED_SITE");
+
+	return directory && *directory ? directory : AITHER_SITE_DIR;
 }
 
 char *config_problems_text(const struct config *config, const char *separator)

@@ -133,4 +133,7 @@ int config_secret_load(enum config_secret secret, char **ret_value, struct error
  * installed directory. Borrowed. */
 const char *config_shipped_templates(void);
 
+/* The same for files like robots.txt: $AITHER_SHIPPED_SITE. */
+const char *config_shipped_site(void);
+
 #endif

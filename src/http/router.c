@@ -96,6 +96,9 @@ enum http_result router_dispatch(
 		router_fail(router, request, response, 405);
 		http_response_header(response, "allow",
 			allow[(allowed & HTTP_GET ? 1 : 0) | (allowed & HTTP_POST ? 2 : 0)]);
+	} else if (router->otherwise && wanted == HTTP_GET) {
+		request->tail = request->path + 1;
+		return router->otherwise(request, response, router->app);
 	} else {
 		router_fail(router, request, response, 404);
 	}

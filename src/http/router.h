@@ -32,6 +32,9 @@ extern const char *const router_no_parameters[]; /* of a call that has none */
 struct http_router {
 	const struct http_route *routes;
 	size_t count;
+	/* Gets GET and HEAD of a path that no route has, which is `tail` without its slash. It answers 404
+	 * itself when it has nothing there; other methods get 404. NULL: there is nothing else. */
+	http_handler *otherwise;
 	/* Fills an error response that is no handler's (403, 404, 405, 413...); decides envelope or HTML.
 	 * NULL: envelope. */
 	void (*fail)(

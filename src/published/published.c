@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -37,6 +38,37 @@ bool published_is_page(const char *file)
 
 	return length > suffix && strcmp(file + length - suffix, PUBLISHED_SUFFIX) == 0 &&
 	       published_is_name(file, length - suffix);
+}
+
+const char *published_type(const char *name)
+{
+	static const struct {
+		const char *suffix, *content_type;
+	} types[] = {
+		{ ".avif", "image/avif" },
+		{ ".css", "text/css; charset=utf-8" },
+		{ ".gif", "image/gif" },
+		{ ".html", "text/html; charset=utf-8" },
+		{ ".ico", "image/x-icon" },
+		{ ".jpeg", "image/jpeg" },
+		{ ".jpg", "image/jpeg" },
+		{ ".json", "application/json" },
+		{ ".pdf", "application/pdf" },
+		{ ".png", "image/png" },
+		{ ".svg", "image/svg+xml" },
+		{ ".txt", "text/plain; charset=utf-8" },
+		{ ".webmanifest", "application/manifest+json" },
+		{ ".webp", "image/webp" },
+		{ ".woff", "font/woff" },
+		{ ".woff2", "font/woff2" },
+		{ ".xml", "application/xml" },
+	};
+	const char *suffix = strrchr(name, '.');
+
+	for (size_t i = 0; suffix && i < ARRAY_SIZE(types); i++)
+		if (strcasecmp(suffix, types[i].suffix) == 0)
+			return types[i].content_type;
+	return NULL;
 }
 
 /* The first of the paths at which the operator has a file that may be served. */

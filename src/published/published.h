@@ -41,6 +41,9 @@ extern const char *const published_list[LANGUAGES];     /* "courses.de.html", fo
 /* The operator's own files ([Site] FileDirectory): regular files, no links. */
 #define PUBLISHED_FILE_MAX (4 << 20) /* bytes; a font has 300 KB, a photograph 1 MB */
 
+/* The Content-Type of a file by the suffix of its name; static, NULL: files of this type are not served. */
+const char *published_type(const char *name);
+
 /* "/logo.svg", "/logo.png" or "/logo.webp", and "/style.css", if the operator has such a file; static, or
  * NULL. */
 const char *published_logo(const char *file_directory);

@@ -17,11 +17,11 @@
 #include "published/state.h"
 #include "web/page.h"
 #include "web/phrases.h"
-#include "web/site.h"
 
 struct visitor {
 	STAILQ_ENTRY(visitor) link;
 	struct http_pending *pending;
+	enum site_index which;
 	enum language language;
 	struct page_request request;
 };
@@ -113,16 +113,21 @@ int64_t live_data_ms(struct live *live)
 	return live->data_ms;
 }
 
-/* After site_has_home, which said whether there is a homepage. Borrowed until the next site_has_home.
- * `fresh`: a refresh has just succeeded. */
-static struct page *choose_page(struct live *live, enum language language, bool is_published, bool fresh)
+/* After site_has_index, which said whether there is the page. `fresh`: a refresh has just succeeded. */
+static void answer_page(struct live *live, enum site_index which, enum language language, bool is_published,
+	bool fresh, const struct page_request *wanted, struct http_response *response)
 {
-	if (!is_published)
-		return site_fallback(live->options.site);
-	return site_home(live->options.site, language,
-		&(struct phrases_banner){ .is_fresh = fresh || is_fresh(live),
-			.data_ms = live->data_ms,
-			.now_ms = time_now_ms() });
+	const struct phrases_banner banner = {
+		.is_fresh = fresh || is_fresh(live),
+		.data_ms = live->data_ms,
+		.now_ms = time_now_ms(),
+	};
+	struct page *page = is_published ? site_index(live->options.site, which, language, &banner)
+					 : site_fallback(live->options.site);
+
+	page_answer(page, wanted, NULL, which == SITE_LIST ? PAGE_PRIVATE_CACHING : "no-cache", response);
+	if (which == SITE_LIST)
+		http_response_header(response, "x-robots-tag", "noindex");
 }
 
 static void answer_visitors(struct live *live, bool fresh)
@@ -134,9 +139,9 @@ static void answer_visitors(struct live *live, bool fresh)
 	while ((visitor = STAILQ_FIRST(&live->visitors))) {
 		struct http_response response = { 0 };
 		STAILQ_REMOVE_HEAD(&live->visitors, link);
-		bool is_published = site_has_home(live->options.site, visitor->language);
-		page_answer(choose_page(live, visitor->language, is_published, fresh), &visitor->request,
-			NULL, "no-cache", &response);
+		bool is_published = site_has_index(live->options.site, visitor->which, visitor->language);
+		answer_page(live, visitor->which, visitor->language, is_published, fresh, &visitor->request,
+			&response);
 		http_complete(visitor->pending, &response);
 		page_request_done(&visitor->request);
 		free(visitor);
@@ -258,22 +263,22 @@ static bool should_wait(struct live *live, bool is_published)
 	return time_mono_ms() < live->wait_ends_ms;
 }
 
-enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum language language)
+enum http_result live_index(struct live *live, const struct http_request *request,
+	struct http_response *response, enum site_index which, enum language language)
 {
-	bool is_published = site_has_home(live->options.site, language);
+	bool is_published = site_has_index(live->options.site, which, language);
 	struct page_request wanted;
 
 	update_data_time(live);
 	page_request_read(&wanted, request);
 	if ((is_published && is_fresh(live)) || !should_wait(live, is_published)) {
-		page_answer(choose_page(live, language, is_published, false), &wanted, NULL, "no-cache",
-			response);
+		answer_page(live, which, language, is_published, false, &wanted, response);
 		page_request_done(&wanted);
 		return HTTP_DONE;
 	}
 	struct visitor *visitor = mem_zalloc(sizeof(*visitor));
 	visitor->pending = http_later(request);
+	visitor->which = which;
 	visitor->language = language;
 	visitor->request = wanted;
 	STAILQ_INSERT_TAIL(&live->visitors, visitor, link);

@@ -20,10 +20,10 @@
 
 #include "http/http.h"
 #include "web/negotiate.h"
+#include "web/site.h"
 
 struct live;
 struct server;
-struct site;
 struct thread_queue;
 
 #define LIVE_BACK_OFF_MS 10000
@@ -42,9 +42,9 @@ struct live_options { /* all borrowed */
 struct live *live_new(const struct live_options *options); /* owned */
 void live_freep(struct live **live);
 
-/* GET / */
-enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum language language);
+/* GET /, or the list of private pages for staff, which is handled in the same way. */
+enum http_result live_index(struct live *live, const struct http_request *request,
+	struct http_response *response, enum site_index which, enum language language);
 
 /* Wall-clock time as of which the homepage's data is; 0: not known. */
 int64_t live_data_ms(struct live *live);

@@ -48,7 +48,7 @@ enum http_result monitor_ready(const struct http_request *request, struct http_r
 	const char *problem = NULL;
 
 	(void)request;
-	if (!site_has_home(web->site, LANGUAGE_DE))
+	if (!site_has_index(web->site, SITE_HOME, LANGUAGE_DE))
 		problem = "nothing has been published yet";
 	else if (is_recent(live_data_ms(web->live)) || is_recent(last_success_ms))
 		problem = NULL;

@@ -38,7 +38,7 @@ static const char *next_style(const char *text, size_t *ret_length, const char *
 	return start + 1;
 }
 
-char *page_policy(const char *text)
+static char *make_policy(const char *text, enum page_trust trust)
 {
 	CLEANUP(buf_done) struct buf policy = BUF_INIT(POLICY_SIZE_MAX);
 	char digest[HASH_BASE64_SIZE];
@@ -46,31 +46,51 @@ char *page_policy(const char *text)
 	const char *style;
 	size_t length;
 
+	if (trust == PAGE_INERT)
+		return mem_strdup("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 	buf_append_text(&policy,
-		"default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
-	if (strcasestr(text, "<script"))
+		"default-src 'none'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
+	if (trust == PAGE_OPEN && strcasestr(text, "<script"))
 		buf_append_text(&policy, "; script-src 'sha256-" SCRIPT_HASH "'");
-	for (int count = 0; (style = next_style(next, &length, &next)); count++) {
+	if (trust == PAGE_SANDBOXED)
+		buf_append_text(&policy, "; sandbox allow-same-origin");
+	buf_append_text(&policy, "; style-src 'self'");
+	while ((style = next_style(next, &length, &next))) {
 		hash_base64(style, length, digest);
-		buf_printf(&policy, "%s 'sha256-%s'", count == 0 ? "; style-src" : "", digest);
+		buf_printf(&policy, " 'sha256-%s'", digest);
 	}
 	return buf_take(&policy);
 }
 
-void page_set(struct page *page, char *owned_text, size_t length, const char *static_language,
-	const char *static_vary)
+char *page_policy(const char *text)
+{
+	return make_policy(text, PAGE_OPEN);
+}
+
+static bool is_text(const char *content_type)
+{
+	static const char *const types[] = { "text/", "application/json", "application/manifest+json",
+		"application/xml", "image/svg+xml" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strncmp(content_type, types[i], strlen(types[i])) == 0)
+			return true;
+	return false;
+}
+
+void page_set(struct page *page, char *owned_text, size_t length, const struct page_kind *kind)
 {
 	char digest[HASH_HEX_SIZE];
 
 	page_done(page);
+	page->kind = *kind;
 	hash_hex(owned_text, length, digest);
 	snprintf(page->etag, sizeof(page->etag), "\"%.32s\"", digest);
 	snprintf(page->etag_gzip, sizeof(page->etag_gzip), "\"%.32s-gz\"", digest);
-	page->policy = page_policy(owned_text);
+	page->policy = make_policy(owned_text, kind->trust);
 	page->plain = http_body_new(owned_text, length);
-	page->is_incompressible = length < GZIP_MIN || length > UINT32_MAX / 2;
-	page->language = static_language;
-	page->vary = static_vary;
+	page->is_incompressible =
+		length < GZIP_MIN || length > UINT32_MAX / 2 || !is_text(kind->content_type);
 }
 
 void page_done(struct page *page)
@@ -79,13 +99,6 @@ void page_done(struct page *page)
 	http_body_unref(page->gzip);
 	free(page->policy);
 	*page = (struct page){ 0 };
-}
-
-void page_sandbox(struct page *page)
-{
-	char *policy = mem_printf("%s; sandbox allow-same-origin", page->policy);
-	free(page->policy);
-	page->policy = policy;
 }
 
 /* NULL: the gzip form is not smaller, or zlib has no memory. */
@@ -168,14 +181,14 @@ void page_answer(struct page *page, const struct page_request *wanted, uint64_t 
 
 	response->status = known ? 304 : 200;
 	http_response_header(response, "etag", etag);
-	http_response_header(response, "vary", page->vary);
+	http_response_header(response, "vary", page->kind.vary);
 	http_response_header(response, "cache-control", cache_control);
 	page_security_headers(response, page->policy);
 	if (known)
 		return;
-	response->content_type = "text/html; charset=utf-8";
-	if (page->language)
-		http_response_header(response, "content-language", page->language);
+	response->content_type = page->kind.content_type;
+	if (page->kind.language)
+		http_response_header(response, "content-language", page->kind.language);
 	if (gzip)
 		http_response_header(response, "content-encoding", "gzip");
 	response->without_length = gzip && !page->gzip;

@@ -128,7 +128,7 @@ static enum http_result handle_home(
 {
 	struct web *web = arg;
 
-	return live_home(web->live, request, response, language_of(web, request));
+	return live_index(web->live, request, response, SITE_HOME, language_of(web, request));
 }
 
 bool web_has_public_courses(const struct web *web)
@@ -138,28 +138,103 @@ bool web_has_public_courses(const struct web *web)
 	return config->site.course_pages_public && config_is_usable(config);
 }
 
+static enum http_result handle_list(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	if (web_has_public_courses(web))
+		web_fail(request, response, 404, web);
+	else if (is_permitted(web, request, AUTH_PAGE, response))
+		return live_index(web->live, request, response, SITE_LIST, language_of(web, request));
+	return HTTP_DONE;
+}
+
+/* For those who type the address. It says no more than the configuration's manual. */
+static enum http_result handle_list_address(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+
+	if (web_has_public_courses(web)) {
+		web_fail(request, response, 404, web);
+		return HTTP_DONE;
+	}
+	CLEANUP(mem_freep)
+	char *location = mem_printf("/courses/%s%s", *request->query ? "?" : "", request->query);
+	response->status = 308;
+	http_response_header(response, "location", location);
+	http_response_header(response, "cache-control", "no-cache"); /* CoursePages may change */
+	return HTTP_DONE;
+}
+
+static void answer_page(struct web *web, const struct http_request *request, struct http_response *response,
+	struct page *page, const char *cache_control)
+{
+	struct page_request wanted;
+
+	page_request_read(&wanted, request);
+	page_answer(page, &wanted, &web->gzip_pause_ms, cache_control, response);
+	page_request_done(&wanted);
+}
+
 static enum http_result handle_course(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
 	bool is_public = web_has_public_courses(web);
-	struct page_request wanted;
+	const char *language = NULL;
+	char wanted[4];
 	struct page *page;
 	struct error err = { 0 };
 
 	/* Before the file is opened: without a token a client must not learn which pages exist. */
 	if (!is_public && !is_permitted(web, request, AUTH_PAGE, response))
 		return HTTP_DONE;
-	if (site_course(web->site, request->tail, &page, &err) < 0) {
+	if (http_request_parameter(request, "lang", wanted, sizeof(wanted)))
+		for (enum language i = 0; i < LANGUAGES; i++)
+			if (strcmp(wanted, language_name(i)) == 0)
+				language = language_name(i);
+	if (site_course(web->site, request->tail, language, &page, &err) < 0) {
 		web_fail(request, response, error_http_status(&err), web);
 		return HTTP_DONE;
 	}
-	page_request_read(&wanted, request);
-	page_answer(
-		page, &wanted, &web->gzip_pause_ms, is_public ? "no-cache" : "private, no-store", response);
-	page_request_done(&wanted);
+	answer_page(web, request, response, page, is_public ? "no-cache" : PAGE_PRIVATE_CACHING);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");
+	return HTTP_DONE;
+}
+
+/* Course dates are for everybody, so scripts of other sites may read them. */
+static enum http_result handle_feed(
+	const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+	struct page *page;
+	struct error err = { 0 };
+
+	if (site_feed(web->site, request->path + 1, &page, &err) < 0) {
+		web_fail(request, response, error_http_status(&err), web);
+		return HTTP_DONE;
+	}
+	answer_page(web, request, response, page, "no-cache");
+	http_response_header(response, "access-control-allow-origin", "*");
+	return HTTP_DONE;
+}
+
+/* Pages link to each other, and crawlers obey robots.txt: only these must be current at once. */
+enum http_result web_file(const struct http_request *request, struct http_response *response, void *arg)
+{
+	struct web *web = arg;
+	struct page *page;
+	struct error err = { 0 };
+
+	if (site_file(web->site, request->tail, &page, &err) < 0) {
+		web_fail(request, response, error_http_status(&err), web);
+		return HTTP_DONE;
+	}
+	bool must_be_current = page->kind.trust == PAGE_OPEN || strcmp(request->tail, "robots.txt") == 0;
+	answer_page(web, request, response, page, must_be_current ? "no-cache" : "max-age=3600");
 	return HTTP_DONE;
 }
 
@@ -212,7 +287,11 @@ static const char *const sync_parameters[] = { "dryRun", "force", NULL };
 
 const struct http_route web_routes[] = {
 	{ "/", false, HTTP_GET, handle_home, NULL },
+	{ "/courses", false, HTTP_GET, handle_list_address, NULL },
+	{ "/courses/", false, HTTP_GET, handle_list, NULL },
 	{ "/courses/", true, HTTP_GET, handle_course, NULL },
+	{ "/" PUBLISHED_JSON, false, HTTP_GET, handle_feed, NULL },
+	{ "/" PUBLISHED_CALENDAR, false, HTTP_GET, handle_feed, NULL },
 	{ "/api/openapi.json", false, HTTP_GET, handle_openapi, router_no_parameters },
 	{ "/api/sync", false, HTTP_GET, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST, handle_sync, sync_parameters },

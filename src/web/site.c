@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "http/http.h"
 #include "published/state.h"
+#include "web/cache.h"
 #include "web/page.h"
 #include "web/phrases.h"
 
@@ -29,29 +30,36 @@ struct index {
 	struct phrases_banner banner;
 };
 
-struct cached { /* a course page */
-	char file[PUBLISHED_NAME_SIZE];
-	struct stat stat; /* of the bytes in `page` */
-	struct page page;
+struct directory {
+	char *path;       /* owned; in the one above it */
+	const char *what; /* for the log */
+	int fd;           /* -1: not there */
+	int result;       /* of the last attempt to open it */
+	struct stat stat; /* identity of `fd` */
+	uint64_t followed_mono_ms;
+	bool failed; /* logged already */
 };
 
 struct site {
 	struct site_options options;
-	char *path;
-	int output;              /* -1: not there */
-	int output_result;       /* of the last attempt to open it */
-	struct stat output_stat; /* identity of `output` */
-	uint64_t followed_mono_ms;
-	bool output_failed; /* logged already */
-	struct index index[LANGUAGES];
+	struct directory output, public, files, shipped; /* public: in `output` */
+	struct index index[SITE_INDEXES][LANGUAGES];
 	struct page fallback;
 	struct state state;
 	struct stat state_stat;
 	bool has_state, state_failed; /* failed: logged already */
-	uint64_t course_logged_ms;    /* when it was last logged that one cannot be read; 0: never */
-	struct cached *cached; /* owned; room for SITE_CACHED_MAX, which costs nothing until it is used */
-	size_t cached_count, cached_bytes;
-	struct stat cached_stat; /* of their directory */
+	uint64_t file_logged_ms;      /* when it was last logged that one cannot be read; 0: never */
+	struct cache *cache;
+	struct stat courses_stat; /* of the directory of the course pages in the cache */
+};
+
+/* The index pages: where they are, and what the log calls them. */
+static const struct {
+	const char *const *files; /* by language */
+	const char *what;
+} indexes[SITE_INDEXES] = {
+	[SITE_HOME] = { published_homepage, "the published homepage" },
+	[SITE_LIST] = { published_list, "the list of private pages" },
 };
 
 static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -62,6 +70,17 @@ static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>
 				    "<p lang=\"en\">The courses are not available at the moment. Please try "
 				    "again later.</p>\n</body>\n</html>\n";
 
+static void directory_init(struct directory *directory, const char *path, const char *what)
+{
+	*directory = (struct directory){ .path = mem_strdup(path), .what = what, .fd = -1 };
+}
+
+static void directory_done(struct directory *directory)
+{
+	file_closep(&directory->fd);
+	mem_freep(&directory->path);
+}
+
 struct site *site_new(const struct site_options *options)
 {
 	struct site *site = mem_zalloc(sizeof(*site));
@@ -70,26 +89,23 @@ struct site *site_new(const struct site_options *options)
 	struct error err = { 0 };
 
 	site->options = *options;
-	site->path = mem_strdup(options->output_directory);
-	site->output = -1;
+	directory_init(&site->output, options->output_directory, "the output directory");
+	directory_init(&site->public, PUBLISHED_PUBLIC, "the directory of public pages");
+	directory_init(&site->files, options->file_directory, "the directory of the site's own files");
+	directory_init(&site->shipped, options->shipped_files, "the directory of shipped files");
 	for (int i = 0; i < LANGUAGES; i++)
-		buf_init(&site->index[i].text, PUBLISHED_HOMEPAGE_MAX);
-	site->cached = mem_zalloc(SITE_CACHED_MAX * sizeof(*site->cached));
+		for (int which = 0; which < SITE_INDEXES; which++)
+			buf_init(&site->index[which][i].text, PUBLISHED_HOMEPAGE_MAX);
+	site->cache = cache_new();
 	if (file_read_path(path, &text, &err) < 0) {
 		log_write(LOG_WARNING, "no fallback page: %s", err.message);
 		buf_clear(&text);
 		buf_append_text(&text, fallback_text);
 	}
 	size_t length = text.length;
-	page_set(&site->fallback, buf_take(&text), length, "de, en", "Accept-Encoding");
+	page_set(&site->fallback, buf_take(&text), length,
+		&(struct page_kind){ PAGE_HTML, "de, en", "Accept-Encoding", PAGE_OPEN });
 	return site;
-}
-
-static void clear_cache(struct site *site)
-{
-	while (site->cached_count > 0)
-		page_done(&site->cached[--site->cached_count].page);
-	site->cached_bytes = 0;
 }
 
 void site_freep(struct site **site_pointer)
@@ -98,20 +114,21 @@ void site_freep(struct site **site_pointer)
 
 	if (!site)
 		return;
-	for (int i = 0; i < LANGUAGES; i++) {
-		buf_done(&site->index[i].text);
-		mem_freep(&site->index[i].status);
-		page_done(&site->index[i].page);
+	for (struct index *index = site->index[0]; index < site->index[SITE_INDEXES]; index++) {
+		buf_done(&index->text);
+		mem_freep(&index->status);
+		page_done(&index->page);
 	}
 	page_done(&site->fallback);
-	clear_cache(site);
-	free(site->cached);
-	file_closep(&site->output);
-	mem_freep(&site->path);
+	cache_freep(&site->cache);
+	directory_done(&site->output);
+	directory_done(&site->public);
+	directory_done(&site->files);
+	directory_done(&site->shipped);
 	free(site);
 }
 
-/* ---- the directory ---- */
+/* ---- directories ---- */
 
 /* A temporary error does not mean that a file is gone: keep the cached copy. */
 static bool is_temporary(int result)
@@ -119,60 +136,72 @@ static bool is_temporary(int result)
 	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;
 }
 
-/* The same file, and not written since? */
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Opens the output directory, and again when another one has its path: a directory that was moved away keeps
- * its files. Checks the path once a second, or `now`: a tenth of the time of a request. */
-static void follow_output(struct site *site, bool now)
+/* Opens the directory, and again when another one has its path: a directory that was moved away keeps its
+ * files. Checks the path once a second, or `now`: a tenth of the time of a request. */
+static void follow(struct directory *directory, int parent, bool now)
 {
 	uint64_t now_mono_ms = time_mono_ms();
 	CLEANUP(file_closep) int fd = -1;
 	struct error err = { 0 };
 	struct stat stat_now;
 
-	if (site->output >= 0 && !now && now_mono_ms < site->followed_mono_ms + SITE_FOLLOW_MS)
+	if (directory->fd >= 0 && !now && now_mono_ms < directory->followed_mono_ms + SITE_FOLLOW_MS)
 		return;
-	site->followed_mono_ms = now_mono_ms;
-	if (site->output >= 0 && stat(site->path, &stat_now) == 0 &&
-		stat_now.st_ino == site->output_stat.st_ino && stat_now.st_dev == site->output_stat.st_dev)
+	directory->followed_mono_ms = now_mono_ms;
+	if (directory->fd >= 0 && fstatat(parent, directory->path, &stat_now, 0) == 0 &&
+		stat_now.st_ino == directory->stat.st_ino && stat_now.st_dev == directory->stat.st_dev)
 		return;
-	int result = file_open_directory(AT_FDCWD, site->path, &fd, &err);
+	int result = file_open_directory(parent, directory->path, &fd, &err);
 	if (result == 0 && fstat(fd, &stat_now) < 0)
-		result = error_set(&err, -errno, "directory %s: cannot examine: %m", site->path);
+		result = error_set(&err, -errno, "directory %s: cannot examine: %m", directory->path);
 	/* Without one, visitors see the same as before the first sync, which makes the directory. */
-	if (result < 0 && result != -ENOENT && !site->output_failed)
-		log_write(LOG_WARNING, "the output directory cannot be read: %s", err.message);
-	site->output_failed = result < 0 && result != -ENOENT;
-	site->output_result = result;
+	if (result < 0 && result != -ENOENT && !directory->failed)
+		log_write(LOG_WARNING, "%s cannot be read: %s", directory->what, err.message);
+	directory->failed = result < 0 && result != -ENOENT;
+	directory->result = result;
 	if (is_temporary(result))
 		return;
-	file_closep(&site->output);
+	file_closep(&directory->fd);
 	if (result < 0)
 		return;
-	site->output_stat = stat_now;
-	site->output = file_steal(&fd);
+	directory->stat = stat_now;
+	directory->fd = file_steal(&fd);
 }
 
-/* ---- the homepage ---- */
+static void follow_output(struct site *site, bool now)
+{
+	int before = site->output.fd;
+	struct stat stat_before = site->output.stat;
+
+	follow(&site->output, AT_FDCWD, now);
+	bool is_other = site->output.fd < 0 || before < 0 || stat_before.st_ino != site->output.stat.st_ino ||
+			stat_before.st_dev != site->output.stat.st_dev;
+	if (site->output.fd >= 0) {
+		follow(&site->public, site->output.fd, now || is_other);
+	} else {
+		file_closep(&site->public.fd);
+		site->public.result = site->output.result;
+	}
+}
+
+/* ---- homepage and private list ---- */
 
 /* Brings one index up to date; false: there is none. */
-static bool read_index(struct site *site, enum language language)
+static bool read_index(struct site *site, enum site_index which, enum language language)
 {
-	struct index *index = &site->index[language];
-	const char *name = published_homepage[language];
+	struct index *index = &site->index[which][language];
+	int directory = which == SITE_HOME ? site->public.fd : site->output.fd;
+	const char *name = indexes[which].files[language];
 	struct error err = { 0 };
 	struct stat stat_now;
 
-	int result = fstatat(site->output, name, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-	if (result == 0 && index->text.length > 0 && is_same_file(&stat_now, &index->stat))
+	if (directory < 0)
+		return false;
+	int result = fstatat(directory, name, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (result == 0 && index->text.length > 0 && cache_is_same_file(&stat_now, &index->stat))
 		return true;
 	if (result == 0)
-		result = file_read(site->output, name, &index->text, &index->stat, &err);
+		result = file_read(directory, name, &index->text, &index->stat, &err);
 	if (result < 0 && !is_temporary(result))
 		buf_clear(&index->text);
 	if (!is_temporary(result)) {
@@ -180,7 +209,7 @@ static bool read_index(struct site *site, enum language language)
 		page_done(&index->page);
 	}
 	if (result < 0 && result != -ENOENT && !index->failed)
-		log_write(LOG_WARNING, "the published homepage cannot be read: %s",
+		log_write(LOG_WARNING, "%s cannot be read: %s", indexes[which].what,
 			err.message[0] ? err.message : strerror(-result));
 	index->failed = result < 0 && result != -ENOENT;
 	return index->text.length > 0;
@@ -191,12 +220,11 @@ static enum language other_language(enum language language)
 	return language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE;
 }
 
-bool site_has_home(struct site *site, enum language language)
+bool site_has_index(struct site *site, enum site_index which, enum language language)
 {
 	for (int now = 0; now <= 1; now++) {
 		follow_output(site, now);
-		if (site->output >= 0 &&
-			(read_index(site, language) || read_index(site, other_language(language))))
+		if (read_index(site, which, language) || read_index(site, which, other_language(language)))
 			return true;
 	}
 	return false;
@@ -207,20 +235,22 @@ int64_t site_home_changed_ms(const struct site *site)
 	int64_t newest_ms = 0;
 
 	for (enum language i = 0; i < LANGUAGES; i++) {
-		const struct timespec *changed = &site->index[i].stat.st_mtim;
+		const struct index *index = &site->index[SITE_HOME][i];
+		const struct timespec *changed = &index->stat.st_mtim;
 		int64_t changed_ms = (int64_t)changed->tv_sec * 1000 + changed->tv_nsec / 1000000;
 
-		if (site->index[i].text.length > 0 && changed_ms > newest_ms)
+		if (index->text.length > 0 && changed_ms > newest_ms)
 			newest_ms = changed_ms;
 	}
 	return newest_ms;
 }
 
-struct page *site_home(struct site *site, enum language language, const struct phrases_banner *banner)
+struct page *site_index(
+	struct site *site, enum site_index which, enum language language, const struct phrases_banner *banner)
 {
-	if (site->index[language].text.length == 0)
+	if (site->index[which][language].text.length == 0)
 		language = other_language(language);
-	struct index *index = &site->index[language];
+	struct index *index = &site->index[which][language];
 	const struct phrases_banner *last = &index->banner;
 	/* The banner holds the date, which changes at a full minute in every time zone. */
 	if (index->status && banner->is_fresh == last->is_fresh && banner->data_ms == last->data_ms &&
@@ -236,8 +266,9 @@ struct page *site_home(struct site *site, enum language language, const struct p
 	size_t before = mark ? (size_t)(mark - text) : index->text.length;
 	const char *after = mark ? mark + strlen(PUBLISHED_STATUS_MARK) : "";
 	char *whole = mem_printf("%.*s%s%s", (int)before, text, mark ? status : "", after);
-	page_set(&index->page, whole, strlen(whole), language_name(language),
-		"Accept-Language, Accept-Encoding");
+	page_set(&index->page, whole, strlen(whole),
+		&(struct page_kind){
+			PAGE_HTML, language_name(language), "Accept-Language, Accept-Encoding", PAGE_OPEN });
 	http_body_to_file(index->page.plain);
 	free(index->status);
 	index->status = STEAL(status);
@@ -258,12 +289,12 @@ const struct state *site_state(struct site *site)
 	int r = -ENOENT;
 
 	follow_output(site, false);
-	if (site->output >= 0)
-		r = fstatat(site->output, STATE_FILE, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-	if (r == 0 && is_same_file(&stat_now, &site->state_stat)) /* also of one that makes no sense */
+	if (site->output.fd >= 0)
+		r = fstatat(site->output.fd, STATE_FILE, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (r == 0 && cache_is_same_file(&stat_now, &site->state_stat)) /* also of one that makes no sense */
 		return site->has_state ? &site->state : NULL;
 	if (r == 0)
-		r = state_read(&site->state, site->output, &site->state_stat, &err);
+		r = state_read(&site->state, site->output.fd, &site->state_stat, &err);
 	if (r < 0 && r != -ENOENT && !site->state_failed)
 		log_write(LOG_WARNING, "the state of aither-worker cannot be read: %s",
 			err.message[0] ? err.message : strerror(-r));
@@ -273,74 +304,7 @@ const struct state *site_state(struct site *site)
 	return site->has_state ? &site->state : NULL;
 }
 
-/* ---- course pages ---- */
-
-static struct cached *find_cached(struct site *site, const char *file)
-{
-	for (size_t i = 0; i < site->cached_count; i++) {
-		if (strcmp(site->cached[i].file, file) == 0)
-			return &site->cached[i];
-	}
-	return NULL;
-}
-
-static int read_course(
-	struct site *site, int courses, const char *file, struct page **ret_page, struct error *err)
-{
-	CLEANUP(buf_done) struct buf text = BUF_INIT(PUBLISHED_COURSE_MAX);
-	struct cached *cached = find_cached(site, file);
-	struct stat stat_now;
-
-	if (fstatat(courses, file, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set(err, -errno, PUBLISHED_COURSES "/%s: %s", file, strerror(errno));
-	if (cached && is_same_file(&cached->stat, &stat_now)) {
-		*ret_page = &cached->page;
-		return 0;
-	}
-	int r = file_read(courses, file, &text, &stat_now, err);
-	if (r < 0)
-		return r;
-	size_t length = text.length;
-	if (cached || site->cached_count == SITE_CACHED_MAX ||
-		site->cached_bytes + length > SITE_CACHED_BYTES_MAX)
-		clear_cache(site);
-	cached = &site->cached[site->cached_count++];
-	*cached = (struct cached){ .stat = stat_now };
-	snprintf(cached->file, sizeof(cached->file), "%s", file);
-	site->cached_bytes += length;
-	page_set(&cached->page, buf_take(&text), length, language_name(site->options.course_language),
-		"Accept-Encoding");
-	if (site->options.are_courses_sandboxed)
-		page_sandbox(&cached->page);
-	*ret_page = &cached->page;
-	return 0;
-}
-
-static int find_course(struct site *site, const char *name, struct page **ret_page, struct error *err)
-{
-	CLEANUP(file_closep) int courses = -1;
-	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
-	struct stat stat_now = { 0 };
-	int r;
-
-	follow_output(site, false);
-	if (site->output < 0)
-		return error_set(
-			err, site->output_result, "%s: %s", site->path, strerror(-site->output_result));
-	if ((r = file_open_directory(site->output, PUBLISHED_COURSES, &courses, err)) < 0)
-		return r;
-	/* Without this, the page of a removed course would stay in memory: no client requests it any more. */
-	if (fstat(courses, &stat_now) < 0 || !is_same_file(&site->cached_stat, &stat_now))
-		clear_cache(site);
-	site->cached_stat = stat_now;
-	r = error_set(err, -ENOENT, "not the name of a course page");
-	if (published_is_page(name))
-		r = read_course(site, courses, name, ret_page, err);
-	/* A course may be called "x.html": its page is x.html.html. */
-	if (r == -ENOENT && published_is_page(with_suffix))
-		r = read_course(site, courses, with_suffix, ret_page, err);
-	return r;
-}
+/* ---- files that are read when they are requested ---- */
 
 /* Nothing, or something that is no page: a folder, a link, a socket. */
 static bool is_absent(int result)
@@ -349,28 +313,150 @@ static bool is_absent(int result)
 	       result == -EINVAL || result == -EFBIG;
 }
 
-/* Rate-limits the log: a client that alternates good and bad names must not get a line per request. */
-static void log_course(struct site *site, const char *problem)
+/* Logs what the operator should know, and sets *err for a problem that is not 0. Rate-limits the log: a
+ * client that alternates good and bad names must not get a line per request. */
+static int report(
+	struct site *site, const char *what, int result, const struct error *problem, struct error *err)
 {
 	uint64_t now = time_mono_ms();
 
-	if (site->course_logged_ms != 0 && now - site->course_logged_ms < SITE_LOG_MS)
-		return;
-	site->course_logged_ms = now;
-	log_write(LOG_WARNING, "a course page cannot be read: %s", problem);
+	/* The worker publishes no page that is too large: report it, because the next sync makes it anew. */
+	if ((result == -EFBIG || (result < 0 && !is_absent(result))) &&
+		(site->file_logged_ms == 0 || now - site->file_logged_ms >= SITE_LOG_MS)) {
+		site->file_logged_ms = now;
+		log_write(LOG_WARNING, "%s cannot be read: %s", what, problem->message);
+	}
+	if (is_absent(result))
+		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem->message);
+	return result < 0 ? error_set(err, result, "%s", problem->message) : 0;
 }
 
-int site_course(struct site *site, const char *name, struct page **ret_page, struct error *err)
+static int fail_without(const struct directory *directory, struct error *err)
+{
+	return error_set(err, directory->result, "%s: %s", directory->path, strerror(-directory->result));
+}
+
+static int read_course(struct site *site, int courses, const char *file, const char *link_language,
+	struct page **ret_page, struct error *err)
+{
+	char path[CACHE_PATH_SIZE];
+
+	snprintf(path, sizeof(path), PUBLISHED_COURSES "/%s", file);
+	return cache_read(site->cache,
+		&(struct cache_file){
+			.directory = courses,
+			.name = file,
+			.path = path,
+			.size_max = PUBLISHED_COURSE_MAX,
+			.link_language = link_language,
+			.kind = { PAGE_HTML, language_name(site->options.course_language), "Accept-Encoding",
+				site->options.are_courses_public ? PAGE_OPEN : PAGE_SANDBOXED },
+		},
+		ret_page, err);
+}
+
+static int find_course(struct site *site, const char *name, const char *link_language, struct page **ret_page,
+	struct error *err)
+{
+	const struct directory *parent = site->options.are_courses_public ? &site->public : &site->output;
+	CLEANUP(file_closep) int courses = -1;
+	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
+	struct stat stat_now = { 0 };
+	int r;
+
+	follow_output(site, false);
+	if (parent->fd < 0)
+		return fail_without(parent, err);
+	if ((r = file_open_directory(parent->fd, PUBLISHED_COURSES, &courses, err)) < 0)
+		return r;
+	/* Without this, the page of a removed course would stay in memory: no client requests it any more. */
+	if (fstat(courses, &stat_now) < 0 || !cache_is_same_file(&site->courses_stat, &stat_now))
+		cache_clear(site->cache);
+	site->courses_stat = stat_now;
+	r = error_set(err, -ENOENT, "not the name of a course page");
+	if (published_is_page(name))
+		r = read_course(site, courses, name, link_language, ret_page, err);
+	/* A course may be called "x.html": its page is x.html.html. */
+	if (r == -ENOENT && published_is_page(with_suffix))
+		r = read_course(site, courses, with_suffix, link_language, ret_page, err);
+	return r;
+}
+
+int site_course(struct site *site, const char *name, const char *static_link_language, struct page **ret_page,
+	struct error *err)
 {
 	struct error problem = { 0 };
-	int result = find_course(site, name, ret_page, &problem);
+	int result = find_course(site, name, static_link_language, ret_page, &problem);
 
-	if (result == 0)
-		return 0;
-	/* The worker publishes no page that is too large: report it, because the next sync makes it anew. */
-	if (result == -EFBIG || !is_absent(result))
-		log_course(site, problem.message);
-	if (is_absent(result))
-		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem.message);
-	return error_set(err, result, "%s", problem.message);
+	return report(site, "a course page", result, &problem, err);
+}
+
+int site_feed(struct site *site, const char *file, struct page **ret_page, struct error *err)
+{
+	bool is_calendar = strcmp(file, PUBLISHED_CALENDAR) == 0;
+	struct error problem = { 0 };
+	int result;
+
+	follow_output(site, false);
+	if (site->public.fd < 0)
+		result = fail_without(&site->public, &problem);
+	else
+		result = cache_read(site->cache,
+			&(struct cache_file){
+				.directory = site->public.fd,
+				.name = file,
+				.path = file,
+				.size_max = PUBLISHED_HOMEPAGE_MAX,
+				.kind = { is_calendar ? "text/calendar; charset=utf-8" : "application/json",
+					NULL, "Accept-Encoding", PAGE_INERT },
+			},
+			ret_page, &problem);
+	return report(site, "a published file", result, &problem, err);
+}
+
+/* `key` is the directory's in the cache, whose paths are short. */
+static int find_file(struct site *site, struct directory *root, const char *key, const char *path,
+	struct page **ret_page, struct error *err)
+{
+	const char *slash = strchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const char *type = published_type(name);
+	CLEANUP(file_closep) int folder = -1;
+	char key_path[CACHE_PATH_SIZE];
+	int r;
+
+	follow(root, AT_FDCWD, false);
+	if (root->fd < 0)
+		return fail_without(root, err);
+	if (slash) {
+		CLEANUP(mem_freep) char *folder_name = mem_strndup(path, (size_t)(slash - path));
+		if ((r = file_open_directory(root->fd, folder_name, &folder, err)) < 0)
+			return r;
+	}
+	snprintf(key_path, sizeof(key_path), "%s/%s", key, path);
+	return cache_read(site->cache,
+		&(struct cache_file){
+			.directory = slash ? folder : root->fd,
+			.name = name,
+			.path = key_path,
+			.size_max = PUBLISHED_FILE_MAX,
+			.kind = { type, NULL, "Accept-Encoding",
+				strcmp(type, PAGE_HTML) == 0 ? PAGE_OPEN : PAGE_INERT },
+		},
+		ret_page, err);
+}
+
+int site_file(struct site *site, const char *path, struct page **ret_page, struct error *err)
+{
+	const char *slash = strchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	struct error problem = { 0 };
+
+	if (!published_is_name(name, strlen(name)) || !published_type(name) ||
+		(slash && !published_is_name(path, (size_t)(slash - path))))
+		return error_fail(err, ERROR_NOT_FOUND, -ENOENT, "not the name of a file that is served");
+	int result = find_file(site, &site->files, "site", path, ret_page, &problem);
+	if (result == -ENOENT)
+		result = find_file(site, &site->shipped, "shipped", path, ret_page, &problem);
+	return report(site, "a file of the site", result, &problem, err);
 }

@@ -3,13 +3,13 @@
 #define AITHER_WEB_SITE_H
 
 /*
- * The published files, read only: the homepage and the worker's state in memory, course pages from disk or
- * from a cache of those that were requested lately. Directories are held by descriptor, so that no name from
- * outside is ever a path, and opened again when they were replaced. A cached page is used only as long as its
- * file is the one that was read.
+ * The files that aither-web serves, read only: homepage, private list and the worker's state in memory, all
+ * others from disk or from the cache. Directories are held by descriptor, so that no name from outside is
+ * ever a path, and opened again when they were replaced. With public course pages nothing but public/ is
+ * opened for them; for visitors, nothing else ever is.
  *
- *	if (site_has_home(site, language))        reads the file when it has changed
- *		page = site_home(site, language, &banner);
+ *	if (site_has_index(site, SITE_HOME, language))        reads the file when it has changed
+ *		page = site_index(site, SITE_HOME, language, &banner);
  *	else
  *		page = site_fallback(site);
  */
@@ -29,33 +29,38 @@ struct state;
 
 #define SITE_FALLBACK_MAX (256u << 10)
 #define SITE_FOLLOW_MS 1000 /* how often at most the path of the output directory is checked */
-#define SITE_LOG_MS 60000   /* how often at most it is logged that a course page cannot be read */
-
-/* The cache of course pages, emptied when it is full and when a page is published or removed. Compressing a
- * page takes a hundred times as long as sending it, and slow clients share the bytes. */
-#define SITE_CACHED_MAX 512              /* pages; the largest Academy expected has 500 courses */
-#define SITE_CACHED_BYTES_MAX (8u << 20) /* of files: 500 pages of 16 KiB */
+#define SITE_LOG_MS 60000   /* how often at most it is logged that a file cannot be read */
 
 struct site_options {
 	const char *output_directory;  /* copied; need not exist yet */
 	const char *shipped_templates; /* where fallback.html is, which is read now */
+	const char *file_directory;    /* copied; the operator's files, need not exist; */
+	const char *shipped_files;     /* copied; the same for those that are not there */
 	const struct phrases *phrases; /* borrowed */
 	enum language course_language; /* course pages exist once */
-	bool are_courses_sandboxed;    /* see page_sandbox */
+	bool are_courses_public;
 };
 
 struct site *site_new(const struct site_options *options); /* owned */
 void site_freep(struct site **site);
 
-/* Is there a homepage (in this language, else in the other one)? */
-bool site_has_home(struct site *site, enum language language);
+/* The pages that exist in each language and have the mark. */
+enum site_index {
+	SITE_HOME,
+	SITE_LIST, /* of private pages, for staff */
+	SITE_INDEXES
+};
+
+/* Is there one (in this language, else in the other one)? */
+bool site_has_index(struct site *site, enum site_index which, enum language language);
 
 /* When the newest homepage that was read was written; 0: none. */
 int64_t site_home_changed_ms(const struct site *site);
 
-/* After site_has_home: the homepage with the banner in place of the mark. Borrowed until the next
- * site_has_home. */
-struct page *site_home(struct site *site, enum language language, const struct phrases_banner *banner);
+/* After site_has_index: the page with the banner in place of the mark. Borrowed until the next
+ * site_has_index. */
+struct page *site_index(struct site *site, enum site_index which, enum language language,
+	const struct phrases_banner *banner);
 
 /* The page for visitors as long as nothing was ever published. Borrowed. */
 struct page *site_fallback(struct site *site);
@@ -64,10 +69,21 @@ struct page *site_fallback(struct site *site);
  * call. */
 const struct state *site_state(struct site *site);
 
-/* courses/NAME.html, for NAME with or without .html. ERROR_NOT_FOUND: -ENOENT, it is not there or not the
- * name of a page; -ELOOP, -EINVAL...: there is something, but no regular file. -EFBIG: it is too large, which
- * is logged. Another code: it may be there, but cannot be read now; that is logged. *ret_page is borrowed
- * until the next call. */
-int site_course(struct site *site, const char *name, struct page **ret_page, struct error *err);
+/* The functions below return pages that are borrowed until the next call. ERROR_NOT_FOUND: -ENOENT, the file
+ * is not there or the name is not permitted; -ELOOP, -EINVAL...: there is something, but no regular file.
+ * -EFBIG: it is too large, which is logged. Another code: it may be there, but cannot be read now; that is
+ * logged. */
+
+/* The page of a course, for NAME with or without .html: for staff, or with public pages for visitors.
+ * link_language "de": its links to the homepage and the list keep that language; NULL: they do not. */
+int site_course(struct site *site, const char *name, const char *static_link_language, struct page **ret_page,
+	struct error *err);
+
+/* PUBLISHED_JSON or PUBLISHED_CALENDAR. */
+int site_feed(struct site *site, const char *file, struct page **ret_page, struct error *err);
+
+/* "logo.svg", "fonts/a.woff2": a file of the operator's, else the shipped one. Its suffix must be of a type
+ * that is known. */
+int site_file(struct site *site, const char *path, struct page **ret_page, struct error *err);
 
 #endif

@@ -64,10 +64,12 @@ static void make_parts(struct web *web)
 	web->site = site_new(&(struct site_options){
 		.output_directory = config->sync.output_directory,
 		.shipped_templates = web->options.shipped_templates,
+		.file_directory = config->site.file_directory,
+		.shipped_files = web->options.shipped_site,
 		.phrases = web->phrases,
 		/* Course pages exist once, in German unless the site says otherwise. */
 		.course_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
-		.are_courses_sandboxed = !web_has_public_courses(web),
+		.are_courses_public = web_has_public_courses(web),
 	});
 	web->relay = relay_new(web->queue, config->worker.socket);
 	web->patience = server_timer(web->server, relay_give_up, web->relay);
@@ -94,7 +96,11 @@ int web_new(struct web **ret_web, const struct web_options *options, struct erro
 		.local_access = options->config->web.local_access,
 	};
 	web->router = (struct http_router){
-		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = web
+		.routes = web_routes,
+		.count = web_route_count,
+		.otherwise = web_file,
+		.fail = web_fail,
+		.app = web,
 	};
 	struct server_options server_options = {
 		.router = &web->router,

@@ -32,6 +32,7 @@ struct web_options {
 	const struct config
 		*config; /* borrowed; may be unusable: pages are served, calls answer NOT_CONFIGURED */
 	const char *shipped_templates; /* borrowed; where fallback.html is */
+	const char *shipped_site;      /* borrowed; where robots.txt is */
 };
 
 struct web {
@@ -58,9 +59,10 @@ void web_freep(struct web **web);
 /* daemon_stop, arg is the web: answers all requests that wait. */
 void web_stop(void *arg);
 
-/* The routes, whose handlers take the web, and its http_router.fail; in routes.c. */
+/* The routes, whose handlers take the web, and its http_router.otherwise and .fail; in routes.c. */
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
+enum http_result web_file(const struct http_request *request, struct http_response *response, void *arg);
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg);
 
 /* Are course pages for all visitors? With a configuration that is not usable they are private. */

@@ -283,11 +283,12 @@ class WebTest(unittest.TestCase):
 
     def publish(self, text: str) -> None:
         """The homepage, as the worker does it: by renaming."""
-        (self.stack.output / "courses").mkdir(parents=True, exist_ok=True)
+        self.stack.courses.mkdir(parents=True, exist_ok=True)
+        self.stack.public.mkdir(exist_ok=True)
         for name in ("index.de.html", "index.en.html"):
             new = self.stack.output / ".new"
             new.write_text(PAGE.format(text))
-            new.rename(self.stack.output / name)
+            new.rename(self.stack.public / name)
         state = {"version": 1, "values": {"dataMs": round(1000 * time.time())}}
         (self.stack.output / ".state.json").write_text(json.dumps(state))
 

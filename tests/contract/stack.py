@@ -140,7 +140,7 @@ class Stack:
         self.web_socket = self.directory / "web.sock"  # the worker's for aither-web, which may not ask for everything
         self.config = self.directory / "aither.conf"
         self.environment = {"PATH": os.environ["PATH"], "HEMERA_API_KEY": hemera.key,
-                            "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates")}
+                            "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates"), "AITHER_SHIPPED_SITE": str(TOP / "site")}
         self.environment["TSAN_OPTIONS"] = TSAN_OPTIONS
         self.environment |= {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
         self.environment |= environment or {}
@@ -152,7 +152,8 @@ class Stack:
 
     def write_config(self, text: str) -> None:
         self.config.write_text(f"[Sync]\nOutputDirectory={self.output}\n[Worker]\nSocket={self.socket}\n"
-                               f"[Site]\nTemplateDirectory={self.directory / 'templates'}\n{text}")
+                               f"[Site]\nTemplateDirectory={self.directory / 'templates'}\n"
+                               f"FileDirectory={self.directory / 'site'}\n{text}")
 
     def start_worker(self) -> Daemon:
         self.worker = Daemon("aither-worker", [f"--config={self.config}", f"--listen={self.socket}",
@@ -216,13 +217,24 @@ class Stack:
 
     # ---- what is published ----
 
+    @property
+    def public(self) -> Path:
+        """What visitors may have."""
+        return self.output / "public"
+
+    @property
+    def courses(self) -> Path:
+        """Where course pages are with this configuration."""
+        is_public = re.search(r"^CoursePages=public$", self.config.read_text(), re.MULTILINE)
+        return (self.public if is_public else self.output) / "courses"
+
     def pages(self) -> dict[str, str]:
         """Course pages by name, with their text."""
-        return {p.name: p.read_text() for p in sorted((self.output / "courses").glob("*.html"))}
+        return {p.name: p.read_text() for p in sorted(self.courses.glob("*.html"))}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Inode and modification time of every published page, the homepage included."""
-        pages = [*(self.output / "courses").glob("*"), *self.output.glob("*.html")]
+        """Inode and modification time of every published page, homepage and lists included."""
+        pages = [p for p in self.output.rglob("*.*") if not p.name.startswith(".")]
         return {str(p.relative_to(self.output)): (p.stat().st_ino, p.stat().st_mtime_ns) for p in pages}
 
     @property

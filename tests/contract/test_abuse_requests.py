@@ -222,7 +222,7 @@ class Connections(WebTest):
         self.assertLess(visitor.slowest_s, 3)
 
     def test_pipelining_clients_take_turns_and_delay_no_other_client(self) -> None:
-        (self.stack.output / "courses" / "open.html").write_text("<p>published</p>" * 10_000)
+        (self.stack.courses / "open.html").write_text("<p>published</p>" * 10_000)
         for request, count in ((b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", 100), (GET, 30),
                                (b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 100),
                                (b"HEAD /courses/open HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n", 100)):
@@ -277,7 +277,7 @@ class Compression(WebTest):
         words = [f"{choice.getrandbits(24):x}" for _ in range(3000)]
         for number in range(self.PAGES):
             text = "<!DOCTYPE html>" + " ".join(choice.choices(words, k=self.LENGTH // 6))
-            (self.stack.output / "courses" / f"c{number}.html").write_text(text[:self.LENGTH])
+            (self.stack.courses / f"c{number}.html").write_text(text[:self.LENGTH])
 
     def cost_s(self, method: bytes, fields: bytes) -> float:
         """Processor time of asking for every page in turn, by one client that does not wait for the answers."""
@@ -396,10 +396,11 @@ class Paths(WebTest):
 
     def setUp(self) -> None:
         super().setUp()
-        output, courses = self.stack.output, self.stack.output / "courses"
+        output, courses = self.stack.output, self.stack.courses
         (courses / "open.html").write_text("<p>published</p>")
         (output / ".sync-manifest.json").write_text("secret")
-        (output / "other.html").write_text("secret")
+        for name in ("other.html", "courses.json", "courses.ics", "index.de.html"):  # what is not in public/ is for no visitor
+            (output / name).write_text("secret")
         (self.stack.directory / "outside.html").write_text("secret")
         (courses / ".hidden.html").write_text("secret")
         (courses / "open.html.gz").write_text("secret")
@@ -420,14 +421,15 @@ class Paths(WebTest):
                 self.assertEqual(self.ask(f"/courses/{target}".encode()).body, b"<p>published</p>")
         below = ("link", "absolute", "away", "away/outside", "away/outside.html", "folder", "folder/x",
                  "folder.html/x.html", "pipe", "pipe.html", "socket", "socket.html", "open.txt", "open.html.gz",
-                 ".hidden", ".hidden.html", "", ".", "..", "../other", "../other.html", "..%2fother", "%2e%2e/other",
+                 ".hidden", ".hidden.html", ".", "..", "../other", "../other.html", "..%2fother", "%2e%2e/other",
                  "%2e%2e%2fother", "..%5cother", "..\\other", "%252e%252e%252fother", "open%00",
                  "open.html%00.txt", "open%0a", "OPEN", "open.HTML", "open/", "/open", "//open", "./open", "x/../open",
                  "open;x", "open%20", "open%3f", "open.", "open..html",
                  "open.html.", "%c0%ae%c0%ae/other", "%u002e", "*", "~", "a" * 300, "%", "%0", "\xe4",
                  "open%ff")
         others = ("/.sync-manifest.json", "/other.html", "/index.de.html", "/index.de.html.gz", "/index.de.html%00", "//",
-                  "//courses/open", "/./courses/open", "/x/../courses/open", "/Courses/open", "/courses",
+                  "/courses.json", "/courses.ics", "/courses.de.html", "/public/index.de.html", "/public/", "/public",
+                  "//courses/open", "/./courses/open", "/x/../courses/open", "/Courses/open",
                   "/courses%2fopen", "/courses//etc/passwd", "/.", "/..", "/../../etc/passwd", "/etc/passwd", "\\",
                   "/%2e%2e/other.html", "/;/", "/api/../courses/open", "http://x/../other.html",
                   "http://x/.sync-manifest.json", "file:///etc/passwd")
@@ -443,12 +445,12 @@ class Paths(WebTest):
 
     def test_a_directory_of_pages_that_is_a_symlink_is_not_followed(self) -> None:
         self.assertEqual(self.ask(b"/courses/open").status, 200)
-        (self.stack.output / "courses").rename(self.stack.directory / "elsewhere")
-        (self.stack.output / "courses").symlink_to(self.stack.directory / "elsewhere")
+        self.stack.courses.rename(self.stack.directory / "elsewhere")
+        self.stack.courses.symlink_to(self.stack.directory / "elsewhere")
         self.assertEqual(self.ask(b"/courses/open").status, 404)
 
     def test_a_page_that_has_changed_is_shown_and_one_that_has_gone_is_not(self) -> None:
-        page = self.stack.output / "courses" / "open.html"
+        page = self.stack.courses / "open.html"
         self.assertEqual(self.ask(b"/courses/open").body, b"<p>published</p>")
         page.with_name("new").write_text("<p>changed</p>")
         page.with_name("new").rename(page)

@@ -122,13 +122,15 @@ class Policy(StackTest):
         self.sync()
         home = self.stack.get("/")
         self.assertEqual(self.directives(home)["default-src"], ["'none'"])
-        self.assertEqual(self.directives(home)["style-src"], self.hashes(home.text, "style"))
+        self.assertEqual(self.directives(home)["style-src"], ["'self'", *self.hashes(home.text, "style")])
+        for kind, sources in (("img-src", ["'self'", "data:"]), ("font-src", ["'self'"])):
+            self.assertEqual(self.directives(home)[kind], sources)
         self.assertEqual(self.directives(home)["script-src"], self.hashes(home.text, "script"),
                          "SCRIPT_HASH in src/web/page.c is not that of templates/filter-script.hbs")
         pages = [self.stack.get(f"/courses/{next(iter(self.stack.pages()))}"),
                  self.stack.get("/nothing", Accept="text/html")]
         for page in pages:
-            self.assertEqual(self.directives(page)["style-src"], self.hashes(page.text, "style"))
+            self.assertEqual(self.directives(page)["style-src"], ["'self'", *self.hashes(page.text, "style")])
             self.assertNotIn("script-src", self.directives(page))
 
     def test_a_script_from_elsewhere_is_not_permitted(self) -> None:
@@ -207,7 +209,8 @@ class Sandbox(StackTest):
         self.sync(Authorization=f"Bearer {TOKEN}")
         page = f"/courses/{next(iter(self.stack.pages()))}"
         first = self.policy(page, Authorization=f"Bearer {TOKEN}")
-        self.assertTrue(first.endswith("; sandbox allow-same-origin"), first)
+        self.assertIn("; sandbox allow-same-origin;", first)
+        self.assertNotIn("script-src", first)
         self.assertEqual(self.policy(page, Authorization=f"Bearer {TOKEN}"), first)
         for target in ("/", page):
             self.assertNotIn("sandbox", self.policy(target, Accept="text/html"))

@@ -18,7 +18,7 @@ class Conditional(WebTest):
 
     def setUp(self) -> None:
         super().setUp()
-        (self.stack.output / "courses" / "open.html").write_text("<p>published</p>" * 100)
+        (self.stack.courses / "open.html").write_text("<p>published</p>" * 100)
 
     def ask(self, target: str, method: str = "GET", **headers: str) -> Reply:
         return self.stack.request(method, target, BEARER | {k.replace("_", "-"): v for k, v in headers.items()})
@@ -130,7 +130,7 @@ class PublicPages(WebTest):
     config = "[Web]\nLiveTTLSec=3600\n[Site]\nCoursePages=public\n"
 
     def test_a_public_page_may_be_kept(self) -> None:
-        (self.stack.output / "courses" / "open.html").write_text("<p>published</p>" * 100)
+        (self.stack.courses / "open.html").write_text("<p>published</p>" * 100)
         reply = self.stack.get("/courses/open")
         self.assertEqual((reply.status, reply.headers["Cache-Control"]), (200, "no-cache"))
         self.assertEqual(reply.headers["Vary"], "Accept-Encoding")

@@ -279,6 +279,38 @@ class Pages(Answers):
             self.ask(404, "course", "GET", "/courses/none", BEARER | kind)
             self.ask(401, "course", "GET", target, kind)
 
+    def test_the_list_of_private_pages(self) -> None:
+        self.ask(200, "startSync", "POST", "/api/sync")
+        self.ask(308, "coursesAddress", "GET", "/courses?lang=en", {})
+        basic = {"Authorization": f"Basic {base64.b64encode(f'x:{TOKEN}'.encode()).decode()}"}
+        reply = self.ask(200, "courses", "GET", "/courses/")
+        self.ask(200, "courses", "HEAD", "/courses/?lang=en", basic | {"Accept-Encoding": "gzip"})
+        self.ask(304, "courses", "GET", "/courses/", BEARER | {"If-None-Match": reply.headers["ETag"]})
+        for kind in ({}, self.html):
+            self.ask(401, "courses", "GET", "/courses/", kind)
+
+    def test_files_and_feeds(self) -> None:
+        for kind in ({}, self.html):
+            self.ask(404, "coursesJson", "GET", "/courses.json", kind)
+            self.ask(404, "coursesCalendar", "GET", "/courses.ics", kind)
+            self.ask(404, "file", "GET", "/nothing.svg", kind)
+        self.stack.public.mkdir(parents=True)
+        (self.stack.public / "courses.json").write_text('{"courses": []}' + " " * 1000)
+        (self.stack.public / "courses.ics").write_text("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
+        for name, target in (("coursesJson", "/courses.json"), ("coursesCalendar", "/courses.ics"), ("file", "/robots.txt"),
+                             ("file", "/favicon.svg")):
+            reply = self.ask(200, name, "GET", target, {})
+            self.ask(200, name, "HEAD", target, {"Accept-Encoding": "gzip"})
+            self.ask(304, name, "GET", target, {"If-None-Match": reply.headers["ETag"]})
+
+    def test_every_type_of_file(self) -> None:
+        files = self.stack.directory / "site"
+        files.mkdir()
+        for suffix in ("avif", "css", "gif", "html", "ico", "jpeg", "jpg", "json", "pdf", "png", "svg", "txt", "webmanifest",
+                       "webp", "woff", "woff2", "xml"):
+            (files / f"a.{suffix}").write_text('{"a": 1}')
+            self.ask(200, "file", "GET", f"/a.{suffix}", {})
+
     def test_for_monitors(self) -> None:
         self.ask(503, "ready", "GET", "/readyz")
         self.ask(200, "startSync", "POST", "/api/sync")
@@ -303,11 +335,11 @@ class Pages(Answers):
         for method, path, operation in operations():
             if "aither-web" not in operation["x-served-by"]:
                 continue
-            name, target, verb = operation["operationId"], path.replace("{name}", "x"), method.upper()
+            name, target, verb = operation["operationId"], path.replace("{name}", "x").replace("{file}", "x.svg"), method.upper()
             for kind in ({}, self.html):
                 headers = BEARER | kind
                 self.ask(400, name, verb, target + "%00", headers)
-                self.ask(405, name, "PUT", target, headers)
+                self.ask(404 if name == "file" else 405, name, "PUT", target, headers)
                 self.ask(411, name, verb, target, headers | {"Transfer-Encoding": "chunked"}, body=b"0\r\n\r\n")
                 self.ask(501, name, verb, target, headers | {"Transfer-Encoding": "gzip"}, body=b"x")
                 self.ask(413, name, verb, target, headers, body=b"x" * 70000)
@@ -330,6 +362,7 @@ class NoToken(Answers):
         for kind in ({}, {"Accept": "text/html"}):
             self.ask(403, "metrics", "GET", "/metrics", kind)
             self.ask(403, "course", "GET", "/courses/x", kind)
+            self.ask(403, "courses", "GET", "/courses/", kind)
 
 
 class PublicPages(Answers):
@@ -339,6 +372,8 @@ class PublicPages(Answers):
         self.ask(200, "startSync", "POST", "/api/sync")
         reply = self.ask(200, "course", "GET", f"/courses/{next(iter(self.stack.pages()))}", {})
         self.assertNotIn("X-Robots-Tag", reply.headers)
+        self.ask(404, "courses", "GET", "/courses/", {})
+        self.ask(404, "coursesAddress", "GET", "/courses", {})
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ static struct site *site;
 static struct phrases *phrases;
 static char root[] = "/tmp/aither-fuzz-XXXXXX";
 static const char *const published[] = { "a", "Course-1_b.html", "x.html" };
-static const char *const hidden[] = { "hidden.html", "courses/.hidden.html", "courses/hidden.txt" };
+static const char *const hidden[] = { "hidden.html", "courses/.hidden.html", "courses/hidden.txt",
+	"courses.de.html", "files/.hidden.svg", "files/hidden.exe", "files/folder/.hidden.svg" };
+static const char *const shown[] = { "files/logo.svg", "files/folder/a.woff2", "public/courses.json" };
+static const char *const folders[] = { "courses", "files", "files/folder", "public" };
 
 static char *path_of(const char *name)
 {
@@ -76,10 +79,20 @@ static void remove_tree(void)
 
 		unlink(path);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
+		CLEANUP(mem_freep) char *path = path_of(shown[i]);
+
+		unlink(path);
+	}
 	CLEANUP(mem_freep) char *link = path_of("courses/link.html");
-	CLEANUP(mem_freep) char *courses = path_of("courses");
 	unlink(link);
-	rmdir(courses);
+	CLEANUP(mem_freep) char *file_link = path_of("files/link.svg");
+	unlink(file_link);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		CLEANUP(mem_freep) char *path = path_of(folders[ARRAY_SIZE(folders) - 1 - i]);
+
+		rmdir(path);
+	}
 	rmdir(root);
 }
 
@@ -94,9 +107,20 @@ static void make_tree(void)
 {
 	FUZZ_CHECK(mkdtemp(root), "%s", root);
 	atexit(remove_tree);
-	CLEANUP(mem_freep) char *courses = path_of("courses");
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		CLEANUP(mem_freep) char *path = path_of(folders[i]);
+
+		FUZZ_CHECK(mkdir(path, 0755) == 0, "%s", path);
+	}
 	CLEANUP(mem_freep) char *link = path_of("courses/link.html");
-	FUZZ_CHECK(mkdir(courses, 0755) == 0 && symlink("../hidden.html", link) == 0, "%s", courses);
+	CLEANUP(mem_freep) char *file_link = path_of("files/link.svg");
+	FUZZ_CHECK(symlink("../hidden.html", link) == 0 && symlink("../hidden.html", file_link) == 0, "%s",
+		link);
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
+		CLEANUP(mem_freep) char *path = path_of(shown[i]);
+
+		write_page(path, "{\"openapi\":1}"); /* which no envelope is expected of */
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/courses/%s.html", root, published[i]);
 
@@ -107,9 +131,15 @@ static void make_tree(void)
 
 		write_page(path, HIDDEN);
 	}
-	phrases = phrases_new(NULL);
+	phrases = phrases_new(NULL, "Academy");
+	CLEANUP(mem_freep) char *files = path_of("files");
 	site = site_new(&(struct site_options){
-		.output_directory = root, .shipped_templates = "/nonexistent", .phrases = phrases });
+		.output_directory = root,
+		.shipped_templates = "/nonexistent",
+		.file_directory = files,
+		.shipped_files = "/nonexistent",
+		.phrases = phrases,
+	});
 }
 
 /* ---- what would need a socket ---- */
@@ -120,12 +150,13 @@ void http_request_address(const struct http_request *request, char ret_address[s
 	snprintf(ret_address, HTTP_ADDRESS_SIZE, "%s", "192.0.2.7");
 }
 
-enum http_result live_home(struct live *live, const struct http_request *request,
-	struct http_response *response, enum language language)
+enum http_result live_index(struct live *live, const struct http_request *request,
+	struct http_response *response, enum site_index which, enum language language)
 {
 	struct page_request wanted;
 
 	(void)live;
+	(void)which;
 	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%d", (int)language);
 	page_request_read(&wanted, request);
 	page_answer(site_fallback(site), &wanted, NULL, "no-cache", response);
@@ -227,7 +258,6 @@ static void check_html(const struct http_response *response)
 	if (header_of(response, "content-encoding"))
 		return;
 	FUZZ_CHECK(slice_is_text(text, &fault), "not UTF-8 at %zu", fault);
-	FUZZ_CHECK(!memmem(text.data, text.length, HIDDEN, strlen(HIDDEN)), "a hidden page");
 }
 
 static void check_body(const struct http_response *response)
@@ -239,6 +269,8 @@ static void check_body(const struct http_response *response)
 	FUZZ_CHECK(!response->body == response->without_length, "%s without a body", response->content_type);
 	if (response->without_length)
 		return;
+	FUZZ_CHECK(!memmem(response->body->bytes, response->body->length, HIDDEN, strlen(HIDDEN)),
+		"a hidden file");
 	if (strcmp(response->content_type, "application/json") == 0)
 		check_json(response);
 	else if (strncmp(response->content_type, "text/html", 9) == 0)
@@ -269,7 +301,7 @@ static void check_token(const struct http_request *request, const struct http_re
 static void check_status(
 	const struct world *world, const struct http_request *request, const struct http_response *response)
 {
-	static const int statuses[] = { 200, 202, 304, 400, 401, 403, 404, 405, 503 };
+	static const int statuses[] = { 200, 202, 304, 308, 400, 401, 403, 404, 405, 503 };
 	bool is_known = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
@@ -297,7 +329,11 @@ static void ask(struct world *world, const struct http_request *given)
 	world->config.problems.required_count = world->config.problems.count;
 	world->web.options.config = &world->config;
 	world->web.router = (struct http_router){
-		.routes = web_routes, .count = web_route_count, .fail = web_fail, .app = &world->web
+		.routes = web_routes,
+		.count = web_route_count,
+		.otherwise = web_file,
+		.fail = web_fail,
+		.app = &world->web,
 	};
 	world->web.auth.logged = AUTH_LOGGED_PER_MINUTE; /* no lines in a journal */
 	world->web.site = site;

@@ -124,6 +124,9 @@ static bool has_route(
 {
 	size_t length = strcspn(path, "{");
 
+	/* What web_file serves has no route of its own, so that an unknown path is 404 for every method. */
+	if (routes == web_routes && strcmp(path, "/{file}") == 0)
+		return strcmp(operation_method, "get") == 0;
 	for (size_t i = 0; i < count; i++) {
 		if (routes[i].prefix == (path[length] == '{') && strlen(routes[i].path) == length &&
 			strncmp(routes[i].path, path, length) == 0 &&

@@ -79,7 +79,7 @@ static struct phrases *phrases_with(const char *name, const char *text)
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
-	struct phrases *phrases = phrases_new(directory);
+	struct phrases *phrases = phrases_new(directory, "Academy");
 	unlink(path);
 	rmdir(directory);
 	return phrases;
@@ -88,7 +88,7 @@ static struct phrases *phrases_with(const char *name, const char *text)
 static void both_languages_have_words_for_every_error(void **state)
 {
 	static const int statuses[] = { 401, 403, 404, 405, 503, 500 };
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new("/nonexistent");
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new("/nonexistent", "Academy");
 
 	(void)state;
 	for (int language = 0; language < LANGUAGES; language++) {
@@ -154,7 +154,7 @@ static void a_moment_of_another_day_has_its_date_in_the_order_of_the_language(vo
 		{ "the same day of another year", LANGUAGE_EN, "2025-03-14T08:05:00.000Z",
 			"As of 14 March 2025, 09:05" },
 	};
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL, "Academy");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -174,7 +174,7 @@ static void the_banner_names_the_day_only_when_it_is_another(void **state)
 {
 	static const char noon[] = "2026-03-14T12:05:00.000Z", later[] = "2026-03-14T12:06:00.000Z",
 			  next_day[] = "2026-03-14T23:30:00.000Z"; /* half past midnight in Berlin */
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL);
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL, "Academy");
 
 	(void)state;
 	CLEANUP(mem_freep) char *de = banner_of(phrases, LANGUAGE_DE, true, noon, later);

@@ -14,13 +14,17 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "http/http.h"
+#include "published/published.h"
+#include "web/cache.h"
 #include "web/page.h"
 #include "web/site.h"
 
 #include "scratch.h"
 
 static const struct site_options options = { .output_directory = scratch_path,
-	.shipped_templates = scratch_path };
+	.shipped_templates = scratch_path,
+	.file_directory = scratch_path,
+	.shipped_files = scratch_path };
 
 static void publish(const char *name, const char *text)
 {
@@ -42,7 +46,7 @@ static struct http_body *visit(struct site *site, const char *name)
 	struct page *page = NULL;
 	struct error err = { 0 };
 
-	if (site_course(site, name, &page, &err) < 0)
+	if (site_course(site, name, NULL, &page, &err) < 0)
 		fail_msg("%s", err.message);
 	return http_body_ref(page->plain);
 }
@@ -79,24 +83,24 @@ static void a_page_is_kept_as_long_as_its_file_is_the_same(void **state)
 static void a_full_cache_is_emptied(void **state)
 {
 	CLEANUP(site_freep) struct site *site = site_new(&options);
-	struct http_body *bodies[SITE_CACHED_MAX];
+	struct http_body *bodies[CACHE_PAGES_MAX];
 	char name[32];
 
 	(void)state;
 	publish("new", "<p>new");
-	for (int i = 0; i < SITE_CACHED_MAX; i++) {
+	for (int i = 0; i < CACHE_PAGES_MAX; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		publish(name, name);
 	}
-	for (int i = 0; i < SITE_CACHED_MAX; i++) {
+	for (int i = 0; i < CACHE_PAGES_MAX; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		bodies[i] = visit(site, name);
 	}
-	for (int i = 0; i < SITE_CACHED_MAX; i++)
+	for (int i = 0; i < CACHE_PAGES_MAX; i++)
 		assert_true(is_cached(bodies[i]));
 	struct http_body *more = visit(site, "new");
 	assert_true(is_cached(more));
-	for (int i = 0; i < SITE_CACHED_MAX; i++) {
+	for (int i = 0; i < CACHE_PAGES_MAX; i++) {
 		assert_false(is_cached(bodies[i]));
 		http_body_unref(bodies[i]);
 	}
@@ -105,22 +109,32 @@ static void a_full_cache_is_emptied(void **state)
 
 static void large_pages_fill_it_by_their_size(void **state)
 {
+	enum { COUNT = CACHE_BYTES_MAX / PUBLISHED_COURSE_MAX };
 	CLEANUP(site_freep) struct site *site = site_new(&options);
-	const size_t size = SITE_CACHED_BYTES_MAX / 2;
-	CLEANUP(mem_freep) char *large = mem_zalloc(size + 1);
+	CLEANUP(mem_freep) char *large = mem_zalloc(PUBLISHED_COURSE_MAX + 1);
+	struct http_body *bodies[COUNT];
+	char name[32];
 
 	(void)state;
-	memset(large, 'x', size);
-	publish("large-1", large);
-	publish("large-2", large);
+	memset(large, 'x', PUBLISHED_COURSE_MAX);
 	publish("small", "<p>small");
-	struct http_body *first = visit(site, "large-1"), *second = visit(site, "large-2");
-	assert_true(is_cached(first) && is_cached(second));
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "large-%d", i);
+		publish(name, large);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "large-%d", i);
+		bodies[i] = visit(site, name);
+	}
+	for (int i = 0; i < COUNT; i++)
+		assert_true(is_cached(bodies[i]));
 	struct http_body *small = visit(site, "small");
-	assert_true(!is_cached(first) && !is_cached(second) && is_cached(small));
+	assert_true(is_cached(small));
+	for (int i = 0; i < COUNT; i++) {
+		assert_false(is_cached(bodies[i]));
+		http_body_unref(bodies[i]);
+	}
 	http_body_unref(small);
-	http_body_unref(first);
-	http_body_unref(second);
 }
 
 /* An Academy that plans and cancels courses for a year must not fill the memory with pages of removed

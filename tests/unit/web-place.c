@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "http/server.h"
 #include "net/workerclient.h"
+#include "published/published.h"
 #include "published/state.h"
 #include "web/relay.h"
 #include "web/web.h"
@@ -106,7 +107,9 @@ static void on_arrived(void *arg)
 
 void place_start(struct place *place)
 {
-	struct web_options options = { .config = &place->config, .shipped_templates = "/nonexistent" };
+	struct web_options options = {
+		.config = &place->config, .shipped_templates = "/nonexistent", .shipped_site = "/nonexistent"
+	};
 	socklen_t length = sizeof(place->address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -126,7 +129,11 @@ int place_setup(void **state)
 
 	snprintf(place->root, sizeof(place->root), "%s", "/tmp/aither-test-XXXXXX");
 	assert_non_null(mkdtemp(place->root));
-	place->index = mem_printf("%s/index.de.html", place->root);
+	place->public = mem_printf("%s/" PUBLISHED_PUBLIC, place->root);
+	assert_int_equal(mkdir(place->public, 0700), 0);
+	place->index = mem_printf("%s/index.de.html", place->public);
+	place->config.site.name = (char *)"Academy";
+	place->config.site.file_directory = (char *)"/nonexistent";
 	place->config.sync.output_directory = place->config.worker.socket = place->root;
 	place->config.web.connections_max = 200;
 	place->config.web.live_ttl_s = 30;
@@ -163,8 +170,10 @@ int place_teardown(void **state)
 	unlink(place->index);
 	CLEANUP(mem_freep) char *state_file = mem_printf("%s/" STATE_FILE, place->root);
 	unlink(state_file);
+	rmdir(place->public);
 	rmdir(place->root);
 	mem_freep(&place->index);
+	mem_freep(&place->public);
 	free(place);
 	close(worker.permits);
 	close(worker.arrived);

@@ -36,7 +36,7 @@ extern struct worker_part worker;
 
 struct place {
 	char root[32];
-	char *index; /* owned */
+	char *public, *index; /* owned; paths of a directory and the homepage in it */
 	struct config config;
 	struct web *web;
 	struct sockaddr_in address;
