@@ -9,8 +9,8 @@
  * looks at the pages that templates give; a page is served with the policy, whatever this finds. So the
  * scanner reads HTML as people write it in templates, not as hostile pages have it.
  *
- *	policy_scan(html, script, on_found, arg);     on_found(arg, "the image", "https://a.example/x.png",
- *23)
+ *	policy_scan(html, &permitted, on_found, arg);
+ *	on_found(arg, "the image", "https://a.example/x.png", 23)    what it calls
  */
 
 #include <stddef.h>

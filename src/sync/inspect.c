@@ -376,7 +376,7 @@ static const char *inspect_reason(const char *path, const char *name, const stru
 	if (!S_ISREG(status->st_mode))
 		return "it is no regular file";
 	if (!site_file_is_path(path))
-		return "files of this type are not served; see FileDirectory in aither.conf(5)";
+		return "files of this type are not served; see FILES in aither-web(8)";
 	if (status->st_size > PUBLISHED_FILE_MAX)
 		return "it is larger than 4 MiB";
 	return NULL;

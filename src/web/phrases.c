@@ -143,16 +143,15 @@ char *phrases_banner_html(
 
 /* ---- pages ---- */
 
-/* A paragraph with a link, whose tag is given; the URL is checked by the configuration, but may have an "&".
- */
+/* The URL is checked by the configuration, but may have an "&". */
 static void append_link(struct buf *html, const struct phrases *phrases, enum language language,
-	const char *paragraph, const char *url, const char *key)
+	const char *url, const char *key)
 {
-	buf_printf(html, "%s<a href=\"", paragraph);
+	buf_append_text(html, "<a href=\"");
 	append_escaped(html, url, strlen(url));
 	buf_append_text(html, "\">");
 	append_text(html, phrases, language, key);
-	buf_append_text(html, "</a></p>\n");
+	buf_append_text(html, "</a>");
 }
 
 /* A page with a title, a sentence and a link; keys of texts but for `url`. */
@@ -191,12 +190,14 @@ static void append_footer(struct buf *html, const struct phrases *phrases, enum 
 
 	if (!imprint && !privacy)
 		return;
-	buf_append_text(html, "<footer class=\"end\">\n");
+	buf_append_text(html, "<footer class=\"end\">\n<p class=\"links\">");
 	if (imprint)
-		append_link(html, phrases, language, "<p class=\"links\">", imprint, "footer.imprint");
+		append_link(html, phrases, language, imprint, "footer.imprint");
+	if (imprint && privacy)
+		buf_append_char(html, ' ');
 	if (privacy)
-		append_link(html, phrases, language, "<p class=\"links\">", privacy, "footer.privacy");
-	buf_append_text(html, "</footer>\n");
+		append_link(html, phrases, language, privacy, "footer.privacy");
+	buf_append_text(html, "</p>\n</footer>\n");
 }
 
 /* The whole page; owned. */
@@ -227,9 +228,9 @@ static char *make_page(const struct phrases *phrases, enum language language, co
 	append_text(&html, phrases, language, page->title);
 	buf_append_text(&html, "</h1>\n<p>");
 	append_text(&html, phrases, language, page->text);
-	buf_append_text(&html, "</p>\n");
-	append_link(&html, phrases, language, "<p>", page->url, page->link);
-	buf_append_text(&html, "</main>\n");
+	buf_append_text(&html, "</p>\n<p>");
+	append_link(&html, phrases, language, page->url, page->link);
+	buf_append_text(&html, "</p>\n</main>\n");
 	append_footer(&html, phrases, language);
 	buf_append_text(&html, "</body>\n</html>\n");
 	return buf_take(&html);

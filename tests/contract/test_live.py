@@ -56,6 +56,16 @@ class BeforeTheFirstSync(StackTest):
                 self.assertIn("Akademie &amp; Söhne", reply.text)
                 self.assertIn('href="/imprint.html"', reply.text)
 
+    def test_an_error_page_is_the_sites_own_and_keeps_the_chosen_language(self) -> None:
+        for target, header, language, home in (("/a/b/c", "en", "en", "/"), ("/a/b/c", "de", "de", "/"),
+                                               ("/a/b/c?lang=en", "de", "en", "/?lang=en")):
+            with self.subTest(target=target, header=header):
+                reply = self.stack.get(target, Accept="text/html", Accept_Language=header)
+                self.assertEqual((reply.status, reply.headers["Content-Language"]), (404, language))
+                self.assertIn("Akademie &amp; Söhne", reply.text)
+                self.assertIn('href="/imprint.html"', reply.text)
+                self.assertIn(f'<p><a href="{home}">', reply.text)
+
 
 class Warnings(StackTest):
     def refresh(self) -> int:

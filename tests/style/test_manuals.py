@@ -91,6 +91,13 @@ class Manuals(unittest.TestCase):
 class Configuration(unittest.TestCase):
     """tests/unit/test-config-key.c compares the sample file with the values of the program."""
 
+    def test_the_manual_has_the_types_of_files_that_are_served(self) -> None:
+        source = (TOP / "src/published/site-file.c").read_text()
+        types = re.findall(r'\{ "(\.[a-z0-9]+)", "', source)
+        listed = (MANUALS / "aither-web.8").read_text().split(".SH FILES\n")[1].split(".SH ")[0]
+        self.assertGreater(len(types), 10)
+        self.assertEqual([word for word in re.split(r'[\s",]+', listed) if re.fullmatch(r"\.[a-z]{2}\w+", word)], types)
+
     def test_the_manual_has_the_checks_of_doctor_and_their_questions(self) -> None:
         checks = dict(re.findall(r'^\t\{ "([a-z-]+)", "(.+)" \},$', (TOP / "src/base/check.c").read_text(), re.M))
         for only_in_status in ("sync", "deferred"):

@@ -269,8 +269,8 @@ static void name_and_links_of_the_site_are_on_both_pages(void **state)
 	assert_on_both_pages(phrases, " · A &amp; &lt;B&gt; &quot;C&quot;</title>", true);
 	assert_on_both_pages(phrases, "<p class=\"brand\">A &amp; &lt;B&gt; &quot;C&quot;</p>", true);
 	assert_on_both_pages(phrases,
-		"<p class=\"links\"><a href=\"https://a.example/imprint?a=1&amp;b=2\">Impressum</a></p>\n"
-		"<p class=\"links\"><a href=\"/privacy.html\">Datenschutz</a></p>\n</footer>",
+		"<p class=\"links\"><a href=\"https://a.example/imprint?a=1&amp;b=2\">Impressum</a> "
+		"<a href=\"/privacy.html\">Datenschutz</a></p>\n</footer>",
 		true);
 	assert_on_both_pages(imprint, "<a href=\"/imprint.html\">Impressum</a></p>\n</footer>", true);
 	assert_on_both_pages(bare, "<footer", false);
