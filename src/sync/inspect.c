@@ -286,16 +286,16 @@ static void inspect_on_forbidden(void *arg, const char *what, const char *text, 
 /* The content of the one script that the policy permits; owned, NULL: it is not there. */
 static char *inspect_script(const char *shipped_directory)
 {
-	static const char begin[] = "<script>";
 	CLEANUP(mem_freep) char *path = mem_printf("%s/filter-script.hbs", shipped_directory);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 	const char *start, *end;
 
 	if (file_read_text(path, &text, NULL) < 0)
 		return NULL;
-	start = strstr(buf_text(&text), begin);
+	start = strstr(buf_text(&text), "<script");
+	start = start ? strchr(start, '>') : NULL;
 	end = start ? strstr(start, "</script>") : NULL;
-	return end ? mem_strndup(start + strlen(begin), (size_t)(end - start) - strlen(begin)) : NULL;
+	return end ? mem_strndup(start + 1, (size_t)(end - start) - 1) : NULL;
 }
 
 /* Do the pages load what browsers will refuse? Pages with participants may have no script at all. */

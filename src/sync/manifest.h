@@ -15,8 +15,8 @@
  * hemeraTemplates, roundStartedAt, deferred and missing are left out while they are not set. outputPath is
  * "courses/NAME.html", with CoursePages=public below public/. A course has an entry once its page has been
  * published; a page without one was there before the manifest was lost. Times are RFC 3339. Damage of any
- *kind makes the whole file worthless, because nothing in it could be trusted any more; the price is that all
- *pages are made anew and the history is forgotten, never a wrong page.
+ * kind makes the whole file worthless, because nothing in it could be trusted any more; the price is that
+ * all pages are made anew and the history is forgotten, never a wrong page.
  *
  *	manifest_load(directory, &manifest, err);      -ENOENT and -EBADMSG: an empty one
  *	manifest_save(directory, &manifest, err);
