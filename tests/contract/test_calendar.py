@@ -116,7 +116,8 @@ class Events(CalendarTest):
         self.assertEqual([(c["id"], c["state"]) for c in data["courses"]], [
             ("clong", "running"), ("copen", "upcoming"), ("ctwo", "upcoming"), ("cwrong", "upcoming"),
             ("cundated", "undated"), ("cpast", "past")])
-        titles = re.findall("|".join(c["title"] for c in COURSES), self.stack.get("/").text)
+        tables = self.stack.get("/").text.partition("<table")[2]  # before them the next course is named
+        titles = re.findall("|".join(c["title"] for c in COURSES), tables)
         self.assertEqual(list(dict.fromkeys(titles)), [c["title"] for c in data["courses"]])
         self.assertEqual(data["courses"][2], DATED | {
             "id": "ctwo", "title": "Zwei Tage", "slug": "two", "level": "INTERMEDIATE", "state": "upcoming",
