@@ -4,7 +4,7 @@
 
 /*
  * The operator's own files ([Site] FileDirectory): logo, favicon, fonts, an imprint page. aither-web serves
- *them as they are, and aither-worker reports those that it will not serve; both go by the rules here.
+ * them as they are, and aither-worker reports those that it will not serve; both go by the rules here.
  *
  *	site_file_is_path("fonts/x.woff2")    a name, or a folder and a name
  *	site_file_type("x.woff2")             "font/woff2"

@@ -320,7 +320,8 @@ class Files(StackTest):
                                     ("other.txt", "text/plain; charset=utf-8", "max-age=3600")):
             (self.files / name).write_text(f"<script>alert(1)</script>{name}")
             reply = self.stack.get(f"/{name}")
-            self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]), (200, kind, caching))
+            self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]),
+                             (200, kind, caching))
             self.assertTrue(reply.text.endswith(name))
             self.assertEqual(reply.headers["X-Content-Type-Options"], "nosniff")
             self.assertIn("default-src 'none'", reply.headers["Content-Security-Policy"])

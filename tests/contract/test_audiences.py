@@ -30,7 +30,8 @@ def booking(course: int, place: int, turn: int) -> dict[str, Any]:
     """A participant whose data are new in every round, and cannot be found anywhere by chance."""
     mark = f"{course}x{place}x{turn}"
     return {"bookingId": f"cbk{course:012d}{place:010d}", "participationId": f"cpt{course:012d}{place:010d}",
-            "userId": f"user_{mark}", "name": f"Zorbanelli{mark} & Söhne", "imageUrl": f"https://pictures.example/{mark}.jpg",
+            "userId": f"user_{mark}", "name": f"Zorbanelli{mark} & Söhne",
+            "imageUrl": f"https://pictures.example/{mark}.jpg",
             "status": "RESULT", "preparationIntent": f"Gehaltswunsch{mark} <ganz geheim>",
             "desiredResults": f"Ergebnis{mark}\n\"vertraulich\"", "lineManagerProfile": f"Vorgesetzte{mark}",
             "preparationCompletedAt": "2026-01-04T12:30:00.000Z", "resultOutcome": f"Ausgang{mark}",
