@@ -20,11 +20,8 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	CLEANUP(web_freep) struct web *web = NULL;
 	struct error err = { 0 };
 	bool activated;
-	int result = web_new(&web,
-		&(struct web_options){ .config = config,
-			.shipped_templates = config_shipped_templates(),
-			.shipped_site = config_shipped_site() },
-		&err);
+	int result = web_new(
+		&web, &(struct web_options){ .config = config, .shipped_site = config_shipped_site() }, &err);
 
 	if (result == 0)
 		result = daemon_listen(web->server, options, &activated, &err);

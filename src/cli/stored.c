@@ -156,6 +156,23 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 				: "LocalAccess=no refuses all calls over TCP");
 }
 
+/* By the token as well: stored_check_token has found out about it. */
+static void check_pages(const struct machine *machine, const struct config *config,
+	const char *const *directories, struct json *checks)
+{
+	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
+	int64_t ignored;
+	enum stored password = find_stored(directories, CONFIG_SECRET_PAGES_PASSWORD, &ignored);
+	bool has_token = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored) == STORED_THERE;
+
+	for (size_t i = 0; i < socket->listen_count; i++)
+		has_token |= machine->answers[i] == PORT_HAS_TOKEN;
+	if (config->site.course_pages_public || has_token || password != STORED_NOT)
+		return;
+	check_add(checks, "course-pages", CHECK_WARNING, "aither set-secret --generate pages-password",
+		"CoursePages=private, but neither a pages password nor a sync token is set: nobody can open them");
+}
+
 void stored_check_secrets(const struct machine *machine, const struct config *config,
 	const char *const *directories, const struct json *loaded, struct json *checks)
 {
@@ -165,7 +182,8 @@ void stored_check_secrets(const struct machine *machine, const struct config *co
 	}
 	check_loaded(machine, directories, loaded, checks);
 	stored_check_token(machine, config, directories, checks);
-	check_refused(directories, CONFIG_SECRET_PAGES_PASSWORD, checks);
+	if (!check_refused(directories, CONFIG_SECRET_PAGES_PASSWORD, checks))
+		check_pages(machine, config, directories, checks);
 	if (is_public(&machine->units[MACHINE_WEB_SOCKET]))
 		check_add(checks, "tls", CHECK_WARNING,
 			"systemctl edit aither.socket\nsystemctl restart aither.socket",

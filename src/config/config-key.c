@@ -135,6 +135,8 @@ int config_parse_path(const struct config_type *type, const char *text, void *ta
 		length--;
 	if (length > type->max)
 		return error_set(err, -EINVAL, "longer than %u bytes", type->max);
+	if (text[length - 1] == ' ')
+		return error_set(err, -EINVAL, "a blank before the slash at its end");
 	return store(target, mem_strndup(text, length));
 }
 

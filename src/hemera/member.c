@@ -192,7 +192,7 @@ size_t member_own(const struct member_table *table, void *record, char **ret_blo
 	return size;
 }
 
-void member_write(struct buf *out, const struct member_table *table, const void *record)
+void member_write_open(struct buf *out, const struct member_table *table, const void *record)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
@@ -205,6 +205,11 @@ void member_write(struct buf *out, const struct member_table *table, const void 
 		else
 			json_write_string(out, member_text(member, record));
 	}
+}
+
+void member_write(struct buf *out, const struct member_table *table, const void *record)
+{
+	member_write_open(out, table, record);
 	buf_append_char(out, '}');
 }
 

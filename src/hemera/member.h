@@ -66,8 +66,9 @@ int member_read(const struct json *object, const struct member_table *table, con
  * Returns the bytes of the block. */
 size_t member_own(const struct member_table *table, void *record, char **ret_block);
 
-/* Both for tables without MEMBER_NOT_KEPT. The first appends the record as JSON, so that
- * member_read reads it again. */
+/* All three for tables without MEMBER_NOT_KEPT. The second appends the record as JSON, so that member_read
+ * reads it again; the first does without the closing brace, for a caller that adds members of its own. */
+void member_write_open(struct buf *out, const struct member_table *table, const void *record);
 void member_write(struct buf *out, const struct member_table *table, const void *record);
 bool member_is_equal(const struct member_table *table, const void *left, const void *right);
 

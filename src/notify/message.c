@@ -242,7 +242,11 @@ void message_write(struct buf *out, const struct message *message)
 
 	buf_printf(&subject, "aither on %s: ", message->host);
 	write_kind(&subject, &body, message);
-	buf_printf(&body, "\nMore on %s:\n  aither status\n  aither doctor\n", message->host);
+	buf_append_text(&body, "\nSite: ");
+	mime_clean(&body, message->site_name);
+	if (message->site_url)
+		buf_printf(&body, " (%s)", message->site_url);
+	buf_printf(&body, "\n\nMore on %s:\n  aither status\n  aither doctor\n", message->host);
 	if (job_id[0]) {
 		buf_append_text(&body, "  journalctl AITHER_JOB_ID=");
 		mime_clean(&body, job_id);

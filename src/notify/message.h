@@ -6,9 +6,10 @@
  * The text of a mail to the operator, ready for SMTP (RFC 5322, CRLF, lines of at most 998 bytes): From, To,
  * Date, Message-ID, In-Reply-To and References, Subject (RFC 2047 where it is not ASCII), Auto-Submitted,
  * MIME headers, X-Aither-Job, and a text/plain UTF-8 body (quoted-printable) that says what happened, since
- * when, the last errors with a remedy for each code, and the commands that tell more. No header can be
- * injected by anything that comes from Hemera: control characters become spaces. No secret and nothing of a
- * participant is in it: errors name entities and codes, and their messages are made so.
+ * when, the last errors with a remedy for each code, which site it is about, and the commands that tell more.
+ * No header can be injected by anything that comes from Hemera or from the configuration: control characters
+ * become spaces. No secret and nothing of a participant is in it: errors name entities and codes, and their
+ * messages are made so.
  */
 
 #include <stdint.h>
@@ -25,6 +26,8 @@ struct message {
 	const struct incident_alert *alert;
 	const char *from, *to; /* bare addresses; `to`: several, separated by commas */
 	const char *host;      /* where aither runs */
+	const char *site_name; /* [Site] Name */
+	const char *site_url;  /* NULL: not known */
 	/* Of the last sync, as GET /api/sync/status shows it; NULL: none, for a test mail. INCIDENT_SCHEDULE:
 	 * only its "errors". */
 	const struct json *report;

@@ -174,21 +174,28 @@ static struct participant library_items[] = {
 static const struct participants library_participants = { .items = library_items,
 	.count = ARRAY_SIZE(library_items) };
 
+/* A page with everything in it, or a homepage without courses, a course without data. */
+static int library_render(const struct template *tmpl, bool is_home, bool full, const struct texts *texts,
+	struct buf *page, struct error *err)
+{
+	CLEANUP(json_freep)
+	struct json *data = is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0,
+					      &library_sites[full], texts, LIBRARY_SAMPLE_NOW)
+				    : page_course_data(&library_courses[full ? 0 : 1],
+					      full ? &library_participants : NULL, &library_sites[full],
+					      texts, full ? LIBRARY_SAMPLE_NOW : 0);
+
+	return template_render(tmpl, data, texts, NULL, page, err);
+}
+
 /* `path` stands in messages. */
 static int library_try(const struct template *tmpl, const char *path, bool is_home, const struct texts *texts,
 	struct error *err)
 {
-	for (int full = 1; full >= 0; full--) { /* then a homepage without courses, a course without data */
-		CLEANUP(json_freep)
-		struct json *data =
-			is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0,
-					  &library_sites[full], texts, LIBRARY_SAMPLE_NOW)
-				: page_course_data(&library_courses[full ? 0 : 1],
-					  full ? &library_participants : NULL, &library_sites[full], texts,
-					  full ? LIBRARY_SAMPLE_NOW : 0);
+	for (int full = 1; full >= 0; full--) {
 		CLEANUP(buf_done)
 		struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
-		int r = template_render(tmpl, data, texts, NULL, &page, err);
+		int r = library_render(tmpl, is_home, full, texts, &page, err);
 		size_t marks = 0;
 
 		if (r < 0)
@@ -201,6 +208,28 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 				PUBLISHED_STATUS_MARK);
 	}
 	return 0;
+}
+
+char *library_sample(const struct library *library, const struct template *tmpl, enum language language)
+{
+	CLEANUP(buf_done) struct buf page = BUF_INIT(PUBLISHED_HOMEPAGE_MAX);
+	bool is_home = tmpl != library->course;
+
+	if (library_render(tmpl, is_home, true, library->texts[language], &page, NULL) < 0)
+		return NULL;
+	return buf_take(&page);
+}
+
+const char *library_find_text(const struct library *library, const char *text, size_t length)
+{
+	for (size_t i = 0; i < library->file_count; i++) {
+		const struct library_file *file = &library->files[i];
+
+		if (file->version == LIBRARY_OWN && length > 0 &&
+			memmem(buf_text(&file->text), file->text.length, text, length))
+			return file->path;
+	}
+	return NULL;
 }
 
 /* Compiles with the partials of the library, which must all be there. */

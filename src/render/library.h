@@ -50,6 +50,12 @@ void library_done(struct library *library);
 int library_load_texts(struct texts **ret_texts, enum language language, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
 
+/* A page from the sample data that templates are tried with; for checks. Owned; NULL: there is none. */
+char *library_sample(const struct library *library, const struct template *tmpl, enum language language);
+
+/* The path of the operator's file that has this text; NULL: none. Borrowed. */
+const char *library_find_text(const struct library *library, const char *text, size_t length);
+
 /* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with
  * sample data, as the library's own. Owned. */
 int library_compile(const struct library *library, const char *name, const char *text,

@@ -123,12 +123,16 @@ char *page_course_url(const struct page_site *site, const struct course *course,
 
 		while (i < ARRAY_SIZE(fields) && strncmp(at, fields[i].mark, strlen(fields[i].mark)) != 0)
 			i++;
-		if (i < ARRAY_SIZE(fields)) {
-			page_append_escaped(&url, fields[i].value);
-			at += strlen(fields[i].mark);
-		} else {
+		if (i == ARRAY_SIZE(fields)) {
 			buf_append_char(&url, *at++);
+			continue;
 		}
+		/* As a segment of a path each of these would lead to another page, "%2E%2E" as well. */
+		if (!fields[i].value[0] || strcmp(fields[i].value, ".") == 0 ||
+			strcmp(fields[i].value, "..") == 0)
+			return NULL;
+		page_append_escaped(&url, fields[i].value);
+		at += strlen(fields[i].mark);
 	}
 	return buf_overflowed(&url) ? NULL : buf_take(&url);
 }
@@ -198,61 +202,78 @@ struct json *page_course_data(const struct course *course, const struct particip
 	return data;
 }
 
-/* ---- data of the homepage ---- */
+/* ---- the order of the homepage ---- */
 
-enum page_group { PAGE_CURRENT, PAGE_UNDATED, PAGE_PAST, PAGE_GROUPS };
-
-struct page_entry {
-	const struct page_home_row *row;
-	enum page_group group;
-	char *title_key;          /* owned; by collate_key */
-	bool started;             /* is there a start? */
-	bool running;             /* it has begun and is not past */
-	int64_t start_ms, end_ms; /* 0: no such date */
+struct page_key {
+	struct page_entry entry;
+	char *title_key; /* owned; by collate_key */
+	bool started;    /* is there a start? */
+	int64_t end_ms;  /* 0: no such date */
 };
 
-static struct page_entry page_entry(const struct page_home_row *row, int64_t now_ms)
+static struct page_key page_key(const struct page_home_row *row, int64_t now_ms)
 {
-	struct page_entry entry = { .row = row, .title_key = collate_key(row->course->title) };
-	bool ended = time_parse(row->course->end_date, &entry.end_ms) == 0;
+	struct page_key key = { .entry.row = row, .title_key = collate_key(row->course->title) };
+	bool ended = time_parse(row->course->end_date, &key.end_ms) == 0;
 	int64_t last_ms;
 
-	entry.started = time_parse(row->course->start_date, &entry.start_ms) == 0;
+	key.started = time_parse(row->course->start_date, &key.entry.start_ms) == 0;
 	/* A course can end before it begins in Hemera's data: then the later day counts. */
-	last_ms = entry.started ? entry.start_ms : entry.end_ms;
-	if (ended && entry.end_ms > last_ms)
-		last_ms = entry.end_ms;
-	if ((entry.started || ended) && time_day(last_ms) < time_day(now_ms))
-		entry.group = PAGE_PAST;
+	last_ms = key.started ? key.entry.start_ms : key.end_ms;
+	if (ended && key.end_ms > last_ms)
+		last_ms = key.end_ms;
+	if ((key.started || ended) && time_day(last_ms) < time_day(now_ms))
+		key.entry.state = PAGE_PAST;
+	else if (!key.started)
+		key.entry.state = PAGE_UNDATED;
 	else
-		entry.group = entry.started ? PAGE_CURRENT : PAGE_UNDATED;
-	entry.running = entry.group == PAGE_CURRENT && time_day(entry.start_ms) <= time_day(now_ms);
-	return entry;
+		key.entry.state =
+			time_day(key.entry.start_ms) <= time_day(now_ms) ? PAGE_RUNNING : PAGE_UPCOMING;
+	return key;
 }
 
-/* By group, the past ones from the latest, the others by their start. Among equal dates Hemera's order
+/* By state, the past ones from the latest, the others by their start. Among equal dates Hemera's order
  * changes from call to call; ours must not, or the page would. */
 static int page_compare(const void *left, const void *right)
 {
-	const struct page_entry *a = left, *b = right;
+	const struct page_key *a = left, *b = right;
+	const struct course *a_course = a->entry.row->course, *b_course = b->entry.row->course;
 	int order;
 
-	if (a->group != b->group)
-		return a->group < b->group ? -1 : 1;
-	if (a->group == PAGE_PAST) {
-		int64_t a_ms = a->started ? a->start_ms : a->end_ms;
-		int64_t b_ms = b->started ? b->start_ms : b->end_ms;
+	if (a->entry.state != b->entry.state)
+		return a->entry.state < b->entry.state ? -1 : 1;
+	if (a->entry.state == PAGE_PAST) {
+		int64_t a_ms = a->started ? a->entry.start_ms : a->end_ms;
+		int64_t b_ms = b->started ? b->entry.start_ms : b->end_ms;
 
 		if (a_ms != b_ms)
 			return a_ms > b_ms ? -1 : 1;
 	}
-	if (a->start_ms != b->start_ms)
-		return a->start_ms < b->start_ms ? -1 : 1;
+	if (a->entry.start_ms != b->entry.start_ms)
+		return a->entry.start_ms < b->entry.start_ms ? -1 : 1;
 	order = strcmp(a->title_key, b->title_key);
 	if (order == 0)
-		order = strcmp(a->row->course->title, b->row->course->title);
-	return order ? order : strcmp(a->row->course->id, b->row->course->id);
+		order = strcmp(a_course->title, b_course->title);
+	return order ? order : strcmp(a_course->id, b_course->id);
 }
+
+struct page_entry *page_sort(const struct page_home_row *rows, size_t count, int64_t now_ms)
+{
+	CLEANUP(mem_freep) struct page_key *keys = mem_resize(NULL, count, sizeof(*keys));
+	struct page_entry *entries = mem_resize(NULL, count, sizeof(*entries));
+
+	for (size_t i = 0; i < count; i++)
+		keys[i] = page_key(&rows[i], now_ms);
+	if (count > 0)
+		qsort(keys, count, sizeof(*keys), page_compare);
+	for (size_t i = 0; i < count; i++) {
+		entries[i] = keys[i].entry;
+		free(keys[i].title_key);
+	}
+	return entries;
+}
+
+/* ---- data of the homepage ---- */
 
 static struct json *page_home_object(
 	const struct page_entry *entry, const struct page_site *site, const struct texts *texts)
@@ -272,7 +293,7 @@ static struct json *page_home_object(
 			page_set_member(object, member, row->course, texts);
 	}
 	page_set_links(object, row->course, site, texts);
-	json_set_bool(object, "running", entry->running);
+	json_set_bool(object, "running", entry->state == PAGE_RUNNING);
 	json_set_string(object, "href", href);
 	return object;
 }
@@ -288,7 +309,7 @@ static struct json *page_months(const struct page_entry *entries, const struct j
 	if (json_count(objects) < PAGE_MONTHS_FROM)
 		return months;
 	JSON_FOREACH (object, objects) {
-		int64_t begins_ms = entries->running ? now_ms : entries->start_ms;
+		int64_t begins_ms = entries->state == PAGE_RUNNING ? now_ms : entries->start_ms;
 		int month = time_day(begins_ms) / 100;
 
 		if (month != previous) {
@@ -310,40 +331,36 @@ static struct json *page_months(const struct page_entry *entries, const struct j
 struct json *page_home_data(const struct page_home_row *rows, size_t count, const struct page_site *site,
 	const struct texts *texts, int64_t now_ms)
 {
-	static const char *const members[] = {
-		[PAGE_CURRENT] = "current", [PAGE_UNDATED] = "undated", [PAGE_PAST] = "past"
-	};
-	CLEANUP(mem_freep) struct page_entry *entries = mem_resize(NULL, count, sizeof(*entries));
-	struct json *data, *groups[PAGE_GROUPS], *next = NULL;
-	size_t past = 0;
+	CLEANUP(mem_freep) struct page_entry *entries = page_sort(rows, count, now_ms);
+	struct json *current = json_new_array(), *undated = json_new_array(), *past = json_new_array();
+	struct json *const groups[] = { [PAGE_RUNNING] = current,
+		[PAGE_UPCOMING] = current,
+		[PAGE_UNDATED] = undated,
+		[PAGE_PAST] = past };
+	struct json *data, *next = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		entries[i] = page_entry(&rows[i], now_ms);
-	if (count > 0)
-		qsort(entries, count, sizeof(*entries), page_compare);
 	data = json_new_object();
 	json_set_string(data, "lang", texts_language(texts));
 	json_set_string(data, "pageLang", language_name(site->page_language));
 	json_set(data, "site", page_site_object(site));
 	json_set_integer(data, "courseCount", (int64_t)count);
-	for (size_t group = 0; group < PAGE_GROUPS; group++)
-		json_set(data, members[group], groups[group] = json_new_array());
+	json_set(data, "current", current);
+	json_set(data, "undated", undated);
+	json_set(data, "past", past);
 	for (size_t i = 0; i < count; i++) {
 		const struct page_entry *entry = &entries[i];
 
-		json_append(groups[entry->group], page_home_object(entry, site, texts));
-		if (!next && entry->group == PAGE_CURRENT && !entry->running)
+		json_append(groups[entry->state], page_home_object(entry, site, texts));
+		if (!next && entry->state == PAGE_UPCOMING)
 			next = page_home_object(entry, site, texts);
-		past += entry->group == PAGE_PAST;
-		free(entry->title_key);
 	}
-	json_set_integer(data, "currentCount", (int64_t)(count - past));
+	json_set_integer(data, "currentCount", (int64_t)(count - json_count(past)));
 	if (next)
 		json_set(data, "next", next);
 	else
 		json_set_string(data, "next", NULL);
 	/* The current courses come first among the entries. */
-	json_set(data, "currentMonths", page_months(entries, groups[PAGE_CURRENT], texts, now_ms));
+	json_set(data, "currentMonths", page_months(entries, current, texts, now_ms));
 	return data;
 }
 

@@ -53,10 +53,23 @@ struct page_home_row { /* borrowed */
 	const char *href; /* "courses/x.html": its page, where it may be linked; else NULL */
 };
 
+/* A course runs from the day of its start in the site's zone, and is past when its last day (its first,
+ * without an end) is over. */
+enum page_state { PAGE_RUNNING, PAGE_UPCOMING, PAGE_UNDATED, PAGE_PAST };
+
+struct page_entry {
+	const struct page_home_row *row; /* borrowed */
+	enum page_state state;
+	int64_t start_ms; /* 0: no start */
+};
+
+/* The rows in the order of the homepage: by state, the past ones from the latest, the others by start, those
+ * of one start by title as base/collate.h has it. `count` entries, owned. */
+struct page_entry *page_sort(const struct page_home_row *rows, size_t count, int64_t now_ms);
+
 /* Data of the homepage and of the private list: lang, site, pageLang, courseCount, currentCount, next,
- * current[] (running and upcoming, by start), currentMonths[], undated[], past[] (latest first); rows of one
- * day by title as base/collate.h has it. A course is past when its last day (its first, without an end) is
- * over in the site's zone at now_ms. Owned. */
+ * current[] (running and upcoming), currentMonths[], undated[], past[], each in the order of page_sort.
+ * Owned. */
 struct json *page_home_data(const struct page_home_row *rows, size_t count, const struct page_site *site,
 	const struct texts *texts, int64_t now_ms);
 
@@ -67,7 +80,8 @@ void page_home_fingerprint(const struct page_home_row *rows, size_t count, const
 	const char *templates, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
 
 /* Where the course is described: the site's course_url with the course's id, slug and the language in place,
- * escaped as RFC 3986 has it; owned. NULL: the site has none. */
+ * escaped as RFC 3986 has it; owned. NULL: the site has none, or the address would be that of another page,
+ * because the slug is empty, "." or "..". */
 char *page_course_url(const struct page_site *site, const struct course *course, enum language language);
 
 #endif

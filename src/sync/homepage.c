@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "published/published.h"
 #include "published/texts.h"
+#include "render/feed.h"
 #include "render/page.h"
 #include "render/template.h"
 
@@ -89,42 +90,65 @@ static int homepage_render(const struct template *tmpl, const struct page_home_r
 	return 0;
 }
 
-/* All that is made from the known courses, or an error. */
+/* All that is made from the known courses, or an error with the name of what cannot be made. */
 static int homepage_render_all(const struct sync_job *job, const struct library *library,
-	const struct homepage_rows *rows, struct buf *out, struct error *err)
+	const struct homepage_rows *rows, struct buf *out, const char **ret_entity, struct error *err)
 {
 	int r = 0;
 
 	for (int i = 0; i < LANGUAGES && r == 0; i++) {
 		const struct texts *texts = library->texts[i];
 
+		*ret_entity = "homepage.hbs";
 		r = homepage_render(library->homepage, rows->items, rows->count, job, texts, rows->now_ms,
 			&out[MANIFEST_HOMEPAGE_DE + i], err);
-		if (r == 0 && !job->site.is_public)
-			r = homepage_render(library->list, rows->pages, rows->count, job, texts, rows->now_ms,
-				&out[MANIFEST_LIST_DE + i], err);
+		if (r < 0 || job->site.is_public)
+			continue;
+		*ret_entity = "courses.hbs";
+		r = homepage_render(library->list, rows->pages, rows->count, job, texts, rows->now_ms,
+			&out[MANIFEST_LIST_DE + i], err);
 	}
-	return r;
+	if (r < 0)
+		return r;
+	const struct feed feed = { &job->site, library->texts[job->site.page_language], rows->items,
+		job->manifest.known.changed_ms, rows->count };
+
+	*ret_entity = "calendar";
+	feed_json(&out[MANIFEST_JSON], &feed, rows->now_ms);
+	feed_calendar(&out[MANIFEST_CALENDAR], &feed);
+	if (buf_overflowed(&out[MANIFEST_JSON]) || buf_overflowed(&out[MANIFEST_CALENDAR]))
+		return error_fail(err, ERROR_TEMPLATE, -EFBIG,
+			PUBLISHED_JSON " or " PUBLISHED_CALENDAR " would exceed %d bytes",
+			PUBLISHED_HOMEPAGE_MAX);
+	return 0;
 }
 
 /* ---- the files ---- */
 
 struct homepage_file {
-	int directory;
+	int directory; /* -1: there is no such file, as the list where all pages are public */
 	const char *name;
 };
 
-static struct homepage_file homepage_file(const struct sync_job *job, int file)
+static struct homepage_file homepage_file(const struct sync_job *job, enum manifest_site_file file)
 {
-	if (file < MANIFEST_LIST_DE)
+	switch (file) {
+	case MANIFEST_HOMEPAGE_DE:
+	case MANIFEST_HOMEPAGE_EN:
 		return (struct homepage_file){ job->out.public,
 			published_homepage[file - MANIFEST_HOMEPAGE_DE] };
-	return (struct homepage_file){ job->out.root, published_list[file - MANIFEST_LIST_DE] };
-}
-
-static bool homepage_has_file(const struct sync_job *job, int file)
-{
-	return file < MANIFEST_LIST_DE || !job->site.is_public;
+	case MANIFEST_LIST_DE:
+	case MANIFEST_LIST_EN:
+		return (struct homepage_file){ job->site.is_public ? -1 : job->out.root,
+			published_list[file - MANIFEST_LIST_DE] };
+	case MANIFEST_JSON:
+		return (struct homepage_file){ job->out.public, PUBLISHED_JSON };
+	case MANIFEST_CALENDAR:
+		return (struct homepage_file){ job->out.public, PUBLISHED_CALENDAR };
+	case MANIFEST_SITE_FILES:
+		break;
+	}
+	return (struct homepage_file){ -1, NULL };
 }
 
 /* Was all of it made from the same, and is it still whole? */
@@ -134,9 +158,9 @@ static bool homepage_is_current(const struct sync_job *job, const char *hash)
 
 	for (int i = 0; i < MANIFEST_SITE_FILES; i++) {
 		const struct manifest_site *site = &job->manifest.site[i];
-		struct homepage_file file = homepage_file(job, i);
+		struct homepage_file file = homepage_file(job, (enum manifest_site_file)i);
 
-		if (!homepage_has_file(job, i))
+		if (file.directory < 0)
 			continue;
 		if (strcmp(site->hash, hash) != 0 ||
 			!publish_stat(file.directory, file.name, &size, &modified_us) || size != site->size ||
@@ -172,11 +196,11 @@ static int homepage_write(
 	job->site_written = true;
 	for (int i = 0; i < MANIFEST_SITE_FILES && r == 0; i++) {
 		struct manifest_site *site = &job->manifest.site[i];
-		struct homepage_file file = homepage_file(job, i);
+		struct homepage_file file = homepage_file(job, (enum manifest_site_file)i);
 		bool changed = false;
 
 		*site = (struct manifest_site){ 0 };
-		if (!homepage_has_file(job, i))
+		if (file.directory < 0)
 			continue;
 		r = publish_file(file.directory, file.name, &texts[i], &changed, err);
 		if (r == 0 && publish_stat(file.directory, file.name, &site->size, &site->modified_us))
@@ -192,6 +216,7 @@ int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, stru
 	CLEANUP(homepage_texts_done) struct buf texts[MANIFEST_SITE_FILES];
 	char hash[HASH_HEX_SIZE];
 	struct error problem = { 0 };
+	const char *entity;
 	int r;
 
 	*ret_changed = false;
@@ -201,20 +226,21 @@ int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, stru
 	homepage_hash(job, &rows, hash);
 	if (homepage_is_current(job, hash))
 		return 0;
-	r = homepage_render_all(job, &job->library, &rows, texts, &problem);
+	r = homepage_render_all(job, &job->library, &rows, texts, &entity, &problem);
 	/* With the shipped templates instead: a mistake in the operator's never takes the site down. What
 	 * they make is made again at every sync, which reports the mistake as long as it is there. */
 	if (r < 0) {
 		const struct library_source source = { NULL, job->options->shipped_templates,
 			job->site.name };
 		CLEANUP(library_done) struct library shipped = { 0 };
+		const char *other;
 
 		hash[0] = '\0';
 		r = library_load(&shipped, &source, NULL, NULL, err);
 		if (r == 0)
-			r = homepage_render_all(job, &shipped, &rows, texts, err);
+			r = homepage_render_all(job, &shipped, &rows, texts, &other, err);
 		if (r == 0 && reports)
-			job_add_problem(job, "homepage.hbs", &problem);
+			job_add_problem(job, entity, &problem);
 	}
 	if (r < 0 || job->options->dry_run)
 		return r;

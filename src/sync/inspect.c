@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/inspect.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -15,8 +17,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "config/config.h"
+#include "published/published.h"
+#include "published/site-file.h"
 #include "render/library.h"
+#include "render/policy.h"
+#include "render/template.h"
 #include "sync/known.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
@@ -25,6 +32,9 @@
 #define PROBE_NAME FILE_TEMPORARY_PREFIX "doctor" /* if it stays, the next sync removes it */
 #define PROBE_SIZE 16384
 #define SPACE_LOW (UINT64_C(50) << 20) /* 500 pages of 12 KB, twice, and as much again */
+#define EXCERPT_MAX 120                /* bytes of a template in a message */
+#define INSPECT_PROBLEMS_MAX 20        /* of templates, or of files; the same mistake is often made again */
+#define INSPECT_FILES_MAX 1000         /* in FileDirectory, which is for some pictures and fonts */
 #define INODES_LOW 2000                /* pages, twice, as they are replaced */
 
 /* ---- output directory ---- */
@@ -131,9 +141,9 @@ static int inspect_write(int directory, struct error *err)
 void inspect_output(const struct config *config, struct json *checks)
 {
 	const char *path = config->sync.output_directory;
-	CLEANUP(mem_freep) char *full = mem_printf("%s/" PUBLISHED_COURSES, path), *word = check_quote(full);
-	CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
-	CLEANUP(file_closep) int directory = -1, courses = -1;
+	static const char *const folders[] = { PUBLISHED_PUBLIC, PUBLISHED_COURSES,
+		PUBLISHED_PUBLIC "/" PUBLISHED_COURSES };
+	CLEANUP(file_closep) int directory = -1;
 	struct error err = { 0 };
 	int r = file_open_directory(AT_FDCWD, path, &directory, &err);
 
@@ -150,15 +160,23 @@ void inspect_output(const struct config *config, struct json *checks)
 		inspect_add_unwritable(checks, path, err.message, r);
 		return;
 	}
-	/* courses/ may have an owner of its own, when root copied pages into it. */
-	r = file_open_directory(directory, PUBLISHED_COURSES, &courses, &err);
-	if (r == 0)
-		r = inspect_write(courses, &err);
-	if (r < 0 && r != -ENOENT)
+	/* A folder may have an owner of its own, when root copied pages into it. */
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", path, folders[i]);
+		CLEANUP(mem_freep) char *word = check_quote(full);
+		CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
+		CLEANUP(file_closep) int folder = -1;
+
+		r = file_open_directory(directory, folders[i], &folder, &err);
+		if (r == 0)
+			r = inspect_write(folder, &err);
+		if (r == 0 || r == -ENOENT)
+			continue;
 		check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
 			"no page can be written: %s: %s", full, err.message);
-	else
-		inspect_space(directory, path, checks);
+		return;
+	}
+	inspect_space(directory, path, checks);
 }
 
 /* ---- manifest and course list ---- */
@@ -221,6 +239,8 @@ void inspect_manifest(const struct config *config, struct json *checks)
 
 struct inspect_found {
 	struct json *checks;
+	const struct library *library;
+	const char *page; /* the template whose page is looked at: "homepage.hbs" */
 	unsigned problems;
 };
 
@@ -236,6 +256,78 @@ static void inspect_on_problem(void *arg, const char *entity, const struct error
 		is_named ? "" : ": ", problem->message);
 }
 
+/* One line for a message. */
+static char *inspect_excerpt(const char *text, size_t length)
+{
+	char *line = mem_strndup(text, length < EXCERPT_MAX ? length : EXCERPT_MAX);
+
+	utf8_defuse(line);
+	utf8_trim(line);
+	return line;
+}
+
+static void inspect_on_forbidden(void *arg, const char *what, const char *text, size_t length)
+{
+	struct inspect_found *found = arg;
+	const char *path = library_find_text(found->library, text, length) ?: found->page;
+	CLEANUP(mem_freep) char *excerpt = inspect_excerpt(text, length), *word = check_quote(path);
+	CLEANUP(mem_freep) char *remedy = *path == '/' ? mem_printf("sensible-editor %s", word) : NULL;
+	CLEANUP(mem_freep)
+	char *message = mem_printf(
+		"%s: browsers refuse %s %s, by the pages' Content-Security-Policy", path, what, excerpt);
+
+	JSON_FOREACH (check, found->checks) /* the same in another row, page or language */
+		if (strcmp(json_string(json_get(check, "message")) ?: "", message) == 0)
+			return;
+	if (found->problems++ < INSPECT_PROBLEMS_MAX)
+		check_add(found->checks, "templates", CHECK_WARNING, remedy, "%s", message);
+}
+
+/* The content of the one script that the policy permits; owned, NULL: it is not there. */
+static char *inspect_script(const char *shipped_directory)
+{
+	static const char begin[] = "<script>";
+	CLEANUP(mem_freep) char *path = mem_printf("%s/filter-script.hbs", shipped_directory);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
+	const char *start, *end;
+
+	if (file_read_text(path, &text, NULL) < 0)
+		return NULL;
+	start = strstr(buf_text(&text), begin);
+	end = start ? strstr(start, "</script>") : NULL;
+	return end ? mem_strndup(start + strlen(begin), (size_t)(end - start) - strlen(begin)) : NULL;
+}
+
+/* Do the pages load what browsers will refuse? Pages with participants may have no script at all. */
+static void inspect_policy(const struct config *config, const char *shipped_directory,
+	const struct library *library, struct inspect_found *found)
+{
+	CLEANUP(mem_freep) char *script = inspect_script(shipped_directory);
+	const struct {
+		const struct template *tmpl;
+		const char *page;
+		bool may_run;
+	} pages[] = {
+		{ library->homepage, "homepage.hbs", true },
+		{ library->list, "courses.hbs", true },
+		{ library->course, "course.hbs", config->site.course_pages_public },
+	};
+
+	found->library = library;
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		for (enum language k = 0; k < LANGUAGES; k++) {
+			const struct policy_permitted permitted = {
+				.script = pages[i].may_run ? script : NULL, .origin = config->site.url
+			};
+			CLEANUP(mem_freep) char *html = library_sample(library, pages[i].tmpl, k);
+
+			found->page = pages[i].page;
+			if (html)
+				policy_scan(html, &permitted, inspect_on_forbidden, found);
+		}
+	}
+}
+
 void inspect_templates(const struct config *config, const char *shipped_directory, struct json *checks)
 {
 	CLEANUP(library_done) struct library library = { 0 };
@@ -244,10 +336,125 @@ void inspect_templates(const struct config *config, const char *shipped_director
 	struct error err = { 0 };
 
 	if (library_load(&library, &(struct library_source){ own, shipped_directory, config->site.name },
-		    inspect_on_problem, &found, &err) < 0)
+		    inspect_on_problem, &found, &err) < 0) {
 		check_add(checks, "templates", CHECK_FAILED, "apt-get install --reinstall aither",
 			"the templates that aither ships cannot be used: %s", err.message);
-	else if (found.problems == 0)
+		return;
+	}
+	inspect_policy(config, shipped_directory, &library, &found);
+	if (found.problems == 0)
 		check_add(checks, "templates", CHECK_OK, NULL, "those in %s and in %s compile", own,
 			shipped_directory);
+}
+
+/* ---- the operator's files ---- */
+
+struct inspect_files {
+	struct json *checks;
+	const char *directory;
+	unsigned served, refused;
+};
+
+/* `remedy` NULL: there is none. */
+static void inspect_refuse(
+	struct inspect_files *files, const char *path, const char *remedy, const char *reason)
+{
+	CLEANUP(mem_freep) char *shown = inspect_excerpt(path, strlen(path));
+
+	if (files->refused++ < INSPECT_PROBLEMS_MAX)
+		check_add(files->checks, "site-files", CHECK_WARNING, remedy, "%s/%s is not served: %s",
+			files->directory, shown, reason);
+}
+
+/* Why a file is not served; NULL: it is. */
+static const char *inspect_reason(const char *path, const char *name, const struct stat *status)
+{
+	if (S_ISLNK(status->st_mode))
+		return "it is a symbolic link; put the file itself there";
+	if (!published_is_name(name, strlen(name)))
+		return "a name may have letters, digits and . _ - only, must begin with a letter or digit and have at most 128 characters";
+	if (!S_ISREG(status->st_mode))
+		return "it is no regular file";
+	if (!site_file_is_path(path))
+		return "files of this type are not served; see FileDirectory in aither.conf(5)";
+	if (status->st_size > PUBLISHED_FILE_MAX)
+		return "it is larger than 4 MiB";
+	return NULL;
+}
+
+/* `folder`: "" or "fonts/" */
+static void inspect_folder(struct inspect_files *files, int directory, const char *folder)
+{
+	CLEANUP(file_closep) int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+	CLEANUP(file_closedirp) DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+
+	if (stream)
+		file_steal(&copy); /* the stream's now */
+	while (stream && (entry = readdir(stream)) && files->served + files->refused <= INSPECT_FILES_MAX) {
+		CLEANUP(mem_freep) char *path = mem_printf("%s%s", folder, entry->d_name);
+		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", files->directory, path);
+		CLEANUP(mem_freep) char *word = check_quote(full);
+		CLEANUP(mem_freep) char *remedy = mem_printf("chmod o+rX %s", word), *inside = NULL;
+		CLEANUP(file_closep) int below = -1;
+		struct stat status;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		bool is_folder =
+			S_ISDIR(status.st_mode) && published_is_name(entry->d_name, strlen(entry->d_name));
+		const char *reason = is_folder ? NULL : inspect_reason(path, entry->d_name, &status);
+		if (is_folder && *folder)
+			inspect_refuse(files, path, NULL, "only one level of folders is served");
+		else if (reason)
+			inspect_refuse(files, path, NULL, reason);
+		else if (!(status.st_mode & S_IROTH) || (is_folder && !(status.st_mode & S_IXOTH)))
+			inspect_refuse(files, path, remedy,
+				"aither-web runs as a user of its own, who cannot read it");
+		else if (!is_folder)
+			files->served++;
+		else if (file_open_directory(directory, entry->d_name, &below, NULL) == 0) {
+			inside = mem_printf("%s/", path);
+			inspect_folder(files, below, inside);
+		}
+	}
+}
+
+void inspect_site_files(const struct config *config, struct json *checks)
+{
+	struct inspect_files files = { .checks = checks, .directory = config->site.file_directory };
+	CLEANUP(file_closep) int directory = -1;
+	CLEANUP(mem_freep) char *word = check_quote(files.directory);
+	CLEANUP(mem_freep) char *remedy = mem_printf("chmod o+rx %s", word);
+	struct stat status;
+	struct error err = { 0 };
+	int r = file_open_directory(AT_FDCWD, files.directory, &directory, &err);
+
+	if (r == -ENOENT) {
+		check_add(checks, "site-files", CHECK_OK, NULL, "%s is not there: no file of yours is served",
+			files.directory);
+		return;
+	}
+	if (r == 0 && fstat(directory, &status) < 0)
+		r = error_set(&err, -errno, "%s: %s", files.directory, strerror(errno));
+	if (r == 0 && (status.st_mode & (S_IROTH | S_IXOTH)) != (S_IROTH | S_IXOTH))
+		r = error_set(&err, -EACCES, "%s: aither-web runs as a user of its own, who cannot read it",
+			files.directory);
+	if (r < 0) {
+		check_add(checks, "site-files", CHECK_WARNING, r == -EACCES ? remedy : NULL,
+			"no file of yours is served: %s", err.message);
+		return;
+	}
+	inspect_folder(&files, directory, "");
+	if (files.served + files.refused > INSPECT_FILES_MAX)
+		check_add(checks, "site-files", CHECK_WARNING, NULL,
+			"%s has more than %d files, which were not all looked at", files.directory,
+			INSPECT_FILES_MAX);
+	else if (files.refused > INSPECT_PROBLEMS_MAX)
+		check_add(checks, "site-files", CHECK_WARNING, NULL, "%u more files in %s are not served",
+			files.refused - INSPECT_PROBLEMS_MAX, files.directory);
+	else if (files.refused == 0)
+		check_add(checks, "site-files", CHECK_OK, NULL, "%u file%s in %s %s served", files.served,
+			files.served == 1 ? "" : "s", files.directory, files.served == 1 ? "is" : "are");
 }

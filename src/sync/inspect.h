@@ -20,7 +20,11 @@ void inspect_output(const struct config *config, struct json *checks);
  * lacks. */
 void inspect_manifest(const struct config *config, struct json *checks);
 
-/* templates: each of the operator's files that cannot be used, with its position. */
+/* templates: each of the operator's files that cannot be used, with its position, or that loads something
+ * that browsers will refuse (render/policy.h). */
 void inspect_templates(const struct config *config, const char *shipped_directory, struct json *checks);
+
+/* site-files: each file in FileDirectory that aither-web does not serve, and why. */
+void inspect_site_files(const struct config *config, struct json *checks);
 
 #endif

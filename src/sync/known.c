@@ -33,13 +33,28 @@ void known_done(struct known *known)
 	for (size_t i = 0; i < known->count; i++)
 		course_done(&known->courses[i]);
 	free(known->courses);
+	free(known->changed_ms);
 	*known = (struct known){ 0 };
 }
 
-void known_sort(struct known *known)
+void known_add(struct known *known, const struct course *course, int64_t changed_ms)
 {
-	if (known->count > 0)
-		qsort(known->courses, known->count, sizeof(*known->courses), known_compare);
+	known->courses = mem_grow(known->courses, known->count, sizeof(*known->courses));
+	known->changed_ms = mem_grow(known->changed_ms, known->count, sizeof(*known->changed_ms));
+	course_copy(&known->courses[known->count], course);
+	known->changed_ms[known->count++] = changed_ms;
+}
+
+static void known_sort(struct course *courses, size_t count)
+{
+	if (count > 0)
+		qsort(courses, count, sizeof(*courses), known_compare);
+}
+
+/* The one with the same id, or NULL. */
+static const struct course *known_find(const struct course *sorted, size_t count, const struct course *course)
+{
+	return count > 0 ? bsearch(course, sorted, count, sizeof(*sorted), known_compare) : NULL;
 }
 
 /* ---- as JSON ---- */
@@ -61,7 +76,32 @@ static int known_read_kept(const struct json *kept, struct known_kept *ret_kept,
 	return 0;
 }
 
-int known_read(const struct json *object, struct known *ret_known, struct error *err)
+/* The courses of the rows, sorted, with the times of their last changes. */
+static int known_read_rows(
+	const struct json *rows, int64_t changed_ms, struct known *known, struct error *err)
+{
+	known->courses = mem_zalloc((json_count(rows) + 1) * sizeof(*known->courses));
+	known->changed_ms = mem_zalloc((json_count(rows) + 1) * sizeof(*known->changed_ms));
+	JSON_FOREACH (row, rows) {
+		if (course_from_json(&known->courses[known->count], row, "list.courses[]", err) < 0)
+			return -EBADMSG;
+		known->count++;
+	}
+	known_sort(known->courses, known->count);
+	JSON_FOREACH (row, rows) {
+		const struct json *changed_at = json_get(row, "changedAt");
+		const struct course key = { .id = json_string(json_get(row, "id")) };
+		const struct course *course = known_find(known->courses, known->count, &key);
+		int64_t *at = &known->changed_ms[course - known->courses];
+
+		*at = changed_ms;
+		if (changed_at && time_parse(json_string(changed_at), at) < 0)
+			return error_set(err, -EBADMSG, "list.courses[].changedAt is not a time");
+	}
+	return 0;
+}
+
+int known_read(const struct json *object, int64_t changed_ms, struct known *ret_known, struct error *err)
 {
 	const struct json *courses = json_get(object, "courses");
 	int64_t empty_syncs = json_integer(json_get(object, "emptySyncs"), -1);
@@ -71,16 +111,11 @@ int known_read(const struct json *object, struct known *ret_known, struct error 
 	if (json_type(courses) != JSON_ARRAY || empty_syncs < 0 || empty_syncs > UINT_MAX)
 		return error_set(err, -EBADMSG, "list is not what it should be");
 	known.empty_syncs = (unsigned)empty_syncs;
-	known.courses = mem_zalloc((json_count(courses) + 1) * sizeof(*known.courses));
-	JSON_FOREACH (row, courses) {
-		if (course_from_json(&known.courses[known.count], row, "list.courses[]", err) < 0)
-			return -EBADMSG;
-		known.count++;
-	}
-	r = known_read_kept(json_get(object, "kept"), &known.kept, err);
+	r = known_read_rows(courses, changed_ms, &known, err);
+	if (r == 0)
+		r = known_read_kept(json_get(object, "kept"), &known.kept, err);
 	if (r < 0)
 		return r;
-	known_sort(&known);
 	*ret_known = known;
 	known = (struct known){ 0 };
 	return 0;
@@ -107,8 +142,12 @@ void known_write(struct buf *out, const struct known *known)
 	json_write(out, kept);
 	buf_append_text(out, ",\"courses\":[");
 	for (size_t i = 0; i < known->count; i++) {
+		char changed_at[TIME_TEXT_SIZE];
+
+		time_format(known->changed_ms[i], changed_at);
 		buf_append_text(out, i ? ",\n" : "\n");
-		member_write(out, &course_table, &known->courses[i]);
+		member_write_open(out, &course_table, &known->courses[i]);
+		buf_printf(out, ",\"changedAt\":\"%s\"}", changed_at);
 	}
 	buf_append_text(out, "]}");
 }
@@ -145,11 +184,6 @@ static enum known_verdict known_judge(const struct known *known, const struct he
 	return KNOWN_ACCEPTED;
 }
 
-static bool known_has(const struct course *sorted, size_t count, const struct course *course)
-{
-	return count > 0 && bsearch(course, sorted, count, sizeof(*sorted), known_compare);
-}
-
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
 {
 	CLEANUP(known_done) struct known next = { .empty_syncs = known->empty_syncs };
@@ -163,20 +197,28 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 	next.courses = mem_zalloc((list->count + known->count + 1) * sizeof(*next.courses));
 	for (size_t i = 0; i < list->count; i++)
 		course_copy(&next.courses[next.count++], &list->courses[i]);
-	known_sort(&next);
+	known_sort(next.courses, next.count);
 	valid = next.count;
 	for (size_t i = 0; i < known->count; i++)
-		missing += !known_has(next.courses, valid, &known->courses[i]) &&
+		missing += !known_find(next.courses, valid, &known->courses[i]) &&
 			   !nameset_has(&bad, known->courses[i].id);
 	verdict = known_judge(known, list, rules, missing);
 	for (size_t i = 0; i < known->count; i++) {
 		const struct course *course = &known->courses[i];
 
-		if (!known_has(next.courses, valid, course) &&
+		if (!known_find(next.courses, valid, course) &&
 			(verdict != KNOWN_ACCEPTED || nameset_has(&bad, course->id)))
 			course_copy(&next.courses[next.count++], course);
 	}
-	known_sort(&next);
+	known_sort(next.courses, next.count);
+	next.changed_ms = mem_zalloc((next.count + 1) * sizeof(*next.changed_ms));
+	for (size_t i = 0; i < next.count; i++) {
+		const struct course *before = known_find(known->courses, known->count, &next.courses[i]);
+
+		next.changed_ms[i] = before && member_is_equal(&course_table, before, &next.courses[i])
+					     ? known->changed_ms[before - known->courses]
+					     : rules->now_ms;
+	}
 	if (verdict != KNOWN_EMPTY)
 		next.empty_syncs = 0;
 	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)

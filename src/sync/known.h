@@ -13,6 +13,10 @@
  * - the list is empty (KNOWN_EMPTY): it has to be empty in two syncs in a row.
  *
  * Then the known rows stay beside what the list does say. `aither sync --force` accepts the other two.
+ *
+ * Each course has the time when it last changed: when a list was accepted whose row differs in any member
+ * from what was known, or in which it was new. The calendar's subscribers see by it what to read again, so it
+ * stays while the row does, whatever else happens.
  */
 
 #include <stdbool.h>
@@ -39,13 +43,16 @@ struct known_kept {
 
 struct known {
 	struct course *courses; /* owned, in the order of their ids */
+	int64_t *changed_ms;    /* owned, wall clock: when each of them last changed */
 	size_t count;
 	unsigned empty_syncs; /* in a row */
 	struct known_kept kept;
 };
 
 void known_done(struct known *known);
-void known_sort(struct known *known); /* after courses were put in */
+
+/* Appends a copy of the course; the order of the ids is the caller's duty. */
+void known_add(struct known *known, const struct course *course, int64_t changed_ms);
 
 struct known_rules {
 	bool is_sync;     /* a refresh's list is no second one that agrees */
@@ -65,10 +72,12 @@ bool known_is_too_much(size_t gone, size_t known, unsigned delete_percent_max);
 /* Can a course be missing from the list that Hemera has? */
 bool known_may_lack(const struct hemera_list *list);
 
-/* {"emptySyncs":0, "kept":{"reason":"empty","courses":60,"since":"2026-..."} or null, "courses":[{list
- * row}]}: appends it, and reads it again (-EBADMSG). */
+/* {"emptySyncs":0, "kept":{"reason":"empty","courses":60,"since":"2026-..."} or null, "courses":[{list row,
+ * "changedAt":"2026-..."}]}: appends it, and reads it again (-EBADMSG). Version 0.1.0 wrote no changedAt:
+ * such rows get `changed_ms`, for which the time of the last sync is a good choice: they have been as they
+ * are since then at the latest. */
 void known_write(struct buf *out, const struct known *known);
-int known_read(const struct json *object, struct known *ret_known, struct error *err);
+int known_read(const struct json *object, int64_t changed_ms, struct known *ret_known, struct error *err);
 
 /* {"reason","courses","since"}, owned; NULL: nothing is kept. */
 struct json *known_kept_to_json(const struct known_kept *kept);

@@ -17,7 +17,7 @@
 #include "hemera/member.h"
 #include "sync/names.h"
 
-#define MANIFEST_ROW_EXPECTED 256
+#define MANIFEST_ROW_EXPECTED 296
 #define MANIFEST_ENTRY_EXPECTED 512 /* bytes of an entry with a title of 40 characters */
 
 static void manifest_entry_free(struct manifest_entry *entry)
@@ -152,6 +152,8 @@ static const char *const site_names[MANIFEST_SITE_FILES] = {
 	[MANIFEST_HOMEPAGE_EN] = PUBLISHED_PUBLIC "/index.en.html",
 	[MANIFEST_LIST_DE] = "courses.de.html",
 	[MANIFEST_LIST_EN] = "courses.en.html",
+	[MANIFEST_JSON] = PUBLISHED_PUBLIC "/" PUBLISHED_JSON,
+	[MANIFEST_CALENDAR] = PUBLISHED_PUBLIC "/" PUBLISHED_CALENDAR,
 };
 
 static int read_bad(struct error *err, const char *name, const char *wanted)
@@ -340,15 +342,11 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	}
 	nameset_sort(&manifest.orphans);
 	list = json_get(root, "list");
-	if (list && known_read(list, known, err) < 0)
+	if (list && known_read(list, manifest.last_sync_ms, known, err) < 0)
 		return -EBADMSG;
-	if (!list) {
-		/* The first version did not write it: its homepage shows the courses that have pages. */
-		known->courses = mem_zalloc((manifest.count + 1) * sizeof(*known->courses));
-		for (size_t i = 0; i < manifest.count; i++)
-			course_copy(&known->courses[known->count++], &manifest.entries[i]->course);
-		known_sort(known);
-	}
+	/* The first version did not write it: its homepage shows the courses that have pages. */
+	for (size_t i = 0; i < manifest.count && !list; i++)
+		known_add(known, &manifest.entries[i]->course, manifest.last_sync_ms);
 	*ret_manifest = manifest;
 	manifest = (struct manifest){ 0 };
 	return 0;

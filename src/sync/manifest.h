@@ -38,9 +38,9 @@ struct json;
 #define MANIFEST_NAME ".sync-manifest.json"
 #define MANIFEST_BAD_NAME MANIFEST_NAME ".bad"
 #define MANIFEST_VERSION 1           /* raise it when an old reader would misunderstand */
-#define MANIFEST_SIZE_MAX (48 << 20) /* 50 000 courses need 43 MB, and six times that as a tree */
+#define MANIFEST_SIZE_MAX (48 << 20) /* 50 000 courses need 45 MB, and six times that as a tree */
 #define MANIFEST_DEPTH_MAX 16        /* an entry's list row is at level 5, the report's errors at 4 */
-#define MANIFEST_NODES_MAX 2000000   /* 50 000 courses of 28 values, and the report */
+#define MANIFEST_NODES_MAX 2000000   /* 50 000 courses of 29 values, and the report */
 
 struct manifest_entry {
 	struct course course;      /* owned; the list row that the page was made from */
@@ -62,6 +62,8 @@ enum manifest_site_file {
 	MANIFEST_HOMEPAGE_EN,
 	MANIFEST_LIST_DE,
 	MANIFEST_LIST_EN,
+	MANIFEST_JSON,
+	MANIFEST_CALENDAR,
 	MANIFEST_SITE_FILES
 };
 

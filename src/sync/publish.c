@@ -283,8 +283,11 @@ static int publish_empty(int parent, size_t *ret_count, struct error *err)
 	const struct dirent *item;
 	int r = file_open_directory(parent, PUBLISHED_COURSES, &directory, err);
 
+	/* A link or file of that name is not ours. */
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
+		return 0;
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	stream = publish_stream(directory);
 	while (stream && (item = readdir(stream)) != NULL) {
 		bool is_page = published_is_page(item->d_name);

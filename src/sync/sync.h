@@ -7,8 +7,8 @@
  * Blocks; runs on a thread; one at a time per output directory (flock on .sync.lock, which dies with the
  * process).
  *
- * Published: courses/NAME.html, index.de.html, index.en.html, .sync-manifest.json, each whole, old or
- * new, whenever the process or the machine dies.
+ * Published: the files of published/published.h and .sync-manifest.json, each whole, old or new, whenever the
+ * process or the machine dies. Course pages of the audience that CoursePages does not name are removed first.
  *
  * success and partial (a course or template failed, or a deletion was refused) set lastSuccessTime and end a
  * row of failures, for data were published. failed adds to the row; a sync that was cancelled fails with

@@ -123,7 +123,7 @@ static void answer_page(struct live *live, enum site_index which, enum language 
 		.now_ms = time_now_ms(),
 	};
 	struct page *page = is_published ? site_index(live->options.site, which, language, &banner)
-					 : site_fallback(live->options.site);
+					 : site_fallback(live->options.site, language);
 
 	page_answer(page, wanted, NULL, which == SITE_LIST ? PAGE_PRIVATE_CACHING : "no-cache", response);
 	if (which == SITE_LIST)

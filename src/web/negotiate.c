@@ -51,17 +51,28 @@ static enum language accepted_language(const char *list)
 	return any > best && !(named & 1u << LANGUAGE_EN) ? LANGUAGE_EN : chosen;
 }
 
+bool negotiate_chosen_language(const struct http_request *request, enum language *ret_language)
+{
+	char wanted[4];
+
+	if (!http_request_parameter(request, "lang", wanted, sizeof(wanted)))
+		return false;
+	for (enum language i = 0; i < LANGUAGES; i++) {
+		if (strcmp(wanted, language_name(i)) != 0)
+			continue;
+		*ret_language = i;
+		return true;
+	}
+	return false;
+}
+
 enum language negotiate_language(const struct http_request *request, enum config_language site)
 {
 	const char *accepted = http_request_header(request, "accept-language");
-	char wanted[4];
+	enum language chosen;
 
-	if (http_request_parameter(request, "lang", wanted, sizeof(wanted))) {
-		if (strcmp(wanted, "de") == 0)
-			return LANGUAGE_DE;
-		if (strcmp(wanted, "en") == 0)
-			return LANGUAGE_EN;
-	}
+	if (negotiate_chosen_language(request, &chosen))
+		return chosen;
 	switch (site) {
 	case CONFIG_LANGUAGE_DE:
 		return LANGUAGE_DE;

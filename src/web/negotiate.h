@@ -13,6 +13,9 @@
 
 struct http_request;
 
+/* The language of ?lang=de|en; false: there is none. */
+bool negotiate_chosen_language(const struct http_request *request, enum language *ret_language);
+
 /* ?lang=de|en; else the site's setting; else Accept-Language, German when it decides nothing. */
 enum language negotiate_language(const struct http_request *request, enum config_language site);
 

@@ -13,12 +13,15 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/http.h"
+#include "published/published.h"
 #include "published/texts.h"
 #include "web/page.h"
 
-#define TIME_SIZE_MAX 1024   /* a date in any language */
-#define BANNER_SIZE_MAX 8192 /* a sentence; more than a translator will write */
-#define ERROR_PAGE_SIZE_MAX 32768
+#define TIME_SIZE_MAX 1024            /* a date in any language */
+#define BANNER_SIZE_MAX 8192          /* a sentence; more than a translator will write */
+#define PHRASES_PAGE_MAX (256u << 10) /* our style has 8 KB; TEXTS_SIZE_MAX bounds the rest */
+#define KEY_SIZE 32                   /* of a text of ours */
+#define HOME_SIZE sizeof("/?lang=de")
 
 /* The files themselves become part of the program; no tool has to turn them into C. */
 __asm__(".pushsection .rodata\n"
@@ -28,10 +31,14 @@ __asm__(".pushsection .rodata\n"
 	".global phrases_texts_en\n"
 	"phrases_texts_en: .incbin \"" AITHER_TEXTS_DIR "/texts.en.json\"\n"
 	".byte 0\n"
+	".global phrases_style\n"
+	"phrases_style: .incbin \"" AITHER_TEXTS_DIR "/style.hbs\"\n"
+	".byte 0\n"
 	".popsection\n");
-extern const char phrases_texts_de[], phrases_texts_en[];
+extern const char phrases_texts_de[], phrases_texts_en[], phrases_style[];
 
 struct phrases {
+	struct phrases_options options;
 	struct texts *texts[LANGUAGES]; /* owned */
 };
 
@@ -49,19 +56,20 @@ static void load_own(struct texts *texts, enum language language, const char *di
 		log_write(LOG_WARNING, "%s is not used: %s", path, err.message);
 }
 
-struct phrases *phrases_new(const char *template_directory, const char *site_name)
+struct phrases *phrases_new(const struct phrases_options *options)
 {
 	static const char *const shipped[] = {
 		[LANGUAGE_DE] = phrases_texts_de, [LANGUAGE_EN] = phrases_texts_en
 	};
 	struct phrases *phrases = mem_zalloc(sizeof(*phrases));
 
+	phrases->options = *options;
 	for (enum language i = 0; i < LANGUAGES; i++) {
-		if (texts_parse(
-			    &phrases->texts[i], site_name, "texts", shipped[i], strlen(shipped[i]), NULL) < 0)
+		if (texts_parse(&phrases->texts[i], options->site_name, "texts", shipped[i],
+			    strlen(shipped[i]), NULL) < 0)
 			abort(); /* a unit test reads them as well */
-		if (template_directory)
-			load_own(phrases->texts[i], i, template_directory);
+		if (options->template_directory)
+			load_own(phrases->texts[i], i, options->template_directory);
 	}
 	return phrases;
 }
@@ -133,60 +141,143 @@ char *phrases_banner_html(
 	return buf_take(&html);
 }
 
-/* The styles of templates/style.hbs, as far as a few lines need them. */
-static const char error_head[] =
-	"<meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<meta name=\"color-scheme\" content=\"light dark\">\n"
-	"<link rel=\"icon\" href=\"data:,\">\n<style>"
-	":root{--paper:#f6f5f1;--ink:#20272b;--accent:#0a5a5c}"
-	"@media (prefers-color-scheme:dark){:root{--paper:#14191b;--ink:#e8ebe9;--accent:#86cfca}}"
-	"body{max-width:62rem;margin:0 auto;padding:1.75rem 1.5rem;background:var(--paper);color:var(--ink);"
-	"font:1rem/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto "
-	"Sans\",Ubuntu,Cantarell,sans-serif}"
-	".brand{margin:0;font-weight:600;letter-spacing:.02em;color:var(--accent)}"
-	"h1{margin:2.25rem 0 .5rem;font-size:clamp(1.75rem,1.4rem + 1.6vw,2.5rem);line-height:1.2;"
-	"font-weight:650;letter-spacing:-.01em}"
-	"main p{max-width:44rem}"
-	"a{color:var(--accent);text-decoration-thickness:1px;text-underline-offset:.2em}"
-	":focus-visible{outline:3px solid var(--accent);outline-offset:3px;border-radius:.2rem}"
-	"@media (max-width:52rem){body{padding-left:1rem;padding-right:1rem}h1{margin-top:1.5rem}}"
-	"</style>\n";
+/* ---- pages ---- */
 
-/* "error.404.title", or "error.other.title" of a status without words of its own. */
-static void append_error(
-	struct buf *html, const struct phrases *phrases, enum language language, int status, const char *part)
+/* A paragraph with a link, whose tag is given; the URL is checked by the configuration, but may have an "&".
+ */
+static void append_link(struct buf *html, const struct phrases *phrases, enum language language,
+	const char *paragraph, const char *url, const char *key)
 {
-	char key[32];
-
-	snprintf(key, sizeof(key), "error.%d.%s", status, part);
-	if (!texts_get(phrases->texts[language], key))
-		snprintf(key, sizeof(key), "error.other.%s", part);
+	buf_printf(html, "%s<a href=\"", paragraph);
+	append_escaped(html, url, strlen(url));
+	buf_append_text(html, "\">");
 	append_text(html, phrases, language, key);
+	buf_append_text(html, "</a></p>\n");
 }
 
-void phrases_error_page(
-	const struct phrases *phrases, enum language language, int status, struct http_response *response)
-{
-	CLEANUP(buf_done) struct buf html = BUF_INIT(ERROR_PAGE_SIZE_MAX);
+/* A page with a title, a sentence and a link; keys of texts but for `url`. */
+struct plain_page {
+	const char *title, *text, *link;
+	const char *url;
+	bool has_other_language; /* a link to the same page in the other language, which is the homepage */
+};
 
-	buf_printf(&html, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n%s<title>", language_name(language),
-		error_head);
-	append_error(&html, phrases, language, status, "title");
+static void append_header(struct buf *html, const struct phrases *phrases, enum language language,
+	const struct plain_page *page)
+{
+	const char *directory = phrases->options.file_directory;
+	const char *logo = directory ? published_logo(directory) : NULL;
+	const char *other = language_name(language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE);
+
+	buf_append_text(html, "<header class=\"top\">\n<p class=\"brand\">");
+	if (logo)
+		buf_printf(html, "<img src=\"%s\" alt=\"", logo);
+	append_text(html, phrases, language, "site.name");
+	buf_append_text(html, logo ? "\"></p>\n" : "</p>\n");
+	if (page->has_other_language) {
+		buf_append_text(html, "<nav aria-label=\"");
+		append_text(html, phrases, language, "nav.language");
+		buf_printf(
+			html, "\"><a href=\"/?lang=%s\" hreflang=\"%s\" lang=\"%s\">", other, other, other);
+		append_text(html, phrases, language, "other.name");
+		buf_append_text(html, "</a></nav>\n");
+	}
+	buf_append_text(html, "</header>\n");
+}
+
+static void append_footer(struct buf *html, const struct phrases *phrases, enum language language)
+{
+	const char *imprint = phrases->options.imprint_url, *privacy = phrases->options.privacy_url;
+
+	if (!imprint && !privacy)
+		return;
+	buf_append_text(html, "<footer class=\"end\">\n");
+	if (imprint)
+		append_link(html, phrases, language, "<p class=\"links\">", imprint, "footer.imprint");
+	if (privacy)
+		append_link(html, phrases, language, "<p class=\"links\">", privacy, "footer.privacy");
+	buf_append_text(html, "</footer>\n");
+}
+
+/* The whole page; owned. */
+static char *make_page(const struct phrases *phrases, enum language language, const struct plain_page *page)
+{
+	CLEANUP(buf_done) struct buf html = BUF_INIT(PHRASES_PAGE_MAX);
+	const char *directory = phrases->options.file_directory;
+	const char *style = directory ? published_style(directory) : NULL;
+
+	buf_printf(&html,
+		"<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n"
+		"<meta charset=\"utf-8\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"color-scheme\" content=\"light dark\">\n"
+		"<meta name=\"robots\" content=\"noindex\">\n<title>",
+		language_name(language));
+	append_text(&html, phrases, language, page->title);
 	buf_append_text(&html, " · ");
 	append_text(&html, phrases, language, "site.name");
-	buf_append_text(&html, "</title>\n</head>\n<body>\n<header><p class=\"brand\">");
-	append_text(&html, phrases, language, "site.name");
-	buf_append_text(&html, "</p></header>\n<main>\n<h1>");
-	append_error(&html, phrases, language, status, "title");
+	buf_append_text(
+		&html, "</title>\n<link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\">\n");
+	buf_append_text(&html, phrases_style);
+	if (style)
+		buf_printf(&html, "<link rel=\"stylesheet\" href=\"%s\">\n", style);
+	buf_append_text(&html, "</head>\n<body>\n");
+	append_header(&html, phrases, language, page);
+	buf_append_text(&html, "<main>\n<h1>");
+	append_text(&html, phrases, language, page->title);
 	buf_append_text(&html, "</h1>\n<p>");
-	append_error(&html, phrases, language, status, "text");
-	buf_append_text(&html, "</p>\n<p><a href=\"/\">");
-	append_text(&html, phrases, language, "error.home");
-	buf_append_text(&html, "</a></p>\n</main>\n</body>\n</html>\n");
-	CLEANUP(mem_freep) char *policy = page_policy(buf_text(&html));
-	http_response_text(response, status, "text/html; charset=utf-8", buf_text(&html));
+	append_text(&html, phrases, language, page->text);
+	buf_append_text(&html, "</p>\n");
+	append_link(&html, phrases, language, "<p>", page->url, page->link);
+	buf_append_text(&html, "</main>\n");
+	append_footer(&html, phrases, language);
+	buf_append_text(&html, "</body>\n</html>\n");
+	return buf_take(&html);
+}
+
+/* "error.404.title", or "error.other.title" of a status without words of its own. */
+static void write_error_key(
+	char key[static KEY_SIZE], const struct texts *texts, int status, const char *part)
+{
+	snprintf(key, KEY_SIZE, "error.%d.%s", status, part);
+	if (!texts_get(texts, key))
+		snprintf(key, KEY_SIZE, "error.other.%s", part);
+}
+
+/* The homepage in this language. */
+static void write_home(char url[static HOME_SIZE], enum language language)
+{
+	snprintf(url, HOME_SIZE, "/?lang=%s", language_name(language));
+}
+
+void phrases_error_page(const struct phrases *phrases, enum language language, bool is_chosen, int status,
+	struct http_response *response)
+{
+	char title[KEY_SIZE], text[KEY_SIZE], home[HOME_SIZE];
+
+	write_error_key(title, phrases->texts[language], status, "title");
+	write_error_key(text, phrases->texts[language], status, "text");
+	write_home(home, language);
+	CLEANUP(mem_freep)
+	char *html = make_page(phrases, language,
+		&(struct plain_page){
+			.title = title, .text = text, .link = "error.home", .url = is_chosen ? home : "/" });
+	CLEANUP(mem_freep) char *policy = page_policy(html);
+	http_response_text(response, status, "text/html; charset=utf-8", html);
 	http_response_header(response, "cache-control", "no-store");
 	http_response_header(response, "content-language", language_name(language));
 	page_security_headers(response, policy);
+}
+
+char *phrases_fallback_html(const struct phrases *phrases, enum language language)
+{
+	char home[HOME_SIZE];
+
+	write_home(home, language);
+	return make_page(phrases, language,
+		&(struct plain_page){ .title = "fallback.title",
+			.text = "fallback.text",
+			.link = "fallback.again",
+			.url = home,
+			.has_other_language = true });
 }

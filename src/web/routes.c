@@ -32,11 +32,19 @@ static bool wants_html(const struct http_request *request)
 	return !is_api && negotiate_html(request);
 }
 
+static void answer_error_page(
+	const struct web *web, const struct http_request *request, struct http_response *response, int status)
+{
+	enum language language = language_of(web, request);
+	bool is_chosen = negotiate_chosen_language(request, &language);
+
+	phrases_error_page(web->phrases, language, is_chosen, status, response);
+}
+
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg)
 {
 	if (wants_html(request))
-		phrases_error_page(
-			((const struct web *)arg)->phrases, language_of(arg, request), status, response);
+		answer_error_page(arg, request, response, status);
 	else
 		envelope_status(response, request->request_id, status, request->path);
 }
@@ -45,7 +53,7 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	struct http_response *response, const struct error *err)
 {
 	if (wants_html(request))
-		phrases_error_page(web->phrases, language_of(web, request), error_http_status(err), response);
+		answer_error_page(web, request, response, error_http_status(err));
 	else
 		envelope_error(response, request->request_id, err, NULL);
 	return HTTP_DONE;

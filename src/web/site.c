@@ -45,7 +45,7 @@ struct site {
 	struct site_options options;
 	struct directory output, public, files, shipped; /* public: in `output` */
 	struct index index[SITE_INDEXES][LANGUAGES];
-	struct page fallback;
+	struct page fallback[LANGUAGES];
 	struct state state;
 	struct stat state_stat;
 	bool has_state, state_failed; /* failed: logged already */
@@ -63,14 +63,6 @@ static const struct {
 	[SITE_LIST] = { published_list, "the list of private pages" },
 };
 
-static const char fallback_text[] = "<!DOCTYPE html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n"
-				    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Hemera "
-				    "Academy</title>\n</head>\n<body>\n"
-				    "<h1>Hemera Academy</h1>\n<p>Die Kurse sind zurzeit nicht verfügbar. "
-				    "Bitte versuchen Sie es später noch einmal.</p>\n"
-				    "<p lang=\"en\">The courses are not available at the moment. Please try "
-				    "again later.</p>\n</body>\n</html>\n";
-
 static void directory_init(struct directory *directory, const char *path, const char *what)
 {
 	*directory = (struct directory){ .path = mem_strdup(path), .what = what, .fd = -1 };
@@ -85,9 +77,6 @@ static void directory_done(struct directory *directory)
 struct site *site_new(const struct site_options *options)
 {
 	struct site *site = mem_zalloc(sizeof(*site));
-	CLEANUP(buf_done) struct buf text = BUF_INIT(SITE_FALLBACK_MAX);
-	CLEANUP(mem_freep) char *path = mem_printf("%s/fallback.html", options->shipped_templates);
-	struct error err = { 0 };
 
 	site->options = *options;
 	directory_init(&site->output, options->output_directory, "the output directory");
@@ -98,14 +87,6 @@ struct site *site_new(const struct site_options *options)
 		for (int which = 0; which < SITE_INDEXES; which++)
 			buf_init(&site->index[which][i].text, PUBLISHED_HOMEPAGE_MAX);
 	site->cache = cache_new();
-	if (file_read_path(path, &text, &err) < 0) {
-		log_write(LOG_WARNING, "no fallback page: %s", err.message);
-		buf_clear(&text);
-		buf_append_text(&text, fallback_text);
-	}
-	size_t length = text.length;
-	page_set(&site->fallback, buf_take(&text), length,
-		&(struct page_kind){ PAGE_HTML, "de, en", "Accept-Encoding", PAGE_OPEN });
 	return site;
 }
 
@@ -120,7 +101,8 @@ void site_freep(struct site **site_pointer)
 		mem_freep(&index->status);
 		page_done(&index->page);
 	}
-	page_done(&site->fallback);
+	for (int i = 0; i < LANGUAGES; i++)
+		page_done(&site->fallback[i]);
 	cache_freep(&site->cache);
 	directory_done(&site->output);
 	directory_done(&site->public);
@@ -276,9 +258,18 @@ struct page *site_index(
 	return &index->page;
 }
 
-struct page *site_fallback(struct site *site)
+struct page *site_fallback(struct site *site, enum language language)
 {
-	return &site->fallback;
+	struct page *page = &site->fallback[language];
+	CLEANUP(mem_freep) char *html = phrases_fallback_html(site->options.phrases, language);
+	size_t length = strlen(html);
+
+	/* It changes with the operator's logo and style sheet. */
+	if (!page->plain || strcmp(page->plain->bytes, html) != 0)
+		page_set(page, STEAL(html), length,
+			&(struct page_kind){ PAGE_HTML, language_name(language),
+				"Accept-Language, Accept-Encoding", PAGE_OPEN });
+	return page;
 }
 
 /* ---- the worker's state ---- */

@@ -11,7 +11,7 @@
  *	if (site_has_index(site, SITE_HOME, language))        reads the file when it has changed
  *		page = site_index(site, SITE_HOME, language, &banner);
  *	else
- *		page = site_fallback(site);
+ *		page = site_fallback(site, language);
  */
 
 #include <stdbool.h>
@@ -27,13 +27,11 @@ struct phrases_banner;
 struct site;
 struct state;
 
-#define SITE_FALLBACK_MAX (256u << 10)
 #define SITE_FOLLOW_MS 1000 /* how often at most the path of the output directory is checked */
 #define SITE_LOG_MS 60000   /* how often at most it is logged that a file cannot be read */
 
 struct site_options {
 	const char *output_directory;  /* copied; need not exist yet */
-	const char *shipped_templates; /* where fallback.html is, which is read now */
 	const char *file_directory;    /* copied; the operator's files, need not exist; */
 	const char *shipped_files;     /* copied; the same for those that are not there */
 	const struct phrases *phrases; /* borrowed */
@@ -62,8 +60,8 @@ int64_t site_home_changed_ms(const struct site *site);
 struct page *site_index(struct site *site, enum site_index which, enum language language,
 	const struct phrases_banner *banner);
 
-/* The page for visitors as long as nothing was ever published. Borrowed. */
-struct page *site_fallback(struct site *site);
+/* The page for visitors as long as nothing was ever published. Borrowed until the next call. */
+struct page *site_fallback(struct site *site, enum language language);
 
 /* The worker's state, one fstatat; NULL: none that can be read, which is logged once. Borrowed until the next
  * call. */

@@ -60,10 +60,15 @@ static void make_parts(struct web *web)
 {
 	const struct config *config = web->options.config;
 
-	web->phrases = phrases_new(config->site.template_directory, config->site.name);
+	web->phrases = phrases_new(&(struct phrases_options){
+		.template_directory = config->site.template_directory,
+		.site_name = config->site.name,
+		.imprint_url = config->site.imprint_url,
+		.privacy_url = config->site.privacy_url,
+		.file_directory = config->site.file_directory,
+	});
 	web->site = site_new(&(struct site_options){
 		.output_directory = config->sync.output_directory,
-		.shipped_templates = web->options.shipped_templates,
 		.file_directory = config->site.file_directory,
 		.shipped_files = web->options.shipped_site,
 		.phrases = web->phrases,

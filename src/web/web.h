@@ -31,8 +31,7 @@ struct server;
 struct web_options {
 	const struct config
 		*config; /* borrowed; may be unusable: pages are served, calls answer NOT_CONFIGURED */
-	const char *shipped_templates; /* borrowed; where fallback.html is */
-	const char *shipped_site;      /* borrowed; where robots.txt is */
+	const char *shipped_site; /* borrowed; where robots.txt is */
 };
 
 struct web {

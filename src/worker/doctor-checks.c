@@ -126,6 +126,11 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	inspect_output(about->config, checks);
 	inspect_manifest(about->config, checks);
 	inspect_templates(about->config, about->shipped_templates, checks);
+	inspect_site_files(about->config, checks);
+	/* Private pages need a password, which only aither-web and root know: see cli/stored.c. */
+	if (about->config->site.course_pages_public)
+		check_add(checks, "course-pages", CHECK_OK, NULL,
+			"CoursePages=public: since version 0.2.0 public pages show nothing about participants; pages for staff need CoursePages=private");
 	if (time_zone_check(zone, NULL) == 0)
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else

@@ -32,6 +32,8 @@ struct mail mail_write(const struct config *config, const struct message *messag
 	complete.from = from;
 	complete.to = config->notify.mail_to;
 	complete.host = host_name();
+	complete.site_name = config->site.name;
+	complete.site_url = config->site.url;
 	complete.now_ms = time_now_ms();
 	message_write(&text, &complete);
 	return (struct mail){

@@ -35,7 +35,7 @@ struct mail {
 	const char *otherwise;
 };
 
-/* A mail to all recipients. Fills in the message's from, to, host and time. */
+/* A mail to all recipients. Fills in the message's from, to, host, site and time. */
 struct mail mail_write(const struct config *config, const struct message *message);
 
 /* Sends it and writes one line to the log. `outcome` and `err` (a warning after a success): as smtp_send. */

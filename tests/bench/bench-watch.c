@@ -95,9 +95,9 @@ int __real_manifest_load(int directory, struct manifest *ret_manifest, struct er
 int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
 int __real_manifest_save(int directory, struct manifest *manifest, struct error *err);
 int __wrap_manifest_save(int directory, struct manifest *manifest, struct error *err);
-int __real_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+int __real_library_load(struct library *ret_library, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
-int __wrap_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+int __wrap_library_load(struct library *ret_library, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
 int __real_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
 int __wrap_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
@@ -120,11 +120,11 @@ int __wrap_manifest_save(int directory, struct manifest *manifest, struct error 
 	return r;
 }
 
-int __wrap_library_load(struct library *ret_library, const char *directory, const char *shipped_directory,
+int __wrap_library_load(struct library *ret_library, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err)
 {
 	enum watch_kind before = watch_switch(WATCH_SITE);
-	int r = __real_library_load(ret_library, directory, shipped_directory, problem, arg, err);
+	int r = __real_library_load(ret_library, source, problem, arg, err);
 
 	watch_switch(before);
 	return r;

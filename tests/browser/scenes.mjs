@@ -43,6 +43,7 @@ export const ENDLESS = `Donaudampfschifffahrt${"elektrizitätenhauptbetriebswerk
 // What people type and what nobody expects, on one page.
 export const ACADEMY = [
 	...THREE,
+	course("fuehrung", "Führen ohne Weisung", "INTERMEDIATE", "2019-09-30", "2048-01-15"),
 	course("hundert", "Die ersten 100 Tage als Führungskraft", "BEGINNER", "2048-06-01", "2048-06-02"),
 	course("lang", "Schwierige Gespräche mit Vorgesetzten, Kolleginnen, Kollegen und sich selbst: ein Kurs für alle, die "
 		+ "lange überlegen, wie sie anfangen sollen, und dann doch nichts sagen", "ADVANCED", "2048-06-20", null),
@@ -65,4 +66,18 @@ export const MANY = Array.from({ length: 500 }, (_, i) => {
 	return course(`kurs-${i}`, title, LEVELS[i % 3], year && `${year}-${day}`, null);
 });
 
-export const SCENES = { none: [], three: THREE, academy: ACADEMY, many: MANY };
+// A year of an academy: enough for months, a filter and columns to sort by.
+const SUBJECTS = ["Verhandeln nach dem Harvard-Konzept", "Gehaltsgespräche führen", "Konflikte im Team lösen", "Sicher auftreten",
+	"Preisgespräche im Vertrieb", "Einkaufsverhandlungen vorbereiten", "Moderieren und entscheiden", "Schwierige Gespräche führen"];
+
+export const FORTY = Array.from({ length: 40 }, (_, i) => {
+	const year = i % 10 === 9 ? null : i % 8 === 7 ? 2019 : 2048;
+	const month = String(1 + Math.floor(i / 4)).padStart(2, "0");
+	const first = 1 + (i * 7) % 26;
+	const day = (number) => `${year}-${month}-${String(number).padStart(2, "0")}`;
+	return course(`jahrgang${i}`, `${SUBJECTS[i % 8]}${i < 8 ? "" : ` ${1 + Math.floor(i / 8)}`}`, LEVELS[i % 3], year && day(first),
+		year && i % 3 !== 1 ? day(first + 1 + i % 2) : null, SALARY.slice(0, i % 3).map((b, k) => (
+			{ ...b, bookingId: `cby${i}b${k}`, participationId: `cpy${i}b${k}` })));
+}).concat(course("laeuft", "Führen ohne Weisung", "INTERMEDIATE", "2019-09-30", "2048-01-15"));
+
+export const SCENES = { none: [], three: THREE, academy: ACADEMY, forty: FORTY, many: MANY };

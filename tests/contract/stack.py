@@ -273,7 +273,11 @@ class StackTest(unittest.TestCase):
         self.addCleanup(self.hemera.stop)
         self.stack = Stack(self.hemera, self.config, self.environment)
         self.addCleanup(self._stop_stack)
+        self.prepare()
         self.stack.start()
+
+    def prepare(self) -> None:
+        """What has to be there before the programs start."""
 
     def _stop_stack(self) -> None:
         self.assertEqual(self.stack.stop(), [])

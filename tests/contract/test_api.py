@@ -111,7 +111,7 @@ class Policy(StackTest):
     config = "[Site]\nCoursePages=public\n"
 
     def hashes(self, text: str, element: str) -> list[str]:
-        contents = re.findall(f"<{element}>(.*?)</{element}>", text, re.S)
+        contents = re.findall(f"<{element}[^>]*>(.*?)</{element}>", text, re.S)
         return [f"'sha256-{base64.b64encode(hashlib.sha256(c.encode()).digest()).decode()}'" for c in contents]
 
     def directives(self, reply: Reply) -> dict[str, list[str]]:

@@ -86,7 +86,7 @@ class Healthy(DoctorTest):
         self.assertEqual(found.with_status("failed") + found.with_status("warning"), [])
         self.assertEqual(set(found.with_status("ok")),
                          {"worker", "configuration", "hemera-api-key", "secrets", "output-directory", "manifest",
-                          "course-list", "templates", "time-zone", "hemera", "clock", "mail"})
+                          "course-list", "templates", "site-files", "time-zone", "hemera", "clock", "mail"})
         self.assertEqual(set(found.with_status("skipped")), {"units", "port", "rollbar", "credentials"})
 
     def test_nothing_is_changed_and_one_request_is_made(self) -> None:
@@ -381,6 +381,41 @@ class Machine(DoctorTest):
         (self.stack.output / ".sync-manifest.json").write_text("{")
         found = self.assert_check("manifest", "warning", "makes all pages anew", "aither sync")
         self.assertEqual(found.exit, 0)
+
+    def test_a_template_that_loads_what_browsers_refuse_is_a_warning(self) -> None:
+        templates = self.stack.directory / "templates"
+        templates.mkdir()
+        (templates / "course.hbs").write_text('<p>{{course.title}}</p><img src="https://cdn.example/x.png">')
+        self.configure()
+        found = self.assert_check("templates", "warning", f"{templates}/course.hbs: browsers refuse the image "
+                                  "https://cdn.example/x.png", f"sensible-editor {templates}/course.hbs")
+        self.assertEqual(found.exit, 0)
+
+    def test_files_that_are_not_served_have_their_reasons(self) -> None:
+        site = self.stack.directory / "site"
+        site.mkdir(mode=0o755)
+        (site / "logo.svg").write_text("<svg/>")
+        (site / "logo.svg").chmod(0o644)
+        more = f"[Site]\nFileDirectory={site}"
+        self.configure(more=more)
+        self.assert_check("site-files", "ok", f"1 file in {site} is served")
+        (site / "app.js").write_text("")
+        (site / "logo.png").symlink_to("logo.svg")
+        (site / "logo.svg").chmod(0o600)
+        messages = {c["message"]: c["remedy"] for c in self.doctor().named("site-files")}
+        self.assertEqual(len(messages), 3, messages)
+        for name, reason, remedy in (("app.js", "files of this type", None), ("logo.png", "a symbolic link", None),
+                                     ("logo.svg", "cannot read it", f"chmod o+rX {site}/logo.svg")):
+            with self.subTest(name):
+                message = next(m for m in messages if m.startswith(f"{site}/{name} is not served: "))
+                self.assertIn(reason, message)
+                self.assertEqual(messages[message], remedy)
+
+    def test_public_pages_are_said_to_show_no_participants(self) -> None:
+        self.configure(more="[Site]\nCoursePages=public")
+        self.assert_check("course-pages", "ok", "0.2.0 public pages show nothing about participants")
+        self.configure()
+        self.assertEqual(self.doctor().named("course-pages"), [])
 
     def test_mistakes_in_templates_have_their_positions(self) -> None:
         templates = self.stack.directory / "templates"

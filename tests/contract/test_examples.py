@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """data/examples and data/alerts do what they say: with systemd's own checker, a real nginx, fail2ban's expression on
 real lines of the log, and the metrics that the programs really have."""
+import http.client
+import http.server
 import os
 import re
 import shutil
@@ -8,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.request
@@ -144,13 +147,13 @@ class Fail2ban(StackTest):
         self.assertIn(f"\nfilter = {place(EXAMPLES / 'fail2ban-filter.conf').stem}\n", jail)
 
 
-@unittest.skipUnless(shutil.which("nginx") and shutil.which("openssl"), "nginx or openssl is not installed")
-class Nginx(StackTest):
+class ProxyTest(StackTest):
+    """A test with a proxy in front of the stack, which listens with TLS on `port`."""
+
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
     def setUp(self) -> None:
         super().setUp()
-        self.sync(**BEARER)
         self.directory = temporary(self)
         with socket.socket() as chosen:
             chosen.bind(("127.0.0.1", 0))
@@ -158,37 +161,20 @@ class Nginx(StackTest):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out",
                         "certificate.pem", "-subj", "/CN=courses.example.org", "-days", "1"], cwd=self.directory,
                        check=True, capture_output=True)
-        self.write_configuration()
-        self.start()
 
-    def write_configuration(self) -> None:
-        site = (EXAMPLES / "nginx.conf").read_text()
-        for example, here in (("/etc/ssl/certs/courses.example.org.pem", f"{self.directory}/certificate.pem"),
-                              ("/etc/ssl/private/courses.example.org.key", f"{self.directory}/key.pem"),
-                              ("/var/cache/nginx/aither", f"{self.directory}/cache"),
-                              ("127.0.0.1:3500", f"127.0.0.1:{self.stack.port}"),
-                              ("\tlisten 443 ", f"\tlisten 127.0.0.1:{self.port} "),
-                              ("\tlisten [::]:443 ssl http2;\n", ""), ("\tlisten [::]:80;\n", ""),
-                              ("\tlisten 80;\n", f"\tlisten unix:{self.directory}/plain;\n")):
-            self.assertIn(example, site)
-            site = site.replace(example, here)
-        (self.directory / "site").write_text(site)
-        paths = "".join(f"{kind}_temp_path {self.directory}/{kind};\n" for kind in
-                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        (self.directory / "nginx.conf").write_text(
-            f"{user}pid {self.directory}/pid;\nerror_log stderr warn;\ndaemon off;\nworker_processes 1;\nevents {{}}\n"
-            f"http {{\naccess_log off;\n{paths}include {self.directory}/site;\n}}\n")
+    def adapted(self, example: str, *replaced: tuple[str, str]) -> str:
+        """The example for this machine."""
+        text = (EXAMPLES / example).read_text()
+        for there, here in replaced:
+            self.assertIn(there, text)
+            text = text.replace(there, here)
+        return text
 
-    def start(self) -> None:
-        command = ["nginx", "-e", "stderr", "-c", str(self.directory / "nginx.conf")]
-        checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
-        self.assertEqual(checked.returncode, 0, checked.stderr)
-        self.assertNotIn("[warn]", checked.stderr)
-        nginx = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        self.addCleanup(nginx.wait, 30)
-        self.addCleanup(nginx.terminate)
-        wait_until(lambda: nginx.poll() is not None or self.answers(), "nginx listens")
+    def start_proxy(self, *command: str) -> None:
+        proxy = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.addCleanup(proxy.wait, 30)
+        self.addCleanup(proxy.terminate)
+        wait_until(lambda: proxy.poll() is not None or self.answers(), f"{command[0]} listens")
 
     def answers(self) -> bool:
         with socket.socket() as probe:
@@ -204,6 +190,36 @@ class Nginx(StackTest):
         except urllib.error.HTTPError as error:
             self.addCleanup(error.close)
             return error
+
+
+@unittest.skipUnless(shutil.which("nginx") and shutil.which("openssl"), "nginx or openssl is not installed")
+class Nginx(ProxyTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.sync(**BEARER)
+        self.write_configuration()
+        command = ["nginx", "-e", "stderr", "-c", str(self.directory / "nginx.conf")]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertNotIn("[warn]", checked.stderr)
+        self.start_proxy(*command)
+
+    def write_configuration(self) -> None:
+        site = self.adapted(
+            "nginx.conf", ("/etc/ssl/certs/courses.example.org.pem", f"{self.directory}/certificate.pem"),
+            ("/etc/ssl/private/courses.example.org.key", f"{self.directory}/key.pem"),
+            ("/var/cache/nginx/aither", f"{self.directory}/cache"),
+            ("127.0.0.1:3500", f"127.0.0.1:{self.stack.port}"),
+            ("\tlisten 443 ", f"\tlisten 127.0.0.1:{self.port} "),
+            ("\tlisten [::]:443 ssl http2;\n", ""), ("\tlisten [::]:80;\n", ""),
+            ("\tlisten 80;\n", f"\tlisten unix:{self.directory}/plain;\n"))
+        (self.directory / "site").write_text(site)
+        paths = "".join(f"{kind}_temp_path {self.directory}/{kind};\n" for kind in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (self.directory / "nginx.conf").write_text(
+            f"{user}pid {self.directory}/pid;\nerror_log stderr warn;\ndaemon off;\nworker_processes 1;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{paths}include {self.directory}/site;\n}}\n")
 
     def test_the_homepage_comes_out_of_the_cache_in_both_languages(self) -> None:
         states = []
@@ -242,6 +258,158 @@ class Nginx(StackTest):
             self.assertEqual(answer.status, 200)
 
 
+class Node(http.server.BaseHTTPRequestHandler):
+    """A server in aither's place that remembers what reaches it. It is ready, and closes the connection of every request
+    whose target says so."""
+
+    protocol_version = "HTTP/1.1"
+    received: list[tuple[str, str, dict[str, str]]]  # of the class that start() makes
+
+    @classmethod
+    def start(cls, test: unittest.TestCase) -> "type[Node]":
+        node = type("Node", (cls,), {"received": []})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), node)
+        node.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        test.addCleanup(server.server_close)
+        test.addCleanup(thread.join)
+        test.addCleanup(server.shutdown)
+        return node
+
+    def do_GET(self) -> None:
+        if self.path not in ("/readyz", "/healthz"):
+            self.received.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
+        if "lost" in self.path:
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@unittest.skipUnless(shutil.which("haproxy") and shutil.which("openssl"), "haproxy or openssl is not installed")
+class Haproxy(ProxyTest):
+    def start(self, one: int, two: int, *replaced: tuple[str, str]) -> None:
+        """With the nodes at these ports."""
+        both = self.directory / "both.pem"
+        both.write_text((self.directory / "certificate.pem").read_text() + (self.directory / "key.pem").read_text())
+        text = self.adapted(
+            "haproxy.cfg", ("192.0.2.11:3500", f"127.0.0.1:{one}"), ("192.0.2.12:3500", f"127.0.0.1:{two}"),
+            ("\tbind :::443 v6only ssl crt /etc/ssl/private/courses.example.org.pem alpn h2,http/1.1\n", ""),
+            ("/etc/ssl/private/courses.example.org.pem", str(both)), ("bind :443", f"bind 127.0.0.1:{self.port}"),
+            ("\tbind :80\n\tbind :::80 v6only\n", ""), ("/run/haproxy/", f"{self.directory}/"),
+            ("\tchroot /var/lib/haproxy\n\tuser haproxy\n\tgroup haproxy\n", ""), *replaced)
+        config = self.directory / "haproxy.cfg"
+        config.write_text(text)
+        checked = subprocess.run(["haproxy", "-c", "-f", config], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertNotRegex(checked.stdout + checked.stderr, "(?i)warning|alert|notice")
+        self.start_proxy("haproxy", "-db", "-f", str(config))
+
+    def servers(self) -> dict[str, str]:
+        """Their states, by "backend/server"."""
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(f"{self.directory}/admin.sock")
+            admin.sendall(b"show stat\n")
+            rows = [row.split(",") for row in admin.makefile().read().split("\n") if "," in row]
+        return {f"{row[0]}/{row[1]}": row[rows[0].index("status")] for row in rows[1:]}
+
+    def status(self, method: str, target: str, headers: dict[str, str] | None = None) -> int:
+        with self.ask(method, target, headers) as answer:
+            return answer.status
+
+    def test_pages_the_api_and_the_metrics(self) -> None:
+        self.sync(**BEARER)
+        self.start(self.stack.port, self.stack.port)
+        with self.ask("GET", "/") as answer:
+            self.assertEqual((answer.status, answer.headers["Strict-Transport-Security"]), (200, "max-age=31536000"))
+        page = "/courses/" + sorted(self.stack.pages())[0]
+        self.assertEqual([self.status("GET", page, BEARER), self.status("GET", page)], [200, 401])
+        self.assertEqual([self.status("POST", "/api/sync", BEARER), self.status("POST", "/api/sync")], [200, 401])
+        for target in ("/metrics", "/%6detrics", "/metrics?x"):
+            self.assertEqual(self.status("GET", target, BEARER), 404)
+        self.assertEqual(self.status("GET", "/readyz"), 200)
+
+    def test_guesses_are_limited_and_visitors_are_not(self) -> None:
+        self.sync(**BEARER)
+        self.start(self.stack.port, self.stack.port)
+        began = time.monotonic()
+        guesses = [("/api/sync/status", "Bearer a-wrong-token"), ("/courses/x", "Basic Ondyb25n")] * 20
+        statuses = [self.status("GET", target, {"Authorization": guess}) for target, guess in guesses]
+        self.assertEqual(statuses[:20], [401] * 20)
+        self.assertLessEqual(statuses.count(401), 22 + time.monotonic() - began)
+        self.assertEqual(set(statuses), {401, 429})
+        self.assertTrue(429 in statuses[::2] and 429 in statuses[1::2], statuses)
+        self.assertEqual([self.status("GET", "/courses/x"), self.status("GET", "/")], [401, 200])
+        other = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, source_address=("127.0.0.2", 0),
+                                            context=ssl._create_unverified_context())
+        self.addCleanup(other.close)
+        other.request("GET", "/courses/x", headers={"Authorization": "Basic Ondyb25n"})
+        self.assertEqual(other.getresponse().status, 401, "each address has its own limit")
+
+    def test_pages_without_a_ready_node(self) -> None:
+        self.hemera.scenario(fault={"path": "/api/", "kind": "status", "status": 503, "count": -1})
+        self.start(self.stack.port, self.stack.port)
+        wait_until(lambda: self.servers()["aither/BACKEND"] == "DOWN", "no node is ready")
+        self.assertEqual(self.status("GET", "/"), 200)
+        self.hemera.scenario(fault=None)
+        self.assertEqual(self.status("POST", "/api/sync", BEARER), 200)
+
+    def test_what_clients_say_of_themselves_is_not_forwarded(self) -> None:
+        node = Node.start(self)
+        self.start(node.port, node.port)
+        self.assertEqual(self.status("GET", "/", {
+            "X-Forwarded-For": "192.0.2.1", "x-forwarded-host": "evil.example", "X-Forwarded-Proto": "http",
+            "Forwarded": "for=192.0.2.1", "X-Request-Id": "chosen", "Cookie": "kept=1"}), 200)
+        [(_, _, headers)] = node.received
+        told = {name: value for name, value in headers.items() if "forwarded" in name}
+        self.assertEqual(told, {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "https"})
+        self.assertRegex(headers["x-request-id"], "^[0-9a-f-]{36}$")
+        self.assertEqual((headers["host"], headers["cookie"]), ("courses.example.org", "kept=1"))
+
+    def test_a_lost_get_is_sent_to_the_other_node_and_a_post_never_twice(self) -> None:
+        one, two = Node.start(self), Node.start(self)
+        self.start(one.port, two.port)
+        self.assertEqual(self.status("GET", "/lost"), 502)
+        self.assertEqual({len(node.received) for node in (one, two)}, {2}, "each node in turn")
+        for target in ("/api/sync?lost", "/lost", "/%61pi/sync?lost"):
+            one.received.clear()
+            two.received.clear()
+            self.assertEqual(self.status("POST", target, BEARER), 502)
+            self.assertEqual(len(one.received) + len(two.received), 1, target)
+        one.received.clear()
+        for _ in range(3):
+            self.assertEqual(self.status("GET", "/api/sync/status", BEARER), 200)
+        self.assertEqual(len(one.received), 3, "the status is that of the node that syncs")
+
+    def test_a_sync_may_take_long(self) -> None:
+        """All time limits but that of the API's server are far too short."""
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3})
+        self.start(self.stack.port, self.stack.port, *((f"timeout {name}s", f"timeout {name.split()[0]} 1s") for name in
+                                                       ("server 30", "client 30", "http-keep-alive 10")))
+        self.assertEqual(self.status("POST", "/api/sync", BEARER), 200)
+        limits = dict(re.findall(r"^\ttimeout (server) (120)s$", (EXAMPLES / "haproxy.cfg").read_text(), re.M))
+        self.assertEqual(limits, {"server": "120"})
+
+
+class KeptByHaproxy(unittest.TestCase):
+    def test_all_connections_to_a_machine_are_within_the_share_of_one_client(self) -> None:
+        text = (EXAMPLES / "haproxy.cfg").read_text()
+        all_of_web = re.search(r"^\[Web\]$[^[]*^#MaxConnections=(\d+)$", (TOP / "data/aither.conf").read_text(), re.M)
+        pages = re.search(r"^\tdefault-server .* maxconn (\d+)$", text, re.M)
+        api = re.findall(r"^\tserver \w+ \S+ check maxconn (\d+)", text, re.M)
+        assert all_of_web and pages
+        self.assertEqual(len(api), 2)
+        for calls in api:
+            self.assertLessEqual(int(pages[1]) + int(calls), int(all_of_web[1]) // 2)
+
+
 class KeptByNginx(unittest.TestCase):
     def test_it_lets_go_of_an_idle_connection_before_aither_does(self) -> None:
         limit = re.search(r"SERVER_REQUEST_TIMEOUT_S (\d+)", (TOP / "src/http/server.h").read_text())
@@ -250,10 +418,11 @@ class KeptByNginx(unittest.TestCase):
         self.assertLess(int(kept[1]), int(limit[1]))
 
 
-class LocalAccessBehindNginx(StackTest):
+class LocalAccessBehindTheExamples(StackTest):
     def test_without_a_token_the_headers_of_the_example_close_the_api(self) -> None:
         names = re.findall(r"proxy_set_header (X-Forwarded-\w+) ", (EXAMPLES / "nginx.conf").read_text())
         self.assertEqual(len(names), 2)
+        self.assertEqual(re.findall(r"set-header (X-Forwarded-\w+) ", (EXAMPLES / "haproxy.cfg").read_text()), names)
         self.assertEqual(self.stack.get("/api/sync", Host="localhost").code, "NO_SYNC_JOB")
         for name in names:
             self.assertEqual(self.stack.request("GET", "/api/sync", {"Host": "localhost", name: "x"}).code,

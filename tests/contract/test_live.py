@@ -36,6 +36,27 @@ class LiveTest(StackTest):
         return reply.text, time.monotonic() - before
 
 
+class BeforeTheFirstSync(StackTest):
+    config = "MaxRetries=0\n[Site]\nName=Akademie & Söhne\nImprintURL=/imprint.html\n[Web]\nLiveWaitSec=0\n"
+
+    def test_the_fallback_speaks_the_visitors_language_and_is_the_sites_own(self) -> None:
+        self.hemera.stop()
+        for target, header, language, title in (
+                ("/", "de", "de", "Die Kurse sind zurzeit nicht erreichbar"),
+                ("/", "en", "en", "The courses cannot be reached at the moment"),
+                ("/?lang=en", "de", "en", "The courses cannot be reached at the moment")):
+            with self.subTest(target=target, header=header):
+                reply = self.stack.get(target, Accept_Language=header)
+                self.assertEqual(reply.status, 200)
+                self.assertEqual(reply.headers["Content-Language"], language)
+                self.assertEqual(reply.headers["Vary"], "Accept-Language, Accept-Encoding")
+                self.assertEqual(reply.headers["Cache-Control"], "no-cache")
+                self.assertIn(f"<h1>{title}</h1>", reply.text)
+                self.assertIn(f'href="/?lang={language}"', reply.text)
+                self.assertIn("Akademie &amp; Söhne", reply.text)
+                self.assertIn('href="/imprint.html"', reply.text)
+
+
 class Warnings(StackTest):
     def refresh(self) -> int:
         return self.stack.request("POST", "/internal/refresh", over_unix_socket=True).status

@@ -64,7 +64,8 @@ class MailTest(StackTest):
         """Before the programs start."""
 
     def configuration(self) -> str:
-        return (f"MaxRetries=0\n[Notify]\nMailTo={', '.join(RECIPIENTS)}\nMailFrom={SENDER}\n"
+        return ("MaxRetries=0\n[Site]\nName=Akademie für Löhne\nURL=https://courses.example.org/\n"
+                f"[Notify]\nMailTo={', '.join(RECIPIENTS)}\nMailFrom={SENDER}\n"
                 f"SMTPURL=smtp://0.0.0.0:{self.server.port}\nSMTPUser={USER}\nFailureThreshold={self.threshold}\n")
 
     # ---- syncs ----
@@ -164,6 +165,7 @@ class History(MailTest):
         expected = thread.header("Message-ID") if thread else None
         self.assertEqual((mail.header("In-Reply-To"), mail.header("References")), (expected, expected))
         self.assertIn(f"journalctl AITHER_JOB_ID={report['jobId']}\n", mail.text.replace("\r\n", "\n"))
+        self.assertIn("\nSite: Akademie für Löhne (https://courses.example.org)\n", mail.text.replace("\r\n", "\n"))
         for problem in report["errors"]:
             self.assertIn(problem["code"], mail.text)
         for secret in (self.hemera.key, OTHER_KEY, PASSWORD, "Teilnehmerin"):

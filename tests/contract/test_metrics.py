@@ -85,7 +85,7 @@ class Truth(MetricsTest):
         metrics = self.scrape()
         self.assertEqual((metrics["aither_worker_up"], metrics["aither_worker_asked_timestamp_seconds"]), (0, 0))
         self.assertFalse([name for name in metrics if name.startswith("aither_sync")])
-        self.assertEqual(metrics['aither_build_info{version="0.1.0"}'], 1)
+        self.assertEqual(metrics['aither_build_info{version="0.2.0"}'], 1)
 
     def test_while_the_first_sync_fails_all_is_zero(self) -> None:
         self.hemera.scenario(key="another-key-another-key-another-key-1")

@@ -65,12 +65,16 @@ static bool append_value(struct buf *out, const struct config *config, const str
 	return buf_append_text(out, key->type.words ? key->type.words[*(const bool *)value] : flag) == 0;
 }
 
-/* Visible ASCII and blanks; a path may have any bytes but for control characters. */
+/* Visible ASCII and blanks; words may have all of UTF-8, a path any bytes but for control characters. */
 static bool is_printable(const struct config_key *key, const char *text)
 {
+	bool is_words = key->type.parse == config_parse_words;
+
+	if (is_words && !utf8_is_text(text, strlen(text)))
+		return false;
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f ||
-			((unsigned char)*c > 0x7f && key->type.parse != config_parse_path))
+			((unsigned char)*c > 0x7f && !is_words && key->type.parse != config_parse_path))
 			return false;
 	return text[0];
 }

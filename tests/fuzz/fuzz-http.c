@@ -131,11 +131,10 @@ static void make_tree(void)
 
 		write_page(path, HIDDEN);
 	}
-	phrases = phrases_new(NULL, "Academy");
+	phrases = phrases_new(&(struct phrases_options){ .site_name = "Academy" });
 	CLEANUP(mem_freep) char *files = path_of("files");
 	site = site_new(&(struct site_options){
 		.output_directory = root,
-		.shipped_templates = "/nonexistent",
 		.file_directory = files,
 		.shipped_files = "/nonexistent",
 		.phrases = phrases,
@@ -159,7 +158,7 @@ enum http_result live_index(struct live *live, const struct http_request *reques
 	(void)which;
 	FUZZ_CHECK(language == LANGUAGE_DE || language == LANGUAGE_EN, "%d", (int)language);
 	page_request_read(&wanted, request);
-	page_answer(site_fallback(site), &wanted, NULL, "no-cache", response);
+	page_answer(site_fallback(site, language), &wanted, NULL, "no-cache", response);
 	page_request_done(&wanted);
 	return HTTP_DONE;
 }

@@ -107,7 +107,7 @@ static const struct texts *the_texts(void)
 
 	if (!texts) {
 		FUZZ_CHECK(time_zone_set("Europe/Berlin") == 0, "no time zones here");
-		FUZZ_CHECK(texts_parse(&texts, "texts", texts_json, strlen(texts_json), NULL) == 0,
+		FUZZ_CHECK(texts_parse(&texts, "Site", "texts", texts_json, strlen(texts_json), NULL) == 0,
 			"the texts of this test");
 	}
 	return texts;

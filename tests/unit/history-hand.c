@@ -127,10 +127,10 @@ static void plant_page(void)
 
 static void spoil_homepage(void)
 {
-	unlink(history_path("out/index.de.html"));
-	put("out/index.en.html", "<html>", 6);
+	unlink(history_path("out/public/index.de.html"));
+	put("out/public/index.en.html", "<html>", 6);
 	if (history_chance(50))
-		(void)!symlink("../beside/victim.html", history_path("out/index.de.html"));
+		(void)!symlink("../../beside/victim.html", history_path("out/public/index.de.html"));
 }
 
 static void remove_manifest(void)

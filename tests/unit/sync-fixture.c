@@ -28,7 +28,7 @@ struct error fixture_error;
 struct json *fixture_manifest;
 
 static struct budget fixture_budget;
-static char fixture_output[300], fixture_templates[500];
+static char fixture_output[300], fixture_templates[500], fixture_files[300];
 
 int fixture_setup(void **state)
 {
@@ -37,11 +37,14 @@ int fixture_setup(void **state)
 	if (scratch_setup(state) < 0)
 		return -1;
 	snprintf(fixture_output, sizeof(fixture_output), "%s/out", scratch_path);
+	snprintf(fixture_files, sizeof(fixture_files), "%s/site", scratch_path);
 	snprintf(fixture_templates, sizeof(fixture_templates), "%s/templates", source ? source : ".");
 	fake_hemera = (struct fake_hemera){ .pages = 1 };
 	fixture_config = (struct config){ 0 };
 	fixture_config.hemera.base_url = (char *)"http://localhost:1";
 	fixture_config.sync.output_directory = fixture_output;
+	fixture_config.site.name = (char *)"Hemera Academy";
+	fixture_config.site.file_directory = fixture_files;
 	fixture_config.sync.time_limit_s = 50;
 	fixture_config.sync.delete_percent_max = 50;
 	fixture_config.notify.failure_threshold = 3;
@@ -110,9 +113,14 @@ static size_t fixture_count(const char *path, const char *prefix)
 	return count;
 }
 
+const char *fixture_courses(void)
+{
+	return fixture_config.site.course_pages_public ? "public/courses" : "courses";
+}
+
 size_t fixture_pages(void)
 {
-	return fixture_count("courses", "");
+	return fixture_count(fixture_courses(), "");
 }
 
 static int fixture_open(const char *path, int flags)
@@ -163,7 +171,8 @@ void fixture_sync(enum report_status expected)
 	assert_int_equal(r < 0, expected == REPORT_FAILED);
 	assert_int_equal(r, fixture_error.errnum);
 	assert_int_equal(fixture_count("", ".tmp-"), 0);
-	assert_int_equal(fixture_count("courses", ".tmp-"), 0);
+	assert_int_equal(fixture_count(fixture_courses(), ".tmp-"), 0);
+	assert_int_equal(fixture_count("public", ".tmp-"), 0);
 }
 
 bool fixture_exists(const char *path)
@@ -198,7 +207,7 @@ void fixture_assert_page(const char *name, const char *contained)
 {
 	char path[400];
 
-	snprintf(path, sizeof(path), "courses/%s", name);
+	snprintf(path, sizeof(path), "%s/%s", fixture_courses(), name);
 	fixture_assert_text(path, contained);
 }
 

@@ -49,7 +49,8 @@ void fixture_assert_page(const char *name, const char *contained); /* courses/NA
 void fixture_refute_text(const char *path, const char *text);
 void fixture_assert_text(const char *path, const char *text);
 void fixture_put(const char *path, const char *text);
-size_t fixture_pages(void); /* files in out/courses */
+size_t fixture_pages(void);       /* files in out/courses, or out/public/courses */
+const char *fixture_courses(void); /* which of the two, without out/ */
 
 /* Was the file written since the mark? By inode and time of change. */
 struct stat fixture_mark(const char *path);

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/machine.h"
+#include "cli/port.h"
 #include "cli/stored.h"
 #include "cli/units.h"
 #include "config/config.h"
@@ -249,7 +250,7 @@ static void a_token_is_advised_where_others_can_call(void **state)
 		"aither set-secret --generate sync-token");
 	assert_non_null(
 		strstr(json_string(json_get(json_next(json_first(local)), "message")), "is not set: "));
-	assert_int_equal(json_count(local), 2);
+	assert_int_equal(json_count(local), 3); /* with course-pages */
 	memcpy(machine.units[MACHINE_WEB_SOCKET].listen[1], "[::]:3500", sizeof("[::]:3500"));
 	machine.units[MACHINE_WEB_SOCKET].listen_count = 2;
 	CLEANUP(json_freep) struct json *open = stored_checks(&machine, NULL);
@@ -296,6 +297,33 @@ static void a_secret_that_aither_web_refuses_is_reported(void **state)
 		assert_non_null(strstr(json_string(json_get(check, "message")), rows[i].message));
 		assert_int_equal(unlinkat(scratch_fd, file, 0), 0);
 	}
+}
+
+static void private_pages_that_nobody_can_open_are_reported(void **state)
+{
+	static const struct config public = { .web.local_access = true, .site.course_pages_public = true };
+	static const char *const openers[] = { "aither.pages-password", "aither.sync-token" };
+	const char *const directories[] = { scratch_path, NULL };
+	struct machine machine = running_machine();
+	(void)state;
+
+	CLEANUP(json_freep) struct json *closed = stored_checks(&machine, NULL);
+	assert_check(check_of(closed, "course-pages"), "course-pages", CHECK_WARNING,
+		"aither set-secret --generate pages-password");
+	for (size_t i = 0; i < ARRAY_SIZE(openers); i++) {
+		store(openers[i], STARTED_MS - 5000);
+		CLEANUP(json_freep) struct json *open = stored_checks(&machine, NULL);
+		assert_null(check_find(open, "course-pages"));
+		assert_int_equal(unlinkat(scratch_fd, openers[i], 0), 0);
+	}
+	/* A drop-in may set a token without storing it. */
+	machine.answers[0] = PORT_HAS_TOKEN;
+	CLEANUP(json_freep) struct json *answered = stored_checks(&machine, NULL);
+	assert_null(check_find(answered, "course-pages"));
+	machine.answers[0] = PORT_HAS_NO_TOKEN;
+	CLEANUP(json_freep) struct json *loaded = json_new_array(), *checks = json_new_array();
+	stored_check_secrets(&machine, &public, directories, loaded, checks);
+	assert_null(check_find(checks, "course-pages"));
 }
 
 /* Only systemd can read it, so its form says nothing. */
@@ -379,6 +407,7 @@ int main(void)
 		SCRATCH_TEST(a_stopped_daemon_loads_it_when_it_starts),
 		SCRATCH_TEST(a_token_is_advised_where_others_can_call),
 		SCRATCH_TEST(a_secret_that_aither_web_refuses_is_reported),
+		SCRATCH_TEST(private_pages_that_nobody_can_open_are_reported),
 		SCRATCH_TEST(an_encrypted_token_counts_as_set),
 		SCRATCH_TEST(secrets_that_others_can_read_are_reported),
 		SCRATCH_TEST(without_units_secrets_are_skipped),

@@ -153,6 +153,136 @@ static void mail_servers_have_smtp_urls(void **state)
 	check_rows(&type, rows, ARRAY_SIZE(rows));
 }
 
+static void the_address_of_the_site_is_an_origin(void **state)
+{
+	static const struct config_type type = { .parse = config_parse_origin };
+	static const struct row rows[] = {
+		{ "https://courses.example.org", "https://courses.example.org" },
+		{ "https://courses.example.org/", "https://courses.example.org" },
+		{ "HTTPS://Courses.Example.ORG:8443", "https://courses.example.org:8443" },
+		{ "http://courses.example.org", "http://courses.example.org" },
+		{ "https://[2001:db8::1]", "https://[2001:db8::1]" },
+		{ "https://courses.example.org/courses", NULL },
+		{ "https://courses.example.org?x", NULL },
+		{ "https://courses.example.org#x", NULL },
+		{ "https://user@courses.example.org", NULL },
+		{ "https://m\xc3\xbcnchen.example", NULL },
+		{ "courses.example.org", NULL },
+		{ "//courses.example.org", NULL },
+		{ "ftp://courses.example.org", NULL },
+		{ "javascript:alert(1)", NULL },
+		{ "https://a.example\" onclick=\"x", NULL },
+		{ "https://a.example b", NULL },
+		{ "https://a.example\r\nX: y", NULL },
+		{ "https://", NULL },
+		{ "/", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	check_rows(&type, rows, ARRAY_SIZE(rows));
+}
+
+static void links_lead_elsewhere_or_to_a_path_of_this_site(void **state)
+{
+	static const struct config_type type = { .parse = config_parse_link, .max = 30 };
+	static const struct row rows[] = {
+		{ "https://Academy.example.org/Imprint?a=1&b=2#x",
+			"https://academy.example.org/Imprint?a=1&b=2#x" },
+		{ "http://academy.example.org:8080", "http://academy.example.org:8080" },
+		{ "https://a.example?x", "https://a.example?x" },
+		{ "/imprint.html", "/imprint.html" },
+		{ "/", "/" },
+		{ "/a%20b", "/a%20b" },
+		{ "/" TEN TEN "012345678", "/" TEN TEN "012345678" },
+		{ "/" TEN TEN TEN, NULL },
+		{ "https://a.example/" TEN TEN TEN, NULL },
+		{ "//evil.example/", NULL },
+		{ "/\\evil.example/", NULL },
+		{ "\\\\evil.example/", NULL },
+		{ "imprint.html", NULL },
+		{ "javascript:alert(1)", NULL },
+		{ "data:text/html,x", NULL },
+		{ "mailto:a@example.org", NULL },
+		{ "https://user:secret@a.example/", NULL },
+		{ "/a b", NULL },
+		{ "/a\tb", NULL },
+		{ "/a\"b", NULL },
+		{ "/a'b", NULL },
+		{ "/a<b>", NULL },
+		{ "/\xc3\xa4", NULL },
+		{ "https://a.example/\xc3\xa4", NULL },
+		{ "https://a.example/a\"b", NULL },
+		{ "https://a.example/x\r\ny", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	check_rows(&type, rows, ARRAY_SIZE(rows));
+}
+
+static void the_address_of_a_course_names_the_course(void **state)
+{
+	static const struct config_type type = { .parse = config_parse_course_url, .max = 60 };
+	static const struct row rows[] = {
+		{ "https://academy.example/courses/{id}", "https://academy.example/courses/{id}" },
+		{ "https://Academy.example/{lang}/{slug}?id={id}",
+			"https://academy.example/{lang}/{slug}?id={id}" },
+		{ "http://academy.example:8080/{slug}", "http://academy.example:8080/{slug}" },
+		{ "https://academy.example?course={id}", "https://academy.example?course={id}" },
+		{ "https://academy.example/{id}{id}", "https://academy.example/{id}{id}" },
+		{ "https://academy.example/courses", NULL },
+		{ "https://academy.example/{lang}", NULL },
+		{ "https://academy.example/{foo}/{id}", NULL },
+		{ "https://academy.example/{id", NULL },
+		{ "https://academy.example/id}", NULL },
+		{ "https://academy.example/{id}}", NULL },
+		{ "https://academy.example/{{id}}", NULL },
+		{ "https://academy.example/{ID}", NULL },
+		{ "https://academy.example/{}", NULL },
+		{ "https://{slug}.example/{id}", NULL },
+		{ "/courses/{id}", NULL },
+		{ "//academy.example/{id}", NULL },
+		{ "javascript:alert({id})", NULL },
+		{ "https://user@academy.example/{id}", NULL },
+		{ "https://academy.example/a b/{id}", NULL },
+		{ "https://academy.example/{id}\"", NULL },
+		{ "https://academy.example/\xc3\xa4/{id}", NULL },
+		{ "https://academy.example/{id}\r\nURL:x", NULL },
+		{ "https://academy.example/{id}" TEN TEN TEN TEN TEN TEN, NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	check_rows(&type, rows, ARRAY_SIZE(rows));
+}
+
+static void names_are_text_for_people(void **state)
+{
+	static const struct config_type type = { .parse = config_parse_words, .max = 200 };
+	static const struct row rows[] = {
+		{ "Hemera Academy", "Hemera Academy" },
+		{ "Akademie f\xc3\xbcr L\xc3\xb6hne & <Geh\xc3\xa4lter> \"neu\"",
+			"Akademie f\xc3\xbcr L\xc3\xb6hne & <Geh\xc3\xa4lter> \"neu\"" },
+		{ "{site} {{x}}", "{site} {{x}}" },
+		{ HUNDRED HUNDRED, HUNDRED HUNDRED },
+		{ HUNDRED HUNDRED "x", NULL },
+		{ "a\tb", NULL },
+		{ "a\r\nBcc: x", NULL },
+		{ "a\x1b[31m", NULL },
+		{ "a\x7f", NULL },
+		{ "a\xff", NULL },
+		{ "a\xc3", NULL },
+		{ "a\xed\xa0\x80", NULL },
+		{ " ", NULL },
+		{ "\xe2\x80\x8b", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	check_rows(&type, rows, ARRAY_SIZE(rows));
+}
+
 static void this_machine_is_known_by_its_loopback_addresses(void **state)
 {
 	static const struct {
@@ -312,6 +442,9 @@ static void wrong_addresses_get_a_message_that_explains_them(void **state)
 					from = { .parse = config_parse_mail, .max = 1 },
 					origin = { .parse = config_parse_url, .words = web_schemes },
 					server = { .parse = config_parse_url, .words = mail_schemes },
+					course = { .parse = config_parse_course_url, .max = 1024 },
+					link = { .parse = config_parse_link, .max = 1024 },
+					site = { .parse = config_parse_origin },
 					item = {
 						.parse = config_parse_url, .words = web_schemes, .max = 1024
 					};
@@ -334,6 +467,13 @@ static void wrong_addresses_get_a_message_that_explains_them(void **state)
 		{ &item, "https://\xd0\xbf\xd1\x80.example/x",
 			"host name has letters that are not ASCII; write its ASCII form (xn--" },
 		{ &item, "https://x.example/\xc3\xa4", "the path may have visible ASCII characters only" },
+		{ &course, "https://a.example/courses",
+			"neither {id} nor {slug} is in it, so all courses would have the same address" },
+		{ &course, "https://a.example/{foo}/{id}",
+			"only {id}, {slug} and {lang} may stand in braces" },
+		{ &link, "//a.example/", "begins with two slashes" },
+		{ &link, "/a b", "blanks, quotation marks" },
+		{ &site, "https://a.example/x", "nothing may follow https://host[:port]" },
 		{ &origin, "https://xn--hemer-jra.example", NULL },
 		{ &to, "op@xn--mnchen-3ya.example", NULL },
 	};
@@ -665,6 +805,10 @@ int main(void)
 		cmocka_unit_test(origins_are_https_or_loopback_and_stored_plainly),
 		cmocka_unit_test(endpoints_may_have_a_path),
 		cmocka_unit_test(mail_servers_have_smtp_urls),
+		cmocka_unit_test(the_address_of_the_site_is_an_origin),
+		cmocka_unit_test(links_lead_elsewhere_or_to_a_path_of_this_site),
+		cmocka_unit_test(the_address_of_a_course_names_the_course),
+		cmocka_unit_test(names_are_text_for_people),
 		cmocka_unit_test(this_machine_is_known_by_its_loopback_addresses),
 		cmocka_unit_test(paths_are_absolute),
 		cmocka_unit_test(time_zones_must_exist),

@@ -80,6 +80,12 @@ static void assert_is_default(const struct config *config)
 	assert_string_equal(config->site.time_zone, "Europe/Berlin");
 	assert_int_equal(config->site.language, CONFIG_LANGUAGE_AUTO);
 	assert_false(config->site.course_pages_public);
+	assert_string_equal(config->site.name, "Hemera Academy");
+	assert_null(config->site.url);
+	assert_null(config->site.course_url);
+	assert_null(config->site.imprint_url);
+	assert_null(config->site.privacy_url);
+	assert_string_equal(config->site.file_directory, "/etc/aither/site");
 	assert_int_equal(config->web.live_ttl_s, 30);
 	assert_int_equal(config->web.live_wait_s, 2);
 	assert_int_equal(config->web.connections_max, 1024);
@@ -139,6 +145,58 @@ static void lines_are_read_as_operators_write_them(void **state)
 	assert_string_equal(config.notify.mail_to, "a@x.org,b@x.org");
 	assert_string_equal(config.rollbar.environment, "my server = best");
 	assert_false(config.web.local_access);
+}
+
+static void the_site_is_what_the_operator_says(void **state)
+{
+	static const char text[] =
+		"[Hemera]\nBaseURL=https://h\n[Site]\nName=Akademie f\xc3\xbcr L\xc3\xb6hne\n"
+		"URL=https://courses.example.org/\n"
+		"CourseURL=https://academy.example/{lang}/courses/{id}?a=1#top\n"
+		"ImprintURL=/imprint.html\nPrivacyURL=https://academy.example/privacy\n"
+		"FileDirectory=/srv/site/\n";
+
+	(void)state;
+	for (int program = CONFIG_WORKER; program <= CONFIG_CLI; program++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep) char *problems = problems_of(&config, (enum config_program)program, text);
+
+		assert_string_equal(problems, "");
+		assert_string_equal(config.site.name, "Akademie f\xc3\xbcr L\xc3\xb6hne");
+		assert_string_equal(config.site.url, "https://courses.example.org");
+		assert_string_equal(
+			config.site.course_url, "https://academy.example/{lang}/courses/{id}?a=1#top");
+		assert_string_equal(config.site.imprint_url, "/imprint.html");
+		assert_string_equal(config.site.privacy_url, "https://academy.example/privacy");
+		assert_string_equal(config.site.file_directory, "/srv/site");
+	}
+}
+
+/* A wrong value stops both daemons, so that no page is made or served without it. */
+static void a_wrong_site_is_an_error_with_its_line(void **state)
+{
+	(void)state;
+	for (int program = CONFIG_WORKER; program <= CONFIG_CLI; program++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep)
+		char *problems = problems_of(&config, (enum config_program)program,
+			"[Hemera]\nBaseURL=https://h\n[Site]\nURL=courses.example.org\n"
+			"CourseURL=https://academy.example/courses\nImprintURL=//evil.example\n"
+			"PrivacyURL=javascript:alert(1)\nName=a\x01\nFileDirectory=site\n");
+
+		assert_false(config_is_usable(&config));
+		for (int line = 4; line <= 9; line++) {
+			CLEANUP(mem_freep) char *place = mem_printf("aither.conf:%d: ", line);
+			if (!strstr(problems, place))
+				fail_msg("line %d: %s", line, problems);
+		}
+		assert_null(config.site.url);
+		assert_null(config.site.course_url);
+		assert_null(config.site.imprint_url);
+		assert_null(config.site.privacy_url);
+		assert_string_equal(config.site.name, "Hemera Academy");
+		assert_string_equal(config.site.file_directory, "/etc/aither/site");
+	}
 }
 
 #define ADDRESSES                                                                   \
@@ -448,6 +506,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CONFIG_TEST(an_empty_file_leaves_the_defaults_and_asks_for_the_address),
 		CONFIG_TEST(lines_are_read_as_operators_write_them),
+		CONFIG_TEST(the_site_is_what_the_operator_says),
+		CONFIG_TEST(a_wrong_site_is_an_error_with_its_line),
 		CONFIG_TEST(long_values_stand_in_one_line_or_go_on_in_the_next),
 		CONFIG_TEST(later_files_and_the_environment_win),
 		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),

@@ -15,6 +15,7 @@
 #include "hemera/client.h"
 #include "sync/known.h"
 
+#define BEFORE_MS INT64_C(1767225600000)
 #define NOW_MS INT64_C(1773532800000)
 
 /* Courses c<first> to c<first + count - 1>; owned by the caller. */
@@ -31,9 +32,15 @@ static struct course *courses(unsigned first, unsigned count, const char *title)
 	return items;
 }
 
+/* The course c<i> last changed i seconds after BEFORE_MS. */
 static struct known known_of(unsigned count)
 {
-	return (struct known){ .courses = courses(0, count, "old"), .count = count };
+	struct known known = { .courses = courses(0, count, "old"), .count = count };
+
+	known.changed_ms = mem_zalloc((count + 1) * sizeof(*known.changed_ms));
+	for (unsigned i = 0; i < count; i++)
+		known.changed_ms[i] = BEFORE_MS + 1000 * i;
+	return known;
 }
 
 static const char *title_of(const struct known *known, const char *id)
@@ -173,6 +180,111 @@ static void since_when_is_remembered_while_the_reason_is_the_same(void **state)
 	assert_int_equal(known.kept.courses, 0);
 }
 
+/* A list of the course c000 as known_of has it, but for the members that are given; owned. */
+static struct hemera_list list_with(const struct course *members)
+{
+	struct hemera_list list = { .rows = 1, .pages = 1, .count = 1, .courses = courses(0, 1, "old") };
+	struct course course = list.courses[0];
+
+	course_copy(&list.courses[0], &(struct course){ .id = course.id,
+					      .title = members->title ? members->title : course.title,
+					      .slug = members->slug ? members->slug : course.slug,
+					      .level = members->level ? members->level : course.level,
+					      .start_date = members->start_date,
+					      .end_date = members->end_date,
+					      .participant_count = members->participant_count });
+	course_done(&course);
+	return list;
+}
+
+static void a_course_has_changed_when_any_member_of_its_row_has(void **state)
+{
+	static const struct {
+		const char *label;
+		struct course members;
+		bool changed;
+	} rows[] = {
+		{ "nothing", { 0 }, false },
+		{ "the title", { .title = "new" }, true },
+		{ "the slug", { .slug = "t" }, true },
+		{ "the level", { .level = "ADVANCED" }, true },
+		{ "the start", { .start_date = "2026-03-14T23:00:00.000Z" }, true },
+		{ "the end", { .end_date = "2026-03-14T23:00:00.000Z" }, true },
+		{ "the number of participants", { .participant_count = 1 }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		for (int is_sync = 0; is_sync <= 1; is_sync++) {
+			CLEANUP(known_done) struct known known = known_of(1);
+			CLEANUP(hemera_list_done) struct hemera_list list = list_with(&rows[i].members);
+			const struct known_rules rules = { is_sync, is_sync, false, 50, NOW_MS },
+						 later = { is_sync, is_sync, false, 50, NOW_MS + 1000 };
+
+			known_update(&known, &list, &rules);
+			if (known.changed_ms[0] != (rows[i].changed ? NOW_MS : BEFORE_MS))
+				fail_msg(
+					"%s: changed at %lld", rows[i].label, (long long)known.changed_ms[0]);
+			known_update(&known, &list, &later);
+			if (known.changed_ms[0] != (rows[i].changed ? NOW_MS : BEFORE_MS))
+				fail_msg("%s: changed again at %lld", rows[i].label,
+					(long long)known.changed_ms[0]);
+		}
+	}
+}
+
+static void new_courses_have_changed_now_and_kept_ones_have_not(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(3);
+	CLEANUP(hemera_list_done) struct hemera_list list = { .pages = 1, .rows = 4, .count = 2 };
+	const struct known_rules rules = { true, true, false, 50, NOW_MS };
+
+	(void)state;
+	list.courses = courses(1, 2, "old");
+	list.courses[1].id = "c0005"; /* between c000 and c001 */
+	list.bad_ids = mem_zalloc(2 * sizeof(*list.bad_ids));
+	list.bad_ids[list.bad_count++] = mem_strdup("c002");
+	known_update(&known, &list, &rules); /* a row is lost, so c000 stays */
+	assert_int_equal(known.kept.reason, KNOWN_INCOMPLETE);
+	assert_int_equal(known.count, 4);
+	assert_int_equal(known.changed_ms[0], BEFORE_MS);
+	assert_string_equal(known.courses[1].id, "c0005");
+	assert_int_equal(known.changed_ms[1], NOW_MS);
+	assert_int_equal(known.changed_ms[2], BEFORE_MS + 1000);
+	assert_int_equal(known.changed_ms[3], BEFORE_MS + 2000);
+}
+
+static void a_course_that_comes_back_has_changed(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(2);
+	CLEANUP(hemera_list_done)
+	struct hemera_list one = list_with(&(struct course){ 0 }),
+			   both = { .pages = 1, .rows = 2, .count = 2 };
+
+	(void)state;
+	both.courses = courses(0, 2, "old");
+	known_update(&known, &one, &(struct known_rules){ true, true, false, 50, NOW_MS });
+	known_update(&known, &both, &(struct known_rules){ true, true, false, 50, NOW_MS + 1000 });
+	assert_int_equal(known.changed_ms[0], BEFORE_MS);
+	assert_int_equal(known.changed_ms[1], NOW_MS + 1000);
+}
+
+/* The refresh compares the text to see whether there is something to save. */
+static void an_unchanged_list_gives_the_same_text_at_any_time(void **state)
+{
+	CLEANUP(known_done) struct known known = known_of(30);
+	CLEANUP(hemera_list_done) struct hemera_list list = list_of(0, 30);
+	CLEANUP(buf_done) struct buf first = BUF_INIT(100000), second = BUF_INIT(100000);
+
+	(void)state;
+	known_update(&known, &list, &(struct known_rules){ .delete_percent_max = 50, .now_ms = NOW_MS });
+	known_write(&first, &known);
+	assert_non_null(strstr(buf_text(&first), "\"changedAt\":\"2026-03-15T00:00:00.000Z\"}"));
+	known_update(&known, &list, &(struct known_rules){ .delete_percent_max = 50, .now_ms = NOW_MS + 1 });
+	known_write(&second, &known);
+	assert_string_equal(buf_text(&second), buf_text(&first));
+}
+
 /* *ret_known: what a text says; false: it is damaged. */
 static bool read_text(const char *text, struct known *ret_known)
 {
@@ -180,7 +292,7 @@ static bool read_text(const char *text, struct known *ret_known)
 	CLEANUP(json_freep) struct json *json = NULL;
 
 	assert_int_equal(json_parse(&json, text, strlen(text), &limits, NULL), 0);
-	return known_read(json, ret_known, NULL) == 0;
+	return known_read(json, BEFORE_MS, ret_known, NULL) == 0;
 }
 
 static void written_courses_are_read_again(void **state)
@@ -209,15 +321,48 @@ static void written_courses_are_read_again(void **state)
 	assert_string_equal(buf_text(&second), buf_text(&text));
 }
 
+/* The rows as version 0.1.0 wrote them have no such time; here in another order than that of the ids, too. */
+static void times_of_changes_are_read_with_their_rows(void **state)
+{
+	static const char row[] =
+		"{\"id\":\"%s\",\"title\":\"T\",\"slug\":\"s\",\"level\":\"BEGINNER\",\"startDate\":null,"
+		"\"endDate\":null,\"participantCount\":0%s}";
+	CLEANUP(buf_done) struct buf text = BUF_INIT(10000);
+	CLEANUP(known_done) struct known known = { 0 };
+
+	(void)state;
+	buf_append_text(&text, "{\"emptySyncs\":0,\"kept\":null,\"courses\":[");
+	buf_printf(&text, row, "b", ",\"changedAt\":\"2026-03-15T00:00:00.000Z\"");
+	buf_append_char(&text, ',');
+	buf_printf(&text, row, "c", "");
+	buf_append_char(&text, ',');
+	buf_printf(&text, row, "a", ",\"changedAt\":\"2026-03-15T00:00:01.000Z\"");
+	buf_append_text(&text, "]}");
+	assert_true(read_text(buf_text(&text), &known));
+	assert_int_equal(known.count, 3);
+	assert_string_equal(known.courses[0].id, "a");
+	assert_int_equal(known.changed_ms[0], NOW_MS + 1000);
+	assert_int_equal(known.changed_ms[1], NOW_MS);
+	assert_int_equal(known.changed_ms[2], BEFORE_MS);
+}
+
+#define ROW_CHANGED(changed_at)                                                       \
+	"{\"emptySyncs\":0,\"kept\":null,\"courses\":[{\"id\":\"a\",\"title\":\"T\"," \
+	"\"slug\":\"s\",\"level\":\"BEGINNER\",\"startDate\":null,\"endDate\":null,"  \
+	"\"participantCount\":0,\"changedAt\":" changed_at "}]}"
+
 static void damage_is_detected(void **state)
 {
 	static const char *const texts[] = { "null", "[]", "{}", "{\"emptySyncs\":0,\"kept\":null}",
 		"{\"emptySyncs\":0,\"kept\":null,\"courses\":[{}]}",
 		"{\"emptySyncs\":-1,\"kept\":null,\"courses\":[]}", "{\"emptySyncs\":0,\"courses\":[]}",
 		"{\"emptySyncs\":0,\"kept\":{\"reason\":\"x\"},\"courses\":[]}",
-		"{\"emptySyncs\":0,\"kept\":{\"reason\":\"empty\",\"courses\":1},\"courses\":[]}" };
+		"{\"emptySyncs\":0,\"kept\":{\"reason\":\"empty\",\"courses\":1},\"courses\":[]}",
+		ROW_CHANGED("null"), ROW_CHANGED("1"), ROW_CHANGED("\"\""), ROW_CHANGED("\"2026-03-15\"") };
+	CLEANUP(known_done) struct known good = { 0 };
 
 	(void)state;
+	assert_true(read_text(ROW_CHANGED("\"2026-03-15T00:00:00.000Z\""), &good));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct known known = { 0 };
 
@@ -234,7 +379,12 @@ int main(void)
 		cmocka_unit_test(a_list_with_courses_between_two_empty_ones_counts),
 		cmocka_unit_test(a_refresh_does_not_change_the_verdict_on_lost_rows),
 		cmocka_unit_test(since_when_is_remembered_while_the_reason_is_the_same),
+		cmocka_unit_test(a_course_has_changed_when_any_member_of_its_row_has),
+		cmocka_unit_test(new_courses_have_changed_now_and_kept_ones_have_not),
+		cmocka_unit_test(a_course_that_comes_back_has_changed),
+		cmocka_unit_test(an_unchanged_list_gives_the_same_text_at_any_time),
 		cmocka_unit_test(written_courses_are_read_again),
+		cmocka_unit_test(times_of_changes_are_read_with_their_rows),
 		cmocka_unit_test(damage_is_detected),
 	};
 

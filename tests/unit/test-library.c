@@ -87,7 +87,9 @@ static void assert_refused(int expected, const char *message)
 	struct problems problems = { 0 };
 	struct error err = { 0 };
 
-	assert_int_equal(library_load(&library, NULL, scratch_path, on_problem, &problems, &err), expected);
+	assert_int_equal(library_load(&library, &(struct library_source){ NULL, scratch_path, "Site" },
+				 on_problem, &problems, &err),
+		expected);
 	if (!strstr(err.message, message))
 		fail_msg("%s", err.message);
 	assert_int_equal(problems.count, 0);
@@ -100,7 +102,8 @@ static struct problems load_own(struct library *library, const char *own)
 	struct problems problems = { 0 };
 	struct error err = { 0 };
 
-	if (library_load(library, own, shipped_path(), on_problem, &problems, &err) < 0)
+	if (library_load(library, &(struct library_source){ own, shipped_path(), "Site" }, on_problem,
+		    &problems, &err) < 0)
 		fail_msg("%s", err.message);
 	return problems;
 }
@@ -116,17 +119,54 @@ static void load_one_problem(struct library *library, const char *entity, const 
 	assert_non_null(library->course);
 }
 
+static const struct page_site site = { .name = "Akademie" };
+static const struct page_site full_site = {
+	.name = "Akademie",
+	.imprint_url = "/impressum.html",
+	.privacy_url = "https://example.org/privacy",
+	.course_url = "https://example.org/{id}",
+	.logo = "/logo.svg",
+	.style = "/style.css",
+	.is_public = true,
+};
+
+static char *render(const struct template *template, const struct json *data, const struct texts *texts)
+{
+	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);
+	struct error err = { 0 };
+
+	if (template_render(template, data, texts, NULL, &page, &err) < 0)
+		fail_msg("%s", err.message);
+	return buf_take(&page);
+}
+
+/* The homepage or the private list with one course to come and one without a date. */
+static char *list_page(
+	const struct library *library, const struct template *template, const struct page_site *of)
+{
+	static const struct course courses[] = {
+		{ .id = "c1",
+			.title = "Title",
+			.slug = "s",
+			.level = "BEGINNER",
+			.start_date = "2048-12-07T23:00:00.000Z",
+			.end_date = "2048-12-08T23:00:00.000Z" },
+		{ .id = "c2", .title = "Other", .slug = "o", .level = "ADVANCED" },
+	};
+	const struct page_home_row rows[] = { { &courses[0], "courses/s.html" }, { &courses[1], NULL } };
+	const struct texts *texts = library->texts[LANGUAGE_DE];
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), of, texts, 0);
+
+	return render(template, data, texts);
+}
+
 static char *course_page(const struct library *library)
 {
 	const struct course course = { .id = "c", .title = "Title", .slug = "s", .level = "BEGINNER" };
 	const struct texts *texts = library->texts[LANGUAGE_DE];
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts, 0);
-	CLEANUP(buf_done) struct buf page = BUF_INIT(1 << 20);
-	struct error err = { 0 };
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, &site, texts, 0);
 
-	if (template_render(library->course, data, texts, NULL, &page, &err) < 0)
-		fail_msg("%s", err.message);
-	return buf_take(&page);
+	return render(library->course, data, texts);
 }
 
 static void the_shipped_templates_are_good(void **state)
@@ -141,6 +181,116 @@ static void the_shipped_templates_are_good(void **state)
 	assert_non_null(strstr(page, "Vorbereitungen folgen"));
 	assert_non_null(strstr(page, "<meta name=\"robots\" content=\"noindex\">"));
 	assert_null(strstr(page, "style="));
+}
+
+static void assert_has(const char *page, const char *text)
+{
+	if (!strstr(page, text))
+		fail_msg("%s is missing", text);
+}
+
+static void all_pages_show_what_the_site_has(void **state)
+{
+	const struct course course = { .id = "c", .title = "Title", .slug = "s", .level = "BEGINNER" };
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	const struct texts *texts = library.texts[LANGUAGE_DE];
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, &full_site, texts, 0);
+	CLEANUP(mem_freep)
+	char *home = list_page(&library, library.homepage, &full_site),
+	     *list = list_page(&library, library.list, &full_site),
+	     *page = render(library.course, data, texts), *plain = list_page(&library, library.list, &site);
+	const char *const pages[] = { home, list, page };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		assert_has(pages[i], "<link rel=\"icon\" href=\"/favicon.svg\"");
+		assert_has(pages[i], "<link rel=\"stylesheet\" href=\"/style.css\">");
+		assert_has(pages[i], "<img src=\"/logo.svg\" alt=\"Site\">");
+		assert_has(pages[i], "<a href=\"/impressum.html\">Impressum</a>");
+		assert_has(pages[i], "<a href=\"https://example.org/privacy\">Datenschutz</a>");
+	}
+	assert_has(plain, "<p class=\"brand\">Site</p>");
+	assert_null(strstr(plain, "Impressum"));
+	assert_null(strstr(plain, "stylesheet"));
+}
+
+static void a_public_page_leads_home_and_may_be_indexed(void **state)
+{
+	const struct course course = {
+		.id = "c", .title = "Title", .slug = "s", .level = "BEGINNER", .participant_count = 7
+	};
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	const struct texts *texts = library.texts[LANGUAGE_DE];
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, &full_site, texts, 0);
+	CLEANUP(mem_freep) char *page = render(library.course, data, texts), *own = course_page(&library);
+
+	assert_has(page, "<a href=\"/\">");
+	assert_has(page, "<dd>7</dd>");
+	assert_has(page, "<a href=\"https://example.org/c\">");
+	assert_null(strstr(page, "noindex"));
+	assert_null(strstr(page, "<section"));
+	assert_has(own, "<a href=\"/courses/\">");
+}
+
+static void titles_lead_to_the_page_else_to_where_the_course_is_described(void **state)
+{
+	CLEANUP(library_done) struct library library = { 0 };
+
+	(void)state;
+	assert_int_equal(load_own(&library, scratch_path).count, 0);
+	CLEANUP(mem_freep)
+	char *home = list_page(&library, library.homepage, &full_site),
+	     *list = list_page(&library, library.list, &site);
+
+	assert_has(home, "<a href=\"/courses/s.html?lang&#x3D;de\" hreflang=\"de\"><bdi>Title</bdi></a>");
+	assert_has(home, "href=\"https://example.org/c1\" aria-label=\"Anmeldung: Title\">Anmeldung</a>");
+	assert_has(home, "<a href=\"https://example.org/c2\"><bdi>Other</bdi></a>");
+	assert_has(home, "8.–9. Dezember 2048");
+	assert_has(list, "<th role=\"rowheader\" scope=\"row\"><bdi>Other</bdi></th>");
+	assert_has(list, "<meta name=\"robots\" content=\"noindex\">");
+	assert_has(list, "<a href=\"/courses/?lang=en\" hreflang=\"en\"");
+	assert_has(list, "<a href=\"/?lang=de\">");
+	assert_null(strstr(home, "noindex"));
+}
+
+/* One of each file of 0.1.0, or all of them, are the operator's. */
+static void templates_of_version_0_1_0_still_work(void **state)
+{
+	static const char *const names[] = { "course-table.hbs", "course-title.hbs", "course.hbs",
+		"filter-script.hbs", "filter.hbs", "head.hbs", "homepage.hbs", "participant.hbs",
+		"style.hbs" };
+	const char *source = getenv("top_srcdir");
+
+	(void)state;
+	for (size_t i = 0; i <= ARRAY_SIZE(names); i++) {
+		CLEANUP(library_done) struct library library = { 0 };
+		CLEANUP(mem_freep) char *home = NULL, *page = NULL;
+
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+			CLEANUP(mem_freep)
+			char *path = mem_printf(
+				"%s/tests/data/templates-0.1.0/%s", source ? source : ".", names[k]);
+			CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+
+			assert_int_equal(file_read_path(path, &text, NULL), 0);
+			if (i == k || i == ARRAY_SIZE(names))
+				scratch_put(names[k], buf_text(&text));
+			else
+				unlinkat(scratch_fd, names[k], 0);
+		}
+		if (load_own(&library, scratch_path).count != 0)
+			fail_msg("%s", i < ARRAY_SIZE(names) ? names[i] : "all");
+		home = list_page(&library, library.homepage, &full_site);
+		page = course_page(&library);
+		assert_has(home, "href=\"/courses/s.html?lang&#x3D;de\"");
+		assert_has(home, "<bdi>Title</bdi></a>");
+		assert_has(page, ">Title</h1>");
+	}
 }
 
 static void the_operators_directory_may_be_missing(void **state)
@@ -180,6 +330,7 @@ static void a_bad_file_is_reported_and_the_shipped_one_used(void **state)
 		{ "an unknown text in a partial", "style.hbs", "{{t \"typo\"}}",
 			"style.hbs:1:1: {{t}} names a text" },
 		{ "no mark", "homepage.hbs", "<p>hello", "with 0 times <!--aither:status-->" },
+		{ "no mark in the list", "courses.hbs", "<p>hello", "with 0 times <!--aither:status-->" },
 		{ "two marks", "homepage.hbs", PUBLISHED_STATUS_MARK PUBLISHED_STATUS_MARK, "with 2 times" },
 		{ "texts that are no JSON", "texts.de.json", "{", "texts.de.json: line 1" },
 	};
@@ -216,19 +367,25 @@ static void missing_shipped_files_are_an_error(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	assert_true(library_load(&library, NULL, scratch_path, NULL, NULL, &err) < 0);
+	assert_true(library_load(&library, &(struct library_source){ NULL, scratch_path, "Site" }, NULL, NULL,
+			    &err) < 0);
 	assert_non_null(strstr(err.message, "texts.de.json"));
 	assert_null(library.course);
-	assert_int_equal(library_load(&library, NULL, "/nonexistent/aither", NULL, NULL, &err), -ENOENT);
+	assert_int_equal(
+		library_load(&library, &(struct library_source){ NULL, "/nonexistent/aither", "Site" }, NULL,
+			NULL, &err),
+		-ENOENT);
 	assert_non_null(strstr(err.message, "/nonexistent/aither"));
 }
 
-static void both_pages_need_a_template(void **state)
+static void every_page_needs_a_template(void **state)
 {
 	(void)state;
 	put_texts();
 	assert_refused(-ENOENT, "there is no template homepage.hbs");
 	scratch_put("homepage.hbs", "x" PUBLISHED_STATUS_MARK);
+	assert_refused(-ENOENT, "there is no template courses.hbs");
+	scratch_put("courses.hbs", "x" PUBLISHED_STATUS_MARK);
 	assert_refused(-ENOENT, "there is no template course.hbs");
 }
 
@@ -350,12 +507,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(the_shipped_templates_are_good),
+		SCRATCH_TEST(all_pages_show_what_the_site_has),
+		SCRATCH_TEST(a_public_page_leads_home_and_may_be_indexed),
+		SCRATCH_TEST(titles_lead_to_the_page_else_to_where_the_course_is_described),
+		SCRATCH_TEST(templates_of_version_0_1_0_still_work),
 		SCRATCH_TEST(the_operators_directory_may_be_missing),
 		SCRATCH_TEST(an_operators_file_takes_the_place_of_the_shipped_one),
 		SCRATCH_TEST(a_bad_file_is_reported_and_the_shipped_one_used),
 		SCRATCH_TEST(a_bad_partial_takes_its_user_along),
 		SCRATCH_TEST(missing_shipped_files_are_an_error),
-		SCRATCH_TEST(both_pages_need_a_template),
+		SCRATCH_TEST(every_page_needs_a_template),
 		SCRATCH_TEST(a_shipped_mistake_is_an_error),
 		SCRATCH_TEST(a_shipped_file_that_cannot_be_read_is_an_error),
 		SCRATCH_TEST(an_operators_file_that_cannot_be_read_is_reported),

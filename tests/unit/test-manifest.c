@@ -24,10 +24,10 @@
 #define HEAD                                                                                              \
 	"{\"version\":1,\"lastSyncAt\":null,\"durationMs\":0,\"lastSync\":null,\"lastSuccessTime\":null," \
 	"\"consecutiveFailures\":0,\"incident\":null,\"hemeraTemplates\":false,"
-#define ROW                                                                                              \
-	"\"course\":{\"id\":\"c1\",\"title\":\"T\",\"slug\":\"s\",\"level\":\"BEGINNER\",\"startDate\":" \
-	"null,"                                                                                          \
-	"\"endDate\":null,\"participantCount\":2}"
+#define COURSE                                                                                                     \
+	"\"id\":\"c1\",\"title\":\"T\",\"slug\":\"s\",\"level\":\"BEGINNER\",\"startDate\":null,\"endDate\":null," \
+	"\"participantCount\":2"
+#define ROW "\"course\":{" COURSE "}"
 #define PATH "\"outputPath\":\"courses/s.html\","
 #define MIDDLE "\"size\":10,\"modifiedUs\":11,\"updatedAt\":null,\"seenAt\":null,"
 #define GOOD_ENTRY "\"c1\":{\"hash\":\"" HASH_A "\"," PATH MIDDLE ROW "}"
@@ -280,6 +280,32 @@ static void entries_that_are_gone_leave_and_the_rest_is_found(void **state)
 	assert_null(manifest_find(&manifest, "c1"));
 }
 
+/* Version 0.1.0 did not note when a row changed, and its first manifests had no list. */
+static void a_course_without_the_time_of_its_change_has_that_of_the_last_sync(void **state)
+{
+	static const char *const lists[] = { "",
+		"\"list\":{\"emptySyncs\":0,\"kept\":null,\"courses\":[{" COURSE "}]}," };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		CLEANUP(manifest_done) struct manifest manifest = { 0 }, again = { 0 };
+		CLEANUP(buf_done) struct buf text = BUF_INIT(100000), saved = BUF_INIT(100000);
+
+		buf_append_text(&text,
+			"{\"version\":1,\"lastSyncAt\":\"2026-03-15T00:00:00.000Z\",\"durationMs\":0,\"lastSync\":null,"
+			"\"lastSuccessTime\":null,\"consecutiveFailures\":0,\"incident\":null," TAIL);
+		buf_printf(&text, "%s" COURSES(GOOD_ENTRY), lists[i]);
+		assert_int_equal(manifest_parse(&manifest, text.data, text.length, NULL), 0);
+		assert_int_equal(manifest.known.count, 1);
+		assert_int_equal(manifest.known.changed_ms[0], INT64_C(1773532800000));
+		/* And keeps it after the next sync. */
+		manifest.last_sync_ms += 86400000;
+		manifest_write(&saved, &manifest);
+		assert_int_equal(manifest_parse(&again, saved.data, saved.length, NULL), 0);
+		assert_int_equal(again.known.changed_ms[0], INT64_C(1773532800000));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +318,7 @@ int main(void)
 		SCRATCH_TEST(a_missing_file_is_not_damage),
 		SCRATCH_TEST(anything_but_a_file_is_damage),
 		cmocka_unit_test(entries_that_are_gone_leave_and_the_rest_is_found),
+		cmocka_unit_test(a_course_without_the_time_of_its_change_has_that_of_the_last_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

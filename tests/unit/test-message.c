@@ -67,6 +67,7 @@ static struct message message_of(enum incident_kind kind)
 		.from = "aither@www.example.org",
 		.to = "a@example.org,b@example.org",
 		.host = "www.example.org",
+		.site_name = "Hemera Academy",
 		.now_ms = NOW_MS,
 	};
 }
@@ -307,6 +308,37 @@ static void nothing_of_a_report_can_add_a_header_or_a_line(void **state)
 	assert_has(mail, "\n  a  .  b: C  Bcc: evil@example.org: m  Bcc: evil@example.org\n");
 }
 
+static void every_mail_says_which_site_it_is_about(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < INCIDENT_KINDS; kind++) {
+		struct message message = message_of((enum incident_kind)kind);
+		CLEANUP(mem_freep) char *bare = write_mail(&message, failed_report, failing_state);
+
+		assert_has(bare, "\n\nSite: Hemera Academy\n\nMore on www.example.org:\n");
+		message.site_name = "Akademie für Löhne & <Gehälter>";
+		message.site_url = "https://courses.example.org";
+		CLEANUP(mem_freep) char *whole = write_mail(&message, failed_report, failing_state);
+		assert_has(whole,
+			"\n\nSite: Akademie für Löhne & <Gehälter> (https://courses.example.org)\n\nMore on ");
+		/* Filters know mails by it. */
+		assert_has(whole, "\nSubject: aither on www.example.org: ");
+	}
+}
+
+/* The configuration accepts no control character; a mail does not rely on it. */
+static void no_name_of_a_site_can_add_a_header_or_a_line(void **state)
+{
+	struct message message = message_of(INCIDENT_FAILURE);
+
+	(void)state;
+	message.site_name = "A\r\nBcc: evil@example.org\r\n.\r\n\xff";
+	CLEANUP(mem_freep) char *mail = write_mail(&message, failed_report, failing_state);
+	assert_has_not(mail, "\nBcc");
+	assert_has_not(mail, "\n.");
+	assert_has(mail, "\nSite: A  Bcc: evil@example.org  .  \xef\xbf\xbd\n");
+}
+
 /* Reports and states of another version, or edited by hand. */
 static void a_mail_is_written_from_incomplete_reports_and_states(void **state)
 {
@@ -347,6 +379,8 @@ int main(void)
 		cmocka_unit_test(the_last_ten_of_many_errors_are_reported),
 		cmocka_unit_test(a_report_without_a_total_counts_its_own_errors),
 		cmocka_unit_test(nothing_of_a_report_can_add_a_header_or_a_line),
+		cmocka_unit_test(every_mail_says_which_site_it_is_about),
+		cmocka_unit_test(no_name_of_a_site_can_add_a_header_or_a_line),
 		cmocka_unit_test(a_mail_is_written_from_incomplete_reports_and_states),
 	};
 

@@ -56,6 +56,32 @@ static void languages_are_negotiated(void **state)
 	}
 }
 
+static void only_a_language_of_ours_counts_as_chosen(void **state)
+{
+	static const struct {
+		const char *query;
+		bool is_chosen;
+		enum language expected;
+	} rows[] = {
+		{ "lang=de", true, LANGUAGE_DE },
+		{ "q=x&lang=en", true, LANGUAGE_EN },
+		{ "lang=fr", false, LANGUAGE_DE },
+		{ "lang=", false, LANGUAGE_DE },
+		{ "lang=DE", false, LANGUAGE_DE },
+		{ "", false, LANGUAGE_DE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct http_request request = { .query = rows[i].query };
+		enum language language = LANGUAGE_DE;
+
+		if (negotiate_chosen_language(&request, &language) != rows[i].is_chosen ||
+			language != rows[i].expected)
+			fail_msg("%s", rows[i].query);
+	}
+}
+
 static void gzip_is_sent_only_to_those_who_ask(void **state)
 {
 	static const struct {
@@ -153,6 +179,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(languages_are_negotiated),
+		cmocka_unit_test(only_a_language_of_ours_counts_as_chosen),
 		cmocka_unit_test(gzip_is_sent_only_to_those_who_ask),
 		cmocka_unit_test(html_is_for_those_who_prefer_it_to_json),
 		cmocka_unit_test(entity_tags_are_compared_weakly),

@@ -19,6 +19,7 @@
 #include "published/texts.h"
 #include "render/template.h"
 
+#define DAY_MS 86400000
 #define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
 
 static const struct course course = {
@@ -44,6 +45,19 @@ static const char participants_text[] =
 
 static struct texts *texts_de;
 
+static const struct page_site site = { .name = "Akademie" };
+static const struct page_site full_site = {
+	.name = "Akademie",
+	.url = "https://kurse.example",
+	.imprint_url = "/impressum.html",
+	.privacy_url = "https://example.org/privacy",
+	.course_url = "https://example.org/{lang}/{slug}?id={id}",
+	.logo = "/logo.svg",
+	.style = "/style.css",
+	.page_language = LANGUAGE_EN,
+	.is_public = true,
+};
+
 static int set_up(void **state)
 {
 	const char *source = getenv("top_srcdir");
@@ -54,7 +68,7 @@ static int set_up(void **state)
 	if (time_zone_set("Europe/Berlin") < 0 || collate_prepare(NULL) < 0 ||
 		file_read_path(path, &text, NULL) < 0)
 		return -1;
-	return texts_parse(&texts_de, path, buf_text(&text), text.length, NULL);
+	return texts_parse(&texts_de, "Akademie", path, buf_text(&text), text.length, NULL);
 }
 
 static int tear_down(void **state)
@@ -103,7 +117,7 @@ static void assert_text(const struct json *object, const char *member, const cha
 
 static void a_course_has_labels_and_dates_in_words(void **state)
 {
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_course_data(&course, NULL, &site, texts_de, NOON);
 	const struct json *object = json_get(data, "course");
 
 	(void)state;
@@ -126,7 +140,8 @@ static void a_course_has_labels_and_dates_in_words(void **state)
 static void participants_have_status_labels_and_their_texts(void **state)
 {
 	CLEANUP(sample_done) struct sample three = sample_three();
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
+	CLEANUP(json_freep)
+	struct json *data = page_course_data(&course, &three.participants, &site, texts_de, 0);
 	const struct json *first = json_first(json_get(data, "participants")), *second = json_next(first);
 
 	(void)state;
@@ -148,7 +163,8 @@ static void participants_are_grouped_by_status_in_its_order(void **state)
 {
 	static const char *const expected[] = { "PREPARATION", "COMPLETE", "NONE" };
 	CLEANUP(sample_done) struct sample three = sample_three();
-	CLEANUP(json_freep) struct json *data = page_course_data(&course, &three.participants, texts_de, 0);
+	CLEANUP(json_freep)
+	struct json *data = page_course_data(&course, &three.participants, &site, texts_de, 0);
 	size_t i = 0;
 
 	(void)state;
@@ -182,7 +198,7 @@ static void a_page_has_these_data(void **state)
 {
 	CLEANUP(sample_done) struct sample three = sample_three();
 	CLEANUP(json_freep)
-	struct json *data = page_course_data(&course, &three.participants, texts_de, NOON);
+	struct json *data = page_course_data(&course, &three.participants, &site, texts_de, NOON);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
 
 	(void)state;
@@ -192,10 +208,13 @@ static void a_page_has_these_data(void **state)
 		"\"level\":\"INTERMEDIATE\",\"levelLabel\":\"Fortgeschritten\","
 		"\"startDate\":\"2026-03-14T23:00:00.000Z\","
 		"\"startDateText\":\"15. März 2026\",\"endDate\":null,\"endDateText\":null,"
-		"\"participantCount\":3},\"participantsByStatus\":{"
+		"\"participantCount\":3,\"datesText\":\"15. März 2026\",\"url\":null},"
+		"\"participantsByStatus\":{"
 		"\"PREPARATION\":[" BEN "],\"COMPLETE\":[" ADA "],\"NONE\":[" NONE "]},"
 		"\"participants\":[" ADA "," NONE "," BEN "],"
-		"\"participantsPending\":false,\"lang\":\"de\","
+		"\"participantsPending\":false,\"participantsHidden\":false,\"back\":\"/courses/\","
+		"\"lang\":\"de\",\"site\":{\"name\":\"Akademie\",\"url\":null,\"imprintURL\":null,"
+		"\"privacyURL\":null,\"logo\":null,\"style\":null},"
 		"\"generatedAt\":\"2026-03-15T11:00:00.000Z\"}");
 }
 
@@ -203,17 +222,119 @@ static void a_page_has_these_data(void **state)
 static void the_homepage_has_these_data(void **state)
 {
 	const struct page_home_row row = { &course, NULL };
-	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, &site, texts_de, NOON);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
 
 	(void)state;
 	json_write(&text, data);
 	assert_string_equal(buf_text(&text),
-		"{\"lang\":\"de\",\"courseCount\":1,\"current\":[{\"title\":\"Führung\","
+		"{\"lang\":\"de\",\"pageLang\":\"de\",\"site\":{\"name\":\"Akademie\",\"url\":null,\"imprintURL\":null,"
+		"\"privacyURL\":null,\"logo\":null,\"style\":null},"
+		"\"courseCount\":1,\"current\":[{\"title\":\"Führung\","
 		"\"titleMissing\":false,\"level\":\"INTERMEDIATE\","
 		"\"levelLabel\":\"Fortgeschritten\",\"startDate\":\"2026-03-14T23:00:00.000Z\","
 		"\"startDateText\":\"15. März 2026\",\"endDate\":null,\"endDateText\":null,"
-		"\"participantCount\":3,\"href\":null}],\"undated\":[],\"past\":[]}");
+		"\"participantCount\":3,\"datesText\":\"15. März 2026\",\"url\":null,"
+		"\"running\":true,\"href\":null}],\"undated\":[],\"past\":[],"
+		"\"currentCount\":1,\"next\":null,\"currentMonths\":[]}");
+}
+
+static void the_site_is_in_the_data_of_all_pages(void **state)
+{
+	CLEANUP(json_freep)
+	struct json *page = page_course_data(&course, NULL, &full_site, texts_de, NOON),
+		    *home = page_home_data(NULL, 0, &full_site, texts_de, NOON);
+	const struct json *const pages[] = { page, home };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		const struct json *object = json_get(pages[i], "site");
+
+		assert_text(object, "name", "Akademie");
+		assert_text(object, "url", "https://kurse.example");
+		assert_text(object, "imprintURL", "/impressum.html");
+		assert_text(object, "privacyURL", "https://example.org/privacy");
+		assert_text(object, "logo", "/logo.svg");
+		assert_text(object, "style", "/style.css");
+	}
+	assert_text(home, "pageLang", "en");
+}
+
+static void a_public_page_has_nothing_of_a_participant(void **state)
+{
+	CLEANUP(sample_done) struct sample three = sample_three();
+	CLEANUP(json_freep)
+	struct json *data = page_course_data(&course, &three.participants, &full_site, texts_de, 0);
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	assert_true(json_bool(json_get(data, "participantsHidden"), false));
+	assert_false(json_bool(json_get(data, "participantsPending"), true));
+	assert_int_equal(json_type(json_get(data, "participants")), JSON_ARRAY);
+	assert_int_equal(json_count(json_get(data, "participants")), 0);
+	assert_int_equal(json_count(json_get(data, "participantsByStatus")), 0);
+	assert_int_equal(json_integer(json_get(json_get(data, "course"), "participantCount"), -1), 3);
+	assert_text(data, "back", "/");
+	json_write(&text, data);
+	assert_null(strstr(buf_text(&text), "Ada"));
+	assert_null(strstr(buf_text(&text), "statusLabel"));
+}
+
+static void the_address_of_a_course_is_made_from_the_pattern(void **state)
+{
+	static const struct {
+		const char *name, *pattern, *id, *slug, *expected;
+		enum language language;
+	} rows[] = {
+		{ "none", NULL, "c1", "a", NULL, LANGUAGE_DE },
+		{ "id", "https://a.example/{id}", "c1", "a", "https://a.example/c1", LANGUAGE_DE },
+		{ "slug twice", "https://a.example/{slug}/{slug}", "c1", "a-b_c.d~e",
+			"https://a.example/a-b_c.d~e/a-b_c.d~e", LANGUAGE_DE },
+		{ "German", "https://a.example/{lang}/{id}", "c1", "a", "https://a.example/de/c1",
+			LANGUAGE_DE },
+		{ "English", "https://a.example/{lang}/{id}", "c1", "a", "https://a.example/en/c1",
+			LANGUAGE_EN },
+		{ "nothing leaves its place", "https://a.example/{id}?x=1", "../?&=#%\"<", "a",
+			"https://a.example/..%2F%3F%26%3D%23%25%22%3C?x=1", LANGUAGE_DE },
+		{ "UTF-8", "https://a.example/{slug}", "c1", "größe", "https://a.example/gr%C3%B6%C3%9Fe",
+			LANGUAGE_DE },
+		{ "a value that looks like a mark", "https://a.example/{id}", "{slug}", "a",
+			"https://a.example/%7Bslug%7D", LANGUAGE_DE },
+		{ "an unknown mark stays", "https://a.example/{other}/{id}", "c1", "a",
+			"https://a.example/{other}/c1", LANGUAGE_DE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct page_site with = { .name = "A", .course_url = rows[i].pattern };
+		const struct course one = { .id = rows[i].id, .slug = rows[i].slug, .title = "T" };
+		CLEANUP(mem_freep) char *url = page_course_url(&with, &one, rows[i].language);
+
+		if (!rows[i].expected ? url != NULL : !url || strcmp(url, rows[i].expected) != 0)
+			fail_msg("%s: %s", rows[i].name, url ? url : "none");
+	}
+}
+
+static void a_row_and_a_page_have_their_dates_and_address(void **state)
+{
+	const struct course two_days = { .id = "c1",
+		.title = "T",
+		.slug = "t",
+		.level = "BEGINNER",
+		.start_date = "2026-12-07T23:00:00.000Z",
+		.end_date = "2026-12-08T23:00:00.000Z" };
+	const struct page_home_row row = { &two_days, NULL };
+	CLEANUP(json_freep)
+	struct json *page = page_course_data(&two_days, NULL, &full_site, texts_de, NOON),
+		    *home = page_home_data(&row, 1, &full_site, texts_de, NOON);
+	const struct json *const objects[] = { json_get(page, "course"), json_get(home, "next"),
+		json_first(json_get(home, "current")) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		assert_text(objects[i], "datesText", "8.–9. Dezember 2026");
+		assert_text(objects[i], "url", "https://example.org/de/t?id=c1");
+	}
 }
 
 static void fingerprint(const struct course *of, const struct participants *participants, const char *text,
@@ -222,7 +343,7 @@ static void fingerprint(const struct course *of, const struct participants *part
 	CLEANUP(template_freep) struct template *template = NULL;
 
 	assert_int_equal(template_compile(&template, "t", text, strlen(text), NULL, NULL), 0);
-	page_fingerprint(of, participants, template, texts_de, ret_hex);
+	page_fingerprint(of, participants, &site, template, texts_de, ret_hex);
 }
 
 static void the_fingerprint_changes_with_every_member_of_the_course(void **state)
@@ -326,13 +447,66 @@ static void the_fingerprint_changes_with_the_zone_of_dates(void **state)
 	}
 }
 
+static void the_fingerprint_changes_with_the_site(void **state)
+{
+	struct page_site others[9];
+	CLEANUP(template_freep) struct template *template = NULL;
+	char base[HASH_HEX_SIZE], base_home[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+	const struct page_home_row row = { &course, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		others[i] = full_site;
+	others[0].name = "Schule";
+	others[1].url = NULL;
+	others[2].imprint_url = "/privacy";
+	others[3].privacy_url = NULL;
+	others[4].course_url = "https://example.org/{id}";
+	others[5].logo = "/logo.png";
+	others[6].style = NULL;
+	others[7].page_language = LANGUAGE_DE;
+	others[8].is_public = false;
+	assert_int_equal(template_compile(&template, "t", "x", 1, NULL, NULL), 0);
+	page_fingerprint(&course, NULL, &full_site, template, texts_de, base);
+	page_home_fingerprint(&row, 1, &full_site, "t", NOON, base_home);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		page_fingerprint(&course, NULL, &others[i], template, texts_de, hex);
+		if (strcmp(hex, base) == 0)
+			fail_msg("row %zu: the page has the same fingerprint", i);
+		page_home_fingerprint(&row, 1, &others[i], "t", NOON, hex);
+		if (strcmp(hex, base_home) == 0)
+			fail_msg("row %zu: the homepage has the same fingerprint", i);
+	}
+}
+
+static void the_homepages_fingerprint_changes_with_what_it_is_made_from(void **state)
+{
+	const struct course other = { .id = "c2", .title = "T", .level = "BEGINNER", .slug = "t" };
+	const struct page_home_row rows[] = { { &course, NULL }, { &other, "courses/t.html" } },
+				   linked[] = { { &course, "courses/f.html" }, { &other, "courses/t.html" } };
+	char base[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
+
+	(void)state;
+	page_home_fingerprint(rows, 2, &site, "t", NOON, base);
+	page_home_fingerprint(rows, 2, &site, "t", NOON + 60000, hex);
+	assert_string_equal(hex, base);
+	page_home_fingerprint(rows, 2, &site, "t", NOON + DAY_MS, hex);
+	assert_string_not_equal(hex, base);
+	page_home_fingerprint(rows, 1, &site, "t", NOON, hex);
+	assert_string_not_equal(hex, base);
+	page_home_fingerprint(rows, 2, &site, "u", NOON, hex);
+	assert_string_not_equal(hex, base);
+	page_home_fingerprint(linked, 2, &site, "t", NOON, hex);
+	assert_string_not_equal(hex, base);
+}
+
 static const char *group_of(const char *start, const char *end, int64_t now_ms)
 {
 	const struct course one = {
 		.id = "c", .title = "T", .level = "BEGINNER", .start_date = start, .end_date = end
 	};
 	const struct page_home_row row = { &one, NULL };
-	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, texts_de, now_ms);
+	CLEANUP(json_freep) struct json *data = page_home_data(&row, 1, &site, texts_de, now_ms);
 	static const char *const groups[] = { "current", "undated", "past" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
@@ -401,7 +575,7 @@ static void titles_of_one_day_are_in_the_order_of_a_dictionary(void **state)
 			.start_date = "2026-06-01T22:00:00.000Z" };
 		rows[i] = (struct page_home_row){ &courses[i], NULL };
 	}
-	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), &site, texts_de, NOON);
 	assert_titles(json_get(data, "current"),
 		"anfangenApfelapfelÄpfelÖffentliche RedeStrasseStraßeÜbungZeichnenZug");
 }
@@ -420,7 +594,7 @@ static void the_homepage_has_courses_in_a_fixed_order(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(courses); i++)
 		rows[i] = (struct page_home_row){ &courses[i], i == 4 ? "courses/u.html" : NULL };
-	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), &site, texts_de, NOON);
 	const struct json *untitled = json_first(json_get(data, "undated"));
 
 	(void)state;
@@ -428,11 +602,99 @@ static void the_homepage_has_courses_in_a_fixed_order(void **state)
 	assert_titles(json_get(data, "past"), "qp");
 	assert_titles(json_get(data, "undated"), "");
 	assert_int_equal(json_integer(json_get(data, "courseCount"), -1), 6);
+	assert_int_equal(json_integer(json_get(data, "currentCount"), -1), 4);
+	assert_text(json_get(data, "next"), "title", "a");
 	assert_true(json_bool(json_get(untitled, "titleMissing"), false));
-	assert_text(untitled, "href", "courses/u.html");
+	assert_text(untitled, "href", "courses/u.html?lang=de");
 	assert_text(untitled, "levelLabel", "Masterclass");
 	assert_text(json_first(json_get(data, "current")), "startDateText", "2. April 2026");
 	assert_text(json_first(json_get(data, "current")), "href", NULL);
+}
+
+/* Months of the start; running courses come first, in the month of now. */
+static void many_current_courses_are_grouped_by_month(void **state)
+{
+	static const char *const starts[] = {
+		"2026-01-10T23:00:00.000Z", /* running */
+		"2026-03-14T23:00:00.000Z", /* today */
+		"2026-03-20T23:00:00.000Z",
+		"2026-03-31T21:59:59.000Z", /* 31 March in Berlin */
+		"2026-03-31T22:00:00.000Z", /* 1 April */
+		"2026-04-02T22:00:00.000Z",
+		"2026-12-31T22:59:59.000Z",
+		"2026-12-31T23:00:00.000Z", /* 1 January 2027 */
+		"2027-03-01T23:00:00.000Z", /* another March */
+		"2027-03-02T23:00:00.000Z",
+		"2027-03-03T23:00:00.000Z",
+		"2027-03-04T23:00:00.000Z",
+	};
+	static const struct {
+		const char *label, *titles;
+	} expected[] = { { "März 2026", "ABCD" }, { "April 2026", "EF" }, { "Dezember 2026", "G" },
+		{ "Januar 2027", "H" }, { "März 2027", "IJKL" } };
+	static const char titles[][2] = { "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L" };
+	struct course courses[ARRAY_SIZE(starts)];
+	struct page_home_row rows[ARRAY_SIZE(starts)];
+	size_t i = 0;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(starts); k++) {
+		courses[k] = (struct course){ .id = titles[k],
+			.title = titles[k],
+			.slug = "s",
+			.level = "BEGINNER",
+			.start_date = starts[k],
+			.end_date = k == 0 ? "2026-06-01T22:00:00.000Z" : NULL };
+		rows[k] = (struct page_home_row){ &courses[k], NULL };
+	}
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), &site, texts_de, NOON);
+	JSON_FOREACH (month, json_get(data, "currentMonths")) {
+		assert_true(i < ARRAY_SIZE(expected));
+		assert_text(month, "label", expected[i].label);
+		assert_titles(json_get(month, "courses"), expected[i++].titles);
+	}
+	assert_int_equal(i, ARRAY_SIZE(expected));
+	assert_text(json_get(data, "next"), "title", "C");
+	/* Eleven can be seen at a glance. */
+	CLEANUP(json_freep) struct json *fewer = page_home_data(rows, 11, &site, texts_de, NOON);
+	assert_int_equal(json_type(json_get(fewer, "currentMonths")), JSON_ARRAY);
+	assert_int_equal(json_count(json_get(fewer, "currentMonths")), 0);
+}
+
+static void courses_that_have_begun_are_running_and_the_next_one_is_to_come(void **state)
+{
+	static const struct {
+		const char *name, *start, *end, *next;
+		bool running;
+	} rows[] = {
+		{ "since last week", "2026-03-08T23:00:00.000Z", "2026-03-19T23:00:00.000Z", "later", true },
+		{ "today", "2026-03-14T23:00:00.000Z", NULL, "later", true },
+		{ "today, at a later hour", "2026-03-15T18:00:00.000Z", NULL, "later", true },
+		{ "tomorrow", "2026-03-15T23:00:00.000Z", NULL, "tomorrow", false },
+	};
+	static const struct course later = { .id = "z",
+		.title = "later",
+		.slug = "z",
+		.level = "BEGINNER",
+		.start_date = "2026-04-15T23:00:00.000Z" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct course one = { .id = "a",
+			.title = rows[i].name,
+			.slug = "a",
+			.level = "BEGINNER",
+			.start_date = rows[i].start,
+			.end_date = rows[i].end };
+		const struct page_home_row both[] = { { &later, NULL }, { &one, NULL } };
+		CLEANUP(json_freep) struct json *data = page_home_data(both, 2, &site, texts_de, NOON);
+		const struct json *first = json_first(json_get(data, "current"));
+
+		assert_text(first, "title", rows[i].name);
+		if (json_bool(json_get(first, "running"), !rows[i].running) != rows[i].running)
+			fail_msg("%s: running", rows[i].name);
+		assert_text(json_get(data, "next"), "title", rows[i].next);
+	}
 }
 
 /* Hemera's order changes from call to call, and must not change the page. */
@@ -444,8 +706,8 @@ static void the_order_of_courses_that_look_alike_is_fixed(void **state)
 					   NULL };
 	const struct page_home_row rows[] = { { &a, NULL }, { &b, NULL } },
 				   turned[] = { { &b, NULL }, { &a, NULL } };
-	CLEANUP(json_freep) struct json *data = page_home_data(rows, 2, texts_de, NOON);
-	CLEANUP(json_freep) struct json *turned_data = page_home_data(turned, 2, texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_home_data(rows, 2, &site, texts_de, NOON);
+	CLEANUP(json_freep) struct json *turned_data = page_home_data(turned, 2, &site, texts_de, NOON);
 	CLEANUP(buf_done) struct buf text = BUF_INIT(10000);
 	CLEANUP(buf_done) struct buf turned_text = BUF_INIT(10000);
 
@@ -458,7 +720,7 @@ static void the_order_of_courses_that_look_alike_is_fixed(void **state)
 
 static void a_homepage_without_courses_has_empty_groups(void **state)
 {
-	CLEANUP(json_freep) struct json *data = page_home_data(NULL, 0, texts_de, NOON);
+	CLEANUP(json_freep) struct json *data = page_home_data(NULL, 0, &site, texts_de, NOON);
 
 	(void)state;
 	assert_int_equal(json_integer(json_get(data, "courseCount"), -1), 0);
@@ -474,12 +736,20 @@ int main(void)
 		cmocka_unit_test(participants_are_grouped_by_status_in_its_order),
 		cmocka_unit_test(a_page_has_these_data),
 		cmocka_unit_test(the_homepage_has_these_data),
+		cmocka_unit_test(the_site_is_in_the_data_of_all_pages),
+		cmocka_unit_test(a_public_page_has_nothing_of_a_participant),
+		cmocka_unit_test(the_address_of_a_course_is_made_from_the_pattern),
+		cmocka_unit_test(a_row_and_a_page_have_their_dates_and_address),
 		cmocka_unit_test(the_fingerprint_changes_with_every_member_of_the_course),
 		cmocka_unit_test(the_fingerprint_changes_exactly_with_what_a_page_shows_of_participants),
 		cmocka_unit_test(the_fingerprint_changes_with_the_zone_of_dates),
+		cmocka_unit_test(the_fingerprint_changes_with_the_site),
+		cmocka_unit_test(the_homepages_fingerprint_changes_with_what_it_is_made_from),
 		cmocka_unit_test(a_course_is_past_when_its_last_day_is_over),
 		cmocka_unit_test(titles_of_one_day_are_in_the_order_of_a_dictionary),
 		cmocka_unit_test(the_homepage_has_courses_in_a_fixed_order),
+		cmocka_unit_test(many_current_courses_are_grouped_by_month),
+		cmocka_unit_test(courses_that_have_begun_are_running_and_the_next_one_is_to_come),
 		cmocka_unit_test(the_order_of_courses_that_look_alike_is_fixed),
 		cmocka_unit_test(a_homepage_without_courses_has_empty_groups),
 	};

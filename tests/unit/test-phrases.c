@@ -11,9 +11,15 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/time.h"
 #include "http/http.h"
+
+#include "scratch.h"
+
+static const struct phrases_options only_shipped = { .site_name = "Hemera Academy" };
 
 /* The text between these tags, the first after `from`; owned. */
 static char *between(const char *from, const char *start, const char *end)
@@ -30,7 +36,7 @@ static char *error_page(const struct phrases *phrases, enum language language, i
 {
 	CLEANUP(http_response_done) struct http_response response = { 0 };
 
-	phrases_error_page(phrases, language, status, &response);
+	phrases_error_page(phrases, language, false, status, &response);
 	assert_int_equal(response.status, status);
 	return mem_strndup(response.body->bytes, response.body->length);
 }
@@ -79,7 +85,8 @@ static struct phrases *phrases_with(const char *name, const char *text)
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
-	struct phrases *phrases = phrases_new(directory, "Academy");
+	struct phrases *phrases = phrases_new(
+		&(struct phrases_options){ .template_directory = directory, .site_name = "Hemera Academy" });
 	unlink(path);
 	rmdir(directory);
 	return phrases;
@@ -88,7 +95,9 @@ static struct phrases *phrases_with(const char *name, const char *text)
 static void both_languages_have_words_for_every_error(void **state)
 {
 	static const int statuses[] = { 401, 403, 404, 405, 503, 500 };
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new("/nonexistent", "Academy");
+	CLEANUP(phrases_freep)
+	struct phrases *phrases = phrases_new(&(struct phrases_options){
+		.template_directory = "/nonexistent", .site_name = "Hemera Academy" });
 
 	(void)state;
 	for (int language = 0; language < LANGUAGES; language++) {
@@ -154,7 +163,7 @@ static void a_moment_of_another_day_has_its_date_in_the_order_of_the_language(vo
 		{ "the same day of another year", LANGUAGE_EN, "2025-03-14T08:05:00.000Z",
 			"As of 14 March 2025, 09:05" },
 	};
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL, "Academy");
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -174,7 +183,7 @@ static void the_banner_names_the_day_only_when_it_is_another(void **state)
 {
 	static const char noon[] = "2026-03-14T12:05:00.000Z", later[] = "2026-03-14T12:06:00.000Z",
 			  next_day[] = "2026-03-14T23:30:00.000Z"; /* half past midnight in Berlin */
-	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(NULL, "Academy");
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
 
 	(void)state;
 	CLEANUP(mem_freep) char *de = banner_of(phrases, LANGUAGE_DE, true, noon, later);
@@ -192,6 +201,117 @@ static void the_banner_names_the_day_only_when_it_is_another(void **state)
 	assert_non_null(strstr(unknown, "known last"));
 }
 
+static void an_error_page_leads_home_in_the_chosen_language(void **state)
+{
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
+	CLEANUP(http_response_done) struct http_response response = { 0 };
+	CLEANUP(mem_freep) char *page = error_page(phrases, LANGUAGE_EN, 404);
+
+	(void)state;
+	assert_non_null(strstr(page, "<html lang=\"en\">"));
+	assert_non_null(strstr(page, "<a href=\"/\">To the homepage</a>"));
+	assert_null(strstr(page, "?lang="));
+	phrases_error_page(phrases, LANGUAGE_EN, true, 404, &response);
+	assert_non_null(strstr(response.body->bytes, "<a href=\"/?lang=en\">To the homepage</a>"));
+}
+
+static void staff_learn_what_to_do_at_a_page_that_is_closed(void **state)
+{
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
+
+	(void)state;
+	CLEANUP(mem_freep) char *de = text_of(phrases, LANGUAGE_DE, 401);
+	assert_non_null(strstr(de, "Kursleitung"));
+	assert_non_null(strstr(de, "Bitte neu laden und das Passwort"));
+	CLEANUP(mem_freep) char *en = text_of(phrases, LANGUAGE_EN, 401);
+	assert_non_null(strstr(en, "for staff. Reload it and enter the password"));
+}
+
+static void the_fallback_is_in_one_language_and_leads_to_the_other(void **state)
+{
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
+	CLEANUP(mem_freep) char *de = phrases_fallback_html(phrases, LANGUAGE_DE);
+	CLEANUP(mem_freep) char *en = phrases_fallback_html(phrases, LANGUAGE_EN);
+	CLEANUP(mem_freep) char *title_de = between(de, "<h1>", "</h1>");
+	CLEANUP(mem_freep) char *title_en = between(en, "<h1>", "</h1>");
+
+	(void)state;
+	assert_string_equal(title_de, "Die Kurse sind zurzeit nicht erreichbar");
+	assert_string_equal(title_en, "The courses cannot be reached at the moment");
+	assert_non_null(strstr(de, "<a href=\"/?lang=en\" hreflang=\"en\" lang=\"en\">English</a>"));
+	assert_non_null(strstr(en, "<a href=\"/?lang=de\" hreflang=\"de\" lang=\"de\">Deutsch</a>"));
+	assert_non_null(strstr(de, "<a href=\"/?lang=de\">Noch einmal versuchen</a>"));
+	assert_non_null(strstr(en, "<a href=\"/?lang=en\">Try again</a>"));
+}
+
+/* Error page and fallback have it in the same places. */
+static void assert_on_both_pages(const struct phrases *phrases, const char *text, bool is_there)
+{
+	CLEANUP(mem_freep) char *error = error_page(phrases, LANGUAGE_DE, 404);
+	CLEANUP(mem_freep) char *fallback = phrases_fallback_html(phrases, LANGUAGE_DE);
+
+	if (!strstr(error, text) != !is_there || !strstr(fallback, text) != !is_there)
+		fail_msg("%s:\n%s\n%s", text, error, fallback);
+}
+
+static void name_and_links_of_the_site_are_on_both_pages(void **state)
+{
+	CLEANUP(phrases_freep)
+	struct phrases *phrases = phrases_new(&(struct phrases_options){ .site_name = "A & <B> \"C\"",
+		.imprint_url = "https://a.example/imprint?a=1&b=2",
+		.privacy_url = "/privacy.html" });
+	CLEANUP(phrases_freep) struct phrases *bare = phrases_new(&only_shipped);
+	CLEANUP(phrases_freep)
+	struct phrases *imprint =
+		phrases_new(&(struct phrases_options){ .site_name = "A", .imprint_url = "/imprint.html" });
+
+	(void)state;
+	assert_on_both_pages(phrases, " · A &amp; &lt;B&gt; &quot;C&quot;</title>", true);
+	assert_on_both_pages(phrases, "<p class=\"brand\">A &amp; &lt;B&gt; &quot;C&quot;</p>", true);
+	assert_on_both_pages(phrases,
+		"<p class=\"links\"><a href=\"https://a.example/imprint?a=1&amp;b=2\">Impressum</a></p>\n"
+		"<p class=\"links\"><a href=\"/privacy.html\">Datenschutz</a></p>\n</footer>",
+		true);
+	assert_on_both_pages(imprint, "<a href=\"/imprint.html\">Impressum</a></p>\n</footer>", true);
+	assert_on_both_pages(bare, "<footer", false);
+	assert_on_both_pages(bare, "<link rel=\"icon\" href=\"/favicon.svg\" ", true);
+	assert_on_both_pages(bare, "<link rel=\"stylesheet\"", false);
+	assert_on_both_pages(bare, "<img", false);
+}
+
+static void logo_and_style_of_the_operator_are_used_as_soon_as_they_are_there(void **state)
+{
+	static const char logo[] = "<p class=\"brand\"><img src=\"/logo.png\" alt=\"A&quot;\"></p>",
+			  style[] = "<link rel=\"stylesheet\" href=\"/style.css\">";
+	CLEANUP(phrases_freep)
+	struct phrases *phrases =
+		phrases_new(&(struct phrases_options){ .site_name = "A\"", .file_directory = scratch_path });
+
+	(void)state;
+	assert_on_both_pages(phrases, "<p class=\"brand\">A&quot;</p>", true);
+	assert_on_both_pages(phrases, style, false);
+	scratch_put("logo.png", "x");
+	scratch_put("style.css", "x");
+	assert_on_both_pages(phrases, logo, true);
+	assert_on_both_pages(phrases, style, true);
+	/* After our own style, which it may override. */
+	CLEANUP(mem_freep) char *page = error_page(phrases, LANGUAGE_DE, 404);
+	assert_true(strstr(page, style) > strstr(page, "</style>"));
+}
+
+/* templates/style.hbs goes into these pages as it is, without the template language. */
+static void the_style_is_ours_and_has_no_template_expression(void **state)
+{
+	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);
+	CLEANUP(buf_done) struct buf style = BUF_INIT(1 << 20);
+
+	(void)state;
+	assert_int_equal(file_read_path(AITHER_TEXTS_DIR "/style.hbs", &style, NULL), 0);
+	assert_null(strstr(buf_text(&style), "{{"));
+	assert_int_equal(strncmp(buf_text(&style), "<style>\n", 8), 0);
+	assert_on_both_pages(phrases, buf_text(&style), true);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -200,6 +320,12 @@ int main(void)
 		cmocka_unit_test(a_damaged_own_file_is_not_used),
 		cmocka_unit_test(a_moment_of_another_day_has_its_date_in_the_order_of_the_language),
 		cmocka_unit_test(the_banner_names_the_day_only_when_it_is_another),
+		cmocka_unit_test(an_error_page_leads_home_in_the_chosen_language),
+		cmocka_unit_test(staff_learn_what_to_do_at_a_page_that_is_closed),
+		cmocka_unit_test(the_fallback_is_in_one_language_and_leads_to_the_other),
+		cmocka_unit_test(name_and_links_of_the_site_are_on_both_pages),
+		SCRATCH_TEST(logo_and_style_of_the_operator_are_used_as_soon_as_they_are_there),
+		cmocka_unit_test(the_style_is_ours_and_has_no_template_expression),
 	};
 
 	time_zone_set("Europe/Berlin");

@@ -47,7 +47,7 @@ static void missing_directories_are_made_with_their_modes(void **state)
 	mode_t old_mask = umask(0777);
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	umask(old_mask);
 	assert_int_equal(scratch_mode("out"), 0750);
 	assert_int_equal(scratch_mode("out/courses"), 0750);
@@ -61,7 +61,7 @@ static void a_directory_that_a_crash_left_closed_is_opened_to_the_group(void **s
 	(void)state;
 	mkdirat(scratch_fd, "out", 0755);
 	mkdirat(scratch_fd, "out/courses", 0700);
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	assert_int_equal(scratch_mode("out"), 0755);
 	assert_int_equal(scratch_mode("out/courses"), 0750);
 }
@@ -71,7 +71,7 @@ static void pages_appear_all_together(void **state)
 	CLEANUP(publish_close) struct publish out = PUBLISH_INIT;
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	add(&out, "a.html", "A");
 	add(&out, "b.html", "B");
 	assert_int_equal(faccessat(scratch_fd, "out/courses/a.html", F_OK, 0), -1);
@@ -88,7 +88,7 @@ static void many_pages_are_committed_as_well(void **state)
 	char name[40];
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	for (int i = 0; i < 3 * PUBLISH_SYNCFS_FROM; i++) {
 		snprintf(name, sizeof(name), "page%d.html", i);
 		add(&out, name, name);
@@ -103,7 +103,7 @@ static void uncommitted_pages_leave_no_trace(void **state)
 	struct publish out = PUBLISH_INIT;
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	add(&out, "a.html", "A");
 	publish_close(&out);
 	assert_int_equal(unlinkat(scratch_fd, "out/courses", AT_REMOVEDIR), 0); /* empty */
@@ -115,7 +115,7 @@ static void leftovers_are_cleaned_and_nothing_else(void **state)
 	CLEANUP(nameset_done) struct nameset names = { 0 };
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	scratch_put("out/.tmp-old", "x");
 	scratch_put("out/courses/.tmp-17", "x");
 	scratch_put("out/courses/a.html", "A");
@@ -135,12 +135,12 @@ static void a_second_sync_learns_that_one_is_running(void **state)
 	struct error problem = { 0 };
 
 	(void)state;
-	assert_int_equal(publish_open(&first, output, NULL), 0);
-	assert_int_equal(publish_open(&second, output, &problem), -EWOULDBLOCK);
+	assert_int_equal(publish_open(&first, output, false, NULL), 0);
+	assert_int_equal(publish_open(&second, output, false, &problem), -EWOULDBLOCK);
 	assert_int_equal(problem.code, ERROR_SYNC_IN_PROGRESS);
 	publish_close(&second);
 	publish_close(&first);
-	assert_int_equal(publish_open(&third, output, NULL), 0);
+	assert_int_equal(publish_open(&third, output, false, NULL), 0);
 }
 
 static void taking_the_lock_briefly_creates_nothing(void **state)
@@ -154,7 +154,7 @@ static void taking_the_lock_briefly_creates_nothing(void **state)
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	publish_close(&brief);
 	assert_int_equal(scratch_count(), 0);
-	assert_int_equal(publish_open(&first, output, NULL), 0);
+	assert_int_equal(publish_open(&first, output, false, NULL), 0);
 	assert_int_equal(publish_open_briefly(&brief, output, &problem), -EWOULDBLOCK);
 	assert_int_equal(problem.code, ERROR_SYNC_IN_PROGRESS);
 	publish_close(&brief);
@@ -164,7 +164,7 @@ static void *open_in_thread(void *ret_result)
 {
 	CLEANUP(publish_close) struct publish publish = PUBLISH_INIT;
 
-	*(int *)ret_result = publish_open(&publish, output, NULL);
+	*(int *)ret_result = publish_open(&publish, output, false, NULL);
 	return NULL;
 }
 
@@ -203,7 +203,7 @@ static void a_lock_that_cannot_be_had_is_an_output_error(void **state)
 
 	(void)state;
 	lock_errno = ENOLCK;
-	assert_int_equal(publish_open(&out, output, &problem), -ENOLCK);
+	assert_int_equal(publish_open(&out, output, false, &problem), -ENOLCK);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	assert_string_equal(problem.message, PUBLISH_LOCK_NAME ": cannot lock: No locks available");
 }
@@ -215,7 +215,7 @@ static void a_symlink_is_replaced_and_not_followed(void **state)
 
 	(void)state;
 	scratch_put("victim", "untouched");
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	assert_int_equal(symlinkat("../../victim", out.courses, "a.html"), 0);
 	assert_int_equal(symlinkat("../../victim", out.courses, ".tmp-0"), 0);
 	assert_false(publish_stat(out.courses, "a.html", &size, &modified_us));
@@ -238,7 +238,7 @@ static void symlinks_for_our_own_files_are_refused(void **state)
 		struct error problem = { 0 };
 
 		assert_int_equal(symlinkat(i == 0 ? "elsewhere" : "../elsewhere", scratch_fd, names[i]), 0);
-		assert_true(publish_open(&out, output, &problem) < 0);
+		assert_true(publish_open(&out, output, false, &problem) < 0);
 		assert_int_equal(problem.code, ERROR_OUTPUT);
 		assert_int_equal(unlinkat(scratch_fd, names[i], 0), 0);
 		if (i == 0)
@@ -253,7 +253,7 @@ static void a_directory_in_the_way_costs_its_page_alone(void **state)
 	CLEANUP(publish_close) struct publish out = PUBLISH_INIT;
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	assert_int_equal(mkdirat(out.courses, "a.html", 0755), 0);
 	add(&out, "a.html", "A");
 	add(&out, "b.html", "B");
@@ -268,7 +268,7 @@ static void removing_says_whether_there_was_anything(void **state)
 	bool removed = false;
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	scratch_put("out/courses/a.html", "A");
 	assert_int_equal(publish_remove(&out, "a.html", &removed, NULL), 0);
 	assert_true(removed);
@@ -282,7 +282,7 @@ static void pages_on_disk_are_listed(void **state)
 	CLEANUP(nameset_done) struct nameset names = { 0 };
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	scratch_put("out/courses/a.html", "A");
 	scratch_put("out/courses/notes.txt", "not ours");
 	scratch_put("out/courses/.tmp-3", "x");
@@ -304,7 +304,7 @@ static void a_write_that_fails_is_an_output_error(void **state)
 	size_t index;
 
 	(void)state;
-	assert_int_equal(publish_open(&out, output, NULL), 0);
+	assert_int_equal(publish_open(&out, output, false, NULL), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &old);
 	small = (struct rlimit){ .rlim_cur = 4, .rlim_max = old.rlim_max };
@@ -327,7 +327,7 @@ static void a_directory_that_may_not_be_written_says_how_to_permit_it(void **sta
 	(void)state;
 	assert_int_equal(chmod(scratch_path, 0555), 0);
 	assert_int_equal(root ? seteuid(65534) : 0, 0);
-	r = publish_open(&out, output, &problem);
+	r = publish_open(&out, output, false, &problem);
 	assert_int_equal(root ? seteuid(0) : 0, 0);
 	assert_int_equal(chmod(scratch_path, 0755), 0);
 	assert_int_equal(r, -EACCES);
@@ -345,7 +345,7 @@ static void a_missing_parent_is_an_output_error(void **state)
 
 	(void)state;
 	snprintf(deep, sizeof(deep), "%s/deep", output);
-	assert_int_equal(publish_open(&out, deep, &problem), -ENOENT);
+	assert_int_equal(publish_open(&out, deep, false, &problem), -ENOENT);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
 	assert_non_null(strstr(problem.message, deep));
 }

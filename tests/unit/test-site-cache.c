@@ -21,10 +21,9 @@
 
 #include "scratch.h"
 
-static const struct site_options options = { .output_directory = scratch_path,
-	.shipped_templates = scratch_path,
-	.file_directory = scratch_path,
-	.shipped_files = scratch_path };
+static const struct site_options options = {
+	.output_directory = scratch_path, .file_directory = scratch_path, .shipped_files = scratch_path
+};
 
 static void publish(const char *name, const char *text)
 {

@@ -76,7 +76,6 @@ static int place_setup(void **state)
 	place->public = mem_printf("%s/" PUBLISHED_PUBLIC, place->output);
 	place->templates = mem_printf("%s/templates", place->root);
 	assert_int_equal(mkdir(place->templates, 0700), 0);
-	write_text(place->templates, "fallback.html", "<p>fallback");
 	*state = place;
 	return 0;
 }
@@ -90,11 +89,11 @@ static void remove_tree(const char *root)
 		"output/public/index.en.html", "output/public/courses.json", "output/public/courses.ics",
 		"output/public/courses.de.html", "output/public", "output/courses.de.html",
 		"output/courses.en.html", "output/.sync-manifest.json", "output", "old/public/index.de.html",
-		"old/public", "old", "templates/fallback.html", "templates", "files/logo.svg",
-		"files/style.css", "files/robots.txt", "files/fonts/a.woff2", "files/fonts/deep/a.svg",
-		"files/fonts/deep", "files/fonts", "files/imprint.html", "files/.hidden.svg",
-		"files/link.svg", "files/fifo.svg", "files/dir.svg", "files/notes.exe", "files/plain",
-		"files/folder", "files", "shipped/robots.txt", "shipped/favicon.svg", "shipped" };
+		"old/public", "old", "templates", "files/logo.svg", "files/style.css", "files/robots.txt",
+		"files/fonts/a.woff2", "files/fonts/deep/a.svg", "files/fonts/deep", "files/fonts",
+		"files/imprint.html", "files/.hidden.svg", "files/link.svg", "files/fifo.svg",
+		"files/dir.svg", "files/notes.exe", "files/plain", "files/folder", "files",
+		"shipped/robots.txt", "shipped/favicon.svg", "shipped" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
@@ -122,10 +121,9 @@ static const struct phrases_banner noon = {
 
 static struct phrases *phrases;
 
-static struct site *site_at(const char *output_directory, const char *templates)
+static struct site *site_at(const char *output_directory)
 {
 	return site_new(&(struct site_options){ .output_directory = output_directory,
-		.shipped_templates = templates,
 		.file_directory = "/nonexistent",
 		.shipped_files = "/nonexistent",
 		.phrases = phrases,
@@ -138,7 +136,7 @@ static void the_mark_is_replaced_by_the_banner(void **state)
 
 	make_output(place);
 	write_text(place->public, "index.de.html", "<p>a</p>" PUBLISHED_STATUS_MARK "<p>b</p>");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	struct page *page = site_index(site, SITE_HOME, LANGUAGE_DE, &noon);
 	assert_string_equal(page->plain->bytes, "<p>a</p><p class=\"status\">Stand: 12:00 Uhr</p><p>b</p>");
@@ -161,9 +159,10 @@ static void a_new_index_is_seen_at_the_next_request(void **state)
 {
 	struct place *place = *state;
 
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
-	assert_string_equal(site_fallback(site)->plain->bytes, "<p>fallback");
+	assert_non_null(strstr(site_fallback(site, LANGUAGE_DE)->plain->bytes, "nicht erreichbar"));
+	assert_non_null(strstr(site_fallback(site, LANGUAGE_EN)->plain->bytes, "cannot be reached"));
 	make_output(place);
 	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	write_text(place->public, "index.de.html", "one");
@@ -180,7 +179,7 @@ static void a_missing_language_is_shown_in_the_other(void **state)
 
 	make_output(place);
 	write_text(place->public, "index.de.html", "deutsch");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_EN));
 	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_EN, &noon)->kind.language, "de");
 	write_text(place->public, "index.en.html", "english");
@@ -195,7 +194,7 @@ static void a_removed_directory_is_found_again(void **state)
 
 	make_output(place);
 	write_text(place->public, "index.de.html", "one");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	unlink(index);
 	rmdir(place->public);
@@ -215,7 +214,7 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 
 	make_output(place);
 	write_text(place->public, "index.de.html", "one");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	assert_int_equal(rename(place->output, old), 0);
 	make_output(place);
@@ -233,23 +232,42 @@ static void an_index_that_is_no_file_is_not_shown(void **state)
 {
 	struct place *place = *state;
 	CLEANUP(mem_freep) char *index = mem_printf("%s/index.de.html", place->public);
-	CLEANUP(mem_freep) char *target = mem_printf("%s/fallback.html", place->templates);
+	CLEANUP(mem_freep) char *target = mem_printf("%s/index.html", place->templates);
 
 	make_output(place);
 	assert_int_equal(symlink(target, index), 0);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 	unlink(index);
 	assert_int_equal(mkfifo(index, 0600), 0);
 	assert_false(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 }
 
-static void without_its_file_the_fallback_is_built_in(void **state)
+static void the_fallback_is_made_anew_only_when_it_changes(void **state)
 {
 	struct place *place = *state;
-	CLEANUP(site_freep) struct site *site = site_at(place->output, "/nonexistent");
+	CLEANUP(phrases_freep)
+	struct phrases *own =
+		phrases_new(&(struct phrases_options){ .site_name = "A", .file_directory = place->root });
+	CLEANUP(mem_freep) char *style = mem_printf("%s/style.css", place->root);
+	CLEANUP(site_freep)
+	struct site *site = site_new(&(struct site_options){ .output_directory = place->output,
+		.file_directory = place->root,
+		.shipped_files = "/nonexistent",
+		.phrases = own });
+	struct page *page = site_fallback(site, LANGUAGE_EN);
+	struct http_body *bytes = page->plain;
+	char etag[PAGE_ETAG_SIZE];
 
-	assert_non_null(strstr(site_fallback(site)->plain->bytes, "<!DOCTYPE html>"));
+	assert_string_equal(page->kind.language, "en");
+	assert_string_equal(page->kind.vary, "Accept-Language, Accept-Encoding");
+	memcpy(etag, page->etag, sizeof(etag));
+	assert_ptr_equal(site_fallback(site, LANGUAGE_EN)->plain, bytes);
+	write_text(place->root, "style.css", "h1{color:red}");
+	page = site_fallback(site, LANGUAGE_EN);
+	assert_non_null(strstr(page->plain->bytes, "href=\"/style.css\""));
+	assert_string_not_equal(page->etag, etag);
+	unlink(style);
 }
 
 static void fill_courses(const struct place *place)
@@ -304,7 +322,7 @@ static void only_published_course_pages_are_found(void **state)
 	char long_name[400];
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct page *page = NULL;
 		struct error err = { 0 };
@@ -328,7 +346,7 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	struct error err = { 0 };
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -355,7 +373,7 @@ static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
 
 	fill_courses(place);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/courses/a.html", place->output);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	logged = 0;
 	assert_int_equal(truncate(path, PUBLISHED_COURSE_MAX), 0);
 	assert_int_equal(site_course(site, "a", NULL, &page, &err), 0);
@@ -372,7 +390,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	struct page *page = NULL;
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	logged = 0;
@@ -393,7 +411,7 @@ static void the_list_is_handled_like_the_homepage(void **state)
 	make_output(place);
 	write_text(place->public, "index.de.html", "home");
 	write_text(place->public, "courses.de.html", "for visitors");
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_false(site_has_index(site, SITE_LIST, LANGUAGE_DE));
 	write_text(place->output, "courses.de.html", "<ul>" PUBLISHED_STATUS_MARK);
 	assert_true(site_has_index(site, SITE_LIST, LANGUAGE_EN));
@@ -427,11 +445,10 @@ static void each_audience_has_pages_of_its_own(void **state)
 	struct page *page = NULL;
 
 	fill_courses(place);
-	CLEANUP(site_freep) struct site *staff = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *staff = site_at(place->output);
 	CLEANUP(site_freep)
 	struct site *visitors = site_new(&(struct site_options){
 		.output_directory = place->output,
-		.shipped_templates = place->templates,
 		.file_directory = "/nonexistent",
 		.shipped_files = "/nonexistent",
 		.phrases = phrases,
@@ -457,7 +474,7 @@ static void a_page_leads_back_in_the_language_of_its_visitor(void **state)
 	fill_courses(place);
 	CLEANUP(mem_freep) char *courses = mem_printf("%s/courses", place->output);
 	write_text(courses, "a.html", text);
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_course(site, "a", NULL, text);
 	assert_course(site, "a", "en",
 		"<a href=\"/?lang=en\">x</a><a href=\"/courses/?lang=en\">y</a><a href=\"/courses/b\">"
@@ -480,7 +497,7 @@ static void feeds_are_found_in_public_only(void **state)
 	struct place *place = *state;
 	struct page *page = NULL;
 
-	CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+	CLEANUP(site_freep) struct site *site = site_at(place->output);
 	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), -ENOENT);
 	make_output(place);
 	assert_int_equal(site_feed(site, PUBLISHED_JSON, &page, NULL), -ENOENT);
@@ -525,7 +542,6 @@ static struct site *site_with_files(const struct place *place)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	return site_new(&(struct site_options){
 		.output_directory = place->output,
-		.shipped_templates = place->templates,
 		.file_directory = files,
 		.shipped_files = shipped,
 		.phrases = phrases,
@@ -675,7 +691,7 @@ static void pages_are_sent_smaller_or_as_they_are(void **state)
 				text[i] = (char)(1 + (random >> 33) % 255);
 		}
 		write_text(place->public, "index.de.html", text);
-		CLEANUP(site_freep) struct site *site = site_at(place->output, place->templates);
+		CLEANUP(site_freep) struct site *site = site_at(place->output);
 		struct http_response response = { 0 };
 		assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
 		struct page *page = site_index(site, SITE_HOME, LANGUAGE_DE, &noon);
@@ -703,7 +719,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_index_that_is_no_file_is_not_shown, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
-			without_its_file_the_fallback_is_built_in, place_setup, place_teardown),
+			the_fallback_is_made_anew_only_when_it_changes, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			only_published_course_pages_are_found, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(a_course_page_that_cannot_be_read_now_is_not_called_missing,
@@ -733,7 +749,7 @@ int main(void)
 	};
 
 	assert_int_equal(time_zone_set("Europe/Berlin"), 0);
-	phrases = phrases_new(NULL, "Academy");
+	phrases = phrases_new(&(struct phrases_options){ .site_name = "Hemera Academy" });
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	phrases_freep(&phrases);
 	return failed;

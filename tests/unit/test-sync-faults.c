@@ -38,7 +38,7 @@ static void an_unreachable_hemera_changes_nothing_published(void **state)
 	two_courses();
 	fixture_sync(REPORT_SUCCESS);
 	page = fixture_mark("courses/erster.html");
-	index = fixture_mark("index.de.html");
+	index = fixture_mark("public/index.de.html");
 	fake_hemera.list_error = ERROR_HEMERA_UNREACHABLE;
 	fixture_sync(REPORT_FAILED);
 	assert_int_equal(fixture_error.code, ERROR_HEMERA_UNREACHABLE);
@@ -49,7 +49,7 @@ static void an_unreachable_hemera_changes_nothing_published(void **state)
 	assert_int_equal(fixture_report.courses_published, 2);
 	assert_int_not_equal(fixture_report.last_success_ms, 0);
 	assert_true(fixture_is_same("courses/erster.html", &page));
-	assert_true(fixture_is_same("index.de.html", &index));
+	assert_true(fixture_is_same("public/index.de.html", &index));
 	assert_non_null(fixture_entry("c2"));
 	assert_string_equal(
 		json_string(json_get(json_get(fixture_manifest, "lastSync"), "status")), "failed");
@@ -231,7 +231,7 @@ static void a_lock_held_by_another_process_means_in_progress(void **state)
 		struct publish out = PUBLISH_INIT;
 
 		close(finish[1]);
-		byte = publish_open(&out, fixture_config.sync.output_directory, NULL) == 0 ? 'y' : 'n';
+		byte = publish_open(&out, fixture_config.sync.output_directory, false, NULL) == 0 ? 'y' : 'n';
 		_exit(write(ready[1], &byte, 1) == 1 && read(finish[0], &byte, 1) == 0 ? 0 : 1);
 	}
 	close(finish[0]);
@@ -257,14 +257,14 @@ static void a_symlink_at_a_pages_name_is_not_followed(void **state)
 	fixture_sync(REPORT_SUCCESS);
 	unlinkat(scratch_fd, "out/courses/erster.html", 0);
 	assert_int_equal(symlinkat("../../victim", scratch_fd, "out/courses/erster.html"), 0);
-	unlinkat(scratch_fd, "out/index.de.html", 0);
-	assert_int_equal(symlinkat("../victim", scratch_fd, "out/index.de.html"), 0);
+	unlinkat(scratch_fd, "out/public/index.de.html", 0);
+	assert_int_equal(symlinkat("../../victim", scratch_fd, "out/public/index.de.html"), 0);
 	unlinkat(scratch_fd, "out/.sync-manifest.json", 0);
 	assert_int_equal(symlinkat("../victim", scratch_fd, "out/.sync-manifest.json"), 0);
 	fixture_sync(REPORT_SUCCESS);
 	scratch_assert_content("victim", "untouched");
 	assert_true(S_ISREG(fixture_mark("courses/erster.html").st_mode));
-	assert_true(S_ISREG(fixture_mark("index.de.html").st_mode));
+	assert_true(S_ISREG(fixture_mark("public/index.de.html").st_mode));
 	assert_true(S_ISREG(fixture_mark(".sync-manifest.json").st_mode));
 	fixture_assert_page("erster.html", "Erster");
 }

@@ -106,13 +106,13 @@ static void a_homepage_template_without_its_mark_is_refused(void **state)
 	fixture_sync(REPORT_PARTIAL);
 	assert_int_equal(fixture_report.errors_total, 1);
 	assert_true(fixture_has_error(ERROR_TEMPLATE, "homepage.hbs"));
-	fixture_refute_text("index.de.html", "MY-OWN");
+	fixture_refute_text("public/index.de.html", "MY-OWN");
 	scratch_put("own/homepage.hbs", "<!--aither:status--><!--aither:status--> MY-OWN");
 	fixture_sync(REPORT_PARTIAL);
-	fixture_refute_text("index.de.html", "MY-OWN");
+	fixture_refute_text("public/index.de.html", "MY-OWN");
 	scratch_put("own/homepage.hbs", "<!--aither:status--> MY-OWN");
 	fixture_sync(REPORT_SUCCESS);
-	fixture_assert_text("index.de.html", "MY-OWN");
+	fixture_assert_text("public/index.de.html", "MY-OWN");
 }
 
 /* Good with the data it is tried with, not with that of today: a title that it does not escape. */
@@ -130,12 +130,12 @@ static void a_homepage_that_a_title_spoils_is_made_of_the_shipped_template(void 
 	fixture_config.site.template_directory = directory;
 	fixture_sync(REPORT_PARTIAL);
 	assert_true(fixture_has_error(ERROR_TEMPLATE, "homepage.hbs"));
-	fixture_refute_text("index.de.html", "MY-OWN");
-	fixture_assert_text("index.de.html", "Zweiter");
+	fixture_refute_text("public/index.de.html", "MY-OWN");
+	fixture_assert_text("public/index.de.html", "Zweiter");
 	fixture_find("c2")->title = "Neu";
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
-	fixture_refute_text("index.de.html", "MY-OWN");
-	fixture_assert_text("index.de.html", "Neu");
+	fixture_refute_text("public/index.de.html", "MY-OWN");
+	fixture_assert_text("public/index.de.html", "Neu");
 }
 
 /* The sync reports the file; a refresh uses the shipped one as well. */
@@ -152,7 +152,7 @@ static void refresh_with_bad_file(const char *name, const char *text)
 	fixture_sync(REPORT_PARTIAL);
 	fixture_find("c2")->title = "Neu";
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, &err), 0);
-	fixture_assert_text("index.de.html", "Neu");
+	fixture_assert_text("public/index.de.html", "Neu");
 }
 
 static void a_refresh_survives_a_bad_homepage_template(void **state)
@@ -194,13 +194,13 @@ static void only_public_pages_that_are_there_are_linked(void **state)
 	(void)state;
 	two_courses();
 	fixture_sync(REPORT_SUCCESS);
-	fixture_refute_text("index.de.html", "courses/erster.html");
+	fixture_refute_text("public/index.de.html", "courses/erster.html");
 	fixture_config.site.course_pages_public = true;
 	fixture_sync(REPORT_SUCCESS);
-	fixture_assert_text("index.de.html", "courses/erster.html");
+	fixture_assert_text("public/index.de.html", "courses/erster.html");
 	fixture_course("c3", "Neu", "neu", 0);
 	fixture_sync(REPORT_SUCCESS);
-	fixture_assert_text("index.de.html", "courses/neu.html"); /* the page came after the first index */
+	fixture_assert_text("public/index.de.html", "courses/neu.html"); /* the page came after the first index */
 }
 
 /* ---- refresh and history ---- */
@@ -208,7 +208,7 @@ static void only_public_pages_that_are_there_are_linked(void **state)
 static void count_calls(void *arg)
 {
 	assert_int_not_equal(atomic_load(&fixture_progress.listed_at_ms), 0);
-	fixture_assert_text("index.de.html", "Erster");
+	fixture_assert_text("public/index.de.html", "Erster");
 	assert_int_equal(fixture_pages(), 0); /* details are still to come */
 	++*(int *)arg;
 }
@@ -238,14 +238,14 @@ static void a_refresh_writes_the_homepage_only_when_it_changes(void **state)
 	assert_int_not_equal(refreshed.fetched_at_ms, 0);
 	assert_int_equal(fixture_pages(), 0);
 	assert_false(fixture_exists(".sync-manifest.json"));
-	mark = fixture_mark("index.en.html");
+	mark = fixture_mark("public/index.en.html");
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
 	assert_false(refreshed.changed);
-	assert_true(fixture_is_same("index.en.html", &mark));
+	assert_true(fixture_is_same("public/index.en.html", &mark));
 	fixture_find("c1")->title = "Neu";
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
 	assert_true(refreshed.changed);
-	fixture_assert_text("index.en.html", "Neu");
+	fixture_assert_text("public/index.en.html", "Neu");
 }
 
 static void a_refresh_needs_no_lock_and_is_no_listing(void **state)
@@ -257,10 +257,10 @@ static void a_refresh_needs_no_lock_and_is_no_listing(void **state)
 	two_courses();
 	fixture_sync(REPORT_SUCCESS);
 	fixture_drop("c1");
-	assert_int_equal(publish_open(&out, fixture_config.sync.output_directory, NULL), 0);
+	assert_int_equal(publish_open(&out, fixture_config.sync.output_directory, false, NULL), 0);
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
 	assert_int_equal(fixture_pages(), 2);
-	fixture_refute_text("index.de.html", "Erster");
+	fixture_refute_text("public/index.de.html", "Erster");
 }
 
 static void a_refresh_that_fails_leaves_the_homepage(void **state)
@@ -272,12 +272,12 @@ static void a_refresh_that_fails_leaves_the_homepage(void **state)
 	(void)state;
 	two_courses();
 	fixture_sync(REPORT_SUCCESS);
-	mark = fixture_mark("index.de.html");
+	mark = fixture_mark("public/index.de.html");
 	fake_hemera.list_error = ERROR_HEMERA_TIMEOUT;
 	assert_true(sync_refresh(&fixture_options, &refreshed, &problem) < 0);
 	assert_int_equal(problem.code, ERROR_HEMERA_TIMEOUT);
 	assert_int_equal(refreshed.fetched_at_ms, 0);
-	assert_true(fixture_is_same("index.de.html", &mark));
+	assert_true(fixture_is_same("public/index.de.html", &mark));
 }
 
 static void the_history_survives_in_the_manifest(void **state)
@@ -343,17 +343,17 @@ static void a_course_leaves_at_midnight_though_hemera_is_away(void **state)
 		fixture_course("c2", "Morgen", "morgen", 0)->start_date = "2099-01-01T00:00:00.000Z";
 		fixture_find("c1")->start_date = "2001-01-01T00:00:00.000Z";
 		fixture_sync(REPORT_SUCCESS);
-		fixture_refute_text("index.de.html", "<details");
-		mark = fixture_mark("index.de.html");
+		fixture_refute_text("public/index.de.html", "<details");
+		mark = fixture_mark("public/index.de.html");
 		go_where_the_hour_is(1);
 		fake_hemera.list_error = ERROR_HEMERA_UNREACHABLE;
 		if (by_refresh)
 			assert_true(sync_refresh(&fixture_options, &refreshed, NULL) < 0);
 		else
 			fixture_sync(REPORT_FAILED);
-		fixture_assert_text("index.de.html", "<details");
-		fixture_assert_text("index.de.html", "Morgen");
-		now = fixture_mark("index.de.html");
+		fixture_assert_text("public/index.de.html", "<details");
+		fixture_assert_text("public/index.de.html", "Morgen");
+		now = fixture_mark("public/index.de.html");
 		assert_int_not_equal(now.st_ino, mark.st_ino);
 		assert_int_equal(time_zone_set("UTC"), 0);
 	}
@@ -369,14 +369,14 @@ static void a_refresh_saves_what_it_shows_and_believes_no_empty_list(void **stat
 	fixture_sync(REPORT_SUCCESS);
 	fixture_course("c3", "Dritter", "dritter", 0);
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
-	fixture_assert_text("index.de.html", "Dritter");
+	fixture_assert_text("public/index.de.html", "Dritter");
 	fake_hemera.count = 0;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
 		assert_int_equal(refreshed.kept.reason, KNOWN_EMPTY);
 		assert_int_equal(refreshed.kept.courses, 3);
 	}
-	fixture_assert_text("index.de.html", "Dritter"); /* of which no sync knows */
+	fixture_assert_text("public/index.de.html", "Dritter"); /* of which no sync knows */
 	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, NULL), 0);
 	assert_int_equal(history.kept.courses, 3);
 }
@@ -392,7 +392,7 @@ static void a_refresh_does_not_search_for_lost_rows_and_keeps_known_courses(void
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
 	assert_int_equal(refreshed.kept.reason, KNOWN_ACCEPTED); /* as the last sync said */
 	assert_false(refreshed.changed);
-	fixture_assert_text("index.de.html", "Zweiter");
+	fixture_assert_text("public/index.de.html", "Zweiter");
 }
 
 /* Some zone where it is after one in the morning, and a course that began there three hours ago. */

@@ -163,7 +163,7 @@ static void a_smaller_page_always_has_room(void **state)
 
 static void files_too_large_to_be_served_are_made_again(void **state)
 {
-	CLEANUP(mem_freep) char *index = mem_printf("%s/out/index.de.html", scratch_path);
+	CLEANUP(mem_freep) char *index = mem_printf("%s/out/public/index.de.html", scratch_path);
 
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
@@ -179,7 +179,7 @@ static void files_too_large_to_be_served_are_made_again(void **state)
 	assert_int_equal(fixture_report.files_generated, 1);
 	assert_true(fixture_report.homepage_changed);
 	fixture_assert_page("erster.html", "Ada");
-	fixture_assert_text("index.de.html", "Erster");
+	fixture_assert_text("public/index.de.html", "Erster");
 }
 
 /* No page made from the list's row alone waits for its participants behind one that cannot be served. */

@@ -38,7 +38,7 @@ static void a_course_that_is_gone_takes_its_page_along(void **state)
 	assert_int_equal(fixture_report.files_deleted, 2);
 	assert_int_equal(fixture_pages(), 1);
 	assert_null(fixture_entry("c1"));
-	fixture_refute_text("index.de.html", "Zweiter");
+	fixture_refute_text("public/index.de.html", "Zweiter");
 }
 
 static void a_course_may_take_over_the_slug_of_one_that_is_gone(void **state)
@@ -97,10 +97,10 @@ static void empty_listings_have_to_agree_twice(void **state)
 	fixture_sync(REPORT_PARTIAL);
 	assert_true(fixture_has_error(ERROR_MASS_DELETE_REFUSED, "list"));
 	assert_true(fixture_exists("courses/erster.html"));
-	fixture_assert_text("index.de.html", "Erster");
+	fixture_assert_text("public/index.de.html", "Erster");
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_pages(), 0);
-	fixture_refute_text("index.de.html", "Erster");
+	fixture_refute_text("public/index.de.html", "Erster");
 }
 
 static void a_mass_deletion_is_refused_until_it_is_forced(void **state)
@@ -114,7 +114,7 @@ static void a_mass_deletion_is_refused_until_it_is_forced(void **state)
 	fixture_sync(REPORT_PARTIAL);
 	assert_true(fixture_has_error(ERROR_MASS_DELETE_REFUSED, "list"));
 	assert_int_equal(fixture_report.errors_total, 1);
-	fixture_assert_text("index.de.html", ">k00<");
+	fixture_assert_text("public/index.de.html", ">k00<");
 	assert_int_equal(fixture_pages(), MANY);
 	fixture_assert_page("k29.html", "Neu"); /* all else is published */
 	assert_non_null(fixture_entry("k00"));
@@ -202,7 +202,7 @@ static void lost_rows_that_slices_find_are_there(void **state)
 	fake_hemera.lost = 3;
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_pages(), MANY);
-	fixture_assert_text("index.de.html", ">k29<");
+	fixture_assert_text("public/index.de.html", ">k29<");
 }
 
 static void rows_that_stay_lost_cost_no_page_and_no_place_on_the_homepage(void **state)
@@ -223,14 +223,14 @@ static void rows_that_stay_lost_cost_no_page_and_no_place_on_the_homepage(void *
 		assert_int_equal(fixture_report.files_deleted, 0);
 		assert_int_equal(fixture_report.kept.reason, KNOWN_INCOMPLETE);
 		assert_int_equal(fixture_pages(), MANY + 1);
-		fixture_assert_text("index.de.html", ">k29<");
-		fixture_refute_text("index.de.html", "Neuer");
+		fixture_assert_text("public/index.de.html", ">k29<");
+		fixture_refute_text("public/index.de.html", "Neuer");
 	}
 	fixture_options.force = false;
 	fake_hemera.lost = 0;
 	fixture_drop("k29");
 	fixture_sync(REPORT_SUCCESS);
-	fixture_refute_text("index.de.html", ">k29<");
+	fixture_refute_text("public/index.de.html", ">k29<");
 	assert_true(fixture_exists("courses/k29.html")); /* the first list of two that lacks it */
 	fixture_sync(REPORT_SUCCESS);
 	assert_false(fixture_exists("courses/k29.html"));
@@ -247,7 +247,7 @@ static void force_believes_an_empty_list_at_once_and_says_what_it_removed(void *
 		assert_int_equal(fixture_report.errors_total, 1);
 		assert_int_equal(fixture_report.kept.courses, MANY);
 		assert_int_equal(fixture_pages(), MANY);
-		fixture_assert_text("index.de.html", ">k29<");
+		fixture_assert_text("public/index.de.html", ">k29<");
 	}
 	fixture_options.force = true;
 	fixture_sync(REPORT_SUCCESS);
@@ -255,7 +255,7 @@ static void force_believes_an_empty_list_at_once_and_says_what_it_removed(void *
 	assert_int_equal(fixture_report.files_deleted, MANY);
 	assert_string_equal(fixture_report.removed[0], "courses/k00.html");
 	assert_int_equal(fixture_report.kept.courses, 0);
-	fixture_refute_text("index.de.html", ">k29<");
+	fixture_refute_text("public/index.de.html", ">k29<");
 }
 
 static void force_removes_at_once_by_a_list_of_several_pages(void **state)
@@ -375,7 +375,7 @@ static void a_bad_row_keeps_its_page_and_its_place_on_the_homepage(void **state)
 	fixture_sync(REPORT_PARTIAL);
 	fixture_sync(REPORT_PARTIAL);
 	assert_true(fixture_is_same("courses/zweiter.html", &mark));
-	fixture_assert_text("index.de.html", "Zweiter");
+	fixture_assert_text("public/index.de.html", "Zweiter");
 	assert_non_null(fixture_entry("c2"));
 }
 
@@ -414,7 +414,7 @@ static void a_dry_run_lists_and_touches_nothing(void **state)
 	assert_true(fixture_is_same(".sync-manifest.json", &mark));
 	assert_int_equal(fixture_pages(), 3);
 	fixture_assert_page("erster.html", "Erster");
-	fixture_assert_text("index.de.html", "Erster");
+	fixture_assert_text("public/index.de.html", "Erster");
 }
 
 int main(void)

@@ -35,10 +35,10 @@ static void a_first_sync_publishes_everything(void **state)
 	assert_int_equal(fixture_pages(), 3);
 	fixture_assert_page("erster.html", "Erster Kurs");
 	fixture_assert_page("erster.html", "Ada");
-	fixture_assert_text("index.de.html", "Dritter Kurs");
-	fixture_assert_text("index.en.html", "<!--aither:status-->");
+	fixture_assert_text("public/index.de.html", "Dritter Kurs");
+	fixture_assert_text("public/index.en.html", "<!--aither:status-->");
 	assert_int_equal(scratch_mode("out/courses/erster.html"), 0640);
-	assert_int_equal(scratch_mode("out/index.de.html"), 0640);
+	assert_int_equal(scratch_mode("out/public/index.de.html"), 0640);
 	assert_int_equal(scratch_mode("out/.sync-manifest.json"), 0600);
 	assert_string_equal(json_string(json_get(fixture_entry("c1"), "outputPath")), "courses/erster.html");
 	assert_string_equal(
@@ -49,7 +49,7 @@ static void a_first_sync_publishes_everything(void **state)
 static void unchanged_data_writes_nothing_but_the_manifest(void **state)
 {
 	static const char *const files[] = { "courses/erster.html", "courses/zweiter.html",
-		"courses/dritter.html", "index.de.html", "index.en.html" };
+		"courses/dritter.html", "public/index.de.html", "public/index.en.html" };
 	struct stat marks[ARRAY_SIZE(files)], directory;
 
 	(void)state;
@@ -99,7 +99,7 @@ static void one_changed_title_writes_one_page(void **state)
 	assert_int_equal(fixture_report.files_generated, 1);
 	assert_int_equal(fixture_report.files_skipped, 2);
 	fixture_assert_page("erster.html", "Neuer Titel");
-	fixture_assert_text("index.de.html", "Neuer Titel");
+	fixture_assert_text("public/index.de.html", "Neuer Titel");
 	assert_true(fixture_is_same("courses/zweiter.html", &second));
 	assert_true(fixture_is_same("courses/dritter.html", &third));
 }
@@ -308,7 +308,7 @@ static void a_deferred_course_keeps_the_page_it_has(void **state)
 	assert_true(fixture_is_same("courses/erster.html", &mark));
 	assert_int_equal(fixture_report.courses_deferred, 1);
 	assert_true(json_bool(json_get(fixture_entry("c1"), "deferred"), false));
-	fixture_assert_text("index.de.html", "Neuer Titel");
+	fixture_assert_text("public/index.de.html", "Neuer Titel");
 	fixture_find("c1")->detail = HEMERA_DETAIL_READ;
 	fixture_sync(REPORT_SUCCESS);
 	fixture_assert_page("neuer-slug.html", "Neuer Titel");

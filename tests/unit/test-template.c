@@ -64,7 +64,7 @@ static int run(const char *text, const char *data_text, struct buf *out, struct 
 	CLEANUP(json_freep) struct json *data = parse_data(data_text);
 	CLEANUP(template_freep) struct template *template = NULL;
 	CLEANUP(texts_freep) struct texts *texts = NULL;
-	int r = texts_parse(&texts, "texts", texts_json, strlen(texts_json), err);
+	int r = texts_parse(&texts, "Site", "texts", texts_json, strlen(texts_json), err);
 
 	if (r == 0)
 		r = template_compile(&template, "page.hbs", text, strlen(text), &partials, err);

@@ -38,7 +38,7 @@ static struct texts *shipped(const char *language)
 	struct error err = { 0 };
 
 	read_shipped(language, &text);
-	if (texts_parse(&texts, language, buf_text(&text), text.length, &err) < 0)
+	if (texts_parse(&texts, "Akademie", language, buf_text(&text), text.length, &err) < 0)
 		fail_msg("%s", err.message);
 	return texts;
 }
@@ -77,6 +77,80 @@ static void dates_are_written_for_the_day_in_the_sites_zone(void **state)
 		assert_int_equal(texts_append_date(texts, rows[i].date, &out), 0);
 		assert_string_equal(buf_text(&out), rows[i].expected);
 	}
+}
+
+static void ranges_are_as_short_as_the_language_permits(void **state)
+{
+	static const struct {
+		const char *name, *start, *end, *de, *en;
+	} rows[] = {
+		{ "one month", "2026-12-07T23:00:00.000Z", "2026-12-08T23:00:00.000Z", "8.–9. Dezember 2026",
+			"8–9 December 2026" },
+		{ "two months", "2026-03-29T22:00:00.000Z", "2026-04-01T22:00:00.000Z",
+			"30. März – 2. April 2026", "30 March – 2 April 2026" },
+		{ "two years", "2026-12-29T23:00:00.000Z", "2027-01-01T23:00:00.000Z",
+			"30. Dezember 2026 – 2. Januar 2027", "30 December 2026 – 2 January 2027" },
+		{ "the same month of two years", "2026-12-07T23:00:00.000Z", "2027-12-08T23:00:00.000Z",
+			"8. Dezember 2026 – 9. Dezember 2027", "8 December 2026 – 9 December 2027" },
+		{ "the end of the first day", "2026-12-07T23:00:00.000Z", "2026-12-08T22:59:59.000Z",
+			"8. Dezember 2026", "8 December 2026" },
+		{ "the beginning of the next one", "2026-12-07T23:00:00.000Z", "2026-12-08T23:00:00.000Z",
+			"8.–9. Dezember 2026", "8–9 December 2026" },
+		{ "the end before the start", "2026-12-07T23:00:00.000Z", "2026-12-01T23:00:00.000Z",
+			"8. Dezember 2026", "8 December 2026" },
+		{ "no end", "2026-12-07T23:00:00.000Z", NULL, "8. Dezember 2026", "8 December 2026" },
+		{ "an end that is no date", "2026-12-07T23:00:00.000Z", "soon", "8. Dezember 2026",
+			"8 December 2026" },
+	};
+	CLEANUP(texts_freep) struct texts *de = shipped("de"), *en = shipped("en");
+	CLEANUP(buf_done) struct buf nothing = BUF_INIT(100);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(buf_done) struct buf german = BUF_INIT(100), english = BUF_INIT(100);
+
+		assert_int_equal(texts_append_range(de, rows[i].start, rows[i].end, &german), 0);
+		assert_int_equal(texts_append_range(en, rows[i].start, rows[i].end, &english), 0);
+		assert_string_equal(buf_text(&german), rows[i].de);
+		assert_string_equal(buf_text(&english), rows[i].en);
+	}
+	assert_int_equal(texts_append_range(de, NULL, "2026-12-01T23:00:00.000Z", &nothing), -EBADMSG);
+	assert_int_equal(texts_append_range(de, "soon", NULL, &nothing), -EBADMSG);
+	assert_int_equal(nothing.length, 0);
+}
+
+static void months_are_those_of_the_sites_zone(void **state)
+{
+	CLEANUP(texts_freep) struct texts *texts = shipped("de");
+	CLEANUP(buf_done) struct buf march = BUF_INIT(100), april = BUF_INIT(100);
+	int64_t ms = 0;
+
+	(void)state;
+	assert_int_equal(time_parse("2026-03-31T21:59:59.000Z", &ms), 0);
+	texts_append_month(texts, ms, &march);
+	texts_append_month(texts, ms + 1000, &april);
+	assert_string_equal(buf_text(&march), "März 2026");
+	assert_string_equal(buf_text(&april), "April 2026");
+}
+
+static void the_sites_name_takes_the_place_of_its_mark(void **state)
+{
+	static const char own[] = "{\"a\":\"{site}: {site}{site\",\"b\":\"{SITE}\",\"c\":\"x {site}\"}";
+	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);
+	CLEANUP(texts_freep) struct texts *texts = NULL, *other = NULL;
+
+	(void)state;
+	read_shipped("de", &text);
+	assert_int_equal(texts_parse(&texts, "A & B", "t", buf_text(&text), text.length, NULL), 0);
+	assert_string_equal(texts_get(texts, "site.name"), "A & B");
+	assert_int_equal(texts_override(texts, "own", own, strlen(own), NULL), 0);
+	assert_string_equal(texts_get(texts, "a"), "A & B: A & B{site");
+	assert_string_equal(texts_get(texts, "b"), "{SITE}");
+	assert_string_equal(texts_get(texts, "c"), "x A & B");
+	/* A name that looks like the mark is a name. */
+	assert_int_equal(texts_parse(&other, "{site}", "t", buf_text(&text), text.length, NULL), 0);
+	assert_string_equal(texts_get(other, "site.name"), "{site}");
+	assert_string_not_equal(texts_hash(other), texts_hash(texts));
 }
 
 static void a_text_that_is_no_date_appends_nothing(void **state)
@@ -124,7 +198,8 @@ static void a_bad_file_is_refused_by_name(void **state)
 		struct texts *texts = NULL;
 		struct error err = { 0 };
 
-		assert_true(texts_parse(&texts, "t.json", rows[i].json, strlen(rows[i].json), &err) < 0);
+		assert_true(texts_parse(&texts, "Akademie", "t.json", rows[i].json, strlen(rows[i].json),
+				    &err) < 0);
 		assert_null(texts);
 		assert_int_equal(err.code, ERROR_TEMPLATE);
 		if (!strstr(err.message, rows[i].message))
@@ -140,7 +215,7 @@ static void unknown_words_of_the_format_stay(void **state)
 	CLEANUP(buf_done) struct buf out = BUF_INIT(100);
 
 	(void)state;
-	assert_int_equal(texts_parse(&texts, "t", json, strlen(json), NULL), 0);
+	assert_int_equal(texts_parse(&texts, "Akademie", "t", json, strlen(json), NULL), 0);
 	assert_int_equal(texts_append_date(texts, "2026-01-05T12:00:00.000Z", &out), 0);
 	assert_string_equal(buf_text(&out), "2026/5 {hour} {");
 }
@@ -168,6 +243,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dates_are_written_for_the_day_in_the_sites_zone),
+		cmocka_unit_test(ranges_are_as_short_as_the_language_permits),
+		cmocka_unit_test(months_are_those_of_the_sites_zone),
+		cmocka_unit_test(the_sites_name_takes_the_place_of_its_mark),
 		cmocka_unit_test(a_text_that_is_no_date_appends_nothing),
 		cmocka_unit_test(both_languages_have_the_same_keys),
 		cmocka_unit_test(a_bad_file_is_refused_by_name),

@@ -485,13 +485,15 @@ static void an_ended_sync_is_counted_and_a_dry_run_is_not(void **state)
 		"{result=\"failed\"} 1\naither_sync_runs_total{result=\"cancelled\"} 1\n");
 }
 
-static char operator_address[] = "operator@example.org", mail_server[] = "smtp://localhost";
+static char operator_address[] = "operator@example.org", mail_server[] = "smtp://localhost",
+	    site_name[] = "Hemera Academy";
 
 /* A sync whose end cannot be saved, which is to be mailed. */
 static void start_mail(struct place *place)
 {
 	place->config.notify.mail_to = operator_address;
 	place->config.notify.smtp_url = mail_server;
+	place->config.site.name = site_name;
 	fake.is_unsaved = true;
 	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
 	run_job(place);
@@ -543,6 +545,7 @@ static void a_mail_without_a_thread_is_an_error_and_the_next_one_is_sent(void **
 
 	place->config.notify.mail_to = operator_address;
 	place->config.notify.smtp_url = mail_server;
+	place->config.site.name = site_name;
 	fake.no_threads = true;
 	assert_answer(place, ask(place, "POST /internal/test-mail", NULL), "HTTP/1.1 500 ", "cannot start");
 	fake.no_threads = false;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define TREE_PAGES "courses/"
+#define TREE_PUBLIC_PAGES "public/courses/"
 #define TREE_SUFFIX ".html"
 
 static char *tree_read_file(const char *path, size_t size)
@@ -101,8 +102,9 @@ const struct tree_item *tree_next_page(const struct tree *tree, size_t *index)
 		const struct tree_item *item = &tree->items[(*index)++];
 		size_t length = strlen(item->path);
 
-		if (strncmp(item->path, TREE_PAGES, strlen(TREE_PAGES)) == 0 && length > suffix &&
-			strcmp(item->path + length - suffix, TREE_SUFFIX) == 0)
+		if ((strncmp(item->path, TREE_PAGES, strlen(TREE_PAGES)) == 0 ||
+			    strncmp(item->path, TREE_PUBLIC_PAGES, strlen(TREE_PUBLIC_PAGES)) == 0) &&
+			length > suffix && strcmp(item->path + length - suffix, TREE_SUFFIX) == 0)
 			return item;
 	}
 	return NULL;

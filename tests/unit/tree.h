@@ -30,7 +30,7 @@ void tree_done(struct tree *tree);
 
 const struct tree_item *tree_find(const struct tree *tree, const char *path);
 
-/* The first item after *index (at first 0) in courses/ whose name a page has; NULL: no more. */
+/* The first item after *index (at first 0) in courses/ or public/courses/ whose name a page has; NULL: no more. */
 const struct tree_item *tree_next_page(const struct tree *tree, size_t *index);
 
 /* Was it written, replaced or given another mode between the two readings? */

@@ -107,9 +107,7 @@ static void on_arrived(void *arg)
 
 void place_start(struct place *place)
 {
-	struct web_options options = {
-		.config = &place->config, .shipped_templates = "/nonexistent", .shipped_site = "/nonexistent"
-	};
+	struct web_options options = { .config = &place->config, .shipped_site = "/nonexistent" };
 	socklen_t length = sizeof(place->address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -132,7 +130,7 @@ int place_setup(void **state)
 	place->public = mem_printf("%s/" PUBLISHED_PUBLIC, place->root);
 	assert_int_equal(mkdir(place->public, 0700), 0);
 	place->index = mem_printf("%s/index.de.html", place->public);
-	place->config.site.name = (char *)"Academy";
+	place->config.site.name = (char *)"Hemera Academy";
 	place->config.site.file_directory = (char *)"/nonexistent";
 	place->config.sync.output_directory = place->config.worker.socket = place->root;
 	place->config.web.connections_max = 200;
