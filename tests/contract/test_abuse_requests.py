@@ -399,7 +399,7 @@ class Paths(WebTest):
         output, courses = self.stack.output, self.stack.courses
         (courses / "open.html").write_text("<p>published</p>")
         (output / ".sync-manifest.json").write_text("secret")
-        for name in ("other.html", "courses.json", "courses.ics", "index.de.html"):  # what is not in public/ is for no visitor
+        for name in ("other.html", "courses.json", "courses.ics", "index.de.html"):  # outside of public/
             (output / name).write_text("secret")
         (self.stack.directory / "outside.html").write_text("secret")
         (courses / ".hidden.html").write_text("secret")

@@ -218,8 +218,8 @@ class NonFunctionalRequirements(StackTest):
     def test_NFR2_all_that_is_kept_are_pages_and_one_manifest(self) -> None:
         self.sync()
         kept = {p.name for p in self.stack.output.iterdir()}
-        self.assertEqual(kept, {"public", "courses", "courses.de.html", "courses.en.html", ".sync-manifest.json", ".sync.lock",
-                                ".state.json"})
+        self.assertEqual(kept, {"public", "courses", "courses.de.html", "courses.en.html", ".sync-manifest.json",
+                                ".sync.lock", ".state.json"})
         self.assertTrue(all(p.suffix == ".html" for p in self.stack.courses.iterdir()))
 
     def test_NFR3_every_answer_of_the_api_has_a_request_id(self) -> None:

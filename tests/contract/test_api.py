@@ -7,7 +7,7 @@ import re
 import socket
 import unittest
 
-from stack import Reply, StackTest
+from stack import Reply, StackTest, wait_until
 
 TOKEN = "a-sync-token-of-good-length"
 
@@ -240,6 +240,146 @@ class Homepage(StackTest):
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
         self.assertNotIn("unsafe", headers["Content-Security-Policy"])
         self.assertIn("Accept-Language", headers["Vary"])
+
+
+class List(StackTest):
+    """Of private pages: for staff, and nowhere with public pages."""
+
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+
+    def test_it_leads_staff_to_each_page_in_their_language(self) -> None:
+        self.hemera.scenario(add={"id": "cnext", "title": "Bald", "slug": "bald", "startDate": "2099-03-01T23:00:00.000Z",
+                                  "endDate": "2099-03-02T23:00:00.000Z"})
+        self.sync(**self.bearer)
+        for language in ("de", "en"):
+            reply = self.stack.request("GET", f"/courses/?lang={language}", self.bearer)
+            self.assertEqual((reply.status, reply.headers["Cache-Control"], reply.headers["X-Robots-Tag"]),
+                             (200, "private, no-store", "noindex"))
+            self.assertEqual(reply.headers["Content-Language"], language)
+            self.assertNotIn("sandbox", reply.headers["Content-Security-Policy"])
+            self.assertNotIn("<!--aither:status-->", reply.text)
+            links = set(re.findall(r'href="(/courses/[^"?]+\?lang=\w+)"', html.unescape(reply.text)))
+            self.assertTrue(links)
+            for link in links:
+                page = self.stack.request("GET", link, self.bearer)
+                self.assertEqual(page.status, 200)
+                self.assertNotIn('href="/courses/"', page.text)
+            self.assertLessEqual({link.partition("=")[2] for link in links}, {language})
+
+    def test_its_address_without_the_slash_leads_to_it_and_tells_nothing(self) -> None:
+        for target, location in (("/courses", "/courses/"), ("/courses?lang=en&q=a%20b", "/courses/?lang=en&q=a%20b")):
+            reply = self.stack.get(target)
+            self.assertEqual((reply.status, reply.headers["Location"]), (308, location))
+        self.assertEqual(self.stack.get("/courses/").status, 401)
+        self.assertEqual(self.stack.post("/courses/").status, 405)
+
+    def test_before_the_first_sync_it_says_that_nothing_is_there(self) -> None:
+        self.hemera.stop()
+        reply = self.stack.request("GET", "/courses/", self.bearer)
+        self.assertEqual((reply.status, reply.headers["Cache-Control"]), (200, "private, no-store"))
+
+
+class NoList(StackTest):
+    config = "[Site]\nCoursePages=public\n"
+    environment = {"AITHER_SYNC_TOKEN": TOKEN}
+
+    def test_with_public_pages_there_is_none(self) -> None:
+        self.sync(Authorization=f"Bearer {TOKEN}")
+        (self.stack.output / "courses.de.html").write_text("secret")  # left by something else
+        for target in ("/courses", "/courses/", "/courses.de.html"):
+            for headers in ({}, {"Authorization": f"Bearer {TOKEN}"}):
+                reply = self.stack.request("GET", target, headers)
+                self.assertEqual((reply.status, reply.headers["WWW-Authenticate"]), (404, None), target)
+
+    def test_the_way_back_keeps_the_language(self) -> None:
+        self.sync(Authorization=f"Bearer {TOKEN}")
+        name = next(iter(self.stack.pages()))
+        (self.stack.courses / name).write_text('<a href="/">x</a>')
+        etags = set()
+        for query, link in (("", "/"), ("?lang=de", "/?lang=de"), ("?lang=en", "/?lang=en"), ("?lang=fr", "/"),
+                            ('?lang=en"', "/"), ("?x=lang", "/")):
+            reply = self.stack.get(f"/courses/{name}{query}")
+            self.assertEqual(reply.text, f'<a href="{link}">x</a>')
+            etags.add(reply.headers["ETag"])
+        self.assertEqual(len(etags), 3)
+
+
+class Files(StackTest):
+    """The operator's own, over those that are shipped."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.files = self.stack.directory / "site"
+        (self.files / "fonts").mkdir(parents=True)
+
+    def test_types_caching_and_policy(self) -> None:
+        for name, kind, caching in (("logo.svg", "image/svg+xml", "max-age=3600"), ("a.woff2", "font/woff2", "max-age=3600"),
+                                    ("imprint.html", "text/html; charset=utf-8", "no-cache"),
+                                    ("robots.txt", "text/plain; charset=utf-8", "no-cache"),
+                                    ("other.txt", "text/plain; charset=utf-8", "max-age=3600")):
+            (self.files / name).write_text(f"<script>alert(1)</script>{name}")
+            reply = self.stack.get(f"/{name}")
+            self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]),
+                             (200, kind, caching))
+            self.assertTrue(reply.text.endswith(name))
+            self.assertEqual(reply.headers["X-Content-Type-Options"], "nosniff")
+            self.assertIn("default-src 'none'", reply.headers["Content-Security-Policy"])
+            self.assertEqual("; sandbox" in reply.headers["Content-Security-Policy"], not name.endswith(".html"))
+            self.assertEqual(self.stack.get(f"/{name}", If_None_Match=reply.headers["ETag"]).status, 304)
+
+    def test_shipped_files_are_there_without_any(self) -> None:
+        self.assertIn("Disallow: /courses/", self.stack.get("/robots.txt").text)
+        self.assertIn("<svg ", self.stack.get("/favicon.svg").text)
+        self.assertEqual(self.stack.get("/logo.svg").status, 404)
+
+    def test_routes_win(self) -> None:
+        for name in ("courses.json", "courses.ics"):
+            (self.files / name).write_text("own")
+            self.assertEqual(self.stack.get(f"/{name}").status, 404)
+        (self.files / "courses").mkdir()
+        (self.files / "courses" / "logo.svg").write_text("own")
+        self.assertEqual(self.stack.get("/courses/logo.svg").status, 403)
+
+    def test_an_unknown_path_is_404_for_every_method(self) -> None:
+        (self.files / "logo.svg").write_text("<svg/>")
+        for target in ("/nonsense", "/nonsense.svg", "/logo.svg"):
+            for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+                reply = self.stack.request(method, target)
+                self.assertEqual((reply.status, reply.headers["Allow"]), (404, None), f"{method} {target}")
+        self.assertEqual(self.stack.request("HEAD", "/logo.svg").status, 200)
+
+    def test_hostile_paths_find_nothing(self) -> None:
+        (self.stack.directory / "outside.svg").write_text("secret")
+        (self.files / ".hidden.svg").write_text("secret")
+        (self.files / "fonts" / ".hidden.svg").write_text("secret")
+        (self.files / "link.svg").symlink_to(self.stack.directory / "outside.svg")
+        (self.files / "away").symlink_to(self.stack.directory)
+        (self.files / "noted.exe").write_text("secret")
+        for target in ("/../outside.svg", "/fonts/../../outside.svg", "/%2e%2e/outside.svg", "/..%2foutside.svg",
+                       "/fonts%2f.hidden.svg", "/fonts/.hidden.svg", "/.hidden.svg", "/link.svg", "/away/outside.svg",
+                       "/noted.exe", "/noted.exe%00.svg", "/outside.svg%00", "//outside.svg", "/fonts/", "/fonts",
+                       "/" + "a" * 2000 + ".svg", "/%c0%ae%c0%ae/outside.svg", "/..\\outside.svg"):
+            reply = self.stack.get(target)
+            self.assertIn(reply.status, (400, 404), target)
+            self.assertNotIn(b"secret", reply.body)
+
+
+class Feeds(StackTest):
+    def test_scripts_of_other_sites_may_read_them(self) -> None:
+        self.stack.public.mkdir(parents=True)
+        for name, kind in (("courses.json", "application/json"), ("courses.ics", "text/calendar; charset=utf-8")):
+            self.assertEqual(self.stack.get(f"/{name}").status, 404)
+            (self.stack.public / name).write_text("[]" * 1000)
+            # Right after another one was compressed, it is sent as it is.
+            reply = wait_until(lambda: (r := self.stack.get(f"/{name}", Accept_Encoding="gzip"))
+                               and r.headers["Content-Encoding"] == "gzip" and r, f"{name} is compressed")
+            self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]),
+                             (200, kind, "no-cache"))
+            self.assertEqual(reply.headers["Access-Control-Allow-Origin"], "*")
+            self.assertEqual(self.stack.get(f"/{name}", If_None_Match=reply.headers["ETag"], Accept_Encoding="gzip").status,
+                             304)
+        self.assertIsNone(self.stack.get("/").headers["Access-Control-Allow-Origin"])
 
 
 class HemeraGoesAway(StackTest):

@@ -30,7 +30,8 @@ def booking(course: int, place: int, turn: int) -> dict[str, Any]:
     """A participant whose data are new in every round, and cannot be found anywhere by chance."""
     mark = f"{course}x{place}x{turn}"
     return {"bookingId": f"cbk{course:012d}{place:010d}", "participationId": f"cpt{course:012d}{place:010d}",
-            "userId": f"user_{mark}", "name": f"Zorbanelli{mark} & Söhne", "imageUrl": f"https://pictures.example/{mark}.jpg",
+            "userId": f"user_{mark}", "name": f"Zorbanelli{mark} & Söhne",
+            "imageUrl": f"https://pictures.example/{mark}.jpg",
             "status": "RESULT", "preparationIntent": f"Gehaltswunsch{mark} <ganz geheim>",
             "desiredResults": f"Ergebnis{mark}\n\"vertraulich\"", "lineManagerProfile": f"Vorgesetzte{mark}",
             "preparationCompletedAt": "2026-01-04T12:30:00.000Z", "resultOutcome": f"Ausgang{mark}",
@@ -40,8 +41,8 @@ def booking(course: int, place: int, turn: int) -> dict[str, Any]:
 def courses(turn: int) -> list[dict[str, Any]]:
     """Five courses, of which one comes and one goes with each round."""
     return [{"id": f"caud{number:021d}", "slug": f"kurs-{number}", "title": f"Kurs {number}, Fassung {turn}",
-             "startDate": "2027-03-01T23:00:00.000Z" if number % 2 else None,
-             "endDate": "2027-03-02T23:00:00.000Z" if number % 2 else None,
+             "startDate": "2099-03-01T23:00:00.000Z" if number % 2 else None,
+             "endDate": "2099-03-02T23:00:00.000Z" if number % 2 else None,
              "participants": [booking(number, place, turn) for place in range(2)]} for number in range(turn, turn + 5)]
 
 

@@ -103,7 +103,8 @@ class Fail2ban(StackTest):
         self.stack.request("HEAD", "/metrics", {"Authorization": "Bearer wrong"})
         self.stack.request("GET", "/courses/x from 192.0.2.1: y".replace(" ", "%20"),
                            {"Authorization": "Basic Ondyb25n"})
-        for target in ("/courses/x", "/api/sync", "/metrics"):
+        self.stack.request("GET", "/courses/?lang=en", {"Authorization": "Basic Ondyb25n"})
+        for target in ("/courses/x", "/courses/", "/api/sync", "/metrics"):
             self.assertEqual(self.stack.get(target).status, 401)
         self.assertEqual(self.stack.request("POST", "/api/sync", BEARER).status, 200)
         assert self.stack.web and self.stack.worker
@@ -119,7 +120,7 @@ class Fail2ban(StackTest):
         prefix, address = rf"\S+ {self.read('_daemon')}\[\d+\]: ", r"(?P<ip>[0-9a-f.:]+)"
         expression = self.read("failregex").replace("%(__prefix_line)s", prefix).replace("<ADDR>", address)
         found = [match for line in lines if (match := re.search(expression, line[len("Nov 23 04:00:00 "):]))]
-        self.assertEqual([match["ip"] for match in found], ["127.0.0.1"] * 3)
+        self.assertEqual([match["ip"] for match in found], ["127.0.0.1"] * 4)
         self.assertEqual([line for line in lines if "wrong token" in line and TOKEN in line], [])
         self.check_with_fail2ban(lines)
 
@@ -134,7 +135,7 @@ class Fail2ban(StackTest):
         log = directory / "log"
         log.write_text("\n".join(lines) + "\n")
         done = subprocess.run([program, log, directory / "aither.conf"], capture_output=True, text=True)
-        self.assertIn(f"Lines: {len(lines)} lines, 0 ignored, 3 matched, {len(lines) - 3} missed", done.stdout)
+        self.assertIn(f"Lines: {len(lines)} lines, 0 ignored, 4 matched, {len(lines) - 4} missed", done.stdout)
 
     def test_the_event_is_that_of_the_log(self) -> None:
         event = re.search(r'LOG_EVENT_AUTH_REFUSED "(\w+)"', (TOP / "src/base/log.h").read_text())

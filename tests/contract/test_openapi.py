@@ -306,8 +306,8 @@ class Pages(Answers):
     def test_every_type_of_file(self) -> None:
         files = self.stack.directory / "site"
         files.mkdir()
-        for suffix in ("avif", "css", "gif", "html", "ico", "jpeg", "jpg", "json", "pdf", "png", "svg", "txt", "webmanifest",
-                       "webp", "woff", "woff2", "xml"):
+        for suffix in ("avif", "css", "gif", "html", "ico", "jpeg", "jpg", "json", "pdf", "png", "svg", "txt",
+                       "webmanifest", "webp", "woff", "woff2", "xml"):
             (files / f"a.{suffix}").write_text('{"a": 1}')
             self.ask(200, "file", "GET", f"/a.{suffix}", {})
 
@@ -335,7 +335,8 @@ class Pages(Answers):
         for method, path, operation in operations():
             if "aither-web" not in operation["x-served-by"]:
                 continue
-            name, target, verb = operation["operationId"], path.replace("{name}", "x").replace("{file}", "x.svg"), method.upper()
+            target = path.replace("{name}", "x").replace("{file}", "x.svg")
+            name, verb = operation["operationId"], method.upper()
             for kind in ({}, self.html):
                 headers = BEARER | kind
                 self.ask(400, name, verb, target + "%00", headers)

@@ -63,7 +63,8 @@ Endpoint={rollbar}
 """
 PREPARED = "/tmp/namespace-dev-"
 FIXED_OUTPUT = [f"{OUTPUT}/{name}" for name in (
-    ".state.json", ".sync-manifest.json", ".sync.lock", "courses", "index.de.html", "index.en.html")]
+    ".state.json", ".sync-manifest.json", ".sync.lock", "courses", "courses.de.html", "courses.en.html", "public",
+    "public/courses.ics", "public/courses.json", "public/index.de.html", "public/index.en.html")]
 
 hemera: Stub
 mail: SmtpStub

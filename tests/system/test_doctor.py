@@ -112,7 +112,7 @@ class Doctor(Story):
         run("sh", "-ec", check["remedy"])
         self.assertEqual(self.the("output-directory")["status"], "ok")
         run("aither", "sync")
-        self.assertIn("index.de.html", output("ls", PAGES))
+        self.assertIn("index.de.html", output("ls", f"{PAGES}/public"))
         run("rm", "-rf", CONFIG, f"/etc/systemd/system/{WORKER}.d", PAGES)
         run("systemctl", "daemon-reload")
         run("systemctl", "restart", WORKER)

@@ -97,7 +97,7 @@ class WebHalf(unittest.TestCase):
         self.assertEqual(probe(self.unit)["uid"], web)
 
     def test_it_can_do_its_work(self) -> None:
-        found = probe(self.unit, f"page=read:{OUTPUT}/index.de.html", "worker=unix:/run/aither/worker.sock")
+        found = probe(self.unit, f"page=read:{OUTPUT}/public/index.de.html", "worker=unix:/run/aither/worker.sock")
         self.assertEqual({found["page"], found["worker"]}, {"ok"})
 
     def test_of_all_that_listens_it_reaches_the_workers_socket_for_it_alone(self) -> None:

@@ -82,7 +82,7 @@ class Package(Story):
     def test_a_large_homepage_is_sent_from_a_file_in_memory(self) -> None:
         """The unit's sandbox permits memfd_create(2) and sendfile(2): without the first there would be no such file,
         without the second only a part of the page would arrive."""
-        page, size = f"{OUTPUT}/index.de.html", 300_000
+        page, size = f"{OUTPUT}/public/index.de.html", 300_000
         run("sh", "-c", f"{{ cat {page}; head -c {size} /dev/zero | tr '\\0' ' '; }} >{page}.new; "
             f"chown aither:aither {page}.new; chmod 640 {page}.new; mv {page}.new {page}")
         self.assertGreater(len(curl("--header", "Accept-Language: de", f"{SITE}/").text), size)
@@ -95,7 +95,8 @@ class Package(Story):
     def test_pages_on_disk(self) -> None:
         found = pages()
         self.assertEqual(len([path for path in found if path.startswith("courses/")]), len(titles()))
-        self.assertLessEqual({"index.de.html", "index.en.html"}, set(found))
+        indexes = {"public/index.de.html", "public/index.en.html", "courses.de.html", "courses.en.html"}
+        self.assertLessEqual(indexes, set(found))
         modes = output("find", OUTPUT, "-printf", r"%y %m %u:%g\n").splitlines()
         self.assertEqual(set(modes), {"d 750 aither:aither", "f 640 aither:aither", "f 600 aither:aither"})
         self.assertEqual(output("stat", "-c", "%a", f"{OUTPUT}/.sync-manifest.json"), "600")

@@ -66,7 +66,7 @@ class Removal(Story):
         self.assertEqual(active_units(), [])
         self.assertEqual(listeners(), "")
         for path in ("/etc/aither/aither.conf", CONFIG, KEY_FILE, ENVIRONMENT, "/etc/credstore/aither.sync-token",
-                     f"{OUTPUT}/.sync-manifest.json", f"{OUTPUT}/index.de.html"):
+                     f"{OUTPUT}/.sync-manifest.json", f"{OUTPUT}/public/index.de.html"):
             with self.subTest(path):
                 run("test", "-f", path)
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 #include "base/time.h"
 #include "web-place.h"
 #include "web/web.h"
+
+#define BEARER "Authorization: Bearer " TOKEN "\r\n"
 
 static unsigned checks; /* at a published index */
 
@@ -104,6 +107,84 @@ static void a_refresh_counts_though_its_state_cannot_be_written(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
 	assert_int_equal(atomic_load(&worker.calls), 1);
+}
+
+static int ask_list(const struct place *place, const char *credentials)
+{
+	CLEANUP(mem_freep)
+	char *request =
+		mem_printf("GET /courses/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", credentials);
+
+	return ask(place, request);
+}
+
+static void publish_list(const struct place *place, const char *text)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/courses.de.html", place->root);
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void remove_list(const struct place *place)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/courses.de.html", place->root);
+
+	unlink(path);
+}
+
+static void the_list_for_staff_is_as_fresh_as_the_homepage(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "home <!--aither:status-->", 3600);
+	publish_list(place, "list <!--aither:status-->");
+	place_start(place);
+	/* Before it asks the worker: others cannot make it busy. */
+	assert_answer(place, ask_list(place, ""), "HTTP/1.1 401 ", "Basic realm=");
+	assert_int_equal(atomic_load(&worker.calls), 0);
+	assert_answer(place, ask_list(place, BEARER),
+		"list <p class=\"status\">Stand: ", "cache-control: private, no-store\r\n");
+	assert_int_equal(atomic_load(&worker.calls), 1);
+	assert_answer(place, ask_list(place, BEARER), "x-robots-tag: noindex\r\n",
+		"Accept-Language, Accept-Encoding");
+	assert_answer(place, ask_home(place), "home <p class=\"status\">", "cache-control: no-cache\r\n");
+	assert_int_equal(atomic_load(&worker.calls), 1);
+	remove_list(place);
+}
+
+static void a_homepage_and_a_list_wait_for_the_same_refresh(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "home <!--aither:status-->", 3600);
+	publish_list(place, "list <!--aither:status-->");
+	place->config.web.live_wait_s = 8;
+	place_start(place);
+	atomic_store(&worker.held, true);
+	int list = ask_list(place, BEARER), home = ask_home(place);
+	wait_for_connections(place, 2);
+	wait_for_calls(place, 1);
+	worker_release(1);
+	CLEANUP(mem_freep) char *answer = answer_of(place, home);
+	assert_non_null(strstr(answer, "home <p"));
+	assert_null(strstr(answer, "list"));
+	assert_null(strstr(answer, "noindex"));
+	assert_answer(place, list, "list <p", "x-robots-tag: noindex\r\n");
+	assert_int_equal(atomic_load(&worker.calls), 1);
+	remove_list(place);
+}
+
+static void without_a_list_staff_get_the_fallback(void **state)
+{
+	struct place *place = *state;
+
+	place_publish(place, "home", 5);
+	place_start(place);
+	assert_answer(place, ask_list(place, BEARER), "HTTP/1.1 200 ", "Die Kurse sind zurzeit nicht");
+	assert_answer(place, ask_list(place, BEARER), "cache-control: private, no-store\r\n", "noindex");
 }
 
 static void a_hanging_worker_delays_no_visitor_beyond_the_wait(void **state)
@@ -259,6 +340,12 @@ int main(void)
 			a_refresh_counts_though_its_state_cannot_be_written, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hanging_worker_delays_no_visitor_beyond_the_wait, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_list_for_staff_is_as_fresh_as_the_homepage, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_homepage_and_a_list_wait_for_the_same_refresh, place_setup, place_teardown),
+		cmocka_unit_test_setup_teardown(
+			without_a_list_staff_get_the_fallback, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(without_a_wait_no_visitor_waits, place_setup, place_teardown),
 		cmocka_unit_test_setup_teardown(
 			after_a_failure_there_is_no_refresh_for_a_while, place_setup, place_teardown),

@@ -35,6 +35,15 @@ static enum http_result on_below(
 	return HTTP_LATER;
 }
 
+/* Has one file. */
+static enum http_result on_other(
+	const struct http_request *request, struct http_response *response, void *app)
+{
+	(void)app;
+	response->status = strcmp(request->tail, "file") == 0 ? 204 : 404;
+	return HTTP_DONE;
+}
+
 static const char *const parameters[] = { "dryRun", "force", NULL };
 
 static const struct http_route routes[] = {
@@ -226,10 +235,48 @@ static void the_application_words_its_failures(void **state)
 	http_response_done(&response);
 }
 
+static void paths_without_a_route_have_one_more_place(void **state)
+{
+	static const struct {
+		enum http_method method;
+		const char *path;
+		int status;
+	} rows[] = {
+		{ HTTP_GET, "/file", 204 },
+		{ HTTP_HEAD, "/file", 204 },
+		{ HTTP_GET, "/nothing", 404 },
+		/* A method is wrong only where there is something; else it would tell what is there. */
+		{ HTTP_POST, "/file", 404 },
+		{ HTTP_OTHER, "/file", 404 },
+		{ HTTP_POST, "/nothing", 404 },
+		{ HTTP_GET, "/sync", 201 },
+		{ HTTP_GET, "/post", 405 },
+	};
+	const struct http_router router = {
+		.routes = routes, .count = ARRAY_SIZE(routes), .otherwise = on_other
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct http_request request = {
+			.method = rows[i].method,
+			.path = rows[i].path,
+			.request_id = "id",
+			.query = "",
+			.tail = "",
+		};
+		CLEANUP(http_response_done) struct http_response response = { 0 };
+		router_dispatch(&router, &request, &response);
+		if (response.status != rows[i].status)
+			fail_msg("%s: %d", rows[i].path, response.status);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_path_and_method_has_its_answer),
+		cmocka_unit_test(paths_without_a_route_have_one_more_place),
 		cmocka_unit_test(aither_web_gets_only_the_routes_that_are_for_it),
 		cmocka_unit_test(prefix_routes_get_the_rest_of_the_path),
 		cmocka_unit_test(a_call_has_its_parameters_and_no_others),
