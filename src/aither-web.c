@@ -33,6 +33,7 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	if (!config_is_usable(config))
 		daemon_status("not configured (%zu problems; see: aither-web --check-config)",
 			config->problems.count);
+	web_begin(web);
 	return daemon_run(web->server, web_stop, web);
 }
 

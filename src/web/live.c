@@ -263,6 +263,12 @@ static bool should_wait(struct live *live, bool is_published)
 	return time_mono_ms() < live->wait_ends_ms;
 }
 
+void live_begin(struct live *live)
+{
+	if (live->options.may_refresh && !site_has_index(live->options.site, SITE_HOME, LANGUAGE_DE))
+		start_refresh(live, false);
+}
+
 enum http_result live_index(struct live *live, const struct http_request *request,
 	struct http_response *response, enum site_index which, enum language language)
 {

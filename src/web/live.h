@@ -55,6 +55,10 @@ struct live_statistics { /* since the start */
 
 struct live_statistics live_statistics(const struct live *live);
 
+/* Asks for a homepage if there is none, once, when aither-web starts. After an upgrade from version 0.1.0 the
+ * worker has to move it to public/ first, and a proxy that waits for /readyz sends no visitor before. */
+void live_begin(struct live *live);
+
 /* Answers all visitors that wait with the page that there is. */
 void live_stop(struct live *live);
 

@@ -140,6 +140,11 @@ void web_freep(struct web **web_pointer)
 	free(web);
 }
 
+void web_begin(struct web *web)
+{
+	live_begin(web->live);
+}
+
 void web_stop(void *arg)
 {
 	struct web *web = arg;

@@ -6,6 +6,7 @@
  * The public half: routes, published files, token check, calls to the worker.
  *
  *	web_new(&web, &options, err);           makes the server; sockets are given to web->server
+ *	web_begin(web);                         asks for a homepage if there is none
  *	daemon_run(web->server, web_stop, web);
  *	web_freep(&web);
  *
@@ -54,6 +55,8 @@ struct web {
 
 int web_new(struct web **ret_web, const struct web_options *options, struct error *err); /* owned */
 void web_freep(struct web **web);
+
+void web_begin(struct web *web);
 
 /* daemon_stop, arg is the web: answers all requests that wait. */
 void web_stop(void *arg);

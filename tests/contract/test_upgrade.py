@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from journal import JournalTest
-from stack import TOP, Reply
+from stack import TOP, Reply, wait_until
 
 DATA = TOP / "tests/data/0.1.0"
 COURSES = json.loads((DATA / "courses.json").read_text())
@@ -156,6 +156,11 @@ class Private(UpgradeTest):
         self.assertEqual(self.course_stamps(), stamps)
         self.assertLessEqual(self.in_root(), {"courses", "public", "courses.de.html", "courses.en.html"})
         self.assertFalse(list((self.stack.output / "public").rglob("courses/*.html")))
+
+    def test_the_homepage_moves_before_the_first_visitor_comes(self) -> None:
+        """A proxy that waits for /readyz sends none."""
+        wait_until(lambda: (self.stack.output / "public/index.de.html").exists(), "the homepage is in public/")
+        self.assertFalse((self.stack.output / "index.de.html").exists())
 
     def test_pages_are_made_again_when_their_participants_are_read_and_none_is_lost(self) -> None:
         stamps = self.course_stamps()
