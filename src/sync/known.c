@@ -186,7 +186,7 @@ static enum known_verdict known_judge(const struct known *known, const struct he
 
 void known_update(struct known *known, const struct hemera_list *list, const struct known_rules *rules)
 {
-	CLEANUP(known_done) struct known next = { .empty_syncs = known->empty_syncs };
+	struct known next = { .empty_syncs = known->empty_syncs };
 	CLEANUP(nameset_done) struct nameset bad = { 0 }; /* ids of rows that are there but not valid */
 	size_t valid, missing = 0;
 	enum known_verdict verdict;
@@ -231,5 +231,4 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 			known->kept.reason == verdict ? known->kept.since_ms : rules->now_ms };
 	known_done(known);
 	*known = next;
-	next = (struct known){ 0 };
 }
