@@ -434,14 +434,16 @@ void page_fingerprint(const struct course *course, const struct participants *pa
 	hash_hex(text.data, text.length, ret_hex);
 }
 
-void page_home_fingerprint(const struct page_home_row *rows, size_t count, const struct page_site *site,
-	const char *templates, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE])
+void page_home_fingerprint(const struct page_home_row *rows, const int64_t *changed_ms, size_t count,
+	const struct page_site *site, const char *templates, int64_t now_ms,
+	char ret_hex[static HASH_HEX_SIZE])
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(FINGERPRINT_MAX);
 
 	for (size_t i = 0; i < count; i++) {
 		fingerprint_record(&text, &course_table, rows[i].course);
 		fingerprint_text(&text, rows[i].href);
+		fingerprint_number(&text, (uint32_t)(changed_ms[i] / 1000));
 	}
 	fingerprint_site(&text, site);
 	fingerprint_text(&text, templates);

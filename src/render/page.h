@@ -73,11 +73,12 @@ struct page_entry *page_sort(const struct page_home_row *rows, size_t count, int
 struct json *page_home_data(const struct page_home_row *rows, size_t count, const struct page_site *site,
 	const struct texts *texts, int64_t now_ms);
 
-/* SHA-256 over everything that the homepages, the private lists and the feeds are made from: the rows, the
- * site, and `templates`, a text that changes with the templates and the language's texts. The day of now_ms
- * counts, for it decides which courses are past. */
-void page_home_fingerprint(const struct page_home_row *rows, size_t count, const struct page_site *site,
-	const char *templates, int64_t now_ms, char ret_hex[static HASH_HEX_SIZE]);
+/* SHA-256 over everything that the homepages, the private lists and the feeds are made from: the rows and
+ * when each last changed, the site, and `templates`, a text that changes with the templates and the
+ * language's texts. The day of now_ms counts, for it decides which courses are past. */
+void page_home_fingerprint(const struct page_home_row *rows, const int64_t *changed_ms, size_t count,
+	const struct page_site *site, const char *templates, int64_t now_ms,
+	char ret_hex[static HASH_HEX_SIZE]);
 
 /* Where the course is described: the site's course_url with the course's id, slug and the language in place,
  * escaped as RFC 3986 has it; owned. NULL: the site has none, or the address would be that of another page,

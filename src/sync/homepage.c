@@ -179,7 +179,8 @@ static void homepage_hash(
 		mem_printf("%s %s %s %s", template_hash(library->homepage), template_hash(library->list),
 			texts_hash(library->texts[LANGUAGE_DE]), texts_hash(library->texts[LANGUAGE_EN]));
 
-	page_home_fingerprint(rows->pages, rows->count, &job->site, templates, rows->now_ms, ret_hex);
+	page_home_fingerprint(rows->pages, job->manifest.known.changed_ms, rows->count, &job->site, templates,
+		rows->now_ms, ret_hex);
 }
 
 static void homepage_texts_done(struct buf (*texts)[MANIFEST_SITE_FILES])
@@ -255,15 +256,17 @@ int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, stru
 static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error *err)
 {
 	const struct config *config = job->options->config;
-	const struct known_rules rules = {
-		.delete_percent_max = config->sync.delete_percent_max,
-		.now_ms = time_now_ms(),
-	};
 	CLEANUP(publish_close) struct publish lock = PUBLISH_INIT;
 	CLEANUP(buf_done)
 	struct buf before = BUF_INIT(MANIFEST_SIZE_MAX), after = BUF_INIT(MANIFEST_SIZE_MAX);
 	bool is_locked = publish_open_briefly(&lock, config->sync.output_directory, NULL) == 0;
 	int loaded = manifest_load(job->out.root, &job->manifest, NULL), r;
+	/* Without a manifest nothing says when a course last changed, and nothing will remember it: the
+	 * calendar must not claim at every refresh that all of them have. */
+	const struct known_rules rules = {
+		.delete_percent_max = config->sync.delete_percent_max,
+		.now_ms = loaded < 0 ? 0 : time_now_ms(),
+	};
 	struct error problem = { 0 };
 
 	known_write(&before, &job->manifest.known);

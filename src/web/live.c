@@ -265,7 +265,7 @@ static bool should_wait(struct live *live, bool is_published)
 
 void live_begin(struct live *live)
 {
-	if (live->options.may_refresh && !site_has_index(live->options.site, SITE_HOME, LANGUAGE_DE))
+	if (live->options.may_refresh && site_has_old_home(live->options.site))
 		start_refresh(live, false);
 }
 

@@ -55,8 +55,8 @@ struct live_statistics { /* since the start */
 
 struct live_statistics live_statistics(const struct live *live);
 
-/* Asks for a homepage if there is none, once, when aither-web starts. After an upgrade from version 0.1.0 the
- * worker has to move it to public/ first, and a proxy that waits for /readyz sends no visitor before. */
+/* When aither-web starts: asks for a refresh if the homepage is where version 0.1.0 had it. The worker moves it
+ * to public/; a proxy that waits for /readyz sends no visitor who would bring that about. */
 void live_begin(struct live *live);
 
 /* Answers all visitors that wait with the page that there is. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -96,13 +97,16 @@ void site_freep(struct site **site_pointer)
 
 	if (!site)
 		return;
-	for (struct index *index = site->index[0]; index < site->index[SITE_INDEXES]; index++) {
-		buf_done(&index->text);
-		mem_freep(&index->status);
-		page_done(&index->page);
-	}
-	for (int i = 0; i < LANGUAGES; i++)
+	for (int i = 0; i < LANGUAGES; i++) {
+		for (int which = 0; which < SITE_INDEXES; which++) {
+			struct index *index = &site->index[which][i];
+
+			buf_done(&index->text);
+			mem_freep(&index->status);
+			page_done(&index->page);
+		}
 		page_done(&site->fallback[i]);
+	}
 	cache_freep(&site->cache);
 	directory_done(&site->output);
 	directory_done(&site->public);
@@ -211,6 +215,13 @@ bool site_has_index(struct site *site, enum site_index which, enum language lang
 			return true;
 	}
 	return false;
+}
+
+bool site_has_old_home(struct site *site)
+{
+	follow_output(site, true);
+	return site->output.fd >= 0 &&
+	       faccessat(site->output.fd, published_homepage[LANGUAGE_DE], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int64_t site_home_changed_ms(const struct site *site)

@@ -52,6 +52,9 @@ enum site_index {
 /* Is there one (in this language, else in the other one)? */
 bool site_has_index(struct site *site, enum site_index which, enum language language);
 
+/* Is the homepage where version 0.1.0 had it, outside public/? It is not opened there. */
+bool site_has_old_home(struct site *site);
+
 /* When the newest homepage that was read was written; 0: none. */
 int64_t site_home_changed_ms(const struct site *site);
 

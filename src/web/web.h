@@ -6,7 +6,7 @@
  * The public half: routes, published files, token check, calls to the worker.
  *
  *	web_new(&web, &options, err);           makes the server; sockets are given to web->server
- *	web_begin(web);                         asks for a homepage if there is none
+ *	web_begin(web);                         see live_begin
  *	daemon_run(web->server, web_stop, web);
  *	web_freep(&web);
  *

@@ -43,6 +43,8 @@ static const char participants_text[] =
 	"\"preparationIntent\":\"\","
 	"\"desiredResults\":\"y\",\"lineManagerProfile\":\"z\",\"preparationCompletedAt\":null}]";
 
+static const int64_t changed_ms[2] = { 1000, 2000 }; /* when the rows below last changed */
+
 static struct texts *texts_de;
 
 static const struct page_site site = { .name = "Akademie" };
@@ -468,12 +470,12 @@ static void the_fingerprint_changes_with_the_site(void **state)
 	others[8].is_public = false;
 	assert_int_equal(template_compile(&template, "t", "x", 1, NULL, NULL), 0);
 	page_fingerprint(&course, NULL, &full_site, template, texts_de, base);
-	page_home_fingerprint(&row, 1, &full_site, "t", NOON, base_home);
+	page_home_fingerprint(&row, changed_ms, 1, &full_site, "t", NOON, base_home);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		page_fingerprint(&course, NULL, &others[i], template, texts_de, hex);
 		if (strcmp(hex, base) == 0)
 			fail_msg("row %zu: the page has the same fingerprint", i);
-		page_home_fingerprint(&row, 1, &others[i], "t", NOON, hex);
+		page_home_fingerprint(&row, changed_ms, 1, &others[i], "t", NOON, hex);
 		if (strcmp(hex, base_home) == 0)
 			fail_msg("row %zu: the homepage has the same fingerprint", i);
 	}
@@ -487,16 +489,18 @@ static void the_homepages_fingerprint_changes_with_what_it_is_made_from(void **s
 	char base[HASH_HEX_SIZE], hex[HASH_HEX_SIZE];
 
 	(void)state;
-	page_home_fingerprint(rows, 2, &site, "t", NOON, base);
-	page_home_fingerprint(rows, 2, &site, "t", NOON + 60000, hex);
+	page_home_fingerprint(rows, changed_ms, 2, &site, "t", NOON, base);
+	page_home_fingerprint(rows, changed_ms, 2, &site, "t", NOON + 60000, hex);
 	assert_string_equal(hex, base);
-	page_home_fingerprint(rows, 2, &site, "t", NOON + DAY_MS, hex);
+	page_home_fingerprint(rows, changed_ms, 2, &site, "t", NOON + DAY_MS, hex);
 	assert_string_not_equal(hex, base);
-	page_home_fingerprint(rows, 1, &site, "t", NOON, hex);
+	page_home_fingerprint(rows, changed_ms, 1, &site, "t", NOON, hex);
 	assert_string_not_equal(hex, base);
-	page_home_fingerprint(rows, 2, &site, "u", NOON, hex);
+	page_home_fingerprint(rows, changed_ms, 2, &site, "u", NOON, hex);
 	assert_string_not_equal(hex, base);
-	page_home_fingerprint(linked, 2, &site, "t", NOON, hex);
+	page_home_fingerprint(linked, changed_ms, 2, &site, "t", NOON, hex);
+	assert_string_not_equal(hex, base);
+	page_home_fingerprint(rows, (const int64_t[2]){ 1000, 3000 }, 2, &site, "t", NOON, hex);
 	assert_string_not_equal(hex, base);
 }
 
