@@ -167,7 +167,7 @@ void inspect_output(const struct config *config, struct json *checks)
 		CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
 		CLEANUP(file_closep) int folder = -1;
 
-		r = file_open_directory(directory, folders[i], &folder, &err);
+		r = file_open_directory(AT_FDCWD, full, &folder, &err); /* two folders are no name */
 		if (r == 0)
 			r = inspect_write(folder, &err);
 		if (r == 0 || r == -ENOENT)
