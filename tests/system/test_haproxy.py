@@ -6,6 +6,7 @@ configuration, an output directory and sockets of its own, at port 3501.
 """
 import collections
 import http.client
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ from typing import Any, Callable
 
 from client import Stub
 from installation import DAEMONS, SWITCHES, configure, first_run_of_module
-from machine import Answer, Story, curl, essential, journal, output, run, wait_until, write
+from machine import Answer, Story, curl, essential, first_process, journal, output, run, wait_until, write
 
 EXAMPLE = "/usr/share/doc/aither/examples/haproxy.cfg"
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -61,7 +62,7 @@ def start_two() -> None:
     write("/etc/two.conf", "\n".join([
         "[Hemera]", f"BaseURL={hemera.url}", "MaxRetries=1", "[Sync]", "OutputDirectory=/var/lib/two/output",
         "[Worker]", "Socket=/run/two/worker.sock", "IdleExitSec=0", *CALM, ""]))
-    transient = ("systemd-run", "--quiet", "--service-type=notify", "--uid=aither", "--gid=aither")
+    transient = ("systemd-run", "--quiet", "--collect", "--service-type=notify", "--uid=aither", "--gid=aither")
     run(*transient, "--unit=two-worker", "--property=StateDirectory=two", "--property=RuntimeDirectory=two",
         f"--setenv=HEMERA_API_KEY={hemera.key}", "/usr/sbin/aither-worker", "--config=/etc/two.conf",
         "--listen=/run/two/worker.sock", "--listen-web=/run/two/web.sock")
@@ -104,9 +105,10 @@ def call(method: str, url: str) -> Answer:
 
 def servers() -> dict[str, dict[str, str]]:
     """haproxy's own statistics of each server, by "backend/server"."""
-    program = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-               "s.sendall(b'show stat\\n'); print(s.makefile().read())")
-    names, *rows = output("python3", "-c", program).removeprefix("# ").splitlines()
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect(f"/proc/{first_process()}/root/run/haproxy/admin.sock")
+        admin.sendall(b"show stat\n")
+        names, *rows = admin.makefile().read().removeprefix("# ").strip().splitlines()
     found = (dict(zip(names.split(","), row.split(","))) for row in rows)
     return {f"{row['pxname']}/{row['svname']}": row for row in found}
 
