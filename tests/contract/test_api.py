@@ -367,7 +367,7 @@ class Files(StackTest):
 
 class Feeds(StackTest):
     def test_scripts_of_other_sites_may_read_them(self) -> None:
-        self.stack.public.mkdir(parents=True)
+        self.stack.public.mkdir(parents=True, exist_ok=True)
         for name, kind in (("courses.json", "application/json"), ("courses.ics", "text/calendar; charset=utf-8")):
             self.assertEqual(self.stack.get(f"/{name}").status, 404)
             (self.stack.public / name).write_text("[]" * 1000)
