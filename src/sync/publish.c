@@ -46,13 +46,20 @@ static int publish_open_to_group(int directory, struct error *err)
 	return 0;
 }
 
+static bool publish_has(int directory, const char *name)
+{
+	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Version 0.1.0 had it in the output directory. */
 static void publish_move_homepage(const struct publish *publish)
 {
 	for (int i = 0; i < LANGUAGES; i++) {
 		const char *name = published_homepage[i];
 
-		if (faccessat(publish->public, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (!publish_has(publish->root, name))
+			continue;
+		if (publish_has(publish->public, name))
 			unlinkat(publish->root, name, 0);
 		else
 			renameat(publish->root, name, publish->public, name);
@@ -286,10 +293,15 @@ static int publish_empty(int parent, size_t *ret_count, struct error *err)
 	/* A link or file of that name is not ours. */
 	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
 		return 0;
-	if (r < 0)
+	if (r < 0) {
+		if (err)
+			err->code = ERROR_OUTPUT;
 		return r;
+	}
 	stream = publish_stream(directory);
-	while (stream && (item = readdir(stream)) != NULL) {
+	if (!stream)
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
+	while ((item = readdir(stream)) != NULL) {
 		bool is_page = published_is_page(item->d_name);
 
 		if (!is_page &&
@@ -301,18 +313,32 @@ static int publish_empty(int parent, size_t *ret_count, struct error *err)
 			return error_fail(err, ERROR_OUTPUT, -errno,
 				PUBLISHED_COURSES "/%s: cannot remove: %m", item->d_name);
 	}
-	unlinkat(parent, PUBLISHED_COURSES, AT_REMOVEDIR);
+	if (unlinkat(parent, PUBLISHED_COURSES, AT_REMOVEDIR) < 0 && fsync(directory) < 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
 	return 0;
 }
 
 int publish_remove_other(const struct publish *publish, size_t *ret_count, struct error *err)
 {
-	for (int i = 0; i < LANGUAGES && publish->is_public; i++)
+	int parent = publish->is_public ? publish->root : publish->public;
+	bool has_list = false;
+	int r;
+
+	*ret_count = 0;
+	for (int i = 0; i < LANGUAGES && publish->is_public; i++) {
+		if (!publish_has(publish->root, published_list[i]))
+			continue;
+		has_list = true;
 		if (unlinkat(publish->root, published_list[i], 0) < 0 && errno != ENOENT)
 			return error_fail(
 				err, ERROR_OUTPUT, -errno, "%s: cannot remove: %m", published_list[i]);
-	*ret_count = 0;
-	return publish_empty(publish->is_public ? publish->root : publish->public, ret_count, err);
+	}
+	if (!has_list && !publish_has(parent, PUBLISHED_COURSES))
+		return 0;
+	r = publish_empty(parent, ret_count, err);
+	if (r == 0 && fsync(parent) < 0)
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot sync the output directory: %m");
+	return r;
 }
 
 int publish_sync(const struct publish *publish, struct error *err)

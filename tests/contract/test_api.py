@@ -329,7 +329,7 @@ class Files(StackTest):
             self.assertEqual(self.stack.get(f"/{name}", If_None_Match=reply.headers["ETag"]).status, 304)
 
     def test_shipped_files_are_there_without_any(self) -> None:
-        self.assertIn("Disallow: /courses/", self.stack.get("/robots.txt").text)
+        self.assertIn("Disallow: /api/", self.stack.get("/robots.txt").text)
         self.assertIn("<svg ", self.stack.get("/favicon.svg").text)
         self.assertEqual(self.stack.get("/logo.svg").status, 404)
 
@@ -367,7 +367,7 @@ class Files(StackTest):
 
 class Feeds(StackTest):
     def test_scripts_of_other_sites_may_read_them(self) -> None:
-        self.stack.public.mkdir(parents=True)
+        self.stack.public.mkdir(parents=True, exist_ok=True)
         for name, kind in (("courses.json", "application/json"), ("courses.ics", "text/calendar; charset=utf-8")):
             self.assertEqual(self.stack.get(f"/{name}").status, 404)
             (self.stack.public / name).write_text("[]" * 1000)

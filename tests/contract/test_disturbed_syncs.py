@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import time
 import unittest
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from crash.crashpoint import Action, Crashpoint
 from crash.errnos import ALL
 from crash.tree import BAD, LOCK, MANIFEST, File, is_temporary, read_files, shown_tree
-from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest, use_memory
+from stack import BUILD, SANITIZED, TOP, Reply, Stack, StackTest, use_memory, wait_until
 from stub.client import Stub
 
 use_memory()
@@ -28,8 +29,8 @@ use_memory()
 LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 
 # An unchanged sync: it finds the directories there, takes the lock and saves its report.
-UNCHANGED = ["mkdirat .", "mkdirat courses", f"openat {LOCK}", "unlinkat .tmp-*", "openat .tmp-*", "write .tmp-*",
-             "fchmod .tmp-*", "fdatasync .tmp-*", f"renameat .tmp-* {MANIFEST}", "fsync ."]
+UNCHANGED = [f"openat {LOCK}", "unlinkat .tmp-*", "openat .tmp-*", "write .tmp-*", "fchmod .tmp-*", "fdatasync .tmp-*",
+             f"renameat .tmp-* {MANIFEST}", "fsync ."]
 
 # The errors with which a call may fail. "read" is opening for reading.
 ERRORS = {
@@ -49,9 +50,11 @@ ERRORS = {
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # A sync may succeed without these calls: a page that cannot be read is written again, a file that cannot be removed waits
-# for the next sync, a time that cannot be set is a later one. A manifest that cannot be read is set aside.
-DISPENSABLE = re.compile(rf"read (\.|courses/\.|index\.\w\w\.html|{re.escape(MANIFEST)})|close {re.escape(LOCK)}|"
-                         rf"renameat {re.escape(MANIFEST)} {re.escape(BAD)}|utimensat .*")
+# for the next sync, a time that cannot be set is a later one. A manifest that cannot be read is set aside. An empty folder
+# of the other audience may stay.
+DISPENSABLE = re.compile(rf"read (\.|(public|courses|public/courses)/\.|public/index\.\w\w\.html|courses\.\w\w\.html|"
+                         rf"public/courses\.(json|ics)|{re.escape(MANIFEST)})|close {re.escape(LOCK)}|"
+                         rf"renameat {re.escape(MANIFEST)} {re.escape(BAD)}|utimensat .*|unlinkat courses")
 
 # Of calls of one kind in one folder, as many as this at the beginning and at the end are disturbed; all of them with
 # AITHER_TEST_FAULTS=all.
@@ -80,6 +83,7 @@ class Scenario(unittest.TestCase):
 
     courses = 3
     config = ""
+    folder = "courses"  # of the course pages
     points_min = 25  # with less, the library does not count what it should
     errors_max = 1   # of those that a call may fail with, unless AITHER_TEST_FAULTS=all
     leftovers: tuple[str, ...] = ()  # temporary files in the directory
@@ -111,6 +115,22 @@ class Scenario(unittest.TestCase):
         self.new = read_files(self.stack.output)
         self.end = shown_tree(self.stack.output)
         self.assert_at_rest()
+        self.listed = self.read_listed()
+
+    def read_listed(self) -> dict[str, File]:
+        """What is made from the list is written with it, and again when pages that it links have come or moved: as it is
+        between."""
+        names = ("public/index.de.html", "courses.de.html")
+        renames = [number for number, call in enumerate(self.calls, 1) if call.endswith(tuple(f" {n}" for n in names))]
+        again = [number for number in renames[1:] if self.calls[number - 1].split()[-1] in
+                 [self.calls[earlier - 1].split()[-1] for earlier in renames if earlier < number]]
+        if not again:
+            return {}
+        self.go_back()
+        self.crash.arm(again[0], Action.FAIL, errno.EIO)
+        self.assertEqual(self.request_sync().status, 500)
+        return {name: file for name, file in read_files(self.stack.output).items()
+                if name.startswith(("public/index.", "public/courses.", "courses."))}
 
     # ---- steps ----
 
@@ -140,7 +160,7 @@ class Scenario(unittest.TestCase):
 
     def versions(self, name: str) -> list[File]:
         """What a published file may be at any moment."""
-        return [files[name] for files in (self.old, self.new) if name in files]
+        return [files[name] for files in (self.old, self.new, self.listed) if name in files]
 
     def assert_whole(self, but_for: frozenset[str] = frozenset()) -> dict[str, File]:
         """Every published file is the old or the new one, and none is missing that is always there."""
@@ -155,9 +175,10 @@ class Scenario(unittest.TestCase):
         return now
 
     def assert_links_lead_somewhere(self, files: dict[str, File]) -> None:
-        linked = {link for name in files if name.startswith("index.")
-                  for link in re.findall(r'href="(courses/[^"]+)"', files[name].raw.decode())}
-        self.assertEqual(linked - files.keys() - self.may_be_absent, set())
+        for name, folder in (("public/index", "public/"), ("courses.", "")):
+            linked = {folder + link for file in files if file.startswith(name) and file.endswith(".html")
+                      for link in re.findall(r'href="/(courses/[^"?]+)\?', files[file].raw.decode())}
+            self.assertEqual(linked - files.keys() - self.may_be_absent, set())
 
     def assert_repaired(self, but_for: frozenset[str] = frozenset()) -> None:
         """The next sync ends where the undisturbed one did."""
@@ -171,7 +192,8 @@ class Scenario(unittest.TestCase):
         """The next sync finds nothing to do."""
         self.crash.arm()
         self.sync()
-        self.assertEqual(without_uuids(self.crash.calls), UNCHANGED)
+        folders = ["mkdirat .", "mkdirat public", f"mkdirat {self.folder}"]
+        self.assertEqual(without_uuids(self.crash.calls), folders + UNCHANGED)
         self.assertEqual(self.crash.calls_outside, [])
 
     # ---- killed ----
@@ -221,6 +243,7 @@ class Scenario(unittest.TestCase):
                 self.assertFalse(rest == [MANIFEST] and unnamed, f"{call} before {unnamed} is synced")
                 unnamed.add(str(Path(rest[0]).parent))
             elif kind == "unlinkat" and not is_temporary(first):
+                unnamed.discard(first)  # if it is a folder
                 unnamed.add(str(Path(first).parent))
             elif kind == "fsync":
                 unnamed.discard(first)
@@ -303,21 +326,27 @@ class PublicPages(ChangedCourses):
     """The homepage links the pages: it is written with the list, and again when they have moved."""
 
     config = "[Site]\nCoursePages=public\n"
+    folder = "public/courses"
     errors_max = 1
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.listed: dict[str, File] = {}
-        renames = [number for number, call in enumerate(self.calls, 1) if call.endswith(" index.de.html")]
-        self.assertEqual(len(renames), 2)
-        self.go_back()
-        self.crash.arm(renames[1], Action.FAIL, errno.EIO)
-        self.assertEqual(self.request_sync().status, 500)
-        self.listed = {name: file for name, file in read_files(self.stack.output).items() if name.startswith("index.")}
-        self.assertNotEqual(self.listed["index.de.html"], self.new["index.de.html"])
 
-    def versions(self, name: str) -> list[File]:
-        return super().versions(name) + [file for listed, file in self.listed.items() if listed == name]
+class ChangedAudience(Scenario):
+    """Pages with participants leave, and public ones come."""
+
+    folder = "public/courses"
+
+    def change(self) -> None:
+        self.stack.config.write_text(self.stack.config.read_text() + "[Site]\nCoursePages=public\n")
+        assert self.stack.worker
+        self.stack.worker.stop()
+        self.stack.start_worker()
+
+    def assert_whole(self, but_for: frozenset[str] = frozenset()) -> dict[str, File]:
+        """Nothing of a participant gets into public/."""
+        now = super().assert_whole(but_for)
+        self.assertTrue([name for name, file in self.old.items() if b"Teilnehmerin" in file.raw])
+        self.assertFalse([name for name, file in now.items() if name.startswith("public/") and b"Teilnehmerin" in file.raw])
+        return now
 
 
 class ChangedTemplate(Scenario):
@@ -333,6 +362,9 @@ class DamagedManifest(Scenario):
     may_be_absent = frozenset({MANIFEST})
 
     def change(self) -> None:
+        # Without a manifest all courses of the calendar have changed just now: that must be another second.
+        second = int(time.time())
+        wait_until(lambda: int(time.time()) > second, "the next second has begun")
         path = self.stack.output / MANIFEST
         path.write_bytes(path.read_bytes()[:-20])
 
@@ -340,6 +372,7 @@ class DamagedManifest(Scenario):
 class DamagedDirectory(Scenario):
     """Pages taken away and cut by hand, and what a killed sync may have left."""
 
+    may_be_absent = frozenset({"courses/kurs-00000.html"})  # the list leads to it all the same
     leftovers = (".tmp-0", ".tmp-3b6f8c3e-8f6c-4f6e-9d0a-1c2b3a4d5e6f", "courses/.tmp-0", "courses/.tmp-77")
 
     def change(self) -> None:

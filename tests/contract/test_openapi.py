@@ -294,7 +294,7 @@ class Pages(Answers):
             self.ask(404, "coursesJson", "GET", "/courses.json", kind)
             self.ask(404, "coursesCalendar", "GET", "/courses.ics", kind)
             self.ask(404, "file", "GET", "/nothing.svg", kind)
-        self.stack.public.mkdir(parents=True)
+        self.stack.public.mkdir(parents=True, exist_ok=True)
         (self.stack.public / "courses.json").write_text('{"site": {"name": "A", "url": null}, "courses": []}' + " " * 1000)
         (self.stack.public / "courses.ics").write_text("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
         for name, target in (("coursesJson", "/courses.json"), ("coursesCalendar", "/courses.ics"), ("file", "/robots.txt"),

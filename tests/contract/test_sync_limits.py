@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A sync that takes long: its time limit, what ends it early, and a second worker that wants the same directory."""
+import base64
 import signal
 import time
 import unittest
@@ -9,6 +10,7 @@ from stack import Daemon, StackTest, wait_until
 
 LIST = "/api/service/courses"
 COURSES = 800
+PASSWORD = "a-password-for-the-pages"
 
 # Every level goes over the ten members of `course`: for every page 300 000 rounds, less than a tenth of what ends a
 # template. That is 30 ms, so that the pages take three times as long as there is time; with the sanitizers on a busy
@@ -121,11 +123,18 @@ class TwoWorkers(StackTest):
 class Sizes(StackTest):
     """What is published is served; what is too large for that is reported, and the old page stays."""
     hemera_arguments = ("--courses", "3", "--participants", "8", "--no-limit")
-    config = "[Site]\nCoursePages=public\n[Web]\nLiveTTLSec=3600\n"
+    config = "[Web]\nLiveTTLSec=3600\n"
+
+    def prepare(self) -> None:
+        credentials = self.stack.directory / "credentials"
+        credentials.mkdir()
+        (credentials / "aither.pages-password").write_text(PASSWORD)
+        self.stack.environment["CREDENTIALS_DIRECTORY"] = str(credentials)
 
     def assert_all_served(self) -> None:
+        basic = "Basic " + base64.b64encode(f"staff:{PASSWORD}".encode()).decode()
         for name, text in self.stack.pages().items():
-            reply = self.stack.get(f"/courses/{name}")
+            reply = self.stack.get(f"/courses/{name}", Authorization=basic)
             self.assertEqual((reply.status, reply.text == text), (200, True), name)
 
     def assert_too_large(self, report: Any, entities: set[str], size: int) -> None:
@@ -157,7 +166,7 @@ class Sizes(StackTest):
         (templates / "rest.hbs").write_text("x" * (2**20 - len(mark)))
         (templates / "homepage.hbs").write_text(mark + "{{> million}}" * 7 + "{{> rest}}")
         self.assertEqual(self.sync()["homepageChanged"], True)
-        self.assertEqual((self.stack.output / "index.de.html").stat().st_size, 8 * 2**20)
+        self.assertEqual((self.stack.public / "index.de.html").stat().st_size, 8 * 2**20)
         reply = self.stack.get("/")
         self.assertEqual((reply.status, reply.text.endswith("x" * (8 * 2**20 - len(mark)))), (200, True))
         (templates / "homepage.hbs").write_text(mark + "{{> million}}" * 7 + "{{> rest}}y")
@@ -177,7 +186,7 @@ class Sizes(StackTest):
         self.assert_too_large(report, {"homepage.hbs"}, 8 * 2**20)
         self.assertEqual((report["filesGenerated"], report["homepageChanged"]), (1100, False))
         self.assertEqual(self.stack.get("/").status, 200)
-        for name in ("index.de.html", "index.en.html"):
+        for name in ("public/index.de.html", "public/index.en.html"):
             self.assertEqual(self.stack.stamps()[name], before[name])
         self.hemera.scenario(replace_list=rows[:600])
         self.assertTrue(self.sync()["homepageChanged"])

@@ -12,6 +12,7 @@ LOCK = ".sync.lock"
 STATE = ".state.json"
 TEMPORARY = ".tmp-"
 
+STAMP = re.compile(rb"DTSTAMP:\w+")  # when a course of the calendar last changed
 GENERATED = re.compile(rb'<footer class="end">.*?</footer>', re.S)  # all that a page says of when it was made
 OF_THE_SYNC = ("lastSyncAt", "durationMs", "lastSync", "lastSuccessTime")
 OF_THE_ENTRY = ("updatedAt", "seenAt")
@@ -40,6 +41,11 @@ def shown_manifest(raw: bytes, directory: Path) -> Any:
     for entry in courses:
         for member in OF_THE_ENTRY:
             entry.pop(member, None)
+    for course in manifest.get("list", {"courses": []})["courses"]:
+        course.pop("changedAt", None)
+    # One for all files; it is made from changedAt, too.
+    hashes = {entry.pop("hash") for entry in manifest["site"].values()}
+    manifest["hashes of the site"] = len(hashes)
     for name, entry in [*manifest["site"].items(), *((entry["outputPath"], entry) for entry in courses)]:
         page = directory / name
         entry["modifiedUs"] = page.exists() and entry["modifiedUs"] == page.stat().st_mtime_ns // 1000
@@ -48,7 +54,7 @@ def shown_manifest(raw: bytes, directory: Path) -> Any:
 
 @functools.lru_cache(200)
 def shown_page(raw: bytes) -> bytes:
-    return GENERATED.sub(b"", raw)
+    return STAMP.sub(b"", GENERATED.sub(b"", raw))
 
 
 def read_file(path: Path) -> File:
