@@ -20,7 +20,7 @@ def course(number: int, **members: Any) -> dict[str, Any]:
 class ListTest(StackTest):
     def titles(self) -> int:
         """How many courses the homepage shows."""
-        return self.stack.get("/?lang=de").text.count("<bdi>")
+        return self.stack.get("/?lang=de").text.count("<tr role=\"row\" data-level=")
 
     def status(self) -> Any:
         return self.stack.get("/api/sync/status").data

@@ -138,14 +138,19 @@ class Templates(unittest.TestCase):
 NAMES = "{{#each this}} {{@key}}{{/each}}"
 COURSE = f"""page{NAMES}
 course{{{{#with course}}}}{NAMES}{{{{/with}}}}
+site{{{{#with site}}}}{NAMES}{{{{/with}}}}
 participant{{{{#with participants.[0]}}}}{NAMES}{{{{/with}}}}
 {{{{#each participantsByStatus}}}}{{{{#each this}}}}grouped{NAMES}
 {{{{/each}}}}{{{{/each}}}}
 """
 HOMEPAGE = f"""<!--aither:status-->
 page{NAMES}
-{{{{#each this}}}}{{{{#each this}}}}course{NAMES}
-{{{{/each}}}}{{{{/each}}}}
+site{{{{#with site}}}}{NAMES}{{{{/with}}}}
+{{{{#each current}}}}course{NAMES}
+{{{{/each}}}}{{{{#each undated}}}}course{NAMES}
+{{{{/each}}}}{{{{#each past}}}}course{NAMES}
+{{{{/each}}}}{{{{#with next}}}}course{NAMES}
+{{{{/with}}}}
 """
 
 
@@ -156,6 +161,7 @@ class TemplateData(StackTest):
         templates.mkdir()
         (templates / "course.hbs").write_text(COURSE)
         (templates / "homepage.hbs").write_text(HOMEPAGE)
+        (templates / "courses.hbs").write_text(HOMEPAGE)
         self.sync()
 
     def listed(self, text: str) -> dict[str, set[tuple[str, ...]]]:
@@ -167,25 +173,30 @@ class TemplateData(StackTest):
 
     def test_a_course_page_gets_what_the_manual_lists(self) -> None:
         text, sample = section("DATA OF A COURSE PAGE"), json.loads(files(section("EXAMPLES"))["course.json"])
-        page, course, participant = (tuple(members(text, h)) for h in ("The page", "The course", "A participant"))
+        page, course, site, participant = (tuple(members(text, h)) for h in
+                                           ("The page", "The course", "The site", "A participant"))
         for content in self.stack.pages().values():
             found = self.listed(content)
             self.assertEqual(found["page"], {page})
             self.assertEqual(found["course"], {course})
+            self.assertEqual(found["site"], {site})
             self.assertEqual(found["participant"], {participant})
             self.assertEqual(found["grouped"], {participant})
         self.assertEqual((tuple(sorted(sample)), tuple(sorted(sample["course"]))), (page, course))
+        self.assertEqual(tuple(sorted(sample["site"])), site)
         self.assertEqual(tuple(sorted(sample["participants"][0])), participant)
 
     def test_the_homepage_gets_what_the_manual_lists(self) -> None:
         text, sample = section("DATA OF THE HOMEPAGE"), json.loads(files(section("EXAMPLES"))["home.json"])
         page, course = (tuple(members(text, h)) for h in ("The page", "A course"))
-        homepages: list[Any] = sorted(self.stack.output.glob("*.html"))
-        self.assertTrue(homepages)
+        site = tuple(members(section("DATA OF A COURSE PAGE"), "The site"))
+        homepages: list[Any] = [*self.stack.public.glob("*.html"), *self.stack.output.glob("*.html")]
+        self.assertEqual(len(homepages), 4)
         for homepage in homepages:
             found = self.listed(homepage.read_text())
             self.assertEqual(found["page"], {page})
             self.assertEqual(found["course"], {course})
+            self.assertEqual(found["site"], {site})
         self.assertEqual((tuple(sorted(sample)), tuple(sorted(sample["current"][0]))), (page, course))
 
 

@@ -140,7 +140,7 @@ static char *render(const struct template *template, const struct json *data, co
 	return buf_take(&page);
 }
 
-/* The homepage or the private list with one course to come and one without a date. */
+/* The homepage or the private list with one course to come, one without a date and a past one. */
 static char *list_page(
 	const struct library *library, const struct template *template, const struct page_site *of)
 {
@@ -152,8 +152,14 @@ static char *list_page(
 			.start_date = "2048-12-07T23:00:00.000Z",
 			.end_date = "2048-12-08T23:00:00.000Z" },
 		{ .id = "c2", .title = "Other", .slug = "o", .level = "ADVANCED" },
+		{ .id = "c3",
+			.title = "Old",
+			.slug = "old",
+			.level = "BEGINNER",
+			.start_date = "1969-12-07T23:00:00.000Z" },
 	};
-	const struct page_home_row rows[] = { { &courses[0], "courses/s.html" }, { &courses[1], NULL } };
+	const struct page_home_row rows[] = { { &courses[0], "courses/s.html" }, { &courses[1], NULL },
+		{ &courses[2], "courses/old.html" } };
 	const struct texts *texts = library->texts[LANGUAGE_DE];
 	CLEANUP(json_freep) struct json *data = page_home_data(rows, ARRAY_SIZE(rows), of, texts, 0);
 
@@ -251,6 +257,8 @@ static void titles_lead_to_the_page_else_to_where_the_course_is_described(void *
 	assert_has(home, "href=\"https://example.org/c1\" aria-label=\"Anmeldung: Title\">Anmeldung</a>");
 	assert_has(home, "<a href=\"https://example.org/c2\"><bdi>Other</bdi></a>");
 	assert_has(home, "8.–9. Dezember 2048");
+	assert_has(home, "<bdi>Old</bdi></a>");
+	assert_null(strstr(home, "href=\"https://example.org/c3\""));
 	assert_has(list, "<th role=\"rowheader\" scope=\"row\"><bdi>Other</bdi></th>");
 	assert_has(list, "<meta name=\"robots\" content=\"noindex\">");
 	assert_has(list, "<a href=\"/courses/?lang=en\" hreflang=\"en\"");
