@@ -224,8 +224,10 @@ class Replay(unittest.TestCase):
         reply = self.sync()
         self.assertEqual(reply.status, 200, reply.text)
         self.assertEqual((reply.data["status"], reply.data["coursesFetched"]), ("success", len(rows)), reply.text)
-        self.assertEqual(self.stack.manifest["list"]["courses"],
-                         sorted(({name: row[name] for name in ROW_MEMBERS} for row in rows), key=lambda row: row["id"]))
+        known = self.stack.manifest["list"]["courses"]
+        for course in known:
+            del course["changedAt"]
+        self.assertEqual(known, sorted(({name: row[name] for name in ROW_MEMBERS} for row in rows), key=lambda row: row["id"]))
         if rows and reply.data["coursesDeferred"] == len(rows):
             self.assertEqual(self.stack.pages(), {}, "no request was left to ask for templates")
             return

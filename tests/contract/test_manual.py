@@ -226,7 +226,7 @@ class Api(unittest.TestCase):
     def test_every_call_is_described_and_no_other(self) -> None:
         found = []
         for tag in tags(section("CALLS", API_MANUAL)):
-            calls, mark, _ = tag.replace("/ NAME", "/{name}").partition(" (worker)")
+            calls, mark, _ = tag.replace("/ NAME", "/{name}").replace("/ FILE", "/{file}").partition(" (worker)")
             for call in re.findall(r"(GET|POST) (/\S*?)(?:,|$| )", calls + " "):
                 found.append((call[0], call[1], bool(mark)))
         self.assertEqual(sorted(found), self.documented())

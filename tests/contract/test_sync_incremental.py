@@ -87,7 +87,8 @@ class Unchanged(StackTest):
         self.assertEqual(self.sync()["filesGenerated"], 1)
         after = self.stack.stamps()
         self.assertEqual({name for name in after if after[name] != before[name]},
-                         {entry["outputPath"], "index.de.html", "index.en.html"})
+                         {entry["outputPath"], "public/index.de.html", "public/index.en.html", "public/courses.json",
+                          "public/courses.ics", "courses.de.html", "courses.en.html"})
 
 
 class Many(StackTest):
