@@ -278,7 +278,7 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 	}
 	if (!rest)
 		return error_set(err, -EINVAL, "does not begin with %s:// or %s://", schemes[0], schemes[1]);
-	if (strchr(rest, '@'))
+	if (memchr(rest, '@', strcspn(rest, "/?#")))
 		return error_set(err, -EINVAL, "a user name or password must not be in it");
 	for (size_t i = 0; i < strcspn(rest, "/?#"); i++)
 		if ((unsigned char)rest[i] >= 0x80)
@@ -377,13 +377,19 @@ int config_parse_link(const struct config_type *type, const char *text, void *ta
 	struct url url = { 0 };
 	int r;
 
+	if (strpbrk(text, "{}"))
+		return error_set(err, -EINVAL, "{ and } are possible in CourseURL only");
 	if (text[0] == '/' && text[1] != '/') {
 		r = check_rest(type, text, err);
 		return r < 0 ? r : store(target, mem_strdup(text));
 	}
 	r = split_url(text, web_schemes, &url, err);
 	if (r < 0)
-		return text[0] == '/' ? error_set(err, -EINVAL, "begins with two slashes") : r;
+		return text[0] == '/' ? error_set(err, -EINVAL, "begins with two slashes")
+		       : strstr(text, "://")
+			       ? r
+			       : error_set(err, -EINVAL,
+					 "begins neither with https:// or http:// nor, for a file of this site, with /");
 	r = check_rest(type, url.path, err);
 	return r < 0 ? r : store_link(target, &url, url.path);
 }

@@ -55,10 +55,10 @@ bool published_is_page(const char *file);                /* with suffix */
 /* The worker writes no larger page, so aither-web can serve every page. A template that makes more is a
  * TEMPLATE_ERROR in the report, and the old page stays. */
 #define PUBLISHED_COURSE_MAX (4 << 20)   /* bytes of a page; 30 participants with full texts make 200 KB */
-#define PUBLISHED_HOMEPAGE_MAX (8 << 20) /* in each of two languages; 5 000 courses make 2 MB */
+#define PUBLISHED_HOMEPAGE_MAX (8 << 20) /* each of six files; 5 000 courses make 3.4 MB */
 
-/* All course pages together; with the homepages 256 MiB. Enough for 5 000 pages of 50 KB, but no template can
- * fill the disk. */
+/* All course pages together; with the files above 288 MiB. Enough for 5 000 pages of 50 KB, but no template
+ * can fill the disk. */
 #define PUBLISHED_COURSES_MAX (240 << 20)
 
 #endif

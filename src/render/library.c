@@ -18,7 +18,7 @@
 #include "render/page.h"
 #include "render/template.h"
 
-#define LIBRARY_FILES_MAX 1000 /* templates of one site; there are four */
+#define LIBRARY_FILES_MAX 1000 /* templates of one site; aither ships 16 */
 
 struct library_file {
 	char *name;                                                  /* owned; "course" for course.hbs */
@@ -142,24 +142,28 @@ static const struct course library_courses[] = {
 	{ "c1", "A", "a", "BEGINNER", "2026-02-01T00:00:00.000Z", "2026-02-02T00:00:00.000Z", 2, NULL },
 	{ "c2", "", "b", "INTERMEDIATE", NULL, NULL, 0, NULL },
 	{ "c3", "C", "c", "ADVANCED", "2025-02-01T00:00:00.000Z", NULL, 1, NULL },
+	{ "c4", "D", "d", "ADVANCED", "2025-12-30T00:00:00.000Z", "2026-01-05T00:00:00.000Z", 1, NULL },
 };
 
-static const struct page_home_row library_rows[] = {
-	{ &library_courses[0], "courses/a.html" },
-	{ &library_courses[1], NULL },
-	{ &library_courses[2], NULL },
-};
+/* Upcoming, undated, past and running; the upcoming one so often that months are made of them. */
+#define UPCOMING                                      \
+	{                                             \
+		&library_courses[0], "courses/a.html" \
+	}
+static const struct page_home_row library_rows[] = { UPCOMING, { &library_courses[1], NULL },
+	{ &library_courses[2], NULL }, { &library_courses[3], NULL }, UPCOMING, UPCOMING, UPCOMING, UPCOMING,
+	UPCOMING, UPCOMING, UPCOMING, UPCOMING, UPCOMING, UPCOMING };
+#undef UPCOMING
 
-static const struct page_site library_sites[] = {
-	{ .name = "A" },
-	{ .name = "A",
-		.url = "https://a.example",
-		.imprint_url = "/imprint.html",
-		.privacy_url = "https://a.example/privacy",
-		.course_url = "https://a.example/{lang}/{id}",
-		.logo = "/logo.svg",
-		.style = "/style.css" },
-};
+static const struct page_site library_bare = { .name = "A" };
+static const struct page_site library_full = { .name = "A",
+	.url = "https://a.example",
+	.imprint_url = "/imprint.html",
+	.privacy_url = "https://a.example/privacy",
+	.course_url = "https://a.example/{lang}/{id}",
+	.logo = "/logo.svg",
+	.style = "/style.css" };
+static const struct page_site library_public = { .name = "A", .is_public = true };
 
 /* One participant with everything and one with nothing. */
 static struct participant library_items[] = {
@@ -175,15 +179,15 @@ static const struct participants library_participants = { .items = library_items
 	.count = ARRAY_SIZE(library_items) };
 
 /* A page with everything in it, or a homepage without courses, a course without data. */
-static int library_render(const struct template *tmpl, bool is_home, bool full, const struct texts *texts,
-	struct buf *page, struct error *err)
+static int library_render(const struct template *tmpl, bool is_home, bool full, const struct page_site *site,
+	const struct texts *texts, struct buf *page, struct error *err)
 {
 	CLEANUP(json_freep)
-	struct json *data = is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0,
-					      &library_sites[full], texts, LIBRARY_SAMPLE_NOW)
+	struct json *data = is_home ? page_home_data(library_rows, full ? ARRAY_SIZE(library_rows) : 0, site,
+					      texts, LIBRARY_SAMPLE_NOW)
 				    : page_course_data(&library_courses[full ? 0 : 1],
-					      full ? &library_participants : NULL, &library_sites[full],
-					      texts, full ? LIBRARY_SAMPLE_NOW : 0);
+					      full ? &library_participants : NULL, site, texts,
+					      full ? LIBRARY_SAMPLE_NOW : 0);
 
 	return template_render(tmpl, data, texts, NULL, page, err);
 }
@@ -192,10 +196,15 @@ static int library_render(const struct template *tmpl, bool is_home, bool full, 
 static int library_try(const struct template *tmpl, const char *path, bool is_home, const struct texts *texts,
 	struct error *err)
 {
-	for (int full = 1; full >= 0; full--) {
+	static const struct {
+		const struct page_site *site;
+		bool full;
+	} samples[] = { { &library_full, true }, { &library_bare, false }, { &library_public, true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		CLEANUP(buf_done)
 		struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
-		int r = library_render(tmpl, is_home, full, texts, &page, err);
+		int r = library_render(tmpl, is_home, samples[i].full, samples[i].site, texts, &page, err);
 		size_t marks = 0;
 
 		if (r < 0)
@@ -210,12 +219,13 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 	return 0;
 }
 
-char *library_sample(const struct library *library, const struct template *tmpl, enum language language)
+char *library_sample(const struct library *library, const struct template *tmpl, const struct page_site *site,
+	enum language language)
 {
 	CLEANUP(buf_done) struct buf page = BUF_INIT(PUBLISHED_HOMEPAGE_MAX);
 	bool is_home = tmpl != library->course;
 
-	if (library_render(tmpl, is_home, true, library->texts[language], &page, NULL) < 0)
+	if (library_render(tmpl, is_home, true, site, library->texts[language], &page, NULL) < 0)
 		return NULL;
 	return buf_take(&page);
 }

@@ -18,6 +18,7 @@
 
 struct error;
 struct library_file;
+struct page_site;
 struct template;
 struct template_partial;
 struct texts;
@@ -50,8 +51,10 @@ void library_done(struct library *library);
 int library_load_texts(struct texts **ret_texts, enum language language, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
 
-/* A page from the sample data that templates are tried with; for checks. Owned; NULL: there is none. */
-char *library_sample(const struct library *library, const struct template *tmpl, enum language language);
+/* A page of this site from the sample data that templates are tried with; for checks. Owned; NULL: there is
+ * none. */
+char *library_sample(const struct library *library, const struct template *tmpl, const struct page_site *site,
+	enum language language);
 
 /* The path of the operator's file that has this text; NULL: none. Borrowed. */
 const char *library_find_text(const struct library *library, const char *text, size_t length);

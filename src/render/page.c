@@ -192,7 +192,8 @@ struct json *page_course_data(const struct course *course, const struct particip
 	json_set(data, "course", object);
 	json_set(data, "participantsByStatus", page_by_status(participants, array));
 	json_set(data, "participants", array);
-	json_set_bool(data, "participantsPending", !participants && !site->is_public);
+	/* A template that knows nothing of participantsHidden must not say that nobody has signed up. */
+	json_set_bool(data, "participantsPending", !participants);
 	json_set_bool(data, "participantsHidden", site->is_public);
 	json_set_string(data, "back", site->is_public ? "/" : "/" PUBLISHED_COURSES "/");
 	json_set_string(data, "lang", texts_language(texts));

@@ -39,13 +39,17 @@ static void homepage_rows_done(struct homepage_rows *rows)
 }
 
 /* The known courses, each with a link to its page if that is there: where the manifest says, or, if that was
- * lost, where the page has to be. The homepage leads to public pages only. */
+ * lost, where the page has to be, unless it is another course's. The homepage leads to public pages only. */
 static void homepage_collect(const struct sync_job *job, struct homepage_rows *rows)
 {
 	const struct known *known = &job->manifest.known;
 	CLEANUP(mem_freep) struct names_course *pages = mem_zalloc((known->count + 1) * sizeof(*pages));
+	CLEANUP(nameset_done) struct nameset owned = { 0 };
 	int64_t size, modified_us;
 
+	for (size_t i = 0; i < job->manifest.count; i++)
+		nameset_add(&owned, job->manifest.entries[i]->name);
+	nameset_sort(&owned);
 	for (size_t i = 0; i < known->count; i++) {
 		const struct manifest_entry *entry = manifest_find(&job->manifest, known->courses[i].id);
 
@@ -61,7 +65,8 @@ static void homepage_collect(const struct sync_job *job, struct homepage_rows *r
 	for (size_t i = 0; i < known->count; i++) {
 		const struct course *course = &known->courses[i];
 
-		if (publish_stat(job->out.courses, pages[i].name, &size, &modified_us))
+		if ((pages[i].fixed || !nameset_has(&owned, pages[i].name)) &&
+			publish_stat(job->out.courses, pages[i].name, &size, &modified_us))
 			rows->hrefs[i] = mem_printf(PUBLISHED_COURSES "/%s", pages[i].name);
 		rows->pages[i] = (struct page_home_row){ course, rows->hrefs[i] };
 		rows->items[i] =
@@ -69,17 +74,38 @@ static void homepage_collect(const struct sync_job *job, struct homepage_rows *r
 	}
 }
 
-/* A page with the mark, in the language of the texts. */
-static int homepage_render(const struct template *tmpl, const struct page_home_row *rows, size_t count,
-	const struct sync_job *job, const struct texts *texts, int64_t now_ms, struct buf *out,
-	struct error *err)
+/* ---- what is made from them ---- */
+
+struct homepage {
+	struct homepage_rows rows;
+	struct buf texts[MANIFEST_SITE_FILES]; /* by file; empty: it cannot be made, and the old one stays */
+	struct library shipped;                /* loaded when a template of the operator's fails */
+	bool is_own;                           /* no template has failed */
+};
+
+static void homepage_done(struct homepage *homepage)
 {
-	CLEANUP(json_freep) struct json *data = page_home_data(rows, count, &job->site, texts, now_ms);
+	homepage_rows_done(&homepage->rows);
+	library_done(&homepage->shipped);
+	for (int i = 0; i < MANIFEST_SITE_FILES; i++)
+		buf_done(&homepage->texts[i]);
+}
+
+/* The homepage or the private list in one language. */
+static int homepage_render(const struct sync_job *job, const struct library *library, int language,
+	struct homepage *homepage, bool is_list, struct error *err)
+{
+	const struct homepage_rows *rows = &homepage->rows;
+	const struct texts *texts = library->texts[language];
+	struct buf *out = &homepage->texts[(is_list ? MANIFEST_LIST_DE : MANIFEST_HOMEPAGE_DE) + language];
+	CLEANUP(json_freep)
+	struct json *data = page_home_data(
+		is_list ? rows->pages : rows->items, rows->count, &job->site, texts, rows->now_ms);
 	const char *mark;
 	int r;
 
 	buf_clear(out);
-	r = template_render(tmpl, data, texts, NULL, out, err);
+	r = template_render(is_list ? library->list : library->homepage, data, texts, NULL, out, err);
 	if (r < 0)
 		return r;
 	/* Without its mark aither-web could not say how old the page is; with two it would say so twice. */
@@ -90,37 +116,46 @@ static int homepage_render(const struct template *tmpl, const struct page_home_r
 	return 0;
 }
 
-/* All that is made from the known courses, or an error with the name of what cannot be made. */
-static int homepage_render_all(const struct sync_job *job, const struct library *library,
-	const struct homepage_rows *rows, struct buf *out, const char **ret_entity, struct error *err)
+/* In both languages: with the operator's template, else with the shipped one, so that a mistake in the first
+ * never takes the page away. */
+static int homepage_make(
+	struct sync_job *job, struct homepage *homepage, bool is_list, bool reports, struct error *err)
 {
+	const struct library_source source = { NULL, job->options->shipped_templates, job->site.name };
+	struct error problem = { 0 };
 	int r = 0;
 
-	for (int i = 0; i < LANGUAGES && r == 0; i++) {
-		const struct texts *texts = library->texts[i];
+	for (int i = 0; i < LANGUAGES && r == 0; i++)
+		r = homepage_render(job, &job->library, i, homepage, is_list, &problem);
+	if (r == 0)
+		return 0;
+	homepage->is_own = false;
+	r = homepage->shipped.homepage ? 0 : library_load(&homepage->shipped, &source, NULL, NULL, err);
+	for (int i = 0; i < LANGUAGES && r == 0; i++)
+		r = homepage_render(job, &homepage->shipped, i, homepage, is_list, err);
+	if (r == 0 && reports)
+		job_add_problem(job, is_list ? "courses.hbs" : "homepage.hbs", &problem);
+	for (int i = 0; i < LANGUAGES && r < 0; i++)
+		buf_clear(&homepage->texts[(is_list ? MANIFEST_LIST_DE : MANIFEST_HOMEPAGE_DE) + i]);
+	return r;
+}
 
-		*ret_entity = "homepage.hbs";
-		r = homepage_render(library->homepage, rows->items, rows->count, job, texts, rows->now_ms,
-			&out[MANIFEST_HOMEPAGE_DE + i], err);
-		if (r < 0 || job->site.is_public)
-			continue;
-		*ret_entity = "courses.hbs";
-		r = homepage_render(library->list, rows->pages, rows->count, job, texts, rows->now_ms,
-			&out[MANIFEST_LIST_DE + i], err);
-	}
-	if (r < 0)
-		return r;
-	const struct feed feed = { &job->site, library->texts[job->site.page_language], rows->items,
+static int homepage_make_feeds(const struct sync_job *job, struct homepage *homepage, struct error *err)
+{
+	const struct homepage_rows *rows = &homepage->rows;
+	const struct feed feed = { &job->site, job->library.texts[job->site.page_language], rows->items,
 		job->manifest.known.changed_ms, rows->count };
+	struct buf *json = &homepage->texts[MANIFEST_JSON], *calendar = &homepage->texts[MANIFEST_CALENDAR];
 
-	*ret_entity = "calendar";
-	feed_json(&out[MANIFEST_JSON], &feed, rows->now_ms);
-	feed_calendar(&out[MANIFEST_CALENDAR], &feed);
-	if (buf_overflowed(&out[MANIFEST_JSON]) || buf_overflowed(&out[MANIFEST_CALENDAR]))
-		return error_fail(err, ERROR_TEMPLATE, -EFBIG,
-			PUBLISHED_JSON " or " PUBLISHED_CALENDAR " would exceed %d bytes",
-			PUBLISHED_HOMEPAGE_MAX);
-	return 0;
+	feed_json(json, &feed, rows->now_ms);
+	feed_calendar(calendar, &feed);
+	if (!buf_overflowed(json) && !buf_overflowed(calendar))
+		return 0;
+	buf_clear(json);
+	buf_clear(calendar);
+	return error_fail(err, ERROR_TEMPLATE, -EFBIG,
+		PUBLISHED_JSON " or " PUBLISHED_CALENDAR " becomes larger than %d bytes",
+		PUBLISHED_HOMEPAGE_MAX);
 }
 
 /* ---- the files ---- */
@@ -183,69 +218,61 @@ static void homepage_hash(
 		rows->now_ms, ret_hex);
 }
 
-static void homepage_texts_done(struct buf (*texts)[MANIFEST_SITE_FILES])
-{
-	for (int i = 0; i < MANIFEST_SITE_FILES; i++)
-		buf_done(&(*texts)[i]);
-}
-
-static int homepage_write(
-	struct sync_job *job, const char *hash, const struct buf *texts, bool *ret_changed, struct error *err)
+/* Writes what could be made, and notes it in the manifest. */
+static int homepage_write(struct sync_job *job, const struct homepage *homepage, const char *hash,
+	bool *ret_changed, struct error *err)
 {
 	int r = 0;
 
-	job->site_written = true;
 	for (int i = 0; i < MANIFEST_SITE_FILES && r == 0; i++) {
-		struct manifest_site *site = &job->manifest.site[i];
+		struct manifest_site *site = &job->manifest.site[i], now = { 0 };
 		struct homepage_file file = homepage_file(job, (enum manifest_site_file)i);
+		const struct buf *text = &homepage->texts[i];
 		bool changed = false;
 
-		*site = (struct manifest_site){ 0 };
-		if (file.directory < 0)
-			continue;
-		r = publish_file(file.directory, file.name, &texts[i], &changed, err);
-		if (r == 0 && publish_stat(file.directory, file.name, &site->size, &site->modified_us))
-			snprintf(site->hash, sizeof(site->hash), "%s", hash);
+		if (file.directory >= 0 && text->length > 0) {
+			r = publish_file(file.directory, file.name, text, &changed, err);
+			if (r == 0 && publish_stat(file.directory, file.name, &now.size, &now.modified_us) &&
+				homepage->is_own)
+				snprintf(now.hash, sizeof(now.hash), "%s", hash);
+		}
 		*ret_changed |= changed && i < MANIFEST_LIST_DE;
+		job->site_written |= changed || strcmp(site->hash, now.hash) != 0;
+		*site = now;
 	}
 	return r;
 }
 
-int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err)
+int homepage_publish(
+	struct sync_job *job, bool reports, bool *ret_changed, const char **ret_entity, struct error *err)
 {
-	CLEANUP(homepage_rows_done) struct homepage_rows rows = { .now_ms = time_now_ms() };
-	CLEANUP(homepage_texts_done) struct buf texts[MANIFEST_SITE_FILES];
+	CLEANUP(homepage_done) struct homepage homepage = { .rows.now_ms = time_now_ms(), .is_own = true };
 	char hash[HASH_HEX_SIZE];
-	struct error problem = { 0 };
-	const char *entity;
+	struct error failure = { 0 }, problem = { 0 };
 	int r;
 
 	*ret_changed = false;
+	*ret_entity = "homepage.hbs";
 	for (int i = 0; i < MANIFEST_SITE_FILES; i++)
-		buf_init(&texts[i], PUBLISHED_HOMEPAGE_MAX);
-	homepage_collect(job, &rows);
-	homepage_hash(job, &rows, hash);
+		buf_init(&homepage.texts[i], PUBLISHED_HOMEPAGE_MAX);
+	homepage_collect(job, &homepage.rows);
+	homepage_hash(job, &homepage.rows, hash);
 	if (homepage_is_current(job, hash))
 		return 0;
-	r = homepage_render_all(job, &job->library, &rows, texts, &entity, &problem);
-	/* With the shipped templates instead: a mistake in the operator's never takes the site down. What
-	 * they make is made again at every sync, which reports the mistake as long as it is there. */
-	if (r < 0) {
-		const struct library_source source = { NULL, job->options->shipped_templates,
-			job->site.name };
-		CLEANUP(library_done) struct library shipped = { 0 };
-		const char *other;
-
-		hash[0] = '\0';
-		r = library_load(&shipped, &source, NULL, NULL, err);
-		if (r == 0)
-			r = homepage_render_all(job, &shipped, &rows, texts, &other, err);
-		if (r == 0 && reports)
-			job_add_problem(job, entity, &problem);
+	/* Each goes on without the others; of several failures the first is returned. */
+	(void)homepage_make(job, &homepage, false, reports, &failure);
+	if (!job->site.is_public && homepage_make(job, &homepage, true, reports, &problem) < 0 &&
+		!failure.errnum) {
+		*ret_entity = "courses.hbs";
+		failure = problem;
 	}
-	if (r < 0 || job->options->dry_run)
-		return r;
-	return homepage_write(job, hash, texts, ret_changed, err);
+	if (homepage_make_feeds(job, &homepage, &problem) < 0 && !failure.errnum) {
+		*ret_entity = PUBLISHED_CALENDAR;
+		failure = problem;
+	}
+	homepage.is_own &= failure.errnum == 0;
+	r = job->options->dry_run ? 0 : homepage_write(job, &homepage, hash, ret_changed, err);
+	return r < 0 ? r : error_pass(err, &failure);
 }
 
 /* ---- the refresh ---- */
@@ -268,11 +295,15 @@ static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error 
 		.now_ms = loaded < 0 ? 0 : time_now_ms(),
 	};
 	struct error problem = { 0 };
+	const char *entity;
 
+	/* It may be good, but cannot be read now: the list alone must not replace what is known. */
+	if (loaded < 0 && loaded != -ENOENT && loaded != -EBADMSG)
+		return error_fail(err, ERROR_OUTPUT, loaded, MANIFEST_NAME ": %s", strerror(-loaded));
 	known_write(&before, &job->manifest.known);
 	known_update(&job->manifest.known, &job->list, &rules);
-	r = homepage_publish(job, false, ret_changed, err);
-	if (!is_locked || loaded < 0)
+	r = homepage_publish(job, false, ret_changed, &entity, err);
+	if (r < 0 || !is_locked || loaded < 0)
 		return r;
 	known_write(&after, &job->manifest.known);
 	if (!job->site_written && before.length == after.length &&
@@ -289,6 +320,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 	const struct config *config = options->config;
 	CLEANUP(job_done) struct sync_job job = { .options = options, .out = PUBLISH_INIT };
 	struct error problem = { 0 };
+	const char *entity;
 	bool changed;
 	int r;
 
@@ -305,7 +337,7 @@ int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_
 	if (r < 0) {
 		/* A course that ended yesterday is past today, whether Hemera answers or not. */
 		if (manifest_load(job.out.root, &job.manifest, NULL) == 0 && job.manifest.known.count > 0)
-			(void)homepage_publish(&job, false, &changed, NULL);
+			(void)homepage_publish(&job, false, &changed, &entity, NULL);
 		return error_pass(err, &problem);
 	}
 	r = refresh_accept(&job, &changed, err);

@@ -24,6 +24,7 @@
 #include "render/library.h"
 #include "render/policy.h"
 #include "render/template.h"
+#include "sync/job.h"
 #include "sync/known.h"
 #include "sync/manifest.h"
 #include "sync/names.h"
@@ -303,6 +304,7 @@ static void inspect_policy(const struct config *config, const char *shipped_dire
 	const struct library *library, struct inspect_found *found)
 {
 	CLEANUP(mem_freep) char *script = inspect_script(shipped_directory);
+	const struct page_site site = job_site(config);
 	const struct {
 		const struct template *tmpl;
 		const char *page;
@@ -319,7 +321,7 @@ static void inspect_policy(const struct config *config, const char *shipped_dire
 			const struct policy_permitted permitted = {
 				.script = pages[i].may_run ? script : NULL, .origin = config->site.url
 			};
-			CLEANUP(mem_freep) char *html = library_sample(library, pages[i].tmpl, k);
+			CLEANUP(mem_freep) char *html = library_sample(library, pages[i].tmpl, &site, k);
 
 			found->page = pages[i].page;
 			if (html)
@@ -356,6 +358,16 @@ struct inspect_files {
 };
 
 /* `remedy` NULL: there is none. */
+/* aither-web has a user of its own, and the group of aither-worker. */
+static bool inspect_can_read(const struct stat *status, bool is_folder)
+{
+	mode_t group = is_folder ? S_IRGRP | S_IXGRP : S_IRGRP,
+	       others = is_folder ? S_IROTH | S_IXOTH : S_IROTH;
+
+	return (status->st_mode & others) == others ||
+	       (status->st_gid == getegid() && (status->st_mode & group) == group);
+}
+
 static void inspect_refuse(
 	struct inspect_files *files, const char *path, const char *remedy, const char *reason)
 {
@@ -409,7 +421,7 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 			inspect_refuse(files, path, NULL, "only one level of folders is served");
 		else if (reason)
 			inspect_refuse(files, path, NULL, reason);
-		else if (!(status.st_mode & S_IROTH) || (is_folder && !(status.st_mode & S_IXOTH)))
+		else if (!inspect_can_read(&status, is_folder))
 			inspect_refuse(files, path, remedy,
 				"aither-web runs as a user of its own, who cannot read it");
 		else if (!is_folder)
@@ -438,7 +450,7 @@ void inspect_site_files(const struct config *config, struct json *checks)
 	}
 	if (r == 0 && fstat(directory, &status) < 0)
 		r = error_set(&err, -errno, "%s: %s", files.directory, strerror(errno));
-	if (r == 0 && (status.st_mode & (S_IROTH | S_IXOTH)) != (S_IROTH | S_IXOTH))
+	if (r == 0 && !inspect_can_read(&status, true))
 		r = error_set(&err, -EACCES, "%s: aither-web runs as a user of its own, who cannot read it",
 			files.directory);
 	if (r < 0) {

@@ -94,6 +94,9 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
  * retries. */
 int job_connect(struct sync_job *job, bool brief, struct error *err);
 
+/* What pages show of the site; borrowed from the configuration. */
+struct page_site job_site(const struct config *config);
+
 /* The templates, and `site`. `problem` NULL: bad files of the operator's are not reported. */
 int job_load_library(struct sync_job *job, library_problem *problem, struct error *err);
 void job_done(struct sync_job *job);
@@ -104,9 +107,11 @@ void job_done(struct sync_job *job);
  * what they were made from: while that is the same and the files are whole, they are not even rendered. Needs
  * options, out, library, site and manifest only. All files, or an error and some of them. *ret_changed: a
  * homepage has other bytes. ERROR_TEMPLATE: the templates, also the shipped ones, make no page of these
- * courses, and the old files stay. A dry run only finds out whether they do. `reports`: when the operator's
- * templates cannot be used and the shipped ones are, the report says so. */
-int homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
+ * courses; *ret_entity says which (static), its old files stay, and the others are written. A dry run only
+ * finds out whether they do. `reports`: when the operator's templates cannot be used and the shipped ones
+ * are, the report says so. */
+int homepage_publish(
+	struct sync_job *job, bool reports, bool *ret_changed, const char **ret_entity, struct error *err);
 
 /* The steps after the list, in this order. Each returns 0, or the error that ends the sync. */
 int job_read_templates(struct sync_job *job, struct error *err); /* pages.c */

@@ -87,7 +87,7 @@ int publish_file(
  * CoursePages or version 0.1.0 has left. *ret_count: of the pages. */
 int publish_remove_other(const struct publish *publish, size_t *ret_count, struct error *err);
 
-/* Is there a regular file of that name in `directory`, which is publish.courses or publish.root? */
+/* Is there a regular file of that name in `directory`, one of publish's? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
 
 /* Adds the names of all pages in courses/: files and symlinks whose name a page may have. With `clean` it

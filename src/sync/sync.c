@@ -93,13 +93,9 @@ int job_connect(struct sync_job *job, bool brief, struct error *err)
 	return hemera_new(&job->client, &options, err);
 }
 
-int job_load_library(struct sync_job *job, library_problem *problem, struct error *err)
+struct page_site job_site(const struct config *config)
 {
-	const struct config *config = job->options->config;
-	const struct library_source source = { config->site.template_directory,
-		job->options->shipped_templates, config->site.name };
-
-	job->site = (struct page_site){
+	return (struct page_site){
 		.name = config->site.name,
 		.url = config->site.url,
 		.imprint_url = config->site.imprint_url,
@@ -110,6 +106,15 @@ int job_load_library(struct sync_job *job, library_problem *problem, struct erro
 		.page_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
 		.is_public = config->site.course_pages_public,
 	};
+}
+
+int job_load_library(struct sync_job *job, library_problem *problem, struct error *err)
+{
+	const struct config *config = job->options->config;
+	const struct library_source source = { config->site.template_directory,
+		job->options->shipped_templates, config->site.name };
+
+	job->site = job_site(config);
 	return library_load(&job->library, &source, problem, job, err);
 }
 
@@ -154,14 +159,15 @@ static int sync_publish_homepage(struct sync_job *job, bool reports, struct erro
 {
 	struct error failure = { 0 };
 	bool changed = false;
-	int r = homepage_publish(job, reports, &changed, &failure);
+	const char *entity;
+	int r = homepage_publish(job, reports, &changed, &entity, &failure);
 
 	job->report->homepage_changed |= changed;
 	if (r == 0 || failure.code != ERROR_TEMPLATE)
 		return error_pass(err, &failure);
-	/* The old homepage stays, and course pages do not depend on it. */
+	/* The old one stays, and course pages do not depend on it. */
 	if (!job->homepage_failed)
-		job_add_problem(job, "homepage.hbs", &failure);
+		job_add_problem(job, entity, &failure);
 	job->homepage_failed = true;
 	return 0;
 }

@@ -269,6 +269,13 @@ void live_begin(struct live *live)
 		start_refresh(live, false);
 }
 
+void live_touch(struct live *live)
+{
+	update_data_time(live);
+	if (!is_fresh(live))
+		(void)should_wait(live, true);
+}
+
 enum http_result live_index(struct live *live, const struct http_request *request,
 	struct http_response *response, enum site_index which, enum language language)
 {

@@ -46,6 +46,9 @@ void live_freep(struct live **live);
 enum http_result live_index(struct live *live, const struct http_request *request,
 	struct http_response *response, enum site_index which, enum language language);
 
+/* For what is made from the same list: starts a refresh if it is time, and does not wait for it. */
+void live_touch(struct live *live);
+
 /* Wall-clock time as of which the homepage's data is; 0: not known. */
 int64_t live_data_ms(struct live *live);
 
@@ -55,8 +58,8 @@ struct live_statistics { /* since the start */
 
 struct live_statistics live_statistics(const struct live *live);
 
-/* When aither-web starts: asks for a refresh if the homepage is where version 0.1.0 had it. The worker moves it
- * to public/; a proxy that waits for /readyz sends no visitor who would bring that about. */
+/* When aither-web starts: asks for a refresh if the homepage is where version 0.1.0 had it. The worker moves
+ * it to public/; a proxy that waits for /readyz sends no visitor who would bring that about. */
 void live_begin(struct live *live);
 
 /* Answers all visitors that wait with the page that there is. */

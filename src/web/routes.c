@@ -227,6 +227,7 @@ static enum http_result handle_feed(
 	}
 	answer_page(web, request, response, page, "no-cache");
 	http_response_header(response, "access-control-allow-origin", "*");
+	live_touch(web->live);
 	return HTTP_DONE;
 }
 

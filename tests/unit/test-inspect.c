@@ -208,7 +208,8 @@ static void each_file_that_is_not_served_has_its_reason(void **state)
 	put_mode("a b.svg", 0644);
 	put_mode(".hidden.svg", 0644);
 	put_mode("large.svg", 0644);
-	put_mode("closed.svg", 0640);
+	put_mode("closed.svg", 0600);
+	put_mode("group.svg", 0640); /* aither-web has the group of aither-worker */
 	assert_int_equal(symlinkat("good.svg", scratch_fd, "link.svg"), 0);
 	assert_int_equal(mkfifoat(scratch_fd, "fifo.svg", 0644), 0);
 	large = openat(scratch_fd, "large.svg", O_WRONLY | O_CLOEXEC);
