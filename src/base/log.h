@@ -31,6 +31,7 @@ struct log_field {
 #define LOG_EVENT_ALERT_SENT "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e08"
 #define LOG_EVENT_NOTIFY_FAILED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e09"
 #define LOG_EVENT_AUTH_REFUSED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e0a"
+#define LOG_EVENT_AUDIENCE_CHANGED "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e0b"
 
 /* Call first. `program` is borrowed for the life of the process. */
 void log_open(const char *program);

@@ -357,7 +357,6 @@ struct inspect_files {
 	unsigned served, refused;
 };
 
-/* `remedy` NULL: there is none. */
 /* aither-web has a user of its own, and the group of aither-worker. */
 static bool inspect_can_read(const struct stat *status, bool is_folder)
 {
@@ -368,6 +367,7 @@ static bool inspect_can_read(const struct stat *status, bool is_folder)
 	       (status->st_gid == getegid() && (status->st_mode & group) == group);
 }
 
+/* `remedy` NULL: there is none. */
 static void inspect_refuse(
 	struct inspect_files *files, const char *path, const char *remedy, const char *reason)
 {
@@ -433,6 +433,24 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 	}
 }
 
+/* A link of the configuration to a file of this site, which must be there. */
+static void inspect_link(const char *key, const char *link, struct inspect_files *files)
+{
+	char path[PATH_MAX];
+	struct stat status;
+
+	if (!link || *link != '/' || !link[1])
+		return;
+	snprintf(path, sizeof(path), "%s/%.*s", files->directory, (int)strcspn(link + 1, "?#"), link + 1);
+	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
+		return;
+	CLEANUP(mem_freep) char *word = check_quote(path);
+	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+	check_add(files->checks, "site-files", CHECK_WARNING, remedy,
+		"every page links to %s=%s, but there is no file %s", key, link, path);
+	files->refused++;
+}
+
 void inspect_site_files(const struct config *config, struct json *checks)
 {
 	struct inspect_files files = { .checks = checks, .directory = config->site.file_directory };
@@ -443,6 +461,8 @@ void inspect_site_files(const struct config *config, struct json *checks)
 	struct error err = { 0 };
 	int r = file_open_directory(AT_FDCWD, files.directory, &directory, &err);
 
+	inspect_link("ImprintURL", config->site.imprint_url, &files);
+	inspect_link("PrivacyURL", config->site.privacy_url, &files);
 	if (r == -ENOENT) {
 		check_add(checks, "site-files", CHECK_OK, NULL, "%s is not there: no file of yours is served",
 			files.directory);

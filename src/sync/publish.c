@@ -283,7 +283,7 @@ int publish_remove(const struct publish *publish, const char *name, bool *ret_re
 }
 
 /* Removes all pages and temporary files, and the directory if nothing else is in it. */
-static int publish_empty(int parent, size_t *ret_count, struct error *err)
+static int publish_empty(int parent, struct nameset *removed, struct error *err)
 {
 	CLEANUP(file_closep) int directory = -1;
 	CLEANUP(file_closedirp) DIR *stream = NULL;
@@ -307,9 +307,10 @@ static int publish_empty(int parent, size_t *ret_count, struct error *err)
 		if (!is_page &&
 			strncmp(item->d_name, FILE_TEMPORARY_PREFIX, strlen(FILE_TEMPORARY_PREFIX)) != 0)
 			continue;
-		if (unlinkat(directory, item->d_name, 0) == 0)
-			*ret_count += is_page;
-		else if (errno != ENOENT && errno != EISDIR)
+		if (unlinkat(directory, item->d_name, 0) == 0) {
+			if (is_page)
+				nameset_add(removed, item->d_name);
+		} else if (errno != ENOENT && errno != EISDIR)
 			return error_fail(err, ERROR_OUTPUT, -errno,
 				PUBLISHED_COURSES "/%s: cannot remove: %m", item->d_name);
 	}
@@ -318,13 +319,12 @@ static int publish_empty(int parent, size_t *ret_count, struct error *err)
 	return 0;
 }
 
-int publish_remove_other(const struct publish *publish, size_t *ret_count, struct error *err)
+int publish_remove_other(const struct publish *publish, struct nameset *removed, struct error *err)
 {
 	int parent = publish->is_public ? publish->root : publish->public;
 	bool has_list = false;
 	int r;
 
-	*ret_count = 0;
 	for (int i = 0; i < LANGUAGES && publish->is_public; i++) {
 		if (!publish_has(publish->root, published_list[i]))
 			continue;
@@ -335,7 +335,7 @@ int publish_remove_other(const struct publish *publish, size_t *ret_count, struc
 	}
 	if (!has_list && !publish_has(parent, PUBLISHED_COURSES))
 		return 0;
-	r = publish_empty(parent, ret_count, err);
+	r = publish_empty(parent, removed, err);
 	if (r == 0 && fsync(parent) < 0)
 		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot sync the output directory: %m");
 	return r;

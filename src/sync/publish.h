@@ -84,8 +84,8 @@ int publish_file(
 	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err);
 
 /* Removes the course pages, and the private list, of the other audience: those that another setting of
- * CoursePages or version 0.1.0 has left. *ret_count: of the pages. */
-int publish_remove_other(const struct publish *publish, size_t *ret_count, struct error *err);
+ * CoursePages or version 0.1.0 has left. Adds the names of the pages to `removed`. */
+int publish_remove_other(const struct publish *publish, struct nameset *removed, struct error *err);
 
 /* Is there a regular file of that name in `directory`, one of publish's? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);

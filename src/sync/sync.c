@@ -121,15 +121,24 @@ int job_load_library(struct sync_job *job, library_problem *problem, struct erro
 /* Pages that are for the other audience now, or that version 0.1.0 has left. */
 static int sync_remove_other(const struct sync_job *job, struct error *err)
 {
-	size_t count = 0;
-	int r = publish_remove_other(&job->out, &count, err);
+	CLEANUP(nameset_done) struct nameset removed = { 0 };
+	bool is_public = job->out.is_public;
+	int r = publish_remove_other(&job->out, &removed, err);
+	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
 
-	if (count > 0 && job->out.is_public)
-		log_write(LOG_NOTICE,
-			"removed %zu course pages with participants, because CoursePages=public: public pages show nothing about participants; pages for staff need CoursePages=private",
-			count);
-	else if (count > 0)
-		log_write(LOG_NOTICE, "removed %zu public course pages, because CoursePages=private", count);
+	for (size_t i = 0; i < removed.count; i++) {
+		CLEANUP(mem_freep)
+		char *path = mem_printf("%s" PUBLISHED_COURSES "/%s", is_public ? "" : PUBLISHED_PUBLIC "/",
+			removed.items[i]);
+
+		report_add_removed(job->report, path);
+	}
+	if (removed.count > 0)
+		log_event(LOG_NOTICE, LOG_EVENT_AUDIENCE_CHANGED, fields, ARRAY_SIZE(fields),
+			is_public
+				? "removed %zu course pages with participants, because CoursePages=public: public pages show nothing about participants, and pages for staff need CoursePages=private"
+				: "removed %zu public course pages, because CoursePages=private",
+			removed.count);
 	return r;
 }
 

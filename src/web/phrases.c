@@ -168,11 +168,11 @@ static void append_header(struct buf *html, const struct phrases *phrases, enum 
 	const char *logo = directory ? published_logo(directory) : NULL;
 	const char *other = language_name(language == LANGUAGE_DE ? LANGUAGE_EN : LANGUAGE_DE);
 
-	buf_append_text(html, "<header class=\"top\">\n<p class=\"brand\">");
+	buf_printf(html, "<header class=\"top\">\n<p class=\"brand\"><a href=\"%s\">", page->url);
 	if (logo)
 		buf_printf(html, "<img src=\"%s\" alt=\"", logo);
 	append_text(html, phrases, language, "site.name");
-	buf_append_text(html, logo ? "\"></p>\n" : "</p>\n");
+	buf_append_text(html, logo ? "\"></a></p>\n" : "</a></p>\n");
 	if (page->has_other_language) {
 		buf_append_text(html, "<nav aria-label=\"");
 		append_text(html, phrases, language, "nav.language");

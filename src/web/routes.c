@@ -243,7 +243,7 @@ enum http_result web_file(const struct http_request *request, struct http_respon
 		return HTTP_DONE;
 	}
 	bool must_be_current = page->kind.trust == PAGE_OPEN || strcmp(request->tail, "robots.txt") == 0;
-	answer_page(web, request, response, page, must_be_current ? "no-cache" : "max-age=3600");
+	answer_page(web, request, response, page, must_be_current ? "no-cache" : "max-age=300");
 	return HTTP_DONE;
 }
 

@@ -155,7 +155,7 @@ test("the filter finds courses in all groups and gives everything back", async (
 		const visible = () => page.locator(`${TABLE} tbody tr:not(.month):visible`).count();
 		const before = await visible();
 		await filter.fill("preise kleinen");
-		assert.equal(await page.getByRole("status").innerText(), "Nichts gefunden: Kein Kurs passt dazu.");
+		assert.equal(await page.getByRole("status").innerText(), "Kein passender Kurs gefunden.");
 		assert.equal(await page.locator("table:visible, h2:visible, summary:visible").count(), 0);
 		await assertAccessible(page, "nothing found");
 		await filter.fill("oeuvre LODZ ore aero dong kommuni\u200bkation zeitplan");
@@ -345,10 +345,10 @@ test("the site's own logo, styles and links are on every page", async () => {
 test("the list for staff leads to every page and back, in the language that was chosen", async () => {
 	await show("private", "academy");
 	await visit("private", "/courses/", { status: 401 }, async (page) => {
-		assert.equal(await page.locator("h1").innerText(), "Anmeldung nötig");
+		assert.equal(await page.locator("h1").innerText(), "Passwort nötig");
 	});
 	await visit("private", "/courses/?lang=en", password, async (page) => {
-		assert.equal(await page.locator("h1").innerText(), "Courses for staff");
+		assert.equal(await page.locator("h1").innerText(), "Course overview for staff");
 		assert.equal(await page.locator("tbody th a").count(), ACADEMY.length);
 		assert.match(await page.locator(".next").innerText(), new RegExp(`^Next course: ${THREE[0].title}`));
 		await page.getByRole("searchbox").fill("gehalt");
@@ -414,7 +414,7 @@ test("a site that has never reached Hemera shows the fallback page, and a way to
 test("a course page opens with the password and shows everybody", async () => {
 	await show("private", "academy");
 	await visit("private", "/courses/gehalt", { status: 401 }, async (page) => {
-		assert.equal(await page.locator("h1").innerText(), "Anmeldung nötig");
+		assert.equal(await page.locator("h1").innerText(), "Passwort nötig");
 	});
 	await visit("private", "/courses/gehalt", password, async (page) => {
 		const text = await page.locator("main").innerText();

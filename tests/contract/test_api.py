@@ -314,10 +314,10 @@ class Files(StackTest):
         (self.files / "fonts").mkdir(parents=True)
 
     def test_types_caching_and_policy(self) -> None:
-        for name, kind, caching in (("logo.svg", "image/svg+xml", "max-age=3600"), ("a.woff2", "font/woff2", "max-age=3600"),
+        for name, kind, caching in (("logo.svg", "image/svg+xml", "max-age=300"), ("a.woff2", "font/woff2", "max-age=300"),
                                     ("imprint.html", "text/html; charset=utf-8", "no-cache"),
                                     ("robots.txt", "text/plain; charset=utf-8", "no-cache"),
-                                    ("other.txt", "text/plain; charset=utf-8", "max-age=3600")):
+                                    ("other.txt", "text/plain; charset=utf-8", "max-age=300")):
             (self.files / name).write_text(f"<script>alert(1)</script>{name}")
             reply = self.stack.get(f"/{name}")
             self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]),
