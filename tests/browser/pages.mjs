@@ -192,7 +192,7 @@ test("the level is a filter of its own", async () => {
 		assert.ok((await titlesOf(page)).every((title) => title.startsWith("Verhandeln")));
 		assert.equal(await page.locator(".month:visible").count(),
 			await page.locator("tbody:has(.month):has(tr:not(.month):visible)").count(), "a month without courses has no heading");
-		await level.selectOption("all levels");
+		await level.selectOption("All levels");
 		await page.getByRole("searchbox").fill("");
 		assert.equal(await page.getByRole("status").innerText(), "");
 	});
@@ -274,7 +274,7 @@ test("a link passes on what is filtered and how it is sorted, and so does the ot
 		assert.deepEqual(await titlesOf(page), titles);
 		assert.equal(await page.getByRole("combobox").inputValue(), "ADVANCED");
 		await page.getByRole("searchbox").fill("");
-		await page.getByRole("combobox").selectOption("all levels");
+		await page.getByRole("combobox").selectOption("All levels");
 		assert.equal(await searchOf(page), "?lang=en&sort=-title");
 		assert.match(await page.getByRole("link", { name: "Deutsch" }).getAttribute("href"), /\/\?lang=de&sort=-title$/);
 	});
@@ -337,7 +337,7 @@ test("the site's own logo, styles and links are on every page", async () => {
 		});
 	}
 	await visit("open", "/?lang=en", {}, async (page) => {
-		assert.equal(await page.getByRole("link", { name: "Subscribe to the calendar" }).getAttribute("href"), "/courses.ics");
+		assert.equal(await page.getByRole("link", { name: "Calendar (ICS)" }).getAttribute("href"), "/courses.ics");
 		assert.equal(await page.getByRole("link", { name: "Data as JSON" }).getAttribute("href"), "/courses.json");
 	});
 });
