@@ -436,12 +436,12 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 /* A link of the configuration to a file of this site, which must be there. */
 static void inspect_link(const char *key, const char *link, struct inspect_files *files)
 {
-	char path[PATH_MAX];
 	struct stat status;
 
 	if (!link || *link != '/' || !link[1])
 		return;
-	snprintf(path, sizeof(path), "%s/%.*s", files->directory, (int)strcspn(link + 1, "?#"), link + 1);
+	CLEANUP(mem_freep)
+	char *path = mem_printf("%s/%.*s", files->directory, (int)strcspn(link + 1, "?#"), link + 1);
 	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
 		return;
 	CLEANUP(mem_freep) char *word = check_quote(path);

@@ -217,7 +217,7 @@ static void all_pages_show_what_the_site_has(void **state)
 		assert_has(pages[i], "<a href=\"/impressum.html\">Impressum</a>");
 		assert_has(pages[i], "<a href=\"https://example.org/privacy\">Datenschutz</a>");
 	}
-	assert_has(plain, "<p class=\"brand\">Site</p>");
+	assert_has(plain, "<p class=\"brand\"><a href=\"/\">Site</a></p>");
 	assert_null(strstr(plain, "Impressum"));
 	assert_null(strstr(plain, "stylesheet"));
 }
