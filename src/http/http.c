@@ -91,9 +91,19 @@ int http_request_switch(const struct http_request *request, const char *name, bo
 	return value[0] == '0' || *ret ? 0 : -EINVAL;
 }
 
+/* Bodies belong to the event loop. */
+static size_t bodies_total;
+
+size_t http_body_total(void)
+{
+	return bodies_total;
+}
+
 struct http_body *http_body_new(char *owned_bytes, size_t length)
 {
 	struct http_body *body = mem_alloc(sizeof(*body));
+
+	bodies_total += length;
 
 	*body = (struct http_body){ .references = 1, .length = length, .bytes = owned_bytes, .file = -1 };
 	return body;
@@ -130,6 +140,7 @@ void http_body_unref(struct http_body *body)
 {
 	if (!body || --body->references > 0)
 		return;
+	bodies_total -= body->length;
 	if (body->file >= 0)
 		munmap(body->bytes, body->length);
 	else

@@ -101,6 +101,7 @@ void http_body_to_file(struct http_body *body);
  * needed. */
 void http_body_rest(struct http_body *body);
 void http_body_unref(struct http_body *body); /* NULL is accepted */
+size_t http_body_total(void);                 /* bytes of all bodies that are not freed yet */
 
 struct http_header {
 	const char *name; /* static, lower case */

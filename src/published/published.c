@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -49,7 +50,8 @@ static const char *find_file(const char *file_directory, const char *const *path
 		return NULL;
 	for (; *paths; paths++)
 		if (fstatat(directory, *paths + 1, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISREG(status.st_mode) && status.st_size <= PUBLISHED_FILE_MAX)
+			S_ISREG(status.st_mode) && status.st_size <= PUBLISHED_FILE_MAX &&
+			faccessat(directory, *paths + 1, R_OK, AT_EACCESS) == 0)
 			return *paths;
 	return NULL;
 }

@@ -48,3 +48,10 @@ bool site_file_is_path(const char *path)
 		return false;
 	return published_is_name(name, strlen(name)) && site_file_type(name);
 }
+
+bool site_file_is_hidden(const char *path)
+{
+	return strcmp(path, PUBLISHED_JSON) == 0 || strcmp(path, PUBLISHED_CALENDAR) == 0 ||
+	       strncmp(path, PUBLISHED_COURSES "/", strlen(PUBLISHED_COURSES "/")) == 0 ||
+	       strcmp(path, "api/openapi.json") == 0;
+}

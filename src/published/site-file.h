@@ -19,4 +19,7 @@ const char *site_file_type(const char *name);
  * most one folder deep, whose names follow the rule of published.h? */
 bool site_file_is_path(const char *path);
 
+/* Has aither a page of its own at that path? That one is served. */
+bool site_file_is_hidden(const char *path);
+
 #endif

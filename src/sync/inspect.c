@@ -387,6 +387,8 @@ static const char *inspect_reason(const char *path, const char *name, const stru
 		return "a name may have letters, digits and . _ - only, must begin with a letter or digit and have at most 128 characters";
 	if (!S_ISREG(status->st_mode))
 		return "it is no regular file";
+	if (site_file_is_hidden(path))
+		return "aither has a page of its own at this address";
 	if (!site_file_is_path(path))
 		return "files of this type are not served; see FILES in aither-web(8)";
 	if (status->st_size > PUBLISHED_FILE_MAX)

@@ -301,7 +301,7 @@ static int publish_empty(int parent, struct nameset *removed, struct error *err)
 	stream = publish_stream(directory);
 	if (!stream)
 		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
-	while ((item = readdir(stream)) != NULL) {
+	while ((errno = 0, item = readdir(stream)) != NULL) {
 		bool is_page = published_is_page(item->d_name);
 
 		if (!is_page &&
@@ -314,6 +314,8 @@ static int publish_empty(int parent, struct nameset *removed, struct error *err)
 			return error_fail(err, ERROR_OUTPUT, -errno,
 				PUBLISHED_COURSES "/%s: cannot remove: %m", item->d_name);
 	}
+	if (errno != 0)
+		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
 	if (unlinkat(parent, PUBLISHED_COURSES, AT_REMOVEDIR) < 0 && fsync(directory) < 0)
 		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
 	return 0;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "http/http.h"
 
 struct entry {
 	char path[CACHE_PATH_SIZE];
@@ -124,6 +125,10 @@ int cache_read(struct cache *cache, const struct cache_file *file, struct page *
 			file->path);
 	if ((uintmax_t)stat_now.st_size > file->size_max)
 		return error_set(err, -EFBIG, "%s: larger than %zu bytes", file->path, file->size_max);
+	if (stat_now.st_size > CACHE_SMALL_MAX &&
+		http_body_total() + (size_t)stat_now.st_size > CACHE_BODIES_MAX)
+		return error_set(err, -EAGAIN, "%s: %zu bytes are still being sent to slow clients",
+			file->path, http_body_total());
 	int r = file_read(file->directory, file->name, &text, &stat_now, err);
 	if (r < 0)
 		return r;

@@ -23,6 +23,11 @@ struct stat;
 #define CACHE_BYTES_MAX (16u << 20) /* of files: 1000 pages of 16 KiB */
 #define CACHE_PATH_SIZE 300         /* of a name below a folder */
 
+/* Slow clients keep what they are being sent when the cache is emptied. With so many bytes of bodies in
+ * memory no further large file is read: see http/server.c for what fits below the unit's MemoryMax=. */
+#define CACHE_BODIES_MAX (64u << 20)
+#define CACHE_SMALL_MAX (64u << 10) /* bytes of a file that is read in any case */
+
 struct cache_file {
 	int directory;
 	const char *name; /* in it */

@@ -40,6 +40,7 @@ extern const char phrases_texts_de[], phrases_texts_en[], phrases_style[];
 struct phrases {
 	struct phrases_options options;
 	struct texts *texts[LANGUAGES]; /* owned */
+	char *policy;                   /* owned; of every page, for all have the same style */
 };
 
 static void load_own(struct texts *texts, enum language language, const char *directory)
@@ -64,6 +65,7 @@ struct phrases *phrases_new(const struct phrases_options *options)
 	struct phrases *phrases = mem_zalloc(sizeof(*phrases));
 
 	phrases->options = *options;
+	phrases->policy = page_policy(phrases_style);
 	for (enum language i = 0; i < LANGUAGES; i++) {
 		if (texts_parse(&phrases->texts[i], options->site_name, "texts", shipped[i],
 			    strlen(shipped[i]), NULL) < 0)
@@ -82,6 +84,7 @@ void phrases_freep(struct phrases **phrases_pointer)
 		return;
 	for (enum language i = 0; i < LANGUAGES; i++)
 		texts_free(phrases->texts[i]);
+	free(phrases->policy);
 	free(phrases);
 }
 
@@ -263,11 +266,10 @@ void phrases_error_page(const struct phrases *phrases, enum language language, b
 	char *html = make_page(phrases, language,
 		&(struct plain_page){
 			.title = title, .text = text, .link = "error.home", .url = is_chosen ? home : "/" });
-	CLEANUP(mem_freep) char *policy = page_policy(html);
 	http_response_text(response, status, "text/html; charset=utf-8", html);
 	http_response_header(response, "cache-control", "no-store");
 	http_response_header(response, "content-language", language_name(language));
-	page_security_headers(response, policy);
+	page_security_headers(response, phrases->policy);
 }
 
 char *phrases_fallback_html(const struct phrases *phrases, enum language language)

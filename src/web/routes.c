@@ -176,6 +176,18 @@ static enum http_result handle_list_address(
 	return HTTP_DONE;
 }
 
+/* The file is not there, or not now. */
+static enum http_result answer_no_page(struct web *web, const struct http_request *request,
+	struct http_response *response, const struct error *err)
+{
+	bool is_busy = err->errnum == -EAGAIN;
+
+	web_fail(request, response, is_busy ? 503 : error_http_status(err), web);
+	if (is_busy)
+		http_response_header(response, "retry-after", "5");
+	return HTTP_DONE;
+}
+
 static void answer_page(struct web *web, const struct http_request *request, struct http_response *response,
 	struct page *page, const char *cache_control)
 {
@@ -203,10 +215,8 @@ static enum http_result handle_course(
 		for (enum language i = 0; i < LANGUAGES; i++)
 			if (strcmp(wanted, language_name(i)) == 0)
 				language = language_name(i);
-	if (site_course(web->site, request->tail, language, &page, &err) < 0) {
-		web_fail(request, response, error_http_status(&err), web);
-		return HTTP_DONE;
-	}
+	if (site_course(web->site, request->tail, language, &page, &err) < 0)
+		return answer_no_page(web, request, response, &err);
 	answer_page(web, request, response, page, is_public ? "no-cache" : PAGE_PRIVATE_CACHING);
 	if (!is_public)
 		http_response_header(response, "x-robots-tag", "noindex");
@@ -221,10 +231,8 @@ static enum http_result handle_feed(
 	struct page *page;
 	struct error err = { 0 };
 
-	if (site_feed(web->site, request->path + 1, &page, &err) < 0) {
-		web_fail(request, response, error_http_status(&err), web);
-		return HTTP_DONE;
-	}
+	if (site_feed(web->site, request->path + 1, &page, &err) < 0)
+		return answer_no_page(web, request, response, &err);
 	answer_page(web, request, response, page, "no-cache");
 	http_response_header(response, "access-control-allow-origin", "*");
 	live_touch(web->live);
@@ -238,10 +246,8 @@ enum http_result web_file(const struct http_request *request, struct http_respon
 	struct page *page;
 	struct error err = { 0 };
 
-	if (site_file(web->site, request->tail, &page, &err) < 0) {
-		web_fail(request, response, error_http_status(&err), web);
-		return HTTP_DONE;
-	}
+	if (site_file(web->site, request->tail, &page, &err) < 0)
+		return answer_no_page(web, request, response, &err);
 	bool must_be_current = page->kind.trust == PAGE_OPEN || strcmp(request->tail, "robots.txt") == 0;
 	answer_page(web, request, response, page, must_be_current ? "no-cache" : "max-age=300");
 	return HTTP_DONE;

@@ -456,7 +456,8 @@ int site_file(struct site *site, const char *path, struct page **ret_page, struc
 	if (!site_file_is_path(path))
 		return error_fail(err, ERROR_NOT_FOUND, -ENOENT, "not the name of a file that is served");
 	int result = find_file(site, &site->files, "site", path, ret_page, &problem);
-	if (result == -ENOENT)
+	/* Of a directory that is missing or closed the log says so; what is shipped is there all the same. */
+	if (result == -ENOENT || site->files.fd < 0)
 		result = find_file(site, &site->shipped, "shipped", path, ret_page, &problem);
 	return report(site, "a file of the site", result, &problem, err);
 }

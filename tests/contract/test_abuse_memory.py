@@ -89,6 +89,28 @@ class Memory(WebTest):
         time.sleep(3)  # longer than those may linger who were refused
         self.assertTrue(slow.read_all().endswith(b"</html>\n"))
 
+    def test_slow_readers_of_many_large_pictures_take_no_more(self) -> None:
+        """More than the cache holds, so that each is read again and again."""
+        pictures = self.stack.directory / "site"
+        pictures.mkdir()
+        for number in range(20):
+            (pictures / f"p{number}.jpg").write_bytes(b"x" * (3 << 20))
+        statuses = set()
+        largest = 0
+        with self.bystander() as visitor:
+            crowd = []
+            for number in range(100):
+                crowd.append(self.raw(b"GET /p%d.jpg HTTP/1.1\r\nHost: x\r\n\r\n" % (number % 20), receive_buffer=4096))
+                statuses.add(crowd[-1].socket.recv(12))
+                largest = max(largest, self.spending.memory_kib)
+        print(f"# largest {largest} KiB")
+        self.assertEqual((visitor.failures, statuses), ([], {b"HTTP/1.1 200", b"HTTP/1.1 503"}))
+        if not SANITIZED:
+            self.assertLess(largest, 120_000)
+        for client in crowd:
+            client.close()
+        wait_until(lambda: self.stack.get("/p19.jpg").status == 200, "pictures are sent again")
+
     def test_a_restart_does_not_wait_for_a_slow_reader_and_loses_none_of_its_answer(self) -> None:
         slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
         wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")

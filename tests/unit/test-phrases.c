@@ -267,7 +267,7 @@ static void name_and_links_of_the_site_are_on_both_pages(void **state)
 
 	(void)state;
 	assert_on_both_pages(phrases, " · A &amp; &lt;B&gt; &quot;C&quot;</title>", true);
-	assert_on_both_pages(phrases, "<p class=\"brand\">A &amp; &lt;B&gt; &quot;C&quot;</p>", true);
+	assert_on_both_pages(phrases, ">A &amp; &lt;B&gt; &quot;C&quot;</a></p>", true);
 	assert_on_both_pages(phrases,
 		"<p class=\"links\"><a href=\"https://a.example/imprint?a=1&amp;b=2\">Impressum</a> "
 		"<a href=\"/privacy.html\">Datenschutz</a></p>\n</footer>",
@@ -281,14 +281,14 @@ static void name_and_links_of_the_site_are_on_both_pages(void **state)
 
 static void logo_and_style_of_the_operator_are_used_as_soon_as_they_are_there(void **state)
 {
-	static const char logo[] = "<p class=\"brand\"><img src=\"/logo.png\" alt=\"A&quot;\"></p>",
+	static const char logo[] = "\"><img src=\"/logo.png\" alt=\"A&quot;\"></a></p>",
 			  style[] = "<link rel=\"stylesheet\" href=\"/style.css\">";
 	CLEANUP(phrases_freep)
 	struct phrases *phrases =
 		phrases_new(&(struct phrases_options){ .site_name = "A\"", .file_directory = scratch_path });
 
 	(void)state;
-	assert_on_both_pages(phrases, "<p class=\"brand\">A&quot;</p>", true);
+	assert_on_both_pages(phrases, ">A&quot;</a></p>", true);
 	assert_on_both_pages(phrases, style, false);
 	scratch_put("logo.png", "x");
 	scratch_put("style.css", "x");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Course pages in memory: how long they stay there. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -153,6 +154,26 @@ static void pages_of_files_that_have_gone_leave(void **state)
 	http_body_unref(gone);
 }
 
+/* They keep their bytes when the cache is emptied, so no more may be read for others. */
+static void slow_readers_of_large_files_cannot_take_all_memory(void **state)
+{
+	CLEANUP(site_freep) struct site *site = site_new(&options);
+	CLEANUP(mem_freep) char *large = mem_zalloc(CACHE_SMALL_MAX + 2);
+	struct http_body *held = http_body_new(mem_zalloc(1), CACHE_BODIES_MAX);
+	struct page *page = NULL;
+	struct error err = { 0 };
+
+	(void)state;
+	memset(large, 'x', CACHE_SMALL_MAX + 1);
+	scratch_put("large.png", large);
+	scratch_put("small.png", "x");
+	assert_int_equal(site_file(site, "large.png", &page, &err), -EAGAIN);
+	assert_int_equal(site_file(site, "small.png", &page, NULL), 0);
+	http_body_unref(held);
+	assert_int_equal(site_file(site, "large.png", &page, NULL), 0);
+	assert_int_equal(page->plain->length, CACHE_SMALL_MAX + 1);
+}
+
 #define CACHE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, scratch_teardown)
 
 int main(void)
@@ -162,6 +183,7 @@ int main(void)
 		CACHE_TEST(a_full_cache_is_emptied),
 		CACHE_TEST(large_pages_fill_it_by_their_size),
 		CACHE_TEST(pages_of_files_that_have_gone_leave),
+		CACHE_TEST(slow_readers_of_large_files_cannot_take_all_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

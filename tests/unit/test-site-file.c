@@ -73,11 +73,24 @@ static void a_path_is_a_file_at_most_one_folder_deep(void **state)
 	assert_false(site_file_is_path(longer));
 }
 
+static void pages_of_aithers_own_hide_files(void **state)
+{
+	(void)state;
+	assert_true(site_file_is_hidden("courses.json"));
+	assert_true(site_file_is_hidden("courses.ics"));
+	assert_true(site_file_is_hidden("courses/x.txt"));
+	assert_true(site_file_is_hidden("api/openapi.json"));
+	assert_false(site_file_is_hidden("api/other.json"));
+	assert_false(site_file_is_hidden("courses.txt"));
+	assert_false(site_file_is_hidden("logo.svg"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_suffix_decides_the_type),
 		cmocka_unit_test(a_path_is_a_file_at_most_one_folder_deep),
+		cmocka_unit_test(pages_of_aithers_own_hide_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
