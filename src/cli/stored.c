@@ -170,7 +170,7 @@ static void check_pages(const struct machine *machine, const struct config *conf
 	if (config->site.course_pages_public || has_token || password != STORED_NOT)
 		return;
 	check_add(checks, "course-pages", CHECK_WARNING, "aither set-secret --generate pages-password",
-		"CoursePages=private, but neither a pages password nor a sync token is set: nobody can open them");
+		"CoursePages=private, but neither a pages password nor a sync token is set, so course pages are closed");
 }
 
 void stored_check_secrets(const struct machine *machine, const struct config *config,
