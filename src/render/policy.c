@@ -34,7 +34,7 @@ static bool is_word(struct slice slice, const char *word)
 
 static bool begins_with(struct slice slice, const char *beginning)
 {
-	return slice.length >= strlen(beginning) &&
+	return slice.text && slice.length >= strlen(beginning) &&
 	       strncasecmp(slice.text, beginning, strlen(beginning)) == 0;
 }
 

@@ -94,7 +94,7 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total);
  * retries. */
 int job_connect(struct sync_job *job, bool brief, struct error *err);
 
-/* The site as pages show it; borrowed from the configuration. */
+/* The site as pages show it (site.c); borrowed from the configuration. */
 struct page_site job_site(const struct config *config);
 
 /* The templates, and `site`. `problem` NULL: bad files of the operator's are not reported. */

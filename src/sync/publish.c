@@ -60,9 +60,9 @@ static void publish_move_homepage(const struct publish *publish)
 		if (!publish_has(publish->root, name))
 			continue;
 		if (publish_has(publish->public, name))
-			unlinkat(publish->root, name, 0);
+			(void)unlinkat(publish->root, name, 0);
 		else
-			renameat(publish->root, name, publish->public, name);
+			(void)renameat(publish->root, name, publish->public, name);
 	}
 }
 

@@ -20,7 +20,6 @@
 #include "hemera/course.h"
 #include "published/texts.h"
 #include "render/page.h"
-#include "render/page.h"
 
 #define NOON INT64_C(1773572400000) /* 2026-03-15 12:00 in Berlin */
 #define CHANGED_MS INT64_C(1767225661999)
