@@ -43,12 +43,12 @@ static const struct json *find(const struct json *checks, const char *text)
 			fail_msg("twice: %s", text);
 		found = check;
 	}
-	if (!found)
-		JSON_FOREACH (check, checks)
-			print_message("%s: %s\n", text_of(check, "name"), text_of(check, "message"));
-	if (!found)
-		fail_msg("no check says: %s", text);
-	return found;
+	if (found)
+		return found;
+	JSON_FOREACH (check, checks)
+		print_message("%s: %s\n", text_of(check, "name"), text_of(check, "message"));
+	fail_msg("no check says: %s", text);
+	return NULL;
 }
 
 /* ---- templates ---- */
