@@ -201,7 +201,8 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 		bool full;
 	} samples[] = { { &library_full, true }, { &library_bare, false }, { &library_public, true } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+	/* The last one is the same for homepage and list. */
+	for (size_t i = 0; i < ARRAY_SIZE(samples) - is_home; i++) {
 		CLEANUP(buf_done)
 		struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
 		int r = library_render(tmpl, is_home, samples[i].full, samples[i].site, texts, &page, err);

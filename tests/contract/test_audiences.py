@@ -71,6 +71,7 @@ class Audiences(StackTest):
         self.base = self.stack.config.read_text()
         self.known: set[str] = set()
         self.names: set[str] = set()
+        self.recent: list[set[str]] = [set(), set()]  # names of pages, after the last two syncs
 
     def set_mode(self, is_public: bool) -> None:
         """By the configuration of both daemons; what was published before is still there."""
@@ -88,7 +89,8 @@ class Audiences(StackTest):
             self.hemera.scenario(templates=[])
         self.known |= secrets(turn)
         self.assertEqual(self.sync(**BEARER)["status"], "success")
-        self.names |= self.stack.pages().keys()
+        self.recent = [self.recent[1], set(self.stack.pages())]
+        self.names |= self.recent[1]
 
     def found_in(self, content: bytes) -> set[str]:
         """The secrets in any of the forms in which the content could be read."""
@@ -100,16 +102,18 @@ class Audiences(StackTest):
         body = gzip.decompress(reply.body) if reply.headers["Content-Encoding"] == "gzip" and reply.body else reply.body
         return body + "\n".join(f"{name}: {value}" for name, value in reply.headers.items()).encode()
 
-    def addresses(self) -> list[str]:
-        """All that are known, and those that somebody could guess who knows the directory."""
-        pages = [f"/courses/{name}{end}" for page in sorted(self.names) for name in (page, page.removesuffix(".html"))
+    def addresses(self, turn: int) -> list[str]:
+        """All that are known, and those that can be guessed from the directory. Pages that have been gone for longer are
+        asked for in every fourth round."""
+        names = self.names if turn % 4 == 0 else self.recent[0] | self.recent[1]
+        pages = [f"/courses/{name}{end}" for page in sorted(names) for name in (page, page.removesuffix(".html"))
                  for end in ("", "?lang=en")]
         paths = [p.relative_to(self.stack.output) for p in self.stack.output.rglob("*")]
         files = [f"/{path}" for path in paths] + [f"/{path.name}" for path in paths]
         return [*TARGETS, *pages, *sorted(set(files))]
 
     def assert_visitors_find_nothing(self, turn: int) -> None:
-        for number, target in enumerate(self.addresses()):
+        for number, target in enumerate(self.addresses(turn)):
             headers = ACCEPTED[(number + turn) % 3]
             for method in ("GET", "HEAD", "POST") if (number + turn) % 4 == 0 else ("GET",):
                 reply = self.stack.request(method, target, headers)

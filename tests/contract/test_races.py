@@ -125,7 +125,7 @@ class Races(unittest.TestCase):
         self.visitors = self.make_visitors()
 
     def configuration(self) -> str:
-        return ("MaxRetries=1\n[Sync]\nTimeLimitSec=5\n[Site]\nCoursePages=public\n"
+        return ("MaxRetries=1\n[Sync]\nTimeLimitSec=5\n"
                 "[Web]\nLiveTTLSec=1\nLiveWaitSec=1\n[Worker]\nIdleExitSec=1\n"
                 "[Notify]\nMailTo=operator@example.org\nMailFrom=aither@host.example.org\nFailureThreshold=1\n"
                 f"SMTPURL=smtp://0.0.0.0:{self.mail.port}\n"
