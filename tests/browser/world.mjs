@@ -85,14 +85,15 @@ export async function leavesFor(elsewhere, site, path, options) {
 	}
 }
 
-// Where the first link of a page leads, as it is, by the keyboard alone.
-export async function followFirstLink(site, path, options) {
+// Where a link of a page leads, as it is, by the keyboard alone; position: from 1.
+export async function followLink(site, path, position, options) {
 	const context = await browser.newContext(options);
 	const page = await context.newPage();
 
 	try {
 		await page.goto(world.sites[site] + path);
-		await page.keyboard.press("Tab");
+		for (let i = 0; i < position; i++)
+			await page.keyboard.press("Tab");
 		await page.keyboard.press("Enter");
 		await page.waitForURL((url) => url.pathname !== path);
 		return new URL(page.url()).pathname;
