@@ -26,7 +26,7 @@ TIMEOUT_S = 60  # longer than anything takes
 ORDINARY = 5
 PAUSE_S = 0.08  # the middle of it, between two requests of an ordinary visitor
 SLOW_READ_S = 3
-LINK = re.compile(r'href="/courses/([^"]+)"')
+LINK = re.compile(r'href="/courses/([^"?]+)')
 
 PAGES = {WEB_KILL}
 CALLS = {WEB_KILL, WORKER, WORKER_KILL}
