@@ -99,8 +99,10 @@ int __real_library_load(struct library *ret_library, const struct library_source
 	library_problem *problem, void *arg, struct error *err);
 int __wrap_library_load(struct library *ret_library, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
-int __real_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
-int __wrap_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err);
+int __real_homepage_publish(
+	struct sync_job *job, bool reports, bool *ret_changed, const char **ret_entity, struct error *err);
+int __wrap_homepage_publish(
+	struct sync_job *job, bool reports, bool *ret_changed, const char **ret_entity, struct error *err);
 
 int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err)
 {
@@ -130,10 +132,11 @@ int __wrap_library_load(struct library *ret_library, const struct library_source
 	return r;
 }
 
-int __wrap_homepage_publish(struct sync_job *job, bool reports, bool *ret_changed, struct error *err)
+int __wrap_homepage_publish(
+	struct sync_job *job, bool reports, bool *ret_changed, const char **ret_entity, struct error *err)
 {
 	enum watch_kind before = watch_switch(WATCH_SITE);
-	int r = __real_homepage_publish(job, reports, ret_changed, err);
+	int r = __real_homepage_publish(job, reports, ret_changed, ret_entity, err);
 
 	watch_switch(before);
 	return r;
