@@ -3,8 +3,8 @@
 #define AITHER_RENDER_POLICY_H
 
 /*
- * What the Content-Security-Policy of aither-web keeps a browser from loading or running in a page:
- * everything of other sites but plain links, all frames, videos and plugins, inline event handlers and style
+ * Finds the parts of a page that a browser will neither load nor run under aither-web's
+ * Content-Security-Policy: everything of other sites but plain links, all frames, videos and plugins, inline event handlers and style
  * attributes, <base>, <meta http-equiv=refresh> and every script that is not ours. For `aither doctor`, which
  * looks at the pages that templates give; a page is served with the policy, whatever this finds. So the
  * scanner reads HTML as people write it in templates, not as hostile pages have it.

@@ -278,7 +278,7 @@ test("a link passes on what is filtered and how it is sorted, and so does the ot
 		assert.equal(await searchOf(page), "?lang=en&sort=-title");
 		assert.match(await page.getByRole("link", { name: "Deutsch" }).getAttribute("href"), /\/\?lang=de&sort=-title$/);
 	});
-	// What the list does not know changes nothing.
+	// Unknown values change nothing.
 	await visit("private", "/?level=EXPERT&sort=-constructor&q=%20", {}, async (page) => {
 		assert.equal((await page.locator(".month:visible").count()), 11);
 		assert.equal(await page.getByRole("combobox").inputValue(), "");

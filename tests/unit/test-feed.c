@@ -166,7 +166,7 @@ static void check_event(const char *label, const char *event)
 		fail_msg("%s: from %.8s until before %.8s", label, first, last);
 }
 
-/* What every calendar of ours must be; *unfolded gets its lines, each with '\n' behind it. */
+/* Asserts the rules that hold for every calendar; *unfolded gets its lines, each with '\n' behind it. */
 static void check_calendar(const char *label, const struct feed *feed, struct buf *unfolded)
 {
 	static const char begin[] = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:", end[] = "\nEND:VCALENDAR\n";

@@ -124,7 +124,7 @@ static bool has_route(
 {
 	size_t length = strcspn(path, "{");
 
-	/* What web_file serves has no route of its own, so that an unknown path is 404 for every method. */
+	/* Files that web_file serves have no route, so that an unknown path is 404 for every method. */
 	if (routes == web_routes && strcmp(path, "/{file}") == 0)
 		return strcmp(operation_method, "get") == 0;
 	for (size_t i = 0; i < count; i++) {
