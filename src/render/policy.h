@@ -4,10 +4,11 @@
 
 /*
  * Finds the parts of a page that a browser will neither load nor run under aither-web's
- * Content-Security-Policy: everything of other sites but plain links, all frames, videos and plugins, inline event handlers and style
- * attributes, <base>, <meta http-equiv=refresh> and every script that is not ours. For `aither doctor`, which
- * looks at the pages that templates give; a page is served with the policy, whatever this finds. So the
- * scanner reads HTML as people write it in templates, not as hostile pages have it.
+ * Content-Security-Policy: everything of other sites but plain links, all frames, videos and plugins, inline
+ * event handlers and style attributes, <base>, <meta http-equiv=refresh> and every script that is not ours.
+ * For `aither doctor`, which looks at the pages that templates give; a page is served with the policy,
+ * whatever this finds. So the scanner reads HTML as people write it in templates, not as hostile pages have
+ * it.
  *
  *	policy_scan(html, &permitted, on_found, arg);
  *	on_found(arg, "the image", "https://a.example/x.png", 23)    what it calls
