@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "config/config.h"
 #include "http/envelope.h"
 #include "http/list.h"
@@ -158,7 +159,10 @@ static enum http_result handle_list(
 	return HTTP_DONE;
 }
 
-/* For those who type the address. It says no more than the configuration's manual. */
+/*
+ * For people who type the address. It says no more than the configuration's manual. A query that is not UTF-8
+ * comes from no browser, and a header that repeats it would not be text.
+ */
 static enum http_result handle_list_address(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
@@ -168,8 +172,9 @@ static enum http_result handle_list_address(
 		web_fail(request, response, 404, web);
 		return HTTP_DONE;
 	}
+	bool has_query = *request->query && utf8_is_text(request->query, strlen(request->query));
 	CLEANUP(mem_freep)
-	char *location = mem_printf("/courses/%s%s", *request->query ? "?" : "", request->query);
+	char *location = mem_printf("/courses/%s%s", has_query ? "?" : "", has_query ? request->query : "");
 	response->status = 308;
 	http_response_header(response, "location", location);
 	http_response_header(response, "cache-control", "no-cache"); /* CoursePages may change */

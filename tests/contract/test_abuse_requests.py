@@ -460,6 +460,10 @@ class Paths(WebTest):
         page.symlink_to("../.sync-manifest.json")
         self.assertEqual(self.ask(b"/courses/open").status, 404)
 
+    def test_a_query_that_is_no_text_stays_out_of_the_header_that_redirects(self) -> None:
+        self.assertEqual(self.ask(b"/courses?q=%ff").headers["location"], "/courses/?q=%ff")
+        self.assertEqual(self.ask(b"/courses?q=\xff\xfe").headers["location"], "/courses/")
+
     def ask(self, target: bytes) -> "object":
         connection = Raw(self.stack.port, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
                          TOKEN.encode() + END)
