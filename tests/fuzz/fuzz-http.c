@@ -285,13 +285,13 @@ static void check_body(const struct http_response *response)
 		check_html(response);
 }
 
-/* Of the path and of the names of headers, which an error may quote. */
+/* In the path or the name of a header, which errors quote, or in the query, which a redirection keeps. */
 static bool quotes_token(const struct http_request *request)
 {
 	for (size_t i = 0; i < request->field_count; i++)
 		if (strstr(request->fields[i].name, TOKEN))
 			return true;
-	return strstr(request->path, TOKEN);
+	return strstr(request->path, TOKEN) || strstr(request->query, TOKEN);
 }
 
 /* A caller may see it only where he has written it himself. */
