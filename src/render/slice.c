@@ -7,13 +7,16 @@
 
 size_t slice_space_at(struct slice text)
 {
+	unsigned char first = text.length > 0 ? (unsigned char)*text.data : 0;
 	const char *at = text.data;
-	int32_t c = text.length > 0 ? utf8_next(&at, text.data + text.length) : 0;
+	int32_t c;
 
 	/* ECMAScript: WhiteSpace and LineTerminator. */
-	if (c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0 || c == 0x1680 ||
-		(c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-		c == 0x3000 || c == 0xfeff)
+	if (first < 0x80)
+		return first == ' ' || (first >= '\t' && first <= '\r');
+	c = utf8_next(&at, text.data + text.length);
+	if (c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+		c == 0x202f || c == 0x205f || c == 0x3000 || c == 0xfeff)
 		return (size_t)(at - text.data);
 	return 0;
 }

@@ -91,6 +91,7 @@ void history_begin(void)
 	history_complaint[0] = '\0';
 	if (fixture_setup(NULL) < 0)
 		history_complain("no scratch directory");
+	fixture_use_small_templates();
 	snprintf(templates, sizeof(templates), "%s", history_path("templates"));
 	fixture_config.site.template_directory = templates;
 	history_heal_data();

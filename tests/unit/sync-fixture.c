@@ -62,6 +62,46 @@ int fixture_setup(void **state)
 	return 0;
 }
 
+static void copy_texts(const char *name)
+{
+	CLEANUP(buf_done) struct buf texts = BUF_INIT(1 << 20);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", fixture_templates, name);
+	CLEANUP(mem_freep) char *copy = mem_printf("shipped/%s", name);
+
+	assert_int_equal(file_read_path(path, &texts, NULL), 0);
+	scratch_put(copy, buf_text(&texts));
+}
+
+#define SMALL_ROW                                                                                             \
+	"<p>{{title}} {{titleMissing}} {{level}} {{levelLabel}} {{startDate}} {{startDateText}} {{endDate}} " \
+	"{{endDateText}} {{datesText}} {{running}} {{participantCount}} {{href}} {{url}}</p>\n"
+#define SMALL_LIST                                                                                                \
+	"<html lang=\"{{lang}}\">{{> head title=\"list\"}}<!--aither:status-->{{courseCount}} {{currentCount}}\n" \
+	"{{next.title}}{{#each current}}{{> row}}{{/each}}{{#each currentMonths}}{{label}}{{/each}}"              \
+	"{{#each undated}}{{> row}}{{/each}}{{#each past}}{{> row}}{{/each}}" SMALL_END
+#define SMALL_END "<footer class=\"end\"><time datetime=\"{{generatedAt}}\"></time></footer></body></html>\n"
+
+void fixture_use_small_templates(void)
+{
+	static char shipped[500];
+
+	assert_int_equal(mkdirat(scratch_fd, "shipped", 0755), 0);
+	copy_texts("texts.de.json");
+	copy_texts("texts.en.json");
+	scratch_put("shipped/head.hbs", "<head><title>{{title}} {{t \"site.name\"}}</title></head><body>");
+	scratch_put("shipped/row.hbs", SMALL_ROW);
+	scratch_put("shipped/homepage.hbs", SMALL_LIST);
+	scratch_put("shipped/courses.hbs", SMALL_LIST);
+	scratch_put("shipped/participant.hbs",
+		"<p>{{name}} {{statusLabel}} {{preparationCompleted}} {{preparationCompletedAt}} {{preparationIntent}} "
+		"{{desiredResults}} {{lineManagerProfile}}</p>\n");
+	scratch_put("shipped/course.hbs",
+		"<html lang=\"{{lang}}\">{{> head title=course.title}}{{#with course}}" SMALL_ROW "{{/with}}"
+		"{{participantsHidden}} {{participantsPending}}\n{{#each participants}}{{> participant}}{{/each}}" SMALL_END);
+	snprintf(shipped, sizeof(shipped), "%s/shipped", scratch_path);
+	fixture_options.shipped_templates = shipped;
+}
+
 int fixture_teardown(void **state)
 {
 	report_done(&fixture_report);

@@ -36,6 +36,11 @@ extern struct json *fixture_manifest; /* and what it left; NULL: no or no good J
 int fixture_setup(void **state); /* a fresh script with no courses and one page */
 int fixture_teardown(void **state);
 
+/* Instead of the shipped templates a few lines that show the same data, from a directory "shipped" below the
+ * scratch directory: for tests of thousands of syncs, which would spend most of their time on style sheets.
+ */
+void fixture_use_small_templates(void);
+
 struct fake_course *fixture_course(
 	const char *id, const char *title, const char *slug, unsigned participants);
 struct fake_course *fixture_find(const char *id);
@@ -49,7 +54,7 @@ void fixture_assert_page(const char *name, const char *contained); /* courses/NA
 void fixture_refute_text(const char *path, const char *text);
 void fixture_assert_text(const char *path, const char *text);
 void fixture_put(const char *path, const char *text);
-size_t fixture_pages(void);       /* files in out/courses, or out/public/courses */
+size_t fixture_pages(void);        /* files in out/courses, or out/public/courses */
 const char *fixture_courses(void); /* which of the two, without out/ */
 
 /* Was the file written since the mark? By inode and time of change. */

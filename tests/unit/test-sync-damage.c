@@ -29,6 +29,7 @@ static const char *const pages[COURSES] = { "courses/erster.html", "courses/zwei
  * something in each of its members. */
 static void begin(void)
 {
+	fixture_use_small_templates();
 	fixture_course("c1", "Erster", "erster", 2)->start_date = "2099-03-14T23:00:00.000Z";
 	fixture_course("c2", "Zweiter", "zweiter", 1)->detail = HEMERA_DETAIL_DEFERRED;
 	fixture_course("c3", "Dritter", "dritter", 1)->detail = HEMERA_DETAIL_FAILED;
