@@ -24,8 +24,8 @@ class Status(StackTest):
         self.stack.cli("sync")
         good = self.stack.cli("status")
         self.assertEqual((good.returncode, good.stderr), (0, ""))
-        self.assertRegex(good.stdout, r"\Ahealthy: the last sync succeeded \d+ s ago\n")
-        self.assertRegex(good.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(good.stdout, r"\Ahealthy: the last sync succeeded \d+ seconds? ago\n")
+        self.assertRegex(good.stdout, r"(?m)^last success +\S+ \(\d+ seconds? ago\)$")
         self.assertRegex(good.stdout, r"(?m)^courses +3$")
         self.assertRegex(good.stdout, r"(?m)^pages +3 written, 0 unchanged, 0 removed$")
         self.assertRegex(good.stdout, r"(?m)^failures in a row +0$")
@@ -43,9 +43,9 @@ class Status(StackTest):
         self.stack.cli("sync")
         bad = self.stack.cli("status")
         self.assertEqual((bad.returncode, bad.stderr), (1, ""))
-        self.assertRegex(bad.stdout, r"\Anot healthy: the last sync failed \d+ s ago\n")
+        self.assertRegex(bad.stdout, r"\Anot healthy: the last sync failed \d+ seconds? ago\n")
         self.assertRegex(bad.stdout, r"(?m)^failures in a row +2$")
-        self.assertRegex(bad.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(bad.stdout, r"(?m)^last success +\S+ \(\d+ seconds? ago\)$")
         self.assertRegex(bad.stdout, r"(?m)^errors of the last sync:\n  hemera: HEMERA_AUTH_FAILED: .*\n"
                                      r"what to do about HEMERA_AUTH_FAILED: .*\n" + DETAILS)
 
@@ -55,7 +55,7 @@ class Status(StackTest):
         self.stack.cli("sync")
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stdout, r"\Anot healthy: the last sync succeeded \d+ s ago, but with 13 problems\n")
+        self.assertRegex(done.stdout, r"\Anot healthy: the last sync succeeded \d+ seconds? ago, but with 13 problems\n")
         self.assertEqual(done.stdout.count("  course cgen"), 10)
         self.assertRegex(done.stdout, r"(?m)^  and 3 more: aither status --json\nwhat to do about .*\n" + DETAILS)
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
@@ -67,7 +67,7 @@ class Status(StackTest):
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 0)
         self.assertTrue(done.stdout.startswith("healthy: the last sync did not fail, one is running now\n"))
-        self.assertRegex(done.stdout, r"(?m)^a sync is running +list, for \d+ s so far$")
+        self.assertRegex(done.stdout, r"(?m)^a sync is running +list, for \d+ seconds? so far$")
 
     def test_without_a_worker(self) -> None:
         assert self.stack.worker
@@ -112,7 +112,7 @@ class Systemd(StackTest):
     def test_sockets_and_the_next_run(self) -> None:
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertRegex(done.stdout, r"(?m)^next sync +\S+Z \(in 3[01] min\) by aither-sync@hourly\.timer$")
+        self.assertRegex(done.stdout, r"(?m)^next sync +\S+Z \(in 3[01] minutes\) by aither-sync@hourly\.timer$")
         self.assertRegex(done.stdout, r"(?m)^aither\.socket +listening, enabled$")
         self.assertRegex(done.stdout, r"(?m)^aither-worker\.socket +listening, static$")
         self.assertNotIn("aither.service", done.stdout)
@@ -145,7 +145,7 @@ class Systemd(StackTest):
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertRegex(self.stack.cli("status").stdout,
                          r"(?m)^deferred +\d courses? waits? to be read, until aither-sync@hourly\.timer runs "
-                         r"in 3[01] min; read them now: aither sync --until-complete$")
+                         r"in 3[01] minutes; read them now: aither sync --until-complete$")
         self.set("aither-sync.service", ActiveState="activating", SubState="start")
         self.assertRegex(self.stack.cli("status").stdout,
                          r"(?m)^deferred +\d courses? waits? to be read; aither-sync\.service goes on with them$")

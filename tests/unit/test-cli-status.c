@@ -76,13 +76,13 @@ static const struct {
 	const char *sentence;
 } REPORTS[] = {
 	{ "success", 200, "{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-14T22:48:00.000Z\"}}",
-		COMMAND_DONE, "the last sync succeeded 12 min ago" },
+		COMMAND_DONE, "the last sync succeeded 12 minutes ago" },
 	{ "partial", 200,
 		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:59.000Z\",\"errorsTotal\":"
 		"1}}",
-		COMMAND_PARTIAL, "the last sync succeeded 1 s ago, but with 1 problem" },
+		COMMAND_PARTIAL, "the last sync succeeded 1 second ago, but with 1 problem" },
 	{ "failed", 200, "{\"data\":{\"status\":\"failed\",\"endTime\":\"2026-03-14T20:00:00.000Z\"}}",
-		COMMAND_FAILED, "the last sync failed 3 h ago" },
+		COMMAND_FAILED, "the last sync failed 3 hours ago" },
 	{ "just recent enough", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-12T23:00:00.000Z\"}}", COMMAND_DONE,
 		"the last sync succeeded 2 days ago" },
@@ -90,7 +90,7 @@ static const struct {
 		COMMAND_FAILED, "no sync has run for 2 days" },
 	{ "a clock set back a little", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-14T23:30:00.000Z\"}}", COMMAND_DONE,
-		"the last sync succeeded 0 s ago" },
+		"the last sync succeeded 0 seconds ago" },
 	{ "a clock set back by a year", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2027-03-14T23:00:00.000Z\"}}",
 		COMMAND_FAILED,
@@ -210,7 +210,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC] = unit("aither-sync.service", "failed");
 	units[MACHINE_SYNC].started_ms = sync_ms - 1000;
 	assert_verdict("that sync's failure, or an earlier one", &good, &machine, COMMAND_DONE,
-		"the last sync succeeded 12 min ago");
+		"the last sync succeeded 12 minutes ago");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
 	assert_verdict("a later failure", &good, &machine, COMMAND_FAILED,
 		"aither-sync.service has failed (unknown), so no sync has been recorded since it began; see: "
@@ -223,7 +223,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
 	assert_verdict(
-		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 min ago");
+		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 minutes ago");
 }
 
 /* systemd does not call its state "failed", and its socket takes connections. */
@@ -237,9 +237,9 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
 		const char *sentence;
 	} rows[] = {
-		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 min ago" },
-		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 min ago" },
-		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 min ago" },
+		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 minutes ago" },
+		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 minutes ago" },
+		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "one does not answer", { 403, -ETIMEDOUT, 0 },
 			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
 			"journalctl -x -n 20 -u aither.service" },
