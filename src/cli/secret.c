@@ -149,7 +149,7 @@ static void restart(enum config_secret secret)
 
 static void print_names(FILE *out)
 {
-	fputs("usage: aither set-secret [--generate] NAME, where NAME is one of:\n", out);
+	fputs("NAME is one of:\n", out);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		fprintf(out, "  %s\n", config_secret_name((enum config_secret)i));
 }
@@ -164,6 +164,8 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 
 	(void)config;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		command_print_help(argv[0]);
+		putchar('\n');
 		print_names(stdout);
 		return COMMAND_DONE;
 	}
@@ -176,6 +178,7 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 		}
 	}
 	if (names != 1 || found < 0) {
+		command_print_usage(stderr, argv[0]);
 		print_names(stderr);
 		return COMMAND_USAGE;
 	}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line on a real stack: what it prints and its exit codes."""
+import re
 import socket
 import threading
 import unittest
@@ -36,7 +37,8 @@ class Sync(StackTest):
         self.assertIn("a sync is running", self.stack.cli("status").stdout)
         busy = self.stack.cli("sync")
         self.assertEqual((busy.returncode, busy.stdout), (75, ""))
-        self.assertIn("SYNC_IN_PROGRESS", busy.stderr)
+        self.assertEqual(busy.stderr, "aither: SYNC_IN_PROGRESS: a sync is running already\n"
+                                      "what to do about SYNC_IN_PROGRESS: Wait until the sync that is running has ended: aither status\n")
         complete = self.stack.cli("sync", "--until-complete")
         self.assertEqual(complete.returncode, 0, complete.stderr)
         self.assertEqual(complete.stderr.count("another sync is running"), 1)
@@ -85,6 +87,36 @@ class Sync(StackTest):
                 done = self.stack.cli(name, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertTrue(done.stdout.startswith(f"usage: aither {name} "), done.stdout)
+                self.assertEqual(self.stack.cli("help", name).stdout, done.stdout)
+                self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+                for option in re.findall(r"--[a-z-]+", done.stdout.splitlines()[0]):
+                    self.assertRegex(done.stdout, rf"(?m)^  {option} .+[a-z]")
+
+    def test_help_lists_all_commands(self) -> None:
+        done = self.stack.cli("help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, self.stack.cli("--help").stdout)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+
+    def test_help_needs_no_configuration(self) -> None:
+        with self.stack.config.open("a") as file:
+            file.write("[Worker]\nSocket=relative\n")
+        self.assertTrue(self.stack.cli("sync", "--help").stdout.startswith("usage: aither sync "))
+        self.assertEqual(self.stack.cli("sync").returncode, 78)
+
+    def test_a_slip_of_the_keyboard(self) -> None:
+        for given, meant in ((["staus"], "status"), (["snyc"], "sync"), (["Doctor"], "doctor"), (["test-mial"], "test-mail"),
+                             (["help", "rendr"], "render"), (["sync", "--forse"], "--force"),
+                             (["sync", "--until-compelte"], "--until-complete"), (["status", "--jsn"], "--json")):
+            with self.subTest(given):
+                done = self.stack.cli(*given)
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertIn(f"; did you mean {meant}?\n", done.stderr)
+                self.assertLessEqual(len(done.stderr.splitlines()), 2)
+        for given in (["restart"], ["help", "x"], ["sync", "--wait-for-godot"], ["help", "sync", "status"]):
+            done = self.stack.cli(*given)
+            self.assertEqual((done.returncode, done.stdout), (64, ""))
+            self.assertNotIn("did you mean", done.stderr)
 
     def test_without_a_worker(self) -> None:
         assert self.stack.worker
@@ -105,7 +137,8 @@ class Sync(StackTest):
             threading.Thread(target=self.answer_nonsense, args=(listener,), daemon=True).start()
             done = self.stack.cli("sync")
             listener.shutdown(socket.SHUT_RDWR)
-            self.assertIn("not JSON", done.stderr)
+            self.assertIn("the worker's answer cannot be understood", done.stderr)
+            self.assertIn("systemctl restart aither-worker\n", done.stderr)
             self.assertEqual(done.returncode, 69)
 
     @staticmethod
@@ -135,6 +168,9 @@ class Unconfigured(StackTest):
         done = self.stack.cli("sync")
         self.assertEqual((done.returncode, done.stdout), (78, ""))
         self.assertIn("aither set-secret hemera-api-key", done.stderr)
+        status = self.stack.cli("status")
+        self.assertEqual(status.returncode, 78)
+        self.assertRegex(status.stdout, r"\Anot healthy: .*aither set-secret hemera-api-key")
 
 
 class TestMessages(StackTest):
