@@ -29,14 +29,14 @@ static int run(const struct command *command, const char *config_path, int argc,
 	config_load(&config, config_path, CONFIG_CLI);
 	if (!command->needs_worker || wants_help || config_is_usable(&config))
 		return command->run(&config, argc, argv);
-	problems = config_problems_text(&config, as_json ? "; " : "\n");
 	if (as_json) {
+		problems = config_problems_text(&config, "; ");
 		error_fail(&failure, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
 		answer_fail(&failure, &answer);
 		answer_print_json(answer.envelope);
-	} else {
-		fprintf(stderr, "%s\n", problems);
 	}
+	for (size_t i = 0; i < config.problems.count && !as_json; i++)
+		words_complain("%s", config.problems.text[i]);
 	return COMMAND_NOT_CONFIGURED;
 }
 

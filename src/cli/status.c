@@ -141,6 +141,19 @@ static bool check_deferred(
 	return true;
 }
 
+static void check_configuration(const struct config *config, const struct answer *answer, struct json *checks)
+{
+	const struct config_problems *problems = &config->problems;
+	struct json *check = check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
+	CLEANUP(mem_freep) char *more = mem_printf(" (and %zu more: aither doctor)", problems->count - 1);
+
+	if (problems->required_count == 0) /* it is the worker's */
+		check_set_headline(check, "%s", answer->message);
+	else
+		check_set_headline(check, "%s%s; correct it, then: systemctl restart aither aither-worker",
+			problems->text[problems->first_required], problems->count > 1 ? more : "");
+}
+
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks)
 {
@@ -153,10 +166,7 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 		waits_long = check_deferred(answer->data, machine, now_ms, checks);
 		time_parse(json_string(json_get(answer->data, "startTime")), &sync_ms);
 	} else if (answer->failure.code == ERROR_NOT_CONFIGURED) {
-		struct json *check =
-			check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
-
-		check_set_headline(check, "%s", answer->message);
+		check_configuration(config, answer, checks);
 	}
 	machine_check(machine, config, &answer->failure, sync_ms, checks);
 	if (machine->managed)

@@ -158,7 +158,16 @@ class Sync(StackTest):
             file.write("[Worker]\nSocket=relative\n")
         done = self.stack.cli("sync")
         self.assertEqual((done.returncode, done.stdout), (78, ""))
-        self.assertIn("Socket", done.stderr)
+        self.assertRegex(done.stderr, r"\Aaither: /\S+:\d+: \[Worker\] Socket=relative: .*\n\Z")
+        self.assertEqual(done.stderr.count(str(self.stack.config)), 1)
+
+    def test_status_names_what_is_wrong_in_the_configuration(self) -> None:
+        with self.stack.config.open("a") as file:
+            file.write("[Worker]\nSockt=1\nSocket=relative\n")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stdout, r"\Anot healthy: /\S+:\d+: \[Worker\] Socket=relative: [^\n]* \(and 1 more: aither "
+                                      r"doctor\); correct it, then: systemctl restart aither aither-worker\n")
 
 
 class Unconfigured(StackTest):
