@@ -47,8 +47,7 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-/* The name that was probably meant, as "; did you mean status?"; "" where none is similar. Owned. */
-static char *suggest(const char *given, const char *const *names)
+char *command_suggest(const char *given, const char *const *names)
 {
 	const char *similar = NULL;
 	unsigned least = SLIP_NONE;
@@ -70,7 +69,7 @@ void command_complain_unknown(const char *name)
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		names[i] = COMMANDS[i].name;
-	CLEANUP(mem_freep) char *hint = suggest(name, names);
+	CLEANUP(mem_freep) char *hint = command_suggest(name, names);
 	words_complain("there is no command %s%s", name, hint);
 	fputs("see: aither help\n", stderr);
 }
@@ -143,7 +142,7 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		while (names[index] && strcmp(argv[i], names[index]) != 0)
 			index++;
 		if (!names[index]) {
-			CLEANUP(mem_freep) char *hint = suggest(argv[i], names);
+			CLEANUP(mem_freep) char *hint = command_suggest(argv[i], names);
 
 			words_complain("%s: %s is not known%s", argv[0], argv[i], hint);
 			command_print_usage(stderr, argv[0]);

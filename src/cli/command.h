@@ -59,6 +59,10 @@ int command_help(const struct config *config, int argc, char **argv); /* runs th
 void command_print_usage(FILE *out, const char *name);
 void command_print_help(const char *name); /* usage, purpose and options, on stdout */
 
+/* The name that was probably meant, as "; did you mean status?"; "" where none is similar. `names` ends with
+ * NULL. Owned. */
+char *command_suggest(const char *given, const char *const *names);
+
 /* Reads an argv whose options are all switches: sets the bit of each argument's place in `names`, which ends
  * with NULL. Returns -1 and the exit code for an unknown argument, which it reports with the usage, and for
  * --help, for which it prints the help on stdout. */

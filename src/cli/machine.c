@@ -209,7 +209,9 @@ static void add_crashing(struct json *checks, const struct unit *service)
 	CLEANUP(mem_freep)
 	char *more = mem_printf(
 		": crashed, and was restarted %" PRIu32 " times, last %s", service->restarts, when);
-	CLEANUP(mem_freep) char *remedy = mem_printf("journalctl -x -n 20 -u %s", service->name);
+	CLEANUP(mem_freep)
+	char *remedy =
+		mem_printf("journalctl -x -n 20 -u %s\nsystemctl restart %s", service->name, service->name);
 	struct json *check = add_unit(checks, service, CHECK_FAILED, remedy, more);
 
 	check_set_headline(check, "%s crashes again and again: it was restarted %" PRIu32 " times, last %s",

@@ -147,6 +147,17 @@ static void restart(enum config_secret secret)
 		words_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
+static void complain_of_name(const char *given)
+{
+	const char *names[CONFIG_SECRETS + 1] = { NULL };
+
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		names[i] = config_secret_name((enum config_secret)i);
+	CLEANUP(mem_freep) char *hint = command_suggest(given, names);
+	/* Not what was given: it may be the secret itself. */
+	words_complain("set-secret: there is no secret of that name%s", hint);
+}
+
 static void print_names(FILE *out)
 {
 	fputs("NAME is one of:\n", out);
@@ -159,6 +170,7 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	CLEANUP(wipe) struct line line = { .length = 0 };
 	int found = -1, names = 0, exit_code;
 	enum config_secret secret;
+	const char *given = NULL;
 	bool is_generated = false;
 	struct error err = { 0 };
 
@@ -173,10 +185,13 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 		if (strcmp(argv[i], "--generate") == 0) {
 			is_generated = true;
 		} else {
-			found = config_secret_find(argv[i]);
+			given = argv[i];
+			found = config_secret_find(given);
 			names++;
 		}
 	}
+	if (names == 1 && found < 0)
+		complain_of_name(given);
 	if (names != 1 || found < 0) {
 		command_print_usage(stderr, argv[0]);
 		print_names(stderr);

@@ -22,9 +22,8 @@
 #include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
-#define DEFERRED_LONG_MS                                                                   \
-	(INT64_C(3600) * 1000) /* courses that wait so long for the next run are a problem \
-				*/
+/* Courses that wait so long for the next run are a problem. */
+#define DEFERRED_LONG_MS (INT64_C(3600) * 1000)
 
 static const char *status_of(const struct json *report)
 {

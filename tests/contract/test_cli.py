@@ -52,6 +52,15 @@ class Sync(StackTest):
                                         r"what to do about HEMERA_BAD_DATA: .*\n"
                                         r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
 
+    def test_an_outage_is_no_wrong_address_and_no_word_of_http(self) -> None:
+        self.hemera.scenario(raw_list={"body": "<html>down</html>", "content_type": "text/html", "status": 503})
+        failed = self.stack.cli("sync")
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        shown = failed.stderr + self.stack.cli("status").stdout
+        self.assertIn(": answered 503 and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
+        self.assertNotIn("BaseURL", shown)
+        self.assertNotRegex(shown, r"\b(HTTP|GET|POST|[Hh]eaders?|Allow)\b")
+
     def test_a_partial_sync_names_what_failed(self) -> None:
         self.hemera.scenario(fault={"path": "^/api/service/courses/cgen0*1$", "kind": "status", "status": 403,
                                     "count": -1})
@@ -62,6 +71,7 @@ class Sync(StackTest):
                                          r"  course cgen0+1: HEMERA_ERROR: .*\n"
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
+        self.assertNotRegex(partial.stderr + self.stack.cli("status").stdout, "(?i)nothing needs|none needed")
 
     def test_text_of_hemera_cannot_command_the_terminal(self) -> None:
         self.hemera.scenario(replace_list=[{"id": "c1", "title": "x", "slug": "x", "level": "\x1b[2J\u009b2J"}])
