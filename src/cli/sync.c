@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "cli/answer.h"
 #include "cli/summary.h"
 #include "cli/watch.h"
@@ -20,6 +22,9 @@
 /* Syncs in a row that may leave as many courses deferred as before, because of new courses or of other
  * clients that use up Hemera's limit. A course that can never be read must not keep it from ending. */
 #define STALLED_MAX 10
+/* A run of a timer that fires more often than this is the retry of the run before. */
+#define RECENTLY_MS 3600000
+#define STATUS_TIMEOUT_MS 5000
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -33,6 +38,7 @@ struct caller {
 	unsigned failures;       /* in a row */
 	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
 	unsigned stalled;        /* syncs since then */
+	bool is_logged;          /* by the worker, to the journal that would get our output */
 	struct watch watch;
 };
 
@@ -53,6 +59,8 @@ static void print_answer(struct caller *caller, const struct answer *answer, con
 {
 	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
 		return; /* no error: it waits for the other sync */
+	if (caller->is_logged && json_get(answer->data, "jobId"))
+		return;
 	if (caller->switches & JSON) {
 		answer_print_json(answer->envelope);
 	} else if (answer->code) {
@@ -129,6 +137,27 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	return outcome->retry_after_s ?: 1;
 }
 
+/* Has a run with all its retries failed in the last hour? A long outage is not worth three syncs each time.
+ */
+static bool has_failed_recently(const struct config *config)
+{
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "GET",
+		.target = "/api/sync/status",
+		.timeout_ms = STATUS_TIMEOUT_MS };
+	const char *status, *end;
+	int64_t end_ms;
+
+	answer_call(&request, &answer);
+	status = json_string(json_get(answer.data, "status")) ?: "";
+	end = json_string(json_get(answer.data, "endTime"));
+	if (strcmp(status, "failed") != 0 || answer_count(answer.data, "consecutiveFailures") <= RETRIES ||
+		time_parse(end, &end_ms) < 0)
+		return false;
+	return time_now_ms() - end_ms < RECENTLY_MS;
+}
+
 int command_sync(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(caller_done) struct caller caller = { .config = config, .watch.interrupt = INTERRUPT_INIT };
@@ -143,7 +172,12 @@ int command_sync(const struct config *config, int argc, char **argv)
 		words_complain("sync: --until-complete does not go with --no-wait or --dry-run");
 		return COMMAND_USAGE;
 	}
-	progress_open(&caller.watch.view, stderr, caller.switches & (NO_WAIT | JSON));
+	if (caller.switches & UNTIL_COMPLETE) {
+		caller.is_logged = log_is_journal();
+		caller.failures = has_failed_recently(config) ? RETRIES : 0;
+	}
+	progress_open(
+		&caller.watch.view, stderr, caller.is_logged || (caller.switches & (NO_WAIT | JSON)) != 0);
 	interrupt_open(&caller.watch.interrupt, caller.watch.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
 	for (;;) {
 		outcome = run_sync(&caller);

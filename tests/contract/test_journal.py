@@ -45,7 +45,7 @@ class Sync(JournalTest):
 
     def test_each_sync_has_one_event_that_says_what_its_report_says(self) -> None:
         report, event = self.run_sync(1)
-        self.assertEqual((event["MESSAGE_ID"], event["PRIORITY"]), (EVENTS["SYNC_DONE"], "6"))
+        self.assertEqual((event["MESSAGE_ID"], event["PRIORITY"]), (EVENTS["SYNC_DONE"], "5"))
         self.assertEqual((report["status"], report["filesGenerated"]), ("success", 3))
         self.assertNotIn("AITHER_ERROR_CODE", event)
         self.run_sync(2)
