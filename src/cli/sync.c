@@ -25,6 +25,10 @@
 /* A run of a timer that fires more often than this is the retry of the run before. */
 #define RECENTLY_MS 3600000
 #define STATUS_TIMEOUT_MS 5000
+/* Interfaces that network-online.target does not wait for, such as Debian's allow-hotplug, are up by then. */
+#define BOOT_MS 180000
+#define BOOT_WAIT_S 5
+#define REFRESH_TIMEOUT_MS 10000 /* signals wait so long */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -158,10 +162,31 @@ static bool has_failed_recently(const struct config *config)
 	return time_now_ms() - end_ms < RECENTLY_MS;
 }
 
+/* Soon after a boot: refreshes the homepage until Hemera can be reached, because a refresh that fails is not
+ * a failed sync, which would be logged, counted and mailed. Returns the signal that ended it; 0: none. */
+static int wait_for_network(struct caller *caller)
+{
+	const struct workerclient_request request = { .socket_path = caller->config->worker.socket,
+		.method = "POST",
+		.target = "/internal/refresh",
+		.timeout_ms = REFRESH_TIMEOUT_MS };
+	int signal_number = 0;
+
+	while (signal_number == 0 && time_mono_ms() < BOOT_MS) {
+		CLEANUP(answer_done) struct answer answer = { 0 };
+
+		answer_call(&request, &answer);
+		if (!answer.code || strcmp(answer.code, "HEMERA_UNREACHABLE") != 0)
+			break;
+		signal_number = watch_wait(&caller->watch, BOOT_WAIT_S, "the network is not up yet");
+	}
+	return signal_number;
+}
+
 int command_sync(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(caller_done) struct caller caller = { .config = config, .watch.interrupt = INTERRUPT_INIT };
-	struct outcome outcome;
+	struct outcome outcome = { 0 };
 	const char *why = NULL;
 	unsigned seconds;
 	int exit_code;
@@ -179,7 +204,9 @@ int command_sync(const struct config *config, int argc, char **argv)
 	progress_open(
 		&caller.watch.view, stderr, caller.is_logged || (caller.switches & (NO_WAIT | JSON)) != 0);
 	interrupt_open(&caller.watch.interrupt, caller.watch.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
-	for (;;) {
+	if (caller.switches & UNTIL_COMPLETE)
+		outcome.signal_number = wait_for_network(&caller);
+	while (!outcome.signal_number) {
 		outcome = run_sync(&caller);
 		if (outcome.signal_number || !(caller.switches & UNTIL_COMPLETE))
 			break;
