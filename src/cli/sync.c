@@ -198,7 +198,7 @@ int command_sync(const struct config *config, int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	if (caller.switches & UNTIL_COMPLETE) {
-		caller.is_logged = log_is_journal();
+		caller.is_logged = log_is_journal() && !(caller.switches & JSON);
 		caller.failures = has_failed_recently(config) ? RETRIES : 0;
 	}
 	progress_open(

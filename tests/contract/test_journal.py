@@ -78,6 +78,21 @@ class Sync(JournalTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(self.event("SYNC_DONE")["REQUEST_ID"])
 
+    def test_the_timers_command_does_not_repeat_in_the_journal_what_the_worker_has_logged(self) -> None:
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": -1})
+        for _ in range(3):  # a run with its two retries, so that the next one has none
+            self.assertIn("HEMERA_ERROR", self.stack.cli("sync").stderr)
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", ""))
+        self.assertEqual(len(self.events("SYNC_FAILED")), 4)
+        assert self.stack.worker
+        self.stack.worker.stop()
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("aither: cannot reach", done.stderr)
+
 
 class Events(JournalTest):
     hemera_arguments = ("--courses", "20", "--participants", "2", "--no-limit")
