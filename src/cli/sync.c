@@ -141,8 +141,7 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	return outcome->retry_after_s ?: 1;
 }
 
-/* Has a run with all its retries failed in the last hour? A long outage is not worth three syncs each time.
- */
+/* Has a run with all its retries failed in the last hour? Then another run need not repeat them. */
 static bool has_failed_recently(const struct config *config)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
