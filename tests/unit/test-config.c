@@ -249,6 +249,58 @@ static void later_files_and_the_environment_win(void **state)
 	assert_string_equal(config.sync.output_directory, "/srv/output");
 }
 
+/* "+name" becomes the path of a file in the scratch directory. */
+static char *in_scratch(const char *path)
+{
+	return *path == '+' ? mem_printf("%s/%s", scratch_path, path + 1) : mem_strdup(path);
+}
+
+static void each_value_has_an_origin(void **state)
+{
+	static const struct {
+		const char *section, *name, *origin, *file; /* "+": in the scratch directory */
+	} rows[] = {
+		{ "Hemera", "BaseURL", "+aither.conf:2", "+aither.conf" },
+		{ "Hemera", "MaxRetries", "default", "+aither.conf" },
+		{ "Sync", "TimeLimitSec", "+aither.conf.d/20-b.conf:3", "+aither.conf.d/20-b.conf" },
+		/* An empty value is one as well: what stands before it does not count. */
+		{ "Sync", "MaxDeletePercent", "+aither.conf.d/20-b.conf:4", "+aither.conf.d/20-b.conf" },
+		/* A wrong one does not count. */
+		{ "Site", "Language", "+aither.conf:7", "+aither.conf" },
+		{ "Sync", "OutputDirectory", "environment HTML_OUTPUT_DIR", "/etc/default/aither" },
+		{ "Notify", "MailTo", "environment NOTIFY_EMAIL_TO", "/etc/default/aither" },
+		{ "Notify", "SMTPURL", "environment SMTP_HOST", "/etc/default/aither" },
+	};
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d", 0755), 0);
+	scratch_put("aither.conf.d/20-b.conf",
+		"[Sync]\n\nTimeLimitSec=20\nMaxDeletePercent=\n[Site]\nLanguage=fr\n");
+	setenv("HTML_OUTPUT_DIR", "/srv/output", 1);
+	setenv("NOTIFY_EMAIL_TO", "a@x.org", 1);
+	setenv("SMTP_HOST", "mail", 1);
+	CLEANUP(mem_freep)
+	char *problems = problems_of(&config, CONFIG_WORKER,
+		"[Hemera]\nBaseURL=https://a\n[Sync]\nTimeLimitSec=10\nMaxDeletePercent=3\n"
+		"[Site]\nLanguage=de\n");
+	CLEANUP(mem_freep) char *wrong = in_scratch("+aither.conf.d/20-b.conf");
+
+	assert_int_equal(config.problems.count, 1);
+	assert_true(config.problems.is_required[0]);
+	assert_string_equal(config.problems.file[0], wrong);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct config_key *key = config_key_find(rows[i].section, rows[i].name);
+		CLEANUP(mem_freep) char *origin = config_origin_text(config_origin(&config, key));
+		const char *file = config_file_of(&config, key);
+		CLEANUP(mem_freep) char *expected_origin = in_scratch(rows[i].origin);
+		CLEANUP(mem_freep) char *expected_file = in_scratch(rows[i].file);
+
+		assert_string_equal(origin, expected_origin);
+		assert_string_equal(file, expected_file);
+	}
+}
+
 static void every_problem_is_a_sentence_with_its_line(void **state)
 {
 	static const struct {
@@ -510,6 +562,7 @@ int main(void)
 		CONFIG_TEST(a_wrong_site_is_an_error_with_its_line),
 		CONFIG_TEST(long_values_stand_in_one_line_or_go_on_in_the_next),
 		CONFIG_TEST(later_files_and_the_environment_win),
+		CONFIG_TEST(each_value_has_an_origin),
 		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),
 		CONFIG_TEST(a_problem_stops_only_programs_that_use_the_key),
 		CONFIG_TEST(a_password_in_an_address_is_not_repeated),
