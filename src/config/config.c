@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -26,6 +29,7 @@
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
 #define SHOWN_SIZE 81 /* of a wrong value in a message, with "=" and NUL */
+#define APPLY "systemctl restart aither aither-worker"
 #define SMTP_PORT_MAX 65535
 #define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
 #define SMTP_PORT_TLS 465        /* RFC 8314 */
@@ -84,6 +88,47 @@ __attribute__((format(printf, 4, 5))) static void report(
 		problems->first_required = problems->count - 1;
 }
 
+/* A wrong value of these sections never stops the site. */
+static bool is_notify(const char *section)
+{
+	return strcmp(section, "Notify") == 0;
+}
+
+static bool is_rollbar(const char *section)
+{
+	return strcmp(section, "Rollbar") == 0;
+}
+
+/* Ends the sentence about a wrong value. */
+static const char *effect_on(const char *section)
+{
+	return is_notify(section)    ? "; no mail is sent until it is corrected"
+	       : is_rollbar(section) ? "; nothing is reported to Rollbar until it is corrected"
+				     : "";
+}
+
+/* With half a configuration a mail would go the wrong way, perhaps without the login or without TLS. */
+static void disable(struct config *config, const char *section, const char *problem)
+{
+	char **reason = is_notify(section)    ? &config->notify.disabled_by
+			: is_rollbar(section) ? &config->rollbar.disabled_by
+					      : NULL;
+
+	if (reason && !*reason)
+		*reason = mem_strdup(problem);
+}
+
+/* Adds the remedy of the problem that was reported last. */
+static void advise(struct loader *loader, char *command)
+{
+	struct config_problems *problems = &loader->config->problems;
+
+	if (problems->count < CONFIG_PROBLEMS_MAX)
+		problems->command[problems->count - 1] = command;
+	else
+		free(command);
+}
+
 /* Repeats the wrong value: only the beginning of a long one, "?" for a character that is not plain ASCII
  * (these sentences end up in JSON and on terminals), and nothing of a value that may contain a password. */
 static void report_value(struct loader *loader, bool required, const struct config_key *key,
@@ -99,11 +144,13 @@ static void report_value(struct loader *loader, bool required, const struct conf
 	for (char *c = shown; *c; c++)
 		if (*c < ' ' || *c >= 0x7f)
 			*c = '?';
-	if (origin->file)
-		report(loader, required, origin->file, "%s: [%s] %s%s: %s", place, key->section, key->name,
-			shown, problem);
-	else
-		report(loader, required, CONFIG_ENVIRONMENT_FILE, "%s%s: %s", place, shown, problem);
+	CLEANUP(mem_freep)
+	char *sentence = origin->file
+				 ? mem_printf("%s: [%s] %s%s: %s%s", place, key->section, key->name, shown,
+					   problem, effect_on(key->section))
+				 : mem_printf("%s%s: %s%s", place, shown, problem, effect_on(key->section));
+	report(loader, required, origin->file ?: CONFIG_ENVIRONMENT_FILE, "%s", sentence);
+	disable(loader->config, key->section, sentence);
 }
 
 /* Sets one value; an empty text returns to the default. */
@@ -111,7 +158,8 @@ static void set_value(struct loader *loader, const struct config_key *key, const
 	const char *text)
 {
 	void *target = target_of(loader->config, key);
-	bool is_required = key->shared || loader->program == CONFIG_WORKER;
+	bool is_required = key->shared || (loader->program == CONFIG_WORKER && !is_notify(key->section) &&
+						  !is_rollbar(key->section));
 	struct error err = { 0 };
 
 	if (!*text && is_string(key)) {
@@ -152,18 +200,24 @@ struct reader {
 /* Never with the value: it may be a secret. */
 static void report_key(const struct reader *reader, const char *name)
 {
-	const struct config_key *similar = config_key_suggest(reader->section, name);
+	const char *section = reader->section ? reader->section : "";
+	const struct config_key *similar = config_key_suggest(section, name);
 	CLEANUP(mem_freep) char *hint = NULL;
 
-	if (similar && strcmp(similar->section, reader->section) == 0)
+	if (similar && strcmp(similar->section, section) == 0)
 		hint = mem_printf("; did you mean %s?", similar->name);
 	else if (similar)
 		hint = mem_printf("; did you mean %s below [%s]?", similar->name, similar->section);
 	else if (strcasestr(name, "key") || strcasestr(name, "token") || strcasestr(name, "pass") ||
 		 strcasestr(name, "secret"))
 		hint = mem_strdup("; secrets are not kept in this file but stored by `aither set-secret`");
-	report(reader->loader, false, reader->path, "%s:%u: [%s] unknown key %s%s", reader->path,
-		reader->name_line, reader->section, name, hint ? hint : "");
+	if (reader->section)
+		report(reader->loader, false, reader->path, "%s:%u: [%s] unknown key %s%s", reader->path,
+			reader->name_line, section, name, hint ? hint : "");
+	else /* what the operator believes to be set does not count */
+		report(reader->loader, reader->loader->program == CONFIG_WORKER, reader->path,
+			"%s:%u: %s is outside a [Section]%s", reader->path, reader->name_line, name,
+			hint ? hint : "");
 }
 
 /* Sets the value that has been read up to here, if there is one. */
@@ -178,10 +232,7 @@ static void end_value(struct reader *reader)
 		set_value(reader->loader, key,
 			&(struct config_origin){ .file = reader->path, .line = reader->name_line },
 			buf_text(&reader->value));
-	} else if (!section) {
-		report(reader->loader, false, reader->path, "%s:%u: there is no [Section] above this line",
-			reader->path, reader->name_line);
-	} else if (config_section_exists(section)) {
+	} else if (!section || config_section_exists(section)) {
 		report_key(reader, name);
 	} else if (!reader->is_section_reported) { /* once, not for each key below it */
 		const struct config_key *similar = config_key_suggest(section, NULL);
@@ -274,9 +325,56 @@ static void load_file(struct loader *loader, const char *path, bool must_exist)
 	buf_done(&reader.value);
 }
 
-static int is_drop_in(const struct dirent *entry)
+static bool is_drop_in(const char *name)
 {
-	return fnmatch("*.conf", entry->d_name, FNM_PERIOD) == 0;
+	return fnmatch("*.conf", name, FNM_PERIOD) == 0;
+}
+
+static bool is_regular(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* The name under which a file that is not read would be read: "hemera.conf~" and ".hemera.conf.dpkg-old" give
+ * "hemera.conf", and so does "hemera.txt". Owned. */
+static char *drop_in_name(const char *name)
+{
+	const char *start = name + strspn(name, ".#"), *end = strcasestr(start, ".conf");
+
+	if (!end)
+		end = strrchr(start, '.');
+	return mem_printf("%.*s.conf", end ? (int)(end - start) : (int)strcspn(start, "~#"), start);
+}
+
+/* Reports a file that looks as if it were read: what an editor or dpkg leaves, a wrong suffix. Other hidden
+ * files and README are nothing that a person expects to count. */
+static void report_unread(struct loader *loader, const char *directory, const char *name)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name), *new_name = drop_in_name(name);
+	CLEANUP(mem_freep) char *new_path = mem_printf("%s/%s", directory, new_name);
+	CLEANUP(mem_freep) char *from = check_quote(path), *to = check_quote(new_path);
+	bool is_hidden = *name == '.';
+
+	if ((is_hidden && !is_drop_in(name + 1)) || fnmatch("README*", name, 0) == 0 || !is_regular(path))
+		return;
+	/* The sentence goes into JSON and to terminals. */
+	for (const char *c = path; *c; c++)
+		if (*c < ' ' || *c >= 0x7f)
+			return;
+	loader->config->problems.unread_count++;
+	if (access(new_path, F_OK) == 0) {
+		report(loader, false, NULL,
+			"%s: is not read, because its name %s; copy what is still needed into %s, and move it elsewhere",
+			path, is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
+		advise(loader, mem_printf("mv --backup=numbered %s /var/backups/\n" APPLY, from));
+	} else {
+		report(loader, false, NULL,
+			"%s: is not read, because its name %s; rename it to %s, or move it elsewhere", path,
+			is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
+		advise(loader, mem_printf("mv %s %s\n" APPLY, from, to));
+	}
 }
 
 /* All *.conf of a directory in the order of their names, which is that of their bytes: no program here calls
@@ -284,13 +382,17 @@ static int is_drop_in(const struct dirent *entry)
 static void load_directory(struct loader *loader, const char *path)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(path, &entries, is_drop_in, alphasort);
+	int count = scandir(path, &entries, NULL, alphasort);
 
 	if (count < 0 && errno != ENOENT && errno != ENOTDIR)
 		report(loader, true, NULL, "%s: cannot read the directory: %s", path, strerror(errno));
 	for (int i = 0; i < count; i++) {
-		CLEANUP(mem_freep) char *file = mem_printf("%s/%s", path, entries[i]->d_name);
-		load_file(loader, file, true);
+		if (is_drop_in(entries[i]->d_name)) {
+			CLEANUP(mem_freep) char *file = mem_printf("%s/%s", path, entries[i]->d_name);
+			load_file(loader, file, true);
+		} else {
+			report_unread(loader, path, entries[i]->d_name);
+		}
 		free(entries[i]);
 	}
 	free(entries);
@@ -408,14 +510,13 @@ static void set_smtp_url(struct loader *loader, const struct config_key *key,
 	static const struct config_type port_type = { .min = 1, .max = SMTP_PORT_MAX }, flag = { 0 };
 	const char *port_text = environment("SMTP_PORT"), *secure_text = environment("SMTP_SECURE");
 	bool is_secure = false, is_literal = strchr(host, ':') && host[0] != '[';
-	bool is_required = loader->program == CONFIG_WORKER;
 	struct error err = { 0 };
 	unsigned port = SMTP_PORT_SUBMISSION;
 
 	if (port_text && config_parse_number(&port_type, port_text, &port, &err) < 0)
-		report_value(loader, is_required, key, &port_origin, port_text, err.message);
+		report_value(loader, false, key, &port_origin, port_text, err.message);
 	if (secure_text && config_parse_flag(&flag, secure_text, &is_secure, &err) < 0)
-		report_value(loader, is_required, key, &secure_origin, secure_text, err.message);
+		report_value(loader, false, key, &secure_origin, secure_text, err.message);
 	if (!secure_text && port == SMTP_PORT_TLS)
 		is_secure = true;
 	if (!port_text && is_secure)
@@ -424,7 +525,7 @@ static void set_smtp_url(struct loader *loader, const struct config_key *key,
 	char *url = mem_printf("%s://%s%s%s:%u", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
 		is_literal ? "]" : "", port);
 	if (config_parse_url(&key->type, url, target_of(loader->config, key), &err) < 0)
-		report_value(loader, is_required, key, origin, host, err.message);
+		report_value(loader, false, key, origin, host, err.message);
 	else
 		*origin_of(loader->config, key) = *origin;
 }
@@ -472,12 +573,19 @@ static void load_secrets(struct loader *loader)
 
 		if (config_secret_program(secret) != loader->program)
 			continue;
-		/* A wrong secret always stops the program: a sync token that does not count must not look
-		 * like one that was never set. */
 		int r = config_secret_load(secret, &loader->config->secrets[i], &err);
 		loader->secret_wrong[i] = r < 0 && r != -ENOENT;
-		if (loader->secret_wrong[i])
-			report(loader, true, NULL, "%s", err.message);
+		if (!loader->secret_wrong[i])
+			continue;
+		/* A sync token that does not count must not look like one that was never set: a wrong secret
+		 * stops the program, but not when only mail or Rollbar needs it. */
+		const char *section = secret == CONFIG_SECRET_SMTP_PASSWORD   ? "Notify"
+				      : secret == CONFIG_SECRET_ROLLBAR_TOKEN ? "Rollbar"
+									      : "";
+		CLEANUP(mem_freep) char *sentence = mem_printf("%s%s", err.message, effect_on(section));
+		report(loader, !*section, NULL, "%s", sentence);
+		advise(loader, mem_printf("aither set-secret %s", config_secret_name(secret)));
+		disable(loader->config, section, sentence);
 	}
 }
 
@@ -523,6 +631,14 @@ void config_load(struct config *config, const char *path, enum config_program pr
 	load_directory(&loader, directory);
 	load_environment(&loader);
 	load_secrets(&loader);
+	if (config->notify.disabled_by) {
+		free(STEAL(config->notify.mail_to));
+		*origin_of(config, config_key_find("Notify", "MailTo")) = not_set;
+	}
+	if (config->rollbar.disabled_by) {
+		config->rollbar.enabled = false;
+		*origin_of(config, config_key_find("Rollbar", "Enabled")) = not_set;
+	}
 	if (program == CONFIG_WORKER)
 		check_complete(&loader);
 }
@@ -547,6 +663,8 @@ void config_done(struct config *config)
 	free(config->files);
 	free(config->path);
 	free(config->origins);
+	free(config->notify.disabled_by);
+	free(config->rollbar.disabled_by);
 	*config = (struct config){ 0 };
 }
 

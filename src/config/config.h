@@ -53,7 +53,9 @@ struct config_problems {
 	/* For the same index: */
 	bool is_required[CONFIG_PROBLEMS_MAX];
 	char *file[CONFIG_PROBLEMS_MAX];    /* owned; the file to edit; NULL: none */
-	char *command[CONFIG_PROBLEMS_MAX]; /* owned; a line of shell that fixes it; NULL: none */
+	char *command[CONFIG_PROBLEMS_MAX]; /* owned; lines of shell that fix it; NULL: none */
+	size_t unread_count; /* files beside those that were read; without others, all that was read is right
+			      */
 };
 
 /* Where a key was set last, perhaps to nothing (then its default counts). */
@@ -94,11 +96,13 @@ struct config { /* all strings owned, NULL when not set */
 		char *mail_to, *mail_from;  /* bare addresses; mail_to: several, separated by commas only */
 		char *smtp_url, *smtp_user; /* smtp:// or smtps://host[:port]; no user in it */
 		unsigned failure_threshold, retry_delay_s;
+		char *disabled_by; /* the problem with a value of [Notify], for which mail_to is NULL */
 	} notify;
 	struct {
 		bool enabled;
 		enum config_level level; /* the lowest that is reported */
 		char *environment, *endpoint;
+		char *disabled_by; /* the problem with a value of [Rollbar], for which it is not enabled */
 	} rollbar;
 	char *secrets[CONFIG_SECRETS];
 	struct config_problems problems;
