@@ -685,6 +685,22 @@ char *config_origin_text(const struct config_origin *origin)
 	return origin->variable ? mem_printf("environment %s", origin->variable) : mem_strdup("default");
 }
 
+char *config_value_text(const struct config *config, const struct config_key *key)
+{
+	static const char *const flags[] = { "no", "yes" };
+	const void *value = (const char *)config + key->offset;
+
+	if (key->type.parse == config_parse_number)
+		return mem_printf("%u", *(const unsigned *)value);
+	if (key->type.parse == config_parse_choice)
+		return mem_strdup(key->type.words[*(const unsigned *)value]);
+	if (key->type.parse == config_parse_flag)
+		return mem_strdup((key->type.words ?: flags)[*(const bool *)value]);
+	const char *text = *(char *const *)value;
+
+	return text ? mem_strdup(text) : NULL;
+}
+
 const char *config_file_of(const struct config *config, const struct config_key *key)
 {
 	const struct config_origin *origin = config_origin(config, key);
