@@ -13,7 +13,7 @@ const struct command COMMANDS[] = {
 		false },
 	{ "doctor", "[--json]", "look for what keeps aither from working, and print the commands that fix it",
 		command_doctor, false },
-	{ "config", "[--json]", "print the configuration that counts, and where each value comes from",
+	{ "config", "[--json]", "print the effective configuration, and where each value comes from",
 		command_config, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },

@@ -95,8 +95,8 @@ static void print_file(const struct view *view)
 	const char *section = "";
 
 	puts(config->file_count > 0 || view->environment_file
-			? "# The configuration that counts, from these files in this order:"
-			: "# The configuration that counts; there is no file:");
+			? "# Effective configuration, from these files in this order:"
+			: "# Effective configuration, without any file:");
 	for (size_t i = 0; i < config->file_count; i++)
 		words_print(stdout, "#   %s", config->files[i]);
 	if (view->environment_file)
