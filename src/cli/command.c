@@ -13,6 +13,8 @@ const struct command COMMANDS[] = {
 		false },
 	{ "doctor", "[--json]", "look for what keeps aither from working, and print the commands that fix it",
 		command_doctor, false },
+	{ "config", "[--json]", "print the effective configuration, and where each value comes from",
+		command_config, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		command_render, false },
 	{ "set-secret", "[--generate] NAME", "store a secret, read from the terminal or standard input",

@@ -45,6 +45,7 @@ const struct command *command_find(const char *name); /* NULL: there is none */
 int command_sync(const struct config *config, int argc, char **argv);
 int command_status(const struct config *config, int argc, char **argv);
 int command_doctor(const struct config *config, int argc, char **argv);
+int command_config(const struct config *config, int argc, char **argv);
 int command_render(const struct config *config, int argc, char **argv);
 int command_set_secret(const struct config *config, int argc, char **argv);
 int command_test_mail(const struct config *config, int argc, char **argv);
