@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of aither(1) for fish.
 
-set -l commands sync status doctor render set-secret test-mail test-rollbar help
+set -l commands sync status doctor config render set-secret test-mail test-rollbar help
 set -l no_command "not __fish_seen_subcommand_from $commands"
 
 complete -c aither -f
@@ -12,6 +12,7 @@ complete -c aither -l help -d 'Show the usage'
 complete -c aither -n $no_command -a sync -d 'Fetch from Hemera and publish what has changed'
 complete -c aither -n $no_command -a status -d 'Show whether all is well, the last sync and the next one'
 complete -c aither -n $no_command -a doctor -d 'Find what keeps aither from working, and the commands that fix it'
+complete -c aither -n $no_command -a config -d 'Print the effective configuration'
 complete -c aither -n $no_command -a render -d 'Print a template filled with JSON data'
 complete -c aither -n $no_command -a set-secret -d 'Store a secret'
 complete -c aither -n $no_command -a test-mail -d 'Have the worker send a mail to MailTo'
@@ -23,7 +24,7 @@ complete -c aither -n '__fish_seen_subcommand_from sync' -l no-wait -d 'Only sta
 complete -c aither -n '__fish_seen_subcommand_from sync' -l until-complete -d 'Go on until nothing is left to do'
 complete -c aither -n '__fish_seen_subcommand_from sync' -l force -d 'Remove pages even when very many are gone'
 complete -c aither -n '__fish_seen_subcommand_from sync' -l dry-run -d 'List what would change, change nothing'
-complete -c aither -n '__fish_seen_subcommand_from sync status doctor test-mail test-rollbar' -l json -d 'Print JSON'
+complete -c aither -n '__fish_seen_subcommand_from sync status doctor config test-mail test-rollbar' -l json -d 'Print JSON'
 complete -c aither -n '__fish_seen_subcommand_from render' -l template -r -F -d 'The template'
 complete -c aither -n '__fish_seen_subcommand_from render' -l data -r -F -d 'The data'
 complete -c aither -n '__fish_seen_subcommand_from render' -l partials -x -a '(__fish_complete_directories)' -d 'Directory of partials'

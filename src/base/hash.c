@@ -22,6 +22,7 @@
 #include "base/mem.h"
 
 #define UUID_BYTES 16
+#define GETENTROPY_MAX 256 /* getentropy(3) */
 
 static void hash_to_hex(const unsigned char *bytes, size_t length, char *ret_hex)
 {
@@ -71,19 +72,26 @@ void hash_add_field(struct buf *fields, const char *text)
 
 void hash_uuid(char ret_uuid[static HASH_UUID_SIZE])
 {
+	/* From the kernel: libcrypto's generator takes 200 KB. As many at once as it gives: each request has
+	 * an id. */
+	static _Thread_local unsigned char pool[GETENTROPY_MAX];
+	static _Thread_local size_t pool_left;
 	static const unsigned char group_ends[] = { 8, 12, 16, 20, 32 };
-	unsigned char random[UUID_BYTES];
-	char hex[sizeof(random) * 2 + 1];
+	char hex[UUID_BYTES * 2 + 1];
 	size_t from = 0;
 
-	/* From the kernel: libcrypto's generator takes 200 KB. */
-	if (getentropy(random, sizeof(random)) < 0) {
-		fputs("the kernel has no random bytes\n", stderr);
-		abort();
+	if (pool_left == 0) {
+		if (getentropy(pool, sizeof(pool)) < 0) {
+			fputs("the kernel has no random bytes\n", stderr);
+			abort();
+		}
+		pool_left = sizeof(pool);
 	}
+	pool_left -= UUID_BYTES;
+	unsigned char *random = pool + pool_left;
 	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */
 	random[8] = (unsigned char)((random[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
-	hash_to_hex(random, sizeof(random), hex);
+	hash_to_hex(random, UUID_BYTES, hex);
 	for (size_t i = 0; i < ARRAY_SIZE(group_ends); from = group_ends[i++]) {
 		memcpy(ret_uuid + from + i, hex + from, group_ends[i] - from);
 		ret_uuid[group_ends[i] + i] = '-';

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +38,11 @@ void log_open(const char *program)
 	/* Is stderr still the stream that the service manager connected to the journal? */
 	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
 	log_to_journal = strcmp(stream, own) == 0;
+}
+
+bool log_is_journal(void)
+{
+	return log_to_journal;
 }
 
 static void log_to_stderr(const char *text)

@@ -9,6 +9,7 @@
  * Never a body, a token, a key, a participant's name or text.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
 
@@ -35,6 +36,9 @@ struct log_field {
 
 /* Call first. `program` is borrowed for the life of the process. */
 void log_open(const char *program);
+
+/* Is stderr the journal? */
+bool log_is_journal(void);
 
 void log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

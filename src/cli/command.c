@@ -22,6 +22,8 @@ const struct command COMMANDS[] = {
 		command_status, false },
 	{ "doctor", "[--json]", "find what keeps aither from working, and the commands that fix it",
 		JSON_OPTION, command_doctor, false },
+	{ "config", "[--json]", "print the effective configuration and where each value comes from",
+		JSON_OPTION, command_config, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		"  --template FILE   the template; - is standard input\n"
 		"  --data FILE       a JSON object; - is standard input\n"

@@ -48,6 +48,7 @@ void command_print_all(FILE *out);
 int command_sync(const struct config *config, int argc, char **argv);
 int command_status(const struct config *config, int argc, char **argv);
 int command_doctor(const struct config *config, int argc, char **argv);
+int command_config(const struct config *config, int argc, char **argv);
 int command_render(const struct config *config, int argc, char **argv);
 int command_set_secret(const struct config *config, int argc, char **argv);
 int command_test_mail(const struct config *config, int argc, char **argv);

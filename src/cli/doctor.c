@@ -144,8 +144,9 @@ int command_doctor(const struct config *config, int argc, char **argv)
 		check_add_all(checks, json_get(answer.data, "checks"));
 	/* A worker that answers has read the same files and reports the same mistakes. */
 	for (size_t i = 0; i < config->problems.count && !answer.status; i++)
-		check_add(checks, "configuration", config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED,
-			NULL, "%s", config->problems.text[i]);
+		check_add(checks, "configuration",
+			config->problems.is_required[i] ? CHECK_FAILED : CHECK_WARNING,
+			config->problems.command[i], "%s", config->problems.text[i]);
 	exit_code = judge(checks, &answer);
 	if (as_json)
 		print_json(checks, exit_code);

@@ -167,6 +167,10 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 	} else if (answer->failure.code == ERROR_NOT_CONFIGURED) {
 		check_configuration(config, answer, checks);
 	}
+	/* An unusable configuration has been reported with all its problems. */
+	for (size_t i = 0; i < config->problems.count && config_is_usable(config); i++)
+		check_add(checks, "configuration", CHECK_WARNING, config->problems.command[i], "%s",
+			config->problems.text[i]);
 	machine_check(machine, config, &answer->failure, sync_ms, checks);
 	if (machine->managed)
 		stored_check_token(machine, config, stored_directories, checks);
@@ -427,6 +431,10 @@ static void print_all(const struct answer *answer, const struct machine *machine
 	words_print(stdout, ": %s", status_sentence(checks));
 	if (answer->data)
 		print_report(answer->data, check_find(checks, "deferred"), now_ms);
+	JSON_FOREACH (check, checks)
+		if (strcmp(json_string(json_get(check, "name")), "configuration") == 0 &&
+			check_status_of(check) == CHECK_WARNING)
+			print_check("configuration", check);
 	print_machine(machine, checks, now_ms);
 	if (answer_count(answer->data, "errorsTotal") > 0) {
 		puts("errors of the last sync:");

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "cli/answer.h"
 #include "cli/summary.h"
 #include "cli/watch.h"
@@ -20,6 +22,13 @@
 /* Syncs in a row that may leave as many courses deferred as before, because of new courses or of other
  * clients that use up Hemera's limit. A course that can never be read must not keep it from ending. */
 #define STALLED_MAX 10
+/* A run of a timer that fires more often than this is the retry of the run before. */
+#define RECENTLY_MS 3600000
+#define STATUS_TIMEOUT_MS 5000
+/* Interfaces that network-online.target does not wait for, such as Debian's allow-hotplug, are up by then. */
+#define BOOT_MS 180000
+#define BOOT_WAIT_S 5
+#define REFRESH_TIMEOUT_MS 10000 /* signals wait so long */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -33,6 +42,7 @@ struct caller {
 	unsigned failures;       /* in a row */
 	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
 	unsigned stalled;        /* syncs since then */
+	bool is_logged;          /* by the worker, to the journal that would get our output */
 	struct watch watch;
 };
 
@@ -53,6 +63,8 @@ static void print_answer(struct caller *caller, const struct answer *answer, con
 {
 	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
 		return; /* no error: it waits for the other sync */
+	if (caller->is_logged && json_get(answer->data, "jobId"))
+		return;
 	if (caller->switches & JSON) {
 		answer_print_json(answer->envelope);
 	} else if (answer->code) {
@@ -129,10 +141,51 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	return outcome->retry_after_s ?: 1;
 }
 
+/* Has a run with all its retries failed in the last hour? Then another run need not repeat them. */
+static bool has_failed_recently(const struct config *config)
+{
+	CLEANUP(answer_done) struct answer answer = { 0 };
+	const struct workerclient_request request = { .socket_path = config->worker.socket,
+		.method = "GET",
+		.target = "/api/sync/status",
+		.timeout_ms = STATUS_TIMEOUT_MS };
+	const char *status, *end;
+	int64_t end_ms;
+
+	answer_call(&request, &answer);
+	status = json_string(json_get(answer.data, "status")) ?: "";
+	end = json_string(json_get(answer.data, "endTime"));
+	if (strcmp(status, "failed") != 0 || answer_count(answer.data, "consecutiveFailures") <= RETRIES ||
+		time_parse(end, &end_ms) < 0)
+		return false;
+	return time_now_ms() - end_ms < RECENTLY_MS;
+}
+
+/* Soon after a boot: refreshes the homepage until Hemera can be reached, because a refresh that fails is not
+ * a failed sync, which would be logged, counted and mailed. Returns the signal that ended it; 0: none. */
+static int wait_for_network(struct caller *caller)
+{
+	const struct workerclient_request request = { .socket_path = caller->config->worker.socket,
+		.method = "POST",
+		.target = "/internal/refresh",
+		.timeout_ms = REFRESH_TIMEOUT_MS };
+	int signal_number = 0;
+
+	while (signal_number == 0 && time_mono_ms() < BOOT_MS) {
+		CLEANUP(answer_done) struct answer answer = { 0 };
+
+		answer_call(&request, &answer);
+		if (!answer.code || strcmp(answer.code, "HEMERA_UNREACHABLE") != 0)
+			break;
+		signal_number = watch_wait(&caller->watch, BOOT_WAIT_S, "the network is not up yet");
+	}
+	return signal_number;
+}
+
 int command_sync(const struct config *config, int argc, char **argv)
 {
 	CLEANUP(caller_done) struct caller caller = { .config = config, .watch.interrupt = INTERRUPT_INIT };
-	struct outcome outcome;
+	struct outcome outcome = { 0 };
 	const char *why = NULL;
 	unsigned seconds;
 	int exit_code;
@@ -143,9 +196,16 @@ int command_sync(const struct config *config, int argc, char **argv)
 		words_complain("sync: --until-complete does not go with --no-wait or --dry-run");
 		return COMMAND_USAGE;
 	}
-	progress_open(&caller.watch.view, stderr, caller.switches & (NO_WAIT | JSON));
+	if (caller.switches & UNTIL_COMPLETE) {
+		caller.is_logged = log_is_journal() && !(caller.switches & JSON);
+		caller.failures = has_failed_recently(config) ? RETRIES : 0;
+	}
+	progress_open(
+		&caller.watch.view, stderr, caller.is_logged || (caller.switches & (NO_WAIT | JSON)) != 0);
 	interrupt_open(&caller.watch.interrupt, caller.watch.view.is_terminal ? INTERRUPT_OF_TERMINAL : 0);
-	for (;;) {
+	if (caller.switches & UNTIL_COMPLETE)
+		outcome.signal_number = wait_for_network(&caller);
+	while (!outcome.signal_number) {
 		outcome = run_sync(&caller);
 		if (outcome.signal_number || !(caller.switches & UNTIL_COMPLETE))
 			break;

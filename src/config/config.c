@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -26,9 +29,12 @@
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
 #define SHOWN_SIZE 81 /* of a wrong value in a message, with "=" and NUL */
+#define APPLY "systemctl restart aither aither-worker"
 #define SMTP_PORT_MAX 65535
 #define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
 #define SMTP_PORT_TLS 465        /* RFC 8314 */
+
+static const struct config_origin not_set;
 
 static bool environment_is_from_file; /* config_environment_load has read one */
 static bool environment_has_mark;     /* and it begins with a byte order mark, as part of the first name */
@@ -50,9 +56,15 @@ static void *target_of(struct config *config, const struct config_key *key)
 	return (char *)config + key->offset;
 }
 
-/* Adds a sentence to the list. `required`: it keeps the program from working. */
-__attribute__((format(printf, 3, 4))) static void report(
-	struct loader *loader, bool required, const char *format, ...)
+static struct config_origin *origin_of(struct config *config, const struct config_key *key)
+{
+	return &config->origins[key - config_keys];
+}
+
+/* Adds a sentence to the list. `required`: it keeps the program from working. file: to be edited; NULL: none.
+ */
+__attribute__((format(printf, 4, 5))) static void report(
+	struct loader *loader, bool required, const char *file, const char *format, ...)
 {
 	struct config_problems *problems = &loader->config->problems;
 	char text[ERROR_MESSAGE_MAX];
@@ -61,52 +73,108 @@ __attribute__((format(printf, 3, 4))) static void report(
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (problems->count == CONFIG_PROBLEMS_MAX - 1)
+	if (problems->count == CONFIG_PROBLEMS_MAX - 1) {
 		problems->text[problems->count++] =
 			mem_strdup("There are more problems, which are not listed.");
-	else if (problems->count < CONFIG_PROBLEMS_MAX)
+	} else if (problems->count < CONFIG_PROBLEMS_MAX) {
+		problems->file[problems->count] = file ? mem_strdup(file) : NULL;
 		problems->text[problems->count++] = mem_strdup(text);
+	}
+	if (!required)
+		return;
 	/* A required one that is not listed is "more problems", the last of the list. */
-	if (required && problems->required_count++ == 0)
+	problems->is_required[problems->count - 1] = true;
+	if (problems->required_count++ == 0)
 		problems->first_required = problems->count - 1;
+}
+
+/* A wrong value of these sections never stops the site. */
+static bool is_notify(const char *section)
+{
+	return strcmp(section, "Notify") == 0;
+}
+
+static bool is_rollbar(const char *section)
+{
+	return strcmp(section, "Rollbar") == 0;
+}
+
+/* Ends the sentence about a wrong value. */
+static const char *effect_on(const char *section)
+{
+	return is_notify(section)    ? "; no mail is sent until it is corrected"
+	       : is_rollbar(section) ? "; nothing is reported to Rollbar until it is corrected"
+				     : "";
+}
+
+/* With half a configuration a mail would go the wrong way, perhaps without the login or without TLS. */
+static void disable(struct config *config, const char *section, const char *problem)
+{
+	char **reason = is_notify(section)    ? &config->notify.disabled_by
+			: is_rollbar(section) ? &config->rollbar.disabled_by
+					      : NULL;
+
+	if (reason && !*reason)
+		*reason = mem_strdup(problem);
+}
+
+/* Adds the remedy of the problem that was reported last. */
+static void advise(struct loader *loader, char *command)
+{
+	struct config_problems *problems = &loader->config->problems;
+
+	if (problems->count < CONFIG_PROBLEMS_MAX)
+		problems->command[problems->count - 1] = command;
+	else
+		free(command);
 }
 
 /* Repeats the wrong value: only the beginning of a long one, "?" for a character that is not plain ASCII
  * (these sentences end up in JSON and on terminals), and nothing of a value that may contain a password. */
-static void report_value(struct loader *loader, bool required, const struct config_type *type,
-	const char *where, const char *text, const char *problem)
+static void report_value(struct loader *loader, bool required, const struct config_key *key,
+	const struct config_origin *origin, const char *text, const char *problem)
 {
+	CLEANUP(mem_freep) char *place = config_origin_text(origin);
 	bool is_long = strlen(text) > SHOWN_SIZE - sizeof("=...");
 	char shown[SHOWN_SIZE] = "";
 
-	if (!strchr(text, '@') || type->parse == config_parse_mail)
+	if (!strchr(text, '@') || key->type.parse == config_parse_mail)
 		snprintf(shown, SHOWN_SIZE, "=%.*s%s", (int)(SHOWN_SIZE - sizeof("=...")), text,
 			is_long ? "..." : "");
 	for (char *c = shown; *c; c++)
 		if (*c < ' ' || *c >= 0x7f)
 			*c = '?';
-	report(loader, required, "%s%s: %s", where, shown, problem);
+	CLEANUP(mem_freep)
+	char *sentence = origin->file
+				 ? mem_printf("%s: [%s] %s%s: %s%s", place, key->section, key->name, shown,
+					   problem, effect_on(key->section))
+				 : mem_printf("%s%s: %s%s", place, shown, problem, effect_on(key->section));
+	report(loader, required, origin->file ?: CONFIG_ENVIRONMENT_FILE, "%s", sentence);
+	disable(loader->config, key->section, sentence);
 }
 
-/* Sets one value; an empty text returns to the default. `where` begins the sentence when it is wrong:
- * "/etc/aither/aither.conf:12: [Sync] TimeLimitSec". */
-static void set_value(
-	struct loader *loader, const struct config_key *key, const char *where, const char *text)
+/* Sets one value; an empty text returns to the default. */
+static void set_value(struct loader *loader, const struct config_key *key, const struct config_origin *origin,
+	const char *text)
 {
 	void *target = target_of(loader->config, key);
-	bool is_required = key->shared || loader->program == CONFIG_WORKER;
+	bool is_required = key->shared || (loader->program == CONFIG_WORKER && !is_notify(key->section) &&
+						  !is_rollbar(key->section));
 	struct error err = { 0 };
 
 	if (!*text && is_string(key)) {
 		/* The default is not parsed: it counts although its time zone is not installed. */
 		mem_freep(target);
 		*(char **)target = key->default_text ? mem_strdup(key->default_text) : NULL;
+		*origin_of(loader->config, key) = *origin;
 		return;
 	}
 	int r = key->type.parse(&key->type, *text ? text : key->default_text, target, &err);
+	if (r >= 0)
+		*origin_of(loader->config, key) = *origin;
 	if (r == 0)
 		return;
-	report_value(loader, is_required && r != CONFIG_CORRECTED, &key->type, where, text, err.message);
+	report_value(loader, is_required && r != CONFIG_CORRECTED, key, origin, text, err.message);
 	if (r < 0 && key->offset == offsetof(struct config, hemera.base_url))
 		loader->base_url_wrong = true;
 }
@@ -132,18 +200,24 @@ struct reader {
 /* Never with the value: it may be a secret. */
 static void report_key(const struct reader *reader, const char *name)
 {
-	const struct config_key *similar = config_key_suggest(reader->section, name);
+	const char *section = reader->section ? reader->section : "";
+	const struct config_key *similar = config_key_suggest(section, name);
 	CLEANUP(mem_freep) char *hint = NULL;
 
-	if (similar && strcmp(similar->section, reader->section) == 0)
+	if (similar && strcmp(similar->section, section) == 0)
 		hint = mem_printf("; did you mean %s?", similar->name);
 	else if (similar)
 		hint = mem_printf("; did you mean %s below [%s]?", similar->name, similar->section);
 	else if (strcasestr(name, "key") || strcasestr(name, "token") || strcasestr(name, "pass") ||
 		 strcasestr(name, "secret"))
 		hint = mem_strdup("; secrets are not kept in this file but stored by `aither set-secret`");
-	report(reader->loader, false, "%s:%u: [%s] unknown key %s%s", reader->path, reader->name_line,
-		reader->section, name, hint ? hint : "");
+	if (reader->section)
+		report(reader->loader, false, reader->path, "%s:%u: [%s] unknown key %s%s", reader->path,
+			reader->name_line, section, name, hint ? hint : "");
+	else /* what the operator believes to be set does not count */
+		report(reader->loader, reader->loader->program == CONFIG_WORKER, reader->path,
+			"%s:%u: %s is outside a [Section]%s", reader->path, reader->name_line, name,
+			hint ? hint : "");
 }
 
 /* Sets the value that has been read up to here, if there is one. */
@@ -155,18 +229,15 @@ static void end_value(struct reader *reader)
 	if (!name)
 		return;
 	if (key) {
-		CLEANUP(mem_freep)
-		char *where = mem_printf("%s:%u: [%s] %s", reader->path, reader->name_line, section, name);
-		set_value(reader->loader, key, where, buf_text(&reader->value));
-	} else if (!section) {
-		report(reader->loader, false, "%s:%u: there is no [Section] above this line", reader->path,
-			reader->name_line);
-	} else if (config_section_exists(section)) {
+		set_value(reader->loader, key,
+			&(struct config_origin){ .file = reader->path, .line = reader->name_line },
+			buf_text(&reader->value));
+	} else if (!section || config_section_exists(section)) {
 		report_key(reader, name);
 	} else if (!reader->is_section_reported) { /* once, not for each key below it */
 		const struct config_key *similar = config_key_suggest(section, NULL);
 		reader->is_section_reported = true;
-		report(reader->loader, false, "%s:%u: unknown section [%s]%s%s%s", reader->path,
+		report(reader->loader, false, reader->path, "%s:%u: unknown section [%s]%s%s%s", reader->path,
 			reader->section_line, section, similar ? "; did you mean [" : "",
 			similar ? similar->section : "", similar ? "]?" : "");
 	}
@@ -224,36 +295,86 @@ static void read_line(struct reader *reader, char *line)
 	/* A line whose meaning is lost may have held anything. aither-web and the command line go on: the
 	 * worker will not, and it says so. */
 	if (!is_understood)
-		report(reader->loader, reader->loader->program == CONFIG_WORKER,
+		report(reader->loader, reader->loader->program == CONFIG_WORKER, reader->path,
 			"%s:%u: neither [Section] nor Key=value", reader->path, reader->line);
 }
 
 static void load_file(struct loader *loader, const char *path, bool must_exist)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(FILE_SIZE_MAX);
-	struct reader reader = { .loader = loader, .path = path, .value = BUF_INIT(FILE_SIZE_MAX) };
+	struct reader reader = { .loader = loader, .value = BUF_INIT(FILE_SIZE_MAX) };
+	struct config *config = loader->config;
 	struct error err = { 0 };
 	int r = file_read_text(path, &content, &err);
 
 	if (r == -ENOENT && !must_exist)
 		return;
 	if (r < 0) {
-		report(loader, true, "%s", err.message);
+		report(loader, true, NULL, "%s", err.message);
 		return;
 	}
 	if (strlen(buf_text(&content)) != content.length) {
-		report(loader, true, "%s: there is a NUL byte in it, so it is not a text file", path);
+		report(loader, true, path, "%s: there is a NUL byte in it, so it is not a text file", path);
 		return;
 	}
+	config->files = mem_grow(config->files, config->file_count, sizeof(*config->files));
+	reader.path = config->files[config->file_count++] = mem_strdup(path);
 	for (char *rest = content.data; rest;)
 		read_line(&reader, strsep(&rest, "\n"));
 	end_value(&reader);
 	buf_done(&reader.value);
 }
 
-static int is_drop_in(const struct dirent *entry)
+static bool is_drop_in(const char *name)
 {
-	return fnmatch("*.conf", entry->d_name, FNM_PERIOD) == 0;
+	return fnmatch("*.conf", name, FNM_PERIOD) == 0;
+}
+
+static bool is_regular(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* The name under which a file that is not read would be read: "hemera.conf~" and ".hemera.conf.dpkg-old" give
+ * "hemera.conf", and so does "hemera.txt". Owned. */
+static char *drop_in_name(const char *name)
+{
+	const char *start = name + strspn(name, ".#"), *end = strcasestr(start, ".conf");
+
+	if (!end)
+		end = strrchr(start, '.');
+	return mem_printf("%.*s.conf", end ? (int)(end - start) : (int)strcspn(start, "~#"), start);
+}
+
+/* Reports a file that looks as if it were read: what an editor or dpkg leaves, a wrong suffix. Other hidden
+ * files and README are nothing that a person expects to count. */
+static void report_unread(struct loader *loader, const char *directory, const char *name)
+{
+	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name), *new_name = drop_in_name(name);
+	CLEANUP(mem_freep) char *new_path = mem_printf("%s/%s", directory, new_name);
+	CLEANUP(mem_freep) char *from = check_quote(path), *to = check_quote(new_path);
+	bool is_hidden = *name == '.';
+
+	if ((is_hidden && !is_drop_in(name + 1)) || fnmatch("README*", name, 0) == 0 || !is_regular(path))
+		return;
+	/* The sentence goes into JSON and to terminals. */
+	for (const char *c = path; *c; c++)
+		if (*c < ' ' || *c >= 0x7f)
+			return;
+	loader->config->problems.unread_count++;
+	if (access(new_path, F_OK) == 0) {
+		report(loader, false, NULL,
+			"%s: is not read, because its name %s; copy what is still needed into %s, and move it elsewhere",
+			path, is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
+		advise(loader, mem_printf("mv --backup=numbered %s /var/backups/\n" APPLY, from));
+	} else {
+		report(loader, false, NULL,
+			"%s: is not read, because its name %s; rename it to %s, or move it elsewhere", path,
+			is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
+		advise(loader, mem_printf("mv %s %s\n" APPLY, from, to));
+	}
 }
 
 /* All *.conf of a directory in the order of their names, which is that of their bytes: no program here calls
@@ -261,13 +382,17 @@ static int is_drop_in(const struct dirent *entry)
 static void load_directory(struct loader *loader, const char *path)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(path, &entries, is_drop_in, alphasort);
+	int count = scandir(path, &entries, NULL, alphasort);
 
 	if (count < 0 && errno != ENOENT && errno != ENOTDIR)
-		report(loader, true, "%s: cannot read the directory: %s", path, strerror(errno));
+		report(loader, true, NULL, "%s: cannot read the directory: %s", path, strerror(errno));
 	for (int i = 0; i < count; i++) {
-		CLEANUP(mem_freep) char *file = mem_printf("%s/%s", path, entries[i]->d_name);
-		load_file(loader, file, true);
+		if (is_drop_in(entries[i]->d_name)) {
+			CLEANUP(mem_freep) char *file = mem_printf("%s/%s", path, entries[i]->d_name);
+			load_file(loader, file, true);
+		} else {
+			report_unread(loader, path, entries[i]->d_name);
+		}
 		free(entries[i]);
 	}
 	free(entries);
@@ -377,21 +502,21 @@ static const char *environment(const char *name)
 /* The Node implementation has three variables where we have one URL. Without SMTP_HOST the other two mean
  * nothing; SMTP_PORT is 587 where it is not set, and TLS from the start is spoken where SMTP_SECURE says so
  * or, when it says nothing, on port 465. */
-static void set_smtp_url(
-	struct loader *loader, const struct config_key *key, const char *where, const char *host)
+static void set_smtp_url(struct loader *loader, const struct config_key *key,
+	const struct config_origin *origin, const char *host)
 {
+	static const struct config_origin port_origin = { .variable = "SMTP_PORT" };
+	static const struct config_origin secure_origin = { .variable = "SMTP_SECURE" };
 	static const struct config_type port_type = { .min = 1, .max = SMTP_PORT_MAX }, flag = { 0 };
 	const char *port_text = environment("SMTP_PORT"), *secure_text = environment("SMTP_SECURE");
 	bool is_secure = false, is_literal = strchr(host, ':') && host[0] != '[';
-	bool is_required = loader->program == CONFIG_WORKER;
 	struct error err = { 0 };
 	unsigned port = SMTP_PORT_SUBMISSION;
 
 	if (port_text && config_parse_number(&port_type, port_text, &port, &err) < 0)
-		report_value(
-			loader, is_required, &port_type, "environment SMTP_PORT", port_text, err.message);
+		report_value(loader, false, key, &port_origin, port_text, err.message);
 	if (secure_text && config_parse_flag(&flag, secure_text, &is_secure, &err) < 0)
-		report_value(loader, is_required, &flag, "environment SMTP_SECURE", secure_text, err.message);
+		report_value(loader, false, key, &secure_origin, secure_text, err.message);
 	if (!secure_text && port == SMTP_PORT_TLS)
 		is_secure = true;
 	if (!port_text && is_secure)
@@ -400,13 +525,15 @@ static void set_smtp_url(
 	char *url = mem_printf("%s://%s%s%s:%u", is_secure ? "smtps" : "smtp", is_literal ? "[" : "", host,
 		is_literal ? "]" : "", port);
 	if (config_parse_url(&key->type, url, target_of(loader->config, key), &err) < 0)
-		report_value(loader, is_required, &key->type, where, host, err.message);
+		report_value(loader, false, key, origin, host, err.message);
+	else
+		*origin_of(loader->config, key) = *origin;
 }
 
 static void load_environment(struct loader *loader)
 {
 	if (environment_has_mark)
-		report(loader, false,
+		report(loader, false, CONFIG_ENVIRONMENT_FILE,
 			CONFIG_ENVIRONMENT_FILE
 			": begins with a byte order mark, so systemd ignores its first line; save it as UTF-8 without one");
 	for (size_t i = 0; i < config_key_count; i++) {
@@ -415,7 +542,7 @@ static void load_environment(struct loader *loader)
 		const char *value = environment(name);
 		if (!value)
 			continue;
-		CLEANUP(mem_freep) char *where = mem_printf("environment %s", name);
+		const struct config_origin origin = { .variable = name };
 		if (key->offset == offsetof(struct config, sync.output_directory) && *value != '/') {
 			/* The Node implementation has its default, "output", below the directory in which it
 			 * runs: no mistake of the operator, and no reason to stop. */
@@ -423,17 +550,17 @@ static void load_environment(struct loader *loader)
 			char *problem = mem_printf(
 				"is not absolute and therefore ignored, pages are written to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
 				loader->config->sync.output_directory);
-			report_value(loader, false, &key->type, where, value, problem);
+			report_value(loader, false, key, &origin, value, problem);
 		} else if (key->offset == offsetof(struct config, notify.smtp_url)) {
-			set_smtp_url(loader, key, where, value);
+			set_smtp_url(loader, key, &origin, value);
 		} else {
-			set_value(loader, key, where, value);
+			set_value(loader, key, &origin, value);
 		}
 	}
 	/* In the environment of the worker's unit (systemd.exec(5)) the token looks as if it were set. */
 	if (loader->program == CONFIG_WORKER && environment("AITHER_SYNC_TOKEN") &&
 		(environment_is_from_file || getenv("INVOCATION_ID")))
-		report(loader, false,
+		report(loader, false, CONFIG_ENVIRONMENT_FILE,
 			"environment AITHER_SYNC_TOKEN: has no effect in " CONFIG_ENVIRONMENT_FILE
 			", which only aither-worker reads, for the token is aither-web's: run `aither set-secret sync-token` and remove the line");
 }
@@ -446,12 +573,19 @@ static void load_secrets(struct loader *loader)
 
 		if (config_secret_program(secret) != loader->program)
 			continue;
-		/* A wrong secret always stops the program: a sync token that does not count must not look
-		 * like one that was never set. */
 		int r = config_secret_load(secret, &loader->config->secrets[i], &err);
 		loader->secret_wrong[i] = r < 0 && r != -ENOENT;
-		if (loader->secret_wrong[i])
-			report(loader, true, "%s", err.message);
+		if (!loader->secret_wrong[i])
+			continue;
+		/* A sync token that does not count must not look like one that was never set: a wrong secret
+		 * stops the program, but not when only mail or Rollbar needs it. */
+		const char *section = secret == CONFIG_SECRET_SMTP_PASSWORD   ? "Notify"
+				      : secret == CONFIG_SECRET_ROLLBAR_TOKEN ? "Rollbar"
+									      : "";
+		CLEANUP(mem_freep) char *sentence = mem_printf("%s%s", err.message, effect_on(section));
+		report(loader, !*section, NULL, "%s", sentence);
+		advise(loader, mem_printf("aither set-secret %s", config_secret_name(secret)));
+		disable(loader->config, section, sentence);
 	}
 }
 
@@ -460,43 +594,53 @@ static bool is_missing(const struct loader *loader, enum config_secret secret)
 	return !loader->config->secrets[secret] && !loader->secret_wrong[secret];
 }
 
-/* Reports settings that the worker lacks, and settings that have no effect without another. `path`: the file
- * that was read, where the operator can add them. */
-static void check_complete(struct loader *loader, const char *path)
+/* Reports settings that the worker lacks, and settings that have no effect without another. */
+static void check_complete(struct loader *loader)
 {
 	const struct config *config = loader->config;
+	const char *path = config->path;
 
 	if (!config->hemera.base_url && !loader->base_url_wrong)
-		report(loader, true,
+		report(loader, true, path,
 			"Hemera BaseURL is not set: write BaseURL=https://... below [Hemera] in %s", path);
 	if (is_missing(loader, CONFIG_SECRET_HEMERA_API_KEY))
-		report(loader, true, "hemera-api-key is not set: run `aither set-secret hemera-api-key`");
+		report(loader, true, NULL,
+			"hemera-api-key is not set: run `aither set-secret hemera-api-key`");
 	if (config->notify.smtp_user && is_missing(loader, CONFIG_SECRET_SMTP_PASSWORD))
-		report(loader, false,
+		report(loader, false, NULL,
 			"smtp-password is not set, so mails are sent without SMTPUser: run `aither set-secret smtp-password`");
 	if (!config->notify.smtp_user && config->secrets[CONFIG_SECRET_SMTP_PASSWORD])
-		report(loader, false,
+		report(loader, false, path,
 			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below [Notify] in %s",
 			path);
 	if (config->rollbar.enabled && is_missing(loader, CONFIG_SECRET_ROLLBAR_TOKEN))
-		report(loader, false,
+		report(loader, false, NULL,
 			"rollbar-token is not set, so nothing is reported to Rollbar: run `aither set-secret rollbar-token`");
 }
 
 void config_load(struct config *config, const char *path, enum config_program program)
 {
 	struct loader loader = { .config = config, .program = program };
-	const char *file = path ? path : CONFIG_PATH_DEFAULT;
-	CLEANUP(mem_freep) char *directory = mem_printf("%s.d", file);
+	CLEANUP(mem_freep) char *directory = mem_printf("%s.d", path ? path : CONFIG_PATH_DEFAULT);
 
+	config->path = mem_strdup(path ? path : CONFIG_PATH_DEFAULT);
+	config->origins = mem_zalloc(config_key_count * sizeof(*config->origins));
 	for (size_t i = 0; i < config_key_count; i++)
-		set_value(&loader, &config_keys[i], "default", "");
-	load_file(&loader, file, path != NULL);
+		set_value(&loader, &config_keys[i], &not_set, "");
+	load_file(&loader, config->path, path != NULL);
 	load_directory(&loader, directory);
 	load_environment(&loader);
 	load_secrets(&loader);
+	if (config->notify.disabled_by) {
+		free(STEAL(config->notify.mail_to));
+		*origin_of(config, config_key_find("Notify", "MailTo")) = not_set;
+	}
+	if (config->rollbar.disabled_by) {
+		config->rollbar.enabled = false;
+		*origin_of(config, config_key_find("Rollbar", "Enabled")) = not_set;
+	}
 	if (program == CONFIG_WORKER)
-		check_complete(&loader, file);
+		check_complete(&loader);
 }
 
 void config_done(struct config *config)
@@ -509,14 +653,61 @@ void config_done(struct config *config)
 			explicit_bzero(config->secrets[i], strlen(config->secrets[i]));
 		free(config->secrets[i]);
 	}
-	for (size_t i = 0; i < config->problems.count; i++)
+	for (size_t i = 0; i < config->problems.count; i++) {
 		free(config->problems.text[i]);
+		free(config->problems.file[i]);
+		free(config->problems.command[i]);
+	}
+	for (size_t i = 0; i < config->file_count; i++)
+		free(config->files[i]);
+	free(config->files);
+	free(config->path);
+	free(config->origins);
+	free(config->notify.disabled_by);
+	free(config->rollbar.disabled_by);
 	*config = (struct config){ 0 };
 }
 
 bool config_is_usable(const struct config *config)
 {
 	return config->problems.required_count == 0;
+}
+
+const struct config_origin *config_origin(const struct config *config, const struct config_key *key)
+{
+	return config->origins ? &config->origins[key - config_keys] : &not_set;
+}
+
+char *config_origin_text(const struct config_origin *origin)
+{
+	if (origin->file)
+		return mem_printf("%s:%u", origin->file, origin->line);
+	return origin->variable ? mem_printf("environment %s", origin->variable) : mem_strdup("default");
+}
+
+char *config_value_text(const struct config *config, const struct config_key *key)
+{
+	static const char *const flags[] = { "no", "yes" };
+	const void *value = (const char *)config + key->offset;
+
+	if (key->type.parse == config_parse_number)
+		return mem_printf("%u", *(const unsigned *)value);
+	if (key->type.parse == config_parse_choice)
+		return mem_strdup(key->type.words[*(const unsigned *)value]);
+	if (key->type.parse == config_parse_flag)
+		return mem_strdup((key->type.words ?: flags)[*(const bool *)value]);
+	const char *text = *(char *const *)value;
+
+	return text ? mem_strdup(text) : NULL;
+}
+
+const char *config_file_of(const struct config *config, const struct config_key *key)
+{
+	const struct config_origin *origin = config_origin(config, key);
+
+	if (origin->file)
+		return origin->file;
+	return origin->variable ? CONFIG_ENVIRONMENT_FILE : config->path ?: CONFIG_PATH_DEFAULT;
 }
 
 const char *config_shipped_templates(void)

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config_key;
 struct error;
 
 #define CONFIG_ENVIRONMENT_FILE "/etc/default/aither" /* of aither-worker.service alone */
@@ -48,7 +49,21 @@ struct config_problems {
 	size_t count, required_count;    /* required_count: problems that keep the program from working */
 	size_t first_required;           /* index of the first of them, if there is one */
 	char *text[CONFIG_PROBLEMS_MAX]; /* owned sentences: "/etc/aither/aither.conf:12: ..." */
+
+	/* For the same index: */
+	bool is_required[CONFIG_PROBLEMS_MAX];
+	char *file[CONFIG_PROBLEMS_MAX];    /* owned; the file to edit; NULL: none */
+	char *command[CONFIG_PROBLEMS_MAX]; /* owned; lines of shell that fix it; NULL: none */
+	size_t unread_count; /* files beside those that were read; without others, all that was read is right
+			      */
 };
+
+/* Where a key was set last, perhaps to nothing (then its default counts). */
+struct config_origin {
+	const char *file;     /* borrowed from the configuration; NULL: not in a file */
+	unsigned line;        /* in that file, from 1 */
+	const char *variable; /* of the environment; NULL: not there */
+};                            /* neither file nor variable: it was not set, the default counts */
 
 struct config { /* all strings owned, NULL when not set */
 	struct {
@@ -81,14 +96,21 @@ struct config { /* all strings owned, NULL when not set */
 		char *mail_to, *mail_from;  /* bare addresses; mail_to: several, separated by commas only */
 		char *smtp_url, *smtp_user; /* smtp:// or smtps://host[:port]; no user in it */
 		unsigned failure_threshold, retry_delay_s;
+		char *disabled_by; /* the problem with a value of [Notify], for which mail_to is NULL */
 	} notify;
 	struct {
 		bool enabled;
 		enum config_level level; /* the lowest that is reported */
 		char *environment, *endpoint;
+		char *disabled_by; /* the problem with a value of [Rollbar], for which it is not enabled */
 	} rollbar;
 	char *secrets[CONFIG_SECRETS];
 	struct config_problems problems;
+
+	char **files; /* that were read, in this order */
+	size_t file_count;
+	char *path;                    /* of aither.conf, whether it exists or not */
+	struct config_origin *origins; /* of each key, for config_origin */
 };
 
 /* Fills a zeroed struct. path NULL: the default path, which may be missing; a path that was given must
@@ -105,6 +127,19 @@ const char *config_environment_find_secret(const char *path);
 
 /* Can the program do its work? False when a required value is missing or a value given is wrong. */
 bool config_is_usable(const struct config *config);
+
+/* Where a key's value comes from; borrowed, never NULL. A key: config_key_find("Site", "URL"). */
+const struct config_origin *config_origin(const struct config *config, const struct config_key *key);
+
+/* "/etc/aither/aither.conf:12", "environment SMTP_TO" or "default"; owned. */
+char *config_origin_text(const struct config_origin *origin);
+
+/* The value as it would stand in a file; owned, NULL: not set. */
+char *config_value_text(const struct config *config, const struct config_key *key);
+
+/* The file in which the operator changes a key: the one that sets it, /etc/default/aither for a variable, or
+ * else aither.conf. Borrowed. */
+const char *config_file_of(const struct config *config, const struct config_key *key);
 
 /* All problems with `separator` between them ("\n", "; "); owned. */
 char *config_problems_text(const struct config *config, const char *separator);

@@ -119,7 +119,7 @@ int daemon_check_config(const struct config *config)
 		return 0;
 	}
 	fprintf(stderr, "%s\n", problems);
-	return EX_CONFIG;
+	return config->problems.count > config->problems.unread_count ? EX_CONFIG : 0;
 }
 
 void daemon_log_problems(const struct config *config)

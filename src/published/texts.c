@@ -136,6 +136,14 @@ const char *texts_get(const struct texts *texts, const char *key)
 	return own ? own : json_string(json_get(texts->shipped, key));
 }
 
+const char *texts_unknown(const struct texts *texts, size_t index)
+{
+	JSON_FOREACH (text, texts->own)
+		if (!json_get(texts->shipped, json_name(text)) && index-- == 0)
+			return json_name(text);
+	return NULL;
+}
+
 const char *texts_language(const struct texts *texts)
 {
 	return texts_get(texts, "language");

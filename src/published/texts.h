@@ -32,7 +32,12 @@ void texts_free(struct texts *texts);
 void texts_freep(struct texts **texts);
 
 const char *texts_get(const struct texts *texts, const char *key); /* borrowed; NULL: no such key */
-const char *texts_language(const struct texts *texts);             /* its member "language": "de" */
+
+/* The keys of texts_override that texts_parse has not, from 0 on; NULL: no more. Only templates of the
+ * operator's own can use them, so others are misspelt. Borrowed. */
+const char *texts_unknown(const struct texts *texts, size_t index);
+
+const char *texts_language(const struct texts *texts); /* its member "language": "de" */
 const char *texts_hash(
 	const struct texts *texts); /* SHA-256 of all parsed files and the site's name, hexadecimal */
 

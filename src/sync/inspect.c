@@ -21,6 +21,7 @@
 #include "config/config.h"
 #include "published/published.h"
 #include "published/site-file.h"
+#include "published/texts.h"
 #include "render/library.h"
 #include "render/policy.h"
 #include "render/template.h"
@@ -330,6 +331,29 @@ static void inspect_policy(const struct config *config, const char *shipped_dire
 	}
 }
 
+/* A key of the operator's texts that neither aither nor a template of the operator's names has no effect. */
+static void inspect_texts(const char *directory, const struct library *library, struct inspect_found *found)
+{
+	for (enum language k = 0; k < LANGUAGES; k++) {
+		const char *key;
+
+		for (size_t i = 0; i < INSPECT_PROBLEMS_MAX && (key = texts_unknown(library->texts[k], i));
+			i++) {
+			CLEANUP(mem_freep)
+			char *path = mem_printf("%s/texts.%s.json", directory, language_name(k));
+			CLEANUP(mem_freep) char *word = check_quote(path);
+			CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+
+			if (library_find_text(library, key, strlen(key)))
+				continue;
+			found->problems++;
+			check_add(found->checks, "templates", CHECK_WARNING, remedy,
+				"%s: \"%s\" is not used: aither has no text of this name, and no template names it",
+				path, key);
+		}
+	}
+}
+
 void inspect_templates(const struct config *config, const char *shipped_directory, struct json *checks)
 {
 	CLEANUP(library_done) struct library library = { 0 };
@@ -344,6 +368,7 @@ void inspect_templates(const struct config *config, const char *shipped_director
 		return;
 	}
 	inspect_policy(config, shipped_directory, &library, &found);
+	inspect_texts(own, &library, &found);
 	if (found.problems == 0)
 		check_add(checks, "templates", CHECK_OK, NULL, "those in %s and in %s compile", own,
 			shipped_directory);

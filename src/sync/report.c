@@ -235,7 +235,7 @@ void report_log(const struct report *report, const char *request_id, const struc
 	struct log_field fields[ARRAY_SIZE(numbers) + 5];
 	bool failed = report->status == REPORT_FAILED;
 	const char *event = LOG_EVENT_SYNC_DONE;
-	int priority = LOG_INFO;
+	int priority = LOG_NOTICE; /* units/aither-worker.service drops what is below */
 	size_t count = 0;
 
 	report_log_errors(report);

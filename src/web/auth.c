@@ -194,12 +194,14 @@ void auth_refuse(struct auth *auth, const struct http_request *request, struct h
 	/* The route: the client has written the rest of the path. */
 	int length = (int)(strlen(request->path) - strlen(request->tail));
 	log_event(LOG_NOTICE, LOG_EVENT_AUTH_REFUSED, fields, ARRAY_SIZE(fields),
-		"a wrong token from %s: %s %.*s", address, request->method_name, length, request->path);
+		"a wrong %s from %s: %s %.*s", credentials(request, "Bearer") ? "token" : "password", address,
+		request->method_name, length, request->path);
 }
 
 void auth_next_minute(struct auth *auth)
 {
 	if (auth->unlogged > 0)
-		log_write(LOG_WARNING, "%u more wrong tokens in the last minute", auth->unlogged);
+		log_write(
+			LOG_WARNING, "%u more wrong tokens and passwords in the last minute", auth->unlogged);
 	auth->logged = auth->unlogged = 0;
 }

@@ -16,6 +16,7 @@
  * AITHER_REMOTE_ADDR and REQUEST_ID as fields:
  *
  *	a wrong token from 192.0.2.7: POST /api/sync
+ *	a wrong password from 192.0.2.7: GET /courses/
  *
  * The client chooses nothing in the line but one of our own routes. A missing token is not a wrong one: every
  * browser's first request for a private page has none.

@@ -2,6 +2,7 @@
 #include "web/live.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -41,7 +42,9 @@ struct live {
 	STAILQ_HEAD(, visitor) visitors;
 	struct refresh *refresh; /* NULL: none is under way */
 	struct live_statistics statistics;
-	bool failing; /* logged already */
+	bool failing;            /* says the last line in the journal */
+	unsigned failures;       /* since that line */
+	uint64_t quiet_until_ms; /* no line about a new failure before */
 	bool stopping, first_wait_used;
 	uint64_t wait_ends_ms; /* of the visitors who share the refresh */
 	uint64_t no_refresh_until_ms;
@@ -194,11 +197,30 @@ static void refresh_run(struct thread_job *job)
 
 static void note_failure(struct live *live, const struct error *err)
 {
+	char earlier[64] = "";
+
 	live->statistics.failed++;
 	live->no_refresh_until_ms = time_mono_ms() + LIVE_BACK_OFF_MS;
-	if (!live->failing)
-		log_write(LOG_WARNING, "the homepage cannot be refreshed: %s", err->message);
+	if (live->failing || time_mono_ms() < live->quiet_until_ms) {
+		live->failures++;
+		return;
+	}
+	if (live->failures > 0)
+		snprintf(earlier, sizeof(earlier), " (%u earlier failures were not logged)", live->failures);
+	log_write(LOG_WARNING, "the homepage cannot be refreshed%s: %s", earlier, err->message);
 	live->failing = true;
+	live->failures = 0;
+	live->quiet_until_ms = time_mono_ms() + LIVE_QUIET_MS;
+}
+
+static void note_success(struct live *live)
+{
+	live->statistics.refreshed++;
+	if (!live->failing)
+		return;
+	log_write(LOG_NOTICE, "the homepage is live again, after %u failed refreshes", live->failures + 1);
+	live->failing = false;
+	live->failures = 0;
 }
 
 static void refresh_done(struct thread_job *job)
@@ -210,10 +232,7 @@ static void refresh_done(struct thread_job *job)
 	if (live) {
 		live->refresh = NULL;
 		if (is_done) {
-			live->statistics.refreshed++;
-			if (live->failing)
-				log_write(LOG_NOTICE, "the homepage is live again");
-			live->failing = false;
+			note_success(live);
 			/* The state says so, too, unless it could not be written, as on a full disk. */
 			update_data_time(live);
 			if (refresh->fetched_at_ms > live->data_ms)

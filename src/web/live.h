@@ -27,6 +27,7 @@ struct server;
 struct thread_queue;
 
 #define LIVE_BACK_OFF_MS 10000
+#define LIVE_QUIET_MS 3600000         /* a Hemera that fails now and then costs two lines in this time */
 #define LIVE_FIRST_WAIT_MS 8000       /* once, as long as nothing has ever been published */
 #define LIVE_REFRESH_TIMEOUT_MS 45000 /* for a worker that hangs; its own limits end it earlier */
 

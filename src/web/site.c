@@ -52,7 +52,8 @@ struct site {
 	bool has_state, state_failed; /* failed: logged already */
 	uint64_t file_logged_ms;      /* when it was last logged that one cannot be read; 0: never */
 	struct cache *cache;
-	struct stat courses_stat; /* of the directory of the course pages in the cache */
+	int courses;              /* the directory of the course pages in the cache; -1: not opened */
+	struct stat courses_stat; /* its status when it was last looked at */
 };
 
 /* The index pages: where they are, and what the log calls them. */
@@ -87,6 +88,7 @@ struct site *site_new(const struct site_options *options)
 	for (int i = 0; i < LANGUAGES; i++)
 		for (int which = 0; which < SITE_INDEXES; which++)
 			buf_init(&site->index[which][i].text, PUBLISHED_HOMEPAGE_MAX);
+	site->courses = -1;
 	site->cache = cache_new();
 	return site;
 }
@@ -108,6 +110,7 @@ void site_freep(struct site **site_pointer)
 		page_done(&site->fallback[i]);
 	}
 	cache_freep(&site->cache);
+	file_closep(&site->courses);
 	directory_done(&site->output);
 	directory_done(&site->public);
 	directory_done(&site->files);
@@ -339,15 +342,15 @@ static int fail_without(const struct directory *directory, struct error *err)
 	return error_set(err, directory->result, "%s: %s", directory->path, strerror(-directory->result));
 }
 
-static int read_course(struct site *site, int courses, const char *file, const char *link_language,
-	struct page **ret_page, struct error *err)
+static int read_course(struct site *site, const char *file, const char *link_language, struct page **ret_page,
+	struct error *err)
 {
 	char path[CACHE_PATH_SIZE];
 
 	snprintf(path, sizeof(path), PUBLISHED_COURSES "/%s", file);
 	return cache_read(site->cache,
 		&(struct cache_file){
-			.directory = courses,
+			.directory = site->courses,
 			.name = file,
 			.path = path,
 			.size_max = PUBLISHED_COURSE_MAX,
@@ -358,30 +361,47 @@ static int read_course(struct site *site, int courses, const char *file, const c
 		ret_page, err);
 }
 
+/* Looks at each request: a page of a removed course would otherwise stay in memory, because no client
+ * requests it any more. Opens the directory only when another one has its place. */
+static int follow_courses(struct site *site, const struct directory *parent, struct error *err)
+{
+	struct stat stat_now;
+
+	if (fstatat(parent->fd, PUBLISHED_COURSES, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+	if (site->courses < 0 || stat_now.st_ino != site->courses_stat.st_ino ||
+		stat_now.st_dev != site->courses_stat.st_dev) {
+		file_closep(&site->courses);
+		int r = file_open_directory(parent->fd, PUBLISHED_COURSES, &site->courses, err);
+		if (r < 0)
+			return r;
+		if (fstat(site->courses, &stat_now) < 0)
+			return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+	}
+	if (!cache_is_same_file(&site->courses_stat, &stat_now))
+		cache_clear(site->cache);
+	site->courses_stat = stat_now;
+	return 0;
+}
+
 static int find_course(struct site *site, const char *name, const char *link_language, struct page **ret_page,
 	struct error *err)
 {
 	const struct directory *parent = site->options.are_courses_public ? &site->public : &site->output;
-	CLEANUP(file_closep) int courses = -1;
 	CLEANUP(mem_freep) char *with_suffix = mem_printf("%s" PUBLISHED_SUFFIX, name);
-	struct stat stat_now = { 0 };
 	int r;
 
 	follow_output(site, false);
 	if (parent->fd < 0)
 		return fail_without(parent, err);
-	if ((r = file_open_directory(parent->fd, PUBLISHED_COURSES, &courses, err)) < 0)
+	if ((r = follow_courses(site, parent, err)) < 0)
 		return r;
-	/* Without this, the page of a removed course would stay in memory: no client requests it any more. */
-	if (fstat(courses, &stat_now) < 0 || !cache_is_same_file(&site->courses_stat, &stat_now))
-		cache_clear(site->cache);
-	site->courses_stat = stat_now;
 	r = error_set(err, -ENOENT, "not the name of a course page");
 	if (published_is_page(name))
-		r = read_course(site, courses, name, link_language, ret_page, err);
+		r = read_course(site, name, link_language, ret_page, err);
 	/* A course may be called "x.html": its page is x.html.html. */
 	if (r == -ENOENT && published_is_page(with_suffix))
-		r = read_course(site, courses, with_suffix, link_language, ret_page, err);
+		r = read_course(site, with_suffix, link_language, ret_page, err);
 	return r;
 }
 

@@ -383,19 +383,13 @@ static struct json *make_report(const struct scheduled *scheduled)
 	return report;
 }
 
-/* Without a mail, only this line shows that MailTo is wrong. */
+/* Without a mail, only this line shows that a value is wrong. */
 static int report_no_recipients(const struct config *config)
 {
-	int exit_code = EXIT_SUCCESS;
-
-	for (size_t i = 0; i < config->problems.count; i++) {
-		if (!strstr(config->problems.text[i], "[Notify] MailTo"))
-			continue;
-		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "no mail is sent: %s",
-			config->problems.text[i]);
-		exit_code = EXIT_FAILURE;
-	}
-	return exit_code;
+	if (!config->notify.disabled_by)
+		return EXIT_SUCCESS;
+	log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->notify.disabled_by);
+	return EXIT_FAILURE;
 }
 
 /* Sends to all recipients, and retries those that the server refuses for now. If the server cannot be

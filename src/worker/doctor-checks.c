@@ -68,7 +68,6 @@ static char *configuration_remedy(const char *problem, const char *missing)
 
 static void check_problems(const struct config *config, struct json *checks)
 {
-	enum check_status status = config_is_usable(config) ? CHECK_WARNING : CHECK_FAILED;
 	unsigned found = 0;
 
 	for (size_t i = 0; i < config->problems.count; i++) {
@@ -82,8 +81,11 @@ static void check_problems(const struct config *config, struct json *checks)
 		 * may accept mail without a login. */
 		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
 			continue;
-		remedy = configuration_remedy(problem, missing);
-		check_add(checks, "configuration", status, remedy, "%s", problem);
+		remedy = config->problems.command[i] ? mem_strdup(config->problems.command[i])
+						     : configuration_remedy(problem, missing);
+		check_add(checks, "configuration",
+			config->problems.is_required[i] ? CHECK_FAILED : CHECK_WARNING, remedy, "%s",
+			problem);
 		found++;
 	}
 	if (found == 0)
@@ -107,7 +109,10 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 				config_secret_name((enum config_secret)i));
 	check_add(checks, "secrets", CHECK_OK, NULL, "loaded by aither-worker: %s",
 		names.length ? buf_text(&names) : "none");
-	if (!config->rollbar.enabled)
+	if (config->rollbar.disabled_by)
+		check_add(checks, "rollbar", CHECK_SKIPPED, NULL,
+			"nothing is reported until the value of [Rollbar] is corrected that the configuration check names");
+	else if (!config->rollbar.enabled)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL, "not enabled");
 	else if (!config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN])
 		check_add(checks, "rollbar", CHECK_FAILED, "aither set-secret rollbar-token",
@@ -234,6 +239,11 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	struct error err = { 0 };
 	int r;
 
+	if (config->notify.disabled_by) { /* "configuration" has the remedy */
+		check_add(checks, "mail", CHECK_SKIPPED, NULL,
+			"no mail is sent until the value of [Notify] is corrected that the configuration check names");
+		return;
+	}
 	if (!config->notify.mail_to) {
 		check_add(checks, "mail", CHECK_WARNING,
 			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG

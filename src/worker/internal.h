@@ -92,7 +92,6 @@ struct worker {
 	struct worker_sync *sync, *next; /* the running sync; the one that waits for a refresh to end */
 	struct http_pending *waiters[WORKER_REFRESH_WAITERS_MAX]; /* of a refresh */
 	size_t waiter_count;
-	bool refresh_failed; /* the last one; it has been logged */
 	struct quota refreshes;
 	struct worker_list last_list;
 	struct sync_history history;

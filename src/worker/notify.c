@@ -368,9 +368,11 @@ static enum http_result test_handle(const struct http_request *request, struct h
 	if (answer_unable(response, request->request_id, worker))
 		return HTTP_DONE;
 	if (is_mail && !config->notify.mail_to)
-		missing = "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
+		missing = config->notify.disabled_by
+				  ?: "no mail is sent: set MailTo in [Notify] of aither.conf(5)";
 	if (!is_mail && !config->rollbar.enabled)
-		missing = "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
+		missing = config->rollbar.disabled_by
+				  ?: "Rollbar is not used: set Enabled=yes in [Rollbar] of aither.conf(5)";
 	else if (!is_mail && !rollbar_is_on(config))
 		missing = "Rollbar's token is missing; store it with: aither set-secret rollbar-token";
 	if (missing) {

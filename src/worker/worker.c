@@ -189,11 +189,10 @@ static void refresh_done(struct thread_job *job)
 		.changed = refresh->refreshed.changed };
 	if (refresh->result < 0)
 		list.err = refresh->err;
+	/* A failure is not logged here but by aither-web, which knows whether the one before succeeded:
+	 * visitors cause a refresh every ten seconds while Hemera is down, and this process leaves in
+	 * between. */
 	answer_waiters(worker, &list);
-	/* Log only the first failure: visitors cause a refresh every ten seconds while Hemera is down. */
-	if (refresh->result < 0 && !worker->refresh_failed)
-		log_write(LOG_WARNING, "homepage not refreshed: %s", refresh->err.message);
-	worker->refresh_failed = refresh->result < 0;
 }
 
 static void start_refresh(struct worker *worker)

@@ -14,6 +14,7 @@ from pathlib import Path
 from stack import BUILD, TOP, StackTest, preload, wait_until
 
 LIBRARY = BUILD / "tests" / "contract" / "libjournal.so"
+CATALOGS = [TOP / "units" / name for name in ("aither.catalog", "aither.de.catalog")]
 EVENTS = dict(re.findall(r'#define LOG_EVENT_(\w+) "([0-9a-f]{32})"', (TOP / "src/base/log.h").read_text()))
 
 
@@ -25,6 +26,15 @@ class JournalTest(StackTest):
         self.addCleanup(self.journal.unlink)
         self.environment = self.environment | preload(LIBRARY, AITHER_JOURNAL=name)
         super().setUp()
+        self.addCleanup(self.check_fields)
+
+    def check_fields(self) -> None:
+        """journalctl -x fills the fields of the entry into the catalog's text: does each entry have them?"""
+        for catalog in CATALOGS:
+            texts = dict(re.findall(r"^-- ([0-9a-f]{32})\n(.*?)(?=^-- |\Z)", catalog.read_text(), re.M | re.S))
+            for entry in self.entries():
+                fields = re.findall(r"@(\w+)@", texts.get(entry.get("MESSAGE_ID", ""), ""))
+                self.assertEqual([field for field in fields if not entry.get(field)], [], entry)
 
     def entries(self) -> list[dict[str, str]]:
         """All so far, oldest first."""

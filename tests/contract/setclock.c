@@ -4,13 +4,15 @@
  * For LD_PRELOAD into the programs: the wall clock is set, again and again while they run, without touching
  * that of the machine. Test and process share a file, which AITHER_CLOCK names and clock.py describes, too:
  * one number, the milliseconds by which the clock is ahead. Files that a program publishes get their time by
- * the same clock, as they would from the kernel. Everything that counts monotonically stays as it is.
+ * the same clock, as they would from the kernel. Everything that counts monotonically stays as it is, but with
+ * AITHER_CLOCK_MONOTONIC in the environment CLOCK_MONOTONIC is ahead as well: time passes.
  */
 
 #define _GNU_SOURCE
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,8 @@
 #include <unistd.h>
 
 static const _Atomic int64_t *clock_ahead_ms; /* NULL while other libraries begin */
+
+static bool clock_passes;
 
 __attribute__((constructor)) static void clock_begin(void)
 {
@@ -35,6 +39,7 @@ __attribute__((constructor)) static void clock_begin(void)
 		abort(); /* a test that tests nothing must not pass */
 	syscall(SYS_close, fd);
 	clock_ahead_ms = memory;
+	clock_passes = getenv("AITHER_CLOCK_MONOTONIC");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
@@ -44,7 +49,8 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 
 	if (syscall(SYS_clock_gettime, clock, now) < 0)
 		return -1;
-	if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE &&
+		!(clock == CLOCK_MONOTONIC && clock_passes))
 		return 0;
 	ns = now->tv_nsec + ahead_ms % 1000 * 1000000;
 	now->tv_sec += (time_t)(ahead_ms / 1000) + (ns >= 1000000000) - (ns < 0);

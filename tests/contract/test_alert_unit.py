@@ -124,11 +124,11 @@ class Alert(unittest.TestCase):
         self.assertIn("could not have a sync run", done.stderr)
 
     def test_an_address_that_is_none_fails_the_unit_and_is_named(self) -> None:
-        self.configure("MailTo=nobody\n")
+        self.configure("MailTo=no body\n")
         done = self.alert(UNREACHABLE)
         self.assertEqual((done.returncode, self.server.mails), (1, []))
         self.assertIn("could not have a sync run", done.stderr)
-        self.assertRegex(done.stderr, r"no mail is sent: .*/aither\.conf:3: \[Notify\] MailTo=nobody: not a list")
+        self.assertRegex(done.stderr, r"/aither\.conf:3: \[Notify\] MailTo=no body: not a list.*; no mail is sent")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 import re
 import socket
 import threading
+import time
 import unittest
 
+from clock import Clock
 from stack import StackTest
 
 RUNNING = {"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1}
@@ -178,6 +180,34 @@ class Sync(StackTest):
         self.assertEqual(done.returncode, 78)
         self.assertRegex(done.stdout, r"\Anot healthy: /\S+:\d+: \[Worker\] Socket=relative: [^\n]* \(and 1 more: aither "
                                       r"doctor\); correct it, then: systemctl restart aither aither-worker\n")
+
+
+class SoonAfterABoot(StackTest):
+    config = "MaxRetries=0\n"
+
+    def test_a_network_that_comes_late_is_no_failed_sync(self) -> None:
+        clock = Clock()
+        self.addCleanup(clock.close)
+        clock.set(30 - time.monotonic())
+        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}  # of the command alone
+        self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "reset", "count": 1})
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("waiting 5 s: the network is not up yet", done.stderr)
+        self.assertEqual((self.log("failed"), len(self.log("sync done"))), ([], 1))
+
+    def test_another_failure_is_reported_at_once(self) -> None:
+        clock = Clock()
+        self.addCleanup(clock.close)
+        clock.set(30 - time.monotonic())
+        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}
+        self.hemera.scenario(fault={
+            "path": "/api/service/courses", "kind": "status", "status": 403, "count": -1})
+        for _ in range(3):
+            self.stack.cli("sync")
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("waiting", done.stderr)
 
 
 class Unconfigured(StackTest):

@@ -162,12 +162,54 @@ class Configuration(DoctorTest):
         found = self.doctor()
         self.assertEqual(found.exit, 78)
         checks = found.named("configuration")
-        for line in ("TimeLimitSec=soon", "Nonsense=1"):
+        for line, status in (("TimeLimitSec=soon", "failed"), ("Nonsense=1", "warning")):
             where = f"{self.stack.config}:{lines.index(line) + 1}: "
             check = next(c for c in checks if c["message"].startswith(where))
-            self.assertEqual(check["status"], "failed")
+            self.assertEqual(check["status"], status)
             self.assertIn(f"sensible-editor {self.stack.config}\nsystemctl try-restart aither-worker.service",
                           check["remedy"])
+
+    def test_a_wrong_value_for_mail_disables_mail_alone(self) -> None:
+        self.configure(mail="MailTo=a@example.org\nRetryDelaySec=soon")
+        line = self.stack.config.read_text().splitlines().index("RetryDelaySec=soon") + 1
+        found = self.doctor()
+        self.assertEqual(found.exit, 0)
+        self.assertEqual((found.the("configuration")["status"], found.the("configuration")["message"]), (
+            "warning", f"{self.stack.config}:{line}: [Notify] RetryDelaySec=soon: not a number of seconds from 1 to "
+                       "3600; no mail is sent until it is corrected"))
+        self.assertEqual((found.the("mail")["status"], found.the("mail")["remedy"]), ("skipped", None))
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        refused = self.stack.cli("test-mail")
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn("RetryDelaySec=soon: not a number", refused.stderr)
+
+    def test_a_wrong_value_for_rollbar_disables_rollbar_alone(self) -> None:
+        self.configure(more="[Rollbar]\nEnabled=yes\nLevel=loud", ROLLBAR_SERVER_TOKEN="rollbar-token-0123456789")
+        found = self.doctor()
+        self.assertEqual(found.exit, 0)
+        self.assertEqual(found.the("configuration")["status"], "warning")
+        self.assertIn("; nothing is reported to Rollbar until it is corrected", found.the("configuration")["message"])
+        self.assertEqual((found.the("rollbar")["status"], found.the("rollbar")["remedy"]), ("skipped", None))
+        self.assertIn("Level=loud", self.stack.cli("test-rollbar").stderr)
+
+    def test_a_file_that_is_not_read_is_named_with_how_to_have_it_read(self) -> None:
+        directory = self.stack.directory / "aither.conf.d"
+        directory.mkdir()
+        (directory / "web.txt").write_text("[Web]\nLiveTTLSec=soon\n")
+        self.configure()
+        message = (f"{directory}/web.txt: is not read, because its name does not end in .conf; "
+                   "rename it to web.conf, or move it elsewhere")
+        found = self.doctor()
+        self.assertEqual((found.exit, found.the("configuration")["status"], found.the("configuration")["message"],
+                          found.the("configuration")["remedy"]),
+                         (0, "warning", message, f"mv {directory}/web.txt {directory}/web.conf\n"
+                                                 "systemctl restart aither aither-worker"))
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
+        self.assertIn(message, self.stack.cli("status").stdout)
+        for program in ("aither-worker", "aither-web"):
+            done = subprocess.run([BUILD / program, f"--config={self.stack.config}", "--check-config"],
+                                  env=self.stack.environment, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, f"{message}\n"))
 
     def test_a_missing_base_url(self) -> None:
         self.configure(base_url=" ")

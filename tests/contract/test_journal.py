@@ -45,7 +45,7 @@ class Sync(JournalTest):
 
     def test_each_sync_has_one_event_that_says_what_its_report_says(self) -> None:
         report, event = self.run_sync(1)
-        self.assertEqual((event["MESSAGE_ID"], event["PRIORITY"]), (EVENTS["SYNC_DONE"], "6"))
+        self.assertEqual((event["MESSAGE_ID"], event["PRIORITY"]), (EVENTS["SYNC_DONE"], "5"))
         self.assertEqual((report["status"], report["filesGenerated"]), ("success", 3))
         self.assertNotIn("AITHER_ERROR_CODE", event)
         self.run_sync(2)
@@ -77,6 +77,21 @@ class Sync(JournalTest):
         done = self.stack.cli("sync")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(self.event("SYNC_DONE")["REQUEST_ID"])
+
+    def test_the_timers_command_does_not_repeat_in_the_journal_what_the_worker_has_logged(self) -> None:
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": -1})
+        for _ in range(3):  # a run with its two retries, so that the next one has none
+            self.assertIn("HEMERA_ERROR", self.stack.cli("sync").stderr)
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", ""))
+        self.assertEqual(len(self.events("SYNC_FAILED")), 4)
+        assert self.stack.worker
+        self.stack.worker.stop()
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("aither: cannot reach", done.stderr)
 
 
 class Events(JournalTest):

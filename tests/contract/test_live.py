@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from attack import GET, Raw, allow_descriptors
+from clock import HOUR, Clock
 from stack import StackTest, wait_until
 
 LIST = "/api/service/courses"
@@ -67,20 +68,58 @@ class BeforeTheFirstSync(StackTest):
                 self.assertIn(f'<p><a href="{home}">', reply.text)
 
 
-class Warnings(StackTest):
-    def refresh(self) -> int:
-        return self.stack.request("POST", "/internal/refresh", over_unix_socket=True).status
+class ADay(StackTest):
+    """With a timer that fires every half hour, and so few visitors that the worker leaves between any two of them."""
+    config = "MaxRetries=0\n"
 
-    def test_a_hemera_that_fails_all_day_costs_one_line(self) -> None:
-        """Every tenth second a visitor has the homepage refreshed."""
-        for _ in range(2):
-            self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": 3})
-            for _ in range(3):
-                self.assertEqual(self.refresh(), 502)
-            self.assertEqual(self.refresh(), 200)
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.addCleanup(self.clock.close)
+        self.environment = self.clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}
+        super().setUp()
+        self.sync()
+        self.worker_lines: list[str] = []
+
+    def pass_half_an_hour(self) -> None:
+        self.clock.set(self.clock.ahead_s + HOUR / 2)
         assert self.stack.worker
         self.stack.worker.stop()
-        self.assertEqual(sum("homepage not refreshed" in line for line in self.stack.worker.log), 2)
+        self.worker_lines += self.stack.worker.log
+        self.stack.start_worker()
+        for _ in range(3):
+            self.assertEqual(self.stack.get("/").status, 200)
+
+    def run_timer(self) -> None:
+        """Once the retries of a run were in vain, later runs have none."""
+        done = self.stack.cli("sync", "--until-complete")
+        self.assertEqual(done.returncode, 1, done.stderr)
+
+    def lines(self) -> list[str]:
+        """Without what only a daemon without systemd says."""
+        assert self.stack.web and self.stack.worker
+        lines = self.stack.web.log + self.worker_lines + self.stack.worker.log
+        return [line for line in lines if "listening on" not in line]
+
+    def test_a_hemera_that_is_away_costs_one_line_for_each_sync_and_one_for_the_homepage(self) -> None:
+        self.hemera.stop()
+        for _ in range(3):  # the first run and its two retries
+            self.assertEqual(self.stack.cli("sync").returncode, 1)
+        for _ in range(48):
+            self.pass_half_an_hour()
+            self.run_timer()
+        lines = self.lines()
+        self.assertEqual(len([line for line in lines if "sync failed after" in line]), 51)
+        self.assertEqual(len([line for line in lines if "the homepage cannot be refreshed: " in line]), 1)
+        self.assertLess(len(lines), 60, lines)
+
+    def test_a_hemera_that_comes_and_goes_costs_two_lines_an_hour(self) -> None:
+        for number in range(24):
+            self.clock.set(self.clock.ahead_s + HOUR / 6)
+            self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": (number + 1) % 2})
+            self.assertEqual('class="notice"' in self.stack.get("/").text, number % 2 == 0)
+        lines = [line for line in self.lines() if "homepage" in line]
+        self.assertIn(len(lines), (8, 9), lines)
+        self.assertIn("(2 earlier failures were not logged)", lines[2])
 
 
 class ManyVisitors(LiveTest):

@@ -11,6 +11,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import roff
+from roff import blocks, plain
 from stack import BUILD, TOP, StackTest, wait_until
 
 MANUAL = (TOP / "man" / "aither-templates.7").read_text()
@@ -19,23 +21,10 @@ DOCUMENT = json.loads((TOP / "data" / "openapi.json").read_text())
 TOKEN = "a-sync-token-of-good-length"
 INSTALLED = "/usr/share/aither/templates"
 ARROW = re.compile(r"(.*?) +→  (.*)")
-ESCAPES = {"\\e": "\\", "\\-": "-", "\\&": "", "\\(aq": "'", "\\(ga": "`", "\\(ti": "~", "\\(ha": "^", "\\(dq": '"',
-           "\\(->": "→"}
-
-
-def plain(text: str) -> str:
-    """roff as a reader sees it, as far as the manual uses it."""
-    return re.sub(r"\\\(..|\\.", lambda m: ESCAPES[m[0]], text)
 
 
 def section(name: str, manual: str = MANUAL) -> str:
-    found = re.search(rf"^\.SH {name}\n(.*?)(?=^\.SH |\Z)", manual, re.M | re.S)
-    assert found, name
-    return found[1]
-
-
-def blocks(text: str) -> list[str]:
-    return [plain(b) for b in re.findall(r"^\.EX\n(.*?\n)\.EE$", text, re.M | re.S)]
+    return roff.section(name, manual)
 
 
 def files(text: str) -> dict[str, str]:

@@ -46,25 +46,6 @@ static const void *value_of(const struct config *config, const struct config_key
 	return (const char *)config + key->offset;
 }
 
-/* The value as it would stand in a file; false: it is not set. */
-static bool append_value(struct buf *out, const struct config *config, const struct config_key *key)
-{
-	const void *value = value_of(config, key);
-
-	if (is_string(key)) {
-		const char *text = *(char *const *)value;
-
-		return text && buf_append_text(out, text) == 0;
-	}
-	if (key->type.parse == config_parse_number)
-		return buf_printf(out, "%u", *(const unsigned *)value) == 0;
-	if (is_choice(key))
-		return buf_append_text(out, key->type.words[*(const int *)value]) == 0;
-	const char *flag = *(const bool *)value ? "yes" : "no";
-
-	return buf_append_text(out, key->type.words ? key->type.words[*(const bool *)value] : flag) == 0;
-}
-
 /* Visible ASCII and blanks; words may have all of UTF-8, a path any bytes but for control characters. */
 static bool is_printable(const struct config_key *key, const char *text)
 {
@@ -126,13 +107,10 @@ static void load(struct config *config, const char *text, size_t length, enum co
 static void append_file(struct buf *file, const struct config *config)
 {
 	for (size_t i = 0; i < config_key_count; i++) {
-		size_t before = file->length;
+		CLEANUP(mem_freep) char *value = config_value_text(config, &config_keys[i]);
 
-		buf_printf(file, "[%s]\n%s=", config_keys[i].section, config_keys[i].name);
-		if (append_value(file, config, &config_keys[i]))
-			buf_append_char(file, '\n');
-		else
-			buf_truncate(file, before);
+		if (value)
+			buf_printf(file, "[%s]\n%s=%s\n", config_keys[i].section, config_keys[i].name, value);
 	}
 }
 

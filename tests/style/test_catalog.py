@@ -64,12 +64,26 @@ class Catalog(unittest.TestCase):
         for event, text in english.items():
             self.assertEqual(facts(text, "Command"), facts(german[event], "Befehl"), event)
 
-    def test_every_field_that_is_filled_in_is_logged(self) -> None:
-        text, used = source(), set()
-        for _, _, entry in self.each():
-            used |= set(re.findall(r"@(\w+)@", entry))
+    def test_every_field_that_is_filled_in_is_logged_with_that_event(self) -> None:
+        """By every function that logs it. That it has a value there, the contract tests see: journal.py."""
+        code = "".join(file.read_text() for file in sorted((TOP / "src").rglob("*.c")))
+        functions, names = re.split(r"^}$", code, flags=re.M), {event: name for name, event in events().items()}
+        used = {(names[event], field) for _, event, entry in self.each() for field in re.findall(r"@(\w+)@", entry)}
         self.assertTrue(used)
-        self.assertEqual([field for field in sorted(used) if f'"{field}"' not in text], [])
+        for name, field in sorted(used):
+            logged_by = [text for text in functions if re.search(rf"\b{name}\b", text)]
+            self.assertTrue(logged_by, name)
+            self.assertEqual([text for text in logged_by if f'{{ "{field}",' not in text], [], f"{name} {field}")
+
+    def test_both_languages_fill_in_the_same_fields_and_name_the_same_keys(self) -> None:
+        """Keys of the configuration, codes, files and commands stay as they are."""
+        def facts(text: str) -> list[str]:
+            return sorted(set(re.findall(r"@\w+@|\b[A-Z][a-z]+(?:[A-Z]+[a-z]*)+\b|\b[A-Z]+_[A-Z_]+\b|\B[./][\w./-]+\w|\b\d+\b",
+                                         text)))
+
+        english, german = (entries(name) for name in CATALOGS)
+        for event, text in english.items():
+            self.assertEqual(facts(text), facts(german[event]), event)
 
     @unittest.skipUnless(shutil.which("journalctl"), "journalctl is not installed")
     def test_journald_takes_both(self) -> None:

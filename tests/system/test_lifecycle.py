@@ -198,12 +198,21 @@ class Lifecycle(Story):
         run("mkdir", "-p", "/etc/systemd/system/aither-sync.timer.d")
         run("tee", "/etc/systemd/system/aither-sync.timer.d/soon.conf", stdin="[Timer]\nRandomizedDelaySec=0\n")
         run("touch", "--date=3 days ago", STAMP)
+        late, online = "/etc/systemd/system/late-network.service", "/etc/systemd/system/network-online.target.d"
+        run("mkdir", "-p", online)
+        self.addCleanup(run, "sh", "-c", f"rm -r {late} {online}; systemctl daemon-reload")
+        run("tee", f"{online}/late.conf", stdin="[Unit]\nWants=late-network.service\n")
+        run("tee", late, stdin="[Unit]\nDefaultDependencies=no\nBefore=network-online.target\n[Service]\nType=oneshot\n"
+            "RemainAfterExit=yes\nExecStart=/bin/sleep 20\n")
         hemera.clear_requests()
         reboot()
         self.assert_sockets_listen()
         wait_until(lambda: hemera.requests("/api/service/courses"), 60, "the missed run is caught up")
         wait_until(lambda: show("aither-sync.service", "ActiveState") == "inactive", 60, "the sync has ended")
         self.assertEqual(show("aither-sync.service", "Result"), "success")
+        self.assertGreaterEqual(int(show("aither-sync.service", "ExecMainStartTimestampMonotonic")),
+                                int(show("late-network.service", "ExecMainExitTimestampMonotonic")),
+                                "the run has waited for the network")
         self.assertEqual(curl(f"{SITE}/").status, 200)
 
     @unittest.skipUnless(is_container(), "this machine cannot be started again")

@@ -4,7 +4,7 @@ import unittest
 
 from client import Stub
 from installation import EVENT, KEY_FILE, configure, failed_units, first_run_of_module
-from machine import journal, output, run, show, wait_until
+from machine import journal, output, run, show, wait_until, write
 from smtp_stub import SmtpStub
 
 SERVICE, TIMER = "aither-sync.service", "aither-sync.timer"
@@ -48,6 +48,39 @@ class Timers(unittest.TestCase):
             self.assertEqual((state(unit), show(unit, "Unit")), ("active", SERVICE))
             self.assertTrue(show(unit, "NextElapseUSecRealtime"))
         self.assertIn(":00", show(units[0], "NextElapseUSecRealtime"))
+
+    def test_a_run_waits_for_the_network(self) -> None:
+        """As at boot, when a missed run is made up for before the network is up."""
+        units = "/run/systemd/system"
+        write(f"{units}/late-network.service", "[Unit]\nDefaultDependencies=no\nBefore=network-online.target\n[Service]\n"
+              "Type=oneshot\nExecStart=/bin/sh -c 'until [ -e /run/network-is-up ]; do sleep 0.1; done'\n")
+        write(f"{units}/network-online.target.d/late.conf", "[Unit]\nWants=late-network.service\n")
+        self.addCleanup(run, "sh", "-c", f"rm -r {units}/late-network.service {units}/network-online.target.d "
+                        "/run/network-is-up; systemctl daemon-reload")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "stop", "network-online.target")
+        hemera.clear_requests()
+        run("systemctl", "start", "--no-block", SERVICE)
+        wait_until(lambda: state("late-network.service") == "activating", 30, "the network is waited for")
+        self.assertEqual((state(SERVICE), self.lists()), ("inactive", 0))
+        run("touch", "/run/network-is-up")
+        wait_until(self.lists, 30, "the run asks Hemera")
+        run("systemctl", "start", SERVICE)
+        self.assertEqual((show(SERVICE, "Result"), failed_units()), ("success", ""))
+
+    def test_a_failed_run_is_logged_once_by_the_worker_and_once_by_systemd(self) -> None:
+        """And the worker's own start, which the run causes, is not."""
+        hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": -1})
+        for _ in range(3):  # a run with its two retries, so that the next one has none
+            run("aither", "sync", check=False)
+        run("systemctl", "stop", "aither-worker.service")
+        before = len(journal("--unit=aither*"))
+        self.assertNotEqual(run("systemctl", "start", SERVICE, check=False).returncode, 0)
+        wait_until(lambda: state(ALERT) == "inactive", 30, "the end of the alert's unit")
+        lines = [entry["MESSAGE"] for entry in journal("--unit=aither*")[before:]]
+        self.assertEqual(len(lines), 2, lines)
+        self.assertIn("sync failed after", lines[0])
+        self.assertIn(f"Failed to start {SERVICE}", lines[1])
 
     def test_a_run_that_is_under_way_is_not_started_twice(self) -> None:
         self.begin()

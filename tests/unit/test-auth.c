@@ -433,7 +433,8 @@ static void a_flood_is_counted_rather_than_logged(void **state)
 	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE);
 	auth_next_minute(&auth);
 	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE + 1);
-	assert_non_null(strstr(buf_text(&journal), "MESSAGE=1000 more wrong tokens in the last minute\n"));
+	assert_non_null(strstr(
+		buf_text(&journal), "MESSAGE=1000 more wrong tokens and passwords in the last minute\n"));
 	refuse(&auth, &request, AUTH_API);
 	assert_int_equal(entries, AUTH_LOGGED_PER_MINUTE + 2);
 	auth_next_minute(&auth);

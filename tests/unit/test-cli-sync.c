@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/watch.h"
@@ -36,6 +38,8 @@ static struct {
 	int signal_at_wait; /* the signal that ends the first wait; 0: none */
 } worker;
 
+static const char *status_body = "{}";
+
 int watch_call(struct watch *watch, const struct workerclient_request *request, struct answer *ret_answer)
 {
 	const struct scripted *scripted = &worker.answers[worker.calls];
@@ -58,6 +62,26 @@ int watch_call(struct watch *watch, const struct workerclient_request *request, 
 	answer_read(&response, ret_answer);
 	buf_done(&response.body);
 	return 0;
+}
+
+/* GET /api/sync/status, before the syncs. */
+int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
+	struct error *err)
+{
+	(void)err;
+	if (strcmp(request->method, "POST") == 0)
+		assert_string_equal(request->target, "/internal/refresh"); /* the machine has just booted */
+	else
+		assert_string_equal(request->target, "/api/sync/status");
+	ret_response->status = 200;
+	buf_init(&ret_response->body, 4096);
+	buf_append_text(&ret_response->body, status_body);
+	return 0;
+}
+
+void workerclient_response_done(struct workerclient_response *response)
+{
+	buf_done(&response->body);
 }
 
 int watch_wait(struct watch *watch, unsigned seconds, const char *why)
@@ -200,6 +224,37 @@ static void until_complete_continues_while_it_helps(void **state)
 	}
 }
 
+static void a_run_that_fails_within_an_hour_of_another_is_not_repeated(void **state)
+{
+	static const struct scripted answers[] = { UNREACHABLE, UNREACHABLE, UNREACHABLE };
+	static const struct {
+		const char *name, *status;
+		int64_t ago_ms;
+		unsigned failures;
+		size_t calls;
+	} rows[] = {
+		{ "half an hour ago", "failed", 1800000, 3, 1 },
+		{ "yesterday", "failed", 86400000, 3, 3 },
+		{ "no retries were made", "failed", 60000, 2, 3 },
+		{ "a success", "success", 60000, 0, 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char time[TIME_TEXT_SIZE], body[200];
+
+		time_format(time_now_ms() - rows[i].ago_ms, time);
+		snprintf(body, sizeof(body),
+			"{\"data\":{\"status\":\"%s\",\"endTime\":\"%s\",\"consecutiveFailures\":%u}}",
+			rows[i].status, time, rows[i].failures);
+		status_body = body;
+		int exit_code = sync_with(50, "--until-complete", answers, ARRAY_SIZE(answers));
+		status_body = "{}";
+		if (exit_code != COMMAND_FAILED || worker.calls != rows[i].calls)
+			fail_msg("%s: %d after %zu calls", rows[i].name, exit_code, worker.calls);
+	}
+}
+
 int raise(int signal_number)
 {
 	worker.raised = signal_number;
@@ -228,6 +283,7 @@ int main(void)
 		cmocka_unit_test(it_waits_longer_than_a_sync_may_take),
 		cmocka_unit_test(answers_become_exit_codes),
 		cmocka_unit_test(until_complete_continues_while_it_helps),
+		cmocka_unit_test(a_run_that_fails_within_an_hour_of_another_is_not_repeated),
 		cmocka_unit_test(a_wait_that_is_interrupted_ends_it),
 	};
 

@@ -271,7 +271,7 @@ static void a_mail_login_needs_user_and_password(void **state)
 		if (config.problems.count != (rows[i].problem != NULL) ||
 			(rows[i].problem && strncmp(problems, rows[i].problem, strlen(rows[i].problem)) != 0))
 			fail_msg("%s: %s", rows[i].name, problems);
-		assert_int_equal(config_is_usable(&config), !strchr(rows[i].password, '\n'));
+		assert_true(config_is_usable(&config)); /* pages need no mail */
 	}
 }
 

@@ -22,6 +22,8 @@
 
 #define KEY "0123456789abcdef0123456789abcdef"
 #define TEN "aaaaaaaaaa"
+#define NO_MAIL "; no mail is sent until it is corrected"
+#define NO_ITEM "; nothing is reported to Rollbar until it is corrected"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static const char *const other_variables[] = { "SMTP_PORT", "SMTP_SECURE", "CREDENTIALS_DIRECTORY",
@@ -234,8 +236,8 @@ static void later_files_and_the_environment_win(void **state)
 	scratch_put("aither.conf.d/20-b.conf", "\xef\xbb\xbf[Sync]\nTimeLimitSec=20\nMaxDeletePercent=20\n");
 	scratch_put("aither.conf.d/10-a.conf",
 		"[Sync]\nTimeLimitSec=10\nMaxDeletePercent=10\n[Hemera]\nMaxRetries=\n");
-	scratch_put("aither.conf.d/.hidden.conf", "nonsense");
-	scratch_put("aither.conf.d/30-c.conf.dpkg-old", "nonsense");
+	scratch_put("aither.conf.d/.placeholder", "nonsense");
+	scratch_put("aither.conf.d/README", "nonsense");
 	setenv("HTML_OUTPUT_DIR", "/srv/output/", 1);
 	CLEANUP(mem_freep)
 	char *problems = problems_of(&config, CONFIG_WORKER,
@@ -247,6 +249,58 @@ static void later_files_and_the_environment_win(void **state)
 	assert_int_equal(config.hemera.retries_max, 5);
 	assert_null(config.hemera.fallback_url);
 	assert_string_equal(config.sync.output_directory, "/srv/output");
+}
+
+/* "+name" becomes the path of a file in the scratch directory. */
+static char *in_scratch(const char *path)
+{
+	return *path == '+' ? mem_printf("%s/%s", scratch_path, path + 1) : mem_strdup(path);
+}
+
+static void each_value_has_an_origin(void **state)
+{
+	static const struct {
+		const char *section, *name, *origin, *file; /* "+": in the scratch directory */
+	} rows[] = {
+		{ "Hemera", "BaseURL", "+aither.conf:2", "+aither.conf" },
+		{ "Hemera", "MaxRetries", "default", "+aither.conf" },
+		{ "Sync", "TimeLimitSec", "+aither.conf.d/20-b.conf:3", "+aither.conf.d/20-b.conf" },
+		/* An empty value is one as well: what stands before it does not count. */
+		{ "Sync", "MaxDeletePercent", "+aither.conf.d/20-b.conf:4", "+aither.conf.d/20-b.conf" },
+		/* A wrong one does not count. */
+		{ "Site", "Language", "+aither.conf:7", "+aither.conf" },
+		{ "Sync", "OutputDirectory", "environment HTML_OUTPUT_DIR", "/etc/default/aither" },
+		{ "Notify", "MailTo", "environment NOTIFY_EMAIL_TO", "/etc/default/aither" },
+		{ "Notify", "SMTPURL", "environment SMTP_HOST", "/etc/default/aither" },
+	};
+	CLEANUP(config_done) struct config config = { 0 };
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d", 0755), 0);
+	scratch_put("aither.conf.d/20-b.conf",
+		"[Sync]\n\nTimeLimitSec=20\nMaxDeletePercent=\n[Site]\nLanguage=fr\n");
+	setenv("HTML_OUTPUT_DIR", "/srv/output", 1);
+	setenv("NOTIFY_EMAIL_TO", "a@x.org", 1);
+	setenv("SMTP_HOST", "mail", 1);
+	CLEANUP(mem_freep)
+	char *problems = problems_of(&config, CONFIG_WORKER,
+		"[Hemera]\nBaseURL=https://a\n[Sync]\nTimeLimitSec=10\nMaxDeletePercent=3\n"
+		"[Site]\nLanguage=de\n");
+	CLEANUP(mem_freep) char *wrong = in_scratch("+aither.conf.d/20-b.conf");
+
+	assert_int_equal(config.problems.count, 1);
+	assert_true(config.problems.is_required[0]);
+	assert_string_equal(config.problems.file[0], wrong);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct config_key *key = config_key_find(rows[i].section, rows[i].name);
+		CLEANUP(mem_freep) char *origin = config_origin_text(config_origin(&config, key));
+		const char *file = config_file_of(&config, key);
+		CLEANUP(mem_freep) char *expected_origin = in_scratch(rows[i].origin);
+		CLEANUP(mem_freep) char *expected_file = in_scratch(rows[i].file);
+
+		assert_string_equal(origin, expected_origin);
+		assert_string_equal(file, expected_file);
+	}
 }
 
 static void every_problem_is_a_sentence_with_its_line(void **state)
@@ -277,7 +331,14 @@ static void every_problem_is_a_sentence_with_its_line(void **state)
 			"secrets are not kept in this file but stored by `aither set-secret`" },
 		{ "[Snyc]\nA=1\nB=2", ":1: unknown section [Snyc]; did you mean [Sync]?" },
 		{ "[Database]\nA=1", ":1: unknown section [Database]" },
-		{ "MaxRetries=1", ":1: there is no [Section] above this line" },
+		{ "MaxRetries=1",
+			":1: MaxRetries is outside a [Section]; did you mean MaxRetries below [Hemera]?" },
+		{ "# x\nMailTo = a@x.org\n[Site]",
+			":2: MailTo is outside a [Section]; did you mean MailTo below [Notify]?" },
+		{ "Colour=red", ":1: Colour is outside a [Section]" },
+		{ "api_key=swordfish",
+			":1: api_key is outside a [Section]; "
+			"secrets are not kept in this file but stored by `aither set-secret`" },
 		{ "[Sync]\nnonsense", ":2: neither [Section] nor Key=value" },
 		{ "[Sync]\n=5", ":2: neither [Section] nor Key=value" },
 		{ "[Sync]\nTimeLimitSec: 5", ":2: neither [Section] nor Key=value" },
@@ -312,13 +373,16 @@ static void a_problem_stops_only_programs_that_use_the_key(void **state)
 		bool worker, others; /* usable? */
 	} rows[] = {
 		{ "[Sync]\nTimeLimitSec=abc", false, true },
-		{ "[Notify]\nMailTo=nobody", false, true },
+		{ "[Notify]\nMailTo=<", true, true },
+		{ "[Notify]\nFailureThreshold=0", true, true },
+		{ "[Rollbar]\nLevel=loud", true, true },
 		{ "[Hemera]\nBaseURL=http://a", false, true },
 		{ "[Sync]\nOutputDirectory=output", false, false },
 		{ "[Site]\nTimeZone=Mars/Base", false, false },
 		{ "[Web]\nLiveWaitSec=99", false, false },
 		{ "[Worker]\nSocket=worker.sock", false, false },
 		{ "nonsense", false, true },
+		{ "TimeLimitSec=5", false, true },
 		{ "[Sync]\nTimeLimit=5", true, true },
 		{ "[Snyc]\nTimeLimitSec=5", true, true },
 	};
@@ -334,6 +398,173 @@ static void a_problem_stops_only_programs_that_use_the_key(void **state)
 			(program == CONFIG_WORKER ? rows[i / 3].worker : rows[i / 3].others))
 			fail_msg("program %d: %s", (int)program, problems);
 	}
+}
+
+static void a_wrong_value_disables_mail_or_rollbar_but_not_the_site(void **state)
+{
+	static const struct {
+		const char *lines, *expected;
+		bool mail, rollbar; /* is it disabled? */
+	} rows[] = {
+		{ "", "", false, false },
+		{ "[Notify]\nMailTo=a@",
+			"aither.conf:9: [Notify] MailTo=a@: not a list of mail addresses "
+			"separated by commas" NO_MAIL,
+			true, false },
+		{ "[Notify]\nMailFrom=<a", "aither.conf:9: [Notify] MailFrom=<a: not a mail address" NO_MAIL,
+			true, false },
+		{ "[Notify]\nSMTPURL=mail",
+			"aither.conf:9: [Notify] SMTPURL=mail: does not begin with smtp:// or smtps://" NO_MAIL,
+			true, false },
+		{ "[Notify]\nSMTPUser=\xc3\xa4",
+			"aither.conf:9: [Notify] SMTPUser=??: only printable ASCII characters are possible" NO_MAIL,
+			true, false },
+		{ "[Notify]\nFailureThreshold=0",
+			"aither.conf:9: [Notify] FailureThreshold=0: not a number from 1 to 1000" NO_MAIL,
+			true, false },
+		{ "[Notify]\nRetryDelaySec=soon",
+			"aither.conf:9: [Notify] RetryDelaySec=soon: not a number of seconds from 1 to 3600" NO_MAIL,
+			true, false },
+		{ "[Rollbar]\nEnabled=perhaps",
+			"aither.conf:9: [Rollbar] Enabled=perhaps: neither yes nor no" NO_ITEM, false, true },
+		{ "[Rollbar]\nLevel=loud",
+			"aither.conf:9: [Rollbar] Level=loud: not one of: info, warning, error" NO_ITEM,
+			false, true },
+		{ "[Rollbar]\nEndpoint=http://x",
+			"aither.conf:9: [Rollbar] Endpoint=http://x: http:// is possible for this machine only "
+			"(localhost, 127.0.0.0/8, [::1]); use https://" NO_ITEM,
+			false, true },
+	};
+
+	(void)state;
+	setenv("ROLLBAR_SERVER_TOKEN", KEY, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+		CLEANUP(mem_freep)
+		char *text = mem_printf("[Hemera]\nBaseURL=https://a\n[Notify]\nMailTo=a@x.org\n"
+					"[Rollbar]\nEnabled=yes\n\n%s\n",
+			rows[i].lines);
+		CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, text);
+		CLEANUP(mem_freep)
+		char *expected = mem_printf("%s%s", rows[i].expected, *rows[i].expected ? "\n" : "");
+
+		assert_string_equal(problems, expected);
+		assert_true(config_is_usable(&config));
+		assert_int_equal(config.notify.mail_to == NULL, rows[i].mail);
+		assert_int_equal(config.notify.disabled_by != NULL, rows[i].mail);
+		assert_int_equal(!config.rollbar.enabled, rows[i].rollbar);
+		assert_int_equal(config.rollbar.disabled_by != NULL, rows[i].rollbar);
+	}
+}
+
+static void variables_and_secrets_of_mail_and_rollbar_do_not_stop_the_site(void **state)
+{
+	static const struct {
+		const char *variable, *value, *expected;
+	} rows[] = {
+		{ "SMTP_PORT", "0", "environment SMTP_PORT=0: not a number from 1 to 65535" NO_MAIL },
+		{ "SMTP_SECURE", "?", "environment SMTP_SECURE=?: neither yes nor no" NO_MAIL },
+		{ "SMTP_TO", "<",
+			"environment SMTP_TO=<: not a list of mail addresses separated by commas" NO_MAIL },
+		{ "SMTP_PASS", "\x01",
+			"environment SMTP_PASS: smtp-password must not have control characters" NO_MAIL },
+		{ "ROLLBAR_SERVER_TOKEN", "short",
+			"environment ROLLBAR_SERVER_TOKEN: rollbar-token must have 16 to 256 characters, this one "
+			"has 5" NO_ITEM },
+	};
+
+	(void)state;
+	setenv("SMTP_HOST", "mail.example.org", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(config_done) struct config config = { 0 };
+
+		setenv(rows[i].variable, rows[i].value, 1);
+		CLEANUP(mem_freep)
+		char *problems = problems_of(&config, CONFIG_WORKER,
+			"[Hemera]\nBaseURL=https://a\n[Notify]\nMailTo=a@x.org\nSMTPUser=u\n"
+			"[Rollbar]\nEnabled=yes\n");
+		unsetenv(rows[i].variable);
+		assert_memory_equal(problems, rows[i].expected, strlen(rows[i].expected));
+		assert_true(config_is_usable(&config));
+		assert_true(
+			strstr(rows[i].expected, NO_MAIL) ? !config.notify.mail_to : !config.rollbar.enabled);
+	}
+}
+
+#define RESTART "\nsystemctl restart aither aither-worker"
+
+/* Replaces each "@" by `directory`. */
+static char *expand(const char *text, const char *directory)
+{
+	CLEANUP(buf_done) struct buf result = BUF_INIT(10000);
+
+	for (; *text; text++)
+		if (*text == '@')
+			buf_append_text(&result, directory);
+		else
+			buf_append_char(&result, *text);
+	return buf_take(&result);
+}
+
+static void a_file_that_is_not_read_is_a_warning(void **state)
+{
+	static const struct {
+		const char *name, *sentence, *command; /* "@" is the directory; NULL: no warning */
+	} rows[] = {
+		{ "hemera.conf~",
+			"does not end in .conf; copy what is still needed into hemera.conf, and move it elsewhere",
+			"mv --backup=numbered '@/hemera.conf~' /var/backups/" RESTART },
+		{ "hemera.conf.dpkg-old",
+			"does not end in .conf; copy what is still needed into hemera.conf, and move it elsewhere",
+			"mv --backup=numbered @/hemera.conf.dpkg-old /var/backups/" RESTART },
+		{ "x.conf.dpkg-dist", "does not end in .conf; rename it to x.conf, or move it elsewhere",
+			"mv @/x.conf.dpkg-dist @/x.conf" RESTART },
+		{ "foo.txt", "does not end in .conf; rename it to foo.conf, or move it elsewhere",
+			"mv @/foo.txt @/foo.conf" RESTART },
+		{ "mail", "does not end in .conf; rename it to mail.conf, or move it elsewhere",
+			"mv @/mail @/mail.conf" RESTART },
+		{ "A.CONF", "does not end in .conf; rename it to A.conf, or move it elsewhere",
+			"mv @/A.CONF @/A.conf" RESTART },
+		{ "#a.conf#", "does not end in .conf; rename it to a.conf, or move it elsewhere",
+			"mv '@/#a.conf#' @/a.conf" RESTART },
+		{ ".hidden.conf", "begins with a dot; rename it to hidden.conf, or move it elsewhere",
+			"mv @/.hidden.conf @/hidden.conf" RESTART },
+		{ "README", NULL, NULL },
+		{ "README.txt", NULL, NULL },
+		{ ".gitignore", NULL, NULL },
+		{ ".hemera.conf.swp", NULL, NULL },
+		{ "tab\t.txt", NULL, NULL },
+	};
+	CLEANUP(mem_freep) char *directory = mem_printf("%s/aither.conf.d", scratch_path);
+
+	(void)state;
+	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d", 0755), 0);
+	assert_int_equal(mkdirat(scratch_fd, "aither.conf.d/old", 0755), 0);
+	scratch_put("aither.conf.d/hemera.conf", "[Hemera]\nBaseURL=https://a\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (int program = CONFIG_WORKER; program <= CONFIG_CLI; program++) {
+			CLEANUP(config_done) struct config config = { 0 };
+			CLEANUP(mem_freep) char *name = mem_printf("aither.conf.d/%s", rows[i].name);
+
+			scratch_put(name, "[Site]\nLanguage=fr\n");
+			CLEANUP(mem_freep)
+			char *problems = problems_of(&config, (enum config_program)program, "");
+			assert_int_equal(unlinkat(scratch_fd, name, 0), 0);
+			assert_true(config_is_usable(&config));
+			if (!rows[i].sentence) {
+				assert_string_equal(problems, "");
+				continue;
+			}
+			CLEANUP(mem_freep)
+			char *sentence =
+				mem_printf("%s: is not read, because its name %s\n", name, rows[i].sentence);
+			assert_string_equal(problems, sentence);
+			assert_int_equal(config.problems.unread_count, 1);
+			assert_false(config.problems.is_required[0]);
+			assert_null(config.problems.file[0]);
+			CLEANUP(mem_freep) char *command = expand(rows[i].command, directory);
+			assert_string_equal(config.problems.command[0], command);
+		}
 }
 
 static void a_password_in_an_address_is_not_repeated(void **state)
@@ -441,12 +672,12 @@ static void the_mail_server_is_made_of_three_variables(void **state)
 		{ "mail.x.org", "2525", "1", "smtps://mail.x.org:2525", "" },
 		{ "::1", "25", "", "smtp://[::1]:25", "" },
 		{ "mail.x.org", "0", "", "smtp://mail.x.org:587",
-			"environment SMTP_PORT=0: not a number from 1 to 65535\n" },
+			"environment SMTP_PORT=0: not a number from 1 to 65535" NO_MAIL "\n" },
 		{ "mail.x.org", "", "maybe", "smtp://mail.x.org:587",
-			"environment SMTP_SECURE=maybe: neither yes nor no\n" },
+			"environment SMTP_SECURE=maybe: neither yes nor no" NO_MAIL "\n" },
 		{ "mail server", "", "", "smtp://file",
-			"environment SMTP_HOST=mail server: only a port from 1 to 65535 may follow the host "
-			"name\n" },
+			"environment SMTP_HOST=mail server: only a port from 1 to 65535 may follow the host name" NO_MAIL
+			"\n" },
 	};
 
 	(void)state;
@@ -469,12 +700,12 @@ static void a_wrong_variable_is_named(void **state)
 
 	(void)state;
 	setenv("HEMERA_API_BASE_URL", "http://hemera.example.org", 1);
-	setenv("SMTP_TO", "nobody", 1);
+	setenv("SMTP_TO", "no body", 1);
 	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
 	assert_string_equal(problems,
 		"environment HEMERA_API_BASE_URL=http://hemera.example.org: http:// is possible for this "
 		"machine only (localhost, 127.0.0.0/8, [::1]); use https://\n"
-		"environment SMTP_TO=nobody: not a list of mail addresses separated by commas\n");
+		"environment SMTP_TO=no body: not a list of mail addresses separated by commas" NO_MAIL "\n");
 }
 
 static void a_file_full_of_nonsense_has_a_bounded_list(void **state)
@@ -510,8 +741,12 @@ int main(void)
 		CONFIG_TEST(a_wrong_site_is_an_error_with_its_line),
 		CONFIG_TEST(long_values_stand_in_one_line_or_go_on_in_the_next),
 		CONFIG_TEST(later_files_and_the_environment_win),
+		CONFIG_TEST(each_value_has_an_origin),
 		CONFIG_TEST(every_problem_is_a_sentence_with_its_line),
 		CONFIG_TEST(a_problem_stops_only_programs_that_use_the_key),
+		CONFIG_TEST(a_wrong_value_disables_mail_or_rollbar_but_not_the_site),
+		CONFIG_TEST(variables_and_secrets_of_mail_and_rollbar_do_not_stop_the_site),
+		CONFIG_TEST(a_file_that_is_not_read_is_a_warning),
 		CONFIG_TEST(a_password_in_an_address_is_not_repeated),
 		CONFIG_TEST(files_that_cannot_be_read_stop_every_program),
 		CONFIG_TEST(the_environment_sets_the_keys_of_the_table),

@@ -100,6 +100,28 @@ static void a_template_that_loads_from_elsewhere_is_named(void **state)
 	assert_int_equal(json_count(checks), 4);
 }
 
+/* A text of the operator's own is one that a template names. */
+static void a_text_that_nothing_uses_is_named(void **state)
+{
+	(void)state;
+	scratch_put("head.hbs", "<title>{{title}} {{t \"my.motto\"}}</title>{{> style}}");
+	scratch_put("texts.de.json",
+		"{\"my.motto\":\"x\",\"error.404.title\":\"Weg\",\"error.404.titel\":\"Weg\"}");
+	scratch_put("texts.en.json", "{\"my.motto\":\"x\"}");
+	CLEANUP(json_freep) struct json *checks = check_templates();
+	CLEANUP(mem_freep)
+	char *message =
+		mem_printf("%s/texts.de.json: \"error.404.titel\" is not used: aither has no text of this "
+			   "name, and no template names it",
+			scratch_path);
+	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s/texts.de.json", scratch_path);
+	const struct json *check = find(checks, message);
+
+	assert_int_equal(check_status_of(check), CHECK_WARNING);
+	assert_string_equal(text_of(check, "remedy"), remedy);
+	assert_int_equal(json_count(checks), 1);
+}
+
 static void our_script_is_refused_in_pages_with_participants_only(void **state)
 {
 	(void)state;
@@ -262,6 +284,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(the_shipped_templates_load_nothing_that_is_refused),
 		SCRATCH_TEST(a_template_that_loads_from_elsewhere_is_named),
+		SCRATCH_TEST(a_text_that_nothing_uses_is_named),
 		SCRATCH_TEST(our_script_is_refused_in_pages_with_participants_only),
 		SCRATCH_TEST(the_same_mistake_many_times_does_not_fill_the_screen),
 		cmocka_unit_test_setup_teardown(good_files_are_counted, setup, scratch_teardown),
