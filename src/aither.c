@@ -14,36 +14,29 @@
 #include "cli/words.h"
 #include "config/config.h"
 
-static void print_help(FILE *out)
-{
-	fputs("usage: aither [--config=FILE] COMMAND [OPTIONS]\n\n", out);
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-12s %s\n               %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
-			COMMANDS[i].purpose);
-	fputs("\naither --version prints the version. Manual: aither(1)\n", out);
-}
-
 static int run(const struct command *command, const char *config_path, int argc, char **argv)
 {
 	CLEANUP(config_done) struct config config = { 0 };
 	CLEANUP(answer_done) struct answer answer = { 0 };
 	CLEANUP(mem_freep) char *problems = NULL;
 	struct error failure = { 0 };
-	bool as_json = false;
+	bool as_json = false, wants_help = false;
 
-	config_load(&config, config_path, CONFIG_CLI);
-	if (!command->needs_worker || config_is_usable(&config))
-		return command->run(&config, argc, argv);
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
 		as_json |= strcmp(argv[i], "--json") == 0;
-	problems = config_problems_text(&config, as_json ? "; " : "\n");
+		wants_help |= strcmp(argv[i], "--help") == 0;
+	}
+	config_load(&config, config_path, CONFIG_CLI);
+	if (!command->needs_worker || wants_help || config_is_usable(&config))
+		return command->run(&config, argc, argv);
 	if (as_json) {
+		problems = config_problems_text(&config, "; ");
 		error_fail(&failure, ERROR_NOT_CONFIGURED, -EINVAL, "%s", problems);
 		answer_fail(&failure, &answer);
 		answer_print_json(answer.envelope);
-	} else {
-		fprintf(stderr, "%s\n", problems);
 	}
+	for (size_t i = 0; i < config.problems.count && !as_json; i++)
+		words_complain("%s", config.problems.text[i]);
 	return COMMAND_NOT_CONFIGURED;
 }
 
@@ -60,14 +53,16 @@ static int dispatch(int argc, char **argv)
 		return COMMAND_DONE;
 	}
 	if (first < argc && strcmp(argv[first], "--help") == 0) {
-		print_help(stdout);
+		command_print_all(stdout);
 		return COMMAND_DONE;
 	}
 	command = first < argc ? command_find(argv[first]) : NULL;
+	if (!command && first < argc) {
+		command_complain_unknown(argv[first]);
+		return COMMAND_USAGE;
+	}
 	if (!command) {
-		if (first < argc)
-			words_complain("there is no command %s", argv[first]);
-		print_help(stderr);
+		command_print_all(stderr);
 		return COMMAND_USAGE;
 	}
 	return run(command, config_path, argc - first, argv + first);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of aither(1) for fish.
 
-set -l commands sync status doctor config render set-secret test-mail test-rollbar
+set -l commands sync status doctor config render set-secret test-mail test-rollbar help
 set -l no_command "not __fish_seen_subcommand_from $commands"
 
 complete -c aither -f
@@ -11,12 +11,14 @@ complete -c aither -l help -d 'Show the usage'
 
 complete -c aither -n $no_command -a sync -d 'Fetch from Hemera and publish what has changed'
 complete -c aither -n $no_command -a status -d 'Show whether all is well, the last sync and the next one'
-complete -c aither -n $no_command -a doctor -d 'Look for what keeps aither from working'
+complete -c aither -n $no_command -a doctor -d 'Find what keeps aither from working, and the commands that fix it'
 complete -c aither -n $no_command -a config -d 'Print the effective configuration'
 complete -c aither -n $no_command -a render -d 'Print a template filled with JSON data'
 complete -c aither -n $no_command -a set-secret -d 'Store a secret'
 complete -c aither -n $no_command -a test-mail -d 'Have the worker send a mail to MailTo'
 complete -c aither -n $no_command -a test-rollbar -d 'Have the worker send an item to Rollbar'
+complete -c aither -n $no_command -a help -d 'Explain all commands, or one with its options'
+complete -c aither -n '__fish_seen_subcommand_from help' -a "$commands"
 
 complete -c aither -n '__fish_seen_subcommand_from sync' -l no-wait -d 'Only start it'
 complete -c aither -n '__fish_seen_subcommand_from sync' -l until-complete -d 'Go on until nothing is left to do'

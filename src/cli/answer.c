@@ -47,12 +47,13 @@ void answer_read(const struct workerclient_response *response, struct answer *re
 	if (json_parse(&answer.envelope, buf_text(&response->body), response->body.length, &limits,
 		    &problem) < 0)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
-			"the worker's answer is not JSON: %s", problem.message);
+			"the worker's answer cannot be understood (%s); perhaps an older version is still running: systemctl restart aither-worker",
+			problem.message);
 	read_envelope(&answer);
 	answer.retry_after_s = (unsigned)strtoul(response->retry_after, NULL, 10);
 	if (failure.errnum == 0 && response->status / 100 != 2 && !answer.code)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
-			"the worker answered %d without saying why", response->status);
+			"the worker refused this without saying why; see: journalctl -n 20 -u aither-worker.service");
 	if (failure.errnum == 0) {
 		*ret_answer = answer;
 	} else {

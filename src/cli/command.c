@@ -4,23 +4,39 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/slip.h"
 #include "cli/words.h"
+
+#define JSON_OPTION "  --json            print one JSON object in a line instead\n"
 
 const struct command COMMANDS[] = {
 	{ "sync", "[--no-wait] [--until-complete] [--force] [--dry-run] [--json]",
-		"have the worker fetch from Hemera and publish what changed", command_sync, true },
-	{ "status", "[--json]", "show whether all is well, the last sync and the next one", command_status,
-		false },
-	{ "doctor", "[--json]", "look for what keeps aither from working, and print the commands that fix it",
-		command_doctor, false },
-	{ "config", "[--json]", "print the effective configuration, and where each value comes from",
-		command_config, false },
+		"have the worker fetch from Hemera and publish what changed",
+		"  --no-wait         only start it; see: aither status\n"
+		"  --until-complete  go on until every course has been read\n"
+		"  --force           believe a list that is empty or much shorter, remove pages\n"
+		"                    however many are gone at once, and list them\n"
+		"  --dry-run         change nothing, list the pages that would change\n" JSON_OPTION,
+		command_sync, true },
+	{ "status", "[--json]", "show whether all is well, the last sync and the next one", JSON_OPTION,
+		command_status, false },
+	{ "doctor", "[--json]", "find what keeps aither from working, and the commands that fix it",
+		JSON_OPTION, command_doctor, false },
+	{ "config", "[--json]", "print the effective configuration and where each value comes from",
+		JSON_OPTION, command_config, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
+		"  --template FILE   the template; - is standard input\n"
+		"  --data FILE       a JSON object; - is standard input\n"
+		"  --partials DIR    every *.hbs in it is a partial of that name\n",
 		command_render, false },
 	{ "set-secret", "[--generate] NAME", "store a secret, read from the terminal or standard input",
+		"  --generate        make a sync-token or pages-password, store and print it\n",
 		command_set_secret, false },
-	{ "test-mail", "[--json]", "have the worker send a mail to MailTo", command_test_mail, true },
-	{ "test-rollbar", "[--json]", "have the worker send an item to Rollbar", command_test_rollbar, true },
+	{ "test-mail", "[--json]", "have the worker send a mail to MailTo", JSON_OPTION, command_test_mail,
+		true },
+	{ "test-rollbar", "[--json]", "have the worker send an item to Rollbar", JSON_OPTION,
+		command_test_rollbar, true },
+	{ "help", "[COMMAND]", "explain all commands, or one with its options", "", command_help, false },
 };
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
@@ -33,12 +49,84 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+char *command_suggest(const char *given, const char *const *names)
+{
+	const char *similar = NULL;
+	unsigned least = SLIP_NONE;
+
+	for (; *names; names++) {
+		unsigned distance = slip_distance(given, *names);
+
+		if (distance < least) {
+			least = distance;
+			similar = *names;
+		}
+	}
+	return similar ? mem_printf("; did you mean %s?", similar) : mem_strdup("");
+}
+
+void command_complain_unknown(const char *name)
+{
+	const char *names[ARRAY_SIZE(COMMANDS) + 1] = { NULL };
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = COMMANDS[i].name;
+	CLEANUP(mem_freep) char *hint = command_suggest(name, names);
+	words_complain("there is no command %s%s", name, hint);
+	fputs("see: aither help\n", stderr);
+}
+
 void command_print_usage(FILE *out, const char *name)
 {
 	const struct command *command = command_find(name);
 
 	if (command)
 		fprintf(out, "usage: aither %s %s\n", name, command->arguments);
+}
+
+void command_print_help(const char *name)
+{
+	const struct command *command = command_find(name);
+
+	command_print_usage(stdout, name);
+	printf("\n%c%s.\n%s%s", command->purpose[0] - 'a' + 'A', command->purpose + 1,
+		*command->options ? "\n" : "", command->options);
+	fputs("\nManual: aither(1)\n", stdout);
+}
+
+void command_print_all(FILE *out)
+{
+	fputs("usage: aither [--config=FILE] COMMAND [OPTIONS]\n\n", out);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-12s %s\n               %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
+			COMMANDS[i].purpose);
+	fputs("\naither help COMMAND explains one, aither --version prints the version\n", out);
+}
+
+int command_help(const struct config *config, int argc, char **argv)
+{
+	const struct command *command;
+	char *arguments[] = { NULL, (char *)"--help", NULL };
+
+	if (argc > 2) {
+		command_print_usage(stderr, argv[0]);
+		return COMMAND_USAGE;
+	}
+	if (argc < 2) {
+		command_print_all(stdout);
+		return COMMAND_DONE;
+	}
+	command = command_find(strcmp(argv[1], "--help") == 0 ? argv[0] : argv[1]);
+	if (!command) {
+		command_complain_unknown(argv[1]);
+		return COMMAND_USAGE;
+	}
+	if (command->run == command_help) {
+		command_print_help(command->name);
+		return COMMAND_DONE;
+	}
+	arguments[0] = (char *)command->name;
+	return command->run(config, 2, arguments); /* which may have more to say */
 }
 
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit)
@@ -49,14 +137,16 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		unsigned index = 0;
 
 		if (strcmp(argv[i], "--help") == 0) {
-			command_print_usage(stdout, argv[0]);
+			command_print_help(argv[0]);
 			*ret_exit = COMMAND_DONE;
 			return -1;
 		}
 		while (names[index] && strcmp(argv[i], names[index]) != 0)
 			index++;
 		if (!names[index]) {
-			words_complain("%s: %s is not known", argv[0], argv[i]);
+			CLEANUP(mem_freep) char *hint = command_suggest(argv[i], names);
+
+			words_complain("%s: %s is not known%s", argv[0], argv[i], hint);
 			command_print_usage(stderr, argv[0]);
 			*ret_exit = COMMAND_USAGE;
 			return -1;

@@ -33,6 +33,7 @@ enum command_exit {
 
 struct command {
 	const char *name, *arguments, *purpose;
+	const char *options; /* a line for each, "" for none */
 	int (*run)(const struct config *config, int argc, char **argv);
 	bool needs_worker; /* a wrong configuration ends it before it begins */
 };
@@ -41,6 +42,8 @@ extern const struct command COMMANDS[];
 extern const size_t COMMAND_COUNT;
 
 const struct command *command_find(const char *name); /* NULL: there is none */
+void command_complain_unknown(const char *name);      /* names the command that was probably meant */
+void command_print_all(FILE *out);
 
 int command_sync(const struct config *config, int argc, char **argv);
 int command_status(const struct config *config, int argc, char **argv);
@@ -50,14 +53,20 @@ int command_render(const struct config *config, int argc, char **argv);
 int command_set_secret(const struct config *config, int argc, char **argv);
 int command_test_mail(const struct config *config, int argc, char **argv);
 int command_test_rollbar(const struct config *config, int argc, char **argv);
+int command_help(const struct config *config, int argc, char **argv); /* runs the others with --help */
 
 /* ---- shared by the verbs (cli/command.c) ---- */
 
 void command_print_usage(FILE *out, const char *name);
+void command_print_help(const char *name); /* usage, purpose and options, on stdout */
+
+/* The name that was probably meant, as "; did you mean status?"; "" where none is similar. `names` ends with
+ * NULL. Owned. */
+char *command_suggest(const char *given, const char *const *names);
 
 /* Reads an argv whose options are all switches: sets the bit of each argument's place in `names`, which ends
  * with NULL. Returns -1 and the exit code for an unknown argument, which it reports with the usage, and for
- * --help, for which it prints the usage on stdout. */
+ * --help, for which it prints the help on stdout. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
 
 #endif

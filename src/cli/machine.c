@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cli/port.h"
+#include "cli/words.h"
 #include "config/config.h"
 
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
@@ -201,6 +203,21 @@ static void check_timers(const struct machine *machine, struct json *checks)
 	}
 }
 
+static void add_crashing(struct json *checks, const struct unit *service)
+{
+	CLEANUP(mem_freep) char *when = words_time(service->started_ms, time_now_ms());
+	CLEANUP(mem_freep)
+	char *more = mem_printf(
+		": crashed, and was restarted %" PRIu32 " times, last %s", service->restarts, when);
+	CLEANUP(mem_freep)
+	char *remedy =
+		mem_printf("journalctl -x -n 20 -u %s\nsystemctl restart %s", service->name, service->name);
+	struct json *check = add_unit(checks, service, CHECK_FAILED, remedy, more);
+
+	check_set_headline(check, "%s crashes again and again: it was restarted %" PRIu32 " times, last %s",
+		service->name, service->restarts, when);
+}
+
 /* Adds a check for a service that has failed or cannot be started, and returns true. */
 static bool check_service(const struct unit *service, int64_t last_sync_ms, struct json *checks)
 {
@@ -211,6 +228,10 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 	char *remedy = mem_printf(
 		"journalctl -x -n 20 -u %s\nsystemctl %s %s", service->name, action, service->name);
 
+	if (unit_is_crashing(service, time_now_ms())) {
+		add_crashing(checks, service);
+		return true;
+	}
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);
 	/* A container may forbid the namespaces that 225/NETWORK, 226/NAMESPACE and 243/CREDENTIALS need. */

@@ -204,7 +204,7 @@ int command_render(const struct config *config, int argc, char **argv)
 	struct error err = { 0 };
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		command_print_usage(stdout, argv[0]);
+		command_print_help(argv[0]);
 		return COMMAND_DONE;
 	}
 	if (read_arguments(&arguments, argc, argv) < 0) {

@@ -147,9 +147,20 @@ static void restart(enum config_secret secret)
 		words_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
 }
 
+static void complain_of_name(const char *given)
+{
+	const char *names[CONFIG_SECRETS + 1] = { NULL };
+
+	for (int i = 0; i < CONFIG_SECRETS; i++)
+		names[i] = config_secret_name((enum config_secret)i);
+	CLEANUP(mem_freep) char *hint = command_suggest(given, names);
+	/* Not what was given: it may be the secret itself. */
+	words_complain("set-secret: there is no secret of that name%s", hint);
+}
+
 static void print_names(FILE *out)
 {
-	fputs("usage: aither set-secret [--generate] NAME, where NAME is one of:\n", out);
+	fputs("NAME is one of:\n", out);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		fprintf(out, "  %s\n", config_secret_name((enum config_secret)i));
 }
@@ -159,11 +170,14 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	CLEANUP(wipe) struct line line = { .length = 0 };
 	int found = -1, names = 0, exit_code;
 	enum config_secret secret;
+	const char *given = NULL;
 	bool is_generated = false;
 	struct error err = { 0 };
 
 	(void)config;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		command_print_help(argv[0]);
+		putchar('\n');
 		print_names(stdout);
 		return COMMAND_DONE;
 	}
@@ -171,11 +185,15 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 		if (strcmp(argv[i], "--generate") == 0) {
 			is_generated = true;
 		} else {
-			found = config_secret_find(argv[i]);
+			given = argv[i];
+			found = config_secret_find(given);
 			names++;
 		}
 	}
+	if (names == 1 && found < 0)
+		complain_of_name(given);
 	if (names != 1 || found < 0) {
+		command_print_usage(stderr, argv[0]);
 		print_names(stderr);
 		return COMMAND_USAGE;
 	}

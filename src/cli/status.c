@@ -22,6 +22,8 @@
 #include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
+/* Courses that wait so long for the next run are a problem. */
+#define DEFERRED_LONG_MS (INT64_C(3600) * 1000)
 
 static const char *status_of(const struct json *report)
 {
@@ -29,6 +31,23 @@ static const char *status_of(const struct json *report)
 }
 
 /* ---- the checks ---- */
+
+/* What to do about the problems of the last sync, to be appended to a sentence: by the problem that ended it,
+ * or by that which all have in common; "" where they need several remedies, which stand below. */
+static char *sync_advice(const struct json *report)
+{
+	const char *code = NULL;
+	bool is_failed = strcmp(status_of(report), "failed") == 0;
+
+	JSON_FOREACH (problem, json_get(report, "errors")) {
+		const char *other = json_string(json_get(problem, "code")) ?: "";
+
+		if (code && !is_failed && strcmp(code, other) != 0)
+			return mem_strdup("");
+		code = other;
+	}
+	return code ? mem_printf(": %s. %s", code, error_remedy_of_name(code)) : mem_strdup("");
+}
 
 /* How the last sync ended. Returns the exit code. */
 static int check_sync(const struct answer *answer, int64_t now_ms, struct json *checks)
@@ -40,6 +59,8 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 	CLEANUP(mem_freep) char *syncs = words_count(failures, "sync has", "syncs in a row have");
 	CLEANUP(mem_freep)
 	char *problems = words_count(answer_count(report, "errorsTotal"), "problem", "problems");
+	CLEANUP(mem_freep) char *advice = sync_advice(report);
+	const char *id = "sync";
 	int exit_code = COMMAND_FAILED;
 	enum check_status status;
 	struct json *check;
@@ -49,6 +70,10 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 	ago = words_span((age_ms < -STATUS_STALE_MS ? -age_ms : age_ms) / 1000);
 	if (answer->code && strcmp(answer->code, "NO_SYNC_JOB") == 0) {
 		sentence = mem_strdup("no sync has run yet; run the first one: aither sync");
+	} else if (answer->code && strcmp(answer->code, "NOT_CONFIGURED") == 0) {
+		exit_code = answer_exit_code(answer);
+		id = "configuration";
+		sentence = mem_strdup(answer->message ?: "?");
 	} else if (answer->code) {
 		exit_code = answer_exit_code(answer);
 		sentence = mem_printf("%s: %s", answer->code, answer->message ?: "?");
@@ -64,12 +89,12 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 			"the last sync ended %s in the future: the clock has been set back since; run one now: aither sync",
 			ago);
 	} else if (strcmp(status_of(report), "failed") == 0) {
-		sentence = mem_printf("the last sync failed %s ago", ago);
+		sentence = mem_printf("the last sync failed %s ago%s", ago, advice);
 	} else if (strcmp(status_of(report), "partial") == 0) {
 		exit_code = COMMAND_PARTIAL;
-		sentence = mem_printf("the last sync succeeded %s ago, but with %s", ago, problems);
+		sentence = mem_printf("the last sync succeeded %s ago, but with %s%s", ago, problems, advice);
 	} else if (age_ms > STATUS_STALE_MS) {
-		sentence = mem_printf("no sync has run for %s", ago);
+		sentence = mem_printf("no sync has run for %s; run one now: aither sync", ago);
 	} else {
 		exit_code = COMMAND_DONE;
 		sentence = mem_printf("the last sync succeeded %s ago", ago);
@@ -77,50 +102,70 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 	status = exit_code == COMMAND_DONE      ? CHECK_OK
 		 : exit_code == COMMAND_PARTIAL ? CHECK_WARNING
 						: CHECK_FAILED;
-	check = check_add(checks, "sync", status, NULL, "%s", sentence);
+	check = check_add(checks, id, status, NULL, "%s", sentence);
 	if (status != CHECK_OK)
 		check_set_headline(check, "%s", sentence);
 	return exit_code;
 }
 
-static void check_deferred(
+/* Returns true if visitors will see old pages for long. */
+static bool check_deferred(
 	const struct json *report, const struct machine *machine, int64_t now_ms, struct json *checks)
 {
 	static const char remedy[] = "aither sync --until-complete";
 	CLEANUP(mem_freep)
 	char *courses = words_count(answer_count(report, "coursesDeferred"), "course waits", "courses wait");
+	CLEANUP(mem_freep) char *sentence = NULL;
 	const struct unit *service = &machine->units[MACHINE_SYNC], *timer = machine_next_timer(machine);
+	struct json *check;
 
 	if (answer_count(report, "coursesDeferred") == 0 || strcmp(status_of(report), "running") == 0)
-		return;
+		return false;
 	if (machine->managed && strcmp(service->active, "activating") == 0) {
 		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s goes on with them", courses,
 			service->name);
-	} else if (machine->managed && timer) {
+		return false;
+	}
+	if (machine->managed && timer) {
 		CLEANUP(mem_freep) char *in = words_span((timer->next_ms - now_ms) / 1000);
 
-		check_add(checks, "deferred", CHECK_WARNING, remedy, "%s to be read, until %s runs in %s",
-			courses, timer->name, in);
+		sentence = mem_printf("%s to be read, until %s runs in %s", courses, timer->name, in);
 	} else {
-		check_add(checks, "deferred", CHECK_WARNING, remedy, "%s to be read", courses);
+		sentence = mem_printf("%s to be read", courses);
 	}
+	check = check_add(checks, "deferred", CHECK_WARNING, remedy, "%s", sentence);
+	if (!machine->managed || (timer && timer->next_ms - now_ms < DEFERRED_LONG_MS))
+		return false;
+	check_set_headline(check, "%s", sentence);
+	return true;
+}
+
+static void check_configuration(const struct config *config, const struct answer *answer, struct json *checks)
+{
+	const struct config_problems *problems = &config->problems;
+	struct json *check = check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
+	CLEANUP(mem_freep) char *more = mem_printf(" (and %zu more: aither doctor)", problems->count - 1);
+
+	if (problems->required_count == 0) /* it is the worker's */
+		check_set_headline(check, "%s", answer->message);
+	else
+		check_set_headline(check, "%s%s; correct it, then: systemctl restart aither aither-worker",
+			problems->text[problems->first_required], problems->count > 1 ? more : "");
 }
 
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks)
 {
 	int exit_code = answer_exit_code(answer);
+	bool waits_long = false;
 	int64_t sync_ms = 0;
 
 	if (answer->status) {
 		exit_code = check_sync(answer, now_ms, checks);
-		check_deferred(answer->data, machine, now_ms, checks);
+		waits_long = check_deferred(answer->data, machine, now_ms, checks);
 		time_parse(json_string(json_get(answer->data, "startTime")), &sync_ms);
 	} else if (answer->failure.code == ERROR_NOT_CONFIGURED) {
-		struct json *check =
-			check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
-
-		check_set_headline(check, "%s", answer->message);
+		check_configuration(config, answer, checks);
 	}
 	/* An unusable configuration has been reported with all its problems. */
 	for (size_t i = 0; i < config->problems.count && config_is_usable(config); i++)
@@ -130,17 +175,67 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 	if (machine->managed)
 		stored_check_token(machine, config, stored_directories, checks);
 	JSON_FOREACH (check, checks)
-		if (json_get(check, "headline") && exit_code == COMMAND_DONE)
+		if (json_get(check, "headline") && check_status_of(check) == CHECK_FAILED &&
+			exit_code == COMMAND_DONE)
 			exit_code = COMMAND_FAILED;
-	return exit_code;
+	return exit_code == COMMAND_DONE && waits_long ? COMMAND_PARTIAL : exit_code;
+}
+
+/* ---- the first line ---- */
+
+/* The order of problems, the worst first. Among those of one place the list's first is the cause. */
+static unsigned place_of(const struct json *check)
+{
+	static const struct {
+		const char *id;
+		enum check_status status;
+		unsigned place;
+	} rows[] = {
+		{ "configuration", CHECK_FAILED, 0 }, /* nothing works without it */
+		/* Visitors are not served. */
+		{ "port", CHECK_FAILED, 1 },
+		{ "aither.socket", CHECK_FAILED, 1 },
+		{ "aither.service", CHECK_FAILED, 1 },
+		/* They see old pages, because no sync can run... */
+		{ "aither-worker.socket", CHECK_FAILED, 2 },
+		{ "aither-worker-web.socket", CHECK_FAILED, 2 },
+		{ "aither-worker.service", CHECK_FAILED, 2 },
+		{ "worker", CHECK_FAILED, 2 },
+		/* ... because syncs fail, or none is planned: the timers' places are all others. */
+		{ "sync", CHECK_FAILED, 3 },
+		{ "aither-sync.service", CHECK_FAILED, 3 },
+		{ "sync-token", CHECK_FAILED, 5 },
+		/* Part of the pages is old. */
+		{ "sync", CHECK_WARNING, 6 },
+		{ "deferred", CHECK_WARNING, 7 },
+		/* All works, but not as it should: no reason to be called unhealthy. */
+		{ "sync-token", CHECK_WARNING, 8 },
+	};
+	const char *id = json_string(json_get(check, "name")) ?: "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].id, id) == 0 && rows[i].status == check_status_of(check))
+			return rows[i].place;
+	return 4;
+}
+
+/* NULL: there is none. */
+static const struct json *worst_of(const struct json *checks)
+{
+	const struct json *worst = NULL;
+
+	JSON_FOREACH (check, checks)
+		if (json_get(check, "headline") && (!worst || place_of(check) < place_of(worst)))
+			worst = check;
+	return worst;
 }
 
 const char *status_sentence(const struct json *checks)
 {
-	JSON_FOREACH (check, checks)
-		if (json_get(check, "headline"))
-			return json_string(json_get(check, "headline"));
-	return json_string(json_get(check_find(checks, "sync"), "message"));
+	const struct json *worst = worst_of(checks);
+
+	return json_string(
+		worst ? json_get(worst, "headline") : json_get(check_find(checks, "sync"), "message"));
 }
 
 /* ---- for a program ---- */
@@ -201,24 +296,13 @@ struct json *status_to_json(
 
 /* ---- for a person ---- */
 
-/* "2026-11-23T10:00:00.000Z (12 min ago)", or "(in 12 min)"; owned. */
-static char *time_text(int64_t then_ms, int64_t now_ms)
-{
-	char text[TIME_TEXT_SIZE];
-	bool is_past = then_ms <= now_ms;
-	CLEANUP(mem_freep) char *span = words_span((is_past ? now_ms - then_ms : then_ms - now_ms) / 1000);
-
-	time_format(then_ms, text);
-	return is_past ? mem_printf("%s (%s ago)", text, span) : mem_printf("%s (in %s)", text, span);
-}
-
 static void print_time(const char *label, const struct json *report, const char *name, int64_t now_ms)
 {
 	CLEANUP(mem_freep) char *shown = NULL;
 	int64_t then_ms;
 
 	if (time_parse(json_string(json_get(report, name)), &then_ms) == 0)
-		shown = time_text(then_ms, now_ms);
+		shown = words_time(then_ms, now_ms);
 	words_print(stdout, "%-24s %s", label, shown ?: "never");
 }
 
@@ -302,7 +386,7 @@ static void print_machine(const struct machine *machine, const struct json *chec
 		return;
 	}
 	if (timer) {
-		CLEANUP(mem_freep) char *when = time_text(timer->next_ms, now_ms);
+		CLEANUP(mem_freep) char *when = words_time(timer->next_ms, now_ms);
 
 		words_print(stdout, "next sync                %s by %s", when, timer->name);
 	} else {
@@ -310,13 +394,16 @@ static void print_machine(const struct machine *machine, const struct json *chec
 
 		words_print(stdout, "next sync                none is planned%s", advice);
 	}
-	/* Sockets always, other units if they have failed. */
+	/* Sockets always, other units if they have failed; a timer that is off has had its line. */
 	for (size_t i = 0; i < machine->count; i++) {
+		const struct json *check = check_find(checks, units[i].name);
 		CLEANUP(mem_freep) char *state = unit_describe(&units[i]);
-		CLEANUP(mem_freep) char *advice = check_advice(check_find(checks, units[i].name));
+		CLEANUP(mem_freep) char *advice = check_advice(check);
 
 		if (i <= MACHINE_WORKER_WEB_SOCKET || unit_has_failed(&units[i]))
 			words_print(stdout, "%-24s %s%s", units[i].name, state, advice);
+		else if (check && check_status_of(check) == CHECK_FAILED && i != MACHINE_TIMER)
+			print_check(units[i].name, check);
 	}
 	JSON_FOREACH (check, checks)
 		if (strcmp(json_string(json_get(check, "name")), "port") == 0 &&
@@ -332,10 +419,15 @@ static void print_machine(const struct machine *machine, const struct json *chec
 static void print_all(const struct answer *answer, const struct machine *machine, const struct json *checks,
 	int exit_code, int64_t now_ms)
 {
-	bool is_healthy = exit_code == COMMAND_DONE, has_color = progress_has_color(stdout);
+	bool has_color = progress_has_color(stdout), is_healthy = exit_code == COMMAND_DONE;
+	bool has_warning = is_healthy && worst_of(checks);
+	const char *color = has_warning ? "\033[33m" : is_healthy ? "\033[32m" : "\033[31m";
 
-	printf("%s%s%s", has_color ? (is_healthy ? "\033[32m" : "\033[31m") : "",
-		is_healthy ? "healthy" : "not healthy", has_color ? "\033[0m" : "");
+	printf("%s%s%s", has_color ? color : "",
+		has_warning  ? "healthy, with a warning"
+		: is_healthy ? "healthy"
+			     : "not healthy",
+		has_color ? "\033[0m" : "");
 	words_print(stdout, ": %s", status_sentence(checks));
 	if (answer->data)
 		print_report(answer->data, check_find(checks, "deferred"), now_ms);

@@ -21,7 +21,7 @@ struct machine;
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks);
 
-/* The reason why it is healthy or not; borrowed from the checks. */
+/* The worst problem, or how the last sync ended; borrowed from the checks. */
 const char *status_sentence(const struct json *checks);
 
 /* Output of --json: the worker's envelope, whose data also have the sentence and the state of systemd's

@@ -108,8 +108,10 @@ static bool check_refused(const char *const *directories, enum config_secret sec
 	}
 	if (r == 0 || r == -ENOENT || r == -EACCES || r == -EPERM)
 		return false;
-	check_add(checks, name, CHECK_FAILED, remedy, "aither-web does not accept the one that is stored: %s",
-		err.message);
+	struct json *check = check_add(checks, name, CHECK_FAILED, remedy,
+		"aither-web does not accept the one that is stored: %s", err.message);
+
+	check_set_headline(check, "aither-web does not accept the %s that is stored: %s", name, err.message);
 	return true;
 }
 
@@ -132,6 +134,7 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 	bool is_reachable = is_public(socket);
 	int64_t ignored;
 	enum stored stored = find_stored(directories, CONFIG_SECRET_SYNC_TOKEN, &ignored);
+	struct json *check = NULL;
 
 	if (check_refused(directories, CONFIG_SECRET_SYNC_TOKEN, checks))
 		return;
@@ -147,13 +150,16 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
 			"only root may see whether it is set");
 	else
-		check_add(checks, "sync-token", is_reachable ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
+		check = check_add(checks, "sync-token", is_reachable ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
 			"is not set: %s%s",
 			is_reachable ? "aither.socket listens on more than this machine's own addresses; "
 				     : "",
 			config->web.local_access
 				? "all programs on this machine may run syncs, and so may strangers by a proxy that leaves no trace"
 				: "LocalAccess=no refuses all calls over TCP");
+	if (check && is_reachable)
+		check_set_headline(check,
+			"no sync token is set, and aither.socket listens on more than this machine's own addresses");
 }
 
 /* By the token as well: stored_check_token has found out about it. */

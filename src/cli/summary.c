@@ -47,7 +47,7 @@ void summary_print(const struct json *report, bool names_removed)
 				answer_count(report, "retryAfterSec"));
 	}
 	if (names_removed && answer_count(report, "filesDeleted") > 0) {
-		puts("removed:");
+		puts("removed, because no course on Hemera's list has these pages any more:");
 		print_paths(removed);
 		if (unnamed > 0)
 			printf("  and %" PRId64 " more\n", unnamed);

@@ -39,6 +39,7 @@ static const struct {
 	{ "NextElapseUSecRealtime", "t", offsetof(struct unit, next_ms) },
 	{ "ExecMainCode", "i", offsetof(struct unit, exit_code) },
 	{ "ExecMainStatus", "i", offsetof(struct unit, exit_status) },
+	{ "NRestarts", "u", offsetof(struct unit, restarts) },
 	{ "MainPID", "u", offsetof(struct unit, main_pid) },
 	{ "BindToDevice", "s", offsetof(struct unit, device) },
 	{ "IPAddressDeny", "a(iayu)", offsetof(struct unit, denies) },
@@ -306,6 +307,12 @@ bool unit_is_restarting(const struct unit *unit)
 bool unit_has_failed(const struct unit *unit)
 {
 	return strcmp(unit->active, "failed") == 0 || unit_is_restarting(unit);
+}
+
+bool unit_is_crashing(const struct unit *unit, int64_t now_ms)
+{
+	return !unit_has_failed(unit) && unit->restarts >= UNITS_CRASHES && unit->started_ms > 0 &&
+	       now_ms - unit->started_ms < UNITS_CRASHED_MS;
 }
 
 bool unit_has_not_run(const struct unit *unit)

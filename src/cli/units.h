@@ -40,6 +40,7 @@ struct unit {
 	int64_t started_ms;  /* services: when the main process was last started; 0: never, or not known */
 	int64_t next_ms;     /* timers: next run, the random delay included; 0: none is planned */
 	uint32_t main_pid;   /* services; 0: not running */
+	uint32_t restarts;   /* services: by systemd, since it was last started or stopped by intent */
 	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
 	size_t listen_count;
 	char device[UNITS_WORD_SIZE]; /* sockets: BindToDevice=; "": any */
@@ -70,6 +71,12 @@ bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at le
  * service that cannot start never becomes "failed". */
 bool unit_has_failed(const struct unit *unit);
 bool unit_is_restarting(const struct unit *unit); /* the second of these */
+
+/* Runs at this moment, but systemd has restarted it UNITS_CRASHES times, the last time within
+ * UNITS_CRASHED_MS. A worker that crashes when it works starts without an error each time. */
+#define UNITS_CRASHES 3
+#define UNITS_CRASHED_MS (INT64_C(3600) * 1000)
+bool unit_is_crashing(const struct unit *unit, int64_t now_ms);
 
 /* Has systemd failed to execute the service's program, or to set up its sandbox? */
 bool unit_has_not_run(const struct unit *unit);

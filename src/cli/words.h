@@ -3,7 +3,8 @@
 #define AITHER_CLI_WORDS_H
 
 /*
- * Text for a person: numbers and ages, and lines that may have foreign text. Strings returned are owned.
+ * Text for a person: numbers, ages and times, and lines that may have foreign text. Strings returned are
+ * owned.
  */
 
 #include <stdint.h>
@@ -11,8 +12,12 @@
 
 char *words_count(int64_t count, const char *one, const char *many); /* "1 page", "12 pages" */
 
-/* A span in its largest fitting unit, rounded down: "90 s", "12 min", "5 h", "3 days". */
+/* A span in its largest fitting unit, rounded down: "90 seconds", "12 minutes", "5 hours", "3 days". */
 char *words_span(int64_t seconds);
+
+/* A time for people, in the machine's time zone, or that of TZ: "today 14:03, 12 minutes ago", "tomorrow
+ * 03:12, in 5 hours", "23 Nov 10:00, 7 days ago"; with its year where that is another one. */
+char *words_time(int64_t then_ms, int64_t now_ms);
 
 /* Prints a line; words_complain on stderr, after "aither: ". Foreign text (of Hemera, of a mail server, a
  * file's name) must not command the terminal: control characters, those of C1 in UTF-8 included, become '?'.

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/slip.h"
 #include "base/time.h"
 #include "base/utf8.h"
 #include "config/config.h"
@@ -24,7 +25,6 @@
 #define MAIL_ADDRESS_MAX 254    /* RFC 5321, 4.5.3.1.3, without the angle brackets */
 #define MAIL_LOCAL_MAX 64       /* RFC 5321, 4.5.3.1.1 */
 #define MAIL_LIST_SIZE_MAX 8192 /* 20 addresses and their commas fit */
-#define NAME_LENGTH_MAX 64      /* longer names are not compared for a suggestion */
 #define URL_PATH_MAX 1024
 #define NAME_MAX_BYTES 200  /* of a site: a line in the header of a page */
 #define SOCKET_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
@@ -524,30 +524,6 @@ bool config_section_exists(const char *section)
 	return false;
 }
 
-/* Insertions, deletions and replacements of letters that lead from one name to the other (Levenshtein),
- * without regard to case; UINT_MAX for names too long to be a slip. */
-static unsigned edit_distance(const char *given, const char *known)
-{
-	unsigned row[NAME_LENGTH_MAX + 1];
-	size_t length = strlen(known);
-
-	if (length > NAME_LENGTH_MAX || strlen(given) > NAME_LENGTH_MAX)
-		return UINT_MAX;
-	for (unsigned j = 0; j <= length; j++)
-		row[j] = j;
-	for (unsigned i = 1; given[i - 1]; i++) {
-		unsigned diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			unsigned replaced = diagonal + (strncasecmp(&given[i - 1], &known[j - 1], 1) != 0);
-			unsigned changed = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			diagonal = row[j];
-			row[j] = replaced < changed ? replaced : changed;
-		}
-	}
-	return row[length];
-}
-
 const struct config_key *config_key_suggest(const char *section, const char *name)
 {
 	const struct config_key *best = NULL;
@@ -556,10 +532,8 @@ const struct config_key *config_key_suggest(const char *section, const char *nam
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		const char *known = name ? key->name : key->section;
-		unsigned distance = edit_distance(name ? name : section, known);
-		/* A third of the letters wrong is a slip (so two in "Sync": letters swapped count twice),
-		 * more is another word. */
-		if (distance > (strlen(known) + 2) / 3)
+		unsigned distance = slip_distance(name ? name : section, known);
+		if (distance == SLIP_NONE)
 			continue;
 		unsigned score = 2 * distance + (name && strcmp(key->section, section) != 0);
 		if (score < best_score) {

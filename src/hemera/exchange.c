@@ -310,7 +310,7 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	if (reply.verdict == REPLY_LIMITED)
 		budget_refused(budget, result->retry_after_s, time_mono_ms());
 	if (result->failure == FETCH_OK && reply.verdict != REPLY_DATA)
-		error_prefix(&problem, "Hemera at %s, GET %s%s: ", client->origin, run->exchange->path,
+		error_prefix(&problem, "Hemera at %s%s%s: ", client->origin, run->exchange->path,
 			run->exchange->ids ? run->exchange->ids[attempt->index] : "");
 	if (result->failure != FETCH_UNREACHABLE && result->failure != FETCH_REFUSED)
 		client->reached = true;

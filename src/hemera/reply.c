@@ -120,9 +120,15 @@ void reply_read(
 		size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
 		/* A code of the API's form: a stranger's text goes no further. */
 		bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
+		/* A proxy's own page for an outage; a wrong address has another status. */
+		bool is_outage = result->status >= 500 || result->status == 408 || result->status == 429;
 
 		snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
-			is_code ? code : "", root ? "" : " and not in Hemera's JSON: is BaseURL right?");
+			is_code ? code : "",
+			root ? ""
+			: is_outage
+				? " and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available"
+				: " and not in Hemera's JSON: is BaseURL right?");
 		ret_reply->is_hemera = root && !succeeded;
 		ret_reply->verdict = reply_describe_status(result->status, description, err);
 		if (err && result->retry_after_s > 0)

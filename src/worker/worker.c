@@ -355,7 +355,7 @@ static enum http_result handle_sync(
 	}
 	if (worker->sync || worker->next) {
 		answer_error(response, request->request_id, ERROR_SYNC_IN_PROGRESS, -EALREADY,
-			"a sync is running already; its state: GET /api/sync/status");
+			"a sync is running already");
 		return HTTP_DONE;
 	}
 	struct worker_sync *job = mem_zalloc(sizeof(*job));
@@ -401,6 +401,10 @@ static enum http_result handle_status(
 		report = running_report(running);
 	else if (history->last_report)
 		report = json_copy(history->last_report);
+	if (!report && !config_is_usable(worker->options.config)) {
+		answer_unable(response, request->request_id, worker);
+		return HTTP_DONE;
+	}
 	if (!report) {
 		answer_error(response, request->request_id, ERROR_NO_SYNC_JOB, -ENOENT,
 			"no sync has run yet; start one: aither sync");

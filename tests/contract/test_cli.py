@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line on a real stack: what it prints and its exit codes."""
+import re
 import socket
 import threading
 import time
@@ -38,7 +39,8 @@ class Sync(StackTest):
         self.assertIn("a sync is running", self.stack.cli("status").stdout)
         busy = self.stack.cli("sync")
         self.assertEqual((busy.returncode, busy.stdout), (75, ""))
-        self.assertIn("SYNC_IN_PROGRESS", busy.stderr)
+        self.assertEqual(busy.stderr, "aither: SYNC_IN_PROGRESS: a sync is running already\n"
+                                      "what to do about SYNC_IN_PROGRESS: Wait until the sync that is running has ended: aither status\n")
         complete = self.stack.cli("sync", "--until-complete")
         self.assertEqual(complete.returncode, 0, complete.stderr)
         self.assertEqual(complete.stderr.count("another sync is running"), 1)
@@ -52,6 +54,15 @@ class Sync(StackTest):
                                         r"what to do about HEMERA_BAD_DATA: .*\n"
                                         r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
 
+    def test_an_outage_is_no_wrong_address_and_no_word_of_http(self) -> None:
+        self.hemera.scenario(raw_list={"body": "<html>down</html>", "content_type": "text/html", "status": 503})
+        failed = self.stack.cli("sync")
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        shown = failed.stderr + self.stack.cli("status").stdout
+        self.assertIn(": answered 503 and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
+        self.assertNotIn("BaseURL", shown)
+        self.assertNotRegex(shown, r"\b(HTTP|GET|POST|[Hh]eaders?|Allow)\b")
+
     def test_a_partial_sync_names_what_failed(self) -> None:
         self.hemera.scenario(fault={"path": "^/api/service/courses/cgen0*1$", "kind": "status", "status": 403,
                                     "count": -1})
@@ -62,6 +73,7 @@ class Sync(StackTest):
                                          r"  course cgen0+1: HEMERA_ERROR: .*\n"
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
+        self.assertNotRegex(partial.stderr + self.stack.cli("status").stdout, "(?i)nothing needs|none needed")
 
     def test_text_of_hemera_cannot_command_the_terminal(self) -> None:
         self.hemera.scenario(replace_list=[{"id": "c1", "title": "x", "slug": "x", "level": "\x1b[2J\u009b2J"}])
@@ -87,6 +99,36 @@ class Sync(StackTest):
                 done = self.stack.cli(name, "--help")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertTrue(done.stdout.startswith(f"usage: aither {name} "), done.stdout)
+                self.assertEqual(self.stack.cli("help", name).stdout, done.stdout)
+                self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+                for option in re.findall(r"--[a-z-]+", done.stdout.splitlines()[0]):
+                    self.assertRegex(done.stdout, rf"(?m)^  {option} .+[a-z]")
+
+    def test_help_lists_all_commands(self) -> None:
+        done = self.stack.cli("help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, self.stack.cli("--help").stdout)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)
+
+    def test_help_needs_no_configuration(self) -> None:
+        with self.stack.config.open("a") as file:
+            file.write("[Worker]\nSocket=relative\n")
+        self.assertTrue(self.stack.cli("sync", "--help").stdout.startswith("usage: aither sync "))
+        self.assertEqual(self.stack.cli("sync").returncode, 78)
+
+    def test_a_slip_of_the_keyboard(self) -> None:
+        for given, meant in ((["staus"], "status"), (["snyc"], "sync"), (["Doctor"], "doctor"), (["test-mial"], "test-mail"),
+                             (["help", "rendr"], "render"), (["sync", "--forse"], "--force"),
+                             (["sync", "--until-compelte"], "--until-complete"), (["status", "--jsn"], "--json")):
+            with self.subTest(given):
+                done = self.stack.cli(*given)
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertIn(f"; did you mean {meant}?\n", done.stderr)
+                self.assertLessEqual(len(done.stderr.splitlines()), 2)
+        for given in (["restart"], ["help", "x"], ["sync", "--wait-for-godot"], ["help", "sync", "status"]):
+            done = self.stack.cli(*given)
+            self.assertEqual((done.returncode, done.stdout), (64, ""))
+            self.assertNotIn("did you mean", done.stderr)
 
     def test_without_a_worker(self) -> None:
         assert self.stack.worker
@@ -107,7 +149,8 @@ class Sync(StackTest):
             threading.Thread(target=self.answer_nonsense, args=(listener,), daemon=True).start()
             done = self.stack.cli("sync")
             listener.shutdown(socket.SHUT_RDWR)
-            self.assertIn("not JSON", done.stderr)
+            self.assertIn("the worker's answer cannot be understood", done.stderr)
+            self.assertIn("systemctl restart aither-worker\n", done.stderr)
             self.assertEqual(done.returncode, 69)
 
     @staticmethod
@@ -127,7 +170,16 @@ class Sync(StackTest):
             file.write("[Worker]\nSocket=relative\n")
         done = self.stack.cli("sync")
         self.assertEqual((done.returncode, done.stdout), (78, ""))
-        self.assertIn("Socket", done.stderr)
+        self.assertRegex(done.stderr, r"\Aaither: /\S+:\d+: \[Worker\] Socket=relative: .*\n\Z")
+        self.assertEqual(done.stderr.count(str(self.stack.config)), 1)
+
+    def test_status_names_what_is_wrong_in_the_configuration(self) -> None:
+        with self.stack.config.open("a") as file:
+            file.write("[Worker]\nSockt=1\nSocket=relative\n")
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stdout, r"\Anot healthy: /\S+:\d+: \[Worker\] Socket=relative: [^\n]* \(and 1 more: aither "
+                                      r"doctor\); correct it, then: systemctl restart aither aither-worker\n")
 
 
 class SoonAfterABoot(StackTest):
@@ -165,6 +217,9 @@ class Unconfigured(StackTest):
         done = self.stack.cli("sync")
         self.assertEqual((done.returncode, done.stdout), (78, ""))
         self.assertIn("aither set-secret hemera-api-key", done.stderr)
+        status = self.stack.cli("status")
+        self.assertEqual(status.returncode, 78)
+        self.assertRegex(status.stdout, r"\Anot healthy: .*aither set-secret hemera-api-key")
 
 
 class TestMessages(StackTest):

@@ -128,7 +128,10 @@ class Failures(JsonTest):
             self.assertIn("Nonsense", document["error"]["message"])
         document = self.json("status", code=78)
         self.assertFalse(document["data"]["healthy"])
-        self.assertEqual(document["data"]["reason"], document["error"]["message"])
+        first, _, other = document["error"]["message"].partition("; ")
+        self.assertIn("unknown key Nonsense", other)
+        self.assertEqual(document["data"]["reason"], f"{first} (and 1 more: aither doctor); correct it, then: "
+                                                     "systemctl restart aither aither-worker")
 
     def test_no_recipient(self) -> None:
         for command in ("test-mail", "test-rollbar"):

@@ -32,6 +32,11 @@ class Arguments(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (expected, ""), done.stderr)
             self.assertNotIn("short\n", done.stderr)
 
+    def test_a_slip_in_the_name(self) -> None:
+        done = subprocess.run([BUILD / "aither", "set-secret", "sync-tokne"], capture_output=True, text=True, timeout=30)
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertIn("there is no secret of that name; did you mean sync-token?\n", done.stderr)
+
 
 @unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
 class Stored(unittest.TestCase):

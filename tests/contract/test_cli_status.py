@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 import unittest
+from pathlib import Path
 from typing import Any
 
 from stack import BUILD, StackTest
@@ -24,8 +25,8 @@ class Status(StackTest):
         self.stack.cli("sync")
         good = self.stack.cli("status")
         self.assertEqual((good.returncode, good.stderr), (0, ""))
-        self.assertRegex(good.stdout, r"\Ahealthy: the last sync succeeded \d+ s ago\n")
-        self.assertRegex(good.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(good.stdout, r"\Ahealthy: the last sync succeeded \d+ seconds? ago\n")
+        self.assertRegex(good.stdout, r"(?m)^last success +(today|yesterday) \d\d:\d\d, \d+ seconds? ago$")
         self.assertRegex(good.stdout, r"(?m)^courses +3$")
         self.assertRegex(good.stdout, r"(?m)^pages +3 written, 0 unchanged, 0 removed$")
         self.assertRegex(good.stdout, r"(?m)^failures in a row +0$")
@@ -43,9 +44,10 @@ class Status(StackTest):
         self.stack.cli("sync")
         bad = self.stack.cli("status")
         self.assertEqual((bad.returncode, bad.stderr), (1, ""))
-        self.assertRegex(bad.stdout, r"\Anot healthy: the last sync failed \d+ s ago\n")
+        self.assertRegex(bad.stdout, r"\Anot healthy: the last sync failed \d+ seconds? ago: HEMERA_AUTH_FAILED\. "
+                                     r"Have a new key issued .*: aither set-secret hemera-api-key\n")
         self.assertRegex(bad.stdout, r"(?m)^failures in a row +2$")
-        self.assertRegex(bad.stdout, r"(?m)^last success +\S+ \(\d+ s ago\)$")
+        self.assertRegex(bad.stdout, r"(?m)^last success +(today|yesterday) \d\d:\d\d, \d+ seconds? ago$")
         self.assertRegex(bad.stdout, r"(?m)^errors of the last sync:\n  hemera: HEMERA_AUTH_FAILED: .*\n"
                                      r"what to do about HEMERA_AUTH_FAILED: .*\n" + DETAILS)
 
@@ -55,7 +57,8 @@ class Status(StackTest):
         self.stack.cli("sync")
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stdout, r"\Anot healthy: the last sync succeeded \d+ s ago, but with 13 problems\n")
+        self.assertRegex(done.stdout, r"\Anot healthy: the last sync succeeded \d+ seconds? ago, but with 13 problems: "
+                                      r"HEMERA_ERROR\. Hemera itself has failed\..*\n")
         self.assertEqual(done.stdout.count("  course cgen"), 10)
         self.assertRegex(done.stdout, r"(?m)^  and 3 more: aither status --json\nwhat to do about .*\n" + DETAILS)
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
@@ -67,7 +70,7 @@ class Status(StackTest):
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 0)
         self.assertTrue(done.stdout.startswith("healthy: the last sync did not fail, one is running now\n"))
-        self.assertRegex(done.stdout, r"(?m)^a sync is running +list, for \d+ s so far$")
+        self.assertRegex(done.stdout, r"(?m)^a sync is running +list, for \d+ seconds? so far$")
 
     def test_without_a_worker(self) -> None:
         assert self.stack.worker
@@ -112,10 +115,12 @@ class Systemd(StackTest):
     def test_sockets_and_the_next_run(self) -> None:
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertRegex(done.stdout, r"(?m)^next sync +\S+Z \(in 3[01] min\) by aither-sync@hourly\.timer$")
+        self.assertRegex(done.stdout, r"(?m)^next sync +(today|tomorrow) \d\d:\d\d, in 3[01] minutes by aither-sync@hourly\.timer$")
         self.assertRegex(done.stdout, r"(?m)^aither\.socket +listening, enabled$")
         self.assertRegex(done.stdout, r"(?m)^aither-worker\.socket +listening, static$")
         self.assertNotIn("aither.service", done.stdout)
+        self.assertRegex(json.loads(self.stack.cli("status", "--json").stdout)["data"]["systemd"]["nextSync"],
+                         r"^20\d\d-\d\d-\d\dT.*Z$")
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
 
     def test_a_missing_token_is_reported(self) -> None:
@@ -145,10 +150,47 @@ class Systemd(StackTest):
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertRegex(self.stack.cli("status").stdout,
                          r"(?m)^deferred +\d courses? waits? to be read, until aither-sync@hourly\.timer runs "
-                         r"in 3[01] min; read them now: aither sync --until-complete$")
+                         r"in 3[01] minutes; read them now: aither sync --until-complete$")
         self.set("aither-sync.service", ActiveState="activating", SubState="start")
         self.assertRegex(self.stack.cli("status").stdout,
                          r"(?m)^deferred +\d courses? waits? to be read; aither-sync\.service goes on with them$")
+
+    def test_courses_that_wait_for_hours(self) -> None:
+        self.hemera.scenario(add=[{"id": "cnew0000000000000000000" + str(n), "participants": [{}]} for n in range(2)],
+                             used=92, limit=100)
+        self.stack.cli("sync")
+        self.set("aither-sync@hourly.timer", ActiveState="inactive", SubState="dead", NextElapseUSecRealtime=0)
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stdout, r"\Anot healthy: \d courses? waits? to be read, until aither-sync\.timer runs in "
+                                      r"[45] hours; read them now: aither sync --until-complete\n")
+
+    def test_a_public_socket_without_a_token(self) -> None:
+        """The port answers that it has none."""
+        if Path("/etc/credstore/aither.sync-token").exists():
+            self.skipTest("this machine has a token")
+        self.set("aither.socket", Listen=[("Stream", f"0.0.0.0:{self.stack.port}")])
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertRegex(done.stdout, r"\Ahealthy, with a warning: no sync token is set, and aither\.socket listens on "
+                                      r".*; set one: aither set-secret --generate sync-token\n")
+
+    def test_a_worker_that_crashes_again_and_again(self) -> None:
+        """It runs whenever its state is read."""
+        self.set("aither-worker.service", NRestarts=57, MainPID=1, ExecMainStartTimestamp=self.microseconds(-12))
+        done = self.stack.cli("status")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"\Anot healthy: aither-worker\.service crashes again and again: it was restarted 57 "
+                                      r"times, last .* ago; see: journalctl -x -n 20 -u aither-worker\.service\n")
+        self.assertRegex(done.stdout, r"(?m)^aither-worker\.service +running, static: crashed, and was restarted 57 times, ")
+        self.assertIn("FAIL  aither-worker.service: ", self.stack.cli("doctor").stdout)
+
+    def test_the_worst_problem_comes_first(self) -> None:
+        self.hemera.scenario(key=OTHER_KEY)
+        self.stack.cli("sync")
+        self.assertTrue(self.stack.cli("status").stdout.startswith("not healthy: the last sync failed "))
+        self.set("aither.service", ActiveState="failed", SubState="failed", Result="exit-code")
+        self.assertTrue(self.stack.cli("status").stdout.startswith("not healthy: aither.service has failed "))
 
     def test_no_timer(self) -> None:
         for name in ("aither-sync.timer", "aither-sync@hourly.timer"):

@@ -175,7 +175,7 @@ class Guard(ListTest):
         forced = self.stack.cli("sync", "--force")
         self.assertEqual(forced.returncode, 0)
         self.assertIn("30 removed", forced.stdout)
-        self.assertIn("removed:\n  courses/kurs-00000.html\n", forced.stdout)
+        self.assertIn("removed, because no course on Hemera's list has these pages any more:\n  courses/kurs-00000.html\n", forced.stdout)
         self.assertEqual((len(self.stack.pages()), self.titles()), (0, 0))
         self.assertIsNone(self.status()["listKept"])
 

@@ -250,6 +250,7 @@ class Unconfigured(Answers):
     def test_calls(self) -> None:
         self.ask(503, "startSync", "POST", "/api/sync")
         self.ask(503, "startSync", "POST", "/api/sync", {}, True)
+        self.ask(503, "syncStatus", "GET", "/api/sync/status")
         self.ask(503, "refresh", "POST", "/internal/refresh", {}, True)
         self.ask(200, "metrics", "GET", "/metrics")
         self.ask(200, "home", "GET", "/")

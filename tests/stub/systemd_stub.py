@@ -6,7 +6,7 @@
 
 It knows Hello, Properties.GetAll of units and Manager.ListUnitsByPatterns, and speaks just enough of the wire
 protocol (dbus.freedesktop.org/doc/dbus-specification.html): little-endian, one client a connection, no
-signals. Values: a text is "s", a number "t", MainPID "u", ExecMainCode and ExecMainStatus "i", a list of pairs
+signals. Values: a text is "s", a number "t", MainPID and NRestarts "u", ExecMainCode and ExecMainStatus "i", a list of pairs
 "a(ss)", IPAddressDeny (family, bytes and length of each) "a(iayu)". A unit that is not named is not found. A list
 of units in place of one: what it is from one call to the next, the last one for good. `silent`: accepts connections and
 never answers.
@@ -91,7 +91,7 @@ class Writer:
             self.signature("s")
             self.text(value)
         elif isinstance(value, int):
-            form = {"MainPID": "u", "ExecMainCode": "i", "ExecMainStatus": "i"}.get(name, "t")
+            form = {"MainPID": "u", "NRestarts": "u", "ExecMainCode": "i", "ExecMainStatus": "i"}.get(name, "t")
             self.signature(form)
             self.number(value, {"u": "<I", "i": "<i", "t": "<Q"}[form])
         elif name == "IPAddressDeny":

@@ -24,6 +24,7 @@
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/machine.h"
+#include "cli/port.h"
 #include "cli/status.h"
 #include "config/config.h"
 #include "net/workerclient.h"
@@ -76,21 +77,21 @@ static const struct {
 	const char *sentence;
 } REPORTS[] = {
 	{ "success", 200, "{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-14T22:48:00.000Z\"}}",
-		COMMAND_DONE, "the last sync succeeded 12 min ago" },
+		COMMAND_DONE, "the last sync succeeded 12 minutes ago" },
 	{ "partial", 200,
 		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:59.000Z\",\"errorsTotal\":"
 		"1}}",
-		COMMAND_PARTIAL, "the last sync succeeded 1 s ago, but with 1 problem" },
+		COMMAND_PARTIAL, "the last sync succeeded 1 second ago, but with 1 problem" },
 	{ "failed", 200, "{\"data\":{\"status\":\"failed\",\"endTime\":\"2026-03-14T20:00:00.000Z\"}}",
-		COMMAND_FAILED, "the last sync failed 3 h ago" },
+		COMMAND_FAILED, "the last sync failed 3 hours ago" },
 	{ "just recent enough", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-12T23:00:00.000Z\"}}", COMMAND_DONE,
 		"the last sync succeeded 2 days ago" },
 	{ "stale", 200, "{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-12T22:59:59.999Z\"}}",
-		COMMAND_FAILED, "no sync has run for 2 days" },
+		COMMAND_FAILED, "no sync has run for 2 days; run one now: aither sync" },
 	{ "a clock set back a little", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-14T23:30:00.000Z\"}}", COMMAND_DONE,
-		"the last sync succeeded 0 s ago" },
+		"the last sync succeeded 0 seconds ago" },
 	{ "a clock set back by a year", 200,
 		"{\"data\":{\"status\":\"success\",\"endTime\":\"2027-03-14T23:00:00.000Z\"}}",
 		COMMAND_FAILED,
@@ -108,7 +109,23 @@ static const struct {
 	{ "before the first", 404, "{\"error\":{\"code\":\"NO_SYNC_JOB\",\"message\":\"x\"}}", COMMAND_FAILED,
 		"no sync has run yet; run the first one: aither sync" },
 	{ "another answer", 503, "{\"error\":{\"code\":\"NOT_CONFIGURED\",\"message\":\"x\"}}",
-		COMMAND_NOT_CONFIGURED, "NOT_CONFIGURED: x" },
+		COMMAND_NOT_CONFIGURED, "x" },
+	{ "one common problem", 200,
+		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:00.000Z\",\"errorsTotal\":2,"
+		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"TEMPLATE_ERROR\"}]}}",
+		COMMAND_PARTIAL,
+		"the last sync succeeded 60 seconds ago, but with 2 problems: TEMPLATE_ERROR. Correct the "
+		"template at the place that is named; try it with: aither render" },
+	{ "problems of several kinds", 200,
+		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:00.000Z\",\"errorsTotal\":2,"
+		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"HEMERA_ERROR\"}]}}",
+		COMMAND_PARTIAL, "the last sync succeeded 60 seconds ago, but with 2 problems" },
+	{ "the problem that ended it", 200,
+		"{\"data\":{\"status\":\"failed\",\"endTime\":\"2026-03-14T20:00:00.000Z\",\"errorsTotal\":2,"
+		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"HEMERA_AUTH_FAILED\"}]}}",
+		COMMAND_FAILED,
+		"the last sync failed 3 hours ago: HEMERA_AUTH_FAILED. Have a new key issued in Hemera, then "
+		"store it: aither set-secret hemera-api-key" },
 };
 
 static void the_report_is_judged(void **state)
@@ -164,7 +181,8 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	memcpy(units[MACHINE_WEB].result, "exit-code", sizeof("exit-code"));
 	assert_verdict("a daemon has failed", &good, &machine, COMMAND_FAILED,
 		"aither.service has failed (exit-code); see: journalctl -x -n 20 -u aither.service");
-	assert_verdict("the sync's failure comes first", &bad, &machine, COMMAND_FAILED, REPORTS[2].sentence);
+	assert_verdict("visitors come before a failed sync", &bad, &machine, COMMAND_FAILED,
+		"aither.service has failed (exit-code); see: journalctl -x -n 20 -u aither.service");
 	units[MACHINE_WEB] = unit("aither.service", "active");
 	units[MACHINE_WEB_SOCKET] = unit("aither.socket", "inactive");
 	assert_verdict("switched off", &good, &machine, COMMAND_FAILED,
@@ -195,6 +213,100 @@ static void units_that_keep_it_from_working_are_a_reason(void **state)
 	assert_verdict("another worker's units", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
+static void fail_unit(struct unit *failed)
+{
+	memcpy(failed->active, "failed", sizeof("failed"));
+	memcpy(failed->result, "exit-code", sizeof("exit-code"));
+}
+
+static void crash_unit(struct unit *crashing)
+{
+	memcpy(crashing->active, "active", sizeof("active"));
+	crashing->restarts = 57;
+	crashing->started_ms = time_now_ms() - 5000;
+}
+
+/* Each row is one more problem, worse than all before it. */
+static void the_first_line_names_the_worst_problem(void **state)
+{
+	static const char deferring[] =
+		"{\"data\":{\"status\":\"success\",\"endTime\":\"2026-03-14T22:48:00.000Z\",\"coursesDeferred\":111}}";
+	static const char partial[] =
+		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:48:00.000Z\",\"coursesDeferred\":111,\"errorsTotal\":13}}";
+	static const char failed[] =
+		"{\"data\":{\"status\":\"failed\",\"endTime\":\"2026-03-14T20:00:00.000Z\",\"errorsTotal\":1,"
+		"\"errors\":[{\"code\":\"HEMERA_TIMEOUT\"}]}}";
+	static const char unconfigured[] =
+		"{\"error\":{\"code\":\"NOT_CONFIGURED\",\"message\":\"BaseURL is not set\"}}";
+	CLEANUP(answer_done) struct answer deferred = answer_of(200, deferring);
+	CLEANUP(answer_done) struct answer problems = answer_of(200, partial);
+	CLEANUP(answer_done) struct answer bad = answer_of(200, failed);
+	CLEANUP(answer_done) struct answer wrong = answer_of(503, unconfigured);
+	struct machine machine = machine_of_units();
+	struct unit *units = machine.units, *timer = &units[MACHINE_TIMER];
+
+	(void)state;
+	units[MACHINE_WEB_SOCKET].listen_count = 1;
+	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "[::]:3500", sizeof("[::]:3500"));
+	machine.answers[0] = PORT_HAS_NO_TOKEN;
+	timer->next_ms = now_ms() + 59 * 60 * 1000;
+	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* that of this machine */
+		assert_verdict("a public socket without a token, courses that wait for minutes", &deferred,
+			&machine, COMMAND_DONE,
+			"no sync token is set, and aither.socket listens on more than this machine's own "
+			"addresses; set one: aither set-secret --generate sync-token");
+	timer->next_ms = now_ms() + INT64_C(5) * 3600 * 1000;
+	assert_verdict("courses that wait for hours", &deferred, &machine, COMMAND_PARTIAL,
+		"111 courses wait to be read, until aither-sync.timer runs in 5 hours; read them now: aither "
+		"sync --until-complete");
+	assert_verdict("a partial sync", &problems, &machine, COMMAND_PARTIAL,
+		"the last sync succeeded 12 minutes ago, but with 13 problems");
+	*timer = unit("aither-sync.timer", "inactive");
+	assert_verdict("no timer", &problems, &machine, COMMAND_PARTIAL,
+		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
+		"aither-sync.timer");
+	assert_verdict("a failed sync", &bad, &machine, COMMAND_FAILED,
+		"the last sync failed 3 hours ago: HEMERA_TIMEOUT. Hemera was too slow. If it goes on, check "
+		"the network (aither doctor) and report it to Hemera's administrators.");
+	units[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "failed");
+	assert_verdict("a dead socket of the worker", &bad, &machine, COMMAND_FAILED,
+		"aither-worker-web.socket has failed (unknown), so aither-web cannot reach the worker; try: "
+		"systemctl restart aither-worker.service");
+	fail_unit(&units[MACHINE_WEB]);
+	assert_verdict("a dead aither-web", &bad, &machine, COMMAND_FAILED,
+		"aither.service has failed (exit-code); see: journalctl -x -n 20 -u aither.service");
+	units[MACHINE_WEB_SOCKET] = unit("aither.socket", "failed");
+	assert_verdict("its dead socket, which comes before its service", &bad, &machine, COMMAND_FAILED,
+		"aither.socket has failed (unknown), so no visitor is served; start it: systemctl enable "
+		"--now aither.socket aither-sync.timer");
+	assert_verdict(
+		"a wrong configuration", &wrong, &machine, COMMAND_NOT_CONFIGURED, "BaseURL is not set");
+}
+
+/* It runs whenever its state is read: systemd starts it a second after each crash. */
+static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
+{
+	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
+	static const struct config config = { .worker.socket = (char *)"/run/aither/worker.sock" };
+	CLEANUP(json_freep) struct json *checks = json_new_array();
+	struct machine machine = machine_of_units();
+	struct unit *worker = &machine.units[MACHINE_WORKER];
+	static const char beginning[] =
+		"aither-worker.service crashes again and again: it was restarted 57 times, last ";
+
+	(void)state;
+	crash_unit(worker);
+	assert_int_equal(status_check(&good, &machine, &config, now_ms(), checks), COMMAND_FAILED);
+	assert_memory_equal(status_sentence(checks), beginning, strlen(beginning));
+	assert_non_null(
+		strstr(status_sentence(checks), "; see: journalctl -x -n 20 -u aither-worker.service"));
+	worker->restarts = UNITS_CRASHES - 1;
+	assert_verdict("it crashed once or twice", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
+	crash_unit(worker);
+	worker->started_ms -= UNITS_CRASHED_MS;
+	assert_verdict("it has run for an hour since", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
+}
+
 /* No report mentions a sync that could not be started. */
 static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 {
@@ -210,7 +322,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC] = unit("aither-sync.service", "failed");
 	units[MACHINE_SYNC].started_ms = sync_ms - 1000;
 	assert_verdict("that sync's failure, or an earlier one", &good, &machine, COMMAND_DONE,
-		"the last sync succeeded 12 min ago");
+		"the last sync succeeded 12 minutes ago");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
 	assert_verdict("a later failure", &good, &machine, COMMAND_FAILED,
 		"aither-sync.service has failed (unknown), so no sync has been recorded since it began; see: "
@@ -223,7 +335,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
 	assert_verdict(
-		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 min ago");
+		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 minutes ago");
 }
 
 /* systemd does not call its state "failed", and its socket takes connections. */
@@ -237,9 +349,9 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
 		const char *sentence;
 	} rows[] = {
-		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 min ago" },
-		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 min ago" },
-		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 min ago" },
+		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 minutes ago" },
+		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 minutes ago" },
+		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "one does not answer", { 403, -ETIMEDOUT, 0 },
 			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
 			"journalctl -x -n 20 -u aither.service" },
@@ -360,6 +472,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_report_is_judged),
 		cmocka_unit_test(units_that_keep_it_from_working_are_a_reason),
+		cmocka_unit_test(the_first_line_names_the_worst_problem),
+		cmocka_unit_test(a_service_that_crashes_again_and_again_is_a_reason),
 		cmocka_unit_test(a_scheduled_run_without_a_sync_is_a_reason),
 		cmocka_unit_test(a_service_that_cannot_start_is_a_reason),
 		cmocka_unit_test(without_a_worker_its_unit_says_why),
