@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""A proxy of the examples in front of aither, on one machine, and fail2ban that reads its log."""
+import re
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import NamedTuple
+
+from client import Stub
+from installation import first_run_of_module
+from machine import output, run, wait_until, write
+
+EXAMPLES = "/usr/share/doc/aither/examples"
+HOST = "courses.example.org"
+TOKEN = "a-sync-token-of-good-length"
+BEARER = ("--header", f"Authorization: Bearer {TOKEN}")
+GUESS = ("--header", "Authorization: Bearer wrong")
+CURL = ("--silent", "--insecure", "--http1.1", "--path-as-is", "--resolve", f"{HOST}:443:127.0.0.1")
+GUESSER = "127.0.0.66"  # an address of this machine that nothing else uses
+OWN_FILES = {"logo.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>", "style.css": "p{color:red}" * 50,
+             "fonts/text.woff2": "font", "imprint.html": "<p>imprint</p>"}
+AT_ONCE_S = 2  # an answer takes milliseconds; this machine may be busy
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    text: str
+    seconds: float
+
+
+def set_up() -> Stub:
+    """aither as its manual says for a proxy, with files of the operator's."""
+    hemera = first_run_of_module()
+    unittest.addModuleCleanup(run, "rm", "-rf", "/etc/credstore/aither.sync-token", "/etc/aither/site")
+    run("aither", "set-secret", "sync-token", stdin=TOKEN)
+    for name, text in OWN_FILES.items():
+        write(f"/etc/aither/site/{name}", text)
+    run("aither", "sync")
+    certificate()
+    return hemera
+
+
+def certificate() -> None:
+    with tempfile.TemporaryDirectory(prefix="aither-") as directory:
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "chain",
+                        "-subj", f"/CN={HOST}", "-days", "2"], cwd=directory, check=True, capture_output=True)
+        write(f"/etc/ssl/certs/{HOST}.pem", (Path(directory) / "chain").read_text())
+        write(f"/etc/ssl/private/{HOST}.key", (Path(directory) / "key").read_text())
+
+
+def example(name: str) -> tuple[str, str]:
+    """Where an example belongs, and its text."""
+    text = output("cat", f"{EXAMPLES}/{name}") + "\n"
+    found = re.match(r"# To: (\S+)\n", text)
+    assert found
+    return found[1], text
+
+
+def ask(target: str, *arguments: str) -> Answer:
+    """A request at the proxy, whatever is answered."""
+    began = time.monotonic()
+    text = output("curl", *CURL, "--show-error", "--max-time", "65", "--include", *arguments, f"https://{HOST}{target}")
+    head, _, body = text.partition("\n\n")
+    status, *lines = head.splitlines()
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return Answer(int(status.split()[1]), headers, body, time.monotonic() - began)
+
+
+def language(answer: Answer) -> str:
+    found = re.search(r'<html lang="(\w+)"', answer.text)
+    return found[1] if found else ""
+
+
+def stop_aither(test: unittest.TestCase) -> None:
+    """Until the test ends."""
+    test.addCleanup(run, "systemctl", "start", "aither.socket")
+    run("systemctl", "stop", "aither.socket", "aither.service")
+
+
+def start_fail2ban(log: str) -> None:
+    """With the example's filter and jail, whose log is that of the proxy. No other jail: Debian's own wants sshd's log."""
+    write("/etc/fail2ban/jail.d/defaults-debian.conf", "[sshd]\nenabled = false\n")
+    for name in ("fail2ban-proxy-filter.conf", "fail2ban-proxy-jail.conf"):
+        path, text = example(name)
+        if "nginx" not in log:
+            text = re.sub(rf"^logpath = .*\n(# .*\n)#(logpath = {log})$", r"\1\2", text, flags=re.M)
+        write(path, text)
+    run("systemctl", "start", "fail2ban.service")
+    wait_until(lambda: run("fail2ban-client", "status", "aither-proxy", check=False).returncode == 0, 60, "the jail")
+
+
+def banned() -> str:
+    found = re.search(r"Banned IP list:\s*(.*)", output("fail2ban-client", "status", "aither-proxy"))
+    assert found
+    return found[1]
+
+
+def check_the_ban(test: unittest.TestCase) -> None:
+    """An address that guesses is shut out of the proxy; one that was asked for a password is not, nor is one with the
+    token."""
+    for _ in range(8):
+        test.assertEqual(ask("/courses/", "--interface", "127.0.0.67").status, 401)
+        test.assertEqual(ask("/api/sync/status", "--interface", "127.0.0.68", *BEARER).status, 200)
+    for _ in range(5):
+        test.assertEqual(ask("/api/sync/status", "--interface", GUESSER, *GUESS).status, 401)
+    wait_until(banned, 60, "an address is banned")
+    test.assertEqual(banned(), GUESSER)
+    refused = run("curl", *CURL, "--max-time", "5", "--interface", GUESSER, f"https://{HOST}/", check=False)
+    test.assertIn(refused.returncode, (7, 28), "no connection any more")
+    test.assertEqual(ask("/", "--interface", "127.0.0.67").status, 200)
