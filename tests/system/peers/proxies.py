@@ -49,6 +49,8 @@ def certificate() -> None:
                         "-subj", f"/CN={HOST}", "-days", "2"], cwd=directory, check=True, capture_output=True)
         write(f"/etc/ssl/certs/{HOST}.pem", (Path(directory) / "chain").read_text())
         write(f"/etc/ssl/private/{HOST}.key", (Path(directory) / "key").read_text())
+        both = (Path(directory) / "chain").read_text() + (Path(directory) / "key").read_text()
+        write(f"/etc/ssl/private/{HOST}.pem", both)
 
 
 def example(name: str) -> tuple[str, str]:
@@ -80,14 +82,23 @@ def stop_aither(test: unittest.TestCase) -> None:
     run("systemctl", "stop", "aither.socket", "aither.service")
 
 
+def jail_of(text: str, log: str) -> str:
+    """The example's jail for another log than nginx's, changed as its comments say; "journal": haproxy's."""
+    if log in text.replace(f"#logpath = {log}", ""):
+        return text
+    text = re.sub("^logpath = .*\n", "", text, flags=re.M)
+    if log == "journal":
+        return text.replace("backend = auto\n", "", 1).replace("#backend = systemd\n", "backend = systemd\n")
+    return text.replace(f"#logpath = {log}\n", f"logpath = {log}\n")
+
+
 def start_fail2ban(log: str) -> None:
-    """With the example's filter and jail, whose log is that of the proxy. No other jail: Debian's own wants sshd's log."""
+    """With the example's filter and jail. No other jail: Debian's own wants sshd's log."""
     write("/etc/fail2ban/jail.d/defaults-debian.conf", "[sshd]\nenabled = false\n")
-    for name in ("fail2ban-proxy-filter.conf", "fail2ban-proxy-jail.conf"):
-        path, text = example(name)
-        if "nginx" not in log:
-            text = re.sub(rf"^logpath = .*\n(# .*\n)#(logpath = {log})$", r"\1\2", text, flags=re.M)
-        write(path, text)
+    path, text = example("fail2ban-proxy-filter.conf")
+    write(path, text)
+    path, text = example("fail2ban-proxy-jail.conf")
+    write(path, jail_of(text, log))
     run("systemctl", "start", "fail2ban.service")
     wait_until(lambda: run("fail2ban-client", "status", "aither-proxy", check=False).returncode == 0, 60, "the jail")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Packages: caddy fail2ban iptables nftables python3-systemd
+# Packages: caddy fail2ban iptables nftables nginx-light python3-systemd
 """Caddyfile of the examples with Debian's Caddy in front of the installed package; then fail2ban."""
 import unittest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Packages: nginx-light fail2ban iptables nftables python3-systemd
+# Packages: caddy fail2ban iptables nftables nginx-light python3-systemd
 """nginx.conf of the examples, as it stands, with Debian's nginx in front of the installed package; then fail2ban."""
 import time
 import unittest
