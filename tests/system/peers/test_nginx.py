@@ -42,11 +42,10 @@ class Nginx(Story):
     def test_500_random_queries_are_two_entries(self) -> None:
         for name in ("de", "en"):
             self.assertEqual(language(ask("/", "--header", f"Accept-Language: {name}")), name)
-        urls = "\n".join(f'url = "https://{HOST}/?q{number}={number * 7919}"' for number in range(QUERIES))
-        write("/root/urls", urls + "\n")
-        statuses = output("curl", *CURL, "--write-out", "\\n@%{http_code}\\n", "--config", "/root/urls").split("\n@")[1:]
-        self.assertEqual({status[:3] for status in statuses}, {"200"})
-        self.assertEqual(len(statuses), QUERIES)
+        urls = (f'url = "https://{HOST}/?q{number}={number * 7919}"\noutput = /dev/null\n' for number in range(QUERIES))
+        write("/root/urls", "".join(urls))
+        statuses = output("curl", *CURL, "--write-out", "%{http_code}\\n", "--config", "/root/urls").splitlines()
+        self.assertEqual(statuses, ["200"] * QUERIES)
         self.assertEqual(len(output("find", "/var/lib/nginx/aither", "-type", "f").splitlines()), 2)
 
     def test_everything_passes_through_but_the_metrics(self) -> None:
