@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A proxy of the examples in front of aither, on one machine, and fail2ban that reads its log."""
+"""A proxy of the examples in front of aither, on one machine, and fail2ban that reads its log. The tests name the same
+packages, so that their machines are unpacked from one tarball."""
 import re
 import subprocess
 import tempfile
