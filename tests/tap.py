@@ -4,7 +4,7 @@
 
     python3 tests/tap.py tests/stub/test_stub.py
 
-tests/, tests/stub/ and the file's own folder can be imported from. Exit status 1 on a failure.
+tests/, tests/stub/, the file's own folder and the one above can be imported from. Exit status 1 on a failure.
 """
 import importlib.util
 import signal
@@ -49,7 +49,7 @@ def unignore_signals_for_children() -> None:
 
 def main(file: Path) -> int:
     unignore_signals_for_children()
-    sys.path[:0] = [str(file.parent), str(HERE / "stub"), str(HERE)]
+    sys.path[:0] = [str(file.parent), str(file.parent.parent), str(HERE / "stub"), str(HERE)]
     spec = importlib.util.spec_from_file_location(file.stem, file)
     sys.modules[file.stem] = module = importlib.util.module_from_spec(spec)
     try:
