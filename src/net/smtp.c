@@ -20,10 +20,12 @@
 #define CODE_LENGTH 3     /* "250 " or "250-", then text: RFC 5321, 4.2 */
 #define REFUSAL_MIN 400   /* RFC 5321, 4.2.1: 4yz may succeed later, */
 #define TEMPORARY_MAX 499 /* 5yz will not */
-#define REPLY_SIZE 400    /* RFC 5321 knows lines of 512; several of them are cut to this */
-#define LINES_SIZE 380    /* the same without the number */
-#define REFUSED_SIZE 640  /* several recipients with a short reason */
-#define SECRET_SIZE 1024  /* user and password of 255 and 256 bytes, in Base64 */
+#define SYNTAX_MIN 500    /* RFC 5321, 4.2.2: a command that is not known */
+#define SYNTAX_MAX 504
+#define REPLY_SIZE 400   /* RFC 5321 knows lines of 512; several of them are cut to this */
+#define LINES_SIZE 380   /* the same without the number */
+#define REFUSED_SIZE 640 /* several recipients with a short reason */
+#define SECRET_SIZE 1024 /* user and password of 255 and 256 bytes, in Base64 */
 #define ADDRESS_SIZE 256
 
 enum stage { /* the command under way, or the last one */
@@ -77,6 +79,7 @@ struct session {
 	char reply[REPLY_SIZE];              /* the last refusal: "550 5.1.1 no such user" */
 	char recipient[ADDRESS_SIZE];        /* of the last RCPT TO */
 	struct recipients deferred, refused; /* for now; for good */
+	bool refuses_client;                 /* this machine or user, whoever the mail is for */
 	bool logged_in;                      /* or tried to */
 	char secret[SECRET_SIZE];            /* the last line sent while logging in */
 	uint64_t goodbye_mono_ms;            /* when QUIT was sent */
@@ -140,6 +143,23 @@ static void on_sent(struct session *session, const char *line, size_t length)
 	explicit_bzero(text, sizeof(text));
 }
 
+/* Does the server refuse this client, and not the address? The second number of "554 5.7.1" is 7 for security
+ * and policy (RFC 3463, 3.8). Exim has no such numbers, and Debian's Postfix defers mails for other hosts. At
+ * MAIL, policy is mostly about the sender. */
+static bool is_about_client(enum stage stage, unsigned code, const char *reply)
+{
+	const char *text = reply + CODE_LENGTH;
+	bool has_subject = strncmp(text, " 5.", 3) == 0 && isdigit((unsigned char)text[3]) && text[4] == '.';
+
+	if (code == 530) /* RFC 4954, 6: authentication required */
+		return true;
+	if (strcasestr(text, "relay") || strcasestr(text, "client host"))
+		return true;
+	if (stage != RECIPIENT || code <= TEMPORARY_MAX)
+		return false;
+	return has_subject ? text[3] == '7' : code == 554;
+}
+
 /* One line of a reply: "550-5.1.1 no", "550 such user". Some servers repeat a line that they dislike, so a
  * line with the password is hidden. */
 static void on_received(struct session *session, const char *line, size_t length)
@@ -166,6 +186,8 @@ static void on_received(struct session *session, const char *line, size_t length
 		session->refused_code = code;
 		session->refused_stage = session->stage;
 		snprintf(session->reply, sizeof(session->reply), "%u%s", code, session->lines);
+		if (session->stage == SENDER || session->stage == RECIPIENT)
+			session->refuses_client |= is_about_client(session->stage, code, session->reply);
 		if (session->stage == RECIPIENT) {
 			struct recipients *to =
 				code <= TEMPORARY_MAX ? &session->deferred : &session->refused;
@@ -269,15 +291,29 @@ static const char *login_warning(const struct session *session)
 	return "; it offers no login (AUTH), so [Notify] SMTPUser is not used";
 }
 
+/* What corrects a refusal at that stage. */
+static const char *remedy_of(const struct session *session, enum stage stage)
+{
+	if (!session->refuses_client)
+		return stages[stage].remedy;
+	if (session->logged_in)
+		return "have its operator permit this user";
+	if (session->server->user && session->server->password)
+		return "have its operator permit this machine";
+	return "it wants a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
+}
+
 /* "a@x.org (550 no); correct [Notify] MailTo; refused for now: b@x.org (450 wait)"; owned. */
 static char *refused_recipients(const struct session *session, const char *when_all_may_come)
 {
 	const char *refused = session->refused.text, *deferred = session->deferred.text;
+	const char *remedy = remedy_of(session, RECIPIENT);
 
+	if (!refused[0] && session->refuses_client)
+		return mem_printf("%s; %s", deferred, remedy);
 	if (!refused[0])
 		return mem_printf("%s%s", deferred, when_all_may_come);
-	return mem_printf("%s; %s%s%s", refused, stages[RECIPIENT].remedy,
-		deferred[0] ? "; refused for now: " : "", deferred);
+	return mem_printf("%s; %s%s%s", refused, remedy, deferred[0] ? "; refused for now: " : "", deferred);
 }
 
 /* The errno as smtp.h has it; the sentence says what to do. */
@@ -362,7 +398,7 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 			char *why = session->refused_stage == RECIPIENT ? refused_recipients(session, later)
 				    : is_temporary                      ? mem_printf("%s%s", reply, later)
 									: mem_printf("%s; %s", reply,
-										  stages[session->refused_stage].remedy);
+										  remedy_of(session, session->refused_stage));
 			r = -EREMOTEIO;
 			text = mem_printf(" %s: %s%s", stages[session->refused_stage].what, why,
 				login_warning(session));
@@ -377,12 +413,19 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 	return error_fail(err, ERROR_NOTIFY_FAILED, r, "mail server %s%s", url, text);
 }
 
+/* A server that does not know NOOP (RFC 5321, 4.2.4; msmtpd) has nevertheless accepted everything before. */
+static bool lacks_noop(const struct session *session)
+{
+	return session->refused_stage == OTHER && session->refused_code >= SYNTAX_MIN &&
+	       session->refused_code <= SYNTAX_MAX;
+}
+
 static int run(struct session *session, struct error *err)
 {
 	const char *url = session->server->url, *login;
 	CURLcode code = curl_easy_perform(session->easy);
 
-	if (code != CURLE_OK)
+	if (code != CURLE_OK && !lacks_noop(session))
 		return fail(session, code, err);
 	login = login_warning(session);
 	if (session->deferred.addresses || session->refused.addresses) {

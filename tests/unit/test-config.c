@@ -312,7 +312,7 @@ static void a_problem_stops_only_programs_that_use_the_key(void **state)
 		bool worker, others; /* usable? */
 	} rows[] = {
 		{ "[Sync]\nTimeLimitSec=abc", false, true },
-		{ "[Notify]\nMailTo=nobody", false, true },
+		{ "[Notify]\nMailTo=nobody@", false, true },
 		{ "[Hemera]\nBaseURL=http://a", false, true },
 		{ "[Sync]\nOutputDirectory=output", false, false },
 		{ "[Site]\nTimeZone=Mars/Base", false, false },
@@ -387,7 +387,8 @@ static void the_environment_sets_the_keys_of_the_table(void **state)
 		{ "AITHER_WORKER_SOCKET", "/s", offsetof(struct config, worker.socket), "/s" },
 		{ "SMTP_TO", "a@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
 		{ "NOTIFY_EMAIL_TO", "not.used@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
-		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from), "b@x.org" },
+		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from),
+			"Aither <b@x.org>" },
 		{ "SMTP_USER", "u", offsetof(struct config, notify.smtp_user), "u" },
 	};
 	CLEANUP(config_done) struct config config = { 0 };
@@ -469,12 +470,12 @@ static void a_wrong_variable_is_named(void **state)
 
 	(void)state;
 	setenv("HEMERA_API_BASE_URL", "http://hemera.example.org", 1);
-	setenv("SMTP_TO", "nobody", 1);
+	setenv("SMTP_TO", "nobody@", 1);
 	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
 	assert_string_equal(problems,
 		"environment HEMERA_API_BASE_URL=http://hemera.example.org: http:// is possible for this "
 		"machine only (localhost, 127.0.0.0/8, [::1]); use https://\n"
-		"environment SMTP_TO=nobody: not a list of mail addresses separated by commas\n");
+		"environment SMTP_TO=nobody@: not a list of mail addresses separated by commas\n");
 }
 
 static void a_file_full_of_nonsense_has_a_bounded_list(void **state)
