@@ -22,6 +22,7 @@
 #define TEMPORARY_MAX 499 /* 5yz will not */
 #define SYNTAX_MIN 500    /* RFC 5321, 4.2.2: a command that is not known */
 #define SYNTAX_MAX 504
+#define BAD_ARGUMENT 501
 #define REPLY_SIZE 400   /* RFC 5321 knows lines of 512; several of them are cut to this */
 #define LINES_SIZE 380   /* the same without the number */
 #define REFUSED_SIZE 640 /* several recipients with a short reason */
@@ -77,7 +78,9 @@ struct session {
 	unsigned refused_code;               /* 0: the last command but QUIT was not refused */
 	char lines[LINES_SIZE];              /* of the reply that is coming in */
 	char reply[REPLY_SIZE];              /* the last refusal: "550 5.1.1 no such user" */
+	const char *next_to;                 /* the recipients whose RCPT TO was not sent yet */
 	char recipient[ADDRESS_SIZE];        /* of the last RCPT TO */
+	bool wants_domain;                   /* refuses a name like "root" for its form */
 	struct recipients deferred, refused; /* for now; for good */
 	bool refuses_client;                 /* this machine or user, whoever the mail is for */
 	bool logged_in;                      /* or tried to */
@@ -125,12 +128,11 @@ static void on_sent(struct session *session, const char *line, size_t length)
 		session->goodbye_mono_ms = time_mono_ms();
 	else
 		session->refused_code = 0;
-	if (session->stage == RECIPIENT) { /* RCPT TO:<a@x.org> */
-		const char *address = text + strcspn(text, "<");
+	if (session->stage == RECIPIENT) { /* libcurl keeps their order */
+		size_t size = strcspn(session->next_to, ",");
 
-		address += *address == '<';
-		snprintf(session->recipient, sizeof(session->recipient), "%.*s", (int)strcspn(address, ">"),
-			address);
+		snprintf(session->recipient, sizeof(session->recipient), "%.*s", (int)size, session->next_to);
+		session->next_to += size + (session->next_to[size] == ',');
 	}
 	if (session->stage == LOGIN) {
 		/* "AUTH PLAIN SECRET", or "AUTH LOGIN" and lines that are secrets. */
@@ -189,6 +191,7 @@ static void on_received(struct session *session, const char *line, size_t length
 		if (session->stage == SENDER || session->stage == RECIPIENT)
 			session->refuses_client |= is_about_client(session->stage, code, session->reply);
 		if (session->stage == RECIPIENT) {
+			session->wants_domain |= code == BAD_ARGUMENT && !strchr(session->recipient, '@');
 			struct recipients *to =
 				code <= TEMPORARY_MAX ? &session->deferred : &session->refused;
 			char *before = to->addresses;
@@ -294,6 +297,8 @@ static const char *login_warning(const struct session *session)
 /* What corrects a refusal at that stage. */
 static const char *remedy_of(const struct session *session, enum stage stage)
 {
+	if (session->wants_domain && stage == RECIPIENT)
+		return "append @ and a domain, for this machine @localhost, in [Notify] MailTo";
 	if (!session->refuses_client)
 		return stages[stage].remedy;
 	if (session->logged_in)
@@ -461,11 +466,12 @@ void smtp_outcome_done(struct smtp_outcome *outcome)
 	*outcome = (struct smtp_outcome){ 0 };
 }
 
-int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
-	struct error *err)
+/* `domain`: appended to recipients without one. */
+static int send_once(const struct smtp_server *server, const struct smtp_mail *mail, const char *domain,
+	bool *ret_wants_domain, struct smtp_outcome *outcome, struct error *err)
 {
 	CLEANUP(session_done)
-	struct session session = { .rest = mail->text, .rest_length = mail->length };
+	struct session session = { .rest = mail->text, .rest_length = mail->length, .next_to = mail->to };
 	int r = session_open(&session, server, err);
 
 	if (r < 0)
@@ -474,7 +480,9 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EINVAL, "the mail has no recipient");
 	for (const char *next = mail->to; next;) {
 		size_t length = strcspn(next, ",");
-		CLEANUP(mem_freep) char *address = mem_strndup(next, length);
+		bool has_domain = memchr(next, '@', length) != NULL;
+		CLEANUP(mem_freep)
+		char *address = mem_printf("%.*s%s", (int)length, next, has_domain ? "" : domain);
 		struct curl_slist *list = curl_slist_append(session.to, address);
 		if (!list) /* as mem.h does */
 			abort();
@@ -493,7 +501,22 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	outcome->later = r < 0 && may_come_later(&session, r);
 	outcome->deferred = STEAL(session.deferred.addresses);
 	outcome->refused = STEAL(session.refused.addresses);
+	*ret_wants_domain = session.wants_domain;
 	return r;
+}
+
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
+	struct error *err)
+{
+	bool wants_domain = false;
+	int r = send_once(server, mail, "", &wants_domain, outcome, err);
+
+	/* Exim wants root@localhost. msmtpd wants root, to look it up among its aliases; Postfix takes both.
+	 */
+	if (r != -EREMOTEIO || !wants_domain || !config_url_is_local(server->url))
+		return r;
+	smtp_outcome_done(outcome);
+	return send_once(server, mail, "@localhost", &wants_domain, outcome, err);
 }
 
 int smtp_probe(const struct smtp_server *server, struct error *err)

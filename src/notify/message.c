@@ -191,6 +191,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 {
 	const char *first = "", *title;
 	size_t count = 0;
+	int64_t syncs;
 
 	buf_printf(body,
 		"aither on %s could not bring these courses up to date, sync after sync.\n"
@@ -203,8 +204,8 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 			first = text_of(course, "entity");
 		buf_append_text(body, "  ");
 		add_entity(body, message, text_of(course, "entity"));
-		buf_printf(body, ": %" PRId64 " syncs in a row\n",
-			json_integer(json_get(course, "partials"), 0));
+		syncs = json_integer(json_get(course, "partials"), 0);
+		buf_printf(body, ": %" PRId64 " sync%s in a row\n", syncs, syncs == 1 ? "" : "s");
 	}
 	title = text_of(json_get(message->courses, first), "title");
 	if (count == 1)

@@ -23,6 +23,9 @@
 #define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
 #define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define SENDMAIL "/usr/sbin/sendmail"
+#define NAME_SERVER                                                                   \
+	"printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG \
+	"\n" CHECK_RESTART_WORKER "\naither test-mail"
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
@@ -221,8 +224,8 @@ void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 
 /* ---- mail ---- */
 
-/* Mail servers of Debian, and the units that run them. Exim, OpenSMTPD and Postfix listen at once, msmtpd
- * does not (it belongs to msmtp-mta). nullmailer has no such unit: SMTPURL has to name its relay. */
+/* Debian's mail servers, and what helps where none listens. Exim, OpenSMTPD and Postfix do so once they are
+ * installed, msmtpd (of msmtp-mta) does not. nullmailer cannot: SMTPURL has to name its relay. */
 static const struct {
 	const char *program, *remedy;
 } MAIL_SERVERS[] = {
@@ -230,6 +233,7 @@ static const struct {
 	{ "/usr/sbin/exim4", "systemctl enable --now exim4.service\naither test-mail" },
 	{ "/usr/sbin/smtpd", "systemctl enable --now opensmtpd.service\naither test-mail" },
 	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service\naither test-mail" },
+	{ "/usr/sbin/nullmailer-send", "cat /etc/nullmailer/remotes\n" NAME_SERVER },
 };
 
 /* Of the mail server of this machine, which does not answer; NULL: there is none. */
@@ -251,8 +255,7 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		.timeout_ms = DOCTOR_NET_TIMEOUT_MS,
 		.cancelled = about->cancelled,
 	};
-	const char *remedy = "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
-			     "\n" CHECK_RESTART_WORKER "\naither test-mail";
+	const char *remedy = NAME_SERVER;
 	struct error err = { 0 };
 	int r;
 

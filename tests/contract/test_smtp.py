@@ -374,6 +374,18 @@ class Faults(SmtpTest):
                               user="").outcome())
         self.assertEqual([(m.sender, m.recipients) for m in server.mails], [("aither", ("root", "operator@example.org"))])
 
+    def test_a_server_that_wants_a_domain_gets_one(self) -> None:
+        server = self.server()
+        exim = "501 <root>: recipient address must contain a domain"
+        server.fail("RCPT", exim, only="root", count=1)
+        self.assert_sent(Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root", user="").outcome())
+        self.assertEqual([m.recipients for m in server.mails], [("root@localhost",)])
+        server.fail("RCPT", exim, only="root")
+        outcome = Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root,a@x.org", user="").outcome()
+        self.assertEqual((outcome.errno, outcome.refused), ("0", "root"))
+        self.assertIn("must contain a domain); append @ and a domain, for this machine @localhost, in [Notify] MailTo",
+                      outcome.sentence)
+
     def test_an_unknown_ca_is_not_trusted(self) -> None:
         server = self.server(tls=self.tls)
         for ca in (None, Path("/nonexistent/ca.pem")):

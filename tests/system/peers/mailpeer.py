@@ -15,7 +15,7 @@ from installation import configure, first_run_of_module
 from machine import Story, first_process, run, wait_until, write
 
 ARRIVAL_S = 60
-OPERATOR, DEPUTY = "operator", "deputy"  # users of the machine; root's mails go to the first
+OPERATOR, DEPUTY = "jane", "deputy"  # users of the machine; root's mails go to the first
 
 
 def first_run_with_users() -> Stub:

@@ -4,8 +4,8 @@
 from typing import Any
 
 import mailpeer
-from mailpeer import MailStory, has_port
-from machine import essential, run, wait_until, write
+from mailpeer import MailStory
+from machine import essential, run, write
 from smtp_stub import SmtpStub
 
 RELAY = """account default
@@ -43,14 +43,11 @@ class Msmtpd(MailStory):
         check = self.check()
         self.assertEqual(check["status"], "failed")
         self.assertIn("aither speaks SMTP and does not use /usr/sbin/sendmail", check["message"])
-        print(f"# remedy: {check['remedy']!r}")
-        run("systemctl", "enable", "--now", "msmtpd.service")
-        wait_until(lambda: has_port(25), 30, "msmtpd listens")
         run("sh", "-ec", check["remedy"])
         mail = relay.wait_for(1)[0]
         self.assertEqual(mail.sender, "aither@example.org")
         self.assertEqual(mail.header("From"), "Hemera Academy <aither@example.org>")
-        print(f"# the relay got it for {mail.recipients}")
+        self.assertEqual(mail.recipients, ("operator@example.org",))
 
     def test_doctor_accepts_it_though_it_does_not_know_noop(self) -> None:
         self.assert_accepted()
@@ -60,12 +57,12 @@ class Msmtpd(MailStory):
         self.use("MailTo=ops@example.net, deputy@example.org")
         message_id = self.send()
         mail = relay.wait_for(1)[0]
-        self.assertEqual((mail.header("Message-ID"), mail.recipients), (message_id, ("ops@example.net", "deputy@example.org")))
+        self.assertEqual((mail.header("Message-ID"), mail.recipients),
+                         (message_id, ("ops@example.net", "deputy@example.org")))
 
     def test_a_relay_that_refuses_is_seen(self) -> None:
         relay.fail("RCPT", "554 5.7.1 Client host rejected: Access denied")
         said = self.refused(1)
-        print(f"# {said!r}")
         self.assertIn("refuses the mail", said)
         relay.clear()
         self.send()

@@ -1,27 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Packages: nullmailer
-"""nullmailer, which listens nowhere: aither gets its relay as SMTPURL, or a socket in front of nullmailer-smtpd."""
+"""nullmailer, which listens nowhere: aither gets its relay as SMTPURL. (Behind a socket of systemd, the nullmailer-smtpd of
+Debian 12 is killed by SIGSEGV with the first mail.)"""
 from typing import Any
 
 import mailpeer
 from mailpeer import MailStory, has_port
-from machine import essential, output, run, wait_until, write
+from machine import essential, output, run, write
 from smtp_stub import SmtpStub
-
-SOCKET = """[Socket]
-ListenStream=127.0.0.1:25
-ListenStream=[::1]:25
-Accept=yes
-
-[Install]
-WantedBy=sockets.target
-"""
-SERVICE = """[Service]
-ExecStart=/usr/bin/nullmailer-smtpd
-User=mail
-StandardInput=socket
-StandardError=journal
-"""
 
 relay: SmtpStub
 
@@ -52,7 +38,8 @@ class Nullmailer(MailStory):
         check = self.check()
         self.assertEqual(check["status"], "failed")
         self.assertIn("aither speaks SMTP and does not use /usr/sbin/sendmail", check["message"])
-        self.assertIn("SMTPURL=smtp://YOUR-MAIL-SERVER", check["remedy"])
+        self.assertRegex(check["remedy"], r"\Acat /etc/nullmailer/remotes\nprintf .*SMTPURL=smtp://YOUR-MAIL-SERVER")
+        self.assertEqual(run("sh", "-ec", check["remedy"].splitlines()[0]).stdout, f"127.0.0.1 smtp --port={relay.port}\n")
 
     def test_its_relay_takes_mails_from_aither(self) -> None:
         host = output("sed", "-n", "1s/ .*//p", "/etc/nullmailer/remotes")
@@ -60,17 +47,3 @@ class Nullmailer(MailStory):
         self.assert_accepted()
         message_id = self.send()
         self.assertEqual(relay.wait_for(1)[0].header("Message-ID"), message_id)
-
-    def test_a_socket_before_nullmailer_smtpd(self) -> None:
-        relay.mails.clear()
-        write("/etc/systemd/system/nullmailer-smtpd.socket", SOCKET)
-        write("/etc/systemd/system/nullmailer-smtpd@.service", SERVICE)
-        run("systemctl", "daemon-reload")
-        run("systemctl", "enable", "--now", "nullmailer-smtpd.socket")
-        wait_until(lambda: has_port(25), 30, "the socket listens")
-        self.use("MailTo=root, ops@example.net")
-        self.assert_accepted()
-        message_id = self.send()
-        mail = wait_until(lambda: relay.mails and relay.mails[0], 60, "nullmailer hands it on")
-        self.assertEqual(mail.header("Message-ID"), message_id)
-        print(f"# the relay got it for {mail.recipients}")
