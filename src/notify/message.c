@@ -293,8 +293,15 @@ void message_write(struct buf *out, const struct message *message)
 		buf_append_text(&body, "  journalctl -u aither-worker.service\n");
 	}
 
-	for (const char *at = message->to; *at; at++)
-		buf_append(&to, *at == ',' ? ", " : at, *at == ',' ? 2 : 1);
+	/* Headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without. */
+	for (const char *next = message->to; *next;) {
+		size_t length = strcspn(next, ",");
+
+		buf_printf(&to, "%s%.*s", to.length > 0 ? ", " : "", (int)length, next);
+		if (!memchr(next, '@', length))
+			buf_printf(&to, "@%s", message->host);
+		next += length + (next[length] == ',');
+	}
 	time_format_mail(message->now_ms, date);
 	mime_header_mailbox(out, "From", message->from);
 	mime_header(out, "To", buf_text(&to));

@@ -25,7 +25,7 @@ struct json;
 struct message {
 	const struct incident_alert *alert;
 	const char *from;      /* "NAME <ADDRESS>", not quoted, or a bare address */
-	const char *to;        /* bare addresses, separated by commas */
+	const char *to;        /* bare addresses, or names on `host`, separated by commas */
 	const char *host;      /* where aither runs */
 	const char *site_name; /* [Site] Name */
 	const char *site_url;  /* NULL: not known */

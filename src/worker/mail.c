@@ -17,10 +17,15 @@
 
 /* ---- one mail ---- */
 
+/* With a domain, which Exim wants. */
 static char *mail_from(const struct config *config)
 {
-	return config->notify.mail_from ? mem_strdup(config->notify.mail_from)
-					: mem_printf("aither@%s", host_name());
+	const char *from = config->notify.mail_from ?: "aither", *bracket = strrchr(from, '<');
+
+	if (strchr(bracket ?: from, '@'))
+		return mem_strdup(from);
+	return mem_printf(
+		"%.*s@%s%s", (int)(strlen(from) - (bracket ? 1 : 0)), from, host_name(), bracket ? ">" : "");
 }
 
 /* For the envelope. */

@@ -301,6 +301,16 @@ static void the_sender_has_its_name(void **state)
 	assert_true(strncmp(mail, "From: \"Academy, Hemera\" <aither@example.org>\n", 45) == 0);
 }
 
+static void names_on_this_machine_get_its_name(void **state)
+{
+	struct message message = message_of(INCIDENT_TEST);
+
+	(void)state;
+	message.to = "root,a@example.org,ops";
+	CLEANUP(mem_freep) char *mail = write_mail(&message, NULL, NULL);
+	assert_has(mail, "\nTo: root@www.example.org, a@example.org, ops@www.example.org\n");
+}
+
 static void a_test_mail_needs_no_sync(void **state)
 {
 	struct message message = message_of(INCIDENT_TEST);
@@ -437,6 +447,7 @@ int main(void)
 		cmocka_unit_test(a_mail_about_courses_names_title_and_slug),
 		cmocka_unit_test(each_remedy_stands_once_below_its_errors),
 		cmocka_unit_test(the_sender_has_its_name),
+		cmocka_unit_test(names_on_this_machine_get_its_name),
 		cmocka_unit_test(a_test_mail_needs_no_sync),
 		cmocka_unit_test(the_last_ten_of_many_errors_are_reported),
 		cmocka_unit_test(a_report_without_a_total_counts_its_own_errors),
