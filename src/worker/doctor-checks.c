@@ -225,12 +225,14 @@ void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 /* ---- mail ---- */
 
 /* Debian's mail servers, and what helps where none listens. Exim, OpenSMTPD and Postfix do so once they are
- * installed, msmtpd (of msmtp-mta) does not. nullmailer cannot: SMTPURL has to name its relay. */
+ * installed, msmtpd (of msmtp-mta) does not. nullmailer cannot: SMTPURL has to name its relay. exim4.service
+ * is an init script, for which --now does nothing. */
 static const struct {
 	const char *program, *remedy;
 } MAIL_SERVERS[] = {
 	{ "/usr/sbin/postfix", "systemctl enable --now postfix.service\naither test-mail" },
-	{ "/usr/sbin/exim4", "systemctl enable --now exim4.service\naither test-mail" },
+	{ "/usr/sbin/exim4",
+		"systemctl enable exim4.service\nsystemctl start exim4.service\naither test-mail" },
 	{ "/usr/sbin/smtpd", "systemctl enable --now opensmtpd.service\naither test-mail" },
 	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service\naither test-mail" },
 	{ "/usr/sbin/nullmailer-send", "cat /etc/nullmailer/remotes\n" NAME_SERVER },
