@@ -74,11 +74,12 @@ class MailStory(Story):
 
 def mails(user: str) -> list[email.message.EmailMessage]:
     """In the user's mailbox, the oldest first."""
-    box = mailbox.mbox(f"/proc/{first_process()}/root/var/mail/{user}", create=False)
+    try:
+        box = mailbox.mbox(f"/proc/{first_process()}/root/var/mail/{user}", create=False)
+    except mailbox.NoSuchMailboxError:
+        return []
     try:
         return [email.message_from_bytes(m.as_bytes(), policy=email.policy.default) for m in box]  # type: ignore[misc]
-    except (FileNotFoundError, mailbox.NoSuchMailboxError):
-        return []
     finally:
         box.close()
 
