@@ -23,7 +23,7 @@ static void print_mail(const struct json *data)
 		text_of(data, "to"), text_of(data, "messageId"));
 	puts("if it does not arrive, look into that server's log");
 	fflush(stdout);
-	if (json_get(data, "warning")) /* some of several recipients were refused */
+	if (json_get(data, "warning")) /* it names the recipients who were refused */
 		words_complain("%s", text_of(data, "warning"));
 }
 
@@ -55,6 +55,8 @@ static int send_test(const struct config *config, const char *target, void (*pri
 		answer_complain(&answer);
 	else
 		print(answer.data);
+	if (json_get(answer.data, "refused"))
+		return COMMAND_PARTIAL;
 	return answer_exit_code(&answer);
 }
 

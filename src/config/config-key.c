@@ -154,17 +154,19 @@ int config_parse_zone(const struct config_type *type, const char *text, void *ta
 	return CONFIG_CORRECTED;
 }
 
-/* local@domain; quoted local parts are as good as extinct and refused. The domain has letters, digits, dots
- * and hyphens, or is an address literal in brackets (RFC 5321, 4.1.3). */
+/* local@domain, or the name of a mailbox on the mail server ("root"), as sendmail(8) has it. Quoted local
+ * parts are as good as extinct and refused. The domain has letters, digits, dots and hyphens, or is an
+ * address literal in brackets (RFC 5321, 4.1.3). */
 static bool is_mail_address(const char *text)
 {
-	const char *domain = strchr(text, '@');
-	size_t local = domain ? (size_t)(domain - text) : 0, length;
+	size_t local = strcspn(text, "@"), length;
+	const char *domain = text + local;
 
 	if (local == 0 || local > MAIL_LOCAL_MAX || strlen(text) > MAIL_ADDRESS_MAX || !is_ascii(text, '!') ||
 		strcspn(text, "()<>[]:;\\\",") < local)
 		return false;
-	domain++;
+	if (!*domain++)
+		return true;
 	length = strlen(domain);
 	if (*domain == '[')
 		return length > 2 && strcspn(domain, "]") == length - 1;
@@ -236,9 +238,38 @@ static int add_mailbox(const struct config_type *type, char *mailbox, struct buf
 	return error_set(err, -EINVAL, "%s", problem);
 }
 
+/* The name before the address in angle brackets, without quotation marks and comments; "" for none. Owned.
+ * `visible`: what hide_quoted makes of `text`. */
+static char *mailbox_name(const char *text, const char *visible)
+{
+	const char *open = strchr(visible, '<');
+	char *name = mem_zalloc(strlen(text) + 1), *end = name;
+
+	for (const char *seen = visible; open && seen < open; seen++) {
+		const char *c = text + (seen - visible);
+
+		if (strchr(BLANKS, *seen)) {
+			if (end > name && end[-1] != ' ')
+				*end++ = ' ';
+		} else if (*seen != '"') {
+			*end++ = *c;
+		} else if (*c == '\\') {
+			*end++ = c[1];
+			seen++;
+		} else if (*c != '"') {
+			*end++ = *c;
+		}
+	}
+	while (end > name && end[-1] == ' ')
+		*--end = '\0';
+	return name;
+}
+
 int config_parse_mail(const struct config_type *type, const char *text, void *target, struct error *err)
 {
+	static const struct config_type name_type = { .max = NAME_MAX_BYTES };
 	CLEANUP(mem_freep) char *visible = hide_quoted(text);
+	CLEANUP(mem_freep) char *name = visible ? mailbox_name(text, visible) : NULL;
 	CLEANUP(buf_done) struct buf list = BUF_INIT(MAIL_LIST_SIZE_MAX);
 	unsigned count = 0;
 	char *rest = visible;
@@ -251,7 +282,13 @@ int config_parse_mail(const struct config_type *type, const char *text, void *ta
 	if (count > type->max)
 		return error_set(
 			err, -EINVAL, "more than %u mail address%s", type->max, type->max > 1 ? "es" : "");
-	return store(target, buf_take(&list));
+	if (type->max > 1 || !*name)
+		return store(target, buf_take(&list));
+	if (config_parse_words(&name_type, name, target, err) < 0) {
+		error_prefix(err, "the name before the address: ");
+		return -EINVAL;
+	}
+	return store(target, mem_printf("%s <%s>", name, buf_text(&list)));
 }
 
 struct url {

@@ -36,7 +36,8 @@ config_parse config_parse_text;   /* char *, printable ASCII */
 config_parse config_parse_words;  /* char *, UTF-8 for people to read */
 config_parse config_parse_path;   /* char *, absolute, without trailing slash */
 config_parse config_parse_zone;   /* char *, a name that /usr/share/zoneinfo has */
-config_parse config_parse_mail;   /* char *, addresses as RFC 5322 has them; bare, separated by commas */
+config_parse config_parse_mail;   /* char *, addresses as RFC 5322 has them; bare, separated by commas, but if
+				     only one is possible, with its name: "NAME <ADDRESS>" */
 config_parse config_parse_url;    /* char *, scheme://host[:port] without trailing slash, or with a path */
 
 /* char *, for links that visitors follow: the address of this site (http:// or https://, no path); one of a

@@ -93,7 +93,8 @@ struct config { /* all strings owned, NULL when not set */
 		unsigned idle_exit_s;
 	} worker;
 	struct {
-		char *mail_to, *mail_from;  /* bare addresses; mail_to: several, separated by commas only */
+		char *mail_to;              /* bare addresses, separated by commas only */
+		char *mail_from;            /* "NAME <ADDRESS>", not quoted, or a bare address */
 		char *smtp_url, *smtp_user; /* smtp:// or smtps://host[:port]; no user in it */
 		unsigned failure_threshold, retry_delay_s;
 		char *disabled_by; /* the problem with a value of [Notify], for which mail_to is NULL */

@@ -20,10 +20,13 @@
 #define CODE_LENGTH 3     /* "250 " or "250-", then text: RFC 5321, 4.2 */
 #define REFUSAL_MIN 400   /* RFC 5321, 4.2.1: 4yz may succeed later, */
 #define TEMPORARY_MAX 499 /* 5yz will not */
-#define REPLY_SIZE 400    /* RFC 5321 knows lines of 512; several of them are cut to this */
-#define LINES_SIZE 380    /* the same without the number */
-#define REFUSED_SIZE 640  /* several recipients with a short reason */
-#define SECRET_SIZE 1024  /* user and password of 255 and 256 bytes, in Base64 */
+#define SYNTAX_MIN 500    /* RFC 5321, 4.2.2: a command that is not known */
+#define SYNTAX_MAX 504
+#define BAD_ARGUMENT 501
+#define REPLY_SIZE 400   /* RFC 5321 knows lines of 512; several of them are cut to this */
+#define LINES_SIZE 380   /* the same without the number */
+#define REFUSED_SIZE 640 /* several recipients with a short reason */
+#define SECRET_SIZE 1024 /* user and password of 255 and 256 bytes, in Base64 */
 #define ADDRESS_SIZE 256
 
 enum stage { /* the command under way, or the last one */
@@ -75,8 +78,11 @@ struct session {
 	unsigned refused_code;               /* 0: the last command but QUIT was not refused */
 	char lines[LINES_SIZE];              /* of the reply that is coming in */
 	char reply[REPLY_SIZE];              /* the last refusal: "550 5.1.1 no such user" */
+	const char *next_to;                 /* the recipients whose RCPT TO was not sent yet */
 	char recipient[ADDRESS_SIZE];        /* of the last RCPT TO */
+	bool wants_domain;                   /* refuses a name like "root" for its form */
 	struct recipients deferred, refused; /* for now; for good */
+	bool refuses_client;                 /* this machine or user, whoever the mail is for */
 	bool logged_in;                      /* or tried to */
 	char secret[SECRET_SIZE];            /* the last line sent while logging in */
 	uint64_t goodbye_mono_ms;            /* when QUIT was sent */
@@ -122,12 +128,11 @@ static void on_sent(struct session *session, const char *line, size_t length)
 		session->goodbye_mono_ms = time_mono_ms();
 	else
 		session->refused_code = 0;
-	if (session->stage == RECIPIENT) { /* RCPT TO:<a@x.org> */
-		const char *address = text + strcspn(text, "<");
+	if (session->stage == RECIPIENT) { /* libcurl keeps their order */
+		size_t size = strcspn(session->next_to, ",");
 
-		address += *address == '<';
-		snprintf(session->recipient, sizeof(session->recipient), "%.*s", (int)strcspn(address, ">"),
-			address);
+		snprintf(session->recipient, sizeof(session->recipient), "%.*s", (int)size, session->next_to);
+		session->next_to += size + (session->next_to[size] == ',');
 	}
 	if (session->stage == LOGIN) {
 		/* "AUTH PLAIN SECRET", or "AUTH LOGIN" and lines that are secrets. */
@@ -138,6 +143,23 @@ static void on_sent(struct session *session, const char *line, size_t length)
 		session->logged_in = true;
 	}
 	explicit_bzero(text, sizeof(text));
+}
+
+/* Does the server refuse this client, and not the address? The second number of "554 5.7.1" is 7 for security
+ * and policy (RFC 3463, 3.8). Exim has no such numbers, and Debian's Postfix defers mails for other hosts. At
+ * MAIL, policy is mostly about the sender. */
+static bool is_about_client(enum stage stage, unsigned code, const char *reply)
+{
+	const char *text = reply + CODE_LENGTH;
+	bool has_subject = strncmp(text, " 5.", 3) == 0 && isdigit((unsigned char)text[3]) && text[4] == '.';
+
+	if (code == 530) /* RFC 4954, 6: authentication required */
+		return true;
+	if (strcasestr(text, "relay") || strcasestr(text, "client host"))
+		return true;
+	if (stage != RECIPIENT || code <= TEMPORARY_MAX)
+		return false;
+	return has_subject ? text[3] == '7' : code == 554;
 }
 
 /* One line of a reply: "550-5.1.1 no", "550 such user". Some servers repeat a line that they dislike, so a
@@ -166,7 +188,10 @@ static void on_received(struct session *session, const char *line, size_t length
 		session->refused_code = code;
 		session->refused_stage = session->stage;
 		snprintf(session->reply, sizeof(session->reply), "%u%s", code, session->lines);
+		if (session->stage == SENDER || session->stage == RECIPIENT)
+			session->refuses_client |= is_about_client(session->stage, code, session->reply);
 		if (session->stage == RECIPIENT) {
+			session->wants_domain |= code == BAD_ARGUMENT && !strchr(session->recipient, '@');
 			struct recipients *to =
 				code <= TEMPORARY_MAX ? &session->deferred : &session->refused;
 			char *before = to->addresses;
@@ -269,15 +294,31 @@ static const char *login_warning(const struct session *session)
 	return "; it offers no login (AUTH), so [Notify] SMTPUser is not used";
 }
 
+/* What corrects a refusal at that stage. */
+static const char *remedy_of(const struct session *session, enum stage stage)
+{
+	if (session->wants_domain && stage == RECIPIENT)
+		return "append @ and a domain, for this machine @localhost, in [Notify] MailTo";
+	if (!session->refuses_client)
+		return stages[stage].remedy;
+	if (session->logged_in)
+		return "have its operator permit this user";
+	if (session->server->user && session->server->password)
+		return "have its operator permit this machine";
+	return "it wants a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
+}
+
 /* "a@x.org (550 no); correct [Notify] MailTo; refused for now: b@x.org (450 wait)"; owned. */
 static char *refused_recipients(const struct session *session, const char *when_all_may_come)
 {
 	const char *refused = session->refused.text, *deferred = session->deferred.text;
+	const char *remedy = remedy_of(session, RECIPIENT);
 
+	if (!refused[0] && session->refuses_client)
+		return mem_printf("%s; %s", deferred, remedy);
 	if (!refused[0])
 		return mem_printf("%s%s", deferred, when_all_may_come);
-	return mem_printf("%s; %s%s%s", refused, stages[RECIPIENT].remedy,
-		deferred[0] ? "; refused for now: " : "", deferred);
+	return mem_printf("%s; %s%s%s", refused, remedy, deferred[0] ? "; refused for now: " : "", deferred);
 }
 
 /* The errno as smtp.h has it; the sentence says what to do. */
@@ -362,7 +403,7 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 			char *why = session->refused_stage == RECIPIENT ? refused_recipients(session, later)
 				    : is_temporary                      ? mem_printf("%s%s", reply, later)
 									: mem_printf("%s; %s", reply,
-										  stages[session->refused_stage].remedy);
+										  remedy_of(session, session->refused_stage));
 			r = -EREMOTEIO;
 			text = mem_printf(" %s: %s%s", stages[session->refused_stage].what, why,
 				login_warning(session));
@@ -377,12 +418,19 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 	return error_fail(err, ERROR_NOTIFY_FAILED, r, "mail server %s%s", url, text);
 }
 
+/* A server that does not know NOOP (RFC 5321, 4.2.4; msmtpd) has nevertheless accepted everything before. */
+static bool lacks_noop(const struct session *session)
+{
+	return session->refused_stage == OTHER && session->refused_code >= SYNTAX_MIN &&
+	       session->refused_code <= SYNTAX_MAX;
+}
+
 static int run(struct session *session, struct error *err)
 {
 	const char *url = session->server->url, *login;
 	CURLcode code = curl_easy_perform(session->easy);
 
-	if (code != CURLE_OK)
+	if (code != CURLE_OK && !lacks_noop(session))
 		return fail(session, code, err);
 	login = login_warning(session);
 	if (session->deferred.addresses || session->refused.addresses) {
@@ -418,11 +466,12 @@ void smtp_outcome_done(struct smtp_outcome *outcome)
 	*outcome = (struct smtp_outcome){ 0 };
 }
 
-int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
-	struct error *err)
+/* `domain`: appended to recipients without one. */
+static int send_once(const struct smtp_server *server, const struct smtp_mail *mail, const char *domain,
+	bool *ret_wants_domain, struct smtp_outcome *outcome, struct error *err)
 {
 	CLEANUP(session_done)
-	struct session session = { .rest = mail->text, .rest_length = mail->length };
+	struct session session = { .rest = mail->text, .rest_length = mail->length, .next_to = mail->to };
 	int r = session_open(&session, server, err);
 
 	if (r < 0)
@@ -431,7 +480,9 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EINVAL, "the mail has no recipient");
 	for (const char *next = mail->to; next;) {
 		size_t length = strcspn(next, ",");
-		CLEANUP(mem_freep) char *address = mem_strndup(next, length);
+		bool has_domain = memchr(next, '@', length) != NULL;
+		CLEANUP(mem_freep)
+		char *address = mem_printf("%.*s%s", (int)length, next, has_domain ? "" : domain);
 		struct curl_slist *list = curl_slist_append(session.to, address);
 		if (!list) /* as mem.h does */
 			abort();
@@ -450,7 +501,22 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	outcome->later = r < 0 && may_come_later(&session, r);
 	outcome->deferred = STEAL(session.deferred.addresses);
 	outcome->refused = STEAL(session.refused.addresses);
+	*ret_wants_domain = session.wants_domain;
 	return r;
+}
+
+int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, struct smtp_outcome *outcome,
+	struct error *err)
+{
+	bool wants_domain = false;
+	int r = send_once(server, mail, "", &wants_domain, outcome, err);
+
+	/* Exim wants root@localhost. msmtpd wants root, to look it up among its aliases; Postfix takes both.
+	 */
+	if (r != -EREMOTEIO || !wants_domain || !config_url_is_local(server->url))
+		return r;
+	smtp_outcome_done(outcome);
+	return send_once(server, mail, "@localhost", &wants_domain, outcome, err);
 }
 
 int smtp_probe(const struct smtp_server *server, struct error *err)

@@ -29,7 +29,7 @@ struct smtp_server {
 
 struct smtp_mail {
 	const char *from; /* bare address: the envelope's sender */
-	const char *to;   /* bare addresses, separated by commas */
+	const char *to;   /* bare addresses or names of mailboxes there ("root"), separated by commas */
 	const char *text; /* the whole message, CRLF; dots are stuffed here */
 	size_t length;
 };
@@ -51,7 +51,8 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	struct error *err);
 void smtp_outcome_done(struct smtp_outcome *outcome);
 
-/* The same up to and with AUTH, then NOOP and QUIT: would a mail be taken? */
+/* The same up to and with AUTH, then NOOP, which the server need not know, and QUIT: would a mail be taken?
+ */
 int smtp_probe(const struct smtp_server *server, struct error *err);
 
 #endif

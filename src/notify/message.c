@@ -93,34 +93,70 @@ static void add_times(struct buf *body, const struct message *message, const cha
 			count_of(message, "filesDeleted"), seconds);
 }
 
-static void add_error(struct buf *body, const struct json *problem)
+/* "Leading Teams (leading-teams, course c1)", as far as it is known. */
+static void add_entity(struct buf *body, const struct message *message, const char *entity)
+{
+	const struct json *course = json_get(message->courses, entity);
+
+	if (course) {
+		mime_clean(body, text_of(course, "title"));
+		buf_append_text(body, " (");
+		mime_clean(body, text_of(course, "slug"));
+		buf_append_text(body, ", ");
+	}
+	mime_clean(body, entity);
+	buf_append_text(body, course ? ")" : "");
+}
+
+static void add_error(struct buf *body, const struct message *message, const struct json *problem)
 {
 	buf_append_text(body, "\n  ");
-	mime_clean(body, text_of(problem, "entity"));
+	add_entity(body, message, text_of(problem, "entity"));
 	buf_append_text(body, ": ");
 	mime_clean(body, text_of(problem, "code"));
 	buf_append_text(body, ": ");
 	mime_clean(body, text_of(problem, "message"));
-	buf_printf(body, "\n  What to do: %s\n", error_remedy_of_name(text_of(problem, "code")));
+}
+
+/* Errors with the same remedy stand together, and the remedy below them. */
+static void add_problems(
+	struct buf *body, const struct message *message, const struct json **problems, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *remedy = error_remedy_of_name(text_of(problems[i], "code"));
+
+		if (!problems[i])
+			continue;
+		for (size_t k = i; k < count; k++) {
+			if (!problems[k] ||
+				strcmp(error_remedy_of_name(text_of(problems[k], "code")), remedy) != 0)
+				continue;
+			add_error(body, message, problems[k]);
+			if (k > i)
+				problems[k] = NULL;
+		}
+		buf_printf(body, "\n  What to do: %s\n", remedy);
+	}
 }
 
 /* The last error, which has ended a failed sync, comes first. A mail about courses has only their errors. */
 static void add_errors(struct buf *body, const struct message *message)
 {
-	const struct json *shown[MESSAGE_ERRORS_MAX];
+	const struct json *last[MESSAGE_ERRORS_MAX], *shown[MESSAGE_ERRORS_MAX];
 	bool courses = message->alert->kind == INCIDENT_COURSES;
 	int64_t total = count_of(message, "errorsTotal");
 	size_t count = 0, all;
 
 	JSON_FOREACH (problem, json_get(message->report, "errors"))
 		if (!courses || is_entity_to_report(message, text_of(problem, "entity")))
-			shown[count++ % MESSAGE_ERRORS_MAX] = problem;
+			last[count++ % MESSAGE_ERRORS_MAX] = problem;
 	if (count == 0)
 		return;
 	all = courses || total < (int64_t)count ? count : (size_t)total;
-	buf_append_text(body, "\nErrors of the last sync, the last one first:\n");
+	buf_append_text(body, "\nErrors of the last sync, the last one at the top:\n");
 	for (size_t i = 0; i < count && i < MESSAGE_ERRORS_MAX; i++)
-		add_error(body, shown[(count - 1 - i) % MESSAGE_ERRORS_MAX]);
+		shown[i] = last[(count - 1 - i) % MESSAGE_ERRORS_MAX];
+	add_problems(body, message, shown, count < MESSAGE_ERRORS_MAX ? count : MESSAGE_ERRORS_MAX);
 	if (all > MESSAGE_ERRORS_MAX)
 		buf_printf(body, "\n  %zu more are in the report: aither status --json\n",
 			all - MESSAGE_ERRORS_MAX);
@@ -153,8 +189,9 @@ static void write_failure(struct buf *subject, struct buf *body, const struct me
 
 static void write_courses(struct buf *subject, struct buf *body, const struct message *message)
 {
-	const char *first = "";
+	const char *first = "", *title;
 	size_t count = 0;
+	int64_t syncs;
 
 	buf_printf(body,
 		"aither on %s could not bring these courses up to date, sync after sync.\n"
@@ -166,12 +203,13 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		if (count++ == 0)
 			first = text_of(course, "entity");
 		buf_append_text(body, "  ");
-		mime_clean(body, text_of(course, "entity"));
-		buf_printf(body, ": %" PRId64 " syncs in a row\n",
-			json_integer(json_get(course, "partials"), 0));
+		add_entity(body, message, text_of(course, "entity"));
+		syncs = json_integer(json_get(course, "partials"), 0);
+		buf_printf(body, ": %" PRId64 " sync%s in a row\n", syncs, syncs == 1 ? "" : "s");
 	}
+	title = text_of(json_get(message->courses, first), "title");
 	if (count == 1)
-		buf_printf(subject, "%s cannot be brought up to date", first);
+		buf_printf(subject, "%s cannot be brought up to date", title[0] ? title : first);
 	else
 		buf_printf(subject, "%zu courses cannot be brought up to date", count);
 	buf_append_char(body, '\n');
@@ -215,7 +253,7 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 			"pages that were published before.\n",
 			message->host);
 		JSON_FOREACH (problem, json_get(message->report, "errors"))
-			add_error(body, problem);
+			add_problems(body, message, &(const struct json *){ problem }, 1);
 		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
 		break;
 	case INCIDENT_TEST:
@@ -255,10 +293,17 @@ void message_write(struct buf *out, const struct message *message)
 		buf_append_text(&body, "  journalctl -u aither-worker.service\n");
 	}
 
-	for (const char *at = message->to; *at; at++)
-		buf_append(&to, *at == ',' ? ", " : at, *at == ',' ? 2 : 1);
+	/* Headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without. */
+	for (const char *next = message->to; *next;) {
+		size_t length = strcspn(next, ",");
+
+		buf_printf(&to, "%s%.*s", to.length > 0 ? ", " : "", (int)length, next);
+		if (!memchr(next, '@', length))
+			buf_printf(&to, "@%s", message->host);
+		next += length + (next[length] == ',');
+	}
 	time_format_mail(message->now_ms, date);
-	mime_header(out, "From", message->from);
+	mime_header_mailbox(out, "From", message->from);
 	mime_header(out, "To", buf_text(&to));
 	mime_header_text(out, "Subject", buf_text(&subject));
 	mime_header(out, "Date", date);

@@ -24,14 +24,16 @@ struct json;
 
 struct message {
 	const struct incident_alert *alert;
-	const char *from, *to; /* bare addresses; `to`: several, separated by commas */
+	const char *from;      /* "NAME <ADDRESS>", not quoted, or a bare address */
+	const char *to;        /* bare addresses, or names on `host`, separated by commas */
 	const char *host;      /* where aither runs */
 	const char *site_name; /* [Site] Name */
 	const char *site_url;  /* NULL: not known */
 	/* Of the last sync, as GET /api/sync/status shows it; NULL: none, for a test mail. INCIDENT_SCHEDULE:
 	 * only its "errors". */
 	const struct json *report;
-	const struct json *state; /* of the incident; NULL where there is none */
+	const struct json *state;   /* of the incident; NULL where there is none */
+	const struct json *courses; /* that it names, {"course c1":{"title","slug"}}; may be NULL */
 	int64_t now_ms;
 };
 

@@ -110,7 +110,7 @@ static void mime_encode(struct buf *out, const char *name, const char *text)
 		buf_append(out, buf_text(&code), code.length);
 		column += code.length;
 	}
-	buf_printf(out, "%s\r\n", ENCODED_END);
+	buf_append_text(out, ENCODED_END);
 }
 
 void mime_header_text(struct buf *out, const char *name, const char *text)
@@ -118,10 +118,51 @@ void mime_header_text(struct buf *out, const char *name, const char *text)
 	CLEANUP(buf_done) struct buf clean = BUF_INIT(TEXT_MAX);
 
 	mime_clean(&clean, text);
-	if (mime_is_plain(buf_text(&clean)))
+	if (mime_is_plain(buf_text(&clean))) {
 		mime_fold(out, name, buf_text(&clean));
-	else
+	} else {
 		mime_encode(out, name, buf_text(&clean));
+		buf_append_text(out, "\r\n");
+	}
+}
+
+/* RFC 5322, 3.2.3: what needs no quotation marks in a name. */
+static bool mime_is_phrase(const char *text)
+{
+	for (; *text; text++)
+		if (!mime_is_literal(*text) && !strchr(" #$%&'=?^_`{|}~", *text))
+			return false;
+	return true;
+}
+
+void mime_header_mailbox(struct buf *out, const char *name, const char *mailbox)
+{
+	CLEANUP(buf_done) struct buf clean = BUF_INIT(TEXT_MAX), quoted = BUF_INIT(TEXT_MAX);
+	const char *address = strrchr(mailbox, '<');
+
+	if (!address || address == mailbox) {
+		mime_header(out, name, mailbox);
+		return;
+	}
+	CLEANUP(mem_freep) char *person = mem_strndup(mailbox, (size_t)(address - mailbox) - 1);
+	mime_clean(&clean, person);
+	if (!mime_is_plain(buf_text(&clean))) {
+		mime_encode(out, name, buf_text(&clean));
+		buf_printf(out, "\r\n %s\r\n", address);
+		return;
+	}
+	if (mime_is_phrase(buf_text(&clean))) {
+		buf_append_text(&quoted, buf_text(&clean));
+	} else {
+		buf_append_char(&quoted, '"');
+		for (const char *c = buf_text(&clean); *c; c++) {
+			buf_append_text(&quoted, *c == '"' || *c == '\\' ? "\\" : "");
+			buf_append_char(&quoted, *c);
+		}
+		buf_append_char(&quoted, '"');
+	}
+	buf_printf(&quoted, " %s", address);
+	mime_fold(out, name, buf_text(&quoted));
 }
 
 /* A space at the end of a line would be lost in transport. */

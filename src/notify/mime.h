@@ -20,6 +20,10 @@ void mime_header(struct buf *out, const char *name, const char *text);
 /* The same for text that people read: as encoded words (RFC 2047) if it is not plain ASCII. */
 void mime_header_text(struct buf *out, const char *name, const char *text);
 
+/* The same for one address, "NAME <ADDRESS>" or bare. NAME is as people read it, and quoted or encoded here.
+ */
+void mime_header_mailbox(struct buf *out, const char *name, const char *mailbox);
+
 /* Appends lines that end with '\n' as quoted-printable (RFC 2045, 6.7). */
 void mime_body(struct buf *out, const char *text);
 

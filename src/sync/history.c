@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -51,14 +52,43 @@ void sync_history_done(struct sync_history *history)
 	*history = (struct sync_history){ 0 };
 }
 
-int sync_incident_load(const char *output_directory, struct json **ret_incident, struct error *err)
+/* As the homepage shows it, or as it was when its page was written; NULL: not known. */
+static const struct course *history_find_course(const struct manifest *manifest, const char *id)
 {
+	const struct manifest_entry *entry = manifest_find(manifest, id);
+
+	for (size_t i = 0; i < manifest->known.count; i++)
+		if (strcmp(manifest->known.courses[i].id, id) == 0)
+			return &manifest->known.courses[i];
+	return entry ? &entry->course : NULL;
+}
+
+int sync_incident_load(const char *output_directory, struct json **ret_incident, struct json **ret_courses,
+	struct error *err)
+{
+	static const char prefix[] = "course ";
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };
+	CLEANUP(json_freep) struct json *courses = json_new_object();
 	int r = history_load_manifest(output_directory, &manifest, err);
 
 	if (r < 0)
 		return r;
+	JSON_FOREACH (item, json_get(manifest.incident, "courses")) {
+		const char *entity = json_string(json_get(item, "entity"));
+		const struct course *course =
+			entity && strncmp(entity, prefix, strlen(prefix)) == 0
+				? history_find_course(&manifest, entity + strlen(prefix))
+				: NULL;
+
+		if (!course || json_get(courses, entity))
+			continue;
+		struct json *names = json_new_object();
+		json_set_string(names, "title", course->title);
+		json_set_string(names, "slug", course->slug);
+		json_set(courses, entity, names);
+	}
 	*ret_incident = STEAL(manifest.incident);
+	*ret_courses = STEAL(courses);
 	return 0;
 }
 

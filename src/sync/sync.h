@@ -85,9 +85,10 @@ struct sync_history {
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 
-/* The manifest's incident (notify/incident.h); owned, NULL: none. On failure *ret_incident is
- * untouched. */
-int sync_incident_load(const char *output_directory, struct json **ret_incident, struct error *err);
+/* The manifest's incident (notify/incident.h); owned, NULL: none. ret_courses: the courses that it names, as
+ * far as the manifest knows them, {"course c1":{"title","slug"}}; owned. On failure both are untouched. */
+int sync_incident_load(const char *output_directory, struct json **ret_incident, struct json **ret_courses,
+	struct error *err);
 
 /* Notes in the manifest that the mail with that id was sent (incident_sent). -EWOULDBLOCK with
  * SYNC_IN_PROGRESS: a sync holds the lock, try again when it has ended; else OUTPUT_ERROR: there is no

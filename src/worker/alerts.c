@@ -67,15 +67,16 @@ static int send_counted(struct alerts *alerts, const struct mail *mail, struct s
 	return r;
 }
 
-/* Sends a new mail to all recipients. `state`: the incident, NULL without one. ret_rest: the recipients that
- * the server has refused for now, while others have got the mail; owned. */
+/* Sends a new mail to all recipients. `state`, `courses`: the incident, NULL without one. ret_rest: the
+ * recipients that the server has refused for now, while others have got the mail; owned. */
 static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const struct incident_alert *alert,
-	const struct json *state, struct incident_rest *ret_rest)
+	const struct json *state, const struct json *courses, struct incident_rest *ret_rest)
 {
 	const struct message message = {
 		.alert = alert,
 		.report = sync->report,
 		.state = state,
+		.courses = courses,
 	};
 	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 	struct mail mail = mail_write(alerts->config, &message);
@@ -202,11 +203,11 @@ static void send_waiting(struct alerts *alerts, struct json **state)
 
 static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 {
-	CLEANUP(json_freep) struct json *state = NULL;
+	CLEANUP(json_freep) struct json *state = NULL, *courses = NULL;
 	struct incident_alert alert;
 	struct error problem = { 0 };
 
-	if (sync_incident_load(alerts->config->sync.output_directory, &state, &problem) < 0) {
+	if (sync_incident_load(alerts->config->sync.output_directory, &state, &courses, &problem) < 0) {
 		log_write(LOG_WARNING, "cannot read which mails are due: %s", problem.message);
 		alerts->wants_retry = true;
 		return;
@@ -218,7 +219,7 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 	for (int i = 0; i < ALERTS_DUE_MAX && incident_due(state, &alert); i++) {
 		struct incident_rest rest = { 0 };
 
-		if (send_alert(alerts, sync, &alert, state, &rest) < 0)
+		if (send_alert(alerts, sync, &alert, state, courses, &rest) < 0)
 			return;
 		note_sent(alerts, &state, alert.message_id, rest);
 	}
@@ -316,7 +317,7 @@ static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 		return;
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(alert.thread_id, stamp->message_id, sizeof(alert.thread_id));
-	if (send_alert(alerts, sync, &alert, NULL, &new_rest) < 0)
+	if (send_alert(alerts, sync, &alert, NULL, NULL, &new_rest) < 0)
 		return;
 	rest_done(rest);
 	*rest = new_rest;

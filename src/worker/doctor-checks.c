@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/check.h"
@@ -21,6 +22,10 @@
 #define TOKEN_PROBLEM "environment AITHER_SYNC_TOKEN:"
 #define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
 #define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
+#define SENDMAIL "/usr/sbin/sendmail"
+#define NAME_SERVER                                                                   \
+	"printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG \
+	"\n" CHECK_RESTART_WORKER "\naither test-mail"
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
@@ -224,6 +229,29 @@ void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 
 /* ---- mail ---- */
 
+/* Debian's mail servers, and what helps where none listens. Exim, OpenSMTPD and Postfix do so once they are
+ * installed, msmtpd (of msmtp-mta) does not. nullmailer cannot: SMTPURL has to name its relay. exim4.service
+ * is an init script, for which --now does nothing. */
+static const struct {
+	const char *program, *remedy;
+} MAIL_SERVERS[] = {
+	{ "/usr/sbin/postfix", "systemctl enable --now postfix.service\naither test-mail" },
+	{ "/usr/sbin/exim4",
+		"systemctl enable exim4.service\nsystemctl start exim4.service\naither test-mail" },
+	{ "/usr/sbin/smtpd", "systemctl enable --now opensmtpd.service\naither test-mail" },
+	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service\naither test-mail" },
+	{ "/usr/sbin/nullmailer-send", "cat /etc/nullmailer/remotes\n" NAME_SERVER },
+};
+
+/* Of the mail server of this machine, which does not answer; NULL: there is none. */
+static const char *local_server_remedy(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(MAIL_SERVERS); i++)
+		if (access(MAIL_SERVERS[i].program, F_OK) == 0)
+			return MAIL_SERVERS[i].remedy;
+	return NULL;
+}
+
 void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 {
 	const struct config *config = about->config;
@@ -234,8 +262,7 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		.timeout_ms = DOCTOR_NET_TIMEOUT_MS,
 		.cancelled = about->cancelled,
 	};
-	const char *remedy = "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
-			     "\n" CHECK_RESTART_WORKER "\naither test-mail";
+	const char *remedy = NAME_SERVER;
 	struct error err = { 0 };
 	int r;
 
@@ -256,6 +283,10 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		remedy = "aither set-secret smtp-password\naither test-mail";
 	else if (r == -EKEYREJECTED)
 		remedy = TRUST_CA "\naither test-mail";
+	else if (r == -EHOSTUNREACH && config_url_is_local(server.url))
+		remedy = local_server_remedy() ?: remedy;
+	if (r == -EHOSTUNREACH && config_url_is_local(server.url) && access(SENDMAIL, F_OK) == 0)
+		error_prefix(&err, "aither speaks SMTP and does not use " SENDMAIL ": ");
 	if (r < 0)
 		check_add(checks, "mail", CHECK_FAILED, remedy, "no mail to %s can be sent: %s",
 			config->notify.mail_to, err.message);

@@ -17,10 +17,23 @@
 
 /* ---- one mail ---- */
 
+/* With a domain, which Exim wants. */
 static char *mail_from(const struct config *config)
 {
-	return config->notify.mail_from ? mem_strdup(config->notify.mail_from)
-					: mem_printf("aither@%s", host_name());
+	const char *from = config->notify.mail_from ?: "aither", *bracket = strrchr(from, '<');
+
+	if (strchr(bracket ?: from, '@'))
+		return mem_strdup(from);
+	return mem_printf(
+		"%.*s@%s%s", (int)(strlen(from) - (bracket ? 1 : 0)), from, host_name(), bracket ? ">" : "");
+}
+
+/* For the envelope. */
+static char *sender_address(const char *mailbox)
+{
+	const char *address = strrchr(mailbox, '<');
+
+	return address ? mem_strndup(address + 1, strlen(address) - strlen("<>")) : mem_strdup(mailbox);
 }
 
 struct mail mail_write(const struct config *config, const struct message *message)
@@ -54,7 +67,7 @@ bool mail_is_deferred(int result, const struct smtp_outcome *outcome)
 int mail_send(const struct config *config, const struct mail *mail, const atomic_bool *cancelled,
 	struct smtp_outcome *outcome, struct error *err)
 {
-	CLEANUP(mem_freep) char *from = mail_from(config);
+	CLEANUP(mem_freep) char *mailbox = mail_from(config), *from = sender_address(mailbox);
 	CLEANUP(mem_freep) char *again = mem_printf(", tried again in %u s", mail->retry_s);
 	const char *kind = incident_kind_name(mail->kind), *next;
 	const struct smtp_server server = {

@@ -40,6 +40,7 @@ struct delivery {              /* an item for Rollbar: of a sync, or a test; or 
 	bool is_mail;
 	struct rollbar_item item; /* its title and fingerprint are owned */
 	struct rollbar rollbar;
+	struct smtp_outcome outcome;       /* of a test mail; owned */
 	char id[INCIDENT_MESSAGE_ID_SIZE]; /* output: uuid or Message-ID */
 	struct error err;                  /* output, with `result`; after a success a warning */
 	int result;
@@ -132,6 +133,7 @@ static bool rollbar_is_on(const struct config *config)
 static void delivery_free(struct delivery *delivery)
 {
 	json_free(delivery->report);
+	smtp_outcome_done(&delivery->outcome);
 	free((char *)delivery->item.title);
 	free((char *)delivery->item.fingerprint);
 	free(delivery);
@@ -160,12 +162,11 @@ static void test_mail(struct delivery *test)
 	const struct config *config = test->notify->config;
 	struct incident_alert alert = { .kind = INCIDENT_TEST };
 	const struct message message = { .alert = &alert };
-	CLEANUP(smtp_outcome_done) struct smtp_outcome outcome = { 0 };
 
 	incident_message_id(host_name(), alert.message_id);
 	memcpy(test->id, alert.message_id, sizeof(test->id));
 	const struct mail mail = mail_write(config, &message);
-	test->result = mail_send(config, &mail, &test->notify->cancelled, &outcome, &test->err);
+	test->result = mail_send(config, &mail, &test->notify->cancelled, &test->outcome, &test->err);
 	free(mail.text);
 }
 
@@ -322,6 +323,18 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 
 /* ---- tests ---- */
 
+/* "to": who has got the mail; "refused": who has not. */
+static void add_recipients(struct json *data, const char *all, const struct smtp_outcome *outcome)
+{
+	CLEANUP(mem_freep) char *but_deferred = mail_recipients(all, outcome->deferred, false);
+	CLEANUP(mem_freep) char *accepted = mail_recipients(but_deferred, outcome->refused, false);
+	CLEANUP(mem_freep) char *refused = mail_recipients(all, accepted, false);
+
+	json_set_string(data, "to", accepted);
+	if (refused)
+		json_set_string(data, "refused", refused);
+}
+
 static void test_done(struct thread_job *job)
 {
 	struct delivery *test = (struct delivery *)job;
@@ -344,10 +357,11 @@ static void test_done(struct thread_job *job)
 			json_set_string(data, "uuid", test->id);
 			json_set_string(data, "endpoint", config->rollbar.endpoint);
 		} else {
-			json_set_string(data, "to", config->notify.mail_to);
+			add_recipients(data, config->notify.mail_to, &test->outcome);
 			json_set_string(data, "server", config->notify.smtp_url);
 			json_set_string(data, "messageId", test->id);
-			if (test->err.message[0]) /* accepted, but not for all recipients */
+			if (test->err.message[0]) /* accepted, but not for all recipients, or without a login
+						   */
 				json_set_string(data, "warning", test->err.message);
 		}
 		envelope_success(&response, request_id, 200, data);

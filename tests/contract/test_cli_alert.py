@@ -27,17 +27,36 @@ class Mail(StackTest):
     def test_the_manual_names_all_members_of_its_json(self) -> None:
         document = json.loads(self.stack.cli("test-mail", "--json").stdout)
         expected = manual.documented(manual.EVERY) | manual.documented("test-mail")
-        self.assertEqual(manual.seen([document]), expected - {"error.code", "error.message", "data.warning"})
+        self.assertEqual(manual.seen([document]), expected - {"error.code", "error.message", "data.refused", "data.warning"})
 
-    def test_an_address_that_is_refused_is_named(self) -> None:
+    def use_recipients(self, *recipients: str) -> None:
         self.stack.worker.stop()
         with self.stack.config.open("a") as file:
-            file.write("MailTo=operator@example.org,nobody@example.org\n")
+            file.write(f"[Notify]\nMailTo={', '.join(recipients)}\n")
         self.stack.start_worker()
+
+    def test_it_says_who_has_got_it_and_who_has_not(self) -> None:
+        self.use_recipients("a@example.org", "root", "nobody@example.org", "later@example.org")
         self.mail.fail("RCPT", "550 no such user", only="nobody")
+        self.mail.fail("RCPT", "450 4.2.0 greylisted", only="later")
         done = self.stack.cli("test-mail")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("nobody@example.org", done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("has taken a mail to a@example.org,root, Message-ID <", done.stdout)
+        self.assertIn("refused some of the recipients: nobody@example.org (550 no such user); correct [Notify] MailTo; "
+                      "refused for now: later@example.org (450 4.2.0 greylisted)", done.stderr)
+        self.assertEqual(self.mail.wait_for(1)[0].recipients, ("a@example.org", "root"))
+        done = self.stack.cli("test-mail", "--json")
+        data = json.loads(done.stdout)["data"]
+        self.assertEqual((done.returncode, data["to"], data["refused"]),
+                         (2, "a@example.org,root", "nobody@example.org,later@example.org"))
+
+    def test_when_no_recipient_is_accepted_it_says_why(self) -> None:
+        self.use_recipients("a@example.org", "b@example.org")
+        self.mail.fail("RCPT", "550 no such user")
+        done = self.stack.cli("test-mail")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("a@example.org (550 no such user), b@example.org (550 no such user); correct [Notify] MailTo",
+                      done.stderr)
 
     def test_a_failure_has_its_reason(self) -> None:
         self.mail.stop()

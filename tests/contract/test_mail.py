@@ -204,8 +204,9 @@ class History(MailTest):
         self.assert_mail(mails[7][0], "syncs succeed again", reports[7], first)
         entity = reports[10]["errors"][0]["entity"]
         self.assertRegex(entity, r"^course cgen0*1$")
-        self.assert_mail(mails[10][0], f"{entity} cannot be brought up to date", reports[10], None)
-        self.assertIn(f"{entity}: 3 syncs in a row", mails[10][0].text)
+        course = self.stack.manifest["entities"]["courses"][entity.removeprefix("course ")]["course"]
+        self.assert_mail(mails[10][0], re.escape(course["title"]) + " cannot be brought up to date", reports[10], None)
+        self.assertIn(f"  {course['title']} ({course['slug']}, {entity}): 3 syncs in a row", mails[10][0].text)
         ids = [m.header("Message-ID") for sent in mails for m in sent]
         self.assertEqual(len(set(ids)), 4)
         for secret in (self.hemera.key, OTHER_KEY, PASSWORD, "Teilnehmerin"):
@@ -580,15 +581,41 @@ class ThisMachine(MailTest):
         self.server.close()
         self.server = SmtpStub(tls=self.ca.context(name="DNS:debian", valid=(-2, -1)))
         self.addCleanup(self.server.close)
-        return f"[Notify]\nMailTo={RECIPIENTS[0]}\nSMTPURL=smtp://localhost:{self.server.port}\nFailureThreshold=1\n"
+        return (f"[Notify]\nMailTo=root\n{self.sender}SMTPURL=smtp://localhost:{self.server.port}\n"
+                "FailureThreshold=1\n")
 
+    sender = ""
     environment = {"SMTP_PASS": ""}
 
     def test_a_mail_arrives_with_a_sender_of_this_machine(self) -> None:
         self.failing_sync()
         mail, = self.new_mails()
         self.assertRegex(mail.sender, r"^aither@[A-Za-z0-9.-]+$")
-        self.assertEqual((mail.recipients, mail.encrypted), (RECIPIENTS[:1], True))
+        self.assertEqual((mail.recipients, mail.encrypted), (("root",), True))
+        self.assertRegex(str(mail.header("To")), r"^root@[A-Za-z0-9.-]+$")
+
+
+class NamedSender(ThisMachine):
+    """The name is for people, the address alone for the envelope."""
+
+    sender = 'MailFrom="Akademie, Löhne" <aither@example.org>\n'
+
+    def test_a_mail_arrives_with_a_sender_of_this_machine(self) -> None:
+        self.failing_sync()
+        mail, = self.new_mails()
+        self.assertEqual(mail.sender, "aither@example.org")
+        sender, = mail.message["From"].addresses
+        self.assertEqual((sender.display_name, sender.addr_spec), ("Akademie, Löhne", "aither@example.org"))
+
+
+class LocalSender(ThisMachine):
+    sender = "MailFrom=Academy <www>\n"
+
+    def test_a_mail_arrives_with_a_sender_of_this_machine(self) -> None:
+        self.failing_sync()
+        mail, = self.new_mails()
+        self.assertRegex(mail.sender, r"^www@[A-Za-z0-9.-]+$")
+        self.assertEqual(mail.header("From"), f"Academy <{mail.sender}>")
 
 
 class NoRecipients(MailTest):

@@ -211,6 +211,8 @@ class Row:
     probe: bool = True  # smtp_probe sees it, too
     users: dict[str, str] | None = None
     later: bool = False  # the same mail may be taken later
+    send: bool = True  # smtp_send sees it, too
+    user: str = USER  # "": no login is configured
 
 
 class Faults(SmtpTest):
@@ -268,6 +270,24 @@ class Faults(SmtpTest):
                 fault=("MAIL", "451 4.7.1 wait"), probe=False, later=True),
             Row("greylisted", "EREMOTEIO", "refuses every recipient: operator@example.org (450 4.2.0 greylisted); it "
                 "may take it later", fault=("RCPT", "450 4.2.0 greylisted"), probe=False, later=True),
+            Row("a client that has to log in", "EREMOTEIO", "refuses every recipient: operator@example.org (554 5.7.1 "
+                "<host[192.0.2.1]>: Client host rejected: Access denied); it wants a login, or does not know this "
+                "machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit "
+                "this machine", fault=("RCPT", "554 5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied"),
+                probe=False, user=""),
+            Row("the same without RFC 3463", "EREMOTEIO", "(554 Client host rejected); it wants a login, ",
+                fault=("RCPT", "554 Client host rejected"), probe=False, user=""),
+            Row("no relay, Exim", "EREMOTEIO", "(550 relay not permitted); it wants a login, ",
+                fault=("RCPT", "550 relay not permitted"), probe=False, user=""),
+            Row("no relay for now, Debian's Postfix", "EREMOTEIO", "(454 4.7.1 <operator@example.org>: Relay access "
+                "denied); it wants a login, ",
+                fault=("RCPT", "454 4.7.1 <operator@example.org>: Relay access denied"), probe=False, later=True, user=""),
+            Row("a login before the sender", "EREMOTEIO", "refuses the sender: 530 5.7.0 Authentication required; it wants "
+                "a login, ", fault=("MAIL", "530 5.7.0 Authentication required"), probe=False, user=""),
+            Row("a user who may not send there", "EREMOTEIO", "(554 5.7.1 Relay access denied); have its operator permit "
+                "this user", {"users": login, "plain_auth": True}, ("RCPT", "554 5.7.1 Relay access denied"), probe=False),
+            Row("not ready", "EREMOTEIO", "is not ready: 550 5.3.2 closed", fault=("NOOP", "550 5.3.2 closed"),
+                send=False),
             Row("no such user", "EREMOTEIO", "refuses every recipient: operator@example.org (550 5.1.1 no such user); "
                 "correct [Notify] MailTo", fault=("RCPT", "550 5.1.1 no such user"), probe=False),
             Row("a reply of several lines", "EREMOTEIO", "refuses every recipient: operator@example.org (550 5.1.1 no "
@@ -307,12 +327,14 @@ class Faults(SmtpTest):
 
     def test_each_has_its_errno_and_a_sentence_that_says_what_to_do(self) -> None:
         for row in self.rows():
+            if not row.send:
+                continue
             with self.subTest(row.name):
                 server = self.server(**row.settings)
                 if row.fault:
                     server.fail(*row.fault)
                 self.check(row, server, self.send(server, row.host, row.scheme, timeout_ms=row.timeout_ms,
-                                                 user=USER))
+                                                 user=row.user))
                 server.close()
 
     def test_a_probe_says_the_same_of_what_comes_before_the_mail(self) -> None:
@@ -335,6 +357,34 @@ class Faults(SmtpTest):
         outcome = Call(f"smtp://{REMOTE}:{server.port}", "probe", ca=self.ca.file).outcome()
         self.assertEqual(outcome.errno, "0", outcome)
         self.assertEqual([step for step, _, _ in server.steps][-4:], ["AUTH", "LOGIN", "NOOP", "QUIT"])
+
+    def test_a_server_without_noop_takes_mails(self) -> None:
+        """As msmtpd, which then closes the connection, and servers that only greet and take mails."""
+        for reply in ("500 Error: unknown command", "502 5.5.1 not implemented", "503 5.5.1 bad sequence"):
+            for settings in ({}, {"users": {USER: PASSWORD}, "plain_auth": True}):
+                with self.subTest(reply, **settings):
+                    server = self.server(**settings)
+                    server.fail("NOOP", reply)
+                    outcome = Call(f"smtp://{LOCAL}:{server.port}", "probe", user=USER if settings else "").outcome()
+                    self.assertEqual((outcome.errno, outcome.sentence), ("0", ""))
+
+    def test_a_mailbox_of_the_server_has_no_domain(self) -> None:
+        server = self.server()
+        self.assert_sent(Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root,operator@example.org",
+                              user="").outcome())
+        self.assertEqual([(m.sender, m.recipients) for m in server.mails], [("aither", ("root", "operator@example.org"))])
+
+    def test_a_server_that_wants_a_domain_gets_one(self) -> None:
+        server = self.server()
+        exim = "501 <root>: recipient address must contain a domain"
+        server.fail("RCPT", exim, only="root", count=1)
+        self.assert_sent(Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root", user="").outcome())
+        self.assertEqual([m.recipients for m in server.mails], [("root@localhost",)])
+        server.fail("RCPT", exim, only="root")
+        outcome = Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root,a@x.org", user="").outcome()
+        self.assertEqual((outcome.errno, outcome.refused), ("0", "root"))
+        self.assertIn("must contain a domain); append @ and a domain, for this machine @localhost, in [Notify] MailTo",
+                      outcome.sentence)
 
     def test_an_unknown_ca_is_not_trusted(self) -> None:
         server = self.server(tls=self.tls)

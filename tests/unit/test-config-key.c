@@ -372,6 +372,8 @@ static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 	static const struct row rows[] = {
 		{ "a@example.org", "a@example.org" },
 		{ "root@localhost", "root@localhost" },
+		{ "root", "root" },
+		{ "root, Operator on Duty <ops-team>, a@x.org", "root,ops-team,a@x.org" },
 		{ "a+b.c@[192.0.2.1]", "a+b.c@[192.0.2.1]" },
 		{ "<a:b@x.org>", NULL },
 		{ "a@x.org,b@x.org , c@x.org", "a@x.org,b@x.org,c@x.org" },
@@ -409,7 +411,10 @@ static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 		{ "a @x.org", NULL },
 		{ "a@x.org,,b@x.org", NULL },
 		{ "a@x.org,\"x\r\nBcc: y\" b@x.org", NULL },
-		{ "operator", NULL },
+		{ "operator on duty", NULL },
+		{ "\"operator\"", NULL },
+		{ "r\xc3\xb6ot", NULL },
+		{ HUNDRED, NULL },
 		{ "@x.org", NULL },
 		{ "a@", NULL },
 		{ "a@b@c", NULL },
@@ -422,6 +427,31 @@ static void mail_addresses_are_a_list_of_rfc_5322(void **state)
 		{ "a@x_y.org", NULL },
 		{ HUNDRED "@x.org", NULL },
 		{ "a@" HUNDRED HUNDRED HUNDRED ".org", NULL },
+	};
+
+	(void)state;
+	check_rows(&type, rows, ARRAY_SIZE(rows));
+}
+
+static void a_sender_keeps_the_name(void **state)
+{
+	static const struct config_type type = { .parse = config_parse_mail, .max = 1 };
+	static const struct row rows[] = {
+		{ "a@x.org", "a@x.org" },
+		{ "aither", "aither" },
+		{ "<a@x.org>", "a@x.org" },
+		{ "\"\" <a@x.org>", "a@x.org" },
+		{ "(only a comment) <a@x.org>", "a@x.org" },
+		{ "a@x.org (Hemera Academy)", "a@x.org" },
+		{ "Hemera Academy <aither@example.org>", "Hemera Academy <aither@example.org>" },
+		{ "  Hemera \t (the) Academy<a@x.org>", "Hemera Academy <a@x.org>" },
+		{ "\"Academy, Hemera\" <a@x.org>", "Academy, Hemera <a@x.org>" },
+		{ "\"a \\\"b\\\" <c>  d\" <a@x.org>", "a \"b\" <c>  d <a@x.org>" },
+		{ "Akademie f\xc3\xbcr L\xc3\xb6hne <a@x.org>",
+			"Akademie f\xc3\xbcr L\xc3\xb6hne <a@x.org>" },
+		{ "Academy <a@x.org>, b@x.org", NULL },
+		{ "Academy a@x.org", NULL },
+		{ HUNDRED HUNDRED "x <a@x.org>", NULL },
 	};
 
 	(void)state;
@@ -458,7 +488,11 @@ static void wrong_addresses_get_a_message_that_explains_them(void **state)
 		{ &to, "ops: a@x.org, b@x.org;", "a group of mail addresses" },
 		{ &to, "\"Doe, Jane <a@x.org>", "a quotation mark or parenthesis is not closed" },
 		{ &to, "a@x.org; b@x.org", "not a list of mail addresses separated by commas" },
-		{ &from, "operator", "not a mail address" },
+		{ &to, "root; a@x.org", "not a list of mail addresses separated by commas" },
+		{ &to, "r\xc3\xb6ot", "letters before its @ that are not ASCII" },
+		{ &from, "operator at x.org", "not a mail address" },
+		{ &from, "J\xf6rg <a@x.org>", "the name before the address: not a text in UTF-8" },
+		{ &from, "\"a\nb\" <a@x.org>", "the name before the address: control characters" },
 		{ &from, "a@x.org, b@x.org", "more than 1 mail address" },
 		{ &origin, "https://hemer\xc3\xa4.example",
 			"host name has letters that are not ASCII; write its ASCII form (xn--" },
@@ -814,6 +848,7 @@ int main(void)
 		cmocka_unit_test(time_zones_must_exist),
 		cmocka_unit_test(a_zone_that_counts_leap_seconds_is_corrected),
 		cmocka_unit_test(mail_addresses_are_a_list_of_rfc_5322),
+		cmocka_unit_test(a_sender_keeps_the_name),
 		cmocka_unit_test(wrong_addresses_get_a_message_that_explains_them),
 		cmocka_unit_test(texts_are_printable_and_bounded),
 		cmocka_unit_test(numbers_keep_their_bounds),

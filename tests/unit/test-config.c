@@ -618,7 +618,8 @@ static void the_environment_sets_the_keys_of_the_table(void **state)
 		{ "AITHER_WORKER_SOCKET", "/s", offsetof(struct config, worker.socket), "/s" },
 		{ "SMTP_TO", "a@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
 		{ "NOTIFY_EMAIL_TO", "not.used@x.org", offsetof(struct config, notify.mail_to), "a@x.org" },
-		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from), "b@x.org" },
+		{ "SMTP_FROM", "Aither <b@x.org>", offsetof(struct config, notify.mail_from),
+			"Aither <b@x.org>" },
 		{ "SMTP_USER", "u", offsetof(struct config, notify.smtp_user), "u" },
 	};
 	CLEANUP(config_done) struct config config = { 0 };

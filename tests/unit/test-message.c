@@ -41,6 +41,10 @@ static const char one_course[] = "{\"courses\":[{\"entity\":\"course c1\",\"part
 static const char two_courses[] = "{\"courses\":[{\"entity\":\"course c1\",\"partials\":3,\"told\":false},"
 				  "{\"entity\":\"course c2\",\"partials\":4,\"told\":false}]}";
 
+static const char course_names[] =
+	"{\"course c1\":{\"title\":\"F\xc3\xbchrung & Teams\",\"slug\":\"fuehrung\"},"
+	"\"course c2\":{\"title\":\"A\\r\\nBcc: x@y\",\"slug\":\"b\"}}";
+
 static struct json *parse(const char *text)
 {
 	struct json *json = NULL;
@@ -242,6 +246,71 @@ static void a_mail_about_courses_has_only_their_errors(void **state)
 	assert_has_not(mail, "course c3");
 }
 
+static void a_mail_about_courses_names_title_and_slug(void **state)
+{
+	CLEANUP(json_freep) struct json *courses = parse(course_names);
+	struct message message = message_of(INCIDENT_COURSES);
+
+	(void)state;
+	message.courses = courses;
+	CLEANUP(mem_freep) char *one = write_mail(&message, partial_report, one_course);
+	assert_has(one, "\nSubject: =?UTF-8?Q?aither_on_www.example.org:_F\xc3\xbchrung_&_Teams?");
+	assert_has(one, "\n  F\xc3\xbchrung & Teams (fuehrung, course c1): 3 syncs in a row\n");
+	assert_has(one, "\n  F\xc3\xbchrung & Teams (fuehrung, course c1): HEMERA_BAD_DATA: one\n");
+	CLEANUP(mem_freep) char *two = write_mail(&message, partial_report, two_courses);
+	assert_has(two, "\n  A  Bcc: x@y (b, course c2): 4 syncs in a row\n");
+}
+
+static unsigned count_of(const char *mail, const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = mail; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+static void each_remedy_stands_once_below_its_errors(void **state)
+{
+	static const char report[] =
+		"{\"status\":\"failed\",\"errors\":["
+		"{\"entity\":\"course c1\",\"code\":\"HEMERA_BAD_DATA\",\"message\":\"one\"},"
+		"{\"entity\":\"course c2\",\"code\":\"HEMERA_ERROR\",\"message\":\"two\"},"
+		"{\"entity\":\"course c3\",\"code\":\"HEMERA_BAD_DATA\",\"message\":\"three\"},"
+		"{\"entity\":\"course c4\",\"code\":\"HEMERA_ERROR\",\"message\":\"four\"}]}";
+	struct message message = message_of(INCIDENT_FAILURE);
+	CLEANUP(mem_freep)
+	char *expected = mem_printf("\n\n  course c4: HEMERA_ERROR: four\n  course c2: HEMERA_ERROR: two\n"
+				    "  What to do: %s\n\n  course c3: HEMERA_BAD_DATA: three\n"
+				    "  course c1: HEMERA_BAD_DATA: one\n  What to do: %s\n\nWhile",
+		error_remedy_of_name("HEMERA_ERROR"), error_remedy_of_name("HEMERA_BAD_DATA"));
+	CLEANUP(mem_freep) char *mail = write_mail(&message, report, failing_state);
+
+	(void)state;
+	assert_has(mail, expected);
+	assert_int_equal(count_of(mail, "What to do: "), 2);
+}
+
+static void the_sender_has_its_name(void **state)
+{
+	struct message message = message_of(INCIDENT_TEST);
+
+	(void)state;
+	message.from = "Academy, Hemera <aither@example.org>";
+	CLEANUP(mem_freep) char *mail = write_mail(&message, NULL, NULL);
+	assert_true(strncmp(mail, "From: \"Academy, Hemera\" <aither@example.org>\n", 45) == 0);
+}
+
+static void names_on_this_machine_get_its_name(void **state)
+{
+	struct message message = message_of(INCIDENT_TEST);
+
+	(void)state;
+	message.to = "root,a@example.org,ops";
+	CLEANUP(mem_freep) char *mail = write_mail(&message, NULL, NULL);
+	assert_has(mail, "\nTo: root@www.example.org, a@example.org, ops@www.example.org\n");
+}
+
 static void a_test_mail_needs_no_sync(void **state)
 {
 	struct message message = message_of(INCIDENT_TEST);
@@ -375,6 +444,10 @@ int main(void)
 		cmocka_unit_test(a_machine_that_never_succeeded_says_so),
 		cmocka_unit_test(a_recovery_says_how_long_it_took_and_which_errors_are_left),
 		cmocka_unit_test(a_mail_about_courses_has_only_their_errors),
+		cmocka_unit_test(a_mail_about_courses_names_title_and_slug),
+		cmocka_unit_test(each_remedy_stands_once_below_its_errors),
+		cmocka_unit_test(the_sender_has_its_name),
+		cmocka_unit_test(names_on_this_machine_get_its_name),
 		cmocka_unit_test(a_test_mail_needs_no_sync),
 		cmocka_unit_test(the_last_ten_of_many_errors_are_reported),
 		cmocka_unit_test(a_report_without_a_total_counts_its_own_errors),

@@ -60,6 +60,30 @@ static void headers_that_people_read(void **state)
 	}
 }
 
+static void a_mailbox_has_its_name_quoted_or_encoded(void **state)
+{
+	static const struct {
+		const char *mailbox, *written;
+	} rows[] = {
+		{ "a@x.org", "From: a@x.org\r\n" },
+		{ "Hemera Academy <a@x.org>", "From: Hemera Academy <a@x.org>\r\n" },
+		{ "Academy, Hemera <a@x.org>", "From: \"Academy, Hemera\" <a@x.org>\r\n" },
+		{ "J. \"R\" <b@y> \\ <a@x.org>", "From: \"J. \\\"R\\\" <b@y> \\\\\" <a@x.org>\r\n" },
+		{ "a\r\nBcc: b@x.org <a@x.org>", "From: \"a Bcc: b@x.org\" <a@x.org>\r\n" },
+		{ "L\xc3\xb6hne, \"x\" <a@x.org>",
+			"From: =?UTF-8?Q?L=C3=B6hne=2C_=22x=22?=\r\n <a@x.org>\r\n" },
+		{ "=?x?= <a@x.org>", "From: =?UTF-8?Q?=3D=3Fx=3F=3D?=\r\n <a@x.org>\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(buf_done) struct buf out = BUF_INIT(1000);
+
+		mime_header_mailbox(&out, "From", rows[i].mailbox);
+		assert_string_equal(buf_text(&out), rows[i].written);
+	}
+}
+
 static void encoded_words_are_short_and_hold_whole_characters(void **state)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(10000), out = BUF_INIT(100000);
@@ -165,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_that_people_read),
+		cmocka_unit_test(a_mailbox_has_its_name_quoted_or_encoded),
 		cmocka_unit_test(encoded_words_are_short_and_hold_whole_characters),
 		cmocka_unit_test(a_word_without_spaces_keeps_within_the_limit),
 		cmocka_unit_test(ids_and_addresses_are_never_encoded),

@@ -165,10 +165,12 @@ void sync_history_done(struct sync_history *history)
 	json_free(history->last_report);
 }
 
-int sync_incident_load(const char *output_directory, struct json **ret_incident, struct error *err)
+int sync_incident_load(const char *output_directory, struct json **ret_incident, struct json **ret_courses,
+	struct error *err)
 {
 	(void)output_directory;
 	(void)ret_incident; /* NULL: none */
+	(void)ret_courses;
 	(void)err;
 	return 0;
 }
