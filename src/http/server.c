@@ -29,6 +29,7 @@
 #include "http/list.h"
 #include "http/router.h"
 #include "http/server-convert.h"
+#include "net/metric.h"
 
 /*
  * A request passes, from bottom to top of this file:
@@ -116,6 +117,7 @@ struct connection {
 	bool is_unhooked;
 	int refusal;         /* status that refuses the current or arriving request; 0: none */
 	size_t request_size; /* of the current request in socket->input; 0: not known */
+	uint64_t began_ms;   /* the current request */
 
 	h2o_req_t *req; /* NULL: no request; else the library's, whose pool owns what `request` points to */
 	struct http_request request;
@@ -158,6 +160,7 @@ struct server {
 	uint64_t input_checked_ms;
 	uint64_t requests;
 	uint64_t answers[METHODS][STATUSES];
+	struct metric_histogram durations;
 };
 
 /* ---- descriptors and timers ---- */
@@ -496,6 +499,7 @@ static void on_request_gone(void *arg)
 	connection->sent = 0;
 	connection->req = NULL;
 	connection_enter(connection, CONNECTION_READING);
+	metric_observe(&connection->server->durations, connection->since_ms - connection->began_ms);
 	/* If the library has read the next request already, it does not call on_readable for it. */
 	connection->request_size = 0;
 	connection->refusal =
@@ -514,6 +518,7 @@ static void begin_request(struct connection *connection, h2o_req_t *req, int lib
 
 	*owner = connection;
 	connection->req = req;
+	connection->began_ms = time_mono_ms();
 	connection->server->requests++;
 	int convert_status = convert_request(req, &connection->request);
 	connection->request.peer = connection->peer;
@@ -954,6 +959,10 @@ int server_new(struct server **ret_server, const struct server_options *options,
 	server->router = options->router;
 	server->connections_max = limit_connections(options->connections_max);
 	TAILQ_INIT(&server->waiting);
+	/* A page takes 1 ms; a visitor may wait for a refresh, and POST /api/sync for a sync. */
+	server->durations = (struct metric_histogram){
+		.bounds_ms = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 60000 },
+	};
 
 	h2o_config_init(&server->config);
 	server->config.server_name = h2o_iovec_init(H2O_STRLIT("aither"));
@@ -1055,6 +1064,11 @@ uint64_t server_requests(const struct server *server)
 uint64_t server_answers(const struct server *server, enum http_method method, int status)
 {
 	return server->answers[__builtin_ctz(method)][status - STATUS_MIN];
+}
+
+const struct metric_histogram *server_durations(const struct server *server)
+{
+	return &server->durations;
 }
 
 void server_drain(struct server *server, unsigned deadline_ms)

@@ -32,6 +32,7 @@
 
 struct error;
 struct http_router;
+struct metric_histogram;
 struct server;
 struct server_watch;
 
@@ -80,6 +81,10 @@ uint64_t server_requests(const struct server *server); /* total */
 /* Answers since the start, by method and status (100 to 599), without those of the library to bytes that it
  * cannot parse as a request. */
 uint64_t server_answers(const struct server *server, enum http_method method, int status);
+
+/* How long requests took: from when the request was complete until the kernel had taken the whole response,
+ * or the client was gone. */
+const struct metric_histogram *server_durations(const struct server *server);
 
 /* Stops accepting at once (sockets that systemd gave stay open there, so clients queue), lets running
  * requests end, closes idle connections after a grace second, then server_is_running turns false; at

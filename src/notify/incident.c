@@ -471,6 +471,14 @@ bool incident_waiting(const struct json *json, size_t index, struct incident_wai
 	return true;
 }
 
+size_t incident_unsent(const struct json *json)
+{
+	struct state state;
+
+	state_read(&state, json);
+	return (state.row.due.id[0] != '\0') + (state.courses_id[0] != '\0') + state.waiting_count;
+}
+
 static void row_mailed(struct row *row, const char *id, int64_t now_ms)
 {
 	if (row->mails == 0)

@@ -99,6 +99,9 @@ struct json *incident_sent(
 /* The mail with that index, the oldest is 0; false: there is none. */
 bool incident_waiting(const struct json *json, size_t index, struct incident_waiting *ret_waiting);
 
+/* How many mails are due or wait, for some recipients at least. */
+size_t incident_unsent(const struct json *json);
+
 const char *incident_kind_name(enum incident_kind kind); /* "failure" */
 
 /* A new "<uuid@host>"; and whether a text has that form and can be used in headers unchanged. */

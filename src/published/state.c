@@ -27,8 +27,7 @@ static const struct {
 } values[STATE_VALUES] = {
 	[STATE_WRITTEN_MS] = { .member = "writtenMs" },
 	[STATE_DATA_MS] = { .member = "dataMs" },
-	[STATE_CONFIGURED] = { "configured", "aither_worker_configured", METRIC_GAUGE, 1,
-		"1 when the worker's configuration is usable, else 0." },
+	[STATE_CONFIGURED] = { .member = "configured" },
 	[STATE_SYNCING] = { "syncing", "aither_sync_in_progress", METRIC_GAUGE, 1,
 		"1 while a sync runs, else 0." },
 	[STATE_FAILURES] = { "consecutiveFailures", "aither_sync_consecutive_failures", METRIC_GAUGE, 1,
@@ -49,7 +48,10 @@ static const struct {
 	[STATE_COURSES_DEFERRED] = { "coursesDeferred", "aither_courses{state=\"deferred\"}", METRIC_GAUGE, 1,
 		NULL },
 	[STATE_NOTIFICATIONS_PENDING] = { "notificationsPending", "aither_notifications_pending",
-		METRIC_GAUGE, 1, "Mails and items that are under way or wait." },
+		METRIC_GAUGE, 1, "Mails and items for Rollbar that have not reached all recipients yet." },
+	[STATE_NOTIFICATIONS_RUNNING] = { "notificationsRunning", "aither_notifications_in_progress",
+		METRIC_GAUGE, 1,
+		"Those that are being sent or have a time for their retry; the others wait for the next sync." },
 	[STATE_RUNS_SUCCESS] = { "runsSuccess", "aither_sync_runs_total{result=\"success\"}", METRIC_COUNTER,
 		1,
 		"Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs do not count." },
@@ -201,6 +203,18 @@ int state_write(struct state *state, int directory, struct error *err)
 
 /* ---- GET /metrics ---- */
 
+/* A counter that appears with its first value shows Prometheus' increase() no increase: results that are no
+ * surprise are there from the beginning. */
+static bool is_expected(unsigned result)
+{
+	static const unsigned statuses[] = { 200, 400, 401, 403, 404, 429, 500, 502, 503, 504 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (result == statuses[i] - METRIC_STATUS_MIN)
+			return true;
+	return result > METRIC_STATUS_MAX - METRIC_STATUS_MIN; /* no answer at all */
+}
+
 void state_metrics(struct buf *out, const struct state *state)
 {
 	char code[METRIC_RESULT_SIZE];
@@ -218,7 +232,7 @@ void state_metrics(struct buf *out, const struct state *state)
 	for (unsigned i = 0; i < METRIC_RESULTS; i++) {
 		unsigned long long count = atomic_load(&state->hemera.counts[i]);
 
-		if (count > 0)
+		if (count > 0 || is_expected(i))
 			metric_sample(out, (double)count, "aither_hemera_requests_total{code=\"%s\"}",
 				metric_result_name(i, code));
 	}

@@ -41,6 +41,7 @@ enum state_value { /* moments in ms: wall clock, 0: never */
 	STATE_COURSES_PUBLISHED,
 	STATE_COURSES_DEFERRED,
 	STATE_NOTIFICATIONS_PENDING,
+	STATE_NOTIFICATIONS_RUNNING,
 	STATE_RUNS_SUCCESS, /* from here on totals */
 	STATE_RUNS_PARTIAL,
 	STATE_RUNS_FAILED,
@@ -77,7 +78,7 @@ int state_read(struct state *state, int directory, struct stat *ret_stat, struct
 /* Sets STATE_WRITTEN_MS. One writer at a time. Errors: OUTPUT_ERROR. */
 int state_write(struct state *state, int directory, struct error *err);
 
-/* The worker's part of GET /metrics. */
+/* The worker's part of GET /metrics, but for aither_worker_configured: of that aither-web knows more. */
 void state_metrics(struct buf *out, const struct state *state);
 
 #endif

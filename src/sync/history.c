@@ -40,6 +40,7 @@ int sync_history_load(const char *output_directory, struct sync_history *ret_his
 		.last_success_ms = manifest.last_success_ms,
 		.consecutive_failures = manifest.consecutive_failures,
 		.courses = (unsigned)manifest.count,
+		.mails_unsent = incident_unsent(manifest.incident),
 		.kept = manifest.known.kept,
 	};
 	ret_history->last_report = STEAL(manifest.last_sync);

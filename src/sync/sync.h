@@ -78,6 +78,7 @@ struct sync_history {
 	int64_t last_success_ms;  /* 0: never */
 	unsigned consecutive_failures;
 	unsigned courses;       /* published */
+	size_t mails_unsent;    /* as of when it was loaded: incident_unsent */
 	struct known_kept kept; /* of the known courses */
 };
 

@@ -34,6 +34,7 @@ struct refresh {
 	struct error err;      /* output, with these */
 	int64_t fetched_at_ms;
 	int result;
+	bool call_failed; /* the worker has not answered */
 };
 
 struct live {
@@ -184,7 +185,8 @@ static void refresh_run(struct thread_job *job)
 
 	hash_uuid(request_id);
 	refresh->result = workerclient_call(&request, &response, &refresh->err);
-	if (refresh->result < 0)
+	refresh->call_failed = refresh->result < 0;
+	if (refresh->call_failed)
 		return;
 	(void)json_parse(&root, buf_text(&response.body), response.body.length, &limits, NULL);
 	const char *fetched_at = json_string(json_get(json_get(root, "data"), "fetchedAt"));
@@ -231,6 +233,7 @@ static void refresh_done(struct thread_job *job)
 
 	if (live) {
 		live->refresh = NULL;
+		*live->options.ret_failed_ms = refresh->call_failed ? time_now_ms() : 0;
 		if (is_done) {
 			note_success(live);
 			/* The state says so, too, unless it could not be written, as on a full disk. */
@@ -284,7 +287,10 @@ static bool should_wait(struct live *live, bool is_published)
 
 void live_begin(struct live *live)
 {
-	if (live->options.may_refresh && site_has_old_home(live->options.site))
+	const struct state *state = site_state(live->options.site);
+	bool is_doubtful = state && !state->values[STATE_CONFIGURED];
+
+	if (live->options.may_refresh && (is_doubtful || site_has_old_home(live->options.site)))
 		start_refresh(live, false);
 }
 

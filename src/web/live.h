@@ -36,6 +36,7 @@ struct live_options { /* all borrowed */
 	struct thread_queue *queue;
 	struct site *site;
 	const char *socket_path; /* of the worker */
+	int64_t *ret_failed_ms;  /* as for relay_new */
 	unsigned ttl_ms, wait_ms;
 	bool may_refresh; /* false: the configuration is not usable */
 };
@@ -59,8 +60,10 @@ struct live_statistics { /* since the start */
 
 struct live_statistics live_statistics(const struct live *live);
 
-/* When aither-web starts: asks for a refresh if the homepage is where version 0.1.0 had it. The worker moves
- * it to public/; a proxy that waits for /readyz sends no visitor who would bring that about. */
+/* When aither-web starts: asks for a refresh if the homepage is where version 0.1.0 had it (the worker moves
+ * it to public/; a proxy that waits for /readyz sends no visitor who would bring that about), or if the state
+ * calls the configuration unusable, which aither-web has just read and found good: a worker that starts says
+ * whether that is so. */
 void live_begin(struct live *live);
 
 /* Answers all visitors that wait with the page that there is. */

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config.h"
 #include "http/server.h"
 #include "net/metric.h"
 #include "published/state.h"
@@ -64,6 +65,18 @@ enum http_result monitor_ready(const struct http_request *request, struct http_r
 
 /* ---- GET /metrics ---- */
 
+/* A counter that appears with its first value shows Prometheus' increase() no increase: those of the alerts
+ * are there from the beginning. */
+static bool is_expected(enum http_method method, int status)
+{
+	static const int statuses[] = { 200, 401, 404, 500, 502, 503 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (status == statuses[i])
+			return method == HTTP_GET || method == HTTP_POST;
+	return false;
+}
+
 static void write_requests(struct buf *out, const struct server *server)
 {
 	static const struct {
@@ -80,7 +93,7 @@ static void write_requests(struct buf *out, const struct server *server)
 	for (int status = 100; status < 600; status++) {
 		for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
 			uint64_t count = server_answers(server, methods[i].method, status);
-			if (count > 0)
+			if (count > 0 || is_expected(methods[i].method, status))
 				metric_sample(out, (double)count,
 					"aither_http_requests_total{code=\"%d\",method=\"%s\"}", status,
 					methods[i].name);
@@ -96,10 +109,31 @@ static void write_homepage(struct buf *out, struct live *live)
 		"Looks at Hemera that visits of the homepage have caused, by result.");
 	metric_sample(
 		out, (double)statistics.refreshed, "aither_homepage_refreshes_total{result=\"success\"}");
-	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failure\"}");
+	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failed\"}");
 	metric_gauge(out, "aither_homepage_data_timestamp_seconds",
 		"As of when the homepage's data is, as far as known, in seconds since 1970; 0: not known.",
 		(double)live_data_ms(live) / 1000.0);
+}
+
+static void write_worker(struct buf *out, const struct web *web, const struct state *state)
+{
+	int64_t written_ms = state ? state->values[STATE_WRITTEN_MS] : 0;
+	bool is_usable = config_is_usable(web->options.config);
+
+	metric_gauge(out, "aither_worker_up",
+		"1 when aither-worker has answered the last call or written its state since, and the state can be read; else 0.",
+		state && written_ms > web->call_failed_ms);
+	metric_gauge(out, "aither_worker_asked_timestamp_seconds",
+		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
+		(double)written_ms / 1000.0);
+	/* Both read the same files, but only the worker has the API key, and it may not have run for a day.
+	 */
+	if (state || !is_usable)
+		metric_gauge(out, "aither_worker_configured",
+			"1 when the configuration is usable, as both daemons have last read it; else 0.",
+			is_usable && state->values[STATE_CONFIGURED]);
+	if (state)
+		state_metrics(out, state);
 }
 
 void monitor_metrics(struct web *web, struct http_response *response)
@@ -112,6 +146,9 @@ void monitor_metrics(struct web *web, struct http_response *response)
 		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
 	metric_sample(&out, 1, "aither_build_info{version=\"%s\"}", PACKAGE_VERSION);
 	write_requests(&out, server);
+	metric_histogram(&out, "aither_http_request_duration_seconds",
+		"How long requests took, until the whole response was handed to the kernel.",
+		server_durations(server));
 	metric_gauge(
 		&out, "aither_http_connections", "Open connections.", (double)server_connections(server));
 	metric_family(&out, "aither_http_connections_refused_total", METRIC_COUNTER,
@@ -119,13 +156,7 @@ void monitor_metrics(struct web *web, struct http_response *response)
 	metric_sample(&out, (double)server_refused(server), "aither_http_connections_refused_total");
 	write_homepage(&out, web->live);
 	metric_process(&out, web->start_ms);
-	metric_gauge(&out, "aither_worker_up", "1 when the state of aither-worker could be read, else 0.",
-		state != NULL);
-	metric_gauge(&out, "aither_worker_asked_timestamp_seconds",
-		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
-		state ? (double)state->values[STATE_WRITTEN_MS] / 1000.0 : 0);
-	if (state)
-		state_metrics(&out, state);
+	write_worker(&out, web, state);
 	http_response_text(response, 200, METRIC_CONTENT_TYPE, buf_text(&out));
 	http_response_header(response, "cache-control", "no-store");
 }

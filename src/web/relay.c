@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "http/envelope.h"
 #include "net/workerclient.h"
 
@@ -33,15 +34,17 @@ struct relay {
 	struct thread_queue *queue;
 	char *socket_path;
 	LIST_HEAD(, call) calls;
+	int64_t *failed_ms; /* the web's */
 	unsigned count;
 	bool stopping;
 };
 
-struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path)
+struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path, int64_t *ret_failed_ms)
 {
 	struct relay *relay = mem_zalloc(sizeof(*relay));
 
 	relay->queue = borrowed_queue;
+	relay->failed_ms = ret_failed_ms;
 	relay->socket_path = mem_strdup(socket_path);
 	LIST_INIT(&relay->calls);
 	return relay;
@@ -117,6 +120,7 @@ static void call_done(struct thread_job *job)
 	if (call->relay) {
 		LIST_REMOVE(call, link);
 		call->relay->count--;
+		*call->relay->failed_ms = call->result < 0 ? time_now_ms() : 0;
 	}
 	if (call->pending) {
 		call_answer(call, &response);

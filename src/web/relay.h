@@ -28,7 +28,9 @@ struct relay_order {
 	bool is_sync; /* goes on in the worker when this process ends */
 };
 
-struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path); /* owned */
+/* Owned. *ret_failed_ms, which must outlive it, is set when a call has ended: to the wall clock when
+ * aither-worker gave no answer, else to 0. */
+struct relay *relay_new(struct thread_queue *borrowed_queue, const char *socket_path, int64_t *ret_failed_ms);
 void relay_freep(struct relay **relay);
 
 /* HTTP_LATER, or at once 503 when too many wait. */

@@ -76,13 +76,14 @@ static void make_parts(struct web *web)
 		.course_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
 		.are_courses_public = web_has_public_courses(web),
 	});
-	web->relay = relay_new(web->queue, config->worker.socket);
+	web->relay = relay_new(web->queue, config->worker.socket, &web->call_failed_ms);
 	web->patience = server_timer(web->server, relay_give_up, web->relay);
 	web->live = live_new(&(struct live_options){
 		.server = web->server,
 		.queue = web->queue,
 		.site = web->site,
 		.socket_path = config->worker.socket,
+		.ret_failed_ms = &web->call_failed_ms,
 		.ttl_ms = config->web.live_ttl_s * 1000,
 		.wait_ms = config->web.live_wait_s * 1000,
 		.may_refresh = config_is_usable(config),

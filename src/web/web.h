@@ -48,6 +48,7 @@ struct web {
 	struct relay *relay;
 	struct server_watch *patience; /* the server's: until the relay gives up, when all stops */
 	struct live *live;
+	int64_t call_failed_ms;    /* when the last call to aither-worker got no answer; 0: it got one */
 	int64_t start_ms;          /* of the process, wall clock */
 	struct http_body *openapi; /* NULL before the first request */
 	char openapi_etag[WEB_ETAG_SIZE];

@@ -220,9 +220,10 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 		struct incident_rest rest = { 0 };
 
 		if (send_alert(alerts, sync, &alert, state, courses, &rest) < 0)
-			return;
+			break;
 		note_sent(alerts, &state, alert.message_id, rest);
 	}
+	alerts->unsent = incident_unsent(state);
 }
 
 /* ---- what the manifest cannot tell ---- */

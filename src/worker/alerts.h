@@ -61,6 +61,7 @@ struct alerts {
 	const struct config *config;
 	const atomic_bool *cancelled;
 	unsigned sent, failed; /* output: mails of this call */
+	size_t unsent;         /* output: mails that are due or wait, after the last call with a sync */
 	bool is_locked_out;    /* output: a sync holds the manifest, so mails that were sent are not noted */
 
 	/* Private. */

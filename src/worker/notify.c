@@ -445,7 +445,11 @@ struct notify *notify_new(struct worker *worker)
 	notify->config = worker->options.config;
 	notify->values = worker->state.values;
 	notify->mails.notify = notify;
-	notify->mails.alerts = (struct alerts){ .config = notify->config, .cancelled = &notify->cancelled };
+	notify->mails.alerts = (struct alerts){
+		.config = notify->config,
+		.cancelled = &notify->cancelled,
+		.unsent = worker->history.mails_unsent,
+	};
 	notify->mail_tests = notify->item_tests =
 		(struct quota){ .burst = NOTIFY_TESTS_BURST, .interval_ms = NOTIFY_TESTS_INTERVAL_S * 1000 };
 	return notify;
@@ -494,6 +498,14 @@ size_t notify_pending(const struct notify *notify)
 
 	return mails->is_running + (mails->next != NULL) + mails_have_note(mails) + items_count(notify) +
 	       notify->tests_running;
+}
+
+size_t notify_unsent(const struct notify *notify)
+{
+	const struct mails *mails = &notify->mails;
+	bool is_counted = mails->is_running || mails->next || !notify->config->notify.mail_to;
+
+	return notify_pending(notify) + (is_counted ? 0 : mails->alerts.unsent);
 }
 
 void notify_tick(struct notify *notify)

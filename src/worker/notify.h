@@ -40,6 +40,9 @@ void notify_sync_ended(struct notify *notify, const struct worker_sync *job);
 /* Mails and items that are being sent or wait; the worker must not leave while there are any. */
 size_t notify_pending(const struct notify *notify);
 
+/* These, and mails that stay due without a retry, until the next sync has ended. */
+size_t notify_unsent(const struct notify *notify);
+
 /* To be called every second: starts the mails that are due for a retry. */
 void notify_tick(struct notify *notify);
 

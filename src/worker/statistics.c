@@ -67,7 +67,8 @@ static void statistics_update(struct worker *worker)
 	values[STATE_LAST_DURATION_MS] = json_integer(json_get(last, "durationMs"), 0);
 	values[STATE_LAST_ERRORS] = json_integer(json_get(last, "errorsTotal"), 0);
 	values[STATE_COURSES_DEFERRED] = json_integer(json_get(last, "coursesDeferred"), 0);
-	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notify_pending(worker->notify);
+	values[STATE_NOTIFICATIONS_PENDING] = (int64_t)notify_unsent(worker->notify);
+	values[STATE_NOTIFICATIONS_RUNNING] = (int64_t)notify_pending(worker->notify);
 	metric_process_read(&process);
 	values[STATE_CPU_MS] = worker->former_cpu_ms + (int64_t)(process.cpu_s * 1000);
 	values[STATE_MAX_FDS] = (int64_t)process.max_fds;
@@ -95,5 +96,7 @@ void statistics_publish(struct worker *worker)
 void statistics_write(struct buf *out, struct worker *worker)
 {
 	statistics_update(worker);
+	metric_gauge(out, "aither_worker_configured", "1 when the configuration is usable, else 0.",
+		(double)worker->state.values[STATE_CONFIGURED]);
 	state_metrics(out, &worker->state);
 }

@@ -541,12 +541,12 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 		err);
 	if (r < 0)
 		return r;
-	worker->notify = notify_new(worker);
 	server_watch(worker->server, thread_queue_fd(worker->queue), on_messages, worker);
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
 	if (sync_history_load(config->sync.output_directory, &worker->history, &history_err) < 0)
 		log_write(LOG_WARNING, "the past is not known: %s", history_err.message);
+	worker->notify = notify_new(worker);
 	statistics_load(worker);
 	statistics_publish(worker);
 	show_status(worker);

@@ -211,7 +211,7 @@ class Stack:
 
     def wait_for_alerts(self) -> None:
         """Until the worker has no mail and no item for Rollbar under way, whatever became of them."""
-        wait_until(lambda: "\naither_notifications_pending 0\n" in self.request("GET", "/metrics",
+        wait_until(lambda: "\naither_notifications_in_progress 0\n" in self.request("GET", "/metrics",
                                                                                 over_unix_socket=True).text,
                    "no alert is pending")
 

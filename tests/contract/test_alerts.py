@@ -30,16 +30,24 @@ class AlertsTest(MailTest):
         self.assertEqual(self.counted(result), count)
 
 
+    def pending(self) -> float:
+        text = self.stack.request("GET", "/metrics", over_unix_socket=True).text
+        return exposition.read(text)["aither_notifications_pending"]
+
+
 class Recording(AlertsTest):
     def test_nothing_is_sent_by_a_worker_that_starts(self) -> None:
         self.server.stop()
         self.failing_sync()
         self.wait_for_count("failed", 1)
         self.server.start()
+        self.assertEqual(self.pending(), 1, "the mail stays due")
         self.restart_worker()
         self.wait_for_mails(0)
+        self.assertEqual(self.pending(), 1, "until the next sync has ended")
         self.failing_sync()
         self.wait_for_mails(1)
+        self.assertEqual(self.pending(), 0)
 
     def sent_while_a_sync_runs(self, target: str) -> None:
         """A sync that begins while a mail is under way, and holds the lock when that has been taken."""

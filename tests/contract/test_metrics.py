@@ -2,6 +2,7 @@
 """GET /metrics with the real programs: access, that the values are right, and that it never fails."""
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -153,6 +154,40 @@ class Truth(MetricsTest):
         self.assertGreaterEqual(after["aither_http_connections"], 1)
         self.assertGreater(after["aither_homepage_data_timestamp_seconds"], 0)
 
+    def test_the_duration_of_every_request_is_counted(self) -> None:
+        self.sync_by_token()
+        before = self.scrape()
+        self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 1, "count": 1})
+        self.sync_by_token()
+        for _ in range(3):
+            self.stack.get("/")
+        after = self.scrape()
+        name = "aither_http_request_duration_seconds"
+        self.assertEqual(after[f"{name}_count"] - before[f"{name}_count"], 5, "with the scrape before")
+        quick, all_of_them = f'{name}_bucket{{le="0.5"}}', f'{name}_bucket{{le="+Inf"}}'
+        self.assertGreaterEqual(after[all_of_them] - after[quick], before[all_of_them] - before[quick] + 1)
+        self.assertGreater(after[f"{name}_sum"] - before[f"{name}_sum"], 1)
+
+    def test_results_that_alerts_count_are_there_before_they_happen(self) -> None:
+        """Prometheus' increase() does not see a counter's first value."""
+        self.sync_by_token()
+        metrics = self.scrape()
+        for name in ('aither_http_requests_total{code="503",method="POST"}', 'aither_sync_runs_total{result="failed"}',
+                     'aither_homepage_refreshes_total{result="failed"}', 'aither_hemera_requests_total{code="503"}',
+                     'aither_hemera_requests_total{code="unreachable"}',
+                     'aither_notifications_total{channel="mail",result="failed"}',
+                     'aither_notifications_total{channel="rollbar",result="dropped"}'):
+            self.assertEqual(metrics[name], 0, name)
+
+    def test_prometheus_finds_nothing_to_criticize(self) -> None:
+        if not shutil.which("promtool"):
+            self.skipTest("promtool is not installed")
+        self.sync_by_token()
+        text = self.stack.request("GET", "/metrics", BEARER).text
+        for told in (text, self.stack.request("GET", "/metrics", over_unix_socket=True).text):
+            checked = subprocess.run(["promtool", "check", "metrics"], input=told, capture_output=True, text=True)
+            self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
+
     def test_metrics_of_the_process_are_those_of_the_kernel(self) -> None:
         assert self.stack.web
         metrics = self.scrape()
@@ -172,13 +207,38 @@ class Refreshes(MetricsTest):
         self.hemera.stop()
         self.stack.get("/")
         metrics = self.scrape()
-        for result in ("success", "failure"):
+        for result in ("success", "failed"):
             name = f'aither_homepage_refreshes_total{{result="{result}"}}'
             self.assertEqual(metrics[name] - before[name], 1)
         self.assertGreaterEqual(metrics['aither_hemera_requests_total{code="unreachable"}'], 1)
+        self.assertEqual(metrics["aither_worker_up"], 1, "it has answered; Hemera has not")
+
+
+    def test_a_worker_that_a_refresh_cannot_reach_is_down_until_it_writes_its_state(self) -> None:
+        assert self.stack.worker
+        self.sync_by_token()
+        self.stack.worker.stop()
+        self.stack.get("/")
+        self.assertEqual(self.scrape()["aither_worker_up"], 0)
+        self.stack.start_worker()
+        self.assertEqual(self.scrape()["aither_worker_up"], 1)
 
 
 class TheWorker(MetricsTest):
+    def test_the_last_call_says_whether_it_is_up(self) -> None:
+        assert self.stack.worker
+        self.sync_by_token()
+        self.stack.worker.stop()
+        self.assertEqual(self.stack.request("POST", "/api/sync", BEARER).status, 503)
+        metrics = self.scrape()
+        self.assertEqual((metrics["aither_worker_up"], metrics['aither_sync_runs_total{result="success"}']), (0, 1))
+        state = (self.stack.output / ".state.json").read_bytes()
+        self.stack.start_worker()
+        (self.stack.output / ".state.json").write_bytes(state)
+        self.assertEqual(self.scrape()["aither_worker_up"], 0)
+        self.assertEqual(self.stack.request("GET", "/api/sync/status", BEARER).status, 200)
+        self.assertEqual(self.scrape()["aither_worker_up"], 1)
+
     def test_its_metrics_stay_without_it(self) -> None:
         assert self.stack.worker
         self.sync_by_token()
@@ -276,8 +336,49 @@ class Unconfigured(MetricsTest):
         self.stack.output.mkdir()
         self.stack.start_worker()
 
-    def test_the_metrics_say_so(self) -> None:
-        self.assertEqual(self.scrape()["aither_worker_configured"], 0)
+    def configured(self) -> float:
+        return self.scrape()["aither_worker_configured"]
+
+    def restart(self, *programs: str) -> None:
+        assert self.stack.worker and self.stack.web
+        self.stack.web.stop()
+        if "worker" in programs:
+            self.stack.worker.stop()
+            self.stack.start_worker()
+        self.stack.start_web()
+
+    def test_the_metrics_say_so_until_it_is_restarted_with_a_key(self) -> None:
+        self.assertEqual(self.configured(), 0)
+        self.stack.environment["HEMERA_API_KEY"] = self.hemera.key
+        self.restart("web", "worker")
+        self.assertEqual(self.configured(), 1)
+        self.assertEqual(self.hemera.requests(), [], "no sync was needed")
+
+    def test_after_a_restart_of_web_alone_the_worker_is_asked(self) -> None:
+        """It may have written its state a day ago."""
+        assert self.stack.worker
+        state = (self.stack.output / ".state.json").read_bytes()
+        self.stack.worker.stop()
+        self.stack.environment["HEMERA_API_KEY"] = self.hemera.key
+        self.stack.start_worker()
+        (self.stack.output / ".state.json").write_bytes(state)
+        self.restart("web")
+        wait_until(lambda: self.configured() == 1, "the worker has written its state")
+
+    def test_a_configuration_that_web_finds_wrong_counts_while_the_worker_does_not_run(self) -> None:
+        assert self.stack.worker
+        self.stack.environment["HEMERA_API_KEY"] = self.hemera.key
+        self.restart("web", "worker")
+        self.stack.worker.stop()
+        good = self.stack.config.read_text()
+        self.stack.config.write_text(good + "[Site]\nCoursePages=perhaps\n")
+        self.restart("web")
+        self.assertEqual(self.configured(), 0)
+        self.stack.config.write_text(good)
+        self.restart("web")
+        self.assertEqual(self.configured(), 1)
+        (self.stack.output / ".state.json").unlink()
+        self.assertNotIn("aither_worker_configured", self.scrape(), "it is not known")
 
 
 if __name__ == "__main__":

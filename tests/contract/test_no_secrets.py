@@ -83,7 +83,7 @@ class NoSecrets(JournalTest):
         self.assertEqual((reply.status, reply.data["status"]), (expected, status), reply.text)
         self.rollbar.wait_for(count + 1)
         self.call("GET", "/api/sync/status")
-        wait_until(lambda: "aither_notifications_pending 0" in self.unix("GET", "/metrics").text, "all is sent")
+        wait_until(lambda: "aither_notifications_in_progress 0" in self.unix("GET", "/metrics").text, "all is sent")
         self.call("GET", "/metrics")
 
     def set_key(self, key: str) -> None:
