@@ -25,8 +25,8 @@
 struct json;
 
 /* Remedies, or parts of them. */
-#define CHECK_RESTART_WORKER "systemctl try-restart aither-worker.service"
-#define CHECK_EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" CHECK_RESTART_WORKER
+#define CHECK_RESTART "systemctl restart aither aither-worker" /* applies a changed configuration or secret */
+#define CHECK_EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" CHECK_RESTART
 #define CHECK_AS_ROOT "sudo aither doctor" /* only root can see the answer */
 
 enum check_status {

@@ -63,7 +63,6 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 		const char *name = config_secret_name((enum config_secret)i);
 		bool is_web = config_secret_program((enum config_secret)i) == CONFIG_WEB;
 		const struct unit *unit = &machine->units[is_web ? MACHINE_WEB : MACHINE_WORKER];
-		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
 		int64_t stored_ms = 0;
 		enum stored stored = find_stored(directories, (enum config_secret)i, &stored_ms);
 
@@ -81,7 +80,7 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 		if (stored == STORED_NOT || (!is_newer && is_loaded))
 			continue;
 		/* A file may have been put there after its time of change (cp -p). */
-		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name,
+		check_add(checks, CREDENTIALS, CHECK_WARNING, CHECK_RESTART, "%s is stored, but %s %s", name,
 			unit->name,
 			is_newer ? "has been running since before and does not have it yet"
 				 : "does not have it: it was put there later, or has not the right form");
@@ -261,10 +260,11 @@ void stored_check_restart(const struct machine *machine, struct json *checks)
 	}
 	for (int i = MACHINE_WEB; i <= MACHINE_WORKER && machine->managed; i++) {
 		const struct unit *unit = &machine->units[i];
-		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
 
-		if (unit->main_pid && unit->started_ms && newest_ms > unit->started_ms)
-			check_add(checks, "restart", CHECK_WARNING, remedy,
+		if (unit->main_pid && unit->started_ms && newest_ms > unit->started_ms) {
+			check_add(checks, "restart", CHECK_WARNING, CHECK_RESTART,
 				"the configuration was changed after %s was started", unit->name);
+			return; /* the command restarts both */
+		}
 	}
 }

@@ -62,8 +62,7 @@ static char *inspect_sandbox_remedy(const char *path)
 		"install -d -o aither -g aither -m 0750 %s\n"
 		"mkdir -p /etc/systemd/system/aither-worker.service.d\n"
 		"printf '%%s\\n' '[Service]' %s >/etc/systemd/system/aither-worker.service.d/output.conf\n"
-		"systemctl daemon-reload\n"
-		"systemctl restart aither-worker.service",
+		"systemctl daemon-reload\n" CHECK_RESTART,
 		word, line_word);
 }
 

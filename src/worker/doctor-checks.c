@@ -20,14 +20,13 @@
 #define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
 #define TOKEN_PROBLEM "environment AITHER_SYNC_TOKEN:"
 #define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
-#define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
+#define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
 #define HEAD "curl -sS --head "
 #define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
-#define TRUST_CA \
-	"cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
+#define TRUST_CA "cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART
 
 static bool begins_with(const char *text, const char *beginning)
 {
@@ -54,10 +53,10 @@ static char *configuration_remedy(const char *problem, const char *missing)
 					     : mem_strdup(last_in + strlen(" in "));
 		CLEANUP(mem_freep) char *word = check_quote(file);
 
-		return mem_printf("sensible-editor %s\n" CHECK_RESTART_WORKER, word);
+		return mem_printf("sensible-editor %s\n" CHECK_RESTART, word);
 	}
 	if (begins_with(problem, "environment "))
-		return mem_strdup("sensible-editor " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
+		return mem_strdup("sensible-editor " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART);
 	if (begins_with(problem, "credential aither.")) {
 		const char *name = problem + strlen("credential aither.");
 
@@ -134,7 +133,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	if (time_zone_check(zone, NULL) == 0)
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
-		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" CHECK_RESTART_WORKER,
+		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" CHECK_RESTART,
 			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
 }
 
@@ -230,14 +229,14 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		.cancelled = about->cancelled,
 	};
 	const char *remedy = "printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG
-			     "\n" CHECK_RESTART_WORKER "\naither test-mail";
+			     "\n" CHECK_RESTART "\naither test-mail";
 	struct error err = { 0 };
 	int r;
 
 	if (!config->notify.mail_to) {
 		check_add(checks, "mail", CHECK_WARNING,
-			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG
-			"\n" CHECK_RESTART_WORKER "\naither test-mail",
+			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG "\n" CHECK_RESTART
+			"\naither test-mail",
 			"[Notify] MailTo is not set: nobody is told when syncs keep failing");
 		return;
 	}

@@ -106,7 +106,7 @@ class Healthy(DoctorTest):
         done = self.stack.cli("doctor")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, in \d+ ms$")
-        self.assertRegex(done.stdout, r"(?m)^WARN  mail: .*\n        printf .*\n        systemctl try-restart ")
+        self.assertRegex(done.stdout, r"(?m)^WARN  mail: .*\n        printf .*\n        systemctl restart aither aither-worker")
         self.assertRegex(done.stdout, r"\n\nhealthy: \d+ checks, 1 warning\n\Z")
         self.assertNotIn("\033", done.stdout)
         self.configure("http://127.0.0.1:9", mail="MailTo=")
@@ -166,7 +166,7 @@ class Configuration(DoctorTest):
             where = f"{self.stack.config}:{lines.index(line) + 1}: "
             check = next(c for c in checks if c["message"].startswith(where))
             self.assertEqual(check["status"], "failed")
-            self.assertIn(f"sensible-editor {self.stack.config}\nsystemctl try-restart aither-worker.service",
+            self.assertIn(f"sensible-editor {self.stack.config}\nsystemctl restart aither aither-worker",
                           check["remedy"])
 
     def test_a_missing_base_url(self) -> None:

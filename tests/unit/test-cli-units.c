@@ -189,7 +189,7 @@ static void assert_check(
 
 static void a_secret_that_is_not_loaded_needs_a_restart(void **state)
 {
-	static const char restart[] = "systemctl try-restart aither-worker.service";
+	static const char restart[] = CHECK_RESTART;
 	static const char since_before[] = "has been running since before and does not have it yet";
 	static const char refused[] = "does not have it: it was put there later, or has not the right form";
 	static const struct {
@@ -237,7 +237,7 @@ static void a_stopped_daemon_loads_it_when_it_starts(void **state)
 	assert_check(json_first(idle), "credentials", CHECK_OK, NULL);
 	machine.units[MACHINE_WEB].main_pid = 1;
 	CLEANUP(json_freep) struct json *old = stored_checks(&machine, NULL);
-	assert_check(json_first(old), "credentials", CHECK_WARNING, "systemctl try-restart aither.service");
+	assert_check(json_first(old), "credentials", CHECK_WARNING, CHECK_RESTART);
 }
 
 static void a_token_is_advised_where_others_can_call(void **state)
