@@ -489,6 +489,7 @@ void config_load(struct config *config, const char *path, enum config_program pr
 	const char *file = path ? path : CONFIG_PATH_DEFAULT;
 	CLEANUP(mem_freep) char *directory = mem_printf("%s.d", file);
 
+	config->path = path;
 	for (size_t i = 0; i < config_key_count; i++)
 		set_value(&loader, &config_keys[i], "default", "");
 	load_file(&loader, file, path != NULL);

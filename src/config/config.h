@@ -88,6 +88,7 @@ struct config { /* all strings owned, NULL when not set */
 		char *environment, *endpoint;
 	} rollbar;
 	char *secrets[CONFIG_SECRETS];
+	const char *path; /* borrowed from the caller of config_load(); NULL: the default */
 	struct config_problems problems;
 };
 

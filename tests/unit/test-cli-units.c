@@ -172,7 +172,7 @@ static struct json *stored_checks(const struct machine *machine, const char *loa
 
 	if (loaded_name)
 		json_append(loaded, json_new_string(loaded_name));
-	stored_check_secrets(machine, &config, directories, loaded, checks);
+	stored_check_secrets(machine, &config, directories, loaded, CHECK_WARNING, checks);
 	return checks;
 }
 
@@ -322,7 +322,7 @@ static void private_pages_that_nobody_can_open_are_reported(void **state)
 	assert_null(check_find(answered, "course-pages"));
 	machine.answers[0] = PORT_HAS_NO_TOKEN;
 	CLEANUP(json_freep) struct json *loaded = json_new_array(), *checks = json_new_array();
-	stored_check_secrets(&machine, &public, directories, loaded, checks);
+	stored_check_secrets(&machine, &public, directories, loaded, CHECK_WARNING, checks);
 	assert_null(check_find(checks, "course-pages"));
 }
 
@@ -337,7 +337,7 @@ static void an_encrypted_token_counts_as_set(void **state)
 
 	assert_int_equal(mkdirat(scratch_fd, "credstore.encrypted", 0700), 0);
 	scratch_put("credstore.encrypted/aither.sync-token", "short\n");
-	stored_check_secrets(&machine, &config, directories, loaded, checks);
+	stored_check_secrets(&machine, &config, directories, loaded, CHECK_WARNING, checks);
 	assert_non_null(strstr(json_string(json_get(check_of(checks, "sync-token"), "message")), "is set"));
 }
 
