@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -139,6 +140,29 @@ enum check_status check_status_of(const struct json *check)
 		if (strcmp(statuses[i], status) == 0)
 			return (enum check_status)i;
 	return CHECK_FAILED;
+}
+
+const char *check_as_root(void)
+{
+	return access("/usr/bin/sudo", F_OK) == 0 ? "sudo aither doctor" : "su -c 'aither doctor'";
+}
+
+/* A minimal Debian has no editor at all. By its name alone, as the worker's sandbox executes nothing. */
+char *check_edit(const char *path)
+{
+	static const char *const editors[] = { "editor", "nano", "vi" };
+	CLEANUP(mem_freep) char *word = check_quote(path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(editors); i++) {
+		CLEANUP(mem_freep) char *program = mem_printf("/usr/bin/%s", editors[i]);
+
+		if (access(program, F_OK) == 0)
+			return mem_printf("%s %s",
+				access("/usr/bin/sensible-editor", F_OK) == 0 ? "sensible-editor"
+									      : editors[i],
+				word);
+	}
+	return mem_printf("apt-get install nano\nnano %s", word);
 }
 
 char *check_quote(const char *word)

@@ -25,9 +25,7 @@
 struct json;
 
 /* Remedies, or parts of them. */
-#define CHECK_RESTART_WORKER "systemctl try-restart aither-worker.service"
-#define CHECK_EDIT_CONFIG "sensible-editor " CONFIG_PATH_DEFAULT "\n" CHECK_RESTART_WORKER
-#define CHECK_AS_ROOT "sudo aither doctor" /* only root can see the answer */
+#define CHECK_RESTART "systemctl restart aither aither-worker" /* applies a change */
 
 enum check_status {
 	CHECK_OK,
@@ -57,6 +55,11 @@ char *check_advice(const struct json *check);
 
 /* CHECK_FAILED for a status that this version does not know. */
 enum check_status check_status_of(const struct json *check);
+
+const char *check_as_root(void); /* doctor as root, who can see the answer; static */
+
+/* The line that opens a file in an editor that is installed, or installs one. Owned. */
+char *check_edit(const char *path);
 
 /* A word as a shell reads it: in quotes where it needs them. Owned. */
 char *check_quote(const char *word);

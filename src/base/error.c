@@ -48,7 +48,7 @@ static const struct {
 		"Check [Notify] and [Rollbar] in " CONFIG_PATH_DEFAULT
 		", then: aither test-mail, aither test-rollbar" },
 	[ERROR_NOT_CONFIGURED] = { "NOT_CONFIGURED", 503,
-		"Correct what the message names, then: systemctl try-restart aither-worker.service" },
+		"Correct what the message names, then: systemctl restart aither aither-worker" },
 	[ERROR_SHUTTING_DOWN] = { "SHUTTING_DOWN", 503,
 		"Nothing needs to be done: the worker was stopped, the next sync goes on." },
 	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503,

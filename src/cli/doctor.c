@@ -23,6 +23,13 @@
 
 static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
 
+static bool is_configuration(const struct json *check)
+{
+	const char *name = json_string(json_get(check, "name")) ?: "";
+
+	return strcmp(name, "configuration") == 0 || strcmp(name, "hemera-api-key") == 0;
+}
+
 /* Returns the exit code. "Not permitted" and "not configured" come before "not reachable", which they cause.
  */
 static int judge(const struct json *checks, const struct answer *answer)
@@ -31,13 +38,10 @@ static int judge(const struct json *checks, const struct answer *answer)
 	bool is_configured = true, has_failed = false;
 
 	JSON_FOREACH (check, checks) {
-		const char *name = json_string(json_get(check, "name")) ?: "";
-
 		if (check_status_of(check) != CHECK_FAILED)
 			continue;
 		has_failed = true;
-		if (strcmp(name, "configuration") == 0 || strcmp(name, "hemera-api-key") == 0)
-			is_configured = false;
+		is_configured = is_configured && !is_configuration(check);
 	}
 	if (!is_configured && worker_exit != COMMAND_NOT_PERMITTED)
 		return COMMAND_NOT_CONFIGURED;
@@ -110,6 +114,25 @@ static void print_json(const struct json *checks, int exit_code)
 	answer_print_json(envelope);
 }
 
+/* Adds the worker's checks of the configuration, or the others. `is_old`: the worker has not read the present
+ * files, so that a finding may be gone after its restart. */
+static void add_worker_checks(
+	const struct json *worker_checks, bool wants_configuration, bool is_old, struct json *checks)
+{
+	JSON_FOREACH (check, worker_checks) {
+		enum check_status status = check_status_of(check);
+
+		if (is_configuration(check) != wants_configuration)
+			continue;
+		if (is_old && (status == CHECK_FAILED || status == CHECK_WARNING))
+			check_add(checks, json_string(json_get(check, "name")) ?: "?", CHECK_SKIPPED, NULL,
+				"before its restart aither-worker reports: %s",
+				json_string(json_get(check, "message")) ?: "?");
+		else
+			json_append(checks, json_copy(check));
+	}
+}
+
 int command_doctor(const struct config *config, int argc, char **argv)
 {
 	static const char *const switches[] = { "--json", NULL };
@@ -119,8 +142,12 @@ int command_doctor(const struct config *config, int argc, char **argv)
 		.method = "GET",
 		.target = "/internal/doctor",
 		.timeout_ms = CALL_TIMEOUT_MS };
+	CLEANUP(json_freep) struct json *secrets = json_new_array();
+	const struct json *worker_checks;
+	enum check_status old = CHECK_WARNING;
 	struct machine machine;
 	struct error failure = { 0 };
+	bool is_old;
 	unsigned as_json;
 	int exit_code;
 
@@ -134,19 +161,26 @@ int command_doctor(const struct config *config, int argc, char **argv)
 		answer_done(&answer);
 		answer_fail(&failure, &answer);
 	}
+	worker_checks = answer.status ? json_get(answer.data, "checks") : NULL;
 	machine_read(&machine, config);
+	/* A failure of a worker that has not read the present files is their consequence. */
+	JSON_FOREACH (check, worker_checks)
+		if (check_status_of(check) == CHECK_FAILED)
+			old = CHECK_FAILED;
+	is_old = stored_check_restart(&machine, old, checks);
+	is_old |= stored_check_secrets(
+		&machine, config, stored_directories, json_get(answer.data, "secrets"), old, secrets);
+	is_old = is_old && answer.status;
+	/* The configuration comes first: what follows may be its consequence. */
+	if (is_old || !answer.status)
+		stored_check_configuration(
+			&machine, config, stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
+	else
+		add_worker_checks(worker_checks, true, false, checks);
 	machine_check(&machine, config, &answer.failure, 0, checks);
-	/* Before the worker's checks, which may be about an older configuration. */
-	stored_check_restart(&machine, checks);
-	stored_check_secrets(&machine, config, stored_directories, json_get(answer.data, "secrets"), checks);
+	check_add_all(checks, secrets);
 	stored_check_exposed(stored_directories, CONFIG_ENVIRONMENT_FILE, checks);
-	if (answer.status)
-		check_add_all(checks, json_get(answer.data, "checks"));
-	/* A worker that answers has read the same files and reports the same mistakes. */
-	for (size_t i = 0; i < config->problems.count && !answer.status; i++)
-		check_add(checks, "configuration",
-			config->problems.is_required[i] ? CHECK_FAILED : CHECK_WARNING,
-			config->problems.command[i], "%s", config->problems.text[i]);
+	add_worker_checks(worker_checks, false, is_old, checks);
 	exit_code = judge(checks, &answer);
 	if (as_json)
 		print_json(checks, exit_code);

@@ -18,10 +18,12 @@
 #include "base/time.h"
 #include "cli/port.h"
 #include "cli/words.h"
+#include "config/config-check.h"
 #include "config/config.h"
 
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
+#define BECAUSE_SWITCH ", because aither.socket is off"
 #define TEXT_MAX 4096
 #define CONTAINER_PATH "/run/systemd/container" /* written by systemd in a container */
 #define CONTAINER_NAME_MAX 64
@@ -103,11 +105,25 @@ static void add_broken(struct json *checks, const struct unit *unit, const char 
 		check_set_headline(check, "%s is %s%s%s", unit->name, unit->active, so, effect);
 }
 
+/* Corrects the operator's drop-in, the likely reason why systemd cannot use or start a unit. Owned; NULL: it
+ * has none. A unit without a job is started by the one that needs it. */
+static char *drop_in_remedy(const struct unit *unit)
+{
+	CLEANUP(mem_freep) char *edit = check_edit(unit->drop_in);
+
+	return unit->drop_in[0]
+		       ? mem_printf("%s\nsystemctl daemon-reload\nsystemctl restart %s", edit, unit->name)
+		       : NULL;
+}
+
 /* Adds a check for a unit that is unknown or cannot be started at all, and returns true. */
 static bool check_file(const struct unit *unit, struct json *checks)
 {
 	CLEANUP(mem_freep) char *unmask = mem_printf("systemctl unmask %s\n" SWITCH_ON, unit->name);
-	CLEANUP(mem_freep) char *verify = mem_printf("systemd-analyze verify %s", unit->name);
+	CLEANUP(mem_freep) char *edit = drop_in_remedy(unit);
+	CLEANUP(mem_freep)
+	char *replace =
+		mem_printf("systemd-analyze verify %s\napt-get install --reinstall aither", unit->name);
 	struct json *check;
 
 	if (!unit_is_known(unit)) {
@@ -118,7 +134,8 @@ static bool check_file(const struct unit *unit, struct json *checks)
 		check = add_unit(checks, unit, CHECK_FAILED, unmask, "");
 		check_set_headline(check, "%s is masked", unit->name);
 	} else if (strcmp(unit->load, "loaded") != 0) {
-		check = add_unit(checks, unit, CHECK_FAILED, verify, ": systemd cannot use its file");
+		check = add_unit(
+			checks, unit, CHECK_FAILED, edit ?: replace, ": systemd cannot use its file");
 		check_set_headline(check, "systemd cannot use the file of %s", unit->name);
 	} else {
 		return false;
@@ -139,9 +156,10 @@ static void add_good(struct json *checks, const struct unit *unit, const char *m
 }
 
 /* `is_answered`: the worker answers, so syncs can run whatever systemd reports about its socket. */
-static void check_sockets(const struct machine *machine, bool is_answered, struct json *checks)
+static void check_sockets(const struct machine *machine, bool is_answered, bool is_held, struct json *checks)
 {
-	const struct unit *web = &machine->units[MACHINE_WEB_SOCKET];
+	const struct unit *web = &machine->units[MACHINE_WEB_SOCKET],
+			  *worker = &machine->units[MACHINE_WORKER];
 	static const struct {
 		const char *remedy, *remedy_failed, *effect;
 	} rows[] = {
@@ -156,13 +174,20 @@ static void check_sockets(const struct machine *machine, bool is_answered, struc
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct unit *socket = &machine->units[i];
 
-		const char *remedy = !unit_is_active(web)      ? SWITCH_ON
-				     : unit_has_failed(socket) ? rows[i].remedy_failed
-							       : rows[i].remedy;
+		const char *remedy = unit_has_failed(socket) ? rows[i].remedy_failed : rows[i].remedy;
 
 		if (check_file(socket, checks))
 			continue;
-		if (unit_is_active(socket) && socket == web)
+		if (socket != web && !unit_is_active(socket) && unit_is_installed(worker) &&
+			strcmp(worker->load, "loaded") != 0)
+			add_unit(checks, socket, CHECK_SKIPPED, NULL,
+				", because systemd cannot use aither-worker.service");
+		else if (socket == web && is_held && unit_has_failed(web))
+			add_unit(checks, socket, CHECK_SKIPPED, NULL, ", because its port is held");
+		else if (socket != web && !unit_is_active(web) && !unit_is_active(socket) &&
+			 !unit_has_failed(socket))
+			add_unit(checks, socket, CHECK_SKIPPED, NULL, BECAUSE_SWITCH);
+		else if (unit_is_active(socket) && socket == web)
 			add_good(checks, socket, "");
 		else if (unit_is_active(socket))
 			add_unit(checks, socket, CHECK_OK, NULL, "");
@@ -195,11 +220,11 @@ static void check_timers(const struct machine *machine, struct json *checks)
 		CLEANUP(mem_freep) char *next = mem_printf("; next run %s", when);
 		add_good(checks, running, running->next_ms ? next : "");
 	} else if (!unit_has_failed(usual) && !check_file(usual, checks)) {
-		add_broken(checks, usual,
-			unit_is_active(&machine->units[MACHINE_WEB_SOCKET])
-				? "systemctl enable --now aither-sync.timer"
-				: SWITCH_ON,
-			"no sync is planned", "");
+		if (unit_is_active(&machine->units[MACHINE_WEB_SOCKET]))
+			add_broken(checks, usual, "systemctl enable --now aither-sync.timer",
+				"no sync is planned", "");
+		else
+			add_unit(checks, usual, CHECK_SKIPPED, NULL, BECAUSE_SWITCH);
 	}
 }
 
@@ -224,14 +249,17 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 	const char *action = unit_is_restarting(service) ? "restart" : "reset-failed", *effect = "";
 	CLEANUP(buf_done) struct buf container = BUF_INIT(CONTAINER_NAME_MAX);
 	CLEANUP(mem_freep) char *hint = NULL;
-	CLEANUP(mem_freep)
-	char *remedy = mem_printf(
-		"journalctl -x -n 20 -u %s\nsystemctl %s %s", service->name, action, service->name);
+	CLEANUP(mem_freep) char *remedy = NULL, *change = NULL;
 
 	if (unit_is_crashing(service, time_now_ms())) {
 		add_crashing(checks, service);
 		return true;
 	}
+	if (unit_has_not_run(service))
+		change = drop_in_remedy(service);
+	if (!change)
+		change = mem_printf("systemctl %s %s", action, service->name);
+	remedy = mem_printf("journalctl -x -n 20 -u %s\n%s", service->name, change);
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);
 	/* A container may forbid the namespaces that 225/NETWORK, 226/NAMESPACE and 243/CREDENTIALS need. */
@@ -255,6 +283,30 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 
 /* ---- port ---- */
 
+/* Ends a process and waits until it has ended: as a service, or else it may be started again. Owned. */
+static char *end_process(pid_t pid)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
+	CLEANUP(mem_freep) char *path = mem_printf("/proc/%d/cgroup", (int)pid);
+	const char *name = NULL;
+	size_t length = 0;
+
+	/* cgroups(7): "0::/system.slice/nginx.service", in version 1 "1:name=systemd:/system.slice/..." */
+	if (file_read_path(path, &text, NULL) == 0)
+		name = strstr(buf_text(&text), ":/system.slice/");
+	if (name) {
+		name += strlen(":/system.slice/");
+		length = strcspn(name, "/\n");
+	}
+	if (length > strlen(".service") && strncmp(name + length - 8, ".service", 8) == 0) {
+		CLEANUP(mem_freep) char *service = mem_strndup(name, length);
+		CLEANUP(mem_freep) char *word = check_quote(service);
+
+		return mem_printf("systemctl stop %s", word);
+	}
+	return mem_printf("kill %d; tail --pid=%d -f /dev/null", (int)pid, (int)pid);
+}
+
 /* Adds a check that names the program which holds an address of aither.socket, and returns true. `is_cause`:
  * the socket has failed; a socket that is switched off is off for another reason. */
 static bool check_holder(const char *address, bool is_cause, struct json *checks)
@@ -268,15 +320,15 @@ static bool check_holder(const char *address, bool is_cause, struct json *checks
 		return false;
 	user = getpwuid(holder.uid);
 	if (holder.pid) {
+		CLEANUP(mem_freep) char *end = end_process(holder.pid);
 		CLEANUP(mem_freep)
-		char *remedy = mem_printf(
-			"systemctl status %d\nkill %d\n" SWITCH_ON, (int)holder.pid, (int)holder.pid);
+		char *remedy = mem_printf("systemctl status %d\n%s\n" SWITCH_ON, (int)holder.pid, end);
 
 		check = check_add(checks, "port", CHECK_FAILED, remedy,
 			"%s is held by %s (process %d, user %s), so aither.socket cannot listen there",
 			address, holder.name, (int)holder.pid, user ? user->pw_name : "?");
 	} else {
-		check = check_add(checks, "port", CHECK_FAILED, CHECK_AS_ROOT,
+		check = check_add(checks, "port", CHECK_FAILED, check_as_root(),
 			"%s is held by a program of user %s, whose name only root may see", address,
 			user ? user->pw_name : "?");
 	}
@@ -345,7 +397,10 @@ static void check_answer(const struct machine *machine, struct json *checks)
 		is_answered = is_answered || is_answer(machine->answers[i]);
 		buf_printf(&addresses, "%s%s", addresses.length ? ", " : "", socket->listen[i]);
 	}
-	if (problem) {
+	if (problem && unit_has_failed(&machine->units[MACHINE_WEB])) {
+		check_add(checks, "port", CHECK_SKIPPED, NULL, "%s, because aither.service has failed",
+			problem);
+	} else if (problem) {
 		check = check_add(checks, "port", CHECK_FAILED,
 			"journalctl -x -n 20 -u aither.service\nsystemctl restart aither.service", "%s",
 			problem);
@@ -360,30 +415,35 @@ static void check_answer(const struct machine *machine, struct json *checks)
 
 /* ---- the worker ---- */
 
-/* The commands that help when the worker does not answer. */
-static const char *worker_remedy(const struct machine *machine, int errnum)
+/* The commands that help when the worker does not answer. Owned. */
+static char *worker_remedy(const struct machine *machine, const struct config *config, int errnum)
 {
 	const struct unit *units = machine->units;
+	const char *remedy = SWITCH_ON;
 
+	if (unit_is_known(&units[MACHINE_WORKER_SOCKET]) && !machine->managed && errnum != -EACCES &&
+		errnum != -EPERM && errnum != -EBADMSG)
+		return config_remedy(config, "Worker", "Socket", DEFAULT_SOCKET);
 	if (errnum == -EACCES || errnum == -EPERM)
-		return CHECK_AS_ROOT;
-	if (errnum == -EBADMSG) /* perhaps an older version is still running */
-		return "systemctl restart aither-worker.service";
-	if (unit_is_known(&units[MACHINE_WORKER_SOCKET]) && !machine->managed)
-		return "sensible-editor " CONFIG_PATH_DEFAULT;
-	if (machine->managed && unit_has_failed(&units[MACHINE_WORKER]))
-		return "journalctl -x -n 20 -u aither-worker.service\n"
-		       "systemctl restart aither-worker.socket";
-	if (errnum == -ECONNREFUSED || errnum == -ETIMEDOUT || errnum == -ECONNRESET ||
-		unit_is_active(&units[MACHINE_WORKER_SOCKET]))
-		return "systemctl restart aither-worker.socket aither-worker.service";
-	return unit_is_active(&units[MACHINE_WEB_SOCKET]) ? "systemctl restart aither-worker.socket"
-							  : SWITCH_ON;
+		remedy = check_as_root();
+	else if (errnum == -EBADMSG) /* perhaps an older version is still running */
+		remedy = "systemctl restart aither-worker.service";
+	else if (machine->managed && unit_has_failed(&units[MACHINE_WORKER]))
+		remedy = "journalctl -x -n 20 -u aither-worker.service\n"
+			 "systemctl restart aither-worker.socket";
+	else if (errnum == -ECONNREFUSED || errnum == -ETIMEDOUT || errnum == -ECONNRESET ||
+		 unit_is_active(&units[MACHINE_WORKER_SOCKET]))
+		remedy = "systemctl restart aither-worker.socket aither-worker.service";
+	else if (unit_is_active(&units[MACHINE_WEB_SOCKET]))
+		remedy = "systemctl restart aither-worker.socket";
+	return mem_strdup(remedy);
 }
 
 static void check_worker(const struct machine *machine, const struct config *config,
 	const struct error *failure, struct json *checks)
 {
+	const struct unit *units = machine->units, *cause = NULL;
+	CLEANUP(mem_freep) char *remedy = NULL;
 	struct json *check;
 
 	if (failure->code == ERROR_NOT_CONFIGURED)
@@ -392,8 +452,21 @@ static void check_worker(const struct machine *machine, const struct config *con
 		check_add(checks, "worker", CHECK_OK, NULL, "answers at %s", config->worker.socket);
 		return;
 	}
-	check = check_add(checks, "worker", CHECK_FAILED, worker_remedy(machine, failure->errnum), "%s",
-		failure->message);
+	if (machine->managed && failure->errnum != -EACCES && failure->errnum != -EPERM &&
+		failure->errnum != -EBADMSG)
+		cause = !unit_is_active(&units[MACHINE_WEB_SOCKET])      ? &units[MACHINE_WEB_SOCKET]
+			: !unit_is_active(&units[MACHINE_WORKER_SOCKET]) ? &units[MACHINE_WORKER_SOCKET]
+			: unit_has_failed(&units[MACHINE_WORKER])        ? &units[MACHINE_WORKER]
+									 : NULL;
+	if (cause && unit_is_installed(cause)) {
+		CLEANUP(mem_freep) char *state = unit_describe(cause);
+
+		check_add(checks, "worker", CHECK_SKIPPED, NULL, "does not answer, because %s is %s",
+			cause->name, state);
+		return;
+	}
+	remedy = worker_remedy(machine, config, failure->errnum);
+	check = check_add(checks, "worker", CHECK_FAILED, remedy, "%s", failure->message);
 	json_set_string(check, "headline", failure->message); /* it has its own advice */
 }
 
@@ -417,7 +490,7 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	}
 	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
 		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
-	check_sockets(machine, failure->errnum == 0, checks);
+	check_sockets(machine, failure->errnum == 0, is_held, checks);
 	/* The worker comes first: without it nothing is published and the state is not known. */
 	has_failed = check_service(&units[MACHINE_WORKER], 0, checks);
 	has_failed |= check_service(&units[MACHINE_WEB], 0, checks);

@@ -153,6 +153,30 @@ static void check_configuration(const struct config *config, const struct answer
 			problems->text[problems->first_required], problems->count > 1 ? more : "");
 }
 
+/* What is wrong with the files of the worker, which cannot be asked or may have read older ones. */
+static void check_files(const struct config *config, const struct answer *answer,
+	const struct machine *machine, struct json *checks)
+{
+	const char *const *secrets =
+		answer->status ? NULL : stored_directories; /* a worker that answers has its own */
+	CLEANUP(json_freep) struct json *found = json_new_array();
+
+	stored_check_configuration(machine, config, secrets, CONFIG_ENVIRONMENT_FILE, found);
+	JSON_FOREACH (item, found) {
+		enum check_status status = check_status_of(item);
+		const char *id = json_string(json_get(item, "name")),
+			   *message = json_string(json_get(item, "message"));
+
+		if (status != CHECK_FAILED && status != CHECK_WARNING)
+			continue;
+		struct json *check =
+			check_add(checks, id, status, json_string(json_get(item, "remedy")), "%s", message);
+		if (status == CHECK_FAILED)
+			check_set_headline(check, "%s%s",
+				strncmp(message, "is ", 3) == 0 ? "Hemera's API key " : "", message);
+	}
+}
+
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks)
 {
@@ -168,9 +192,8 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 		check_configuration(config, answer, checks);
 	}
 	/* An unusable configuration has been reported with all its problems. */
-	for (size_t i = 0; i < config->problems.count && config_is_usable(config); i++)
-		check_add(checks, "configuration", CHECK_WARNING, config->problems.command[i], "%s",
-			config->problems.text[i]);
+	if (config_is_usable(config) && !check_find(checks, "configuration"))
+		check_files(config, answer, machine, checks);
 	machine_check(machine, config, &answer->failure, sync_ms, checks);
 	if (machine->managed)
 		stored_check_token(machine, config, stored_directories, checks);
@@ -191,7 +214,8 @@ static unsigned place_of(const struct json *check)
 		enum check_status status;
 		unsigned place;
 	} rows[] = {
-		{ "configuration", CHECK_FAILED, 0 }, /* nothing works without it */
+		{ "configuration", CHECK_FAILED, 0 }, /* nothing works without them */
+		{ "hemera-api-key", CHECK_FAILED, 0 },
 		/* Visitors are not served. */
 		{ "port", CHECK_FAILED, 1 },
 		{ "aither.socket", CHECK_FAILED, 1 },

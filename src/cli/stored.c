@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 #include "base/mem.h"
 #include "cli/machine.h"
 #include "cli/port.h"
+#include "config/config-check.h"
 #include "config/config.h"
 
 #define CREDENTIALS "credentials"
@@ -54,23 +56,53 @@ static enum stored find_stored(
 
 /* ---- secrets ---- */
 
-static void check_loaded(const struct machine *machine, const char *const *directories,
-	const struct json *loaded, struct json *checks)
+/* Does the daemon refuse the stored secret? Only systemd can read an encrypted one. */
+static bool is_refused(const char *const *directories, enum config_secret secret, struct error *err)
 {
+	int r = -ENOENT;
+
+	for (; *directories && r == -ENOENT; directories++) {
+		CLEANUP(mem_freep)
+		char *path = mem_printf("%s/aither.%s", *directories, config_secret_name(secret));
+
+		if (!strstr(*directories, ".encrypted"))
+			r = config_secret_check_file(secret, path, err);
+	}
+	return r != 0 && r != -ENOENT && r != -EACCES && r != -EPERM;
+}
+
+/* Adds a check for a secret that its daemon refuses, and returns true. */
+static bool check_refused(const char *const *directories, enum config_secret secret, struct json *checks)
+{
+	const char *name = config_secret_name(secret),
+		   *program = config_secret_program(secret) == CONFIG_WEB ? "aither-web" : "aither-worker";
+	CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", name);
+	struct error err = { 0 };
+
+	if (!is_refused(directories, secret, &err))
+		return false;
+	check_add(checks, name, CHECK_FAILED, remedy, "%s does not accept the one that is stored: %s",
+		program, err.message);
+	return true;
+}
+
+static bool check_loaded(const struct machine *machine, const char *const *directories,
+	const struct json *loaded, enum check_status status, struct json *checks)
+{
+	bool is_old = false;
 	unsigned stale = 0;
 
 	for (int i = 0; i < CONFIG_SECRETS; i++) {
 		const char *name = config_secret_name((enum config_secret)i);
 		bool is_web = config_secret_program((enum config_secret)i) == CONFIG_WEB;
 		const struct unit *unit = &machine->units[is_web ? MACHINE_WEB : MACHINE_WORKER];
-		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
 		int64_t stored_ms = 0;
 		enum stored stored = find_stored(directories, (enum config_secret)i, &stored_ms);
 
 		if (stored == STORED_HIDDEN) {
-			check_add(checks, CREDENTIALS, CHECK_SKIPPED, CHECK_AS_ROOT,
+			check_add(checks, CREDENTIALS, CHECK_SKIPPED, check_as_root(),
 				"only root may see which secrets are stored");
-			return;
+			return false;
 		}
 		/* A daemon that is not running loads it when it starts. aither-web does not report which
 		 * secrets it has, and neither does a worker that did not answer. */
@@ -78,41 +110,20 @@ static void check_loaded(const struct machine *machine, const char *const *direc
 		bool is_loaded = is_web || !loaded;
 		JSON_FOREACH (item, loaded)
 			is_loaded = is_loaded || strcmp(json_string(item) ?: "", name) == 0;
-		if (stored == STORED_NOT || (!is_newer && is_loaded))
+		if (stored == STORED_NOT || (!is_newer && is_loaded) ||
+			(stored == STORED_THERE && is_refused(directories, (enum config_secret)i, NULL)))
 			continue;
 		/* A file may have been put there after its time of change (cp -p). */
-		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy, "%s is stored, but %s %s", name,
-			unit->name,
+		check_add(checks, CREDENTIALS, is_web ? CHECK_WARNING : status, CHECK_RESTART,
+			"%s is stored, but %s %s", name, unit->name,
 			is_newer ? "has been running since before and does not have it yet"
 				 : "does not have it: it was put there later, or has not the right form");
+		is_old |= !is_web;
 		stale++;
 	}
 	if (stale == 0)
 		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have what is stored");
-}
-
-/* Adds a check for a secret that aither-web refuses, and returns true; the worker reports its own. Only
- * systemd can read an encrypted secret. */
-static bool check_refused(const char *const *directories, enum config_secret secret, struct json *checks)
-{
-	const char *name = config_secret_name(secret);
-	CLEANUP(mem_freep) char *remedy = mem_printf("aither set-secret %s", name);
-	struct error err = { 0 };
-	int r = -ENOENT;
-
-	for (; *directories && r == -ENOENT; directories++) {
-		CLEANUP(mem_freep) char *path = mem_printf("%s/aither.%s", *directories, name);
-
-		if (!strstr(*directories, ".encrypted"))
-			r = config_secret_check_file(secret, path, &err);
-	}
-	if (r == 0 || r == -ENOENT || r == -EACCES || r == -EPERM)
-		return false;
-	struct json *check = check_add(checks, name, CHECK_FAILED, remedy,
-		"aither-web does not accept the one that is stored: %s", err.message);
-
-	check_set_headline(check, "aither-web does not accept the %s that is stored: %s", name, err.message);
-	return true;
+	return is_old;
 }
 
 static bool is_public(const struct unit *socket)
@@ -147,7 +158,7 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 	if (stored == STORED_THERE)
 		check_add(checks, "sync-token", CHECK_OK, NULL, "is set: calls over TCP need it");
 	else if (stored == STORED_HIDDEN)
-		check_add(checks, "sync-token", CHECK_SKIPPED, CHECK_AS_ROOT,
+		check_add(checks, "sync-token", CHECK_SKIPPED, check_as_root(),
 			"only root may see whether it is set");
 	else
 		check = check_add(checks, "sync-token", is_reachable ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
@@ -179,14 +190,17 @@ static void check_pages(const struct machine *machine, const struct config *conf
 		"CoursePages=private, but neither a pages password nor a sync token is set, so course pages are closed");
 }
 
-void stored_check_secrets(const struct machine *machine, const struct config *config,
-	const char *const *directories, const struct json *loaded, struct json *checks)
+bool stored_check_secrets(const struct machine *machine, const struct config *config,
+	const char *const *directories, const struct json *loaded, enum check_status status,
+	struct json *checks)
 {
+	bool is_old;
+
 	if (!machine->managed) {
 		check_add(checks, CREDENTIALS, CHECK_SKIPPED, NULL, "no unit is used");
-		return;
+		return false;
 	}
-	check_loaded(machine, directories, loaded, checks);
+	is_old = check_loaded(machine, directories, loaded, status, checks);
 	stored_check_token(machine, config, directories, checks);
 	if (!check_refused(directories, CONFIG_SECRET_PAGES_PASSWORD, checks))
 		check_pages(machine, config, directories, checks);
@@ -194,6 +208,75 @@ void stored_check_secrets(const struct machine *machine, const struct config *co
 		check_add(checks, "tls", CHECK_WARNING,
 			"systemctl edit aither.socket\nsystemctl restart aither.socket",
 			"aither.socket listens on more than this machine's own addresses, without TLS: the token, passwords and private pages cross the network in the clear; listen on 127.0.0.1 and put a proxy with TLS in front, as in /usr/share/doc/aither/examples/nginx.conf");
+	return is_old;
+}
+
+/* ---- what the worker would say ---- */
+
+static void check_key(
+	const struct machine *machine, const char *const *directories, bool is_hidden, struct json *checks)
+{
+	static const char id[] = "hemera-api-key";
+	const char *variable = getenv(config_secret_environment(CONFIG_SECRET_HEMERA_API_KEY));
+	int64_t ignored;
+	enum stored stored = find_stored(directories, CONFIG_SECRET_HEMERA_API_KEY, &ignored);
+
+	if (check_refused(directories, CONFIG_SECRET_HEMERA_API_KEY, checks))
+		return;
+	if (stored == STORED_THERE || (variable && *variable))
+		check_add(checks, id, CHECK_OK, NULL, "is stored");
+	else if (stored == STORED_HIDDEN || is_hidden)
+		check_add(checks, id, CHECK_SKIPPED, check_as_root(), "only root may see whether it is set");
+	else if (machine->units[MACHINE_WORKER].drop_in[0])
+		check_add(checks, id, CHECK_SKIPPED, NULL, "is not stored, but %s may load it",
+			machine->units[MACHINE_WORKER].drop_in);
+	else
+		check_add(checks, id, CHECK_FAILED, "aither set-secret hemera-api-key",
+			"is not set: without it Hemera answers nothing");
+}
+
+/* A daemon that does not run reads its files when it starts. */
+static void add_without_restart(const struct json *from, struct json *checks)
+{
+	static const char restart[] = "\n" CHECK_RESTART;
+
+	JSON_FOREACH (check, from) {
+		const char *remedy = json_string(json_get(check, "remedy"));
+		CLEANUP(mem_freep) char *shorter = remedy ? mem_strdup(remedy) : NULL;
+		char *end = shorter ? strstr(shorter, restart) : NULL;
+
+		if (end)
+			*end = '\0';
+		check_add(checks, json_string(json_get(check, "name")) ?: "?", check_status_of(check),
+			shorter, "%s", json_string(json_get(check, "message")) ?: "");
+	}
+}
+
+void stored_check_configuration(const struct machine *machine, const struct config *config,
+	const char *const *directories, const char *environment_file, struct json *checks)
+{
+	CLEANUP(config_done) struct config worker = { 0 };
+	CLEANUP(json_freep) struct json *found = json_new_array();
+	int r;
+
+	if (!machine->managed) {
+		config_check(config, checks);
+		return;
+	}
+	r = config_environment_load(environment_file, NULL);
+	if (r == -EACCES || r == -EPERM) {
+		check_add(found, "configuration", CHECK_SKIPPED, check_as_root(),
+			"only root may read %s, which is a part of it", environment_file);
+	} else {
+		config_load(&worker, config->path, CONFIG_WORKER);
+		config_check(&worker, found);
+	}
+	if (directories)
+		check_key(machine, directories, r == -EACCES || r == -EPERM, found);
+	if (machine->units[MACHINE_WEB].main_pid || machine->units[MACHINE_WORKER].main_pid)
+		check_add_all(checks, found);
+	else
+		add_without_restart(found, checks);
 }
 
 /* ---- files that others can read ---- */
@@ -251,7 +334,7 @@ static void take_newest(const char *path, int64_t *newest_ms)
 		*newest_ms = changed_ms(&status);
 }
 
-void stored_check_restart(const struct machine *machine, struct json *checks)
+bool stored_check_restart(const struct machine *machine, enum check_status status, struct json *checks)
 {
 	static const char directory[] = CONFIG_PATH_DEFAULT ".d";
 	CLEANUP(file_closedirp) DIR *stream = opendir(directory);
@@ -259,18 +342,21 @@ void stored_check_restart(const struct machine *machine, struct json *checks)
 	int64_t newest_ms = 0;
 
 	take_newest(CONFIG_PATH_DEFAULT, &newest_ms);
+	take_newest(CONFIG_ENVIRONMENT_FILE, &newest_ms);
 	take_newest(directory, &newest_ms); /* changes when a file is removed */
 	while (stream && (item = readdir(stream)) != NULL) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, item->d_name);
 
 		take_newest(path, &newest_ms);
 	}
-	for (int i = MACHINE_WEB; i <= MACHINE_WORKER && machine->managed; i++) {
+	for (int i = MACHINE_WORKER; i >= MACHINE_WEB && machine->managed; i--) {
 		const struct unit *unit = &machine->units[i];
-		CLEANUP(mem_freep) char *remedy = mem_printf("systemctl try-restart %s", unit->name);
 
-		if (unit->main_pid && unit->started_ms && newest_ms > unit->started_ms)
-			check_add(checks, "restart", CHECK_WARNING, remedy,
+		if (unit->main_pid && unit->started_ms && newest_ms > unit->started_ms) {
+			check_add(checks, "restart", status, CHECK_RESTART,
 				"the configuration was changed after %s was started", unit->name);
+			return i == MACHINE_WORKER; /* the command restarts both */
+		}
 	}
+	return false;
 }

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
+
 struct config;
 struct json;
 struct machine;
@@ -19,9 +21,11 @@ struct machine;
 extern const char *const stored_directories[];
 
 /* credentials, sync-token, pages-password, tls, for secrets in one of `directories`. `loaded`: the names of
- * the worker's secrets; NULL: not known. */
-void stored_check_secrets(const struct machine *machine, const struct config *config,
-	const char *const *directories, const struct json *loaded, struct json *checks);
+ * the worker's secrets; NULL: not known. `status`: of a secret that the worker has not loaded; returns
+ * whether there is one. */
+bool stored_check_secrets(const struct machine *machine, const struct config *config,
+	const char *const *directories, const struct json *loaded, enum check_status status,
+	struct json *checks);
 
 /* sync-token alone. */
 void stored_check_token(const struct machine *machine, const struct config *config,
@@ -31,7 +35,13 @@ void stored_check_token(const struct machine *machine, const struct config *conf
  */
 void stored_check_exposed(const char *const *directories, const char *environment_file, struct json *checks);
 
-/* restart: daemons that were started before a file of the configuration was changed. */
-void stored_check_restart(const struct machine *machine, struct json *checks);
+/* configuration, hemera-api-key: what the worker would find in its files, for when it cannot be asked or has
+ * read older ones. directories NULL: not the key. Changes the environment of this process. */
+void stored_check_configuration(const struct machine *machine, const struct config *config,
+	const char *const *directories, const char *environment_file, struct json *checks);
+
+/* restart: a daemon was started before a file of the configuration was changed. Returns whether the worker
+ * was. */
+bool stored_check_restart(const struct machine *machine, enum check_status status, struct json *checks);
 
 #endif

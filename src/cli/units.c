@@ -30,6 +30,7 @@ static const struct {
 	const char *name, *type; /* of D-Bus */
 	size_t offset;           /* in struct unit */
 } PROPERTIES[] = {
+	{ "DropInPaths", "as", offsetof(struct unit, drop_in) },
 	{ "LoadState", "s", offsetof(struct unit, load) },
 	{ "ActiveState", "s", offsetof(struct unit, active) },
 	{ "SubState", "s", offsetof(struct unit, sub) },
@@ -103,6 +104,13 @@ static int read_value(sd_bus_message *reply, const char *type, void *target, str
 		while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &kind, &word)) > 0)
 			if (unit->listen_count < UNITS_LISTEN_MAX)
 				snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", word);
+		return r < 0 ? r : sd_bus_message_exit_container(reply);
+	}
+	if (strcmp(type, "as") == 0) { /* the files in the order in which they count */
+		r = sd_bus_message_enter_container(reply, 'a', "s");
+		while (r >= 0 && (r = sd_bus_message_read(reply, "s", &word)) > 0)
+			if (strncmp(word, "/etc/", 5) == 0 || strncmp(word, "/run/", 5) == 0)
+				snprintf(target, UNITS_ADDRESS_SIZE, "%s", word);
 		return r < 0 ? r : sd_bus_message_exit_container(reply);
 	}
 	if (strcmp(type, "a(iayu)") == 0) { /* family, address and length of each prefix: are there any? */

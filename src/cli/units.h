@@ -43,8 +43,9 @@ struct unit {
 	uint32_t restarts;   /* services: by systemd, since it was last started or stopped by intent */
 	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
 	size_t listen_count;
-	char device[UNITS_WORD_SIZE]; /* sockets: BindToDevice=; "": any */
-	bool denies;                  /* sockets: IPAddressDeny= keeps some clients away */
+	char drop_in[UNITS_ADDRESS_SIZE]; /* the last file that an operator's drop-ins have; "": none */
+	char device[UNITS_WORD_SIZE];     /* sockets: BindToDevice=; "": any */
+	bool denies;                      /* sockets: IPAddressDeny= keeps some clients away */
 };
 
 struct units *units_open(void); /* owned */

@@ -29,7 +29,7 @@
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
 #define SHOWN_SIZE 81 /* of a wrong value in a message, with "=" and NUL */
-#define APPLY "systemctl restart aither aither-worker"
+
 #define SMTP_PORT_MAX 65535
 #define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
 #define SMTP_PORT_TLS 465        /* RFC 8314 */
@@ -368,12 +368,12 @@ static void report_unread(struct loader *loader, const char *directory, const ch
 		report(loader, false, NULL,
 			"%s: is not read, because its name %s; copy what is still needed into %s, and move it elsewhere",
 			path, is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
-		advise(loader, mem_printf("mv --backup=numbered %s /var/backups/\n" APPLY, from));
+		advise(loader, mem_printf("mv --backup=numbered %s /var/backups/\n" CHECK_RESTART, from));
 	} else {
 		report(loader, false, NULL,
 			"%s: is not read, because its name %s; rename it to %s, or move it elsewhere", path,
 			is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
-		advise(loader, mem_printf("mv %s %s\n" APPLY, from, to));
+		advise(loader, mem_printf("mv %s %s\n" CHECK_RESTART, from, to));
 	}
 }
 

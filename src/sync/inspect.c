@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,6 +20,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "base/utf8.h"
+#include "config/config-check.h"
 #include "config/config.h"
 #include "published/published.h"
 #include "published/site-file.h"
@@ -33,6 +36,7 @@
 #define OUTPUT "output-directory"
 #define PROBE_NAME FILE_TEMPORARY_PREFIX "doctor" /* if it stays, the next sync removes it */
 #define PROBE_SIZE 16384
+#define MOUNTINFO_SIZE_MAX (1 << 20)
 #define SPACE_LOW (UINT64_C(50) << 20) /* 500 pages of 12 KB, twice, and as much again */
 #define EXCERPT_MAX 120                /* bytes of a template in a message */
 #define INSPECT_PROBLEMS_MAX 20        /* of templates, or of files; the same mistake is often made again */
@@ -63,34 +67,89 @@ static char *inspect_sandbox_remedy(const char *path)
 		"install -d -o aither -g aither -m 0750 %s\n"
 		"mkdir -p /etc/systemd/system/aither-worker.service.d\n"
 		"printf '%%s\\n' '[Service]' %s >/etc/systemd/system/aither-worker.service.d/output.conf\n"
-		"systemctl daemon-reload\n"
-		"systemctl restart aither-worker.service",
+		"systemctl daemon-reload\n" CHECK_RESTART,
 		word, line_word);
 }
 
-static void inspect_add_unwritable(struct json *checks, const char *path, const char *reason, int errnum)
+/* Where the file system that has the path is mounted, if it is itself read only and not just so in the unit's
+ * sandbox; owned, NULL otherwise. By the last fields of proc_pid_mountinfo(5), the options of the super
+ * block. */
+static char *inspect_read_only_mount(const char *path)
+{
+	CLEANUP(buf_done) struct buf text = BUF_INIT(MOUNTINFO_SIZE_MAX);
+	CLEANUP(mem_freep) char *found = NULL;
+	size_t longest = 0;
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	bool is_read = fd >= 0 && file_read_stream(fd, "mountinfo", &text, NULL) == 0;
+
+	file_closep(&fd);
+	for (char *rest = is_read && *buf_text(&text) ? text.data : NULL, *line;
+		(line = strsep(&rest, "\n")) != NULL;) {
+		CLEANUP(mem_freep) char *point = mem_zalloc(strlen(line) + 1);
+		const char *super = strstr(line, " - ");
+		size_t length;
+		bool is_above;
+
+		if (!super || sscanf(line, "%*s %*s %*s %*s %s", point) != 1)
+			continue;
+		length = strcmp(point, "/") == 0 ? 0 : strlen(point);
+		is_above = strncmp(path, point, length) == 0 && (path[length] == '/' || path[length] == '\0');
+		if (!is_above || length < longest)
+			continue;
+		longest = length;
+		super += strlen(" - ");
+		for (int i = 0; i < 2; i++) /* type and source */
+			super += strcspn(super, " ") + 1;
+		free(STEAL(found));
+		if (strncmp(super, "ro", 2) == 0 && (super[2] == ',' || super[2] == '\0'))
+			found = STEAL(point);
+	}
+	return STEAL(found);
+}
+
+static void inspect_add_unwritable(
+	const struct config *config, struct json *checks, const char *path, const char *reason, int errnum)
 {
 	static const char *const hidden[] = { "/home/", "/root/", "/run/user/" }; /* by ProtectHome= */
 	bool is_forbidden = errnum == -EROFS || errnum == -EACCES || errnum == -EPERM || errnum == -ENOENT;
-	CLEANUP(mem_freep) char *remedy = NULL, *word = check_quote(path);
+	CLEANUP(mem_freep) char *remedy = NULL, *word = check_quote(path), *mount = NULL;
+	struct stat status;
 
 	for (size_t i = 0; i < ARRAY_SIZE(hidden) && is_forbidden; i++) {
 		if (strncmp(path, hidden[i], strlen(hidden[i])) != 0)
 			continue;
-		check_add(checks, OUTPUT, CHECK_FAILED, CHECK_EDIT_CONFIG,
+		remedy = config_remedy(config, "Sync", "OutputDirectory", "/var/lib/aither/output");
+		check_add(checks, OUTPUT, CHECK_FAILED, remedy,
 			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, so choose another OutputDirectory",
 			reason);
 		return;
 	}
+	if (errnum == -EROFS)
+		mount = inspect_read_only_mount(path);
+	if (mount) {
+		CLEANUP(mem_freep) char *mount_word = check_quote(mount);
+
+		remedy = mem_printf("mount -o remount,rw %s", mount_word);
+		check_add(checks, OUTPUT, CHECK_FAILED, remedy,
+			"no page can be written: %s: the file system of %s is mounted read-only", reason,
+			mount);
+		return;
+	}
 	if (errnum == -ENOSPC || errnum == -EDQUOT)
 		remedy = mem_printf("df -h %s; df -i %s", word, word);
+	else if (errnum == -ENOTDIR || errnum == -ELOOP)
+		remedy = config_remedy(config, "Sync", "OutputDirectory", "/var/lib/aither/output");
+	else if ((errnum == -EACCES || errnum == -EPERM) && stat(path, &status) == 0)
+		remedy = mem_printf(
+			status.st_uid == geteuid() ? "chmod u+rwx,g+rx %s" : "chown -R aither:aither %s",
+			word);
 	else if (is_forbidden)
 		remedy = inspect_sandbox_remedy(path);
 	check_add(checks, OUTPUT, CHECK_FAILED, remedy, "no page can be written: %s", reason);
 }
 
 /* The first sync makes the directory: is it permitted to? */
-static void inspect_missing_output(const char *path, struct json *checks)
+static void inspect_missing_output(const struct config *config, const char *path, struct json *checks)
 {
 	const char *slash = strrchr(path, '/');
 	CLEANUP(mem_freep)
@@ -102,7 +161,7 @@ static void inspect_missing_output(const char *path, struct json *checks)
 	}
 	CLEANUP(mem_freep)
 	char *reason = mem_printf("%s is missing, and %s: %s", path, parent, strerror(errno));
-	inspect_add_unwritable(checks, path, reason, -errno);
+	inspect_add_unwritable(config, checks, path, reason, -errno);
 }
 
 static void inspect_space(int directory, const char *path, struct json *checks)
@@ -150,7 +209,7 @@ void inspect_output(const struct config *config, struct json *checks)
 	int r = file_open_directory(AT_FDCWD, path, &directory, &err);
 
 	if (r == -ENOENT) {
-		inspect_missing_output(path, checks);
+		inspect_missing_output(config, path, checks);
 		return;
 	}
 	if (r == 0) {
@@ -159,7 +218,7 @@ void inspect_output(const struct config *config, struct json *checks)
 			error_prefix(&err, "%s: ", path);
 	}
 	if (r < 0) {
-		inspect_add_unwritable(checks, path, err.message, r);
+		inspect_add_unwritable(config, checks, path, err.message, r);
 		return;
 	}
 	/* A folder may have an owner of its own, when root copied pages into it. */
@@ -229,10 +288,19 @@ void inspect_manifest(const struct config *config, struct json *checks)
 			manifest.count, when);
 	else if (r == -ENOENT)
 		check_add(checks, "manifest", CHECK_OK, NULL, "none yet: no sync has succeeded so far");
-	else
-		check_add(checks, "manifest", CHECK_WARNING, "aither sync",
+	else {
+		/* A sync replaces a damaged file, but no directory. */
+		CLEANUP(mem_freep)
+		char *path = mem_printf("%s/" MANIFEST_NAME, config->sync.output_directory);
+		CLEANUP(mem_freep) char *word = check_quote(path), *remedy = NULL;
+		struct stat status;
+
+		if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+			remedy = mem_printf("mv %s /root/\naither sync", word);
+		check_add(checks, "manifest", CHECK_WARNING, remedy ?: "aither sync",
 			MANIFEST_NAME " cannot be used, so the next sync makes all pages anew: %s",
 			err.message);
+	}
 	if (r == 0)
 		inspect_list(&manifest.known, checks);
 }
@@ -249,8 +317,7 @@ struct inspect_found {
 static void inspect_on_problem(void *arg, const char *entity, const struct error *problem)
 {
 	struct inspect_found *found = arg;
-	CLEANUP(mem_freep) char *word = check_quote(entity);
-	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+	CLEANUP(mem_freep) char *remedy = check_edit(entity);
 	bool is_named = strncmp(problem->message, entity, strlen(entity)) == 0;
 
 	found->problems++;
@@ -272,11 +339,12 @@ static void inspect_on_forbidden(void *arg, const char *what, const char *text, 
 {
 	struct inspect_found *found = arg;
 	const char *path = library_find_text(found->library, text, length) ?: found->page;
-	CLEANUP(mem_freep) char *excerpt = inspect_excerpt(text, length), *word = check_quote(path);
-	CLEANUP(mem_freep) char *remedy = *path == '/' ? mem_printf("sensible-editor %s", word) : NULL;
+	CLEANUP(mem_freep) char *excerpt = inspect_excerpt(text, length);
+	CLEANUP(mem_freep) char *remedy = *path == '/' ? check_edit(path) : NULL;
+	bool is_foreign = strncmp(text, "http", 4) == 0 || strncmp(text, "//", 2) == 0;
 	CLEANUP(mem_freep)
-	char *message = mem_printf(
-		"%s: browsers refuse %s %s, by the pages' Content-Security-Policy", path, what, excerpt);
+	char *message = mem_printf("%s: browsers refuse %s %s, by the pages' Content-Security-Policy%s", path,
+		what, excerpt, is_foreign ? "; copy the file to FileDirectory and name it there: /FILE" : "");
 
 	JSON_FOREACH (check, found->checks) /* the same in another row, page or language */
 		if (strcmp(json_string(json_get(check, "message")) ?: "", message) == 0)
@@ -341,8 +409,7 @@ static void inspect_texts(const char *directory, const struct library *library, 
 			i++) {
 			CLEANUP(mem_freep)
 			char *path = mem_printf("%s/texts.%s.json", directory, language_name(k));
-			CLEANUP(mem_freep) char *word = check_quote(path);
-			CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+			CLEANUP(mem_freep) char *remedy = check_edit(path);
 
 			if (library_find_text(library, key, strlen(key)))
 				continue;
@@ -352,6 +419,20 @@ static void inspect_texts(const char *directory, const struct library *library, 
 				path, key);
 		}
 	}
+}
+
+/* Adds a check for a directory that the configuration names and that is missing, and returns true. The
+ * default ones need not exist. */
+static bool inspect_is_lost(
+	const struct config *config, const char *key, const char *path, const char *id, struct json *checks)
+{
+	const char *file = config_find_file(config, "Site", key);
+
+	if (!file || access(path, F_OK) == 0 || errno != ENOENT)
+		return false;
+	CLEANUP(mem_freep) char *remedy = config_edit(file);
+	check_add(checks, id, CHECK_WARNING, remedy, "%s=%s of %s is missing", key, path, file);
+	return true;
 }
 
 void inspect_templates(const struct config *config, const char *shipped_directory, struct json *checks)
@@ -369,6 +450,8 @@ void inspect_templates(const struct config *config, const char *shipped_director
 	}
 	inspect_policy(config, shipped_directory, &library, &found);
 	inspect_texts(own, &library, &found);
+	if (inspect_is_lost(config, "TemplateDirectory", own, "templates", checks))
+		found.problems++;
 	if (found.problems == 0)
 		check_add(checks, "templates", CHECK_OK, NULL, "those in %s and in %s compile", own,
 			shipped_directory);
@@ -403,21 +486,39 @@ static void inspect_refuse(
 			files->directory, shown, reason);
 }
 
-/* Why a file is not served; NULL: it is. */
-static const char *inspect_reason(const char *path, const char *name, const struct stat *status)
+/* Why a file is not served; NULL: it is. *ret_remedy: what makes it served, or takes it away; owned. */
+static const char *inspect_reason(
+	const char *path, const char *full, const struct stat *status, char **ret_remedy)
 {
-	if (S_ISLNK(status->st_mode))
+	const char *name = strrchr(full, '/') + 1;
+	CLEANUP(mem_freep) char *word = check_quote(full);
+	CLEANUP(mem_freep) char *away = mem_printf("mv %s /root/", word);
+
+	if (S_ISLNK(status->st_mode)) {
+		*ret_remedy = mem_printf("cp --remove-destination \"$(readlink -f %s)\" %s", word, word);
 		return "it is a symbolic link; put the file itself there";
+	}
+	*ret_remedy = STEAL(away);
 	if (!published_is_name(name, strlen(name)))
 		return "a name may have letters, digits and . _ - only, must begin with a letter or digit and have at most 128 characters";
 	if (!S_ISREG(status->st_mode))
 		return "it is no regular file";
 	if (site_file_is_hidden(path))
 		return "aither has a page of its own at this address";
-	if (!site_file_is_path(path))
+	if (!site_file_is_path(path)) {
+		const char *dot = strrchr(name, '.');
+
+		if (dot && (strcasecmp(dot, ".ttf") == 0 || strcasecmp(dot, ".otf") == 0)) {
+			free(*ret_remedy);
+			*ret_remedy = mem_printf(
+				"apt-get install woff2\nwoff2_compress %s\nmv %s /root/", word, word);
+			return "fonts are served as .woff2; see FILES in aither-web(8)";
+		}
 		return "files of this type are not served; see FILES in aither-web(8)";
+	}
 	if (status->st_size > PUBLISHED_FILE_MAX)
 		return "it is larger than 4 MiB";
+	free(STEAL(*ret_remedy));
 	return NULL;
 }
 
@@ -434,7 +535,8 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 		CLEANUP(mem_freep) char *path = mem_printf("%s%s", folder, entry->d_name);
 		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", files->directory, path);
 		CLEANUP(mem_freep) char *word = check_quote(full);
-		CLEANUP(mem_freep) char *remedy = mem_printf("chmod o+rX %s", word), *inside = NULL;
+		CLEANUP(mem_freep) char *readable = mem_printf("chmod o+rX %s", word), *inside = NULL;
+		CLEANUP(mem_freep) char *away = mem_printf("mv %s /root/", word), *remedy = NULL;
 		CLEANUP(file_closep) int below = -1;
 		struct stat status;
 
@@ -443,13 +545,13 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 			continue;
 		bool is_folder =
 			S_ISDIR(status.st_mode) && published_is_name(entry->d_name, strlen(entry->d_name));
-		const char *reason = is_folder ? NULL : inspect_reason(path, entry->d_name, &status);
+		const char *reason = is_folder ? NULL : inspect_reason(path, full, &status, &remedy);
 		if (is_folder && *folder)
-			inspect_refuse(files, path, NULL, "only one level of folders is served");
+			inspect_refuse(files, path, away, "only one level of folders is served");
 		else if (reason)
-			inspect_refuse(files, path, NULL, reason);
+			inspect_refuse(files, path, remedy, reason);
 		else if (!inspect_can_read(&status, is_folder))
-			inspect_refuse(files, path, remedy,
+			inspect_refuse(files, path, readable,
 				"aither-web runs as a user of its own, who cannot read it");
 		else if (!is_folder)
 			files->served++;
@@ -471,8 +573,7 @@ static void inspect_link(const char *key, const char *link, struct inspect_files
 	char *path = mem_printf("%s/%.*s", files->directory, (int)strcspn(link + 1, "?#"), link + 1);
 	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
 		return;
-	CLEANUP(mem_freep) char *word = check_quote(path);
-	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s", word);
+	CLEANUP(mem_freep) char *remedy = check_edit(path);
 	check_add(files->checks, "site-files", CHECK_WARNING, remedy,
 		"every page links to %s=%s, but there is no file %s", key, link, path);
 	files->refused++;
@@ -491,8 +592,9 @@ void inspect_site_files(const struct config *config, struct json *checks)
 	inspect_link("ImprintURL", config->site.imprint_url, &files);
 	inspect_link("PrivacyURL", config->site.privacy_url, &files);
 	if (r == -ENOENT) {
-		check_add(checks, "site-files", CHECK_OK, NULL, "%s is not there: no file of yours is served",
-			files.directory);
+		if (!inspect_is_lost(config, "FileDirectory", files.directory, "site-files", checks))
+			check_add(checks, "site-files", CHECK_OK, NULL,
+				"%s is not there: no file of yours is served", files.directory);
 		return;
 	}
 	if (r == 0 && fstat(directory, &status) < 0)

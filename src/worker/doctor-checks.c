@@ -13,96 +13,24 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "config/config-check.h"
 #include "config/config.h"
 #include "hemera/probe.h"
 #include "net/smtp.h"
 #include "sync/inspect.h"
 
-#define NOTIFY_CONFIG CONFIG_PATH_DEFAULT ".d/notify.conf"
-#define TOKEN_PROBLEM "environment AITHER_SYNC_TOKEN:"
-#define RELATIVE_PROBLEM "environment HTML_OUTPUT_DIR="
-#define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER
 #define SENDMAIL "/usr/sbin/sendmail"
-#define NAME_SERVER                                                                   \
-	"printf '[Notify]\\nSMTPURL=smtp://YOUR-MAIL-SERVER:587\\n' >>" NOTIFY_CONFIG \
-	"\n" CHECK_RESTART_WORKER "\naither test-mail"
 #define NAMES_SIZE 256
 #define CONNECT_TIMEOUT_MS 5000
 #define CLOCK_TOLERANCE_S 60 /* longer than any network delay; beyond it TLS and rate limits suffer */
-#define HEAD "curl -sS --head "
-#define SET_CLOCK "timedatectl set-ntp true\ntimedatectl"
-#define TRUST_CA \
-	"cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART_WORKER
-
-static bool begins_with(const char *text, const char *beginning)
-{
-	return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
-/* ---- configuration ---- */
-
-/* Problems begin with "FILE:LINE:", "environment NAME:", "credential aither.NAME:" or `missing`, a secret's
- * name, or end with the file in which something is missing (config/config.c). Owned. */
-static char *configuration_remedy(const char *problem, const char *missing)
-{
-	const char *last_in = strstr(problem, " in /");
-
-	if (begins_with(problem, TOKEN_PROBLEM))
-		return mem_strdup("aither set-secret sync-token\n" REMOVE_LINE("AITHER_SYNC_TOKEN"));
-	if (begins_with(problem, RELATIVE_PROBLEM) && strstr(problem, "ignored"))
-		return mem_strdup(REMOVE_LINE("HTML_OUTPUT_DIR"));
-	if (missing)
-		return mem_printf("aither set-secret %s", missing);
-	if (*problem == '/' || last_in) {
-		CLEANUP(mem_freep)
-		char *file = *problem == '/' ? mem_strndup(problem, strcspn(problem, ":"))
-					     : mem_strdup(last_in + strlen(" in "));
-		CLEANUP(mem_freep) char *word = check_quote(file);
-
-		return mem_printf("sensible-editor %s\n" CHECK_RESTART_WORKER, word);
-	}
-	if (begins_with(problem, "environment "))
-		return mem_strdup("sensible-editor " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART_WORKER);
-	if (begins_with(problem, "credential aither.")) {
-		const char *name = problem + strlen("credential aither.");
-
-		return mem_printf("aither set-secret %.*s", (int)strcspn(name, ":"), name);
-	}
-	return NULL;
-}
-
-static void check_problems(const struct config *config, struct json *checks)
-{
-	unsigned found = 0;
-
-	for (size_t i = 0; i < config->problems.count; i++) {
-		const char *problem = config->problems.text[i], *missing = NULL;
-		CLEANUP(mem_freep) char *remedy = NULL;
-
-		for (int k = 0; k < CONFIG_SECRETS && !missing; k++)
-			if (begins_with(problem, config_secret_name((enum config_secret)k)))
-				missing = config_secret_name((enum config_secret)k);
-		/* A missing key or token has a check of its own, but not a missing password: the mail server
-		 * may accept mail without a login. */
-		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
-			continue;
-		remedy = config->problems.command[i] ? mem_strdup(config->problems.command[i])
-						     : configuration_remedy(problem, missing);
-		check_add(checks, "configuration",
-			config->problems.is_required[i] ? CHECK_FAILED : CHECK_WARNING, remedy, "%s",
-			problem);
-		found++;
-	}
-	if (found == 0)
-		check_add(checks, "configuration", CHECK_OK, NULL, "no mistake in files and environment");
-}
+#define TRUST_CA "cp YOUR-CA.crt /usr/local/share/ca-certificates/\nupdate-ca-certificates\n" CHECK_RESTART
 
 void doctor_check_configuration(const struct doctor_case *about, struct json *checks)
 {
 	const struct config *config = about->config;
 	CLEANUP(buf_done) struct buf names = BUF_INIT(NAMES_SIZE);
 
-	check_problems(config, checks);
+	config_check(config, checks);
 	if (config->secrets[CONFIG_SECRET_HEMERA_API_KEY])
 		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set, and has the right form");
 	else
@@ -144,33 +72,76 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	if (time_zone_check(zone, NULL) == 0)
 		check_add(checks, "time-zone", CHECK_OK, NULL, "%s is installed", zone);
 	else
-		check_add(checks, "time-zone", CHECK_WARNING, "apt-get install tzdata\n" CHECK_RESTART_WORKER,
+		check_add(checks, "time-zone", CHECK_WARNING,
+			"apt-get install --reinstall tzdata\n" CHECK_RESTART,
 			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
 }
 
 /* ---- Hemera ---- */
 
-/* The remedy of a failed probe: `before`, the origin, `after`. Only `before` where `after` is NULL; none
- * where both are NULL. */
+/* By the program that is installed: timedatectl(1) needs D-Bus, and one of these. */
+static const char *clock_remedy(void)
+{
+	static const struct {
+		const char *unit, *remedy;
+	} rows[] = {
+		{ "/usr/lib/systemd/system/chrony.service", "systemctl restart chrony\ndate" },
+		{ "/usr/lib/systemd/system/ntpsec.service", "systemctl restart ntpsec\ndate" },
+		{ "/usr/lib/systemd/system/systemd-timesyncd.service",
+			"systemctl enable --now systemd-timesyncd\ndate" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (access(rows[i].unit, F_OK) == 0)
+			return rows[i].remedy;
+	return "apt-get install systemd-timesyncd\ndate";
+}
+
+/* What to do about a failed probe, and the words before its reason. */
 static const struct {
-	const char *summary, *before, *after;
+	const char *summary;
+	enum { NOTHING, SET_KEY, SET_CLOCK, TRUST, LOOK_UP, EDIT } action;
 } ENDS[] = {
-	[HEMERA_PROBE_NO_ADDRESS] = { "", "resolvectl query \"$(echo ",
-		" | cut -d/ -f3 | cut -d: -f1)\"\n" CHECK_EDIT_CONFIG },
-	[HEMERA_PROBE_NO_CONNECTION] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
-	[HEMERA_PROBE_NO_TLS] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
-	[HEMERA_PROBE_NO_TRUST] = { "", HEAD, "\n" TRUST_CA },
-	[HEMERA_PROBE_WRONG_TIME] = { "", SET_CLOCK "\n" HEAD, "" },
-	[HEMERA_PROBE_WRONG_NAME] = { "", CHECK_EDIT_CONFIG, NULL },
-	[HEMERA_PROBE_NO_ANSWER] = { "", HEAD, "\n" CHECK_EDIT_CONFIG },
-	[HEMERA_PROBE_KEY_REFUSED] = { "the key is refused: ", "aither set-secret hemera-api-key", NULL },
-	[HEMERA_PROBE_NOT_HEMERA] = { "something answers, but not Hemera: ", CHECK_EDIT_CONFIG, NULL },
-	[HEMERA_PROBE_LIMITED] = { "the rate limit is spent for the moment: ", NULL, NULL },
-	[HEMERA_PROBE_BROKEN] = { "Hemera itself fails: ", NULL, NULL },
+	[HEMERA_PROBE_NO_ADDRESS] = { "", LOOK_UP },
+	[HEMERA_PROBE_NO_CONNECTION] = { "", EDIT },
+	[HEMERA_PROBE_NO_TLS] = { "", EDIT },
+	[HEMERA_PROBE_NO_TRUST] = { "", TRUST },
+	[HEMERA_PROBE_WRONG_TIME] = { "", SET_CLOCK },
+	[HEMERA_PROBE_WRONG_NAME] = { "", EDIT },
+	[HEMERA_PROBE_NO_ANSWER] = { "", EDIT },
+	[HEMERA_PROBE_KEY_REFUSED] = { "the key is refused: ", SET_KEY },
+	[HEMERA_PROBE_NOT_HEMERA] = { "something answers, but not Hemera: ", EDIT },
+	[HEMERA_PROBE_LIMITED] = { "the rate limit is spent for the moment: ", NOTHING },
+	[HEMERA_PROBE_BROKEN] = { "Hemera itself fails: ", NOTHING },
 };
 
+/* `key`: that of the origin. Owned; NULL: nothing helps here. */
+static char *origin_remedy(
+	const struct config *config, enum hemera_probe_end end, const char *key, const char *origin)
+{
+	CLEANUP(mem_freep) char *edit = config_remedy(config, "Hemera", key, "https://YOUR-HEMERA");
+	const char *host = strstr(origin, "://");
+
+	switch (ENDS[end].action) {
+	case SET_KEY:
+		return mem_strdup("aither set-secret hemera-api-key");
+	case SET_CLOCK:
+		return mem_strdup(clock_remedy());
+	case TRUST:
+		return mem_strdup(TRUST_CA);
+	case LOOK_UP: /* getent is in libc-bin, which every Debian has */
+		host = host ? host + strlen("://") : origin;
+		return mem_printf("getent hosts %.*s\n%s", (int)strcspn(host, ":/"), host, edit);
+	case EDIT:
+		return STEAL(edit);
+	case NOTHING:
+		break;
+	}
+	return NULL;
+}
+
 /* `worst`: the status of an origin that cannot be used. */
-static void check_origin(const struct doctor_case *about, const char *id, const char *origin,
+static void check_origin(const struct doctor_case *about, const char *id, const char *key, const char *origin,
 	enum check_status worst, struct json *checks)
 {
 	const struct hemera_probe_options options = {
@@ -191,9 +162,8 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 		return;
 	}
 	hemera_probe(&options, &probe, &err);
-	if (ENDS[probe.end].before)
-		remedy = mem_printf("%s%s%s", ENDS[probe.end].before, ENDS[probe.end].after ? origin : "",
-			ENDS[probe.end].after ?: "");
+	if (probe.end != HEMERA_PROBE_OK)
+		remedy = origin_remedy(about->config, probe.end, key, origin);
 	if (probe.end == HEMERA_PROBE_OK)
 		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
 	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
@@ -207,7 +177,7 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 	if (!probe.has_clock)
 		check_add(checks, "clock", CHECK_SKIPPED, NULL, "Hemera's time is not known");
 	else if (llabs(probe.clock_ahead_s) > CLOCK_TOLERANCE_S)
-		check_add(checks, "clock", CHECK_WARNING, SET_CLOCK,
+		check_add(checks, "clock", CHECK_WARNING, clock_remedy(),
 			"this machine's clock is %" PRId64 " s %s Hemera's",
 			(int64_t)llabs(probe.clock_ahead_s), probe.clock_ahead_s > 0 ? "ahead of" : "behind");
 	else
@@ -216,40 +186,45 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 
 void doctor_check_hemera(const struct doctor_case *about, struct json *checks)
 {
-	check_origin(about, "hemera", about->config->hemera.base_url, CHECK_FAILED, checks);
+	check_origin(about, "hemera", "BaseURL", about->config->hemera.base_url, CHECK_FAILED, checks);
 }
 
 /* Syncs work without it. */
 void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 {
 	if (about->config->hemera.fallback_url)
-		check_origin(
-			about, "hemera-fallback", about->config->hemera.fallback_url, CHECK_WARNING, checks);
+		check_origin(about, "hemera-fallback", "FallbackURL", about->config->hemera.fallback_url,
+			CHECK_WARNING, checks);
 }
 
 /* ---- mail ---- */
 
-/* Debian's mail servers, and what helps where none listens. Exim, OpenSMTPD and Postfix do so once they are
- * installed, msmtpd (of msmtp-mta) does not. nullmailer cannot: SMTPURL has to name its relay. exim4.service
- * is an init script, for which --now does nothing. */
+#define NULLMAILER "/usr/sbin/nullmailer-send"
+#define SMTP_EXAMPLE "smtp://YOUR-MAIL-SERVER:587"
+
+/* Debian's mail servers, and what starts them. Exim, OpenSMTPD and Postfix run once they are installed,
+ * msmtpd (of msmtp-mta) does not. exim4.service is an init script, for which --now does nothing. */
 static const struct {
-	const char *program, *remedy;
+	const char *program, *start;
 } MAIL_SERVERS[] = {
-	{ "/usr/sbin/postfix", "systemctl enable --now postfix.service\naither test-mail" },
-	{ "/usr/sbin/exim4",
-		"systemctl enable exim4.service\nsystemctl start exim4.service\naither test-mail" },
-	{ "/usr/sbin/smtpd", "systemctl enable --now opensmtpd.service\naither test-mail" },
-	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service\naither test-mail" },
-	{ "/usr/sbin/nullmailer-send", "cat /etc/nullmailer/remotes\n" NAME_SERVER },
+	{ "/usr/sbin/postfix", "systemctl enable --now postfix.service" },
+	{ "/usr/sbin/exim4", "systemctl enable exim4.service\nsystemctl start exim4.service" },
+	{ "/usr/sbin/smtpd", "systemctl enable --now opensmtpd.service" },
+	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service" },
 };
 
-/* Of the mail server of this machine, which does not answer; NULL: there is none. */
-static const char *local_server_remedy(void)
+/* Starts the mail server of this machine, which does not answer, or names another. nullmailer does not
+ * listen: SMTPURL has to name its relay. Owned. */
+static char *local_server_remedy(const struct config *config)
 {
+	CLEANUP(mem_freep) char *change = config_remedy(config, "Notify", "SMTPURL", SMTP_EXAMPLE);
+
 	for (size_t i = 0; i < ARRAY_SIZE(MAIL_SERVERS); i++)
 		if (access(MAIL_SERVERS[i].program, F_OK) == 0)
-			return MAIL_SERVERS[i].remedy;
-	return NULL;
+			return mem_strdup(MAIL_SERVERS[i].start);
+	if (access(NULLMAILER, F_OK) == 0)
+		return mem_printf("cat /etc/nullmailer/remotes\n%s", change);
+	return STEAL(change);
 }
 
 void doctor_check_mail(const struct doctor_case *about, struct json *checks)
@@ -262,7 +237,7 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		.timeout_ms = DOCTOR_NET_TIMEOUT_MS,
 		.cancelled = about->cancelled,
 	};
-	const char *remedy = NAME_SERVER;
+	CLEANUP(mem_freep) char *change = NULL, *remedy = NULL;
 	struct error err = { 0 };
 	int r;
 
@@ -272,19 +247,22 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 		return;
 	}
 	if (!config->notify.mail_to) {
-		check_add(checks, "mail", CHECK_WARNING,
-			"printf '[Notify]\\nMailTo=YOUR-ADDRESS\\n' >>" NOTIFY_CONFIG
-			"\n" CHECK_RESTART_WORKER "\naither test-mail",
+		change = config_remedy(config, "Notify", "MailTo", "YOUR-ADDRESS");
+		remedy = mem_printf("%s\naither test-mail", change);
+		check_add(checks, "mail", CHECK_WARNING, remedy,
 			"[Notify] MailTo is not set: nobody is told when syncs keep failing");
 		return;
 	}
 	r = smtp_probe(&server, &err);
 	if (r == -EACCES)
-		remedy = "aither set-secret smtp-password\naither test-mail";
+		change = mem_strdup("aither set-secret smtp-password");
 	else if (r == -EKEYREJECTED)
-		remedy = TRUST_CA "\naither test-mail";
+		change = mem_strdup(TRUST_CA);
 	else if (r == -EHOSTUNREACH && config_url_is_local(server.url))
-		remedy = local_server_remedy() ?: remedy;
+		change = local_server_remedy(config);
+	else
+		change = config_remedy(config, "Notify", "SMTPURL", SMTP_EXAMPLE);
+	remedy = mem_printf("%s\naither test-mail", change);
 	if (r == -EHOSTUNREACH && config_url_is_local(server.url) && access(SENDMAIL, F_OK) == 0)
 		error_prefix(&err, "aither speaks SMTP and does not use " SENDMAIL ": ");
 	if (r < 0)

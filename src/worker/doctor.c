@@ -22,10 +22,11 @@ static const struct {
 	{ doctor_check_local, "output-directory",
 		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
 	{ doctor_check_hemera, "hemera", "Most likely the name servers cannot be reached",
-		"resolvectl status" },
+		"cat /etc/resolv.conf" },
 	{ doctor_check_fallback, "hemera-fallback", "Most likely the name servers cannot be reached",
-		"resolvectl status" },
-	{ doctor_check_mail, "mail", "Most likely the name servers cannot be reached", "resolvectl status" },
+		"cat /etc/resolv.conf" },
+	{ doctor_check_mail, "mail", "Most likely the name servers cannot be reached",
+		"cat /etc/resolv.conf" },
 };
 
 struct part {

@@ -55,7 +55,7 @@ class Alert(unittest.TestCase):
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
         self.assertIn("NOT_CONFIGURED: could not have a sync run (exit-code, status 78); aither doctor names", text)
-        self.assertIn("What to do: Correct what the message names, then: systemctl try-restart", text)
+        self.assertIn("What to do: Correct what the message names, then: systemctl restart aither aither-worker", text)
 
     def test_a_command_that_may_not_ask_or_was_killed_is_mailed_too(self) -> None:
         self.mail_of(NOT_PERMITTED)

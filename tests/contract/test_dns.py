@@ -124,7 +124,7 @@ class Failing(DnsTest):
         self.assertEqual(check["status"], "failed")
         self.assertEqual(check["message"],
                          f"https://{HOST}:{PORT}: the host name cannot be resolved")
-        self.assertIn("resolvectl query", check["remedy"])
+        self.assertIn(f"getent hosts {HOST}\n", check["remedy"])
 
 
 class Fallback(DnsTest):

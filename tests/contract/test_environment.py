@@ -91,9 +91,9 @@ class AsTheUnitHasIt(StackTest):
         self.assertEqual({c["status"] for c in found.values()}, {"warning"})
         self.assertEqual(found["environment AITHER_SYNC_TOKEN"]["remedy"].split("\n"), [
             "aither set-secret sync-token", "sed -i '/^ *AITHER_SYNC_TOKEN *=/d' /etc/default/aither",
-            "systemctl try-restart aither-worker.service"])
+            "systemctl restart aither aither-worker"])
         self.assertEqual(found["environment HTML_OUTPUT_DIR"]["remedy"].split("\n"), [
-            "sed -i '/^ *HTML_OUTPUT_DIR *=/d' /etc/default/aither", "systemctl try-restart aither-worker.service"])
+            "sed -i '/^ *HTML_OUTPUT_DIR *=/d' /etc/default/aither", "systemctl restart aither aither-worker"])
 
 
 if __name__ == "__main__":

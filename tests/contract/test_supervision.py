@@ -172,7 +172,7 @@ class Configuration(StackTest):
             daemon.wait_for_line("listening on ")
         report = self.stack.request("GET", "/internal/doctor", over_unix_socket=True)
         zone = [check for check in report.data["checks"] if check["name"] == "time-zone"][0]
-        self.assertEqual((zone["status"], zone["remedy"].split("\n")[0]), ("warning", "apt-get install tzdata"))
+        self.assertEqual((zone["status"], zone["remedy"].split("\n")[0]), ("warning", "apt-get install --reinstall tzdata"))
         template, data = self.stack.directory / "x.hbs", self.stack.directory / "x.json"
         template.write_text("{{title}} {{date start}}")
         data.write_text('{"title": "x", "lang": "en", "start": "2026-03-14T23:00:00.000Z"}')

@@ -172,7 +172,7 @@ static struct json *stored_checks(const struct machine *machine, const char *loa
 
 	if (loaded_name)
 		json_append(loaded, json_new_string(loaded_name));
-	stored_check_secrets(machine, &config, directories, loaded, checks);
+	stored_check_secrets(machine, &config, directories, loaded, CHECK_WARNING, checks);
 	return checks;
 }
 
@@ -189,7 +189,7 @@ static void assert_check(
 
 static void a_secret_that_is_not_loaded_needs_a_restart(void **state)
 {
-	static const char restart[] = "systemctl try-restart aither-worker.service";
+	static const char restart[] = CHECK_RESTART;
 	static const char since_before[] = "has been running since before and does not have it yet";
 	static const char refused[] = "does not have it: it was put there later, or has not the right form";
 	static const struct {
@@ -237,7 +237,7 @@ static void a_stopped_daemon_loads_it_when_it_starts(void **state)
 	assert_check(json_first(idle), "credentials", CHECK_OK, NULL);
 	machine.units[MACHINE_WEB].main_pid = 1;
 	CLEANUP(json_freep) struct json *old = stored_checks(&machine, NULL);
-	assert_check(json_first(old), "credentials", CHECK_WARNING, "systemctl try-restart aither.service");
+	assert_check(json_first(old), "credentials", CHECK_WARNING, CHECK_RESTART);
 }
 
 static void a_token_is_advised_where_others_can_call(void **state)
@@ -322,7 +322,7 @@ static void private_pages_that_nobody_can_open_are_reported(void **state)
 	assert_null(check_find(answered, "course-pages"));
 	machine.answers[0] = PORT_HAS_NO_TOKEN;
 	CLEANUP(json_freep) struct json *loaded = json_new_array(), *checks = json_new_array();
-	stored_check_secrets(&machine, &public, directories, loaded, checks);
+	stored_check_secrets(&machine, &public, directories, loaded, CHECK_WARNING, checks);
 	assert_null(check_find(checks, "course-pages"));
 }
 
@@ -337,7 +337,7 @@ static void an_encrypted_token_counts_as_set(void **state)
 
 	assert_int_equal(mkdirat(scratch_fd, "credstore.encrypted", 0700), 0);
 	scratch_put("credstore.encrypted/aither.sync-token", "short\n");
-	stored_check_secrets(&machine, &config, directories, loaded, checks);
+	stored_check_secrets(&machine, &config, directories, loaded, CHECK_WARNING, checks);
 	assert_non_null(strstr(json_string(json_get(check_of(checks, "sync-token"), "message")), "is set"));
 }
 
