@@ -153,30 +153,6 @@ static void check_configuration(const struct config *config, const struct answer
 			problems->text[problems->first_required], problems->count > 1 ? more : "");
 }
 
-/* What is wrong with the files of the worker, which cannot be asked or may have read older ones. */
-static void check_files(const struct config *config, const struct answer *answer,
-	const struct machine *machine, struct json *checks)
-{
-	const char *const *secrets =
-		answer->status ? NULL : stored_directories; /* a worker that answers has its own */
-	CLEANUP(json_freep) struct json *found = json_new_array();
-
-	stored_check_configuration(machine, config, secrets, CONFIG_ENVIRONMENT_FILE, found);
-	JSON_FOREACH (item, found) {
-		enum check_status status = check_status_of(item);
-		const char *id = json_string(json_get(item, "name")),
-			   *message = json_string(json_get(item, "message"));
-
-		if (status != CHECK_FAILED && status != CHECK_WARNING)
-			continue;
-		struct json *check =
-			check_add(checks, id, status, json_string(json_get(item, "remedy")), "%s", message);
-		if (status == CHECK_FAILED)
-			check_set_headline(check, "%s%s",
-				strncmp(message, "is ", 3) == 0 ? "Hemera's API key " : "", message);
-	}
-}
-
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks)
 {
@@ -191,9 +167,6 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 	} else if (answer->failure.code == ERROR_NOT_CONFIGURED) {
 		check_configuration(config, answer, checks);
 	}
-	/* An unusable configuration has been reported with all its problems. */
-	if (config_is_usable(config) && !check_find(checks, "configuration"))
-		check_files(config, answer, machine, checks);
 	machine_check(machine, config, &answer->failure, sync_ms, checks);
 	if (machine->managed)
 		stored_check_token(machine, config, stored_directories, checks);
@@ -466,6 +439,30 @@ static void print_all(const struct answer *answer, const struct machine *machine
 	}
 }
 
+/* What is wrong with the files of the worker, which cannot be asked or may have read older ones. */
+static void check_files(const struct config *config, const struct answer *answer,
+	const struct machine *machine, struct json *checks)
+{
+	const char *const *secrets =
+		answer->status ? NULL : stored_directories; /* a worker that answers has its own */
+	CLEANUP(json_freep) struct json *found = json_new_array();
+
+	stored_check_configuration(machine, config, secrets, CONFIG_ENVIRONMENT_FILE, found);
+	JSON_FOREACH (item, found) {
+		enum check_status status = check_status_of(item);
+		const char *id = json_string(json_get(item, "name")),
+			   *message = json_string(json_get(item, "message"));
+
+		if (status != CHECK_FAILED && status != CHECK_WARNING)
+			continue;
+		struct json *check =
+			check_add(checks, id, status, json_string(json_get(item, "remedy")), "%s", message);
+		if (status == CHECK_FAILED)
+			check_set_headline(check, "%s%s",
+				strncmp(message, "is ", 3) == 0 ? "Hemera's API key " : "", message);
+	}
+}
+
 int command_status(const struct config *config, int argc, char **argv)
 {
 	static const char *const switches[] = { "--json", NULL };
@@ -492,6 +489,8 @@ int command_status(const struct config *config, int argc, char **argv)
 		answer_fail(&failure, &answer);
 	}
 	machine_read(&machine, config);
+	if (config_is_usable(config)) /* else all its problems are in the answer */
+		check_files(config, &answer, &machine, checks);
 	exit_code = status_check(&answer, &machine, config, now_ms, checks);
 	if (as_json) {
 		CLEANUP(json_freep)

@@ -16,8 +16,8 @@ struct machine;
 
 #define STATUS_STALE_MS (INT64_C(2) * 24 * 3600 * 1000) /* two days, as for /readyz */
 
-/* Adds the checks configuration, sync, deferred, sync-token, and machine_check(). `answer`: of
- * GET /api/sync/status. Returns the exit code; 0: healthy. */
+/* Adds the checks sync (or configuration, if the worker has none it can use), deferred, sync-token, and
+ * machine_check(). `answer`: of GET /api/sync/status. Returns the exit code; 0: healthy. */
 int status_check(const struct answer *answer, const struct machine *machine, const struct config *config,
 	int64_t now_ms, struct json *checks);
 
