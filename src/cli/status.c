@@ -440,14 +440,11 @@ static void print_all(const struct answer *answer, const struct machine *machine
 }
 
 /* What is wrong with the files of the worker, which cannot be asked or may have read older ones. */
-static void check_files(const struct config *config, const struct answer *answer,
-	const struct machine *machine, struct json *checks)
+static void check_files(const struct config *config, const struct machine *machine, struct json *checks)
 {
-	const char *const *secrets =
-		answer->status ? NULL : stored_directories; /* a worker that answers has its own */
 	CLEANUP(json_freep) struct json *found = json_new_array();
 
-	stored_check_configuration(machine, config, secrets, CONFIG_ENVIRONMENT_FILE, found);
+	stored_check_configuration(machine, config, stored_directories, CONFIG_ENVIRONMENT_FILE, found);
 	JSON_FOREACH (item, found) {
 		enum check_status status = check_status_of(item);
 		const char *id = json_string(json_get(item, "name")),
@@ -490,7 +487,7 @@ int command_status(const struct config *config, int argc, char **argv)
 	}
 	machine_read(&machine, config);
 	if (config_is_usable(config)) /* else all its problems are in the answer */
-		check_files(config, &answer, &machine, checks);
+		check_files(config, &machine, checks);
 	exit_code = status_check(&answer, &machine, config, now_ms, checks);
 	if (as_json) {
 		CLEANUP(json_freep)

@@ -271,8 +271,7 @@ void stored_check_configuration(const struct machine *machine, const struct conf
 		config_load(&worker, config->path, CONFIG_WORKER);
 		config_check(&worker, found);
 	}
-	if (directories)
-		check_key(machine, directories, r == -EACCES || r == -EPERM, found);
+	check_key(machine, directories, r == -EACCES || r == -EPERM, found);
 	if (machine->units[MACHINE_WEB].main_pid || machine->units[MACHINE_WORKER].main_pid)
 		check_add_all(checks, found);
 	else

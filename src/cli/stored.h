@@ -36,7 +36,7 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 void stored_check_exposed(const char *const *directories, const char *environment_file, struct json *checks);
 
 /* configuration, hemera-api-key: what the worker would find in its files, for when it cannot be asked or has
- * read older ones. directories NULL: not the key. Changes the environment of this process. */
+ * read older ones. Changes the environment of this process. */
 void stored_check_configuration(const struct machine *machine, const struct config *config,
 	const char *const *directories, const char *environment_file, struct json *checks);
 
