@@ -24,6 +24,9 @@
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
 #define BECAUSE_SWITCH ", because aither.socket is off"
+#define START_ANEW                                                                                         \
+	"systemctl reset-failed %s\nsystemctl restart %s" /* and forget how often systemd has restarted it \
+							   */
 #define TEXT_MAX 4096
 #define CONTAINER_PATH "/run/systemd/container" /* written by systemd in a container */
 #define CONTAINER_NAME_MAX 64
@@ -112,7 +115,7 @@ static char *drop_in_remedy(const struct unit *unit)
 	CLEANUP(mem_freep) char *edit = check_edit(unit->drop_in);
 
 	return unit->drop_in[0]
-		       ? mem_printf("%s\nsystemctl daemon-reload\nsystemctl restart %s", edit, unit->name)
+		       ? mem_printf("%s\nsystemctl daemon-reload\n" START_ANEW, edit, unit->name, unit->name)
 		       : NULL;
 }
 
@@ -235,8 +238,8 @@ static void add_crashing(struct json *checks, const struct unit *service)
 	char *more = mem_printf(
 		": crashed, and was restarted %" PRIu32 " times, last %s", service->restarts, when);
 	CLEANUP(mem_freep)
-	char *remedy =
-		mem_printf("journalctl -x -n 20 -u %s\nsystemctl restart %s", service->name, service->name);
+	char *remedy = mem_printf(
+		"journalctl -x -n 20 -u %s\n" START_ANEW, service->name, service->name, service->name);
 	struct json *check = add_unit(checks, service, CHECK_FAILED, remedy, more);
 
 	check_set_headline(check, "%s crashes again and again: it was restarted %" PRIu32 " times, last %s",
@@ -246,7 +249,7 @@ static void add_crashing(struct json *checks, const struct unit *service)
 /* Adds a check for a service that has failed or cannot be started, and returns true. */
 static bool check_service(const struct unit *service, int64_t last_sync_ms, struct json *checks)
 {
-	const char *action = unit_is_restarting(service) ? "restart" : "reset-failed", *effect = "";
+	const char *effect = "";
 	CLEANUP(buf_done) struct buf container = BUF_INIT(CONTAINER_NAME_MAX);
 	CLEANUP(mem_freep) char *hint = NULL;
 	CLEANUP(mem_freep) char *remedy = NULL, *change = NULL;
@@ -257,8 +260,10 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 	}
 	if (unit_has_not_run(service))
 		change = drop_in_remedy(service);
-	if (!change)
-		change = mem_printf("systemctl %s %s", action, service->name);
+	if (!change && unit_is_restarting(service))
+		change = mem_printf(START_ANEW, service->name, service->name);
+	else if (!change)
+		change = mem_printf("systemctl reset-failed %s", service->name);
 	remedy = mem_printf("journalctl -x -n 20 -u %s\n%s", service->name, change);
 	if (!unit_has_failed(service))
 		return unit_is_known(service) && check_file(service, checks);

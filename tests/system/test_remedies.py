@@ -42,6 +42,7 @@ class Row:
     typed: str = ""
     undo: str = ""  # what the remedy leaves and the next row must not find
     left: tuple[str, ...] = ()  # checks that warn of something else
+    is_seen: bool = True  # by root, too, and so in the first line of status
 
 
 def conf(text: str, name: str = "test") -> str:
@@ -88,7 +89,7 @@ def rows() -> list[Row]:
             "TimeZone=Europe/Berln",
             "sed -i s/Berln/Berlin/ $1"),
         Row("aither.conf cannot be read", f"chmod 600 /etc/aither/aither.conf; {RESTART}", "configuration", "failed",
-            "aither.conf"),
+            "aither.conf", is_seen=False),
         Row("a change that no daemon has read", f"printf '[Sync]\\nTimeLimitSec=40\\n' >{CONF}/test.conf", "restart",
             "warning",
             "was changed after", undo=f"rm {CONF}/test.conf; {RESTART}"),
@@ -233,7 +234,7 @@ class Remedies(unittest.TestCase):
     def try_row(self, row: Row) -> None:
         run("sh", "-c", f"cd /root; {row.by}")
         status = run("aither", "status", check=False).stdout.partition("\n")[0]
-        if row.status == "failed" and row.check in ("configuration", "hemera-api-key"):
+        if row.is_seen and row.status == "failed" and row.check in ("configuration", "hemera-api-key"):
             self.assertRegex(status, "^not healthy: ")
         code, found = doctor()
         remedies = {check["remedy"] for check in found if check["name"] not in row.left}
