@@ -151,10 +151,13 @@ static void on_sent(struct session *session, const char *line, size_t length)
 static bool is_about_client(enum stage stage, unsigned code, const char *reply)
 {
 	const char *text = reply + CODE_LENGTH;
-	bool has_subject = strncmp(text, " 5.", 3) == 0 && isdigit((unsigned char)text[3]) && text[4] == '.';
+	bool has_subject = (strncmp(text, " 5.", 3) == 0 || strncmp(text, " 4.", 3) == 0) &&
+			   isdigit((unsigned char)text[3]) && text[4] == '.';
 
 	if (code == 530) /* RFC 4954, 6: authentication required */
 		return true;
+	if (has_subject && text[3] != '7') /* "550 5.1.1 User unknown in relay recipient table" */
+		return false;
 	if (strcasestr(text, "relay") || strcasestr(text, "client host"))
 		return true;
 	if (stage != RECIPIENT || code <= TEMPORARY_MAX)

@@ -10,8 +10,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "notify/mime.h"
 
+#define TITLE_SHOWN_MAX 200
 #define SUBJECT_MAX 4096 /* a host and an entity */
 #define ADDRESSES_MAX (64 << 10)
 
@@ -94,14 +96,26 @@ static void add_times(struct buf *body, const struct message *message, const cha
 }
 
 /* "Leading Teams (leading-teams, course c1)", as far as it is known. */
+/* Appends at most TITLE_SHOWN_MAX bytes of what Hemera calls a course, so that a hundred of them leave room
+ * for the rest. */
+static void add_title(struct buf *text, const char *title)
+{
+	CLEANUP(mem_freep) char *shown = mem_strndup(title, TITLE_SHOWN_MAX);
+
+	if (strlen(title) > TITLE_SHOWN_MAX)
+		utf8_trim(shown);
+	mime_clean(text, shown);
+	buf_append_text(text, strlen(title) > TITLE_SHOWN_MAX ? "..." : "");
+}
+
 static void add_entity(struct buf *body, const struct message *message, const char *entity)
 {
 	const struct json *course = json_get(message->courses, entity);
 
 	if (course) {
-		mime_clean(body, text_of(course, "title"));
+		add_title(body, text_of(course, "title"));
 		buf_append_text(body, " (");
-		mime_clean(body, text_of(course, "slug"));
+		add_title(body, text_of(course, "slug"));
 		buf_append_text(body, ", ");
 	}
 	mime_clean(body, entity);
@@ -208,10 +222,12 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 		buf_printf(body, ": %" PRId64 " sync%s in a row\n", syncs, syncs == 1 ? "" : "s");
 	}
 	title = text_of(json_get(message->courses, first), "title");
-	if (count == 1)
-		buf_printf(subject, "%s cannot be brought up to date", title[0] ? title : first);
-	else
+	if (count == 1) {
+		add_title(subject, title[0] ? title : first);
+		buf_append_text(subject, " cannot be brought up to date");
+	} else {
 		buf_printf(subject, "%zu courses cannot be brought up to date", count);
+	}
 	buf_append_char(body, '\n');
 	add_times(body, message, NULL);
 	add_errors(body, message);

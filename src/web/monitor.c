@@ -117,12 +117,17 @@ static void write_homepage(struct buf *out, struct live *live)
 
 static void write_worker(struct buf *out, const struct web *web, const struct state *state)
 {
-	int64_t written_ms = state ? state->values[STATE_WRITTEN_MS] : 0;
+	int64_t written_ms = state ? state->values[STATE_WRITTEN_MS] : 0, worked_ms = 0;
 	bool is_usable = config_is_usable(web->options.config);
 
+	/* Not when the state was written: a worker that dies of each call writes it at each start. */
+	if (state)
+		worked_ms = state->values[STATE_DATA_MS];
+	if (state && worked_ms < state->values[STATE_LAST_ATTEMPT_MS])
+		worked_ms = state->values[STATE_LAST_ATTEMPT_MS];
 	metric_gauge(out, "aither_worker_up",
-		"1 when aither-worker has answered the last call or written its state since, and the state can be read; else 0.",
-		state && written_ms > web->call_failed_ms);
+		"1 when aither-worker has answered the last call or done its work since, and its state can be read; else 0.",
+		state && (web->call_failed_ms == 0 || worked_ms > web->call_failed_ms));
 	metric_gauge(out, "aither_worker_asked_timestamp_seconds",
 		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
 		(double)written_ms / 1000.0);

@@ -324,6 +324,8 @@ class Nginx(ProxyTest):
         self.assertLessEqual(statuses.count(401), 22 + time.monotonic() - began)
         self.assertEqual(set(statuses), {401, 429})
         self.assertTrue(429 in statuses[::2] and 429 in statuses[1::2], statuses)
+        # As it is written, aither takes it for a course page.
+        self.assertEqual(self.ask("GET", "/courses/../x", {"Authorization": "Bearer a-wrong-token"}).status, 429)
         # Visitors without credentials are not limited.
         self.assertEqual(self.ask("GET", "/courses/x").status, 401)
         with self.ask("GET", "/") as answer:

@@ -213,14 +213,15 @@ class Refreshes(MetricsTest):
         self.assertGreaterEqual(metrics['aither_hemera_requests_total{code="unreachable"}'], 1)
         self.assertEqual(metrics["aither_worker_up"], 1, "it has answered; Hemera has not")
 
-
-    def test_a_worker_that_a_refresh_cannot_reach_is_down_until_it_writes_its_state(self) -> None:
+    def test_a_worker_that_a_refresh_cannot_reach_is_down_until_it_has_done_its_work(self) -> None:
         assert self.stack.worker
         self.sync_by_token()
         self.stack.worker.stop()
         self.stack.get("/")
         self.assertEqual(self.scrape()["aither_worker_up"], 0)
         self.stack.start_worker()
+        self.assertEqual(self.scrape()["aither_worker_up"], 0, "it may die of the next call again")
+        self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(self.scrape()["aither_worker_up"], 1)
 
 

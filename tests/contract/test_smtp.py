@@ -282,6 +282,9 @@ class Faults(SmtpTest):
             Row("no relay for now, Debian's Postfix", "EREMOTEIO", "(454 4.7.1 <operator@example.org>: Relay access "
                 "denied); it wants a login, ",
                 fault=("RCPT", "454 4.7.1 <operator@example.org>: Relay access denied"), probe=False, later=True, user=""),
+            Row("an unknown user, of Postfix", "EREMOTEIO", "in relay recipient table); correct [Notify] MailTo",
+                fault=("RCPT", "550 5.1.1 <bob@x.org>: Recipient address rejected: User unknown in relay recipient table"),
+                probe=False, user=""),
             Row("a login before the sender", "EREMOTEIO", "refuses the sender: 530 5.7.0 Authentication required; it wants "
                 "a login, ", fault=("MAIL", "530 5.7.0 Authentication required"), probe=False, user=""),
             Row("a user who may not send there", "EREMOTEIO", "(554 5.7.1 Relay access denied); have its operator permit "
