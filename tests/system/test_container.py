@@ -53,7 +53,7 @@ class Container(unittest.TestCase):
             check, = (c for c in checks() if c["name"] == unit)
             self.assertRegex(check["message"], r"^restarting \(exit status 2(26/NAMESPACE|43/CREDENTIALS): .*: this machine "
                                                r"is a container \(systemd-nspawn\), .*; see CONTAINERS in aither-web\(8\)$")
-        self.assertRegex(run("aither", "status", check=False).stdout, r"\Anot healthy: aither-worker\.service has failed")
+        self.assertRegex(run("aither", "status", check=False).stdout, r"\Anot healthy: aither\.service has failed")
 
         run("sh", "-ec", self.commands())
         write("/etc/default/aither", f"HEMERA_API_KEY={hemera.key}\n")
