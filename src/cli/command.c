@@ -88,6 +88,8 @@ void command_print_help(const char *name)
 {
 	const struct command *command = command_find(name);
 
+	if (!command)
+		return;
 	command_print_usage(stdout, name);
 	printf("\n%c%s.\n%s%s", command->purpose[0] - 'a' + 'A', command->purpose + 1,
 		*command->options ? "\n" : "", command->options);

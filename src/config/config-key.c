@@ -247,16 +247,15 @@ static char *mailbox_name(const char *text, const char *visible)
 
 	for (const char *seen = visible; open && seen < open; seen++) {
 		const char *c = text + (seen - visible);
+		bool is_quoted = *seen == '"';
 
 		if (strchr(BLANKS, *seen)) {
 			if (end > name && end[-1] != ' ')
 				*end++ = ' ';
-		} else if (*seen != '"') {
-			*end++ = *c;
-		} else if (*c == '\\') {
+		} else if (is_quoted && *c == '\\') {
 			*end++ = c[1];
 			seen++;
-		} else if (*c != '"') {
+		} else if (!is_quoted || *c != '"') {
 			*end++ = *c;
 		}
 	}

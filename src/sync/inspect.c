@@ -85,12 +85,13 @@ static char *inspect_read_only_mount(const char *path)
 	file_closep(&fd);
 	for (char *rest = is_read && *buf_text(&text) ? text.data : NULL, *line;
 		(line = strsep(&rest, "\n")) != NULL;) {
-		CLEANUP(mem_freep) char *point = mem_zalloc(strlen(line) + 1);
-		const char *super = strstr(line, " - ");
+		const char *super = strstr(line, " - "), *point = NULL;
 		size_t length;
 		bool is_above;
 
-		if (!super || sscanf(line, "%*s %*s %*s %*s %s", point) != 1)
+		for (int i = 0; i < 5; i++) /* the mount point is the fifth field */
+			point = strsep(&line, " ");
+		if (!super || !point)
 			continue;
 		length = strcmp(point, "/") == 0 ? 0 : strlen(point);
 		is_above = strncmp(path, point, length) == 0 && (path[length] == '/' || path[length] == '\0');
@@ -102,7 +103,7 @@ static char *inspect_read_only_mount(const char *path)
 			super += strcspn(super, " ") + 1;
 		free(STEAL(found));
 		if (strncmp(super, "ro", 2) == 0 && (super[2] == ',' || super[2] == '\0'))
-			found = STEAL(point);
+			found = mem_strdup(point);
 	}
 	return STEAL(found);
 }

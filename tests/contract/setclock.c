@@ -4,8 +4,8 @@
  * For LD_PRELOAD into the programs: the wall clock is set, again and again while they run, without touching
  * that of the machine. Test and process share a file, which AITHER_CLOCK names and clock.py describes, too:
  * one number, the milliseconds by which the clock is ahead. Files that a program publishes get their time by
- * the same clock, as they would from the kernel. Everything that counts monotonically stays as it is, but with
- * AITHER_CLOCK_MONOTONIC in the environment CLOCK_MONOTONIC is ahead as well: time passes.
+ * the same clock, as they would from the kernel. Everything that counts monotonically stays as it is, but
+ * with AITHER_CLOCK_MONOTONIC in the environment CLOCK_MONOTONIC is ahead as well: time passes.
  */
 
 #define _GNU_SOURCE
