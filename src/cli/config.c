@@ -7,12 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/answer.h"
 #include "cli/stored.h"
 #include "cli/words.h"
+#include "config/config-check.h"
 #include "config/config-key.h"
 #include "config/config.h"
 
@@ -31,6 +33,7 @@ struct view {
 	enum state secrets[CONFIG_SECRETS];
 	const char *environment_file; /* NULL: there is none */
 	bool is_hidden;               /* it may not be read */
+	struct json *problems;        /* owned; checks of the configuration */
 };
 
 static enum state secret_state(enum config_secret secret, bool is_hidden)
@@ -69,12 +72,17 @@ static void read_view(struct view *view, const char *path)
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (config_secret_program((enum config_secret)i) == CONFIG_WORKER)
 			view->secrets[i] = secret_state((enum config_secret)i, view->is_hidden);
-	config_load(&view->config, strcmp(path, CONFIG_PATH_DEFAULT) == 0 ? NULL : path, CONFIG_CLI);
+	/* Only with its environment it is known what the worker requires. */
+	config_load(&view->config, strcmp(path, CONFIG_PATH_DEFAULT) == 0 ? NULL : path,
+		view->is_hidden ? CONFIG_CLI : CONFIG_WORKER);
+	view->problems = json_new_array();
+	config_check(&view->config, view->problems);
 }
 
 static void view_done(struct view *view)
 {
 	config_done(&view->config);
+	json_freep(&view->problems);
 }
 
 /* ---- as a file ---- */
@@ -176,8 +184,9 @@ static void print_json(const struct view *view)
 					       : NULL);
 		json_append(secrets, item);
 	}
-	for (size_t i = 0; i < view->config.problems.count; i++)
-		json_append(problems, json_new_string(view->config.problems.text[i]));
+	JSON_FOREACH (check, view->problems)
+		if (check_status_of(check) != CHECK_OK)
+			json_append(problems, json_new_string(json_string(json_get(check, "message"))));
 	json_set(data, "files", files);
 	json_set(data, "settings", settings_to_json(&view->config));
 	json_set(data, "secrets", secrets);
@@ -202,7 +211,12 @@ int command_config(const struct config *config, int argc, char **argv)
 	else
 		print_file(&view);
 	fflush(stdout);
-	for (size_t i = 0; i < view.config.problems.count && !as_json; i++)
-		words_complain("config: %s", view.config.problems.text[i]);
-	return config_is_usable(&view.config) ? COMMAND_DONE : COMMAND_NOT_CONFIGURED;
+	exit_code = COMMAND_DONE;
+	JSON_FOREACH (check, view.problems) {
+		if (check_status_of(check) == CHECK_FAILED)
+			exit_code = COMMAND_NOT_CONFIGURED;
+		if (check_status_of(check) != CHECK_OK && !as_json)
+			words_complain("config: %s", json_string(json_get(check, "message")));
+	}
+	return exit_code;
 }

@@ -24,7 +24,7 @@
 
 const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
 	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
-	"/run/credentials/aither.service", NULL };
+	"/run/credentials/aither.service", "/run/credentials/aither-worker.service", NULL };
 
 enum stored { STORED_NOT, STORED_THERE, STORED_HIDDEN };
 

@@ -16,8 +16,8 @@ struct config;
 struct json;
 struct machine;
 
-/* The directories that LoadCredential= and LoadCredentialEncrypted= search (systemd.exec(5)), and that of the
- * secrets that aither-web has loaded; NULL-terminated. */
+/* The directories that LoadCredential= and LoadCredentialEncrypted= search (systemd.exec(5)), and those of
+ * the secrets that the daemons have loaded; NULL-terminated. */
 extern const char *const stored_directories[];
 
 /* credentials, sync-token, pages-password, tls, for secrets in one of `directories`. `loaded`: the names of

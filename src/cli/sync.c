@@ -28,7 +28,7 @@
 /* Interfaces that network-online.target does not wait for, such as Debian's allow-hotplug, are up by then. */
 #define BOOT_MS 180000
 #define BOOT_WAIT_S 5
-#define REFRESH_TIMEOUT_MS 10000 /* signals wait so long */
+#define REFRESH_TIMEOUT_MS 15000 /* more than the worker takes; signals wait so long */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -95,10 +95,10 @@ static struct outcome run_sync(struct caller *caller)
 	struct outcome outcome = { .signal_number = watch_call(&caller->watch, &request, &answer) };
 	const char *status = json_string(json_get(answer.data, "status")) ?: "";
 
-	if (outcome.signal_number) {
+	if (outcome.signal_number && !caller->is_logged) /* no error of a unit that is stopped */
 		fputs("no longer watched: the sync goes on in the worker; see: aither status\n", stderr);
+	if (outcome.signal_number)
 		return outcome;
-	}
 	outcome.status = answer.status;
 	outcome.exit_code = answer_exit_code(&answer);
 	if (outcome.exit_code == COMMAND_DONE && strcmp(status, "partial") == 0)
@@ -158,7 +158,7 @@ static bool has_failed_recently(const struct config *config)
 	if (strcmp(status, "failed") != 0 || answer_count(answer.data, "consecutiveFailures") <= RETRIES ||
 		time_parse(end, &end_ms) < 0)
 		return false;
-	return time_now_ms() - end_ms < RECENTLY_MS;
+	return end_ms <= time_now_ms() && time_now_ms() - end_ms < RECENTLY_MS;
 }
 
 /* Soon after a boot: refreshes the homepage until Hemera can be reached, because a refresh that fails is not
@@ -175,7 +175,8 @@ static int wait_for_network(struct caller *caller)
 		CLEANUP(answer_done) struct answer answer = { 0 };
 
 		answer_call(&request, &answer);
-		if (!answer.code || strcmp(answer.code, "HEMERA_UNREACHABLE") != 0)
+		if (!answer.code || (strcmp(answer.code, "HEMERA_UNREACHABLE") != 0 &&
+					    strcmp(answer.code, "HEMERA_TIMEOUT") != 0))
 			break;
 		signal_number = watch_wait(&caller->watch, BOOT_WAIT_S, "the network is not up yet");
 	}
@@ -213,11 +214,11 @@ int command_sync(const struct config *config, int argc, char **argv)
 		if (seconds == 0)
 			break;
 		outcome.signal_number = watch_wait(&caller.watch, seconds, why);
-		if (outcome.signal_number) {
+		if (outcome.signal_number && !caller.is_logged)
 			fputs("no longer waiting: no sync was started; go on with: aither sync --until-complete\n",
 				stderr);
+		if (outcome.signal_number)
 			break;
-		}
 	}
 	return outcome.signal_number ? interrupt_leave(&caller.watch.interrupt, outcome.signal_number)
 				     : outcome.exit_code;

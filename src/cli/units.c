@@ -319,7 +319,7 @@ bool unit_has_failed(const struct unit *unit)
 
 bool unit_is_crashing(const struct unit *unit, int64_t now_ms)
 {
-	return !unit_has_failed(unit) && unit->restarts >= UNITS_CRASHES && unit->started_ms > 0 &&
+	return unit_is_active(unit) && unit->restarts >= UNITS_CRASHES && unit->started_ms > 0 &&
 	       now_ms - unit->started_ms < UNITS_CRASHED_MS;
 }
 

@@ -135,10 +135,11 @@ static void report_value(struct loader *loader, bool required, const struct conf
 	const struct config_origin *origin, const char *text, const char *problem)
 {
 	CLEANUP(mem_freep) char *place = config_origin_text(origin);
-	bool is_long = strlen(text) > SHOWN_SIZE - sizeof("=...");
+	bool is_long = strlen(text) > SHOWN_SIZE - sizeof("=..."),
+	     has_query = strstr(text, "://") && strchr(text, '?');
 	char shown[SHOWN_SIZE] = "";
 
-	if (!strchr(text, '@') || key->type.parse == config_parse_mail)
+	if ((!strchr(text, '@') && !has_query) || key->type.parse == config_parse_mail)
 		snprintf(shown, SHOWN_SIZE, "=%.*s%s", (int)(SHOWN_SIZE - sizeof("=...")), text,
 			is_long ? "..." : "");
 	for (char *c = shown; *c; c++)
@@ -363,8 +364,13 @@ static void report_unread(struct loader *loader, const char *directory, const ch
 	for (const char *c = path; *c; c++)
 		if (*c < ' ' || *c >= 0x7f)
 			return;
-	loader->config->problems.unread_count++;
-	if (access(new_path, F_OK) == 0) {
+	if (loader->config->problems.count < CONFIG_PROBLEMS_MAX)
+		loader->config->problems.unread_count++;
+	if (strcmp(new_name, ".conf") == 0) {
+		report(loader, false, NULL,
+			"%s: is not read, because its name does not end in .conf; move it elsewhere", path);
+		advise(loader, mem_printf("mv --backup=numbered %s /var/backups/\n" CHECK_RESTART, from));
+	} else if (access(new_path, F_OK) == 0) {
 		report(loader, false, NULL,
 			"%s: is not read, because its name %s; copy what is still needed into %s, and move it elsewhere",
 			path, is_hidden ? "begins with a dot" : "does not end in .conf", new_name);
@@ -631,14 +637,10 @@ void config_load(struct config *config, const char *path, enum config_program pr
 	load_directory(&loader, directory);
 	load_environment(&loader);
 	load_secrets(&loader);
-	if (config->notify.disabled_by) {
+	if (config->notify.disabled_by)
 		free(STEAL(config->notify.mail_to));
-		*origin_of(config, config_key_find("Notify", "MailTo")) = not_set;
-	}
-	if (config->rollbar.disabled_by) {
+	if (config->rollbar.disabled_by)
 		config->rollbar.enabled = false;
-		*origin_of(config, config_key_find("Rollbar", "Enabled")) = not_set;
-	}
 	if (program == CONFIG_WORKER)
 		check_complete(&loader);
 }
@@ -685,6 +687,23 @@ char *config_origin_text(const struct config_origin *origin)
 	return origin->variable ? mem_printf("environment %s", origin->variable) : mem_strdup("default");
 }
 
+/* NAME <ADDRESS>, with the quotation marks that some names need (RFC 5322, 3.2.3). Owned. */
+static char *quote_name(const char *text, const char *name_end)
+{
+	bool is_special = strcspn(text, "()<>[]:;@\\,.\"") < (size_t)(name_end - text);
+	char *quoted = mem_alloc(2 * strlen(text) + sizeof("\"\"")), *to = quoted;
+
+	if (is_special)
+		*to++ = '"';
+	for (const char *c = text; c < name_end; *to++ = *c++)
+		if (*c == '"' || *c == '\\')
+			*to++ = '\\';
+	if (is_special)
+		*to++ = '"';
+	memcpy(to, name_end, strlen(name_end) + 1);
+	return quoted;
+}
+
 char *config_value_text(const struct config *config, const struct config_key *key)
 {
 	static const char *const flags[] = { "no", "yes" };
@@ -696,8 +715,10 @@ char *config_value_text(const struct config *config, const struct config_key *ke
 		return mem_strdup(key->type.words[*(const unsigned *)value]);
 	if (key->type.parse == config_parse_flag)
 		return mem_strdup((key->type.words ?: flags)[*(const bool *)value]);
-	const char *text = *(char *const *)value;
+	const char *text = *(char *const *)value, *open = text ? strstr(text, " <") : NULL;
 
+	if (key->type.parse == config_parse_mail && open)
+		return quote_name(text, open);
 	return text ? mem_strdup(text) : NULL;
 }
 

@@ -119,13 +119,16 @@ int daemon_check_config(const struct config *config)
 		return 0;
 	}
 	fprintf(stderr, "%s\n", problems);
-	return config->problems.count > config->problems.unread_count ? EX_CONFIG : 0;
+	return config->problems.required_count > 0 || config->problems.count > config->problems.unread_count
+		       ? EX_CONFIG
+		       : 0;
 }
 
 void daemon_log_problems(const struct config *config)
 {
 	for (size_t i = 0; i < config->problems.count; i++)
-		log_event(LOG_WARNING, LOG_EVENT_NOT_CONFIGURED, NULL, 0, "%s", config->problems.text[i]);
+		log_event(LOG_WARNING, config->problems.is_required[i] ? LOG_EVENT_NOT_CONFIGURED : NULL,
+			NULL, 0, "%s", config->problems.text[i]);
 }
 
 /* daemon_run reads them from a descriptor. */

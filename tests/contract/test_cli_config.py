@@ -81,21 +81,22 @@ class Config(unittest.TestCase):
                               ("[Site] CoursePages", ("private", "default")),
                               ("[Notify] MailTo", ("a@example.org,b@example.org", f"{self.config}:8")),
                               ("[Notify] MailFrom", ("c@example.org", "environment SMTP_FROM")),
-                              ("[Rollbar] Enabled", ("no", "default"))):
+                              ("[Rollbar] Enabled", ("no", f"{self.config}:11"))):
             self.assertEqual(lines[key], expected, key)
         self.assertIn(f"\n[Rollbar]\n# disabled: {self.config}:12: [Rollbar] Level=loud: ", done.stdout)
         self.assertEqual(re.findall(r"^#   (.*)$", done.stdout, re.M), [
             str(self.config), str(self.drop_in), f"{self.defaults}, by aither-worker only"])
         self.assertIn(f"aither: config: {self.config}:1: BaseURL is outside a [Section]; did you mean BaseURL below "
                       "[Hemera]?\n", done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 3, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 4, done.stderr)
 
     def test_every_key_of_the_sample_file_is_there(self) -> None:
         done = self.run_config()
         self.assertEqual(done.returncode, 78)  # a file that was named has to be there
         self.config.write_text("")
         done = self.run_config()
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (78, 1))
+        self.assertIn("Hemera BaseURL is not set", done.stderr)
         sample = re.findall(r"^#?(\[\w+\]|[A-Z]\w+(?==))", (TOP / "data" / "aither.conf").read_text(), re.M)
         self.assertEqual(re.findall(r"^(\[\w+\]|[A-Z]\w+(?==))", done.stdout, re.M), sample)
 
@@ -125,7 +126,7 @@ class Config(unittest.TestCase):
 
     @unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
     def test_a_stored_secret_is_a_credential(self) -> None:
-        self.config.write_text("")
+        self.config.write_text("[Hemera]\nBaseURL=https://hemera.example.org\n")
         script = ["sh", "-c", 'echo smtp-word | "$0" set-secret smtp-password >/dev/null && exec "$@"', BUILD / "aither"]
         done = self.run_config(before=[*WORLD, *map(str, script)])
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -154,7 +155,7 @@ class Config(unittest.TestCase):
         self.assertEqual(seen([document]), {"success"} | documented("config"))
         data = document["data"]
         self.assertEqual(data["files"], [str(self.config), str(self.drop_in)])
-        self.assertEqual(len(data["problems"]), 3)
+        self.assertEqual(len(data["problems"]), 4)
         found = {f"[{s['section']}] {s['key']}": s for s in data["settings"]}
         for key, value, origin, file, line, variable in (
                 ("[Sync] TimeLimitSec", "20", "file", str(self.drop_in), 4, None),
