@@ -89,7 +89,7 @@ class Units(UnitsTest):
                 ({"aither-worker.service": {"ActiveState": "failed", "Result": "exit-code"}}, "aither-worker.service"),
                 ({"aither-worker.service": inactive, "aither-worker.socket": inactive}, "aither-worker.socket"),
                 ({"aither.socket": inactive}, "aither.socket"),
-                ({"aither-worker.socket": {"Listen": [("Stream", "/run/other.sock")]}}, "sensible-editor ")):
+                ({"aither-worker.socket": {"Listen": [("Stream", "/run/other.sock")]}}, "EDITOR ")):
             for name, properties in units.items():
                 self.set(name, **properties)
             check = self.doctor().the("worker")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clock import DAY, YEAR, Clock
-from stack import Stack
+from stack import Stack, neutral
 from stub.certificates import WEAK_KEY, Authority
 from stub.client import Stub
 from stub.tls_front import CUT, HANG, PLAIN, Fault, TlsFront
@@ -89,7 +89,7 @@ class TlsTest(unittest.TestCase):
             check = self.doctor("hemera")
             self.assertEqual(check["status"], "failed", check)
             self.assertRegex(check["message"], f"^{front.url}: {row.sentence}$")
-            self.assertIn(row.remedy, check["remedy"])
+            self.assertIn(row.remedy, neutral(check["remedy"]))
         self.assertGreater(front.connections, 0)
         self.assertNotIn(self.hemera.key.encode(), b"".join(front.requests))
         self.assertEqual(self.hemera.requests(), [])
@@ -112,10 +112,10 @@ class Refused(TlsTest):
             Row("a short key", self.ca.context(key=WEAK_KEY), f"the certificate's key is too short{CA}", cacert),
             Row("for clients", self.ca.context(name="DNS:localhost\nextendedKeyUsage=clientAuth"),
                 rf"the certificate is not trusted \(X\.509 error 26\){CA}", cacert),
-            Row("TLS 1.1 at most", old(self.ca.context()), f"{handshake}{TLS}", "sensible-editor "),
-            Row("plain HTTP", PLAIN, f"{handshake}{TLS}", "sensible-editor "),
+            Row("TLS 1.1 at most", old(self.ca.context()), f"{handshake}{TLS}", "EDITOR "),
+            Row("plain HTTP", PLAIN, f"{handshake}{TLS}", "EDITOR "),
             Row("hangs", HANG, rf"the TLS handshake failed: no answer after \d\.\d s{TLS}", ""),
-            Row("cut", CUT, f"{handshake}{TLS}", "sensible-editor "),
+            Row("cut", CUT, f"{handshake}{TLS}", "EDITOR "),
         ]
 
     def test_each_server_that_is_not_hemera_is_refused_with_the_reason(self) -> None:
@@ -138,7 +138,7 @@ class Refused(TlsTest):
         self.start_worker(front.url)
         row = Row("", self.good, "the CA certificates cannot be read: /nonexistent/ca.pem; that has to be a file in "
                   "PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another",
-                  "sensible-editor ")
+                  "EDITOR ")
         self.assert_refused(row, front)
 
 

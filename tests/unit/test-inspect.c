@@ -114,7 +114,8 @@ static void a_text_that_nothing_uses_is_named(void **state)
 		mem_printf("%s/texts.de.json: \"error.404.titel\" is not used: aither has no text of this "
 			   "name, and no template names it",
 			scratch_path);
-	CLEANUP(mem_freep) char *remedy = mem_printf("sensible-editor %s/texts.de.json", scratch_path);
+	CLEANUP(mem_freep) char *path = mem_printf("%s/texts.de.json", scratch_path);
+	CLEANUP(mem_freep) char *remedy = check_edit(path);
 	const struct json *check = find(checks, message);
 
 	assert_int_equal(check_status_of(check), CHECK_WARNING);
