@@ -288,6 +288,7 @@ static void each_value_has_an_origin(void **state)
 		"[Site]\nLanguage=de\n");
 	CLEANUP(mem_freep) char *wrong = in_scratch("+aither.conf.d/20-b.conf");
 
+	assert_non_null(strstr(problems, "Language=fr"));
 	assert_int_equal(config.problems.count, 1);
 	assert_true(config.problems.is_required[0]);
 	assert_string_equal(config.problems.file[0], wrong);
