@@ -9,7 +9,6 @@ from machine import run
 
 ERROR = 3
 LATE_S = 6  # between a cause and its line: the longest sync, and a moment
-STARTED = "39f53479d3a045ac8e11786248231fbf"  # systemd's own id of "unit was started"
 # The errors that may be caused on purpose, and by what.
 SYNC_TROUBLES = {HEMERA, WORKER, WORKER_KILL}
 EXCUSES = {("aither-worker", "sync failed after "): SYNC_TROUBLES,
@@ -21,6 +20,7 @@ class Journal:
     def __init__(self, ledger: Ledger):
         self.ledger = ledger
         self.starts: Counter[str] = Counter()
+        self._invocations: set[str | None] = {None}
         self.excused = 0
         self.unexpected: list[str] = []
         self.messages: Counter[tuple[str, str]] = Counter()  # errors, by program and the beginning of their text
@@ -40,9 +40,12 @@ class Journal:
             self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:
-        if entry.get("MESSAGE_ID") == STARTED and entry.get("UNIT", "").startswith("aither") and \
-                entry["UNIT"].endswith(".service"):
-            self.starts[entry["UNIT"]] += 1
+        # By its own lines, or systemd's about it, of which those about the worker's start are not logged.
+        unit, invocation = ((entry["UNIT"], entry.get("INVOCATION_ID")) if "UNIT" in entry else
+                            (entry.get("_SYSTEMD_UNIT", ""), entry.get("_SYSTEMD_INVOCATION_ID")))
+        if unit.startswith("aither") and unit.endswith(".service") and invocation not in self._invocations:
+            self._invocations.add(invocation)
+            self.starts[unit] += 1
         if int(entry.get("PRIORITY", 6)) > ERROR:
             return
         program, text = entry.get("SYSLOG_IDENTIFIER", "?"), str(entry.get("MESSAGE"))
