@@ -27,7 +27,7 @@ static const char *const state_words[] = {
 	[HIDDEN] = "only root may see",
 };
 
-/* What the daemons have, as far as the caller may see. */
+/* The daemons' configuration and secrets, as far as the caller may see them. */
 struct view {
 	struct config config;
 	enum state secrets[CONFIG_SECRETS];

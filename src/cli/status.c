@@ -32,7 +32,7 @@ static const char *status_of(const struct json *report)
 
 /* ---- the checks ---- */
 
-/* What to do about the problems of the last sync, to be appended to a sentence: by the problem that ended it,
+/* The remedy for the problems of the last sync, to be appended to a sentence: by the problem that ended it,
  * or by that which all have in common; "" where they need several remedies, which stand below. */
 static char *sync_advice(const struct json *report)
 {
@@ -439,7 +439,7 @@ static void print_all(const struct answer *answer, const struct machine *machine
 	}
 }
 
-/* What is wrong with the files of the worker, which cannot be asked or may have read older ones. */
+/* Adds the mistakes in the files of the worker, which cannot be asked or may have read older ones. */
 static void check_files(const struct config *config, const struct machine *machine, struct json *checks)
 {
 	CLEANUP(json_freep) struct json *found = json_new_array();

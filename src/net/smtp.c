@@ -297,7 +297,7 @@ static const char *login_warning(const struct session *session)
 	return "; it offers no login (AUTH), so [Notify] SMTPUser is not used";
 }
 
-/* What corrects a refusal at that stage. */
+/* The remedy for a refusal at that stage. */
 static const char *remedy_of(const struct session *session, enum stage stage)
 {
 	if (session->wants_domain && stage == RECIPIENT)

@@ -97,7 +97,7 @@ static const char *clock_remedy(void)
 	return "apt-get install systemd-timesyncd\ndate";
 }
 
-/* What to do about a failed probe, and the words before its reason. */
+/* The remedy for a failed probe, and the words before its reason. */
 static const struct {
 	const char *summary;
 	enum { NOTHING, SET_KEY, SET_CLOCK, TRUST, LOOK_UP, EDIT } action;

@@ -118,7 +118,7 @@ class Config(unittest.TestCase):
         self.fill()
         shown = [self.run_config(), self.run_config("--json")]
         self.assertEqual(self.secrets(shown[0].stdout)["hemera-api-key"], "set (environment)")
-        # What that file says about it does not reach aither-web.
+        # That file does not reach aither-web.
         self.assertNotIn("environment", self.secrets(shown[0].stdout)["sync-token"])
         for done in shown:
             self.assertNotIn(KEY, done.stdout + done.stderr)
