@@ -722,15 +722,6 @@ char *config_value_text(const struct config *config, const struct config_key *ke
 	return text ? mem_strdup(text) : NULL;
 }
 
-const char *config_file_of(const struct config *config, const struct config_key *key)
-{
-	const struct config_origin *origin = config_origin(config, key);
-
-	if (origin->file)
-		return origin->file;
-	return origin->variable ? CONFIG_ENVIRONMENT_FILE : config->path ?: CONFIG_PATH_DEFAULT;
-}
-
 const char *config_shipped_templates(void)
 {
 	const char *directory = getenv("AITHER_SHIPPED_TEMPLATES");

@@ -138,10 +138,6 @@ char *config_origin_text(const struct config_origin *origin);
 /* The value as it would stand in a file; owned, NULL: not set. */
 char *config_value_text(const struct config *config, const struct config_key *key);
 
-/* The file in which the operator changes a key: the one that sets it, /etc/default/aither for a variable, or
- * else aither.conf. Borrowed. */
-const char *config_file_of(const struct config *config, const struct config_key *key);
-
 /* All problems with `separator` between them ("\n", "; "); owned. */
 char *config_problems_text(const struct config *config, const char *separator);
 
