@@ -289,7 +289,8 @@ class WebTest(unittest.TestCase):
             new = self.stack.output / ".new"
             new.write_text(PAGE.format(text))
             new.rename(self.stack.public / name)
-        state = {"version": 1, "values": {"dataMs": round(1000 * time.time())}}
+        # Without "configured" aither-web would begin with a refresh, which waits for a worker that hangs.
+        state = {"version": 1, "values": {"configured": 1, "dataMs": round(1000 * time.time())}}
         (self.stack.output / ".state.json").write_text(json.dumps(state))
 
     def raw(self, data: bytes = b"", receive_buffer: int = 0) -> Raw:
