@@ -54,7 +54,7 @@ enum incident_kind {
 	INCIDENT_RECOVERY, /* a sync succeeded after a mail about failures */
 	INCIDENT_COURSES,  /* FailureThreshold partial syncs in a row name the same course */
 	INCIDENT_OUTPUT,   /* the manifest cannot be written: state kept elsewhere, see worker/alerts.h */
-	INCIDENT_SCHEDULE, /* a scheduled sync could not be run: sent by aither-worker --alert */
+	INCIDENT_SCHEDULE, /* the scheduled sync did not run: sent by aither-worker --alert */
 	INCIDENT_TEST,     /* aither test-mail */
 	INCIDENT_KINDS
 };

@@ -167,12 +167,12 @@ static void add_errors(struct buf *body, const struct message *message)
 	if (count == 0)
 		return;
 	all = courses || total < (int64_t)count ? count : (size_t)total;
-	buf_append_text(body, "\nErrors of the last sync, the last one at the top:\n");
+	buf_append_text(body, "\nErrors of the last sync, the latest first:\n");
 	for (size_t i = 0; i < count && i < MESSAGE_ERRORS_MAX; i++)
 		shown[i] = last[(count - 1 - i) % MESSAGE_ERRORS_MAX];
 	add_problems(body, message, shown, count < MESSAGE_ERRORS_MAX ? count : MESSAGE_ERRORS_MAX);
 	if (all > MESSAGE_ERRORS_MAX)
-		buf_printf(body, "\n  %zu more are in the report: aither status --json\n",
+		buf_printf(body, "\n  %zu more errors are in the report: aither status --json\n",
 			all - MESSAGE_ERRORS_MAX);
 }
 
@@ -194,11 +194,11 @@ static void write_failure(struct buf *subject, struct buf *body, const struct me
 	else
 		buf_printf(body, "The last %" PRId64 " syncs of aither on %s have failed.", failures,
 			message->host);
-	buf_append_text(body, " Visitors go on seeing\nthe pages that were published before.\n\n");
+	buf_append_text(body, "\nVisitors still see the pages that were published before.\n\n");
 	add_times(body, message, "Failing since:");
 	add_errors(body, message);
 	buf_append_text(body,
-		"\nWhile this lasts you get a mail once a day at most, and one when a sync succeeds again.\n");
+		"\nUntil this is fixed, you get at most one mail a day, and one when a sync succeeds again.\n");
 }
 
 static void write_courses(struct buf *subject, struct buf *body, const struct message *message)
@@ -208,7 +208,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 	int64_t syncs;
 
 	buf_printf(body,
-		"aither on %s could not bring these courses up to date, sync after sync.\n"
+		"Syncs of aither on %s cannot bring these courses up to date.\n"
 		"Their pages stay as they were.\n\n",
 		message->host);
 	JSON_FOREACH (course, json_get(message->state, "courses")) {
@@ -232,7 +232,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 	add_times(body, message, NULL);
 	add_errors(body, message);
 	buf_append_text(
-		body, "\nYou get no other mail about a course before a sync has gone well with it.\n");
+		body, "\nYou get no further mail about a course until a sync has brought it up to date.\n");
 }
 
 static void write_kind(struct buf *subject, struct buf *body, const struct message *message)
@@ -254,29 +254,29 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_OUTPUT:
 		buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
 		buf_printf(body,
-			"A sync of aither on %s could not save its result: the file that remembers it\n"
-			"cannot be written. Until that is fixed, every sync does the same work again, and\n"
-			"failures are not counted.\n\n",
+			"A sync of aither on %s could not save its result: it could not write the\n"
+			"manifest, the file that records what has been published. Until this is fixed,\n"
+			"every sync does the same work again, and failures are not counted.\n\n",
 			message->host);
 		add_times(body, message, NULL);
 		add_errors(body, message);
-		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+		buf_append_text(body, "\nUntil this is fixed, you get at most one mail a day.\n");
 		break;
 	case INCIDENT_SCHEDULE:
-		buf_append_text(subject, "the scheduled sync could not be run");
+		buf_append_text(subject, "the scheduled sync did not run");
 		buf_printf(body,
-			"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
-			"pages that were published before.\n",
+			"The scheduled sync of aither on %s did not run.\n"
+			"Visitors still see the pages that were published before.\n",
 			message->host);
 		JSON_FOREACH (problem, json_get(message->report, "errors"))
 			add_problems(body, message, &(const struct json *){ problem }, 1);
-		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+		buf_append_text(body, "\nUntil this is fixed, you get at most one mail a day.\n");
 		break;
 	case INCIDENT_TEST:
 	case INCIDENT_KINDS:
 		buf_append_text(subject, "test mail");
 		buf_printf(body,
-			"This is a test. aither on %s can send mails to you; it does so when syncs keep\n"
+			"This is a test. aither on %s can send mail to you. It does so when syncs keep\n"
 			"failing, and when they succeed again.\n",
 			message->host);
 		break;
@@ -300,7 +300,7 @@ void message_write(struct buf *out, const struct message *message)
 	mime_clean(&body, message->site_name);
 	if (message->site_url)
 		buf_printf(&body, " (%s)", message->site_url);
-	buf_printf(&body, "\n\nMore on %s:\n  aither status\n  aither doctor\n", message->host);
+	buf_printf(&body, "\n\nFor details, run on %s:\n  aither status\n  aither doctor\n", message->host);
 	if (job_id[0]) {
 		buf_append_text(&body, "  journalctl AITHER_JOB_ID=");
 		mime_clean(&body, job_id);

@@ -182,7 +182,8 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 {
 	switch (result->failure) {
 	case FETCH_CANCELLED:
-		return fail(attempt, -ECANCELED, "was not waited for: ", result->message);
+		return fail(
+			attempt, -ECANCELED, "did not answer before the worker stopped: ", result->message);
 	case FETCH_TIMEOUT:
 		attempt->retry = true;
 		return fail(attempt, -ETIMEDOUT, "has not answered in time: ", result->message);
@@ -196,7 +197,7 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	case FETCH_UNREADABLE:
 	case FETCH_OK:
 	default:
-		return fail(attempt, -EREMOTEIO, "gives no sensible answer: ", result->message);
+		return fail(attempt, -EREMOTEIO, "sent an invalid answer: ", result->message);
 	}
 }
 
@@ -215,13 +216,13 @@ static int fail_status(struct attempt *attempt, long status, const struct json *
 			*c = '?';
 	if (status == 401 || status == 403)
 		return fail(attempt, -EACCES,
-			"refuses the token; store another one: aither set-secret rollbar-token; status ",
+			"refuses the token (to store another: aither set-secret rollbar-token), status ",
 			text);
 	if (status == 413)
-		return fail(attempt, -EMSGSIZE, "finds the item too large, status ", text);
+		return fail(attempt, -EMSGSIZE, "refuses the item as too large, status ", text);
 	if (status == 429) {
 		attempt->suspended_s = SUSPENDED_S;
-		return fail(attempt, -EBUSY, "takes no more items for now, status ", text);
+		return fail(attempt, -EBUSY, "accepts no more items for now, status ", text);
 	}
 	attempt->retry = status == 408 || status >= 500;
 	return fail(attempt, -EREMOTEIO,
@@ -287,7 +288,8 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 		if (!attempt.retry || try == ROLLBAR_TRIES_MAX || next_ms >= deadline_ms)
 			break;
 		if (!fetch_sleep(next_ms, rollbar->cancelled)) {
-			attempt.result = fail(&attempt, -ECANCELED, "was not waited for", "");
+			attempt.result =
+				fail(&attempt, -ECANCELED, "did not answer before the worker stopped", "");
 			break;
 		}
 	}

@@ -86,7 +86,7 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 		return -EREMOTEIO; /* after this sync, every recipient has refused a mail for good */
 	mail.to = to;
 	mail.retry_s = alerts->retry_s;
-	mail.otherwise = ", tried again after the next sync";
+	mail.otherwise = ", next try after the next sync";
 	int r = send_counted(alerts, &mail, &outcome);
 
 	if (outcome.refused) {
@@ -118,7 +118,7 @@ static char *send_rest(struct alerts *alerts, enum incident_kind kind, const cha
 		.to = to,
 		.text = (char *)rest->text,
 		.retry_s = is_last ? 0 : alerts->retry_s,
-		.otherwise = is_last ? ", given up" : ", tried again after the next sync",
+		.otherwise = is_last ? ", giving up" : ", next try after the next sync",
 	};
 
 	if (!to)
@@ -144,7 +144,7 @@ static void save(struct alerts *alerts, struct alerts_sent *sent)
 	} else if (problem.code == ERROR_SYNC_IN_PROGRESS) {
 		alerts->is_locked_out = true;
 	} else {
-		log_write(LOG_WARNING, "that mail %s was sent cannot be stored, so it may be sent again: %s",
+		log_write(LOG_WARNING, "cannot record that mail %s was sent, so it may be sent again: %s",
 			sent->message_id, problem.message);
 	}
 }
@@ -348,7 +348,7 @@ unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 	return alerts->wants_retry ? alerts->retry_s : 0;
 }
 
-/* ---- a scheduled sync that could not be run ---- */
+/* ---- a scheduled sync that did not run ---- */
 
 struct scheduled {
 	const char *unit, *result, *status;
@@ -373,8 +373,9 @@ static struct json *make_report(const struct scheduled *scheduled)
 	bool is_not_configured = has_exited(scheduled, EXIT_STATUS_NOT_CONFIGURED);
 	/* This program knows no more: it lacks the worker's secrets and environment. */
 	CLEANUP(mem_freep)
-	char *message = mem_printf("could not have a sync run (%s, status %s)%s", scheduled->result,
-		scheduled->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
+	char *message = mem_printf("the scheduled sync did not run (%s, status %s)%s", scheduled->result,
+		scheduled->status,
+		is_not_configured ? "; to see what is missing or wrong: aither doctor" : "");
 
 	json_set_string(problem, "entity", scheduled->unit);
 	json_set_string(problem, "code",
@@ -423,8 +424,8 @@ static int send_until_taken(const struct config *config, struct mail *mail)
 		to = rest;
 		if (!to || delay_s == 0)
 			return exit_code;
-		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
-			incident_kind_name(mail->kind), to, delay_s);
+		log_write(LOG_NOTICE, "mail (%s) to %s: next try in %u s", incident_kind_name(mail->kind), to,
+			delay_s);
 		sleep(delay_s);
 	}
 }
@@ -447,7 +448,7 @@ int alerts_scheduled_sync(const struct config *config)
 	if (has_exited(&scheduled, EXIT_STATUS_FAILED))
 		return EXIT_SUCCESS; /* the worker has reported that failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
-		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
+		"%s: the scheduled sync did not run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
 		scheduled.unit, scheduled.result, scheduled.status);
 	if (!config->notify.mail_to)
 		return report_no_recipients(config);

@@ -32,10 +32,10 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 
 	config_check(config, checks);
 	if (config->secrets[CONFIG_SECRET_HEMERA_API_KEY])
-		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set, and has the right form");
+		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set and has the right form");
 	else
 		check_add(checks, "hemera-api-key", CHECK_FAILED, "aither set-secret hemera-api-key",
-			"is not set or has not the right form: without it Hemera answers nothing");
+			"is not set or does not have the right form: Hemera answers no request without it");
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (config->secrets[i])
 			buf_printf(&names, "%s%s", names.length ? ", " : "",
@@ -44,7 +44,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 		names.length ? buf_text(&names) : "none");
 	if (config->rollbar.disabled_by)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL,
-			"nothing is reported until the value of [Rollbar] is corrected that the configuration check names");
+			"nothing is reported until the wrong value in [Rollbar] is corrected; see the configuration check");
 	else if (!config->rollbar.enabled)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL, "not enabled");
 	else if (!config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN])
@@ -52,7 +52,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 			"enabled, but without a token nothing can be reported");
 	else
 		check_add(checks, "rollbar", CHECK_OK, NULL,
-			"enabled; to see an item there: aither test-rollbar");
+			"enabled; to send a test item: aither test-rollbar");
 }
 
 /* ---- this machine ---- */
@@ -74,7 +74,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	else
 		check_add(checks, "time-zone", CHECK_WARNING,
 			"apt-get install --reinstall tzdata\n" CHECK_RESTART,
-			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
+			"the time zone in [Site] TimeZone is not installed, dates are shown in UTC");
 }
 
 /* ---- Hemera ---- */
@@ -110,9 +110,9 @@ static const struct {
 	[HEMERA_PROBE_WRONG_NAME] = { "", EDIT },
 	[HEMERA_PROBE_NO_ANSWER] = { "", EDIT },
 	[HEMERA_PROBE_KEY_REFUSED] = { "the key is refused: ", SET_KEY },
-	[HEMERA_PROBE_NOT_HEMERA] = { "something answers, but not Hemera: ", EDIT },
-	[HEMERA_PROBE_LIMITED] = { "the rate limit is spent for the moment: ", NOTHING },
-	[HEMERA_PROBE_BROKEN] = { "Hemera itself fails: ", NOTHING },
+	[HEMERA_PROBE_NOT_HEMERA] = { "the server is not Hemera: ", EDIT },
+	[HEMERA_PROBE_LIMITED] = { "the rate limit is used up: ", NOTHING },
+	[HEMERA_PROBE_BROKEN] = { "Hemera has failed: ", NOTHING },
 };
 
 /* `key`: that of the origin. Owned; NULL: nothing helps here. */
@@ -157,7 +157,7 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 
 	if (!origin || about->sync_running) {
 		check_add(checks, id, CHECK_SKIPPED, NULL, "%s",
-			origin ? "a sync is running, which asks Hemera itself; see: aither status"
+			origin ? "not checked while a sync is using Hemera; see: aither status"
 			       : "not configured");
 		return;
 	}
@@ -165,10 +165,11 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 	if (probe.end != HEMERA_PROBE_OK)
 		remedy = origin_remedy(about->config, probe.end, key, origin);
 	if (probe.end == HEMERA_PROBE_OK)
-		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
+		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, answered in %u ms", origin,
+			probe.took_ms);
 	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
 		check_add(checks, id, CHECK_SKIPPED, NULL,
-			"%s is there; whether it accepts the key is not known without one", origin);
+			"%s answers; the key cannot be checked, because none is set", origin);
 	else
 		check_add(checks, id, probe.end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
 			"%s: %s%s", origin, ENDS[probe.end].summary, err.message);
@@ -243,14 +244,14 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 
 	if (config->notify.disabled_by) { /* "configuration" has the remedy */
 		check_add(checks, "mail", CHECK_SKIPPED, NULL,
-			"no mail is sent until the value of [Notify] is corrected that the configuration check names");
+			"no mail is sent until the wrong value in [Notify] is corrected; see the configuration check");
 		return;
 	}
 	if (!config->notify.mail_to) {
 		change = config_remedy(config, "Notify", "MailTo", "YOUR-ADDRESS");
 		remedy = mem_printf("%s\naither test-mail", change);
 		check_add(checks, "mail", CHECK_WARNING, remedy,
-			"[Notify] MailTo is not set: nobody is told when syncs keep failing");
+			"[Notify] MailTo is not set, so no mail is sent when syncs keep failing");
 		return;
 	}
 	r = smtp_probe(&server, &err);
@@ -266,11 +267,11 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	if (r == -EHOSTUNREACH && config_url_is_local(server.url) && access(SENDMAIL, F_OK) == 0)
 		error_prefix(&err, "aither speaks SMTP and does not use " SENDMAIL ": ");
 	if (r < 0)
-		check_add(checks, "mail", CHECK_FAILED, remedy, "no mail to %s can be sent: %s",
+		check_add(checks, "mail", CHECK_FAILED, remedy, "cannot send mail to %s: %s",
 			config->notify.mail_to, err.message);
 	else if (err.message[0])
 		check_add(checks, "mail", CHECK_WARNING, remedy, "%s", err.message);
 	else
-		check_add(checks, "mail", CHECK_OK, NULL, "%s takes mails; to get one: aither test-mail",
-			config->notify.smtp_url);
+		check_add(checks, "mail", CHECK_OK, NULL,
+			"%s accepts mail; to send a test mail: aither test-mail", config->notify.smtp_url);
 }

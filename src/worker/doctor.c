@@ -160,7 +160,7 @@ enum http_result doctor_handle(const struct http_request *request, struct http_r
 	if ((worker->doctor && worker->doctor->waiter_count == DOCTOR_WAITERS_MAX) ||
 		(!worker->doctor && worker->doctors >= DOCTOR_HANGING_MAX)) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
-			"too many checks are under way, or hang; try: systemctl restart aither-worker.service");
+			"too many checks are running or hanging; try: systemctl restart aither-worker.service");
 		return HTTP_DONE;
 	}
 	if (!worker->doctor)

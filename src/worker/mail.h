@@ -25,7 +25,7 @@ struct smtp_outcome;
 #define MAIL_RETRY_MS UINT64_C(14400000) /* four hours: longer than greylists and upgrades take */
 
 /* All borrowed, except that mail_write's text is owned. retry_s: when it is sent again if the server refuses
- * it for now; 0: it is not, and `otherwise` ends the sentence in the log (", given up"). */
+ * it for now; 0: it is not, and `otherwise` ends the sentence in the log (", giving up"). */
 struct mail {
 	enum incident_kind kind;
 	const char *message_id, *job_id; /* job_id NULL: about no sync */

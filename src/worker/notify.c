@@ -62,7 +62,8 @@ struct notify {
 
 static void log_no_thread(const struct error *err)
 {
-	log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, NULL, 0, "nothing can be sent: %s", err->message);
+	log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, NULL, 0, "cannot send mails or items for Rollbar: %s",
+		err->message);
 }
 
 /* ---- mails ---- */
@@ -275,7 +276,7 @@ static void item_add(struct notify *notify, const struct json *report, struct ro
 	if (items_count(notify) >= NOTIFY_ITEMS_MAX && notify->items) {
 		struct delivery *oldest = notify->items;
 		notify->items = oldest->next;
-		item_drop(notify, oldest, "too many wait already, this is the oldest one");
+		item_drop(notify, oldest, "too many items are waiting, and this is the oldest");
 	}
 	while (*link)
 		link = &(*link)->next;
@@ -292,7 +293,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 		item_add(notify, json,
 			(struct rollbar_item){
 				.level = CONFIG_LEVEL_WARNING,
-				.title = mem_strdup("the manifest was damaged: all pages are made anew"),
+				.title = mem_strdup("the manifest was damaged: all pages are written again"),
 				.fingerprint = mem_strdup("manifest-damaged"),
 				.time_ms = report->end_ms,
 			});
@@ -307,7 +308,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 		item.fingerprint = mem_printf("sync-%s", item.class_name);
 	} else if (report->status == REPORT_PARTIAL) {
 		item.level = CONFIG_LEVEL_WARNING;
-		item.title = mem_printf("sync partly done: %zu problem%s, the first one: %s: %s",
+		item.title = mem_printf("sync partly done: %zu problem%s, the first: %s: %s",
 			report->errors_total, report->errors_total == 1 ? "" : "s", report->errors[0].entity,
 			report->errors[0].message);
 		item.fingerprint = mem_printf("partial-%s", error_code_name(report->errors[0].code));
@@ -397,7 +398,7 @@ static enum http_result test_handle(const struct http_request *request, struct h
 	if (wait_ms > 0) {
 		unsigned wait_s = (unsigned)((wait_ms + 999) / 1000);
 		error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
-			"too many tests in a short time; the next one is possible in %u s", wait_s);
+			"too many tests in a short time; try again in %u s", wait_s);
 		problem.retry_after_s = wait_s;
 		envelope_error(response, request->request_id, &problem, NULL);
 		return HTTP_DONE;

@@ -30,7 +30,7 @@ void statistics_load(struct worker *worker)
 	if (r == 0)
 		r = state_read(state, output, &status, &err);
 	if (r < 0 && output >= 0 && r != -ENOENT)
-		log_write(LOG_WARNING, "the counters begin anew: %s", err.message);
+		log_write(LOG_WARNING, "all counters start again from zero: %s", err.message);
 	worker->former_cpu_ms = state->values[STATE_CPU_MS];
 	state->values[STATE_START_MS] = time_now_ms();
 }
@@ -89,7 +89,7 @@ void statistics_publish(struct worker *worker)
 	if (r == 0)
 		r = state_write(&worker->state, output, &err);
 	if (r < 0 && !worker->state_failed)
-		log_write(LOG_WARNING, "the state for aither-web cannot be written: %s", err.message);
+		log_write(LOG_WARNING, "cannot write the state for aither-web: %s", err.message);
 	worker->state_failed = r < 0;
 }
 

@@ -437,7 +437,7 @@ static enum http_result handle_refresh(
 	}
 	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
-			"too many calls wait for the homepage's refresh");
+			"too many requests are waiting for the homepage's refresh");
 		return HTTP_DONE;
 	}
 	worker->waiters[worker->waiter_count++] = http_later(request);
@@ -513,7 +513,7 @@ static void on_second(void *arg)
 	if (!worker->may_leave || limit_s == 0 || server_is_draining(worker->server))
 		return;
 	if (now - worker->active_mono_ms >= limit_s * UINT64_C(1000) && server_leave_if_idle(worker->server))
-		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
+		log_write(LOG_DEBUG, "idle for %u s, exiting", limit_s);
 }
 
 int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
@@ -545,7 +545,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
 	if (sync_history_load(config->sync.output_directory, &worker->history, &history_err) < 0)
-		log_write(LOG_WARNING, "the past is not known: %s", history_err.message);
+		log_write(LOG_WARNING, "cannot read the results of earlier syncs: %s", history_err.message);
 	worker->notify = notify_new(worker);
 	statistics_load(worker);
 	statistics_publish(worker);

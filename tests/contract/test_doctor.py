@@ -112,7 +112,7 @@ class Healthy(DoctorTest):
         self.configure(mail="MailTo=")
         done = self.stack.cli("doctor")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, in \d+ ms$")
+        self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, answered in \d+ ms$")
         self.assertRegex(neutral(done.stdout),
             r"(?m)^WARN  mail: .*\n        EDITOR .*\n        systemctl restart aither aither-worker")
         self.assertRegex(done.stdout, r"\n\nhealthy: \d+ checks, 1 warning\n\Z")
@@ -321,13 +321,13 @@ class Hemera(DoctorTest):
                         {"status": 403, "type": "text/html"}, {"body": b"{}"}):
             with self.subTest(members):
                 self.configure(f"http://127.0.0.1:{self.serve(**members)}")
-                self.assert_check("hemera", "failed", "something answers, but not Hemera", "aither.conf")
+                self.assert_check("hemera", "failed", "the server is not Hemera", "aither.conf")
 
     def test_hemera_refuses_or_fails(self) -> None:
         self.configure()
         fault = {"path": "/api/service/courses", "kind": "status", "count": -1}
         self.hemera.scenario(fault=fault | {"status": 503})
-        self.assert_check("hemera", "failed", "Hemera itself fails: answered 503")
+        self.assert_check("hemera", "failed", "Hemera has failed: answered 503")
         self.hemera.scenario(fault=None, limit=1, used=1)
         found = self.assert_check("hemera", "warning", "the rate limit is spent")
         self.assertEqual(found.exit, 0)
@@ -530,7 +530,7 @@ class Mail(DoctorTest):
         self.addCleanup(server.stop)
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{server.port}\nSMTPUser=aither",
                        SMTP_PASS="wrong-password")
-        found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent: ",
+        found = self.assert_check("mail", "failed", "cannot send mail to a@example.org: ",
                                   "aither set-secret smtp-password")
         self.assertNotIn("wrong-password", found.text)
 
