@@ -282,7 +282,7 @@ static void each_remedy_stands_once_below_its_errors(void **state)
 	CLEANUP(mem_freep)
 	char *expected = mem_printf("\n\n  course c4: HEMERA_ERROR: four\n  course c2: HEMERA_ERROR: two\n"
 				    "  What to do: %s\n\n  course c3: HEMERA_BAD_DATA: three\n"
-				    "  course c1: HEMERA_BAD_DATA: one\n  What to do: %s\n\nWhile",
+				    "  course c1: HEMERA_BAD_DATA: one\n  What to do: %s\n\nUntil",
 		error_remedy_of_name("HEMERA_ERROR"), error_remedy_of_name("HEMERA_BAD_DATA"));
 	CLEANUP(mem_freep) char *mail = write_mail(&message, report, failing_state);
 
