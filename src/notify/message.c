@@ -14,7 +14,7 @@
 #include "notify/mime.h"
 
 #define TITLE_SHOWN_MAX 200
-#define SUBJECT_MAX 4096 /* a host and an entity */
+#define SUBJECT_MAX 4096 /* a host name and an entity */
 #define ADDRESSES_MAX (64 << 10)
 
 static const char *text_of(const struct json *object, const char *name)
@@ -29,7 +29,7 @@ static int64_t count_of(const struct message *message, const char *name)
 	return json_integer(json_get(message->report, name), 0);
 }
 
-/* The code of the error that has ended the sync; "" without errors. */
+/* The code of the error that ended the sync; "" without errors. */
 static const char *last_code(const struct message *message)
 {
 	const char *code = "";
@@ -39,7 +39,7 @@ static const char *last_code(const struct message *message)
 	return code;
 }
 
-/* Is this course of the incident one that the mail is about? */
+/* Is the mail about this course of the incident? */
 static bool is_to_report(const struct json *course)
 {
 	const struct json *told = json_get(course, "told");
@@ -55,7 +55,7 @@ static bool is_entity_to_report(const struct message *message, const char *entit
 	return false;
 }
 
-/* ---- parts of bodies: lines of UTF-8 that end with '\n' ---- */
+/* ---- parts of the body: lines of UTF-8 that end with '\n' ---- */
 
 static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 {
@@ -65,7 +65,7 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* "Failing since:", the last success and the last sync, as far as they are known. */
+/* Adds "Failing since:" (the label is `since`), the last success and the last sync, if they are known. */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;
@@ -95,9 +95,8 @@ static void add_times(struct buf *body, const struct message *message, const cha
 			count_of(message, "filesDeleted"), seconds);
 }
 
-/* "Leading Teams (leading-teams, course c1)", as far as it is known. */
-/* Appends at most TITLE_SHOWN_MAX bytes of what Hemera calls a course, so that a hundred of them leave room
- * for the rest. */
+/* Appends at most TITLE_SHOWN_MAX bytes of a course's title or slug, so that a hundred courses leave room for
+ * the other text. */
 static void add_title(struct buf *text, const char *title)
 {
 	CLEANUP(mem_freep) char *shown = mem_strndup(title, TITLE_SHOWN_MAX);
@@ -108,6 +107,7 @@ static void add_title(struct buf *text, const char *title)
 	buf_append_text(text, strlen(title) > TITLE_SHOWN_MAX ? "..." : "");
 }
 
+/* Adds "Leading Teams (leading-teams, course c1)", or only "course c1" if the course is unknown. */
 static void add_entity(struct buf *body, const struct message *message, const char *entity)
 {
 	const struct json *course = json_get(message->courses, entity);
@@ -132,7 +132,7 @@ static void add_error(struct buf *body, const struct message *message, const str
 	mime_clean(body, text_of(problem, "message"));
 }
 
-/* Errors with the same remedy stand together, and the remedy below them. */
+/* Groups errors that have the same remedy and adds the remedy below each group. */
 static void add_problems(
 	struct buf *body, const struct message *message, const struct json **problems, size_t count)
 {
@@ -153,7 +153,8 @@ static void add_problems(
 	}
 }
 
-/* The last error, which has ended a failed sync, comes first. A mail about courses has only their errors. */
+/* Begins with the last error, which is the one that ended a failed sync. A mail about courses lists only the
+ * errors of those courses. */
 static void add_errors(struct buf *body, const struct message *message)
 {
 	const struct json *last[MESSAGE_ERRORS_MAX], *shown[MESSAGE_ERRORS_MAX];
@@ -309,7 +310,7 @@ void message_write(struct buf *out, const struct message *message)
 		buf_append_text(&body, "  journalctl -u aither-worker.service\n");
 	}
 
-	/* Headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without. */
+	/* Addresses in headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without one. */
 	for (const char *next = message->to; *next;) {
 		size_t length = strcspn(next, ",");
 
@@ -328,7 +329,7 @@ void message_write(struct buf *out, const struct message *message)
 		mime_header(out, "In-Reply-To", alert->thread_id);
 		mime_header(out, "References", alert->thread_id);
 	}
-	/* RFC 3834, 5: holiday responders do not answer. */
+	/* RFC 3834, 5: keeps automatic responders from answering. */
 	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
 	if (job_id[0])
 		mime_header_text(out, "X-Aither-Job", job_id);

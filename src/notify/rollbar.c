@@ -15,11 +15,11 @@
 #include "base/time.h"
 #include "net/fetch.h"
 
-#ifndef PACKAGE_VERSION /* configure gives it on the command line */
+#ifndef PACKAGE_VERSION /* configure defines it on the compiler's command line */
 #define PACKAGE_VERSION "dev"
 #endif
 
-/* In characters, as Rollbar's description says. */
+/* In characters, according to Rollbar's documentation. */
 #define TITLE_MAX 255
 #define ENVIRONMENT_MAX 255
 #define FINGERPRINT_MAX 40
@@ -30,20 +30,20 @@
 /* Three tries of 3 s and the pauses between them end within ROLLBAR_TIME_MS. */
 #define CONNECT_TIMEOUT_MS 2000
 #define TRY_TIMEOUT_MS 3000
-#define PAUSE_MS 250 /* before the second try, twice that before the third */
+#define PAUSE_MS 250 /* before the second try; twice as long before the third */
 
 #define ANSWER_MAX (64 << 10) /* {"err":0,"result":{...}} */
-#define REASON_MAX 200        /* of what Rollbar says, in a sentence of ours */
+#define REASON_MAX 200        /* of Rollbar's message, quoted in an error message */
 
-/* After a 429 without a time: Rollbar counts by the minute. A wrong answer must not suspend Rollbar for
- * longer than an hour. */
+/* How long to send nothing after a 429 without a time: Rollbar's limits are per minute. A faulty answer must
+ * not stop the sending for longer than an hour. */
 #define SUSPENDED_S 60
 #define SUSPENDED_S_MAX 3600
 
 /* ---- the item ---- */
 
-/* The members that leave the machine: times, counts and codes. A new member of reports does not leave it
- * unless it is added here. */
+/* The members that leave the machine: times, counts and codes. A new member of reports is not sent unless it
+ * is added here. */
 static const char *const report_members[] = { "jobId", "status", "startTime", "endTime", "durationMs",
 	"coursesFetched", "participantsFetched", "templatesFetched", "filesGenerated", "filesSkipped",
 	"filesDeleted", "coursesDeferred", "retryAfterSec", "homepageChanged", "errorsTotal",
@@ -104,8 +104,8 @@ static struct json *rollbar_data(
 		    *notifier = json_new_object();
 
 	if (item->class_name) {
-		/* Rollbar shows an error by its class and requires a frame. A place in our code would mean
-		 * nothing to an operator, so the frame names the program. */
+		/* Rollbar shows an error by its class and requires a stack frame. A place in the source would
+		 * mean nothing to an operator, so the frame names the program. */
 		struct json *trace = json_new_object(), *frames = json_new_array(),
 			    *frame = json_new_object(), *exception = json_new_object();
 
@@ -147,7 +147,7 @@ static struct json *rollbar_data(
 	return data;
 }
 
-/* Only many long errors can make an item too large: halve their number until it fits. */
+/* Only many long errors can make an item too large: halve their number until the item fits. */
 char *rollbar_item_text(const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ROLLBAR_ITEM_MAX);
@@ -206,13 +206,13 @@ static int fail_status(struct attempt *attempt, long status, const struct json *
 	const char *reason = json_string(json_get(answer, "message"));
 	char text[REASON_MAX + 64];
 
-	/* "422 (its reason)", without anything that does not belong in a log. */
+	/* "422 (Rollbar's reason)", without anything that does not belong in a log. */
 	if (reason && *reason && !strstr(reason, attempt->rollbar->token))
 		snprintf(text, sizeof(text), "%ld (%.*s)", status, REASON_MAX, reason);
 	else
 		snprintf(text, sizeof(text), "%ld", status);
 	for (unsigned char *c = (unsigned char *)text; *c; c++)
-		if (*c < ' ' || *c >= 0x7f) /* a character beyond ASCII may have been cut in half */
+		if (*c < ' ' || *c >= 0x7f) /* a character outside ASCII may have been cut in half */
 			*c = '?';
 	if (status == 401 || status == 403)
 		return fail(attempt, -EACCES,

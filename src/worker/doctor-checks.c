@@ -65,7 +65,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	inspect_manifest(about->config, checks);
 	inspect_templates(about->config, about->shipped_templates, checks);
 	inspect_site_files(about->config, checks);
-	/* Private pages need a password, which only aither-web and root know: see cli/stored.c. */
+	/* Private pages need a password, which only aither-web and root can read: see cli/stored.c. */
 	if (about->config->site.course_pages_public)
 		check_add(checks, "course-pages", CHECK_OK, NULL,
 			"CoursePages=public: since version 0.2.0 public pages show nothing about participants; pages for staff need CoursePages=private");
@@ -79,7 +79,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 
 /* ---- Hemera ---- */
 
-/* By the program that is installed: timedatectl(1) needs D-Bus, and one of these. */
+/* For the time service that is installed. timedatectl(1) would need D-Bus and one of these services. */
 static const char *clock_remedy(void)
 {
 	static const struct {
@@ -97,7 +97,7 @@ static const char *clock_remedy(void)
 	return "apt-get install systemd-timesyncd\ndate";
 }
 
-/* The remedy for a failed probe, and the words before its reason. */
+/* For each end of a probe: the words before its reason, and the kind of remedy. */
 static const struct {
 	const char *summary;
 	enum { NOTHING, SET_KEY, SET_CLOCK, TRUST, LOOK_UP, EDIT } action;
@@ -115,7 +115,7 @@ static const struct {
 	[HEMERA_PROBE_BROKEN] = { "Hemera has failed: ", NOTHING },
 };
 
-/* `key`: that of the origin. Owned; NULL: nothing helps here. */
+/* `key`: the configuration key that sets the origin. Owned; NULL: there is no remedy on this machine. */
 static char *origin_remedy(
 	const struct config *config, enum hemera_probe_end end, const char *key, const char *origin)
 {
@@ -129,7 +129,7 @@ static char *origin_remedy(
 		return mem_strdup(clock_remedy());
 	case TRUST:
 		return mem_strdup(TRUST_CA);
-	case LOOK_UP: /* getent is in libc-bin, which every Debian has */
+	case LOOK_UP: /* getent is part of libc-bin, which every Debian has */
 		host = host ? host + strlen("://") : origin;
 		return mem_printf("getent hosts %.*s\n%s", (int)strcspn(host, ":/"), host, edit);
 	case EDIT:
@@ -140,7 +140,7 @@ static char *origin_remedy(
 	return NULL;
 }
 
-/* `worst`: the status of an origin that cannot be used. */
+/* `worst`: the status to report if the origin cannot be used. */
 static void check_origin(const struct doctor_case *about, const char *id, const char *key, const char *origin,
 	enum check_status worst, struct json *checks)
 {
@@ -167,7 +167,7 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 	if (probe.end == HEMERA_PROBE_OK)
 		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, answered in %u ms", origin,
 			probe.took_ms);
-	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
+	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* Hemera answers, then */
 		check_add(checks, id, CHECK_SKIPPED, NULL,
 			"%s answers; the key cannot be checked, because none is set", origin);
 	else
@@ -190,7 +190,7 @@ void doctor_check_hemera(const struct doctor_case *about, struct json *checks)
 	check_origin(about, "hemera", "BaseURL", about->config->hemera.base_url, CHECK_FAILED, checks);
 }
 
-/* Syncs work without it. */
+/* Syncs work without the fallback, so a failure is only a warning. */
 void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 {
 	if (about->config->hemera.fallback_url)
@@ -203,8 +203,9 @@ void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 #define NULLMAILER "/usr/sbin/nullmailer-send"
 #define SMTP_EXAMPLE "smtp://YOUR-MAIL-SERVER:587"
 
-/* Debian's mail servers, and what starts them. Exim, OpenSMTPD and Postfix run once they are installed,
- * msmtpd (of msmtp-mta) does not. exim4.service is an init script, for which --now does nothing. */
+/* Debian's mail servers, and the command that starts each. Exim, OpenSMTPD and Postfix run as soon as they
+ * are installed; msmtpd (of msmtp-mta) does not. exim4.service is an init script, for which --now does
+ * nothing. */
 static const struct {
 	const char *program, *start;
 } MAIL_SERVERS[] = {
@@ -214,8 +215,8 @@ static const struct {
 	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service" },
 };
 
-/* Starts the mail server of this machine, which does not answer, or names another. nullmailer does not
- * listen: SMTPURL has to name its relay. Owned. */
+/* The remedy if this machine's mail server does not answer: start it, or set another server. nullmailer does
+ * not listen, so SMTPURL must name its relay. Owned. */
 static char *local_server_remedy(const struct config *config)
 {
 	CLEANUP(mem_freep) char *change = config_remedy(config, "Notify", "SMTPURL", SMTP_EXAMPLE);
@@ -242,7 +243,7 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	struct error err = { 0 };
 	int r;
 
-	if (config->notify.disabled_by) { /* "configuration" has the remedy */
+	if (config->notify.disabled_by) { /* the check "configuration" has the remedy */
 		check_add(checks, "mail", CHECK_SKIPPED, NULL,
 			"no mail is sent until the wrong value in [Notify] is corrected; see the configuration check");
 		return;

@@ -14,10 +14,10 @@
 #include "http/server.h"
 #include "worker/internal.h"
 
-/* In the order of the answer. */
+/* In the order in which the answer lists them. */
 static const struct {
 	void (*check)(const struct doctor_case *about, struct json *checks);
-	const char *id, *cause, *remedy; /* if it does not return */
+	const char *id, *cause, *remedy; /* for a check that does not return */
 } PARTS[] = {
 	{ doctor_check_local, "output-directory",
 		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
@@ -30,18 +30,18 @@ static const struct {
 };
 
 struct part {
-	struct thread_job job; /* first: the thread's side casts back */
+	struct thread_job job; /* must be first: the thread casts back */
 	struct doctor *doctor;
-	struct json *checks; /* owned; the thread's until is_back */
+	struct json *checks; /* owned; belongs to the thread until is_back */
 	bool is_back;
 };
 
 struct doctor {
 	struct worker *worker;
 	struct doctor_case about;
-	struct json *configuration; /* owned; checks made at once */
+	struct json *configuration; /* owned; checks that do not block */
 	struct part parts[ARRAY_SIZE(PARTS)];
-	unsigned under_way; /* threads */
+	unsigned under_way; /* running threads */
 	atomic_bool cancelled;
 	struct http_pending *waiters[DOCTOR_WAITERS_MAX];
 	size_t waiter_count;
@@ -76,7 +76,7 @@ static struct json *doctor_report(const struct doctor *doctor)
 	return data;
 }
 
-/* Answers all callers. The last thread frees the doctor, or this function if none is left. */
+/* Answers all callers. The last thread frees the doctor; if none is running, this function does. */
 static void doctor_end(struct worker *worker, const struct error *problem)
 {
 	struct doctor *doctor = STEAL(worker->doctor);

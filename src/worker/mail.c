@@ -17,7 +17,7 @@
 
 /* ---- one mail ---- */
 
-/* With a domain, which Exim wants. */
+/* Adds a domain if there is none: Exim requires one. */
 static char *mail_from(const struct config *config)
 {
 	const char *from = config->notify.mail_from ?: "aither", *bracket = strrchr(from, '<');
@@ -28,7 +28,7 @@ static char *mail_from(const struct config *config)
 		"%.*s@%s%s", (int)(strlen(from) - (bracket ? 1 : 0)), from, host_name(), bracket ? ">" : "");
 }
 
-/* For the envelope. */
+/* The bare address, for the envelope. */
 static char *sender_address(const char *mailbox)
 {
 	const char *address = strrchr(mailbox, '<');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of this process for aither-web: published/state.h. */
+/* Writes the state of this process for aither-web: published/state.h. */
 #include "worker/internal.h"
 
 #include <errno.h>
@@ -24,7 +24,8 @@ void statistics_load(struct worker *worker)
 	int r;
 
 	state_init(state);
-	/* Without a state file, as after an upgrade from 0.1.0, the data is as old as the last success. */
+	/* Without a state file, as after an upgrade from 0.1.0, take the last success for the time of the
+	 * data. */
 	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, NULL);
 	if (r == 0)
@@ -85,7 +86,7 @@ void statistics_publish(struct worker *worker)
 	statistics_update(worker);
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, &err);
 	if (r == -ENOENT)
-		return; /* the first sync makes it */
+		return; /* the first sync creates the directory */
 	if (r == 0)
 		r = state_write(&worker->state, output, &err);
 	if (r < 0 && !worker->state_failed)

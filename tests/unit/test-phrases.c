@@ -198,7 +198,7 @@ static void the_banner_names_the_day_only_when_it_is_another(void **state)
 	CLEANUP(mem_freep) char *unknown_de = banner_of(phrases, LANGUAGE_DE, false, NULL, noon);
 	assert_non_null(strstr(unknown_de, "<p class=\"notice\" role=\"status\">"));
 	CLEANUP(mem_freep) char *unknown = banner_of(phrases, LANGUAGE_EN, false, NULL, noon);
-	assert_non_null(strstr(unknown, "known last"));
+	assert_non_null(strstr(unknown, "last known"));
 }
 
 static void an_error_page_leads_home_in_the_chosen_language(void **state)
