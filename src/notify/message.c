@@ -65,7 +65,7 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* Adds "Failing since:" (the label is `since`), the last success and the last sync, if they are known. */
+/* Adds the first failure (labelled `since`), the last success and the last sync, if they are known. */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;
@@ -210,7 +210,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 
 	buf_printf(body,
 		"Syncs of aither on %s cannot bring these courses up to date.\n"
-		"Their pages stay as they were.\n\n",
+		"Their pages stay as they are.\n\n",
 		message->host);
 	JSON_FOREACH (course, json_get(message->state, "courses")) {
 		if (!is_to_report(course))
@@ -246,7 +246,7 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_RECOVERY:
 		buf_append_text(subject, "syncs succeed again");
 		buf_printf(body, "Syncs of aither on %s succeed again.\n\n", message->host);
-		add_times(body, message, "Failed since:");
+		add_times(body, message, "First failure:");
 		add_errors(body, message);
 		break;
 	case INCIDENT_COURSES:
@@ -255,8 +255,8 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_OUTPUT:
 		buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
 		buf_printf(body,
-			"A sync of aither on %s could not save its result: it could not write the\n"
-			"manifest, the file that records what has been published. Until this is fixed,\n"
+			"A sync of aither on %s could not write the manifest,\n"
+			"the file that records what has been published. Until this is fixed,\n"
 			"every sync does the same work again, and failures are not counted.\n\n",
 			message->host);
 		add_times(body, message, NULL);
@@ -277,8 +277,8 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_KINDS:
 		buf_append_text(subject, "test mail");
 		buf_printf(body,
-			"This is a test. aither on %s can send mail to you. It does so when syncs keep\n"
-			"failing, and when they succeed again.\n",
+			"This is a test. aither on %s can send mail to you.\n"
+			"It does so when syncs keep failing, and when they succeed again.\n",
 			message->host);
 		break;
 	}

@@ -228,7 +228,7 @@ static void a_recovery_says_how_long_it_took_and_which_errors_are_left(void **st
 	CLEANUP(mem_freep) char *mail = write_mail(&message, partial_report, failing_state);
 
 	(void)state;
-	assert_has(mail, "\nFailed since:   Thu, 12 Mar 2026 11:00:00 +0100\n");
+	assert_has(mail, "\nFirst failure:  Thu, 12 Mar 2026 11:00:00 +0100\n");
 	assert_has(mail, "12 pages written, 488 unchanged, 3 removed in 1.8 s\n");
 	assert_has(mail, "  course c3: HEMERA_ERROR: three\n");
 	assert_ends(mail, "\n  journalctl AITHER_JOB_ID=" JOB "\n");
