@@ -386,8 +386,7 @@ static void count_courses(struct state *state, const struct incident_sync *sync)
 			added = true;
 		}
 	}
-	/* A course that the sync does not name has no problem any more, unless the sync may have deferred it.
-	 */
+	/* A course that the sync does not name has no problem any more, unless it may have been deferred. */
 	if (json_integer(json_get(sync->report, "coursesDeferred"), 0) > 0)
 		for (size_t i = 0; i < before.course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
 			if (!find_course(state, before.courses[i].entity))

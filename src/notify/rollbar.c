@@ -25,7 +25,7 @@
 #define FINGERPRINT_MAX 40
 #define VERSION_MAX 40
 
-#define ERRORS_MAX 100 /* a report has no more */
+#define ERRORS_MAX 100 /* a report lists no more */
 
 /* Three tries of 3 s and the pauses between them end within ROLLBAR_TIME_MS. */
 #define CONNECT_TIMEOUT_MS 2000
@@ -191,7 +191,7 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	case FETCH_LOST:
 		attempt->retry = true;
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
-	case FETCH_REFUSED: /* most likely its certificate: a retry gets the same one */
+	case FETCH_REFUSED: /* most likely a bad certificate: a retry would get the same one */
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
 	case FETCH_TOO_LARGE:
 	case FETCH_UNREADABLE:

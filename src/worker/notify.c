@@ -259,7 +259,7 @@ static size_t items_count(const struct notify *notify)
 	return count;
 }
 
-/* The title and the fingerprint are owned. */
+/* Takes over the item's title and fingerprint. */
 static void item_add(struct notify *notify, const struct json *report, struct rollbar_item owned_item)
 {
 	struct delivery *delivery = mem_zalloc(sizeof(*delivery)), **link = &notify->items;
@@ -361,8 +361,7 @@ static void test_done(struct thread_job *job)
 			add_recipients(data, config->notify.mail_to, &test->outcome);
 			json_set_string(data, "server", config->notify.smtp_url);
 			json_set_string(data, "messageId", test->id);
-			if (test->err.message[0]) /* accepted, but not for all recipients, or without a login
-						   */
+			if (test->err.message[0]) /* not accepted for all recipients, or without a login */
 				json_set_string(data, "warning", test->err.message);
 		}
 		envelope_success(&response, request_id, 200, data);

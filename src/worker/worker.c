@@ -21,7 +21,7 @@
 #include "worker/internal.h"
 #include "worker/notify.h"
 
-#define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
+#define CONNECTIONS_MAX 256 /* aither-web opens at most 64; each command opens one */
 #define SECOND_MS 1000
 #define STATUS_TARGET "/api/sync/status"
 
@@ -153,7 +153,7 @@ void answer_error(struct http_response *response, const char *request_id, enum e
 static void answer_waiters(struct worker *worker, const struct worker_list *list)
 {
 	worker->last_list = *list;
-	worker->last_list.changed = false; /* only these callers are told of the change */
+	worker->last_list.changed = false; /* later callers are not told of this change again */
 	if (!list->err.errnum)
 		worker->state.values[STATE_DATA_MS] = list->fetched_at_ms;
 	statistics_publish(worker);
