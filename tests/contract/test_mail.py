@@ -491,7 +491,7 @@ class NotNow(MailTest):
         text = manifest.read_text()
         manifest.write_text("{")
         self.server.release()
-        self.wait_for_line("that mail .* was sent cannot be stored")
+        self.wait_for_line("cannot record that mail .* was sent")
         self.wait_for_line("cannot read which mails are due: ")
         manifest.write_text(text)
         wait_until(lambda: self.incident.get("mails") == 1, "that it is stored")
