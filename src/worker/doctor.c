@@ -20,12 +20,12 @@ static const struct {
 	const char *id, *cause, *remedy; /* for a check that does not return */
 } PARTS[] = {
 	{ doctor_check_local, "output-directory",
-		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
-	{ doctor_check_hemera, "hemera", "Most likely the name servers cannot be reached",
+		"the file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
+	{ doctor_check_hemera, "hemera", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
-	{ doctor_check_fallback, "hemera-fallback", "Most likely the name servers cannot be reached",
+	{ doctor_check_fallback, "hemera-fallback", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
-	{ doctor_check_mail, "mail", "Most likely the name servers cannot be reached",
+	{ doctor_check_mail, "mail", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
 };
 
@@ -66,7 +66,7 @@ static struct json *doctor_report(const struct doctor *doctor)
 			check_add_all(checks, doctor->parts[i].checks);
 		else
 			check_add(checks, PARTS[i].id, CHECK_FAILED, PARTS[i].remedy,
-				"no answer within %d s: %s %s", DOCTOR_TIMEOUT_MS / 1000,
+				"no result after %d s (%s): %s", DOCTOR_TIMEOUT_MS / 1000,
 				check_question(PARTS[i].id), PARTS[i].cause);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (doctor->about.config->secrets[i])
