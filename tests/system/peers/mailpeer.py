@@ -48,6 +48,11 @@ class MailStory(Story):
         check = self.check()
         self.assertEqual((check["status"], check["remedy"]), ("ok", None))
 
+    def follow(self, remedy: str) -> None:
+        """Runs the remedy. A server that it starts may need a moment until it listens."""
+        run("sh", "-ec", remedy)
+        wait_until(lambda: self.check()["status"] == "ok", ARRIVAL_S, "the mail server accepts mail")
+
     def test_mail(self) -> "subprocess.CompletedProcess[str]":
         done = run("aither", "test-mail", check=False)
         for line in (done.stdout + done.stderr).splitlines():
