@@ -39,7 +39,7 @@ class Rsyslog(unittest.TestCase):
         event, = wait_until(lambda: events(f"{EVENT}01"), 30, "the sync's event")
         self.assertEqual(event["AITHER_JOB_ID"], job["data"]["jobId"])
         self.assertEqual(event["REQUEST_ID"], job["meta"]["requestId"])
-        self.assertEqual((event["PRIORITY"], event["_SYSTEMD_UNIT"]), ("6", "aither-worker.service"))
+        self.assertEqual((event["PRIORITY"], event["_SYSTEMD_UNIT"]), ("5", "aither-worker.service"))
         self.assertRegex(event["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d")
         self.check_the_text(event["MESSAGE"])
         self.check_the_other_daemon()
