@@ -506,7 +506,7 @@ static void wrong_addresses_get_a_message_that_explains_them(void **state)
 		{ &course, "https://a.example/{foo}/{id}",
 			"only {id}, {slug} and {lang} are allowed in braces" },
 		{ &link, "//a.example/", "begins with two slashes" },
-		{ &link, "/a b", "blanks, quotation marks" },
+		{ &link, "/a b", "spaces, quotation marks" },
 		{ &site, "https://a.example/x", "nothing may follow https://host[:port]" },
 		{ &origin, "https://xn--hemer-jra.example", NULL },
 		{ &to, "op@xn--mnchen-3ya.example", NULL },
