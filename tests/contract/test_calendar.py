@@ -13,7 +13,7 @@ from stack import StackTest
 
 HOSTILE = {
     "crlf": "A\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:x\r\nSUMMARY:B",
-    "escaped": "Führen, fördern; fordern: \\ und \"A\"",  # no more than these: the parser decodes the escapes one after the other
+    "escaped": "Führen, fördern; fordern: \\ und \"A\"",  # only these: the parser decodes the escapes one after the other
     "long": "Überzeugen 😀 " * 400,
     "rtl": "\u202eקורס למתקדמים, חלק ב\u202c",
     "control": "A\u0001B\u001b[31mC\u007f\u009b",
