@@ -558,7 +558,7 @@ class Worker(DoctorTest):
         self.stack.socket.chmod(0)
         self.stack.config.chmod(0)
         environment = self.stack.environment | {"AITHER_WORKER_SOCKET": str(self.stack.socket)}
-        for arguments in ([], [f"--config={self.stack.config}"]):  # in the second run, the configuration cannot be read either
+        for arguments in ([], [f"--config={self.stack.config}"]):  # in the second run, nor can the configuration be read
             found = Result(subprocess.run([*other, BUILD / "aither", *arguments, "doctor", "--json"],
                                           env=environment, capture_output=True, text=True, timeout=60))
             self.assertEqual(found.exit, 77)

@@ -31,7 +31,7 @@ WITHOUT_WORKER = ((503, "WORKER_UNAVAILABLE"),)
 STEPS = (
     Step("POST", "/api/sync", {}, WITHOUT_WORKER + ((409, "SYNC_IN_PROGRESS"),)),
     Step("GET", "/api/sync/status", {}, WITHOUT_WORKER),
-    Step("GET", "/", {"Accept": "text/html"}, ((200, ""),)),  # the other language, or the page for a homepage that is missing
+    Step("GET", "/", {"Accept": "text/html"}, ((200, ""),)),  # the other language, or the page for a missing homepage
     Step("GET", "/", {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": "en"}, ((200, ""),)),
     Step("GET", "/courses/kurs-00000", {}, ((500, "INTERNAL_ERROR"),)),
     Step("HEAD", "/courses/kurs-00001.html", {}, ((500, ""),)),

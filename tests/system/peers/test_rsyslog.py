@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rsyslog with data/examples/rsyslog.conf: each event of aither once, as JSON, with the journal's fields."""
+"""rsyslog with data/examples/rsyslog.conf: each event of aither's once, as JSON, with the journal's fields."""
 # Packages: rsyslog
 import json
 import unittest
@@ -46,7 +46,7 @@ class Rsyslog(unittest.TestCase):
         self.check_a_restart()
 
     def check_the_text(self, text: str) -> None:
-        """In Debian's own file as before, not twice."""
+        """The events are in Debian's own file as before, not twice."""
         self.assertEqual(output("grep", "--count", "--fixed-strings", f"aither-worker[{self.worker()}]: {text}",
                                 "/var/log/syslog"), "1")
 
@@ -60,7 +60,7 @@ class Rsyslog(unittest.TestCase):
         self.assertEqual(event["AITHER_REMOTE_ADDR"], "127.0.0.1")
 
     def check_a_restart(self) -> None:
-        """What came meanwhile is not lost, and nothing comes again."""
+        """Entries made meanwhile are not lost, and no entry comes again."""
         known = len(events())
         run("systemctl", "stop", "syslog.socket", "rsyslog.service")
         job = json.loads(output("aither", "sync", "--json"))["data"]["jobId"]
