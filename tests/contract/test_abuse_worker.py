@@ -13,7 +13,7 @@ from attack import WebTest
 from stack import Reply, StackTest, wait_until
 
 CALLS_MAX = 64       # from web/relay.h
-STATUS_LIMIT_S = 10  # likewise
+STATUS_LIMIT_S = 10  # also from web/relay.h
 LIST = "/api/service/courses"
 
 

@@ -157,7 +157,7 @@ class Scenario(unittest.TestCase):
         self.sync()
         return self.crash.calls
 
-    # ---- what has to be true ----
+    # ---- the rules ----
 
     def versions(self, name: str) -> list[File]:
         """The versions that a published file may have at any moment."""

@@ -210,7 +210,8 @@ def fill(listener: socket.socket) -> socket.socket:
 
 class Local(DnsTest):
     def test_localhost_is_this_machine_whatever_the_name_server_says(self) -> None:
-        """Only to this machine does the worker send the key without TLS, or a mail without checking the certificate."""
+        """Without TLS, the worker sends the key only to this machine; without a check of the certificate, it sends mail only
+        there."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.dns.names["localhost"] = ["127.0.0.2"]

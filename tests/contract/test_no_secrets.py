@@ -162,7 +162,7 @@ class NoSecrets(JournalTest):
             done = self.stack.cli(*arguments)
             self.replies.append(done.stdout + done.stderr)
 
-    # ---- what was said ----
+    # ---- the output ----
 
     def said(self) -> dict[str, str]:
         assert self.stack.worker and self.stack.web

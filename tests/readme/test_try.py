@@ -73,7 +73,7 @@ class TryIt(Story):
         self.demo.wait(30)
 
         def has_ended() -> bool:
-            # Without check: some processes may have ended meanwhile.
+            # Without check, because some processes may have ended meanwhile.
             running = run("sh", "-c", "cat /proc/[0-9]*/cmdline", check=False).stdout.replace("\0", " ")
             self.assertIn("sleep infinity", running)  # the container's own process
             return not re.search("aither|hemera_stub", running)

@@ -8,7 +8,7 @@
     ca.context(valid=(-2, -1))                      expired yesterday
     ca.context(valid=(10, 11))                      not valid before ten days from now
     ca.context(key=WEAK_KEY)                        with a key that is too short
-    ca.context(shows_ca=True)                       with the CA's certificate behind it
+    ca.context(shows_ca=True)                       followed by the CA's certificate
     ca.self_signed()                                signed by no CA
 
 0.0.0.0 leads to this machine as 127.0.0.1 does, but aither does not count it among this machine's addresses: a server there

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts stubs for client.py by fork(2), because starting Python anew takes 0.15 s of processor time per stub, mostly for
+"""Starts stubs for client.py by fork(2), because a new Python process takes 0.15 s of processor time per stub, mostly for
 imports.
 
 A line of input is either a JSON array with the arguments of a stub, answered with the stub's process id and its first line,
