@@ -47,7 +47,7 @@ def courses(turn: int) -> list[dict[str, Any]]:
 
 
 def secrets(turn: int) -> set[str]:
-    """Every text that Hemera has about its participants in that round."""
+    """The unique words in all of Hemera's texts about participants in that round."""
     members = ("userId", "name", "imageUrl", "preparationIntent", "desiredResults", "lineManagerProfile", "resultOutcome",
                "resultNotes")
     texts = [str(b[member]) for c in courses(turn) for b in c["participants"] for member in members]

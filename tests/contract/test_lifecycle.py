@@ -55,7 +55,7 @@ class Confinement(StackTest):
 
 class Memory(StackTest):
     def test_the_threads_of_a_daemon_share_one_heap(self) -> None:
-        """glibc aligns the heaps of threads, and reserves 64 MB of address space for each."""
+        """glibc aligns the heap of a thread to THREAD_HEAP bytes, and reserves as much address space for it."""
         self.sync()
         self.stack.get("/")
         for daemon in (self.stack.web, self.stack.worker):
