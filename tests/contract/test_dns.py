@@ -210,8 +210,7 @@ def fill(listener: socket.socket) -> socket.socket:
 
 class Local(DnsTest):
     def test_localhost_is_this_machine_whatever_the_name_server_says(self) -> None:
-        """Without TLS, the worker sends the key only to this machine; without a check of the certificate, it sends mail only
-        there."""
+        """Only this machine gets the key without TLS, and mail without a check of the certificate."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.dns.names["localhost"] = ["127.0.0.2"]

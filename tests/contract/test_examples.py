@@ -243,7 +243,7 @@ class Nginx(ProxyTest):
             f"http {{\naccess_log off;\n{paths}include {self.directory}/site;\n}}\n")
 
     def home(self, accepted: str, target: str = "/", encoding: str = "identity") -> tuple[str, str]:
-        """Fetches the homepage; returns its language, and whether it came out of the cache."""
+        """Fetches the homepage; returns its language, and the cache's answer (HIT, MISS...)."""
         self.connection.request("GET", target, headers={
             "Host": "courses.example.org", "Accept-Language": accepted, "Accept-Encoding": encoding})
         answer = self.connection.getresponse()

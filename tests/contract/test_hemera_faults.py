@@ -194,8 +194,8 @@ class Budget(StackTest):
         requests = self.hemera.requests()
         details = [r["path"] for r in requests if r["path"].startswith("/api/service/courses/")]
         self.assertEqual(len(set(details)), 100)
-        # No course is read twice before all have been requested. The last of them run beside the first repeated one, for
-        # which the last window still has room.
+        # No course is read twice before all have been requested. The last of them run beside the first repeated
+        # ones, for which the last window still has room.
         first = details[:100 - CONNECTIONS]
         self.assertEqual(len(set(first)), len(first))
         self.assertLessEqual(max(Counter(details).values()), 2)

@@ -112,7 +112,7 @@ WRAP(int, -1, __open_2, (const char *path, int flags), (path, flags))
 WRAP(int, -1, __open64_2, (const char *path, int flags), (path, flags))
 WRAP(int, -1, __openat64_2, (int at, const char *path, int flags), (at, path, flags))
 
-/* The last argument is missing unless the call makes a new descriptor. */
+/* Only commands that make a new descriptor may fail. */
 #define WRAP_FCNTL(name)                                                                     \
 	int name(int fd, int command, ...)                                                   \
 	{                                                                                    \
@@ -229,7 +229,7 @@ ssize_t sendfile(int fd, int from, off_t *at, size_t length)
 	return share < 0 || (share == 0 && length > 0) ? share : next(fd, from, at, (size_t)share);
 }
 
-/* A transfer in one piece becomes a transfer of its first part. */
+/* If only one byte may be transferred, it is the first byte of the first part that is not empty. */
 static ssize_t fault_vector(const char *function, void *caller, int fd, const struct iovec *parts, int count,
 	struct iovec *ret_first)
 {

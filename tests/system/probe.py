@@ -126,7 +126,7 @@ def execute_by_loader(path: str) -> None:
 
 
 def execute_from_memory(path: str) -> None:
-    """Run a program that no file system holds."""
+    """Runs a program that is not in any file system."""
     memory = os.memfd_create("probe", 0)
     with open(path, "rb") as program:
         os.write(memory, program.read())

@@ -20,7 +20,7 @@
 
 #define BEARER "Authorization: Bearer " TOKEN "\r\n"
 
-static unsigned checks; /* at the time of publishing an index */
+static unsigned checks; /* of a published index */
 
 int __real_fstatat(int directory, const char *name, struct stat *ret, int flags);
 int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags);
@@ -319,7 +319,7 @@ static void a_directory_that_cannot_be_opened_is_logged_once(void **state)
 	for (int i = 0; i < 3; i++)
 		visit(place, "de", "Hemera Academy");
 	assert_int_equal(logged, 1);
-	/* Once it is a directory, the page is shown, and the next error is logged again. */
+	/* Once the path leads to a directory, its page is shown, and the next error is logged again. */
 	unlink(link);
 	visit(place, "de", "Hemera Academy");
 	assert_int_equal(symlink(place->root, link), 0);

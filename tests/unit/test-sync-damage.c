@@ -75,7 +75,7 @@ static void sync_goes_on(const char *label, struct tree *ret_out)
 	}
 }
 
-/* Returns whether the manifest was refused; then a copy is kept, and every page whose participants are read
+/* Returns whether the manifest was refused; then it is set aside, and every page whose participants are read
  * is new. */
 static bool sync_with(const char *text, const char *label)
 {
