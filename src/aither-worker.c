@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* aither-worker(8): the private half of aither. Options and wiring; the work is in worker/ and sync/. */
+/* aither-worker(8), the private half of aither: options and start-up. The work is in worker/ and sync/. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include "worker/alerts.h"
 #include "worker/worker.h"
 
-#define FINISH_MS 2000 /* a cancelled sync ends sooner */
+#define FINISH_MS 2000 /* enough for a cancelled sync to end */
 
 static int serve(const struct config *config, const struct daemon_options *options)
 {
@@ -39,13 +39,14 @@ static int serve(const struct config *config, const struct daemon_options *optio
 	worker_set_may_leave(worker, activated);
 	result = daemon_run(worker_server(worker), worker_stop, worker);
 	if (!worker_finish(worker, FINISH_MS)) {
-		log_write(LOG_WARNING, "leaving while a job still runs; the next sync repairs what it left");
+		log_write(LOG_WARNING,
+			"exiting while a job is still running; the next sync repairs what it has left behind");
 		_exit(result);
 	}
 	return result;
 }
 
-/* Reads the environment file as systemd does for the unit. Tests set another path. */
+/* Reads the environment file as systemd does for the unit. Tests use another path. */
 static void read_environment_file(void)
 {
 	const char *path = getenv("AITHER_ENVIRONMENT_FILE") ?: CONFIG_ENVIRONMENT_FILE;
@@ -53,7 +54,8 @@ static void read_environment_file(void)
 	int r = config_environment_load(path, &err);
 
 	if (r < 0 && r != -ENOENT)
-		log_write(LOG_WARNING, "what the unit has from its environment file is not checked: %s",
+		log_write(LOG_WARNING,
+			"cannot check the variables that the unit gets from its environment file: %s",
 			err.message);
 }
 
@@ -62,8 +64,7 @@ int main(int argc, char **argv)
 	CLEANUP(config_done) struct config config = { 0 };
 	struct daemon_options options = {
 		.program = "aither-worker",
-		.purpose =
-			"Fetches courses from Hemera and publishes their pages; serves its calls on a unix socket.",
+		.purpose = "Fetches courses from Hemera and publishes their pages. Listens on unix sockets.",
 		.has_alert = true,
 		.unix_only = true,
 	};

@@ -51,8 +51,9 @@ char *config_remedy(const struct config *config, const char *section, const char
 	return mem_printf("printf '[%s]\\n%s=%s\\n' >>%s\n" CHECK_RESTART, section, name, example, word);
 }
 
-/* Problems begin with "FILE:LINE:", "FILE:", "environment NAME:", "credential aither.NAME:", a missing
- * secret's name or "Section Key is not set" (config/config.c). Owned. */
+/* The remedy depends on how the problem begins (config/config.c): with "FILE:LINE:", "FILE:",
+ * "environment NAME:", "credential aither.NAME:", the name of a missing secret, or "Section Key is not set".
+ * Owned. */
 static char *problem_remedy(const struct config *config, const char *problem, const char *missing)
 {
 	if (begins_with(problem, TOKEN_PROBLEM))
@@ -94,8 +95,8 @@ void config_check(const struct config *config, struct json *checks)
 		for (int k = 0; k < CONFIG_SECRETS && !missing; k++)
 			if (begins_with(problem, config_secret_name((enum config_secret)k)))
 				missing = config_secret_name((enum config_secret)k);
-		/* A missing key or token has a check of its own, but not a missing password: the mail server
-		 * may accept mail without a login. */
+		/* A missing API key or token has its own check, but a missing smtp-password has none, because
+		 * the mail server may accept mail without a login. */
 		if (missing && strcmp(missing, config_secret_name(CONFIG_SECRET_SMTP_PASSWORD)) != 0)
 			continue;
 		remedy = config->problems.command[i] ? mem_strdup(config->problems.command[i])
@@ -106,5 +107,6 @@ void config_check(const struct config *config, struct json *checks)
 		found++;
 	}
 	if (found == 0)
-		check_add(checks, "configuration", CHECK_OK, NULL, "no mistake in files and environment");
+		check_add(checks, "configuration", CHECK_OK, NULL,
+			"no mistakes in the files or the environment");
 }

@@ -29,11 +29,11 @@
 #define NAME_MAX_BYTES 200  /* of a site: a line in the header of a page */
 #define SOCKET_PATH_MAX 107 /* sun_path of unix(7) without its NUL */
 
-/* Ends a sentence about an international host name (RFC 5890): converting one needs tables that only libcurl
- * brings, and aither-web does without it. */
+/* Ends a sentence about an international host name (RFC 5890). aither does not convert such names: that needs
+ * the tables of libcurl, and aither-web is not linked with it. */
 #define WRITE_ASCII "has letters that are not ASCII; write its ASCII form (xn--...), which idn2(1) prints"
 
-/* Replaces the string that the target points to by `text` (owned). */
+/* Replaces the string that the target points to with `text` (owned). */
 static int store(void *target, char *text)
 {
 	mem_freep(target);
@@ -44,7 +44,7 @@ static int store(void *target, char *text)
 int config_parse_number(const struct config_type *type, const char *text, void *target, struct error *err)
 {
 	size_t digits = strspn(text, "0123456789");
-	/* Nine digits fit an unsigned; the bounds of all keys have fewer. */
+	/* Nine digits fit into an unsigned, and the bounds of all keys have fewer. */
 	unsigned long value =
 		digits > 0 && digits <= 9 && !text[digits] ? strtoul(text, NULL, 10) : ULONG_MAX;
 
@@ -75,7 +75,7 @@ int config_parse_choice(const struct config_type *type, const char *text, void *
 	if (index < 0)
 		return index;
 	*(unsigned *)target =
-		(unsigned)index; /* what gcc and clang make of an enum without negative values */
+		(unsigned)index; /* gcc and clang store an enum without negative values as unsigned */
 	return 0;
 }
 
@@ -90,7 +90,7 @@ int config_parse_flag(const struct config_type *type, const char *text, void *ta
 	return 0;
 }
 
-/* Nothing but the characters from `least` to '~'. */
+/* Whether the text contains only characters from `least` to '~'. */
 static bool is_ascii(const char *text, char least)
 {
 	for (; *text; text++)
@@ -104,7 +104,7 @@ int config_parse_text(const struct config_type *type, const char *text, void *ta
 	if (strlen(text) > type->max)
 		return error_set(err, -EINVAL, "longer than %u characters", type->max);
 	if (!is_ascii(text, ' '))
-		return error_set(err, -EINVAL, "only printable ASCII characters are possible");
+		return error_set(err, -EINVAL, "only printable ASCII characters are allowed");
 	return store(target, mem_strdup(text));
 }
 
@@ -116,9 +116,9 @@ int config_parse_words(const struct config_type *type, const char *text, void *t
 		return error_set(err, -EINVAL, "longer than %u bytes", type->max);
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return error_set(err, -EINVAL, "control characters are not possible");
+			return error_set(err, -EINVAL, "control characters are not allowed");
 	if (!utf8_is_text(text, length) || utf8_is_blank(text))
-		return error_set(err, -EINVAL, "not a text in UTF-8");
+		return error_set(err, -EINVAL, "not UTF-8 text");
 	return store(target, mem_strdup(text));
 }
 
@@ -136,7 +136,7 @@ int config_parse_path(const struct config_type *type, const char *text, void *ta
 	if (length > type->max)
 		return error_set(err, -EINVAL, "longer than %u bytes", type->max);
 	if (text[length - 1] == ' ')
-		return error_set(err, -EINVAL, "a blank before the slash at its end");
+		return error_set(err, -EINVAL, "has a space before the slash at its end");
 	return store(target, mem_strndup(text, length));
 }
 
@@ -154,9 +154,9 @@ int config_parse_zone(const struct config_type *type, const char *text, void *ta
 	return CONFIG_CORRECTED;
 }
 
-/* local@domain, or the name of a mailbox on the mail server ("root"), as sendmail(8) has it. Quoted local
- * parts are as good as extinct and refused. The domain has letters, digits, dots and hyphens, or is an
- * address literal in brackets (RFC 5321, 4.1.3). */
+/* local@domain, or the name of a mailbox on the mail server ("root"), as for sendmail(8). Quoted local parts
+ * are refused, because hardly any address has one. The domain consists of letters, digits, dots and hyphens,
+ * or is an address literal in brackets (RFC 5321, 4.1.3). */
 static bool is_mail_address(const char *text)
 {
 	size_t local = strcspn(text, "@"), length;
@@ -174,9 +174,9 @@ static bool is_mail_address(const char *text)
 	       strspn(domain, LETTERS_AND_DIGITS ".-") == length;
 }
 
-/* A copy of the same length in which comments (RFC 5322, 3.2.2; they may be nested) are blanks and quoted
- * strings (3.2.4) are quotation marks, so that every other mark counts. Owned; NULL: one of them has no end.
- */
+/* Returns a copy of the same length in which comments (RFC 5322, 3.2.2; they may be nested) are replaced with
+ * blanks and quoted strings (3.2.4) with quotation marks, so that all remaining punctuation has its meaning.
+ * Owned. NULL: a comment or quoted string has no end. */
 static char *hide_quoted(const char *text)
 {
 	CLEANUP(mem_freep) char *copy = mem_strdup(text);
@@ -204,17 +204,17 @@ static char *hide_quoted(const char *text)
 }
 
 /* Appends the address in one mailbox (RFC 5322, 3.4): an address, or a name and the address in angle
- * brackets. `mailbox` has passed hide_quoted, and is changed. */
+ * brackets. `mailbox` must come from hide_quoted, and is changed. */
 static int add_mailbox(const struct config_type *type, char *mailbox, struct buf *list, struct error *err)
 {
 	const char *problem =
 		type->max > 1 ? "not a list of mail addresses separated by commas" : "not a mail address";
 	char *open = strchr(mailbox, '<'), *close = open ? strchr(open, '>') : NULL;
 
-	/* A colon in the brackets of an address literal is none of a group. */
+	/* A colon inside the brackets of an address literal does not make a group. */
 	if (mailbox[strcspn(mailbox, ":<[")] == ':')
 		return error_set(err, -EINVAL,
-			"a group of mail addresses (name: address, ...;) is not possible; write the addresses alone");
+			"a group of mail addresses (name: address, ...;) is not allowed; list the addresses themselves");
 	if (open) {
 		*open = '\0';
 		if (!close || close[1 + strspn(close + 1, BLANKS)] || strpbrk(mailbox, "@;>)"))
@@ -238,8 +238,8 @@ static int add_mailbox(const struct config_type *type, char *mailbox, struct buf
 	return error_set(err, -EINVAL, "%s", problem);
 }
 
-/* The name before the address in angle brackets, without quotation marks and comments; "" for none. Owned.
- * `visible`: what hide_quoted makes of `text`. */
+/* The name before the address in angle brackets, without quotation marks and comments; "" if there is none.
+ * Owned. `visible` is the result of hide_quoted for `text`. */
 static char *mailbox_name(const char *text, const char *visible)
 {
 	const char *open = strchr(visible, '<');
@@ -291,14 +291,14 @@ int config_parse_mail(const struct config_type *type, const char *text, void *ta
 }
 
 struct url {
-	const char *scheme;      /* one of those permitted */
+	const char *scheme;      /* one of the permitted schemes */
 	char host[HOST_MAX + 1]; /* lower case; an IPv6 address as given, in brackets */
 	unsigned port;           /* 0: not given */
-	const char *path;        /* what follows, borrowed */
+	const char *path;        /* the text after host and port, borrowed */
 };
 
-/* By hand, as aither-web does not link libcurl. Narrower than RFC 3986 on purpose: what is not needed here
- * (users, queries, odd characters) is more likely a mistake than intended. */
+/* Does not use libcurl, because aither-web is not linked with it. Accepts less than RFC 3986 on purpose:
+ * users, queries and odd characters are not needed here, and are more likely a mistake than intended. */
 static int split_url(const char *text, const char *const *schemes, struct url *url, struct error *err)
 {
 	const char *rest = NULL;
@@ -315,7 +315,7 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 	if (!rest)
 		return error_set(err, -EINVAL, "does not begin with %s:// or %s://", schemes[0], schemes[1]);
 	if (memchr(rest, '@', strcspn(rest, "/?#")))
-		return error_set(err, -EINVAL, "a user name or password must not be in it");
+		return error_set(err, -EINVAL, "must not contain a user name or password");
 	for (size_t i = 0; i < strcspn(rest, "/?#"); i++)
 		if ((unsigned char)rest[i] >= 0x80)
 			return error_set(err, -EINVAL, "the host name " WRITE_ASCII);
@@ -352,7 +352,7 @@ static int split_url(const char *text, const char *const *schemes, struct url *u
 	return 0;
 }
 
-/* The address as it is stored: with `rest`, which is all that follows host and port. */
+/* Stores the address with `rest` after host and port. */
 static int store_link(void *target, const struct url *url, const char *rest)
 {
 	CLEANUP(mem_freep) char *port = url->port ? mem_printf(":%u", url->port) : mem_strdup("");
@@ -367,30 +367,31 @@ int config_parse_url(const struct config_type *type, const char *text, void *tar
 
 	if (r < 0)
 		return r;
-	/* The API key, or the report, would cross a network in the clear. */
+	/* Otherwise the API key or the report would cross a network unencrypted. */
 	if (strcmp(url.scheme, "http") == 0 && !address_is_local_host(url.host))
 		return error_set(err, -EINVAL,
-			"http:// is possible for this machine only (localhost, 127.0.0.0/8, [::1]); use https://");
+			"http:// is allowed for this machine only (localhost, 127.0.0.0/8, [::1]); use https://");
 	if (type->max == 0 && strcmp(url.path, "") != 0 && strcmp(url.path, "/") != 0)
 		return error_set(err, -EINVAL, "nothing may follow %s://host[:port], no path and no query",
 			url.scheme);
 	if (type->max > 0 && (strlen(url.path) > type->max || strpbrk(url.path, "?#\\\"<> ")))
 		return error_set(err, -EINVAL, "only a path may follow the host name, no query");
 	if (!is_ascii(url.path, '!'))
-		return error_set(err, -EINVAL, "the path may have visible ASCII characters only");
+		return error_set(err, -EINVAL, "the path may contain visible ASCII characters only");
 	return store_link(target, &url, type->max > 0 ? url.path : "");
 }
 
 static const char *const web_schemes[] = { "https", "http", NULL };
 
-/* Nothing that would have to be escaped in an HTML attribute or in a calendar; "{}" for a pattern. */
+/* Refuses characters that would have to be escaped in an HTML attribute or in a calendar. Accepts { and },
+ * for patterns. */
 static int check_rest(const struct config_type *type, const char *rest, struct error *err)
 {
 	if (strlen(rest) > type->max)
 		return error_set(err, -EINVAL, "longer than %u characters after the host name", type->max);
 	if (!is_ascii(rest, '!') || strpbrk(rest, "\"'<>\\^`|"))
 		return error_set(err, -EINVAL,
-			"blanks, quotation marks, \\, <, >, ^, `, | and letters that are not ASCII must be written with %%");
+			"spaces, quotation marks, \\, <, >, ^, `, | and letters that are not ASCII must be percent-encoded");
 	return 0;
 }
 
@@ -414,7 +415,7 @@ int config_parse_link(const struct config_type *type, const char *text, void *ta
 	int r;
 
 	if (strpbrk(text, "{}"))
-		return error_set(err, -EINVAL, "{ and } are possible in CourseURL only");
+		return error_set(err, -EINVAL, "{ and } are allowed in CourseURL only");
 	if (text[0] == '/' && text[1] != '/') {
 		r = check_rest(type, text, err);
 		return r < 0 ? r : store(target, mem_strdup(text));
@@ -425,7 +426,7 @@ int config_parse_link(const struct config_type *type, const char *text, void *ta
 		       : strstr(text, "://")
 			       ? r
 			       : error_set(err, -EINVAL,
-					 "begins neither with https:// or http:// nor, for a file of this site, with /");
+					 "must begin with https:// or http://, or with / for a page of this site");
 	r = check_rest(type, url.path, err);
 	return r < 0 ? r : store_link(target, &url, url.path);
 }
@@ -447,13 +448,13 @@ int config_parse_course_url(const struct config_type *type, const char *text, vo
 		while (i < ARRAY_SIZE(fields) && strncmp(at, fields[i], strlen(fields[i])) != 0)
 			i++;
 		if (i == ARRAY_SIZE(fields))
-			return error_set(err, -EINVAL, "only {id}, {slug} and {lang} may stand in braces");
+			return error_set(err, -EINVAL, "only {id}, {slug} and {lang} are allowed in braces");
 		is_of_course |= i < 2;
 		at += strlen(fields[i]);
 	}
 	if (!is_of_course)
 		return error_set(err, -EINVAL,
-			"neither {id} nor {slug} is in it, so all courses would have the same address");
+			"contains neither {id} nor {slug}, so all courses would have the same address");
 	return store_link(target, &url, url.path);
 }
 

@@ -11,19 +11,19 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define SECRET_FILE_MAX 2048 /* the longest secret and its line end fit; more is another file */
+#define SECRET_FILE_MAX 2048 /* the longest secret and its line end fit; a larger file is not a secret */
 
 enum form {
 	FORM_VISIBLE, /* ASCII without blanks */
-	FORM_BYTES,   /* all but control characters */
-	FORM_TEXT,    /* the same, in UTF-8, which browsers send; its characters are counted */
+	FORM_BYTES,   /* any bytes except control characters */
+	FORM_TEXT,    /* UTF-8, which browsers send, without control characters; its characters are counted */
 };
 
 static const struct {
-	const char *name, *environment; /* environment: NULL: not there */
+	const char *name, *environment; /* environment: NULL if no variable sets it */
 	size_t length_min, length_max;
 	enum form form;
-	enum config_program program; /* the only one that loads it: no other needs it */
+	enum config_program program; /* the only program that needs it, and loads it */
 } secrets[CONFIG_SECRETS] = {
 	[CONFIG_SECRET_HEMERA_API_KEY] = { "hemera-api-key", "HEMERA_API_KEY", 32, 256, FORM_VISIBLE,
 		CONFIG_WORKER },
@@ -63,13 +63,13 @@ int config_secret_check(enum config_secret secret, const char *value, struct err
 	enum form form = secrets[secret].form;
 	size_t length;
 
-	/* Secrets become header lines and lines of SMTP, so a control character never passes. */
+	/* Secrets become parts of HTTP headers and SMTP commands, so none may contain control characters. */
 	for (length = 0; at < end; length++) {
 		int32_t c = form == FORM_TEXT ? utf8_next(&at, end) : (unsigned char)*at++;
 		if (fault)
 			continue;
 		if (form == FORM_VISIBLE && (c <= ' ' || c >= 0x7f))
-			fault = "blanks, control or non-ASCII characters";
+			fault = "spaces, control characters or non-ASCII characters";
 		else if (c == UTF8_NONE)
 			fault = "bytes that are not UTF-8";
 		else if (c < ' ' || c == 0x7f)
@@ -79,7 +79,7 @@ int config_secret_check(enum config_secret secret, const char *value, struct err
 		return error_set(err, -EINVAL, "%s must have %zu to %zu characters, this one has %zu",
 			secrets[secret].name, secrets[secret].length_min, secrets[secret].length_max, length);
 	if (fault)
-		return error_set(err, -EINVAL, "%s must not have %s", secrets[secret].name, fault);
+		return error_set(err, -EINVAL, "%s must not contain %s", secrets[secret].name, fault);
 	return 0;
 }
 
@@ -90,7 +90,7 @@ static void wipe(struct buf *text)
 	buf_done(text);
 }
 
-/* Reads and checks the file's text without the byte order mark and the line end that an editor leaves. */
+/* Reads the file without the byte order mark and the line end that an editor may add, and checks the text. */
 static int read_secret(enum config_secret secret, const char *path, struct buf *ret_text, struct error *err)
 {
 	int r = file_read_text(path, ret_text, err);
@@ -100,7 +100,7 @@ static int read_secret(enum config_secret secret, const char *path, struct buf *
 	while (ret_text->length > 0 && strchr("\r\n", ret_text->data[ret_text->length - 1]))
 		ret_text->data[--ret_text->length] = '\0';
 	if (strlen(buf_text(ret_text)) != ret_text->length)
-		return error_set(err, -EINVAL, "there is a NUL byte in it");
+		return error_set(err, -EINVAL, "contains a NUL byte");
 	return config_secret_check(secret, buf_text(ret_text), err);
 }
 

@@ -19,7 +19,7 @@
 #include "base/utf8.h"
 #include "config/config-key.h"
 
-#ifndef AITHER_TEMPLATES_DIR /* the build sets it from --datadir */
+#ifndef AITHER_TEMPLATES_DIR /* the build derives it from --datadir */
 #define AITHER_TEMPLATES_DIR "/usr/share/aither/templates"
 #define AITHER_SITE_DIR "/usr/share/aither/site"
 #endif
@@ -28,7 +28,7 @@
 #define ENVIRONMENT_FILE_MAX (256 << 10)
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
-#define SHOWN_SIZE 81 /* of a wrong value in a message, with "=" and NUL */
+#define SHOWN_SIZE 81 /* size of a wrong value in a message, including "=" and NUL */
 
 #define SMTP_PORT_MAX 65535
 #define SMTP_PORT_SUBMISSION 587 /* RFC 6409 */
@@ -36,13 +36,13 @@
 
 static const struct config_origin not_set;
 
-static bool environment_is_from_file; /* config_environment_load has read one */
-static bool environment_has_mark;     /* and it begins with a byte order mark, as part of the first name */
+static bool environment_is_from_file; /* config_environment_load has read a file */
+static bool environment_has_mark; /* the file begins with a byte order mark, which spoils the first name */
 
 struct loader {
 	struct config *config;
 	enum config_program program;
-	bool base_url_wrong, secret_wrong[CONFIG_SECRETS]; /* then "not set" would be one problem too many */
+	bool base_url_wrong, secret_wrong[CONFIG_SECRETS]; /* reported already, so do not add "is not set" */
 };
 
 static bool is_string(const struct config_key *key)
@@ -61,8 +61,8 @@ static struct config_origin *origin_of(struct config *config, const struct confi
 	return &config->origins[key - config_keys];
 }
 
-/* Adds a sentence to the list. `required`: it keeps the program from working. file: to be edited; NULL: none.
- */
+/* Adds a problem to the list. `required`: it keeps the program from working. `file`: the file to edit; NULL:
+ * none. */
 __attribute__((format(printf, 4, 5))) static void report(
 	struct loader *loader, bool required, const char *file, const char *format, ...)
 {
@@ -82,13 +82,13 @@ __attribute__((format(printf, 4, 5))) static void report(
 	}
 	if (!required)
 		return;
-	/* A required one that is not listed is "more problems", the last of the list. */
+	/* A required problem that does not fit is part of "There are more problems", the last in the list. */
 	problems->is_required[problems->count - 1] = true;
 	if (problems->required_count++ == 0)
 		problems->first_required = problems->count - 1;
 }
 
-/* A wrong value of these sections never stops the site. */
+/* A wrong value in [Notify] or [Rollbar] never stops the site. */
 static bool is_notify(const char *section)
 {
 	return strcmp(section, "Notify") == 0;
@@ -99,7 +99,7 @@ static bool is_rollbar(const char *section)
 	return strcmp(section, "Rollbar") == 0;
 }
 
-/* Ends the sentence about a wrong value. */
+/* The end of the sentence about a wrong value in this section. */
 static const char *effect_on(const char *section)
 {
 	return is_notify(section)    ? "; no mail is sent until it is corrected"
@@ -107,7 +107,8 @@ static const char *effect_on(const char *section)
 				     : "";
 }
 
-/* With half a configuration a mail would go the wrong way, perhaps without the login or without TLS. */
+/* Disables mail or Rollbar after a mistake in its section: with half a configuration a mail might be sent
+ * without the login or without TLS. */
 static void disable(struct config *config, const char *section, const char *problem)
 {
 	char **reason = is_notify(section)    ? &config->notify.disabled_by
@@ -118,7 +119,7 @@ static void disable(struct config *config, const char *section, const char *prob
 		*reason = mem_strdup(problem);
 }
 
-/* Adds the remedy of the problem that was reported last. */
+/* Adds a remedy to the problem that was reported last. Takes the ownership of `command`. */
 static void advise(struct loader *loader, char *command)
 {
 	struct config_problems *problems = &loader->config->problems;
@@ -129,8 +130,9 @@ static void advise(struct loader *loader, char *command)
 		free(command);
 }
 
-/* Repeats the wrong value: only the beginning of a long one, "?" for a character that is not plain ASCII
- * (these sentences end up in JSON and on terminals), and nothing of a value that may contain a password. */
+/* Reports a wrong value and repeats it. Shows only the beginning of a long value, nothing of a value that may
+ * contain a password, and "?" instead of characters that are not printable ASCII, because these sentences end
+ * up in JSON and on terminals. */
 static void report_value(struct loader *loader, bool required, const struct config_key *key,
 	const struct config_origin *origin, const char *text, const char *problem)
 {
@@ -154,7 +156,7 @@ static void report_value(struct loader *loader, bool required, const struct conf
 	disable(loader->config, key->section, sentence);
 }
 
-/* Sets one value; an empty text returns to the default. */
+/* Sets one value; an empty text restores the default. */
 static void set_value(struct loader *loader, const struct config_key *key, const struct config_origin *origin,
 	const char *text)
 {
@@ -164,7 +166,7 @@ static void set_value(struct loader *loader, const struct config_key *key, const
 	struct error err = { 0 };
 
 	if (!*text && is_string(key)) {
-		/* The default is not parsed: it counts although its time zone is not installed. */
+		/* Do not parse the default: it is valid even if its time zone is not installed. */
 		mem_freep(target);
 		*(char **)target = key->default_text ? mem_strdup(key->default_text) : NULL;
 		*origin_of(loader->config, key) = *origin;
@@ -182,8 +184,8 @@ static void set_value(struct loader *loader, const struct config_key *key, const
 
 /* ---- files ----
  *
- * Read here and not by libinih, which as Debian builds it cuts lines at 199 bytes, keeps all but the first
- * mistake to itself and knows no line numbers. */
+ * aither does not use libinih: as Debian builds it, it cuts lines at 199 bytes, reports only the first
+ * mistake and knows no line numbers. */
 
 struct reader {
 	struct loader *loader;
@@ -191,14 +193,14 @@ struct reader {
 	unsigned line, section_line, name_line;
 	const char *section; /* borrowed from the text; NULL: none yet */
 	bool is_section_reported;
-	bool is_skipping; /* below a section line that was not understood */
+	bool is_skipping; /* below a section line that could not be read */
 
-	/* The assignment whose value may go on in the next line. */
+	/* The assignment whose value the next line may continue. */
 	const char *name; /* borrowed from the text; NULL: there is none */
 	struct buf value;
 };
 
-/* Never with the value: it may be a secret. */
+/* Reports an unknown key. Does not show its value, which may be a secret. */
 static void report_key(const struct reader *reader, const char *name)
 {
 	const char *section = reader->section ? reader->section : "";
@@ -211,17 +213,18 @@ static void report_key(const struct reader *reader, const char *name)
 		hint = mem_printf("; did you mean %s below [%s]?", similar->name, similar->section);
 	else if (strcasestr(name, "key") || strcasestr(name, "token") || strcasestr(name, "pass") ||
 		 strcasestr(name, "secret"))
-		hint = mem_strdup("; secrets are not kept in this file but stored by `aither set-secret`");
+		hint = mem_strdup(
+			"; secrets do not belong in this file; store them with `aither set-secret`");
 	if (reader->section)
 		report(reader->loader, false, reader->path, "%s:%u: [%s] unknown key %s%s", reader->path,
 			reader->name_line, section, name, hint ? hint : "");
-	else /* what the operator believes to be set does not count */
+	else /* the operator believes that the key is set, but it has no effect */
 		report(reader->loader, reader->loader->program == CONFIG_WORKER, reader->path,
 			"%s:%u: %s is outside a [Section]%s", reader->path, reader->name_line, name,
 			hint ? hint : "");
 }
 
-/* Sets the value that has been read up to here, if there is one. */
+/* Ends the current assignment, if there is one, and sets its value. */
 static void end_value(struct reader *reader)
 {
 	const char *section = reader->section, *name = STEAL(reader->name);
@@ -235,7 +238,7 @@ static void end_value(struct reader *reader)
 			buf_text(&reader->value));
 	} else if (!section || config_section_exists(section)) {
 		report_key(reader, name);
-	} else if (!reader->is_section_reported) { /* once, not for each key below it */
+	} else if (!reader->is_section_reported) { /* once, not for each key in it */
 		const struct config_key *similar = config_key_suggest(section, NULL);
 		reader->is_section_reported = true;
 		report(reader->loader, false, reader->path, "%s:%u: unknown section [%s]%s%s%s", reader->path,
@@ -245,7 +248,7 @@ static void end_value(struct reader *reader)
 	buf_clear(&reader->value);
 }
 
-/* Appends a line's part of the value, without its comment (';' behind a blank); a blank separates two parts.
+/* Appends a line's part of the value, without its comment (';' after a blank). A space separates the parts.
  */
 static void add_to_value(struct reader *reader, const char *text)
 {
@@ -271,10 +274,10 @@ static void read_line(struct reader *reader, char *line)
 	reader->line++;
 	if (*text == '\0' || *text == '#' || *text == ';' || (reader->is_skipping && !is_heading))
 		return;
-	if (is_heading) { /* nothing but a comment may follow */
+	if (is_heading) { /* only a comment may follow it */
 		end_value(reader);
 		is_understood = end > name && *end == ']' && strchr("#;", end[1 + strspn(end + 1, BLANKS)]);
-		/* Keys below a heading that is not understood must not count for the section above it. */
+		/* Keys below a heading that cannot be read must not become keys of the section before it. */
 		reader->is_skipping = !is_understood;
 		if (is_understood) {
 			*end = '\0';
@@ -293,8 +296,8 @@ static void read_line(struct reader *reader, char *line)
 		add_to_value(reader, line);
 		is_understood = true;
 	}
-	/* A line whose meaning is lost may have held anything. aither-web and the command line go on: the
-	 * worker will not, and it says so. */
+	/* A line without a meaning may have been any setting. The worker therefore refuses to sync and says
+	 * so, which is enough; aither-web and the command line continue. */
 	if (!is_understood)
 		report(reader->loader, reader->loader->program == CONFIG_WORKER, reader->path,
 			"%s:%u: neither [Section] nor Key=value", reader->path, reader->line);
@@ -315,7 +318,7 @@ static void load_file(struct loader *loader, const char *path, bool must_exist)
 		return;
 	}
 	if (strlen(buf_text(&content)) != content.length) {
-		report(loader, true, path, "%s: there is a NUL byte in it, so it is not a text file", path);
+		report(loader, true, path, "%s: contains a NUL byte, so it is not a text file", path);
 		return;
 	}
 	config->files = mem_grow(config->files, config->file_count, sizeof(*config->files));
@@ -338,8 +341,8 @@ static bool is_regular(const char *path)
 	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* The name under which a file that is not read would be read: "hemera.conf~" and ".hemera.conf.dpkg-old" give
- * "hemera.conf", and so does "hemera.txt". Owned. */
+/* The name under which a file that is not read would be read: "hemera.conf" for "hemera.conf~",
+ * ".hemera.conf.dpkg-old" and "hemera.txt". Owned. */
 static char *drop_in_name(const char *name)
 {
 	const char *start = name + strspn(name, ".#"), *end = strcasestr(start, ".conf");
@@ -349,8 +352,8 @@ static char *drop_in_name(const char *name)
 	return mem_printf("%.*s.conf", end ? (int)(end - start) : (int)strcspn(start, "~#"), start);
 }
 
-/* Reports a file that looks as if it were read: what an editor or dpkg leaves, a wrong suffix. Other hidden
- * files and README are nothing that a person expects to count. */
+/* Reports a file that is not read but looks as if it were: one that an editor or dpkg left behind, or one
+ * with a wrong suffix. Nobody expects README and other hidden files to have an effect. */
 static void report_unread(struct loader *loader, const char *directory, const char *name)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name), *new_name = drop_in_name(name);
@@ -360,7 +363,7 @@ static void report_unread(struct loader *loader, const char *directory, const ch
 
 	if ((is_hidden && !is_drop_in(name + 1)) || fnmatch("README*", name, 0) == 0 || !is_regular(path))
 		return;
-	/* The sentence goes into JSON and to terminals. */
+	/* The sentence goes into JSON and to terminals, so it must be printable ASCII. */
 	for (const char *c = path; *c; c++)
 		if (*c < ' ' || *c >= 0x7f)
 			return;
@@ -383,8 +386,8 @@ static void report_unread(struct loader *loader, const char *directory, const ch
 	}
 }
 
-/* All *.conf of a directory in the order of their names, which is that of their bytes: no program here calls
- * setlocale(3). A missing directory is empty. */
+/* Reads all *.conf files in a directory, sorted by the bytes of their names, because no program of aither
+ * calls setlocale(3). A missing directory counts as empty. */
 static void load_directory(struct loader *loader, const char *path)
 {
 	struct dirent **entries = NULL;
@@ -406,9 +409,9 @@ static void load_directory(struct loader *loader, const char *path)
 
 /* ---- an environment file, read as systemd reads it ---- */
 
-/* Appends the text before `end`, a quotation mark or the end of the line, and returns where that is. A
- * backslash before the end of a line joins it with the next one; within single quotes it is a character as
- * any other, within double quotes it is one before most characters. */
+/* Appends the text up to `end`, which is a quotation mark or the end of the line, and returns its position. A
+ * backslash at the end of a line joins it with the next line. It is an ordinary character within single
+ * quotes, and before most characters within double quotes. */
 static const char *read_until(const char *at, char end, struct buf *value)
 {
 	for (; *at && *at != end; at++) {
@@ -422,8 +425,8 @@ static const char *read_until(const char *at, char end, struct buf *value)
 	return at;
 }
 
-/* Reads the next assignment: *ret_name (owned) and `value`. Returns where the next line begins; NULL: there
- * is no other assignment. */
+/* Reads the next assignment into *ret_name (owned) and `value`. Returns the position after it, or NULL if
+ * there is no further assignment. */
 static const char *read_assignment(const char *at, char **ret_name, struct buf *value)
 {
 	const char *end;
@@ -443,7 +446,7 @@ static const char *read_assignment(const char *at, char **ret_name, struct buf *
 		length--;
 	*ret_name = mem_strndup(at, length);
 
-	/* Quotes count at the beginning and behind a quoted part. */
+	/* Quotation marks have a meaning at the beginning and after a quoted part. */
 	at = end + 1 + strspn(end + 1, BLANKS);
 	while (*at == '"' || *at == '\'') {
 		at = read_until(at + 1, *at, value);
@@ -470,7 +473,7 @@ int config_environment_load(const char *path, struct error *err)
 
 		at = read_assignment(at, &name, &value);
 		if (name && setenv(name, buf_text(&value), 1) < 0)
-			abort(); /* only without memory: the name is not empty and has no '=' */
+			abort(); /* out of memory; the name is not empty and contains no '=' */
 	}
 	return 0;
 }
@@ -497,7 +500,7 @@ const char *config_environment_find_secret(const char *path)
 
 /* ---- environment and secrets ---- */
 
-/* Set but empty counts as not set. */
+/* The value of a variable. One that is set but empty counts as not set: NULL. */
 static const char *environment(const char *name)
 {
 	const char *value = name ? getenv(name) : NULL;
@@ -505,9 +508,9 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* The Node implementation has three variables where we have one URL. Without SMTP_HOST the other two mean
- * nothing; SMTP_PORT is 587 where it is not set, and TLS from the start is spoken where SMTP_SECURE says so
- * or, when it says nothing, on port 465. */
+/* The Node implementation has three variables instead of one URL. Without SMTP_HOST the other two have no
+ * effect. The default of SMTP_PORT is 587, or 465 if SMTP_SECURE is true. TLS is used from the start if
+ * SMTP_SECURE is true, or if it is not set and the port is 465. */
 static void set_smtp_url(struct loader *loader, const struct config_key *key,
 	const struct config_origin *origin, const char *host)
 {
@@ -550,11 +553,11 @@ static void load_environment(struct loader *loader)
 			continue;
 		const struct config_origin origin = { .variable = name };
 		if (key->offset == offsetof(struct config, sync.output_directory) && *value != '/') {
-			/* The Node implementation has its default, "output", below the directory in which it
-			 * runs: no mistake of the operator, and no reason to stop. */
+			/* The default of the Node implementation is "output" in its working directory. The
+			 * operator has made no mistake, so this is no reason to stop. */
 			CLEANUP(mem_freep)
 			char *problem = mem_printf(
-				"is not absolute and therefore ignored, pages are written to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
+				"is ignored because it is not an absolute path, so pages are written to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
 				loader->config->sync.output_directory);
 			report_value(loader, false, key, &origin, value, problem);
 		} else if (key->offset == offsetof(struct config, notify.smtp_url)) {
@@ -563,12 +566,13 @@ static void load_environment(struct loader *loader)
 			set_value(loader, key, &origin, value);
 		}
 	}
-	/* In the environment of the worker's unit (systemd.exec(5)) the token looks as if it were set. */
+	/* A token in the environment of the worker's unit (systemd.exec(5)) looks set, but aither-web does
+	 * not get it. */
 	if (loader->program == CONFIG_WORKER && environment("AITHER_SYNC_TOKEN") &&
 		(environment_is_from_file || getenv("INVOCATION_ID")))
 		report(loader, false, CONFIG_ENVIRONMENT_FILE,
 			"environment AITHER_SYNC_TOKEN: has no effect in " CONFIG_ENVIRONMENT_FILE
-			", which only aither-worker reads, for the token is aither-web's: run `aither set-secret sync-token` and remove the line");
+			", because aither-web, which needs the token, does not read that file; run `aither set-secret sync-token` and remove the line");
 }
 
 static void load_secrets(struct loader *loader)
@@ -583,8 +587,8 @@ static void load_secrets(struct loader *loader)
 		loader->secret_wrong[i] = r < 0 && r != -ENOENT;
 		if (!loader->secret_wrong[i])
 			continue;
-		/* A sync token that does not count must not look like one that was never set: a wrong secret
-		 * stops the program, but not when only mail or Rollbar needs it. */
+		/* A wrong secret stops the program, so that a wrong sync token is not mistaken for one that
+		 * was never set. A secret that only mail or Rollbar needs does not stop it. */
 		const char *section = secret == CONFIG_SECRET_SMTP_PASSWORD   ? "Notify"
 				      : secret == CONFIG_SECRET_ROLLBAR_TOKEN ? "Rollbar"
 									      : "";
@@ -600,7 +604,7 @@ static bool is_missing(const struct loader *loader, enum config_secret secret)
 	return !loader->config->secrets[secret] && !loader->secret_wrong[secret];
 }
 
-/* Reports settings that the worker lacks, and settings that have no effect without another. */
+/* Reports required settings that are missing, and settings that have no effect without another one. */
 static void check_complete(struct loader *loader)
 {
 	const struct config *config = loader->config;
@@ -687,7 +691,7 @@ char *config_origin_text(const struct config_origin *origin)
 	return origin->variable ? mem_printf("environment %s", origin->variable) : mem_strdup("default");
 }
 
-/* NAME <ADDRESS>, with the quotation marks that some names need (RFC 5322, 3.2.3). Owned. */
+/* "NAME <ADDRESS>" with the quotation marks that some names need (RFC 5322, 3.2.3). Owned. */
 static char *quote_name(const char *text, const char *name_end)
 {
 	bool is_special = strcspn(text, "()<>[]:;@\\,.\"") < (size_t)(name_end - text);

@@ -266,6 +266,9 @@ static enum http_result handle_metrics(
 	if (!is_permitted(web, request, AUTH_TOKEN, response))
 		return HTTP_DONE;
 	monitor_metrics(web, response);
+	/* Without visitors, nothing else would notice that aither-worker answers again. */
+	if (web->call_failed_ms != 0)
+		live_touch(web->live);
 	return HTTP_DONE;
 }
 

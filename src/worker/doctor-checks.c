@@ -214,7 +214,8 @@ static const struct {
 };
 
 /* Starts the mail server of this machine, which does not answer, or names another. nullmailer does not
- * listen: SMTPURL has to name its relay. Owned. */
+ * listen: SMTPURL has to name its relay. No test mail follows a start: msmtpd may not listen yet when
+ * systemctl returns. Owned. */
 static char *local_server_remedy(const struct config *config)
 {
 	CLEANUP(mem_freep) char *change = config_remedy(config, "Notify", "SMTPURL", SMTP_EXAMPLE);
@@ -223,8 +224,8 @@ static char *local_server_remedy(const struct config *config)
 		if (access(MAIL_SERVERS[i].program, F_OK) == 0)
 			return mem_strdup(MAIL_SERVERS[i].start);
 	if (access(NULLMAILER, F_OK) == 0)
-		return mem_printf("cat /etc/nullmailer/remotes\n%s", change);
-	return STEAL(change);
+		return mem_printf("cat /etc/nullmailer/remotes\n%s\naither test-mail", change);
+	return mem_printf("%s\naither test-mail", change);
 }
 
 void doctor_check_mail(const struct doctor_case *about, struct json *checks)
@@ -259,10 +260,11 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	else if (r == -EKEYREJECTED)
 		change = mem_strdup(TRUST_CA);
 	else if (r == -EHOSTUNREACH && config_url_is_local(server.url))
-		change = local_server_remedy(config);
+		remedy = local_server_remedy(config);
 	else
 		change = config_remedy(config, "Notify", "SMTPURL", SMTP_EXAMPLE);
-	remedy = mem_printf("%s\naither test-mail", change);
+	if (!remedy)
+		remedy = mem_printf("%s\naither test-mail", change);
 	if (r == -EHOSTUNREACH && config_url_is_local(server.url) && access(SENDMAIL, F_OK) == 0)
 		error_prefix(&err, "aither speaks SMTP and does not use " SENDMAIL ": ");
 	if (r < 0)

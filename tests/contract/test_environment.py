@@ -70,7 +70,7 @@ class CheckConfig(StackTest):
         self.file.mkdir()
         code, text = self.check()
         self.assertEqual(code, 78)
-        self.assertIn("what the unit has from its environment file is not checked: ", text)
+        self.assertIn("cannot check the variables that the unit gets from its environment file: ", text)
         self.assertIn(str(self.file), text)
 
     def test_without_the_file_only_the_environment_counts(self) -> None:

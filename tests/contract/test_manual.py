@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """aither-templates(7) and aither-api(7) are exact: every example in them gives the result that it shows, the lists of data
-are complete, and the calls are those of the OpenAPI document. tests/style/test_manuals.py checks the form of the pages."""
+are complete, and the calls are those of the OpenAPI document. aither accepts the examples of aither.conf(5).
+tests/style/test_manuals.py checks the form of the pages."""
 import json
 import os
 import re
@@ -122,6 +123,20 @@ class Templates(unittest.TestCase):
             assert found, name
             values.append(int(found[3]) if found[3] else int(found[1]) << int(found[2]))
         self.assertEqual(listed, values)
+
+
+class Configuration(unittest.TestCase):
+    def test_the_examples_are_accepted(self) -> None:
+        samples = [b for b in roff.examples("aither.conf.5", "EXAMPLES") if b.startswith("[")]
+        self.assertGreater(len(samples), 2)
+        with tempfile.TemporaryDirectory(prefix="aither-") as directory:
+            config = Path(directory) / "aither.conf"
+            config.write_text("".join(samples))
+            done = subprocess.run([BUILD / "aither", f"--config={config}", "config"], capture_output=True, text=True,
+                                  env={"AITHER_ENVIRONMENT_FILE": "/nonexistent", "SMTP_PASS": "secret"}, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for line in "".join(samples).splitlines():
+            self.assertIn("\n" + line.replace(", ", ","), "\n" + done.stdout)
 
 
 NAMES = "{{#each this}} {{@key}}{{/each}}"

@@ -224,6 +224,14 @@ class Refreshes(MetricsTest):
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(self.scrape()["aither_worker_up"], 1)
 
+    def test_scrapes_alone_find_out_that_the_worker_answers_again(self) -> None:
+        assert self.stack.worker
+        self.sync_by_token()
+        self.stack.worker.stop()
+        self.stack.get("/")
+        self.stack.start_worker()
+        wait_until(lambda: self.scrape()["aither_worker_up"] == 1, "it is up again")
+
 
 class TheWorker(MetricsTest):
     def test_the_last_call_says_whether_it_is_up(self) -> None:

@@ -15,7 +15,7 @@ from machine import enter  # noqa: E402
 
 README = TOP / "README.md"
 # The machine on which the blocks of a section run. A missing section fails the tests, so that no block is left out.
-BARE, BOOTED = ("Try it", "Building"), ("Install",)
+BARE, BOOTED = ("Try it", "Building"), ("Install on Debian 12 or 13", "First run")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

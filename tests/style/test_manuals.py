@@ -9,6 +9,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 MANUALS = TOP / "man"
+SECTIONS = ["NAME", "SYNOPSIS", "CONFIGURATION", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "RETURN VALUE", "ERRORS", "ENVIRONMENT",
+            "FILES", "ATTRIBUTES", "VERSIONS", "STANDARDS", "HISTORY", "NOTES", "CAVEATS", "BUGS", "EXAMPLES", "AUTHORS",
+            "REPORTING BUGS", "COPYRIGHT", "SEE ALSO"]  # in the order of man-pages(7)
 MAKEFILE = (TOP / "Makefile.am").read_text()
 
 
@@ -43,6 +46,18 @@ class Manuals(unittest.TestCase):
     def test_every_page_is_installed(self) -> None:
         listed = re.findall(r"^\tman/(\S+)", MAKEFILE, re.M)
         self.assertEqual(sorted(listed), [page.name for page in pages()])
+
+    def test_sections_are_in_the_usual_order_and_each_page_has_examples(self) -> None:
+        """Sections of other names may be anywhere between DESCRIPTION and EXAMPLES."""
+        for page in pages():
+            with self.subTest(page.name):
+                found = [name.strip('"') for name in re.findall(r"^\.SH (.*)$", page.read_text(), re.M)]
+                usual = [name for name in found if name in SECTIONS]
+                self.assertEqual(usual, sorted(usual, key=SECTIONS.index))
+                self.assertEqual(len(found), len(set(found)))
+                self.assertLessEqual({"NAME", "DESCRIPTION", "EXAMPLES", "SEE ALSO"}, set(found))
+                self.assertEqual(found[-2:], ["EXAMPLES", "SEE ALSO"])
+                self.assertIn(".EX\n", page.read_text().partition(".SH EXAMPLES\n")[2])
 
     def test_every_unit_has_a_page_that_names_it(self) -> None:
         units = sorted(f.name.removesuffix(".in") for f in (TOP / "units").iterdir()

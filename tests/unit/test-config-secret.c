@@ -255,7 +255,7 @@ static void a_mail_login_needs_user_and_password(void **state)
 			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below "
 			"[Notify] in " },
 		{ "a wrong password", "[Notify]\nSMTPUser=aither\n", "sword\nfish", CONFIG_WORKER,
-			"environment SMTP_PASS: smtp-password must not have control characters" },
+			"environment SMTP_PASS: smtp-password must not contain control characters" },
 		{ "not the worker", "[Notify]\nSMTPUser=aither\n", "", CONFIG_WEB, NULL },
 	};
 

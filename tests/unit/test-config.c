@@ -331,7 +331,7 @@ static void every_problem_is_a_sentence_with_its_line(void **state)
 		{ "[Site]\nColour=red", ":2: [Site] unknown key Colour" },
 		{ "[Hemera]\nApiKey=swordfish",
 			":2: [Hemera] unknown key ApiKey; "
-			"secrets are not kept in this file but stored by `aither set-secret`" },
+			"secrets do not belong in this file; store them with `aither set-secret`" },
 		{ "[Snyc]\nA=1\nB=2", ":1: unknown section [Snyc]; did you mean [Sync]?" },
 		{ "[Database]\nA=1", ":1: unknown section [Database]" },
 		{ "MaxRetries=1",
@@ -341,7 +341,7 @@ static void every_problem_is_a_sentence_with_its_line(void **state)
 		{ "Colour=red", ":1: Colour is outside a [Section]" },
 		{ "api_key=swordfish",
 			":1: api_key is outside a [Section]; "
-			"secrets are not kept in this file but stored by `aither set-secret`" },
+			"secrets do not belong in this file; store them with `aither set-secret`" },
 		{ "[Sync]\nnonsense", ":2: neither [Section] nor Key=value" },
 		{ "[Sync]\n=5", ":2: neither [Section] nor Key=value" },
 		{ "[Sync]\nTimeLimitSec: 5", ":2: neither [Section] nor Key=value" },
@@ -420,7 +420,7 @@ static void a_wrong_value_disables_mail_or_rollbar_but_not_the_site(void **state
 			"aither.conf:9: [Notify] SMTPURL=mail: does not begin with smtp:// or smtps://" NO_MAIL,
 			true, false },
 		{ "[Notify]\nSMTPUser=\xc3\xa4",
-			"aither.conf:9: [Notify] SMTPUser=??: only printable ASCII characters are possible" NO_MAIL,
+			"aither.conf:9: [Notify] SMTPUser=??: only printable ASCII characters are allowed" NO_MAIL,
 			true, false },
 		{ "[Notify]\nFailureThreshold=0",
 			"aither.conf:9: [Notify] FailureThreshold=0: not a number from 1 to 1000" NO_MAIL,
@@ -434,7 +434,7 @@ static void a_wrong_value_disables_mail_or_rollbar_but_not_the_site(void **state
 			"aither.conf:9: [Rollbar] Level=loud: not one of: info, warning, error" NO_ITEM,
 			false, true },
 		{ "[Rollbar]\nEndpoint=http://x",
-			"aither.conf:9: [Rollbar] Endpoint=http://x: http:// is possible for this machine only "
+			"aither.conf:9: [Rollbar] Endpoint=http://x: http:// is allowed for this machine only "
 			"(localhost, 127.0.0.0/8, [::1]); use https://" NO_ITEM,
 			false, true },
 	};
@@ -470,7 +470,7 @@ static void variables_and_secrets_of_mail_and_rollbar_do_not_stop_the_site(void 
 		{ "SMTP_TO", "<",
 			"environment SMTP_TO=<: not a list of mail addresses separated by commas" NO_MAIL },
 		{ "SMTP_PASS", "\x01",
-			"environment SMTP_PASS: smtp-password must not have control characters" NO_MAIL },
+			"environment SMTP_PASS: smtp-password must not contain control characters" NO_MAIL },
 		{ "ROLLBAR_SERVER_TOKEN", "short",
 			"environment ROLLBAR_SERVER_TOKEN: rollbar-token must have 16 to 256 characters, this one "
 			"has 5" NO_ITEM },
@@ -579,7 +579,7 @@ static void a_password_in_an_address_is_not_repeated(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(config_done) struct config config = { 0 };
 		CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, rows[i]);
-		assert_non_null(strstr(problems, "a user name or password must not be in it"));
+		assert_non_null(strstr(problems, "must not contain a user name or password"));
 		assert_null(strstr(problems, "swordfish"));
 		assert_is_default(&config);
 	}
@@ -707,7 +707,7 @@ static void a_wrong_variable_is_named(void **state)
 	setenv("SMTP_TO", "no body", 1);
 	CLEANUP(mem_freep) char *problems = problems_of(&config, CONFIG_WORKER, "");
 	assert_string_equal(problems,
-		"environment HEMERA_API_BASE_URL=http://hemera.example.org: http:// is possible for this "
+		"environment HEMERA_API_BASE_URL=http://hemera.example.org: http:// is allowed for this "
 		"machine only (localhost, 127.0.0.0/8, [::1]); use https://\n"
 		"environment SMTP_TO=no body: not a list of mail addresses separated by commas" NO_MAIL "\n");
 }

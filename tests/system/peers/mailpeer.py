@@ -48,6 +48,20 @@ class MailStory(Story):
         check = self.check()
         self.assertEqual((check["status"], check["remedy"]), ("ok", None))
 
+    def check_without(self, service: str) -> dict[str, Any]:
+        """Doctor's check when the service has been stopped. Its processes may end after systemctl has returned."""
+        run("systemctl", "stop", service)
+
+        def failed() -> dict[str, Any] | None:
+            check = self.check()
+            return check if check["status"] == "failed" else None
+        return wait_until(failed, ARRIVAL_S, f"{service} no longer accepts mail")
+
+    def follow(self, remedy: str) -> None:
+        """Runs the remedy. A server that it starts may need a moment until it listens."""
+        run("sh", "-ec", remedy)
+        wait_until(lambda: self.check()["status"] == "ok", ARRIVAL_S, "the mail server accepts mail")
+
     def test_mail(self) -> "subprocess.CompletedProcess[str]":
         done = run("aither", "test-mail", check=False)
         for line in (done.stdout + done.stderr).splitlines():

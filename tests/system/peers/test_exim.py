@@ -51,9 +51,5 @@ class Exim(MailStory):
                                for m in mails(DEPUTY)), mailpeer.ARRIVAL_S, "the bounce")
 
     def test_a_server_that_is_stopped_is_started_by_the_remedy(self) -> None:
-        run("systemctl", "stop", "exim4.service")
         self.use("MailTo=root")
-        check = self.check()
-        self.assertEqual(check["status"], "failed")
-        run("sh", "-ec", check["remedy"])
-        self.assert_accepted()
+        self.follow(self.check_without("exim4.service")["remedy"])

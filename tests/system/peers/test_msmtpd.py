@@ -5,7 +5,7 @@ from typing import Any
 
 import mailpeer
 from mailpeer import MailStory
-from machine import essential, run, write
+from machine import essential, write
 from smtp_stub import SmtpStub
 
 RELAY = """account default
@@ -43,7 +43,8 @@ class Msmtpd(MailStory):
         check = self.check()
         self.assertEqual(check["status"], "failed")
         self.assertIn("aither speaks SMTP and does not use /usr/sbin/sendmail", check["message"])
-        run("sh", "-ec", check["remedy"])
+        self.follow(check["remedy"])
+        self.send()
         mail = relay.wait_for(1)[0]
         self.assertEqual(mail.sender, "aither@example.org")
         self.assertEqual(mail.header("From"), "Hemera Academy <aither@example.org>")

@@ -42,9 +42,5 @@ class OpenSmtpd(MailStory):
         self.assertIn("ops@example.net (550 ", done.stderr)
 
     def test_a_server_that_is_stopped_is_started_by_the_remedy(self) -> None:
-        run("systemctl", "stop", "opensmtpd.service")
         self.use("MailTo=root")
-        check = self.check()
-        self.assertEqual(check["status"], "failed")
-        run("sh", "-ec", check["remedy"])
-        self.assert_accepted()
+        self.follow(self.check_without("opensmtpd.service")["remedy"])

@@ -69,7 +69,8 @@ class Prometheus(Story):
         self.assertEqual(output("stat", "--format=%A %U %G", TOKEN_FILE), "-rw-r----- root prometheus")
         run("promtool", "check", "config", "/etc/prometheus/prometheus.yml")
         run("systemctl", "restart", "prometheus.service")
-        wait_until(lambda: curl("http://localhost:9090/-/ready").status == 200, PATIENCE_S, "Prometheus is ready")
+        run("curl", "--silent", "--fail", "--retry", "60", "--retry-delay", "1", "--retry-all-errors",
+            "http://localhost:9090/-/ready")
         wait_until(lambda: value('up{job="aither"}') == "1", PATIENCE_S, "it has read /metrics")
         self.assertEqual(value("aither_sync_runs_total{result=\"success\"}"), "1")
 
