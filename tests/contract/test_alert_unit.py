@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: an event and a mail, unless
-the worker has reported the failure itself."""
+"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: it logs an event and sends a
+mail, unless the worker has already reported the failure."""
 import json
 import subprocess
 import tempfile
@@ -105,7 +105,7 @@ class Alert(unittest.TestCase):
         self.assertIn(f"mail (schedule) to {deputy} is tried again in 2 s", done.stderr)
 
     def test_a_connection_that_breaks_is_a_failure_like_others(self) -> None:
-        # libcurl says goodbye on the broken connection. SIGPIPE, which --alert does not ignore, would end it.
+        # libcurl sends QUIT on the broken connection. SIGPIPE, which --alert does not ignore, would end the program.
         server = SmtpStub(tls=Authority(self.runtime).context(), implicit=True)
         self.addCleanup(server.close)
         self.config.write_text(f"[Notify]\nSMTPURL=smtps://127.0.0.1:{server.port}\nMailTo={OPERATOR}\n")

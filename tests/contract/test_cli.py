@@ -155,7 +155,7 @@ class Sync(StackTest):
 
     @staticmethod
     def answer_nonsense(listener: socket.socket) -> None:
-        """To every connection: on a busy machine the request for the progress may come before the sync itself."""
+        """Answers every connection: on a busy machine the request for the progress may come before the sync itself."""
         while True:
             try:
                 connection, _ = listener.accept()
@@ -189,7 +189,7 @@ class SoonAfterABoot(StackTest):
         clock = Clock()
         self.addCleanup(clock.close)
         clock.set(30 - time.monotonic())
-        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}  # of the command alone
+        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}  # the clock of the command alone
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "reset", "count": 1})
         done = self.stack.cli("sync", "--until-complete")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -202,7 +202,7 @@ class SoonAfterABoot(StackTest):
         clock.set(30 - time.monotonic())
         self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}
         assert self.stack.worker
-        self.stack.worker.stop()  # its reports have the time of the same clock
+        self.stack.worker.stop()  # its reports carry times of the same clock
         self.stack.start_worker()
         self.hemera.scenario(fault={
             "path": "/api/service/courses", "kind": "status", "status": 403, "count": -1})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither render`: its output, and the positions of mistakes."""
+"""`aither render`: its output, and the positions in its error messages."""
 import os
 import re
 import shutil
@@ -15,7 +15,7 @@ from terminal import Terminal
 
 
 class Render(unittest.TestCase):
-    """Needs no daemon, and only the time zone and TemplateDirectory of the configuration."""
+    """The command needs no daemon, and from the configuration only the time zone and TemplateDirectory."""
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
@@ -73,7 +73,7 @@ class Render(unittest.TestCase):
             self.assertEqual(self.render(template, data).stdout, expected)
 
     def test_the_texts_are_those_of_the_pages(self) -> None:
-        """As in a sync, a file of the operator's that cannot be used is named, and the shipped one is used instead."""
+        """As in a sync: a custom template that cannot be used is named in a message, and the shipped one is used instead."""
         shipped = (TOP / "templates/texts.de.json").read_text()
         own = shipped.replace('"home.title": "Kurse"', '"home.title": "Seminare"').replace(" {year}", " anno {year}")
         self.write("own/texts.de.json", own)
@@ -113,7 +113,7 @@ class Render(unittest.TestCase):
                              (64, "", "aither: render: only one of --template and --data can be standard input\n"))
 
     def test_other_kinds_of_standard_input(self) -> None:
-        """A socket, as sshd has it; a pipe that does not block; the end of a file; none."""
+        """A socket, as sshd uses; a non-blocking pipe; the end of a file; no standard input at all."""
         self.write("a.hbs", "{{a}}")
         self.write("data.json", '{"a":1}')
         command = [BUILD / "aither", "--config=aither.conf", "render", "--template=a.hbs", "--data=/dev/stdin"]

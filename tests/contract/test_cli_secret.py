@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither set-secret`: the stored file, and that the terminal hides the secret and is restored afterwards."""
+"""`aither set-secret`: the stored file, and a terminal that hides the secret and is restored afterwards."""
 import os
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from terminal import Terminal
 KEY = "hemera-key-0123456789-0123456789-abcdef"
 ENVIRONMENT = {"PATH": os.environ["PATH"]} | {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 
-# Root in a mount namespace of its own, where /etc and /run are empty: the system's store is not touched.
+# Root in a separate mount namespace, where /etc and /run are empty: the system's store is not touched.
 WORLD = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
          'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 STORED = 'stat -c "%a %u %n" /etc/credstore /etc/credstore/* && cat /etc/credstore/*'

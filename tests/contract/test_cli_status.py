@@ -13,7 +13,7 @@ from typing import Any
 from stack import BUILD, StackTest
 from stub.systemd_stub import SystemdStub, installed, unit
 
-NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # even if systemd runs
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # no bus, even if systemd runs
 DETAILS = r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z"
 OTHER_KEY = "another-key-another-key-another-key-1"
 
@@ -83,7 +83,7 @@ class Status(StackTest):
 
 
 class Deferred(StackTest):
-    """The limit of 4 requests a minute is too small for all participants."""
+    """The limit of 4 requests per minute is too low for all participants."""
 
     environment = NO_BUS
     hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
@@ -124,7 +124,7 @@ class Systemd(StackTest):
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
 
     def test_a_missing_token_is_reported(self) -> None:
-        """In a mount namespace without /etc/credstore."""
+        """Runs in a mount namespace without /etc/credstore."""
         program = [BUILD / "aither", f"--config={self.stack.config}", "status"]
         world = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
                  'mount -t tmpfs tmpfs /etc && "$@" && "$@" --json && mkdir -m 700 /etc/credstore && '
@@ -166,7 +166,7 @@ class Systemd(StackTest):
                                       r"[45] hours; read them now: aither sync --until-complete\n")
 
     def test_a_public_socket_without_a_token(self) -> None:
-        """The port answers that it has none."""
+        """aither-web itself reports, through the port, that it has no token."""
         if Path("/etc/credstore/aither.sync-token").exists():
             self.skipTest("this machine has a token")
         self.set("aither.socket", Listen=[("Stream", f"0.0.0.0:{self.stack.port}")])
@@ -176,7 +176,7 @@ class Systemd(StackTest):
                                       r".*; set one: aither set-secret --generate sync-token\n")
 
     def test_a_worker_that_crashes_again_and_again(self) -> None:
-        """It runs whenever its state is read."""
+        """Whenever its state is read, it happens to be running."""
         self.set("aither-worker.service", NRestarts=57, MainPID=1, ExecMainStartTimestamp=self.microseconds(-12))
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 1)
@@ -249,7 +249,7 @@ class Systemd(StackTest):
         self.assertRegex(done.stdout, rf"(?m)^port +{re.escape(address)} takes connections")
 
     def test_the_scheduled_sync_cannot_be_executed(self) -> None:
-        """The report of an earlier sync does not mention it."""
+        """The report of an earlier sync does not mention the problem."""
         self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code", ExecMainCode=1,
                  ExecMainStatus=203)
         done = self.stack.cli("status")

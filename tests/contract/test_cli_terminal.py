@@ -49,7 +49,7 @@ class Bar(TerminalTest):
         self.assertEqual({len(line) for line in terminal.drawn if "of 5" in line}, {99})
         seen = len(terminal.output)
         terminal.resize(50)
-        terminal.wait_for(r"\x1b\[K.*\x1b\[K", seen)  # one may have been on its way
+        terminal.wait_for(r"\x1b\[K.*\x1b\[K", seen)  # one line may have been on its way
         terminal.end()
         self.assertIn(49, {len(line) for line in terminal.drawn if "of 5" in line})
 
@@ -105,7 +105,7 @@ class Interrupted(TerminalTest):
         self.assertEqual(len(self.stack.pages()), 5)
 
     def test_ctrl_c_ends_a_loop_of_the_shell(self) -> None:
-        """A shell continues its loop after a command that only exits."""
+        """A shell continues its loop after a command that merely exits."""
         loop = "for n in 1 2 3; do \"$@\"; echo $n; done; echo all"
         with Terminal(["bash", "-c", loop, "bash", BUILD / "aither", f"--config={self.stack.config}", "sync"],
                       self.stack.environment) as terminal:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The names of Hemera, the mail server and Rollbar: servers of names that fail, are slow, or change their mind, in a
-network of its own."""
+"""The host names of Hemera, the mail server and Rollbar: name servers that fail, are slow or change their answers, in a
+private network."""
 import private
 
 private.enter()
@@ -20,10 +20,10 @@ from stub.dns_stub import NXDOMAIN, SERVFAIL, SILENT, DnsStub
 from stub.tls_front import TlsFront
 
 HOST = "hemera.test"
-STOP_S = 2.0       # for a worker that is told to stop, whatever it waits for
+STOP_S = 2.0       # for a worker that is stopped, no matter what it waits for
 CONNECT_S = 1      # ConnectTimeoutSec
-SLACK_S = 2.0      # of a busy machine
-PORT = 8443        # our own network: every port is free
+SLACK_S = 2.0      # for a busy machine
+PORT = 8443        # this is our own network: every port is free
 
 
 class DnsTest(unittest.TestCase):
@@ -55,7 +55,7 @@ class DnsTest(unittest.TestCase):
         return front
 
     def sync(self) -> tuple[int, float, Any]:
-        """Exit code of `aither sync`, its time, and the report."""
+        """Runs `aither sync`; returns its exit code, its duration, and the report."""
         before = time.monotonic()
         code = self.stack.cli("sync").returncode
         return code, time.monotonic() - before, self.stack.get("/api/sync/status").data
@@ -202,7 +202,7 @@ class Changing(DnsTest):
 
 
 def fill(listener: socket.socket) -> socket.socket:
-    """Takes the only place that a listener has: later clients get no answer at all."""
+    """Takes the only place in a listener's queue: later clients get no answer at all."""
     connection = socket.socket(listener.family, socket.SOCK_STREAM)
     connection.connect(listener.getsockname()[:2])
     return connection
@@ -210,7 +210,7 @@ def fill(listener: socket.socket) -> socket.socket:
 
 class Local(DnsTest):
     def test_localhost_is_this_machine_whatever_the_name_server_says(self) -> None:
-        """Only to this machine the key goes without TLS, and a mail without a check of the certificate."""
+        """Only this machine gets the key without TLS, and mail without a check of the certificate."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.dns.names["localhost"] = ["127.0.0.2"]
@@ -228,7 +228,7 @@ class Local(DnsTest):
 
 
 class Modules(DnsTest):
-    """The name service is made of libraries that libc loads on demand; the worker can load none once it serves."""
+    """The name service consists of libraries that libc loads on demand; the worker cannot load any once it serves."""
 
     def test_a_name_that_only_a_module_knows(self) -> None:
         assert self.stack.worker
@@ -241,7 +241,7 @@ class Modules(DnsTest):
 
 
 class Others(DnsTest):
-    """The mail server and Rollbar have names, too."""
+    """The mail server and Rollbar are reached by name, too."""
 
     config = ("[Notify]\nMailTo=a@example.org\nSMTPURL=smtp://mail.test\n"
               "[Rollbar]\nEnabled=yes\nLevel=info\nEndpoint=https://rollbar.test/\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One mail to a real mail server (net/smtp.h): TLS, login, several recipients, and what is said when it goes wrong."""
+"""One mail to a real mail server (net/smtp.h): TLS, login, several recipients, and the message for each failure."""
 import os
 import signal
 import socket
@@ -40,7 +40,7 @@ class Call:
     def __init__(self, url: str, *arguments: str, user: str = USER, timeout_ms: int = LONG_MS, ca: Path | None = None,
                  message: bytes = MESSAGE):
         environment = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-        proxy = "http://127.0.0.1:1"  # meant for others
+        proxy = "http://127.0.0.1:1"  # proxies are for other protocols
         environment |= {"MAIL_PASSWORD": PASSWORD, "ALL_PROXY": proxy, "SMTP_PROXY": proxy}
         if ca:
             environment["SSL_CERT_FILE"] = str(ca)
@@ -199,19 +199,19 @@ class Delivery(SmtpTest):
 
 @dataclass
 class Row:
-    """A server, what goes wrong, and what has to be said about it."""
+    """A server, its fault, and the message expected for it."""
     name: str
     errno: str
-    sentence: str  # behind "mail server URL "; a part of it
+    sentence: str  # a part of the text after "mail server URL "
     settings: dict[str, Any] = field(default_factory=dict)
     fault: tuple[str, str] | None = None
     host: str = LOCAL
     scheme: str = "smtp"
     timeout_ms: int = LONG_MS
-    probe: bool = True  # smtp_probe sees it, too
+    probe: bool = True  # smtp_probe detects it, too
     users: dict[str, str] | None = None
-    later: bool = False  # the same mail may be taken later
-    send: bool = True  # smtp_send sees it, too
+    later: bool = False  # the same mail may be accepted later
+    send: bool = True  # smtp_send detects it, too
     user: str = USER  # "": no login is configured
 
 
@@ -362,7 +362,7 @@ class Faults(SmtpTest):
         self.assertEqual([step for step, _, _ in server.steps][-4:], ["AUTH", "LOGIN", "NOOP", "QUIT"])
 
     def test_a_server_without_noop_takes_mails(self) -> None:
-        """As msmtpd, which then closes the connection, and servers that only greet and take mails."""
+        """Like msmtpd, which then closes the connection, and like servers that only greet and accept mail."""
         for reply in ("500 Error: unknown command", "502 5.5.1 not implemented", "503 5.5.1 bad sequence"):
             for settings in ({}, {"users": {USER: PASSWORD}, "plain_auth": True}):
                 with self.subTest(reply, **settings):

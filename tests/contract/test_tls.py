@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hemera's certificate and its TLS: whom the worker refuses, what it says then, and that the key never goes there."""
+"""Hemera's certificate and its TLS: which servers the worker refuses, the message for each, and that the key is never sent
+to them."""
 import json
 import ssl
 import unittest
@@ -17,11 +18,11 @@ OTHER_HOST = "DNS:other.example.org"
 
 @dataclass
 class Row:
-    """A server that is refused: what is said about it, and what `aither doctor` advises."""
+    """A server that is refused, with the expected message and the advice of `aither doctor`."""
     name: str
     context: ssl.SSLContext | Fault
-    sentence: str  # a regular expression for what follows the URL
-    remedy: str    # a part of what the doctor advises; "": the doctor is not asked, who is more patient
+    sentence: str  # a regular expression for the text after the URL
+    remedy: str    # a part of doctor's advice; "": doctor is not run, because it waits longer
 
 
 TIME = r"; it has to be renewed there, unless this machine's clock is wrong: timedatectl\(1\)"
@@ -31,7 +32,7 @@ TLS = "; at that address and port TLS 1.2 or later has to be spoken"
 
 
 def old(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The same with TLS 1.1 at most."""
+    """The same context with TLS 1.1 at most."""
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -74,7 +75,7 @@ class TlsTest(unittest.TestCase):
         return self.stack.request("GET", "/api/sync/status", over_unix_socket=True).data
 
     def assert_refused(self, row: Row, front: TlsFront) -> None:
-        """By a sync, its report, the journal and the doctor; and the server has seen nothing but handshakes."""
+        """The sync, its report, the journal and doctor all report it; the server has seen nothing but handshakes."""
         assert self.stack.worker
         sync = self.stack.cli("sync")
         self.assertEqual(sync.returncode, 1, sync.stderr)
@@ -127,7 +128,7 @@ class Refused(TlsTest):
                 front.connections = 0
                 front.requests.clear()
                 self.assert_refused(row, front)
-        # None of them leaves anything behind.
+        # None of these failures leaves anything behind.
         front.context = self.good
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(self.status()["consecutiveFailures"], 0)
@@ -143,7 +144,7 @@ class Refused(TlsTest):
 
 
 class Change(TlsTest):
-    """What the worker has seen of a server before does not make it trust it now."""
+    """The worker does not trust a server because of earlier connections to it."""
 
     def sync(self) -> tuple[int, str]:
         """Exit code and the first error."""
@@ -184,7 +185,7 @@ class Change(TlsTest):
 
 
 class Elsewhere(TlsTest):
-    """The key goes to the origins that are configured."""
+    """The key goes only to the configured origins."""
 
     def test_no_redirect_is_followed(self) -> None:
         front, other = self.front(self.good), self.front(self.good)

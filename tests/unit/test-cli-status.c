@@ -52,7 +52,7 @@ static struct answer answer_of(int status, const char *body)
 	return answer;
 }
 
-/* The first line and the exit status. `answer` NULL: there is no worker. */
+/* The first line and the exit status. `answer` NULL: the worker does not run. */
 static void assert_verdict(const char *name, const struct answer *answer, const struct machine *machine,
 	int exit_code, const char *sentence)
 {
@@ -150,7 +150,7 @@ static struct unit unit(const char *name, const char *active)
 	return unit;
 }
 
-/* All is well. */
+/* Everything works. */
 static struct machine machine_of_units(void)
 {
 	return (struct machine){
@@ -226,7 +226,7 @@ static void crash_unit(struct unit *crashing)
 	crashing->started_ms = time_now_ms() - 5000;
 }
 
-/* Each row is one more problem, worse than all before it. */
+/* Each row adds a problem that is worse than all before it. */
 static void the_first_line_names_the_worst_problem(void **state)
 {
 	static const char deferring[] =
@@ -250,7 +250,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "[::]:3500", sizeof("[::]:3500"));
 	machine.answers[0] = PORT_HAS_NO_TOKEN;
 	timer->next_ms = now_ms() + 59 * 60 * 1000;
-	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* that of this machine */
+	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* this machine's own */
 		assert_verdict("a public socket without a token, courses that wait for minutes", &deferred,
 			&machine, COMMAND_DONE,
 			"no sync token is set, and aither.socket listens on more than this machine's own "
@@ -283,7 +283,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 		"a wrong configuration", &wrong, &machine, COMMAND_NOT_CONFIGURED, "BaseURL is not set");
 }
 
-/* It runs whenever its state is read: systemd starts it a second after each crash. */
+/* The service happens to run whenever its state is read: systemd restarts it a second after each crash. */
 static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -307,7 +307,7 @@ static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 	assert_verdict("it has run for an hour since", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
-/* No report mentions a sync that could not be started. */
+/* A sync that could not be started has no report. */
 static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 {
 	static const char body[] =
@@ -338,7 +338,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 minutes ago");
 }
 
-/* systemd does not call its state "failed", and its socket takes connections. */
+/* systemd does not call its state "failed", and its socket accepts connections. */
 static void a_service_that_cannot_start_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -346,7 +346,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 	struct unit *units = machine.units;
 	static const struct {
 		const char *name;
-		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
+		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not tried */
 		const char *sentence;
 	} rows[] = {
 		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 minutes ago" },
@@ -420,7 +420,8 @@ static void the_next_timer_is_the_earliest_of_all(void **state)
 	assert_ptr_equal(machine_next_timer(&machine), &timers[2]);
 }
 
-/* It is the cause if the socket has failed; a socket that is switched off is off for another reason. */
+/* The program is the cause if the socket has failed; a socket that is switched off is off for another
+ * reason. */
 static void a_program_that_holds_the_port_is_named(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -430,7 +431,7 @@ static void a_program_that_holds_the_port_is_named(void **state)
 	const struct passwd *user = getpwuid(geteuid());
 	struct machine machine = machine_of_units();
 	struct unit *web_socket = &machine.units[MACHINE_WEB_SOCKET];
-	char name[32] = ""; /* under valgrind it is valgrind's */
+	char name[32] = ""; /* under valgrind, the name is valgrind's */
 	FILE *comm = fopen("/proc/self/comm", "re");
 
 	(void)state;
@@ -454,7 +455,7 @@ static void a_program_that_holds_the_port_is_named(void **state)
 		"aither.socket aither-sync.timer");
 }
 
-/* A check that fails in doctor, but affects neither visitors nor syncs. */
+/* A check that fails in doctor but affects neither visitors nor syncs. */
 static void other_failed_checks_are_no_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);

@@ -259,7 +259,7 @@ static void a_token_is_advised_where_others_can_call(void **state)
 	store("aither.sync-token", STARTED_MS - 5000);
 	CLEANUP(json_freep) struct json *safe = stored_checks(&machine, NULL);
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
-	/* A token does not help if others can read it on the way. */
+	/* A token gives no protection if others can read it on the way. */
 	assert_check(json_next(json_next(json_first(safe))), "tls", CHECK_WARNING,
 		"systemctl edit aither.socket\nsystemctl restart aither.socket");
 }
@@ -326,7 +326,7 @@ static void private_pages_that_nobody_can_open_are_reported(void **state)
 	assert_null(check_find(checks, "course-pages"));
 }
 
-/* Only systemd can read it, so its form says nothing. */
+/* Only systemd can read the file, so its format proves nothing. */
 static void an_encrypted_token_counts_as_set(void **state)
 {
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/credstore.encrypted", scratch_path);

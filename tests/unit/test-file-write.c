@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "scratch.h"
 
-/* Stand in for libc: a disk that fails only when asked to make sure, as disks do. */
+/* Replacements of libc functions: a disk that reports its errors only on fsync, as disks do. */
 static int sync_errno;
 static unsigned data_syncs, directory_syncs;
 
@@ -76,7 +76,7 @@ static void a_directory_in_the_way_is_reported(void **state)
 	assert_int_equal(scratch_count(), 1);
 }
 
-/* With RLIMIT_FSIZE the first write is short and the second fails, as on a full disk. */
+/* With RLIMIT_FSIZE, the first write is short and the second fails, as on a full disk. */
 static int with_file_size_limit(int (*act)(struct error *err), struct error *err)
 {
 	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);

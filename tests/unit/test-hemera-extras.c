@@ -80,7 +80,7 @@ static void templates_for_courses_are_kept(void **state)
 	assert_string_equal(result.templates[0].version, "3");
 	assert_string_equal(result.templates[1].course_id, "c1");
 	assert_string_equal(result.templates[2].course_id, "c2");
-	for (size_t i = 3; i < 5; i++) { /* there, but not readable */
+	for (size_t i = 3; i < 5; i++) { /* present, but not readable */
 		assert_string_equal(result.templates[i].course_id, "c1");
 		assert_null(result.templates[i].markup);
 	}
@@ -150,7 +150,7 @@ static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	return 0;
 }
 
-/* Reads those of c2, c1 and c3; returns the reports. */
+/* Reads the participations of c2, c1 and c3; returns the reports. */
 static const char *read_participations(bool *ret_available)
 {
 	static const char *const ids[] = { "c2", "c1", "c3" };

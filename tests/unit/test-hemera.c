@@ -155,7 +155,7 @@ static void a_429_without_time_says_when_to_come_again(void **state)
 		.path = LIST_PATH, .status = 429, .body = "", .headers = "Retry-After: 4\r\n" });
 	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err);
 	assert_int_equal(err.retry_after_s, 4);
-	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err); /* and the next job does not even ask */
+	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err); /* and the next job sends no request */
 	assert_int_equal(script_count(""), 1);
 }
 
@@ -200,7 +200,7 @@ static void the_deadline_ends_everything(void **state)
 	uint64_t begin = time_mono_ms();
 
 	(void)state;
-	script_options.deadline_mono_ms = begin + 1000; /* time enough for the request to arrive */
+	script_options.deadline_mono_ms = begin + 1000; /* enough time for the request to arrive */
 	script_add((struct script_reply){ .path = LIST_PATH, .manner = SCRIPT_HANG });
 	assert_list_fails(ERROR_HEMERA_TIMEOUT, &err);
 	assert_true(time_mono_ms() - begin >= 1000);
@@ -233,7 +233,7 @@ static void a_hemera_that_is_down_is_detected_quickly(void **state)
 	script_options.base_url = script_dead_origin();
 	script_options.retries_max = 100;
 	assert_list_fails(ERROR_HEMERA_UNREACHABLE, &err);
-	assert_true(time_mono_ms() - begin < 10000); /* 100 retries take minutes */
+	assert_true(time_mono_ms() - begin < 10000); /* 100 retries would take minutes */
 	assert_non_null(strstr(err.message, script_dead_origin()));
 }
 

@@ -17,7 +17,7 @@
 
 static const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .node_max = 1000 };
 
-/* From memory of exactly this size, so that a sanitizer sees a byte read too far. */
+/* In a buffer of exactly this size, so that a sanitizer detects a read past the end. */
 static int check(const char *text, size_t length, const struct json_limits *within, struct error *err)
 {
 	CLEANUP(mem_freep) char *exact = mem_alloc(length);
@@ -174,7 +174,7 @@ static void bad_words_and_numbers_are_refused(void **state)
 
 	(void)state;
 	assert_refused(rows, ARRAY_SIZE(rows) - 1);
-	/* The last one has 63 characters, which is the most that is good. */
+	/* The last number has 63 characters, the most that are accepted. */
 	assert_int_equal(rows[ARRAY_SIZE(rows) - 1].length, JSON_NUMBER_MAX);
 	assert_int_equal(check(rows[ARRAY_SIZE(rows) - 1].text, JSON_NUMBER_MAX, &limits, NULL), 0);
 }
@@ -316,8 +316,8 @@ static void every_beginning_of_a_text_is_refused(void **state)
 	assert_int_equal(check(sample, sizeof(sample) - 1, &limits, NULL), 0);
 }
 
-/* Every byte replaced by every other: what the check accepts, cJSON must read, and writing it and reading
- * it again must give the same. */
+/* Every byte is replaced by every other. If the check accepts the result, cJSON must be able to read it,
+ * and writing it and reading it again must give the same value. */
 static void accepted_text_survives_cjson(void **state)
 {
 	char text[sizeof(sample)];
@@ -345,7 +345,7 @@ static void accepted_text_survives_cjson(void **state)
 			assert_string_equal(buf_text(&first), buf_text(&second));
 		}
 	}
-	assert_true(accepted > sizeof(sample)); /* each byte by itself, and many more */
+	assert_true(accepted > sizeof(sample)); /* the original once per byte, and many changed texts */
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "http/router.h"
 
-/* Handlers answer with a status of their own, so that it shows who was called. */
+/* Each handler answers with its own status, which shows which handler was called. */
 static enum http_result on_get(const struct http_request *request, struct http_response *response, void *app)
 {
 	(void)request;
@@ -35,7 +35,7 @@ static enum http_result on_below(
 	return HTTP_LATER;
 }
 
-/* Has one file. */
+/* It has one file. */
 static enum http_result on_other(
 	const struct http_request *request, struct http_response *response, void *app)
 {
@@ -106,7 +106,7 @@ static void each_path_and_method_has_its_answer(void **state)
 	}
 }
 
-/* By default a route is not for aither-web: a new one has to be permitted on purpose. */
+/* By default aither-web may not use a route: a new route must be permitted explicitly. */
 static void aither_web_gets_only_the_routes_that_are_for_it(void **state)
 {
 	static const struct {
@@ -245,7 +245,8 @@ static void paths_without_a_route_have_one_more_place(void **state)
 		{ HTTP_GET, "/file", 204 },
 		{ HTTP_HEAD, "/file", 204 },
 		{ HTTP_GET, "/nothing", 404 },
-		/* A method is wrong only where there is something; else it would tell what is there. */
+		/* A method is wrong only where a file exists; otherwise the answer would reveal which files
+		 * exist. */
 		{ HTTP_POST, "/file", 404 },
 		{ HTTP_OTHER, "/file", 404 },
 		{ HTTP_POST, "/nothing", 404 },

@@ -48,7 +48,7 @@ static void instants_are_written_and_read(void **state)
 	}
 }
 
-/* Against libc, every 11th day of all the years, at changing times of the day. */
+/* Compares with libc: every 11th day of all the years, at varying times of the day. */
 static void all_years_agree_with_libc(void **state)
 {
 	const int64_t step_ms = INT64_C(11) * 86400000 + 3723001;
@@ -180,10 +180,10 @@ static void without_a_zone_of_that_name_times_are_in_utc(void **state)
 		"",
 		"Mars/Olympus_Mons",
 		"Europe",      /* a directory */
-		"leapseconds", /* a file, but no zone */
+		"leapseconds", /* a file, but not a time zone */
 		"/usr/share/zoneinfo/Europe/Berlin",
 		"/etc/hostname",
-		"/Europe/Berlin", /* with the slash glibc would look in the root directory */
+		"/Europe/Berlin", /* glibc would look for it in the root directory because of the slash */
 		"../zoneinfo/Europe/Berlin",
 		"Europe/../Europe/Berlin",
 		"Europe/Berlin ",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: opensmtpd
-"""OpenSMTPD with a configuration near to Debian's own."""
+"""OpenSMTPD with a configuration close to Debian's own."""
 from typing import Any
 
 import mailpeer
