@@ -13,7 +13,7 @@
 
 #define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* a failure's sentence and some words around it */
 
-/* The list, as aither(1) has it. */
+/* aither(1) has the same list. */
 static const struct {
 	const char *id, *question;
 } QUESTIONS[] = {
@@ -26,23 +26,23 @@ static const struct {
 	{ "sync-token", "Is a sync token set where others can reach the API?" },
 	{ "pages-password", "Does aither-web accept the stored password?" },
 	{ "tls", "Do tokens and passwords cross the network unencrypted?" },
-	{ "configuration", "Are files and environment without mistakes?" },
+	{ "configuration", "Are the configuration files and the environment free of mistakes?" },
 	{ "hemera-api-key", "Is Hemera's API key set?" },
 	{ "secrets", "Which secrets has aither-worker loaded?" },
 	{ "rollbar", "Can problems be reported to Rollbar?" },
 	{ "output-directory", "Can pages be written?" },
-	{ "manifest", "Is the record of what is published readable?" },
+	{ "manifest", "Can the manifest, the record of the published pages, be read?" },
 	{ "course-list", "Does the homepage show courses that Hemera's list lacks?" },
-	{ "templates", "Do all templates compile, and load only what browsers accept?" },
+	{ "templates", "Do all templates compile, and do they load only what browsers accept?" },
 	{ "site-files", "Are all files in FileDirectory served?" },
 	{ "course-pages", "Who can open the course pages?" },
-	{ "time-zone", "Is the time zone of TimeZone installed?" },
-	{ "hemera", "Does Hemera answer, and accept the key?" },
+	{ "time-zone", "Is the time zone that TimeZone names installed?" },
+	{ "hemera", "Does Hemera answer and accept the key?" },
 	{ "clock", "Does the clock agree with Hemera's?" },
-	{ "hemera-fallback", "Does FallbackURL answer, and accept the key?" },
+	{ "hemera-fallback", "Does FallbackURL answer and accept the key?" },
 	{ "mail", "Does the mail server accept mail?" },
 	{ "sync", "Did the last sync succeed?" },
-	{ "deferred", "Are courses still to be read?" },
+	{ "deferred", "Do courses wait to be read?" },
 };
 
 static const char *const statuses[CHECK_STATUSES] = {
