@@ -60,7 +60,7 @@ class Render(unittest.TestCase):
                 done = subprocess.run([BUILD / "aither", *arguments], cwd=self.directory, env=environment,
                                       stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stderr),
-                             (1, "aither: standard output: not all of it could be written\n"), arguments)
+                             (1, "aither: cannot write all of the result to standard output\n"), arguments)
 
     def test_data_may_be_any_value_and_have_infinite_numbers(self) -> None:
         for data, expected in (("[1,-1e400]", "1,-Infinity"), ('"x"', "x"), ("null", "")):

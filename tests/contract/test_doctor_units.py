@@ -249,7 +249,7 @@ class Port(UnitsTest):
         for listen in ([address], [f"127.0.0.1:{self.stack.port}", address]):
             check = self.active(*listen)
             self.assertEqual((check["status"], check["message"]), (
-                "failed", f"{address} takes connections, but aither-web does not answer within 2.5 s"))
+                "failed", f"{address} accepts connections, but aither-web does not answer within 2.5 s"))
             self.assertTrue(check["remedy"].startswith("journalctl -x -n 20 -u aither.service\n"))
 
     def test_a_port_that_answers_otherwise(self) -> None:
