@@ -9,7 +9,7 @@ complete -c aither -n $no_command -l config -r -F -d 'Read this file'
 complete -c aither -n $no_command -l version -d 'Show the version'
 complete -c aither -l help -d 'Show the usage'
 
-complete -c aither -n $no_command -a sync -d 'Fetch the courses and publish the pages that have changed'
+complete -c aither -n $no_command -a sync -d 'Fetch courses from Hemera and publish the pages that changed'
 complete -c aither -n $no_command -a status -d 'Show whether aither is healthy, the last sync and the next one'
 complete -c aither -n $no_command -a doctor -d 'Find problems, and show the commands that fix them'
 complete -c aither -n $no_command -a config -d 'Print the effective configuration'

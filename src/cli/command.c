@@ -11,7 +11,7 @@
 
 const struct command COMMANDS[] = {
 	{ "sync", "[--no-wait] [--until-complete] [--force] [--dry-run] [--json]",
-		"fetch the courses from Hemera and publish the pages that have changed",
+		"fetch courses from Hemera and publish the pages that changed",
 		"  --no-wait         start the sync and return; see: aither status\n"
 		"  --until-complete  run syncs until every course has been read\n"
 		"  --force           accept a list that is empty or much shorter, remove pages\n"

@@ -24,7 +24,7 @@
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
 #define BECAUSE_SWITCH ", because aither.socket is off"
-#define START_AGAIN "systemctl reset-failed %s\nsystemctl restart %s" /* and reset its start limit */
+#define START_AGAIN "systemctl reset-failed %s\nsystemctl restart %s" /* and reset the count of restarts */
 #define TEXT_MAX 4096
 #define CONTAINER_PATH "/run/systemd/container" /* written by systemd in a container */
 #define CONTAINER_NAME_MAX 64

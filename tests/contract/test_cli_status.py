@@ -223,7 +223,7 @@ class Systemd(StackTest):
                      ExecMainStatus=203)
             done = self.stack.cli("status")
             self.assertEqual(done.returncode, 1)
-            self.assertRegex(done.stdout, rf"\Anot healthy: {name} has failed \(exit status 203/EXEC: .*\) and is "
+            self.assertRegex(done.stdout, rf"\Anot healthy: {name} has failed \(exit status 203/EXEC: .*\) and "
                                           rf"systemd keeps restarting it; see: journalctl -x -n 20 -u {name}\n")
             self.assertRegex(done.stdout, rf"(?m)^{name} +restarting \(exit status 203/EXEC: .*\), static; see: journal")
             self.systemd.units[name] = before
