@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* a failure's sentence and some words around it */
+#define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* the sentence of a failure and some words around it */
 
 /* aither(1) has the same list. */
 static const struct {
@@ -126,7 +126,7 @@ char *check_advice(const struct json *check)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strncmp(remedy, verbs[i].command, strlen(verbs[i].command)) == 0)
 			verb = verbs[i].verb;
-	/* The first of several commands does not help alone, unless it shows the reason. */
+	/* The first of several commands does not help on its own, unless it shows the reason. */
 	if (remedy[length] && strcmp(verb, "see") != 0)
 		return mem_strdup("; see: aither doctor");
 	return mem_printf("; %s: %.*s", verb, (int)length, remedy);
@@ -147,7 +147,8 @@ const char *check_as_root(void)
 	return access("/usr/bin/sudo", F_OK) == 0 ? "sudo aither doctor" : "su -c 'aither doctor'";
 }
 
-/* A minimal Debian has no editor at all. By its name alone, as the worker's sandbox executes nothing. */
+/* A minimal Debian has no editor at all. Looks for the file only, as the worker's sandbox cannot execute it.
+ */
 char *check_edit(const char *path)
 {
 	static const char *const editors[] = { "editor", "nano", "vi" };

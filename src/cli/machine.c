@@ -270,7 +270,7 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 		(service->exit_status == 225 || service->exit_status == 226 || service->exit_status == 243) &&
 		file_read_path(CONTAINER_PATH, &container, NULL) == 0)
 		hint = mem_printf(
-			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in aither-web(8)",
+			": this machine is a container (%.*s), which may forbid what the unit needs; see CONTAINERS in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
 	/* aither-sync.service also fails when its sync fails, which the report of that sync explains better.
 	 * A run that began after the last sync has no report, or its report could not be saved. */

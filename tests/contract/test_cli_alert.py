@@ -20,7 +20,7 @@ class Mail(StackTest):
         done = self.stack.cli("test-mail")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, rf"\Asmtp://127\.0\.0\.1:{self.mail.port} has accepted a mail to "
-                                      r"operator@example\.org, Message-ID <\S+>\nif it does not arrive, .*\n\Z")
+                                      r"operator@example\.org, Message-ID <\S+>\nif the mail does not arrive, .*\n\Z")
         message_id = self.mail.wait_for(1)[0].header("Message-ID")
         self.assertIn(message_id, done.stdout)
 

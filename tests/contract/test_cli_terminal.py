@@ -172,7 +172,7 @@ class RateLimit(TerminalTest):
         terminal.type("\x03")
         self.assertEqual(terminal.end(), -signal.SIGINT)
         self.assertRegex(terminal.output, r"\x1b\[K(\^C)?stopped waiting: no sync was started; "
-                                          r"go on with: aither sync --until-complete\r\n\Z")
+                                          r"to continue: aither sync --until-complete\r\n\Z")
         self.assertRegex(terminal.stdout, r"\d+ courses wait for Hemera's rate limit, which permits more in \d+ s\n")
         self.assertEqual(self.status(), "success")
 

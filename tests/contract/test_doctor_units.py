@@ -271,7 +271,7 @@ class Port(UnitsTest):
         for answer in answers:
             check = self.active(address)
             self.assertEqual(check["status"], "failed")
-            self.assertIn(f"{address} does not answer as" if answer else f"at {address}: Connection reset",
+            self.assertIn(f"{address} answers, but not" if answer else f"at {address}: Connection reset",
                           check["message"])
 
     def test_a_port_that_refuses_connections(self) -> None:

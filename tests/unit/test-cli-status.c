@@ -330,7 +330,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC].started_ms = 0;
 	memcpy(units[MACHINE_SYNC].result, "resources", sizeof("resources"));
 	assert_verdict("it could not even be started", &good, &machine, COMMAND_FAILED,
-		"aither-sync.service has failed (resources: systemd could not set up what it needs), so no "
+		"aither-sync.service has failed (resources: systemd cannot set up what it needs), so no "
 		"sync has been recorded since it began; see: journalctl -x -n 20 -u aither-sync.service");
 	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
