@@ -40,7 +40,7 @@ void answer_read(const struct workerclient_response *response, struct answer *re
 void answer_fail(const struct error *failure, struct answer *ret_answer);
 void answer_done(struct answer *answer);
 
-/* The exit code for an answer, of a command that returns 0 if it succeeds. */
+/* The exit code that follows from an answer; 0: success. */
 int answer_exit_code(const struct answer *answer);
 
 /* Prints code, message and remedy on stderr; for a failure only its message, which contains the advice. */

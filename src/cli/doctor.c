@@ -31,7 +31,8 @@ static bool is_configuration(const struct json *check)
 	return strcmp(name, "configuration") == 0 || strcmp(name, "hemera-api-key") == 0;
 }
 
-/* Returns the exit code. "Not permitted" and "not configured" can cause "not reachable" and win over it. */
+/* Returns the exit code. "Not permitted" and "not configured" can cause "not reachable" and take precedence
+ * over it. */
 static int judge(const struct json *checks, const struct answer *answer)
 {
 	int worker_exit = answer_exit_code(answer);
@@ -163,7 +164,7 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	}
 	worker_checks = answer.status ? json_get(answer.data, "checks") : NULL;
 	machine_read(&machine, config);
-	/* If a check of a worker fails that has not read the current files, the missing restart is the cause.
+	/* If the worker fails a check but has not read the current files, the missing restart is the failure.
 	 */
 	JSON_FOREACH (check, worker_checks)
 		if (check_status_of(check) == CHECK_FAILED)

@@ -124,8 +124,8 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* The process that has the socket among its descriptors: of several that share it the one with the smallest
- * number, which is usually the one that made it. Those of other users are visible to root only. */
+/* Finds the process that has the socket among its descriptors. If several share it, takes the lowest process
+ * ID, which is usually the process that made the socket. Only root can see the processes of other users. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);

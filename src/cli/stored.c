@@ -105,7 +105,7 @@ static bool check_loaded(const struct machine *machine, const char *const *direc
 			return false;
 		}
 		/* A daemon that is not running will load the secret when it starts. aither-web does not
-		 * report which secrets it has, and a worker that did not answer has not either. */
+		 * report which secrets it has, nor does a worker that does not answer. */
 		bool is_newer = unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
 		bool is_loaded = is_web || !loaded;
 		JSON_FOREACH (item, loaded)
