@@ -110,7 +110,7 @@ class Units(UnitsTest):
     def test_running_but_not_enabled(self) -> None:
         self.set("aither.socket", UnitFileState="disabled")
         self.set("aither-sync.timer", UnitFileState="disabled")
-        found = self.assert_check("aither.socket", "warning", "next start of this machine",
+        found = self.assert_check("aither.socket", "warning", "does not start when this machine boots",
                                   "systemctl enable aither.socket")
         self.assertEqual((found.exit, found.the("aither-sync.timer")["status"]), (0, "warning"))
 
@@ -329,7 +329,7 @@ class AnotherUser(UnitsTest):
                               ("sync-token", "only root may see whether it is set")):
             self.assertEqual((found.the(name)["status"], found.the(name)["message"], found.the(name)["remedy"]),
                              ("skipped", message, AS_ROOT))
-        self.assertIn("is held by a program of user ", found.the("port")["message"])
+        self.assertIn("a program of user ", found.the("port")["message"])
 
 
 class Token(UnitsTest):
