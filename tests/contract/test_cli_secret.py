@@ -90,7 +90,8 @@ class Stored(unittest.TestCase):
     def check_restart(self, name: str, unit: str) -> None:
         script = ('mkdir -p /run/systemd/system /etc/bin && printf "#!/bin/sh\\necho \\$* >&2; exit {}" >/etc/bin/systemctl '
                   '&& chmod +x /etc/bin/systemctl && PATH=/etc/bin:$PATH "$1" set-secret ' + name)
-        for status, told in ((0, ""), (1, f"aither: set-secret: stored, but cannot restart {unit}; run: systemctl try-restart {unit}\n")):
+        complaint = f"aither: set-secret: stored, but cannot restart {unit}; run: systemctl try-restart {unit}\n"
+        for status, told in ((0, ""), (1, complaint)):
             done = self.run_in_world(script.format(status), f"{KEY}\n")
             self.assertEqual((done.returncode, done.stderr), (0, f"try-restart {unit}\n{told}"))
 
