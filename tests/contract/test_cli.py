@@ -69,7 +69,7 @@ class Sync(StackTest):
         partial = self.stack.cli("sync")
         self.assertEqual(partial.returncode, 2)
         self.assertIn("3 pages written", partial.stdout)
-        self.assertRegex(partial.stderr, r"(?m)^aither: 1 problem, the rest is published:\n"
+        self.assertRegex(partial.stderr, r"(?m)^aither: 1 problem, everything else is published:\n"
                                          r"  course cgen0+1: HEMERA_ERROR: .*\n"
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
@@ -149,7 +149,7 @@ class Sync(StackTest):
             threading.Thread(target=self.answer_nonsense, args=(listener,), daemon=True).start()
             done = self.stack.cli("sync")
             listener.shutdown(socket.SHUT_RDWR)
-            self.assertIn("the worker's answer cannot be understood", done.stderr)
+            self.assertIn("cannot understand aither-worker's answer: ", done.stderr)
             self.assertIn("systemctl restart aither-worker\n", done.stderr)
             self.assertEqual(done.returncode, 69)
 

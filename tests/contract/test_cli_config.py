@@ -85,7 +85,7 @@ class Config(unittest.TestCase):
             self.assertEqual(lines[key], expected, key)
         self.assertIn(f"\n[Rollbar]\n# disabled: {self.config}:12: [Rollbar] Level=loud: ", done.stdout)
         self.assertEqual(re.findall(r"^#   (.*)$", done.stdout, re.M), [
-            str(self.config), str(self.drop_in), f"{self.defaults}, by aither-worker only"])
+            str(self.config), str(self.drop_in), f"{self.defaults}, read by aither-worker only"])
         self.assertIn(f"aither: config: {self.config}:1: BaseURL is outside a [Section]; did you mean BaseURL below "
                       "[Hemera]?\n", done.stderr)
         self.assertEqual(done.stderr.count("\n"), 4, done.stderr)
@@ -141,7 +141,7 @@ class Config(unittest.TestCase):
         if subprocess.run([*OTHER, BUILD / "aither", "--version"], capture_output=True).returncode != 0:
             self.skipTest("nobody may run the program")
         done = self.run_config(before=OTHER)
-        self.assertIn("by aither-worker only; only root may read it, so it is left out here\n", done.stdout)
+        self.assertIn("read by aither-worker only, and left out here, as only root may read it\n", done.stdout)
         self.assertEqual(self.secrets(done.stdout)["hemera-api-key"], "only root may see")
         item = [s for s in json.loads(self.run_config("--json", before=OTHER).stdout)["data"]["secrets"]
                 if s["name"] == "hemera-api-key"]

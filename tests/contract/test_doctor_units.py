@@ -110,7 +110,7 @@ class Units(UnitsTest):
     def test_running_but_not_enabled(self) -> None:
         self.set("aither.socket", UnitFileState="disabled")
         self.set("aither-sync.timer", UnitFileState="disabled")
-        found = self.assert_check("aither.socket", "warning", "next start of this machine",
+        found = self.assert_check("aither.socket", "warning", "does not start when this machine boots",
                                   "systemctl enable aither.socket")
         self.assertEqual((found.exit, found.the("aither-sync.timer")["status"]), (0, "warning"))
 
@@ -249,7 +249,7 @@ class Port(UnitsTest):
         for listen in ([address], [f"127.0.0.1:{self.stack.port}", address]):
             check = self.active(*listen)
             self.assertEqual((check["status"], check["message"]), (
-                "failed", f"{address} takes connections, but aither-web does not answer within 2.5 s"))
+                "failed", f"{address} accepts connections, but aither-web does not answer within 2.5 s"))
             self.assertTrue(check["remedy"].startswith("journalctl -x -n 20 -u aither.service\n"))
 
     def test_a_port_that_answers_otherwise(self) -> None:
@@ -271,7 +271,7 @@ class Port(UnitsTest):
         for answer in answers:
             check = self.active(address)
             self.assertEqual(check["status"], "failed")
-            self.assertIn(f"{address} does not answer as" if answer else f"at {address}: Connection reset",
+            self.assertIn(f"{address} answers, but not" if answer else f"at {address}: Connection reset",
                           check["message"])
 
     def test_a_port_that_refuses_connections(self) -> None:
@@ -330,7 +330,7 @@ class AnotherUser(UnitsTest):
                               ("sync-token", "only root may see whether it is set")):
             self.assertEqual((found.the(name)["status"], found.the(name)["message"], found.the(name)["remedy"]),
                              ("skipped", message, AS_ROOT))
-        self.assertIn("is held by a program of user ", found.the("port")["message"])
+        self.assertIn("a program of user ", found.the("port")["message"])
 
 
 class Token(UnitsTest):

@@ -110,7 +110,7 @@ class Commands(Attack):
                                       env=self.stack.environment, stdin=subprocess.DEVNULL, stdout=full,
                                       stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
                 self.assertEqual(done.returncode, 1)
-                self.assertIn("standard output: ", done.stderr)
+                self.assertIn("to standard output\n", done.stderr)
 
 
 del Attack

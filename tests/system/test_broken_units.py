@@ -60,7 +60,7 @@ class BrokenUnits(unittest.TestCase):
                 self.assertEqual(output("systemctl", "--failed", "--plain", "--no-legend"), "")
                 port, = (c for c in json.loads(run("aither", "doctor", "--json", check=False).stdout)["data"]["checks"]
                          if c["name"] == "port")
-                self.assertIn("takes connections, but aither-web does not answer", port["message"])
+                self.assertIn("accepts connections, but aither-web does not answer", port["message"])
                 self.doCleanups()
 
     def test_the_worker(self) -> None:
@@ -89,7 +89,7 @@ class BrokenUnits(unittest.TestCase):
         run("systemctl", "stop", WEB)
         done = run("aither", "status", check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"\Anot healthy: \S+:3500 takes connections, but aither-web does not answer within ")
+        self.assertRegex(done.stdout, r"\Anot healthy: \S+:3500 accepts connections, but aither-web does not answer within ")
 
     def test_no_timer(self) -> None:
         run("systemctl", "stop", TIMER)

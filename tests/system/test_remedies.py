@@ -98,9 +98,9 @@ def rows() -> list[Row]:
             "restart", "failed", "was changed after"),
         Row("a secret that is not loaded", f"mv {KEY_FILE} /root/key; {RESTART}; mv /root/key {KEY_FILE}; touch {KEY_FILE}",
             "credentials", "failed", "is stored"),
-        Row("a store that others can read", "chmod 755 /etc/credstore", "credentials", "warning", "others than root"),
+        Row("a store that others can read", "chmod 755 /etc/credstore", "credentials", "warning", "users other than root"),
         Row("an environment file that others can read", f"echo HEMERA_API_KEY={KEY} >/etc/default/aither; "
-            f"chmod 644 /etc/default/aither; {RESTART}", "credentials", "warning", "others than root",
+            f"chmod 644 /etc/default/aither; {RESTART}", "credentials", "warning", "users other than root",
             undo=f"rm /etc/default/aither; {RESTART}"),
         Row("a password that is too short", "cp -p /etc/credstore/aither.pages-password /root/; "
             "printf short >/etc/credstore/aither.pages-password; systemctl restart aither", "pages-password", "failed",

@@ -257,7 +257,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 			"addresses; set one: aither set-secret --generate sync-token");
 	timer->next_ms = now_ms() + INT64_C(5) * 3600 * 1000;
 	assert_verdict("courses that wait for hours", &deferred, &machine, COMMAND_PARTIAL,
-		"111 courses wait to be read, until aither-sync.timer runs in 5 hours; read them now: aither "
+		"111 courses wait to be read; aither-sync.timer runs in 5 hours; read them now: aither "
 		"sync --until-complete");
 	assert_verdict("a partial sync", &problems, &machine, COMMAND_PARTIAL,
 		"the last sync succeeded 12 minutes ago, but with 13 problems");
@@ -292,7 +292,7 @@ static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 	struct machine machine = machine_of_units();
 	struct unit *worker = &machine.units[MACHINE_WORKER];
 	static const char beginning[] =
-		"aither-worker.service crashes again and again: it was restarted 57 times, last ";
+		"aither-worker.service keeps crashing: it was restarted 57 times, last ";
 
 	(void)state;
 	crash_unit(worker);
@@ -330,7 +330,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC].started_ms = 0;
 	memcpy(units[MACHINE_SYNC].result, "resources", sizeof("resources"));
 	assert_verdict("it could not even be started", &good, &machine, COMMAND_FAILED,
-		"aither-sync.service has failed (resources: systemd could not set up what it needs), so no "
+		"aither-sync.service has failed (resources: systemd cannot set up what it needs), so no "
 		"sync has been recorded since it began; see: journalctl -x -n 20 -u aither-sync.service");
 	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
@@ -353,7 +353,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "one does not answer", { 403, -ETIMEDOUT, 0 },
-			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
+			"[::1]:3500 accepts connections, but aither-web does not answer within 2.5 s; see: "
 			"journalctl -x -n 20 -u aither.service" },
 		{ "there is no address at all", { -EADDRNOTAVAIL, -EADDRNOTAVAIL, 0 },
 			"cannot reach aither-web at 127.0.0.1:3500: Cannot assign requested address; see: "
@@ -362,7 +362,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 			"cannot reach aither-web at 127.0.0.1:3500: Connection timed out; see: journalctl -x "
 			"-n 20 -u aither.service" },
 		{ "another answer", { 404, 401, 0 },
-			"127.0.0.1:3500 does not answer as aither-web does; see: journalctl -x -n 20 -u "
+			"127.0.0.1:3500 answers, but not as aither-web does; see: journalctl -x -n 20 -u "
 			"aither.service" },
 	};
 
@@ -374,7 +374,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 	units[MACHINE_WEB].exit_status = 226;
 	assert_verdict("in between", &good, &machine, COMMAND_FAILED,
 		"aither.service has failed (exit status 226/NAMESPACE: its mount or user namespace cannot be "
-		"set up) and is started again and again; see: journalctl -x -n 20 -u aither.service");
+		"set up) and systemd keeps restarting it; see: journalctl -x -n 20 -u aither.service");
 	units[MACHINE_WEB] = unit("aither.service", "active");
 	units[MACHINE_WEB_SOCKET].listen_count = 3;
 	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));

@@ -190,8 +190,8 @@ static void assert_check(
 static void a_secret_that_is_not_loaded_needs_a_restart(void **state)
 {
 	static const char restart[] = CHECK_RESTART;
-	static const char since_before[] = "has been running since before and does not have it yet";
-	static const char refused[] = "does not have it: it was put there later, or has not the right form";
+	static const char since_before[] = "was started before that and has not loaded it yet";
+	static const char refused[] = "has not loaded it: it was stored later, or its form is wrong";
 	static const struct {
 		const char *name, *stored, *loaded;
 		int64_t stored_ms;
@@ -280,7 +280,7 @@ static void a_secret_that_aither_web_refuses_is_reported(void **state)
 		const char *secret, *text, *message;
 	} rows[] = {
 		{ "sync-token", "short\n", "sync-token must have 16 to 256 characters, this one has 5" },
-		{ "sync-token", long_one, "does not accept the one that is stored: " },
+		{ "sync-token", long_one, "refuses the stored secret: " },
 		{ "pages-password", "short\n",
 			"pages-password must have 12 to 256 characters, this one has 5" },
 	};

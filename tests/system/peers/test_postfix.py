@@ -55,7 +55,7 @@ class Postfix(MailStory):
         self.use(f"MailTo={OPERATOR}, nobody-here@example.org, {DEPUTY}")
         done = self.test_mail()
         self.assertEqual(done.returncode, 2)
-        self.assertIn(f" has taken a mail to {OPERATOR},{DEPUTY}, Message-ID ", done.stdout)
+        self.assertIn(f" has accepted a mail to {OPERATOR},{DEPUTY}, Message-ID ", done.stdout)
         self.assertRegex(done.stderr, r"refused some of the recipients: nobody-here@example\.org \(550 5\.1\.1 .*User "
                                       r"unknown.*\); correct \[Notify\] MailTo\n")
 
