@@ -35,7 +35,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set, and has the right form");
 	else
 		check_add(checks, "hemera-api-key", CHECK_FAILED, "aither set-secret hemera-api-key",
-			"is not set or has not the right form: without it Hemera answers nothing");
+			"is not set or has the wrong form; without it, Hemera refuses all requests");
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (config->secrets[i])
 			buf_printf(&names, "%s%s", names.length ? ", " : "",

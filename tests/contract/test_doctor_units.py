@@ -256,17 +256,14 @@ class Port(UnitsTest):
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
         answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
-            b"220 mail.example.org ESMTP\r\n",
-                   b"HTTP/1.1 2", b""]
+                   b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
 
         def serve() -> None:
             for answer in answers:
                 with listener.accept()[0] as connection:
                     self.assertTrue(connection.recv(4096).startswith(b"GET /api/sync/status HTTP/1.1\r\n"))
                     connection.sendall(answer)
-        server = threading.Thread(target=serve)
-        server.start()
-        self.addCleanup(server.join)
+        threading.Thread(target=serve, daemon=True).start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         for answer in answers:
             check = self.active(address)
