@@ -34,7 +34,7 @@ int collate_prepare(struct error *err)
 
 	tables = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (!open_to_ascii(&to_ascii))
-		return error_set(err, -errno, "titles are not sorted as in a dictionary: C.UTF-8: %m");
+		return error_set(err, -errno, "cannot sort titles as in a dictionary: C.UTF-8: %m");
 	iconv_close(to_ascii);
 	return 0;
 }

@@ -57,7 +57,7 @@ static int file_check_name(const char *name, enum error_code code, struct error 
 	if (file_name_is_safe(name))
 		return 0;
 	return error_fail(
-		err, code, -EINVAL, "a name of %zu bytes is not usable as a file name", strlen(name));
+		err, code, -EINVAL, "a name of %zu bytes cannot be used as a file name", strlen(name));
 }
 
 /* A slash at the end would make the kernel follow a symlink in the last component. Owned. */
@@ -80,7 +80,7 @@ int file_open_directory(int parent, const char *path, int *ret_fd, struct error 
 		return r;
 	fd = openat(parent, trimmed, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(err, -errno, "directory %s: cannot open: %m", trimmed);
+		return error_set(err, -errno, "cannot open directory %s: %m", trimmed);
 	*ret_fd = fd;
 	return 0;
 }
@@ -98,7 +98,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	/* 0700 until fchmod: the umask decides nothing, and other users cannot get in early. */
 	created = mkdirat(parent, trimmed, 0700) == 0;
 	if (!created && errno != EEXIST)
-		return error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot create: %m", trimmed);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot create directory %s: %m", trimmed);
 	r = file_open_directory(parent, trimmed, &fd, err);
 	if (r < 0) {
 		if (err)
@@ -106,7 +106,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 		return r;
 	}
 	if (created && fchmod(fd, mode) < 0) {
-		r = error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot set mode: %m", trimmed);
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot set the mode of directory %s: %m", trimmed);
 		unlinkat(parent, trimmed, AT_REMOVEDIR);
 		return r;
 	}
@@ -132,7 +132,7 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 			continue;
 		}
 		if (got < 0)
-			return error_set(err, -errno, "%s: cannot read: %m", name);
+			return error_set(err, -errno, "cannot read %s: %m", name);
 		if (buf_append(&content, chunk, (size_t)got) < 0)
 			return error_set(err, -EFBIG, "%s: larger than %zu bytes", name, content.size_max);
 	}
@@ -151,9 +151,9 @@ static int file_read_opened(
 	int r;
 
 	if (fd < 0)
-		return error_set(err, -errno, "%s: cannot open: %m", name);
+		return error_set(err, -errno, "cannot open %s: %m", name);
 	if (fstat(fd, &status) < 0)
-		return error_set(err, -errno, "%s: cannot examine: %m", name);
+		return error_set(err, -errno, "cannot examine %s: %m", name);
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, -EINVAL, "%s: not a regular file", name);
 	r = file_read_fd(fd, name, status.st_size, ret_content, err);
@@ -254,15 +254,15 @@ int file_write(int directory, const char *name, const void *bytes, size_t length
 	if (r < 0)
 		return r;
 	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot remove the old file: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot remove the old file %s: %m", name);
 	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot create: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot create %s: %m", name);
 	r = file_fill(fd, bytes, length, mode, sync, &step);
 	if (r < 0) {
 		unlinkat(directory, name, 0);
 		errno = -r; /* for %m */
-		return error_fail(err, ERROR_OUTPUT, r, "%s: cannot %s: %m", name, step);
+		return error_fail(err, ERROR_OUTPUT, r, "cannot %s %s: %m", step, name);
 	}
 	return 0;
 }
@@ -284,11 +284,11 @@ int file_replace(
 		return r;
 	}
 	if (renameat(directory, temporary, directory, name) < 0) {
-		r = error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot replace: %m", name);
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot replace %s: %m", name);
 		unlinkat(directory, temporary, 0);
 		return r;
 	}
 	if (fsync(directory) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot sync its directory: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot sync the directory of %s: %m", name);
 	return 0;
 }

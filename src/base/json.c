@@ -170,7 +170,7 @@ static int check_string(struct check *check, const char **ret_fault)
 		check->at = at;
 		if (at == check->end) {
 			check->at = start;
-			return fail(check, -EBADMSG, "string without an end");
+			return fail(check, -EBADMSG, "unterminated string");
 		}
 		if (*at == '"')
 			break;
@@ -240,7 +240,7 @@ static void replace_value(struct check *check, const char *start, const char *fa
 static int check_bare(struct check *check)
 {
 	static const char *const words[] = { "true", "false", "null" };
-	const char *start = check->at, *fault = "a value expected";
+	const char *start = check->at, *fault = "expected a value";
 
 	if (*start == '-' || (*start >= '0' && *start <= '9'))
 		fault = check_number(check);
@@ -278,7 +278,7 @@ static int check_value(struct check *check)
 		return fail(check, -E2BIG, "too many values");
 	switch (peek(check)) {
 	case -1:
-		return fail(check, -EBADMSG, "the text ends too early");
+		return fail(check, -EBADMSG, "unexpected end of the text");
 	case '{':
 	case '[':
 		return check_container(check);
@@ -300,7 +300,7 @@ static int check_member(struct check *check)
 	skip_space(check);
 	start = check->at;
 	if (peek(check) != '"')
-		return fail(check, -EBADMSG, "a member name in quotes expected");
+		return fail(check, -EBADMSG, "expected a member name in quotes");
 	if (check->repeated > 0 && check->repeated == check->count)
 		return fail(check, -EBADMSG, "duplicate member name");
 	r = check_string(check, &fault);
@@ -313,7 +313,7 @@ static int check_member(struct check *check)
 	}
 	skip_space(check);
 	if (!skip_one(check, ":"))
-		return fail(check, -EBADMSG, "':' expected");
+		return fail(check, -EBADMSG, "expected ':'");
 	return check_value(check);
 }
 
@@ -335,7 +335,7 @@ static int check_container(struct check *check)
 		skip_space(check);
 		more = skip_one(check, ",");
 		if (!more && peek(check) != end)
-			return fail(check, -EBADMSG, object ? "',' or '}' expected" : "',' or ']' expected");
+			return fail(check, -EBADMSG, object ? "expected ',' or '}'" : "expected ',' or ']'");
 	}
 	check->at++;
 	check->depth--;
@@ -371,7 +371,7 @@ static int json_check(const char *text, size_t length, const struct json_limits 
 		return r;
 	skip_space(&check);
 	if (check.at < check.end)
-		return fail(&check, -EBADMSG, "something follows the value");
+		return fail(&check, -EBADMSG, "unexpected text after the value");
 	if (check.copied > text)
 		replace(&check, check.end);
 	return 0;
@@ -436,7 +436,7 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 	node = repaired.length > 0 ? cJSON_ParseWithLengthOpts(repaired.data, repaired.length, NULL, 0)
 				   : cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	if (!node)
-		return error_set(err, -EBADMSG, "not understood by cJSON");
+		return error_set(err, -EBADMSG, "cJSON cannot parse it");
 	flag_broken(node, &index, &repeated);
 	if (repeated > 0 && !limits->keeps_broken) {
 		cJSON_Delete(node);
@@ -499,12 +499,12 @@ const char *json_type_name(enum json_type type)
 	static const char *const names[] = {
 		[JSON_MISSING] = "missing",
 		[JSON_NULL] = "null",
-		[JSON_BOOL] = "boolean",
-		[JSON_NUMBER] = "number",
-		[JSON_STRING] = "string",
-		[JSON_ARRAY] = "array",
-		[JSON_OBJECT] = "object",
-		[JSON_BROKEN] = "no JSON",
+		[JSON_BOOL] = "a boolean",
+		[JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+		[JSON_BROKEN] = "invalid JSON",
 	};
 
 	return names[type];

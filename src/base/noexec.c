@@ -47,6 +47,6 @@ int noexec_enter(struct error *err)
 	/* Without privileges a filter needs this first; the unit has set it already. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		return error_set(err, -errno, "cannot forbid new code to this process: %m");
+		return error_set(err, -errno, "cannot prevent this process from running new code: %m");
 	return 0;
 }

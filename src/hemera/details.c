@@ -42,8 +42,8 @@ static int details_read(
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s",
 			inner ? "data.course" : "data", json_fault(course));
 	if (!answered_id || strcmp(answered_id, id) != 0)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"%s: not the course that was asked for", inner ? "data.course.id" : "data.id");
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: is not the requested course",
+			inner ? "data.course.id" : "data.id");
 	return participants_from_json(ret_participants, json_get(course, "participants"),
 		inner ? "data.course.participants" : "data.participants", err);
 }

@@ -61,7 +61,7 @@ int hemera_new(struct hemera **ret_client, const struct hemera_options *options,
 	for (const char *key = options->key; *key; key++)
 		if (*key <= ' ' || *key > '~')
 			return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL,
-				"the secret hemera-api-key has a character that cannot be sent");
+				"the secret hemera-api-key contains a character that cannot be sent");
 	r = fetch_new(&client->fetch, &fetch_options, err);
 	if (r < 0)
 		return r;
@@ -165,7 +165,7 @@ static void run_end_timeout(struct run *run)
 {
 	struct error reason;
 
-	error_fail(&reason, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "the time limit came before Hemera's answer");
+	error_fail(&reason, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "Hemera did not answer within the time limit");
 	run_end(run, 0, &reason);
 }
 
@@ -188,7 +188,7 @@ static void run_report(
 	if (r < 0) {
 		struct error reason;
 
-		error_fail(&reason, ERROR_INTERNAL, r, "what came could not be used");
+		error_fail(&reason, ERROR_INTERNAL, r, "cannot use Hemera's answer");
 		run_end(attempt->run, r, &reason);
 	}
 	free(attempt);
@@ -373,8 +373,7 @@ static void exchange_wait(struct run *run)
 	if (ready > now && (!has_due || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		struct error reason;
 
-		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,
-			"the requests that Hemera permits in a minute are used up");
+		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN, "Hemera's rate limit is used up");
 		reason.retry_after_s = exchange_retry_after_s(run->client, run->exchange->use_reserve);
 		run_end(run, 0, &reason);
 		return;

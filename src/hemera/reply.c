@@ -22,16 +22,16 @@ static const struct {
 	const char *what; /* the reason follows */
 } failures[] = {
 	[FETCH_UNREACHABLE] = { REPLY_UNREACHED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-		"Hemera cannot be reached: " },
+		"cannot reach Hemera: " },
 	[FETCH_REFUSED] = { REPLY_FAILED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-		"Hemera cannot be reached safely: " },
+		"cannot reach Hemera safely: " },
 	[FETCH_LOST] = { REPLY_RETRY, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
 		"the connection to Hemera broke: " },
 	[FETCH_TIMEOUT] = { REPLY_TIMEOUT, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT,
 		"Hemera did not answer in time: " },
 	[FETCH_TOO_LARGE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: " },
 	[FETCH_UNREADABLE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-		"Hemera's answer cannot be read: " },
+		"cannot read Hemera's answer: " },
 	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
 };
 
@@ -49,7 +49,7 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 
 	if (strcmp(result->content_type, "application/json") != 0) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s instead of application/json",
-			result->content_type[0] ? result->content_type : "an answer without type");
+			result->content_type[0] ? result->content_type : "no Content-Type");
 		return NULL;
 	}
 	r = json_parse(&root, buf_text(&result->body), result->body.length, &limits, err);
@@ -60,7 +60,7 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 	}
 	if (json_type(root) != JSON_OBJECT || json_type(json_get(root, "success")) != JSON_BOOL) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"success is not a boolean: not Hemera's envelope");
+			"success is not a boolean, so the answer is not Hemera's");
 		return NULL;
 	}
 	return STEAL(root);
@@ -71,7 +71,7 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	switch (status) {
 	case 401:
 		error_fail(err, ERROR_HEMERA_AUTH_FAILED, -EACCES,
-			"the API key is not accepted (%s): store the right one with 'aither set-secret hemera-api-key'",
+			"the API key is not accepted (%s); store the right one: aither set-secret hemera-api-key",
 			description);
 		return REPLY_NO_KEY;
 	case 404:
@@ -91,7 +91,7 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 		return REPLY_RETRY;
 	default:
 		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s%s", description,
-			status >= 300 && status < 400 ? ": redirects are not followed, BaseURL must be exact"
+			status >= 300 && status < 400 ? "; aither follows no redirects, so correct BaseURL"
 						      : "");
 		return REPLY_FAILED;
 	}
@@ -127,8 +127,8 @@ void reply_read(
 			is_code ? code : "",
 			root ? ""
 			: is_outage
-				? " and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available"
-				: " and not in Hemera's JSON: is BaseURL right?");
+				? ", but not with Hemera's JSON: Hemera, or a proxy in front of it, is not available"
+				: ", but not with Hemera's JSON; check BaseURL");
 		ret_reply->is_hemera = root && !succeeded;
 		ret_reply->verdict = reply_describe_status(result->status, description, err);
 		if (err && result->retry_after_s > 0)

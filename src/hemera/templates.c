@@ -79,7 +79,7 @@ static int template_check(const struct json *row, const char *path, struct error
 			"%s.version: neither a number nor a short text", path);
 	wrong = template_wrong_owner(row, &type);
 	if (wrong)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s where a string is due",
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: must be a string, but is %s",
 			path, wrong, json_type_name(type));
 	return 0;
 }

@@ -81,7 +81,7 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 	fetch->model = model;
 	fetch->multi = curl_multi_init();
 	if (!fetch->multi || !model)
-		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
+		return error_set(err, -ENOMEM, "cannot initialise libcurl");
 	/* libcurl's defaults: verification of certificates; no redirects, cookies, .netrc and HTTP/0.9. */
 	if (curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) ||
 		curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max) ||
@@ -95,7 +95,8 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 		curl_easy_setopt(model, CURLOPT_LOW_SPEED_TIME, STALLED_AFTER_S) ||
 		curl_easy_setopt(model, CURLOPT_SSL_CTX_FUNCTION, on_tls) ||
 		curl_easy_setopt(model, CURLOPT_WRITEFUNCTION, on_body))
-		return error_set(err, -ENOSYS, "libcurl %s lacks what aither needs", curl_version());
+		return error_set(
+			err, -ENOSYS, "libcurl %s lacks a feature that aither needs", curl_version());
 	*ret_fetch = STEAL(fetch);
 	return 0;
 }
@@ -248,17 +249,17 @@ static char *reason_of(const struct request *request, CURLcode code, struct kind
 {
 	static const char *const advice[] = {
 		[FETCH_STEP_TRUST_TIME] =
-			"; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)",
-		[FETCH_STEP_TRUST_NAME] =
-			"; the configured address has to be one that the certificate is for",
-		[FETCH_STEP_TRUST] = "; if its CA is your own, make it known: update-ca-certificates(8)",
-		[FETCH_STEP_TLS] = "; at that address and port TLS 1.2 or later has to be spoken",
+			"; renew it on the server, or correct this machine's clock: timedatectl(1)",
+		[FETCH_STEP_TRUST_NAME] = "; configure a host name that the certificate is valid for",
+		[FETCH_STEP_TRUST] =
+			"; if you use a CA of your own, add it to this machine: update-ca-certificates(8)",
+		[FETCH_STEP_TLS] = "; the server at that address and port must support TLS 1.2 or later",
 		[FETCH_STEP_ANSWER] = NULL,
 	};
 	static const char advice_on_file[] =
-		"; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
+		"; this must be a readable PEM file: that of the package ca-certificates, unless SSL_CERT_FILE names another";
 	CLEANUP(mem_freep) char *reason = NULL;
-	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer of the name service"
+	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer from the name service"
 			   : kind.step == FETCH_STEP_CONNECT ? "no connection"
 			   : kind.step == FETCH_STEP_TLS     ? "the TLS handshake failed: no answer"
 							     : "no complete answer";

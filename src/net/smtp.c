@@ -46,17 +46,17 @@ enum stage { /* the command under way, or the last one */
 static const struct {
 	const char *command, *what, *remedy;
 } stages[] = {
-	[GREETING] = { "", "serves nobody at present", "look into its log" },
-	[EHLO] = { "EHLO", "refuses this machine", "look into its log" },
-	[HELO] = { "HELO", "refuses this machine", "look into its log" },
-	[STARTTLS] = { "STARTTLS", "refuses to encrypt", "look into its log" },
-	[LOGIN] = { "AUTH", "refuses the login", "look into its log" },
+	[GREETING] = { "", "refuses the connection", "check the server's log" },
+	[EHLO] = { "EHLO", "refuses this machine", "check the server's log" },
+	[HELO] = { "HELO", "refuses this machine", "check the server's log" },
+	[STARTTLS] = { "STARTTLS", "refuses to encrypt", "check the server's log" },
+	[LOGIN] = { "AUTH", "refuses the login", "check the server's log" },
 	[SENDER] = { "MAIL", "refuses the sender",
-		"set [Notify] MailFrom to an address it accepts, and SMTPUser if it wants a login" },
+		"set [Notify] MailFrom to an address it accepts, and SMTPUser if it requires a login" },
 	[RECIPIENT] = { "RCPT", "refuses every recipient", "correct [Notify] MailTo" },
-	[MESSAGE] = { "DATA", "refuses the mail", "look into its log" },
-	[OTHER] = { "NOOP", "is not ready", "look into its log" },
-	[GOODBYE] = { "QUIT", "is not ready", "look into its log" },
+	[MESSAGE] = { "DATA", "refuses the mail", "check the server's log" },
+	[OTHER] = { "NOOP", "is not ready", "check the server's log" },
+	[GOODBYE] = { "QUIT", "is not ready", "check the server's log" },
 };
 
 struct recipients {
@@ -169,7 +169,7 @@ static bool is_about_client(enum stage stage, unsigned code, const char *reply)
  * line with the password is hidden. */
 static void on_received(struct session *session, const char *line, size_t length)
 {
-	static const char hidden[] = "(a line with a secret in it)";
+	static const char hidden[] = "(a line that contains a secret)";
 	size_t end = strlen(session->lines), skip = length > CODE_LENGTH ? CODE_LENGTH + 1 : length;
 
 	if (length < CODE_LENGTH || !isdigit((unsigned char)line[0]) || !isdigit((unsigned char)line[1]) ||
@@ -249,8 +249,8 @@ static size_t on_read(char *ret_bytes, size_t size, size_t count, void *arg)
 
 static int fail_libcurl(struct error *err)
 {
-	return error_fail(
-		err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs", curl_version());
+	return error_fail(err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks a feature that aither needs",
+		curl_version());
 }
 
 static int session_open(struct session *session, const struct smtp_server *server, struct error *err)
@@ -301,14 +301,14 @@ static const char *login_warning(const struct session *session)
 static const char *remedy_of(const struct session *session, enum stage stage)
 {
 	if (session->wants_domain && stage == RECIPIENT)
-		return "append @ and a domain, for this machine @localhost, in [Notify] MailTo";
+		return "add @ and a domain to the name in [Notify] MailTo (for this machine: @localhost)";
 	if (!session->refuses_client)
 		return stages[stage].remedy;
 	if (session->logged_in)
 		return "have its operator permit this user";
 	if (session->server->user && session->server->password)
 		return "have its operator permit this machine";
-	return "it wants a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
+	return "it requires a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
 }
 
 /* "a@x.org (550 no); correct [Notify] MailTo; refused for now: b@x.org (450 wait)"; owned. */
@@ -327,7 +327,7 @@ static char *refused_recipients(const struct session *session, const char *when_
 /* The errno as smtp.h has it; the sentence says what to do. */
 static int fail(const struct session *session, CURLcode code, struct error *err)
 {
-	static const char later[] = "; it may take it later";
+	static const char later[] = "; a later attempt may succeed";
 	const char *url = session->server->url, *reply = session->reply;
 	bool is_refused = session->refused_code > 0, is_temporary = session->refused_code <= TEMPORARY_MAX;
 	bool is_smtp = strncmp(url, "smtp:", 5) == 0;
@@ -355,7 +355,7 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 		/* A server that expects TLS at once waits for us, as we wait for its greeting. */
 		else if (connected_us > 0 && session->stage == GREETING && is_smtp)
 			text = mem_printf(
-				" sent no greeting within %u s; if its port is one for TLS from the start (465), write smtps:// in [Notify] SMTPURL",
+				" sent no greeting within %u s; if that port expects TLS from the start (465), write smtps:// in [Notify] SMTPURL",
 				seconds);
 		else
 			text = mem_printf(
@@ -366,10 +366,10 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 		r = -EACCES;
 		if (!is_refused)
 			text = mem_strdup(
-				" offers no login that aither has (AUTH PLAIN or LOGIN); ask its operator, or leave out [Notify] SMTPUser if it needs none");
+				" offers no login method that aither supports (AUTH PLAIN or LOGIN); ask its operator, or remove [Notify] SMTPUser if it requires no login");
 		else if (is_temporary)
 			text = mem_printf(
-				" cannot check user and password at present: %s; try again later", reply);
+				" cannot check the user and the password now: %s; try again later", reply);
 		else
 			text = mem_printf(
 				" does not accept the user or the password: %s; check [Notify] SMTPUser, and run `aither set-secret smtp-password`",
@@ -378,14 +378,14 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 	case CURLE_USE_SSL_FAILED:
 		r = -EPROTO;
 		text = mem_printf(
-			" offers no encryption (STARTTLS)%s%s, and nothing is sent over a network without; let it offer STARTTLS, or write smtps://host:465 in [Notify] SMTPURL if it has that",
+			" offers no encryption (STARTTLS)%s%s, and aither sends nothing unencrypted over a network; enable STARTTLS there, or write smtps://host:465 in [Notify] SMTPURL if it supports that",
 			is_refused ? ": " : "", is_refused ? reply : "");
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
 		r = -EPROTO;
-		text = mem_printf(" and this machine agree on no encryption: %s%s", reason,
-			is_smtp ? "; look into its log"
-				: "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] SMTPURL");
+		text = mem_printf(" and this machine cannot agree on encryption: %s%s", reason,
+			is_smtp ? "; check the server's log"
+				: "; if that port expects STARTTLS (25, 587), write smtp:// in [Notify] SMTPURL");
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CIPHER:
@@ -395,10 +395,10 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 		r = -EKEYREJECTED;
 		text = mem_printf(": %s; %s", reason,
 			distrust == FETCH_STEP_TRUST_TIME
-				? "renew it, unless this machine's clock is wrong: timedatectl(1)"
+				? "renew it on the server, or correct this machine's clock: timedatectl(1)"
 			: distrust == FETCH_STEP_TRUST_NAME
-				? "write a name that it is for into [Notify] SMTPURL"
-				: "let it have one of a known CA, or make a CA of your own known: update-ca-certificates(8)");
+				? "write a host name that the certificate is valid for in [Notify] SMTPURL"
+				: "install one of a known CA there, or add your own CA to this machine: update-ca-certificates(8)");
 		break;
 	default:
 		if (is_refused) {
@@ -411,11 +411,11 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 			text = mem_printf(" %s: %s%s", stages[session->refused_stage].what, why,
 				login_warning(session));
 		} else if (connected_us > 0) {
-			text = mem_strdup(" closed the connection unexpectedly; look into its log");
+			text = mem_strdup(" closed the connection unexpectedly; check the server's log");
 		} else {
-			text = mem_printf(
-				" cannot be reached: %s; check [Notify] SMTPURL, and that the server runs",
-				reason);
+			return error_fail(err, ERROR_NOTIFY_FAILED, r,
+				"cannot reach mail server %s: %s; check [Notify] SMTPURL, and that the server is running",
+				url, reason);
 		}
 	}
 	return error_fail(err, ERROR_NOTIFY_FAILED, r, "mail server %s%s", url, text);
@@ -444,7 +444,7 @@ static int run(struct session *session, struct error *err)
 			session->refused.addresses ? "" : " for now", recipients, login);
 	}
 	if (login[0])
-		return error_fail(err, ERROR_NOTIFY_FAILED, 0, "mail server %s takes mails%s", url, login);
+		return error_fail(err, ERROR_NOTIFY_FAILED, 0, "mail server %s accepts mail%s", url, login);
 	return error_set(err, 0, "%s", "");
 }
 

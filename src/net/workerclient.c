@@ -28,7 +28,7 @@ static int fail_connect(struct error *err, int errnum, const char *path)
 		errnum = ETIMEDOUT;
 	return error_fail(err, ERROR_WORKER_UNAVAILABLE, -errnum, "cannot reach aither-worker at %s: %s%s",
 		path, errnum == EACCES ? "not permitted" : strerror(errnum),
-		errnum == EACCES ? " (run as root or as a member of group aither)"
+		errnum == EACCES ? "; run as root or as a member of group aither"
 				 : "; try: systemctl start aither-worker.socket");
 }
 
@@ -65,7 +65,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	/* No text of a stranger may become a second header or request. */
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
-		return fail(err, -EINVAL, "this request cannot be sent");
+		return fail(err, -EINVAL, "cannot send this request");
 	for (size_t done = 0; done < out.length;) {
 		ssize_t sent = send(fd, out.data + done, out.length - done, MSG_NOSIGNAL);
 
@@ -93,7 +93,7 @@ static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *e
 		n = recv(fd, chunk, sizeof(chunk), 0);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n <= 0)
-		return fail(err, -ECONNRESET, "it closed the connection before its answer was complete");
+		return fail(err, -ECONNRESET, "the connection was closed before the answer was complete");
 	return buf_append(in, chunk, (size_t)n) == 0 ? 0 : fail(err, -EBADMSG, "the answer is too long");
 }
 
@@ -152,7 +152,7 @@ static int read_response(int fd, const struct workerclient_request *request, uin
 			return r;
 	CLEANUP(mem_freep) char *head = mem_strndup(buf_text(&in), end ? (size_t)(end - in.data) : 0);
 	if (!parse_head(response, head, strcmp(request->method, "HEAD") == 0, &body_length))
-		return fail(err, -EBADMSG, "this is not an answer of aither-worker");
+		return fail(err, -EBADMSG, "the answer is not valid");
 	if (body_length > WORKERCLIENT_BODY_MAX)
 		return fail(err, -EBADMSG, "the answer is too long");
 	size_t head_length = strlen(head) + 4;
@@ -176,8 +176,8 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	uint64_t deadline_ms = request->timeout_ms ? time_mono_ms() + request->timeout_ms : 0;
 
 	if (fd < 0)
-		return error_fail(
-			err, ERROR_WORKER_UNAVAILABLE, -errno, "cannot make a socket for aither-worker: %m");
+		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -errno,
+			"cannot create a socket for aither-worker: %m");
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail_connect(err, ENAMETOOLONG, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
