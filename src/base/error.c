@@ -63,7 +63,7 @@ static const struct {
 		"Compare with Hemera. If the courses are really gone, run: aither sync --force" },
 };
 
-/* Through a buffer of its own: the arguments may contain the message that is replaced. */
+/* Uses a buffer of its own, because the arguments may contain the message that is replaced. */
 __attribute__((format(printf, 2, 0))) static void error_describe(
 	struct error *err, const char *format, va_list arguments)
 {
@@ -73,7 +73,7 @@ __attribute__((format(printf, 2, 0))) static void error_describe(
 	if (length < 0)
 		message[0] = '\0';
 	else if ((size_t)length >= sizeof(message))
-		utf8_trim(message); /* it goes out as JSON and HTML */
+		utf8_trim(message); /* JSON and HTML must not end in half a character */
 	memcpy(err->message, message, strlen(message) + 1);
 }
 

@@ -18,7 +18,7 @@
 #define FILE_NAME_LENGTH_MAX 255 /* NAME_MAX of every file system in use */
 #define FILE_CHUNK_SIZE 16384
 
-/* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused right after. */
+/* O_NONBLOCK: opening a FIFO must not wait for a writer; the FIFO is refused afterwards. */
 #define FILE_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 void file_closep(int *fd)
@@ -51,7 +51,7 @@ bool file_name_is_safe(const char *name)
 	return true;
 }
 
-/* Names that are not safe stay out of the message: they may hold anything. */
+/* An unsafe name is not part of the message, because it may contain anything. */
 static int file_check_name(const char *name, enum error_code code, struct error *err)
 {
 	if (file_name_is_safe(name))
@@ -95,7 +95,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	r = parent == AT_FDCWD ? 0 : file_check_name(path, ERROR_OUTPUT, err);
 	if (r < 0)
 		return r;
-	/* 0700 until fchmod: the umask decides nothing, and other users cannot get in early. */
+	/* 0700 until fchmod: the umask does not matter, and other users have no access too early. */
 	created = mkdirat(parent, trimmed, 0700) == 0;
 	if (!created && errno != EEXIST)
 		return error_fail(err, ERROR_OUTPUT, -errno, "cannot create directory %s: %m", trimmed);
@@ -114,7 +114,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	return 0;
 }
 
-/* Reads to the end; the size that fstat(2) gave is no more than a hint, because the file may grow. */
+/* Reads to the end; the size from fstat(2) is only a hint, because the file may grow. */
 static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_content, struct error *err)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(ret_content->size_max);
@@ -126,7 +126,7 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		/* Standard input may be non-blocking, as another program has left it. */
+		/* Another program may have made standard input non-blocking. */
 		if (got < 0 && errno == EAGAIN) {
 			poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
 			continue;
@@ -142,7 +142,7 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	return 0;
 }
 
-/* Reads a file that open(2) has just given; a negative descriptor means that it failed. */
+/* Reads a file that has just been opened; a negative descriptor means that open(2) has failed. */
 static int file_read_opened(
 	int owned_fd, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
 {
@@ -240,7 +240,7 @@ static int file_fill(
 	*ret_step = "sync";
 	if (sync && fdatasync(fd) < 0)
 		return -errno;
-	*ret_step = "close"; /* where network file systems report what write did not */
+	*ret_step = "close"; /* network file systems may report a failed write only here */
 	return close(file_steal(&fd)) < 0 && errno != EINTR ? -errno : 0;
 }
 
@@ -276,7 +276,7 @@ int file_replace(
 	r = file_check_name(name, ERROR_OUTPUT, err);
 	if (r < 0)
 		return r;
-	/* Random: two writers must not share a temporary file, and `name` may have no room for a prefix. */
+	/* Random: two writers must not share a temporary file, and `name` may be too long for a prefix. */
 	hash_uuid(temporary + sizeof(FILE_TEMPORARY_PREFIX) - 1);
 	r = file_write(directory, temporary, bytes, length, mode, true, err);
 	if (r < 0) {

@@ -11,11 +11,11 @@
 #include "base/mem.h"
 #include "hemera/member.h"
 
-#define PARTICIPANT_PATH_SIZE 160 /* a path of ours and "[9999]" */
+#define PARTICIPANT_PATH_SIZE 160 /* one of our own paths and "[9999]" */
 
 const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
 
-/* NONE: a booking without participation, as Hemera's detail writes it. */
+/* NONE: a booking without participation, as Hemera writes it in the details. */
 const char *const participant_states[] = { "PREPARATION", "SUMMARY", "DEBRIEFING", "RESULT", "COMPLETE",
 	"NONE", NULL };
 

@@ -22,7 +22,8 @@ struct check {
 	bool quotes;
 };
 
-/* Quotes the beginning of a wrong text as a JSON string, so that no control character reaches a terminal. */
+/* Reports a wrong value and quotes the beginning of a text as a JSON string, so that no control character
+ * reaches a terminal. */
 static int member_wrong(const struct check *check, const char *what, struct error *err)
 {
 	const char *text = check->quotes ? json_string(check->value) : NULL;
@@ -161,7 +162,7 @@ int member_read(const struct json *object, const struct member_table *table, con
 	return 0;
 }
 
-/* The text that the record has to own: a choice is static. */
+/* The text that the record must own; NULL for a choice, which is static. */
 static const char *member_foreign_text(const struct member *member, const void *record)
 {
 	return member->kind == MEMBER_CHOICE ? NULL : member_text(member, record);

@@ -14,7 +14,7 @@
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160
 
-/* A request that failed; FETCH_OK has no row. */
+/* The meaning of a failed request; FETCH_OK has no row. */
 static const struct {
 	enum reply_verdict verdict;
 	enum error_code code;
@@ -35,7 +35,7 @@ static const struct {
 	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
 };
 
-/* Parses the body. NULL if it is not Hemera's: *err says why. */
+/* Parses the body. NULL if it is not Hemera's; then *err says why. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
 	struct json_limits limits = {
@@ -86,7 +86,7 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	case 502:
 	case 503:
 	case 504:
-	case 520 ... 530: /* of a proxy that cannot reach Hemera, Cloudflare's for example */
+	case 520 ... 530: /* from a proxy that cannot reach Hemera, Cloudflare's for example */
 		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s", description);
 		return REPLY_RETRY;
 	default:
@@ -118,9 +118,10 @@ void reply_read(
 	code = json_string(json_get(json_get(root, "error"), "code"));
 	if (result->status != 200) {
 		size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-		/* A code of the API's form: a stranger's text goes no further. */
+		/* Pass on only codes in the API's form, and no text of a stranger. */
 		bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
-		/* A proxy's own page for an outage; a wrong address has another status. */
+		/* Then a proxy may have sent its own page about an outage; a wrong address has another
+		 * status. */
 		bool is_outage = result->status >= 500 || result->status == 408 || result->status == 429;
 
 		snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
@@ -140,7 +141,7 @@ void reply_read(
 	if (!root)
 		return;
 	if (!succeeded && code && strcmp(code, "NOT_FOUND") == 0) {
-		/* Some gateways answer 200 whatever the server behind them says. */
+		/* Some gateways always answer 200, whatever status the server behind them sends. */
 		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
 		ret_reply->verdict = REPLY_NOT_FOUND;
 		ret_reply->is_hemera = true;

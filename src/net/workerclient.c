@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-#define HEAD_MAX 16384 /* both ways; our server sends a dozen short headers */
+#define HEAD_MAX 16384 /* of requests and answers; our server sends a dozen short headers */
 
 static int fail(struct error *err, int errnum, const char *text)
 {
@@ -62,7 +62,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	if (request->prefer)
 		buf_printf(&out, "Prefer: %s\r\n", request->prefer);
 	buf_append_text(&out, strcmp(request->method, "POST") == 0 ? "Content-Length: 0\r\n\r\n" : "\r\n");
-	/* No text of a stranger may become a second header or request. */
+	/* A stranger's text must not become a second header or request. */
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
 		return fail(err, -EINVAL, "cannot send this request");
@@ -72,7 +72,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 		if (sent >= 0)
 			done += (size_t)sent;
 		else if (errno == EPIPE || errno == ECONNRESET)
-			break; /* refused before it was complete: the answer can still be read */
+			break; /* the server refused the request early: its answer can still be read */
 		else if (errno != EINTR)
 			return fail(err, -errno, strerror(errno));
 	}
@@ -81,7 +81,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	return 0;
 }
 
-/* Appends what arrives next. The caller wants more bytes, so the end of the stream is a failure. */
+/* Appends the next bytes that arrive. The caller needs more bytes, so the end of the stream is a failure. */
 static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *err)
 {
 	char chunk[16384];
@@ -97,8 +97,8 @@ static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *e
 	return buf_append(in, chunk, (size_t)n) == 0 ? 0 : fail(err, -EBADMSG, "the answer is too long");
 }
 
-/* Copies a header's value, "" when it is absent. The value is passed on to strangers: false if it has a
- * control character, is too long, or there are two. */
+/* Copies a header's value, "" if it is absent. The value is passed on to strangers: false if it contains a
+ * control character or is too long, or if the header occurs twice. */
 static bool get_header(const char *head, const char *name, char *ret, size_t size)
 {
 	*ret = '\0';
@@ -119,7 +119,7 @@ static bool get_header(const char *head, const char *name, char *ret, size_t siz
 	return true;
 }
 
-/* `head` is everything before the empty line. */
+/* `head` is the part before the empty line. */
 static bool parse_head(struct workerclient_response *ret, const char *head, bool no_body, size_t *ret_length)
 {
 	char length[8], encoding[16];
@@ -183,7 +183,7 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (!limit_wait(fd, deadline_ms))
 		return fail_connect(err, ETIMEDOUT, path);
-	/* On a unix socket an interrupted connect() does not go on in the background. */
+	/* On a unix socket, an interrupted connect() does not continue in the background. */
 	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		if (errno != EINTR)
 			return fail_connect(err, errno, path);

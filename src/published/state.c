@@ -16,13 +16,13 @@
 
 #define STATE_VERSION 1
 #define STATE_TEMPORARY ".state.json.new" /* not .tmp-..., which a sync removes when it begins */
-#define STATE_MODE 0640                   /* the group is aither, which aither-web has */
+#define STATE_MODE 0640                   /* the group is aither, to which aither-web belongs */
 
-/* Samples of one metric follow each other; the first one has its help. */
+/* The samples of a metric follow each other; the first one has the help text. */
 static const struct {
 	const char *member, *sample; /* sample NULL: none */
 	enum metric_type type;
-	double divisor; /* a metric is in seconds where the value is in milliseconds */
+	double divisor; /* metrics are in seconds, values may be in milliseconds */
 	const char *help;
 } values[STATE_VALUES] = {
 	[STATE_WRITTEN_MS] = { .member = "writtenMs" },
@@ -203,8 +203,8 @@ int state_write(struct state *state, int directory, struct error *err)
 
 /* ---- GET /metrics ---- */
 
-/* A counter that appears with its first value shows Prometheus' increase() no increase: results that are no
- * surprise are there from the beginning. */
+/* Prometheus' increase() does not see the first value of a counter that has just appeared. So the counters of
+ * results that may be expected exist from the beginning. */
 static bool is_expected(unsigned result)
 {
 	static const unsigned statuses[] = { 200, 400, 401, 403, 404, 429, 500, 502, 503, 504 };
