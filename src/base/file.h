@@ -3,9 +3,9 @@
 #define AITHER_BASE_FILE_H
 
 /*
- * Files below a directory descriptor. Every name is one path component that passed
- * file_name_is_safe; nothing here follows a symlink, blocks on a FIFO or leaves the directory.
- * (Not openat2: RestrictSUIDSGID= makes it fail with ENOSYS.)
+ * Files below a directory descriptor. Every name is one path component that has passed file_name_is_safe.
+ * Except for reading a file by its path, these functions do not follow symlinks. None of them blocks on a
+ * FIFO or leaves the directory. (openat2 is not used: RestrictSUIDSGID= makes it fail with ENOSYS.)
  */
 
 #include <dirent.h>

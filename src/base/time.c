@@ -116,15 +116,15 @@ int time_zone_check(const char *iana_name, struct error *err)
 
 	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 && time_zone_is_installed(iana_name + length))
 		return error_set(err, -EINVAL,
-			"shows times some 27 seconds early, because Hemera's do not count leap seconds; write %s",
+			"shows times 27 seconds early, because Hemera's times do not count leap seconds; write %s",
 			iana_name + length);
 	if (strncmp(iana_name, TIME_ZONE_DIRECTORY, directory) == 0 &&
 		time_zone_is_installed(iana_name + directory))
-		return error_set(err, -EINVAL, "the file of a time zone, not its name; write %s",
+		return error_set(err, -EINVAL, "is the file of a time zone, not its name; write %s",
 			iana_name + directory);
 	if (strcmp(iana_name, "localtime") == 0 || strcmp(iana_name, "posixrules") == 0)
 		return error_set(err, -EINVAL,
-			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)");
+			"is not the same zone on every machine; write the zone's own name (like Europe/Berlin)");
 	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 || !time_zone_is_installed(iana_name))
 		return error_set(
 			err, -EINVAL, "not a time zone in " TIME_ZONE_DIRECTORY " (like Europe/Berlin)");

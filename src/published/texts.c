@@ -54,7 +54,7 @@ static int texts_read(struct json **ret_object, const char *site_name, const cha
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: not a JSON object", name);
 	JSON_FOREACH (text, object) {
 		if (!json_string(text))
-			return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is not a text", name,
+			return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is not a string", name,
 				json_name(text));
 		CLEANUP(mem_freep) char *full = texts_with_name(json_string(text), site_name);
 		json_set_string(complete, json_name(text), full);
