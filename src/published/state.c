@@ -44,7 +44,7 @@ static const struct {
 		"Problems that the last sync reports (errorsTotal)." },
 	[STATE_COURSES_PUBLISHED] = { "coursesPublished", "aither_courses{state=\"published\"}", METRIC_GAUGE,
 		1,
-		"Courses that have a page (published), and courses whose participants wait for the next sync (deferred)." },
+		"Courses that have a page, and courses whose participants wait for the next sync (deferred)." },
 	[STATE_COURSES_DEFERRED] = { "coursesDeferred", "aither_courses{state=\"deferred\"}", METRIC_GAUGE, 1,
 		NULL },
 	[STATE_NOTIFICATIONS_PENDING] = { "notificationsPending", "aither_notifications_pending",
