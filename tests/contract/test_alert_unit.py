@@ -50,12 +50,12 @@ class Alert(unittest.TestCase):
         self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         text = mail.text.replace("\r\n", "\n")
         self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: could not have a sync run (exit-code, status 69)\n", text)
-        self.assertIn("What to do: See why the worker is not running: systemctl status aither-worker.socket", text)
+        self.assertIn("What to do: Find out why the worker is not running: systemctl status aither-worker.socket", text)
 
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
         self.assertIn("NOT_CONFIGURED: could not have a sync run (exit-code, status 78); aither doctor names", text)
-        self.assertIn("What to do: Correct what the message names, then: systemctl restart aither aither-worker", text)
+        self.assertIn("What to do: Fix the problem that the message names, then: systemctl restart aither aither-worker", text)
 
     def test_a_command_that_may_not_ask_or_was_killed_is_mailed_too(self) -> None:
         self.mail_of(NOT_PERMITTED)
@@ -88,7 +88,7 @@ class Alert(unittest.TestCase):
         self.server.stop()
         done = self.alert(UNREACHABLE)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("cannot be reached", done.stderr)
+        self.assertIn("cannot reach mail server ", done.stderr)
         self.server.start()
         self.mail_of(UNREACHABLE)
 

@@ -211,7 +211,7 @@ class TheOutput(OutputTest):
         self.break_output()
         self.failing_output_sync()
         self.wait_for_mails(1)
-        self.assert_logged("RUNTIME_DIRECTORY: mailed.json: ")
+        self.assert_logged("RUNTIME_DIRECTORY: cannot replace mailed.json: ")
         self.repair_output()
         self.good_sync()
         self.wait_for_mails(2)
@@ -220,7 +220,7 @@ class TheOutput(OutputTest):
         self.restart_worker()
         self.break_output()
         self.failing_output_sync()
-        self.wait_for_line("RUNTIME_DIRECTORY: directory ")
+        self.wait_for_line("RUNTIME_DIRECTORY: cannot open directory ")
         self.runtime.mkdir()
 
 

@@ -40,7 +40,7 @@ class Sync(StackTest):
         busy = self.stack.cli("sync")
         self.assertEqual((busy.returncode, busy.stdout), (75, ""))
         self.assertEqual(busy.stderr, "aither: SYNC_IN_PROGRESS: a sync is running already\n"
-                                      "what to do about SYNC_IN_PROGRESS: Wait until the sync that is running has ended: aither status\n")
+                                      "what to do about SYNC_IN_PROGRESS: Wait until the running sync has ended: aither status\n")
         complete = self.stack.cli("sync", "--until-complete")
         self.assertEqual(complete.returncode, 0, complete.stderr)
         self.assertEqual(complete.stderr.count("another sync is running"), 1)
@@ -59,7 +59,7 @@ class Sync(StackTest):
         failed = self.stack.cli("sync")
         self.assertEqual((failed.returncode, failed.stdout), (1, ""))
         shown = failed.stderr + self.stack.cli("status").stdout
-        self.assertIn(": answered 503 and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
+        self.assertIn(": answered 503, but not with Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
         self.assertNotIn("BaseURL", shown)
         self.assertNotRegex(shown, r"\b(HTTP|GET|POST|[Hh]eaders?|Allow)\b")
 

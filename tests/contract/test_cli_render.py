@@ -134,7 +134,7 @@ class Render(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (0, b"1"))
         done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], cwd=self.directory, env=environment,
                               capture_output=True, text=True)
-        self.assert_refused(done, "standard input: cannot read: Bad file descriptor")
+        self.assert_refused(done, "cannot read standard input: Bad file descriptor")
 
     def test_pipes_and_devices(self) -> None:
         self.render("{{a}}", '{"a":7}')
@@ -188,7 +188,7 @@ class Render(unittest.TestCase):
                              ("--partials", "no"), ("--partials", "a.hbs")):
             with self.subTest(f"{option} {path}"):
                 arguments = [word for pair in (good | {option: path}).items() for word in pair]
-                self.assert_refused(self.run_render(*arguments), rf"(cannot \w+ )?{re.escape(path)}: ")
+                self.assert_refused(self.run_render(*arguments), rf"(cannot [a-z]+ )?{re.escape(path)}: ")
 
     def test_partials_that_cannot_be_read_or_are_too_many(self) -> None:
         (self.directory / "parts/odd.hbs").mkdir(parents=True)

@@ -71,7 +71,7 @@ class DnsTest(unittest.TestCase):
         error, = report["errors"]
         self.assertEqual((error["entity"], error["code"]), ("hemera", "HEMERA_UNREACHABLE"))
         self.assertRegex(error["message"],
-                         rf"^Hemera cannot be reached: https://{HOST}:{PORT}/api/service/courses: {reason}$")
+                         rf"^cannot reach Hemera: https://{HOST}:{PORT}/api/service/courses: {reason}$")
         self.assertLess(seconds, seconds_max)
 
     def check(self, name: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Failing(DnsTest):
 
     def test_a_name_that_cannot_be_resolved_fails_the_sync_soon_and_nothing_else(self) -> None:
         self.assert_well()
-        unknown, slow = "the host name cannot be resolved", r"no answer of the name service after \d+\.\d s"
+        unknown, slow = "the host name cannot be resolved", r"no answer from the name service after \d+\.\d s"
         for name, known, reason in (("no such name", NXDOMAIN, unknown), ("no address", [], unknown),
                                     ("the name server fails", SERVFAIL, unknown), ("no answer", SILENT, slow)):
             with self.subTest(name):
@@ -114,7 +114,7 @@ class Failing(DnsTest):
         self.dns.delay_s = CONNECT_S / 4
         self.assert_well()
         self.dns.delay_s = CONNECT_S * 10
-        self.assert_fails(r"no answer of the name service after \d+\.\d s", CONNECT_S + SLACK_S)
+        self.assert_fails(r"no answer from the name service after \d+\.\d s", CONNECT_S + SLACK_S)
         self.dns.delay_s = 0
         self.assert_well()
 
@@ -221,7 +221,7 @@ class Local(DnsTest):
         with socket.create_server(("127.0.0.2", self.hemera.port)) as wrong:
             wrong.setblocking(False)
             self.assert_well()
-            self.assertRegex(self.stack.cli("test-mail").stderr, "smtp://localhost:9 cannot be reached")
+            self.assertRegex(self.stack.cli("test-mail").stderr, "cannot reach mail server smtp://localhost:9: ")
             self.assertEqual(self.dns.forget_questions(), [])
             with self.assertRaises(BlockingIOError):
                 wrong.accept()
@@ -259,7 +259,7 @@ class Others(DnsTest):
     def test_a_mail_server_without_an_address(self) -> None:
         done = self.stack.cli("test-mail")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("mail server smtp://mail.test cannot be reached: the host name cannot be resolved; "
+        self.assertIn("cannot reach mail server smtp://mail.test: the host name cannot be resolved; "
                       "check [Notify] SMTPURL", done.stderr)
 
     def test_a_mail_server_whose_name_gets_no_answer(self) -> None:

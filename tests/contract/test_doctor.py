@@ -503,7 +503,7 @@ class Mail(DoctorTest):
     def test_a_mail_server_that_offers_no_login(self) -> None:
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither",
                        SMTP_PASS="sword-fish-1234")
-        found = self.assert_check("mail", "warning", "takes mails; it offers no login .*SMTPUser is not used",
+        found = self.assert_check("mail", "warning", "accepts mail; it offers no login .*SMTPUser is not used",
             "EDITOR ")
         self.assertEqual(found.exit, 0)
 

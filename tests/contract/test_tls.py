@@ -25,10 +25,10 @@ class Row:
     remedy: str    # a part of doctor's advice; "": doctor is not run, because it waits longer
 
 
-TIME = r"; it has to be renewed there, unless this machine's clock is wrong: timedatectl\(1\)"
-NAME = "; the configured address has to be one that the certificate is for"
-CA = r"; if its CA is your own, make it known: update-ca-certificates\(8\)"
-TLS = "; at that address and port TLS 1.2 or later has to be spoken"
+TIME = r"; renew it on the server, or correct this machine's clock: timedatectl\(1\)"
+NAME = "; configure a host name that the certificate is valid for"
+CA = r"; if you use a CA of your own, add it to this machine: update-ca-certificates\(8\)"
+TLS = "; the server at that address and port must support TLS 1.2 or later"
 
 
 def old(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -82,7 +82,7 @@ class TlsTest(unittest.TestCase):
         report = self.status()
         error, = report["errors"]
         self.assertEqual((report["status"], error["entity"], error["code"]), ("failed", "hemera", "HEMERA_UNREACHABLE"))
-        sentence = rf"Hemera cannot be reached( safely)?: {front.url}/api/service/courses: {row.sentence}$"
+        sentence = rf"cannot reach Hemera( safely)?: {front.url}/api/service/courses: {row.sentence}$"
         self.assertRegex(error["message"], sentence)
         self.assertIn(error["message"], sync.stderr)
         self.stack.worker.wait_for_line(sentence)
@@ -137,8 +137,8 @@ class Refused(TlsTest):
         self.stack.environment["SSL_CERT_FILE"] = "/nonexistent/ca.pem"
         front = self.front(self.good)
         self.start_worker(front.url)
-        row = Row("", self.good, "the CA certificates cannot be read: /nonexistent/ca.pem; that has to be a file in "
-                  "PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another",
+        row = Row("", self.good, "the CA certificates cannot be read: /nonexistent/ca.pem; this must be a readable "
+                  "PEM file: that of the package ca-certificates, unless SSL_CERT_FILE names another",
                   "EDITOR ")
         self.assert_refused(row, front)
 
@@ -195,7 +195,7 @@ class Elsewhere(TlsTest):
                 self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "status", "status": status,
                                             "headers": {"location": f"{other.url}/api/service/courses"}})
                 self.assertEqual(self.stack.cli("sync").returncode, 1)
-                self.assertIn("redirects are not followed", self.status()["errors"][0]["message"])
+                self.assertIn("aither follows no redirects", self.status()["errors"][0]["message"])
                 self.assertEqual(other.connections, 0)
 
     def test_rollbar_is_refused_likewise(self) -> None:

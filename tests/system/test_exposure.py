@@ -275,7 +275,7 @@ class EverySandbox(unittest.TestCase):
                 status = output("cat", f"/proc/{show(unit, 'MainPID')}/status")
                 filters = int(re.search(r"^Seccomp_filters:\s*(\d+)$", status, re.M)[1])
                 self.assertEqual(filters, int(answer(unit, "status:Seccomp_filters")) + 1)
-                self.assertNotIn("cannot forbid new code", output("journalctl", "--boot", "--unit", unit))
+                self.assertNotIn("cannot prevent this process", output("journalctl", "--boot", "--unit", unit))
 
     def test_no_unit_reaches_the_system_manager(self) -> None:
         run("systemctl", "start", "dbus.socket")

@@ -115,7 +115,7 @@ static const struct {
 		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"TEMPLATE_ERROR\"}]}}",
 		COMMAND_PARTIAL,
 		"the last sync succeeded 60 seconds ago, but with 2 problems: TEMPLATE_ERROR. Correct the "
-		"template at the place that is named; try it with: aither render" },
+		"template at the place that the message names, then test it: aither render" },
 	{ "problems of several kinds", 200,
 		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:00.000Z\",\"errorsTotal\":2,"
 		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"HEMERA_ERROR\"}]}}",
@@ -266,7 +266,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
 		"aither-sync.timer");
 	assert_verdict("a failed sync", &bad, &machine, COMMAND_FAILED,
-		"the last sync failed 3 hours ago: HEMERA_TIMEOUT. Hemera was too slow. If it goes on, check "
+		"the last sync failed 3 hours ago: HEMERA_TIMEOUT. Hemera was too slow. If this persists, check "
 		"the network (aither doctor) and report it to Hemera's administrators.");
 	units[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "failed");
 	assert_verdict("a dead socket of the worker", &bad, &machine, COMMAND_FAILED,

@@ -104,7 +104,7 @@ static void anything_but_a_regular_file_is_refused_without_waiting(void **state)
 		if (r != rows[i].errnum)
 			fail_msg("%s: read returns %d", rows[i].name, r);
 		assert_int_equal(err.errnum, rows[i].errnum);
-		assert_memory_equal(err.message, rows[i].name, strlen(rows[i].name));
+		assert_non_null(strstr(err.message, rows[i].name));
 	}
 }
 
@@ -253,7 +253,7 @@ static void a_directory_is_never_reached_by_symlink(void **state)
 	assert_int_equal(err.code, ERROR_OUTPUT);
 	assert_int_equal(file_make_directory(scratch_fd, "file", 0755, &fd, &err), -ENOTDIR);
 	assert_int_equal(file_open_directory(scratch_fd, "missing", &fd, &err), -ENOENT);
-	assert_string_equal(err.message, "directory missing: cannot open: No such file or directory");
+	assert_string_equal(err.message, "cannot open directory missing: No such file or directory");
 	assert_int_equal(fd, -1);
 }
 

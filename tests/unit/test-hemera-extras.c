@@ -85,8 +85,8 @@ static void templates_for_courses_are_kept(void **state)
 		assert_null(result.templates[i].markup);
 	}
 	assert_string_equal(script_problems(),
-		"template t6: data[5].courseId: number where a string is due\n"
-		"template t7: data[6].markup: null where a string is due\n"
+		"template t6: data[5].courseId: must be a string, but is a number\n"
+		"template t7: data[6].markup: must be a string, but is null\n"
 		"template data[7]: data[7].id: missing, and there is no sourceId\n");
 }
 

@@ -124,9 +124,10 @@ static void a_bad_row_costs_one_course(void **state)
 	assert_int_equal(list.bad_count, 1);
 	assert_string_equal(list.bad_ids[0], "c2");
 	assert_int_equal(list.unidentified, 2);
-	assert_string_equal(script_problems(), "course c2: data[1].title: missing\n"
-					       "course data[2]: data[2].id: number where a string is due\n"
-					       "course data[3]: data[3]: string where an object is due\n");
+	assert_string_equal(script_problems(),
+		"course c2: data[1].title: missing\n"
+		"course data[2]: data[2].id: must be a string, but is a number\n"
+		"course data[3]: data[3]: must be an object, but is a string\n");
 }
 
 static void a_bad_row_of_a_later_page_says_where_it_is(void **state)
@@ -238,7 +239,7 @@ static void bad_rows_are_not_lost(void **state)
 	assert_int_equal(list.unidentified, 1);
 	assert_string_equal(script_problems(),
 		"course bad: at offset 500: data[0].title: missing\n"
-		"course data[1]: at offset 500: data[1].id: number where a string is due\n");
+		"course data[1]: at offset 500: data[1].id: must be a string, but is a number\n");
 }
 
 static void a_lost_row_is_found_with_other_offsets(void **state)

@@ -54,7 +54,7 @@ static void a_refused_text_leaves_the_result_untouched(void **state)
 	(void)state;
 	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, &err), -EBADMSG);
 	assert_null(json);
-	assert_string_equal(err.message, "line 1, column 4: a value expected");
+	assert_string_equal(err.message, "line 1, column 4: expected a value");
 	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, NULL), -EBADMSG);
 }
 
@@ -66,12 +66,12 @@ static void every_value_has_its_type(void **state)
 		const char *name;
 	} rows[] = {
 		{ "null", JSON_NULL, "null" },
-		{ "true", JSON_BOOL, "boolean" },
-		{ "false", JSON_BOOL, "boolean" },
-		{ "0", JSON_NUMBER, "number" },
-		{ "\"\"", JSON_STRING, "string" },
-		{ "[]", JSON_ARRAY, "array" },
-		{ "{}", JSON_OBJECT, "object" },
+		{ "true", JSON_BOOL, "a boolean" },
+		{ "false", JSON_BOOL, "a boolean" },
+		{ "0", JSON_NUMBER, "a number" },
+		{ "\"\"", JSON_STRING, "a string" },
+		{ "[]", JSON_ARRAY, "an array" },
+		{ "{}", JSON_OBJECT, "an object" },
 	};
 
 	(void)state;
@@ -438,12 +438,12 @@ static void a_value_that_is_no_json_costs_itself_alone(void **state)
 			"number with too many digits" },
 		{ "01", "invalid value" },
 		{ "-", "invalid number" },
-		{ "+1", "a value expected" },
-		{ ".5", "a value expected" },
+		{ "+1", "expected a value" },
+		{ ".5", "expected a value" },
 		{ "0x10", "invalid value" },
-		{ "NaN", "a value expected" },
+		{ "NaN", "expected a value" },
 		{ "-Infinity", "invalid number" },
-		{ "undefined", "a value expected" },
+		{ "undefined", "expected a value" },
 		{ "truest", "invalid value" },
 		{ "{\"a\":1,\"a\":2}", "duplicate member name" },
 	};

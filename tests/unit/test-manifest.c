@@ -227,7 +227,8 @@ static void a_name_that_is_no_id_stays_out_of_the_message(void **state)
 
 	(void)state;
 	assert_int_equal(manifest_parse(&loaded, text, strlen(text), &problem), -EBADMSG);
-	assert_string_equal(problem.message, "course without an id: course: missing where an object is due");
+	assert_string_equal(
+		problem.message, "course without an id: course: must be an object, but is missing");
 }
 
 static void nesting_without_end_is_damage(void **state)

@@ -211,15 +211,15 @@ static void messages_about_zones_name_the_remedy(void **state)
 	static const struct {
 		const char *name, *problem;
 	} rows[] = {
-		{ "right/Europe/Berlin", "shows times some 27 seconds early, because Hemera's do not count "
+		{ "right/Europe/Berlin", "shows times 27 seconds early, because Hemera's times do not count "
 					 "leap seconds; write Europe/Berlin" },
 		{ "right/Mars", "not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)" },
 		{ "/usr/share/zoneinfo/Asia/Tokyo",
-			"the file of a time zone, not its name; write Asia/Tokyo" },
+			"is the file of a time zone, not its name; write Asia/Tokyo" },
 		{ "/usr/share/zoneinfo/../../../etc/localtime",
 			"not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)" },
 		{ "localtime",
-			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)" },
+			"is not the same zone on every machine; write the zone's own name (like Europe/Berlin)" },
 	};
 
 	(void)state;

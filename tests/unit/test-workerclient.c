@@ -358,7 +358,7 @@ static void a_forbidden_socket_names_the_group(void **state)
 	setfsuid(geteuid());
 	worker_stop();
 	assert_int_equal(result, -EACCES);
-	assert_non_null(strstr(err.message, "not permitted (run as root or as a member of group aither)"));
+	assert_non_null(strstr(err.message, "not permitted; run as root or as a member of group aither"));
 }
 
 static void a_path_too_long_for_a_socket_is_an_error(void **state)
@@ -385,7 +385,7 @@ static void a_process_out_of_descriptors_does_not_blame_the_worker(void **state)
 	close(worker.listener);
 	assert_int_equal(result, -EMFILE);
 	assert_int_equal(err.code, ERROR_WORKER_UNAVAILABLE);
-	assert_string_equal(err.message, "cannot make a socket for aither-worker: Too many open files");
+	assert_string_equal(err.message, "cannot create a socket for aither-worker: Too many open files");
 }
 
 static void nothing_can_be_smuggled_into_a_request(void **state)
