@@ -47,11 +47,11 @@ static void print_help(const struct daemon_options *options)
 			? "  --listen=/PATH        listen on this unix socket (may be repeated);\n"
 			: "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a unix socket; may be repeated);\n",
 		stdout);
-	fputs("                        beside the sockets that systemd hands over\n"
-	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
+	fputs("                        in addition to the sockets that systemd passes\n"
+	      "  --check-config        check the configuration and exit (0, or 78 if a problem is found)\n",
 		stdout);
 	if (options->unix_only)
-		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may not call everything\n",
+		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may make fewer calls\n",
 			stdout);
 	if (options->has_alert)
 		fputs("  --alert               write an alert to the journal and mail it (run by aither-alert@.service)\n",
@@ -101,13 +101,13 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 			print_help(options);
 			return 0;
 		} else { /* getopt_long has reported an unknown option */
-			return usage_error(options, option == 'l'   ? "too many --listen"
-						    : option == 'w' ? "--listen-web is not for this program"
-						    : option == 'a' ? "--alert is not for this program"
+			return usage_error(options, option == 'l'   ? "too many --listen options"
+						    : option == 'w' ? "this program has no --listen-web"
+						    : option == 'a' ? "this program has no --alert"
 								    : NULL);
 		}
 	}
-	return optind < argc ? usage_error(options, "there are no arguments beside the options") : -1;
+	return optind < argc ? usage_error(options, "only options are accepted, no arguments") : -1;
 }
 
 int daemon_check_config(const struct config *config)
@@ -271,7 +271,7 @@ static int open_unix(const char *path, int *ret_fd, struct error *err)
 
 static int fail_not_unix(const struct daemon_options *options, struct error *err)
 {
-	return error_set(err, -EINVAL, "%s listens on unix sockets only, for its calls need no token",
+	return error_set(err, -EINVAL, "%s listens on unix sockets only, because its calls need no token",
 		options->program);
 }
 
@@ -281,7 +281,7 @@ static int listen_inherited(struct server *server, const struct daemon_options *
 {
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		return error_set(err, -ENOTSOCK,
-			"the inherited descriptor %d is not a listening stream socket (ListenStream= without Accept=)",
+			"descriptor %d from systemd is not a listening stream socket (ListenStream= without Accept=)",
 			fd);
 	if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
 		return fail_not_unix(options, err);
@@ -329,7 +329,7 @@ int daemon_listen(
 		r = listen_option(server, options, options->listen_web, true, err);
 	if (r == 0 && inherited == 0 && options->listen_count == 0 && !options->listen_web)
 		r = error_set(err, -EDESTADDRREQ,
-			"no socket to listen on; start it with: systemctl start %s, or give it --listen=%s",
+			"no socket to listen on; run: systemctl start %s, or use --listen=%s",
 			options->has_alert ? "aither-worker.socket" : "aither.socket",
 			options->unix_only ? "/PATH" : "ADDR:PORT");
 	if (r == 0)

@@ -96,17 +96,18 @@ void envelope_status(struct http_response *response, const char *request_id, int
 		enum error_code code;
 		const char *message;
 	} rows[] = {
-		{ 400, ERROR_BAD_REQUEST, "the request is not well formed" },
+		{ 400, ERROR_BAD_REQUEST, "the request is malformed" },
 		{ 403, ERROR_FORBIDDEN, "this call is not permitted on this socket" },
 		{ 405, ERROR_METHOD_NOT_ALLOWED,
-			"this method is not possible here; the Allow header lists those that are" },
+			"this path does not permit this method; the Allow header lists the methods that it permits" },
 		{ 411, ERROR_BAD_REQUEST,
 			"Transfer-Encoding is not accepted; send Content-Length, or no body" },
 		{ 413, ERROR_PAYLOAD_TOO_LARGE, "the request body is too large" },
 		{ 414, ERROR_URI_TOO_LONG, "the request URL is too long" },
-		{ 417, ERROR_BAD_REQUEST, "the expectation is not known; only 100-continue is" },
+		{ 417, ERROR_BAD_REQUEST, "the expectation is unknown; only 100-continue is supported" },
 		{ 431, ERROR_HEADERS_TOO_LARGE, "the request headers are too large" },
-		{ 501, ERROR_BAD_REQUEST, "this Transfer-Encoding is not known, and none is accepted" },
+		{ 501, ERROR_BAD_REQUEST,
+			"this Transfer-Encoding is unknown; send Content-Length, or no body" },
 		{ 503, ERROR_SHUTTING_DOWN, "the service is shutting down" },
 	};
 	struct error err;

@@ -34,7 +34,7 @@ static int fail_unknown(const char *const *parameters, const char *name, size_t 
 	}
 	for (size_t i = 0; parameters[i]; i++)
 		buf_printf(&known, "%s%s", i > 0 ? ", " : "", parameters[i]);
-	return error_fail(err, ERROR_BAD_REQUEST, -EINVAL, "unknown query parameter%s; this call has %s",
+	return error_fail(err, ERROR_BAD_REQUEST, -EINVAL, "unknown query parameter%s; this call accepts %s",
 		shown ? shown : "", known.length > 0 ? buf_text(&known) : "none");
 }
 
@@ -54,7 +54,7 @@ static int check_query(const char *const *parameters, const char *query, struct 
 			return fail_unknown(parameters, name, length, err);
 		if (seen & 1u << i)
 			return error_fail(err, ERROR_BAD_REQUEST, -EINVAL,
-				"query parameter \"%s\" is there twice", parameters[i]);
+				"query parameter \"%s\" is given twice", parameters[i]);
 		seen |= 1u << i;
 		name += strcspn(name, "&");
 	}

@@ -142,7 +142,7 @@ static int check_page(const struct auth *auth, const struct http_request *reques
 	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 		has_credentials(request, AUTH_PAGE)
 			? "the password or token is wrong"
-			: "a password is needed: by Basic, with any user name, the one of: aither set-secret pages-password");
+			: "a password is needed: send the pages password (aither set-secret pages-password) by Basic, with any user name");
 }
 
 int auth_check(
@@ -156,7 +156,7 @@ int auth_check(
 		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 			has_credentials(request, need)
 				? "the token is wrong"
-				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret sync-token)");
+				: "a token is needed: send Authorization: Bearer TOKEN, with the sync token (aither set-secret sync-token)");
 	}
 	bool may_be_local = need == AUTH_API && auth->local_access;
 	const char *trace = may_be_local ? find_foreign_trace(request) : NULL;
@@ -165,7 +165,7 @@ int auth_check(
 	CLEANUP(mem_freep)
 	char *why = trace ? mem_printf(" from elsewhere (as %.64s shows)", trace) : mem_strdup("");
 	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-		"no sync token is set on this machine, so this is not permitted%s; set one: aither set-secret sync-token",
+		"no sync token is set on this machine, so this call is not permitted%s; set one: aither set-secret sync-token",
 		why);
 }
 

@@ -209,7 +209,7 @@ static void note_failure(struct live *live, const struct error *err)
 	}
 	if (live->failures > 0)
 		snprintf(earlier, sizeof(earlier), " (%u earlier failures were not logged)", live->failures);
-	log_write(LOG_WARNING, "the homepage cannot be refreshed%s: %s", earlier, err->message);
+	log_write(LOG_WARNING, "cannot refresh the homepage%s: %s", earlier, err->message);
 	live->failing = true;
 	live->failures = 0;
 	live->quiet_until_ms = time_mono_ms() + LIVE_QUIET_MS;
@@ -220,7 +220,8 @@ static void note_success(struct live *live)
 	live->statistics.refreshed++;
 	if (!live->failing)
 		return;
-	log_write(LOG_NOTICE, "the homepage is live again, after %u failed refreshes", live->failures + 1);
+	log_write(
+		LOG_NOTICE, "the homepage is refreshed again, after %u failed refreshes", live->failures + 1);
 	live->failing = false;
 	live->failures = 0;
 }

@@ -106,12 +106,12 @@ static void write_homepage(struct buf *out, struct live *live)
 	struct live_statistics statistics = live_statistics(live);
 
 	metric_family(out, "aither_homepage_refreshes_total", METRIC_COUNTER,
-		"Looks at Hemera that visits of the homepage have caused, by result.");
+		"Refreshes of the homepage that visits have caused, by result.");
 	metric_sample(
 		out, (double)statistics.refreshed, "aither_homepage_refreshes_total{result=\"success\"}");
 	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failed\"}");
 	metric_gauge(out, "aither_homepage_data_timestamp_seconds",
-		"As of when the homepage's data is, as far as known, in seconds since 1970; 0: not known.",
+		"The time of the homepage's data, in seconds since 1970; 0 if it is not known.",
 		(double)live_data_ms(live) / 1000.0);
 }
 
@@ -126,16 +126,16 @@ static void write_worker(struct buf *out, const struct web *web, const struct st
 	if (state && worked_ms < state->values[STATE_LAST_ATTEMPT_MS])
 		worked_ms = state->values[STATE_LAST_ATTEMPT_MS];
 	metric_gauge(out, "aither_worker_up",
-		"1 when aither-worker has answered the last call or done its work since, and its state can be read; else 0.",
+		"1 if aither-worker has answered the last call or has worked since, and its state can be read; otherwise 0.",
 		state && (web->call_failed_ms == 0 || worked_ms > web->call_failed_ms));
 	metric_gauge(out, "aither_worker_asked_timestamp_seconds",
-		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
+		"When aither-worker last wrote its state, in seconds since 1970; 0 if it never has.",
 		(double)written_ms / 1000.0);
 	/* Both read the same files, but only the worker has the API key, and it may not have run for a day.
 	 */
 	if (state || !is_usable)
 		metric_gauge(out, "aither_worker_configured",
-			"1 when the configuration is usable, as both daemons have last read it; else 0.",
+			"1 if the configuration is usable, as both daemons read it last; otherwise 0.",
 			is_usable && state->values[STATE_CONFIGURED]);
 	if (state)
 		state_metrics(out, state);
@@ -148,11 +148,11 @@ void monitor_metrics(struct web *web, struct http_response *response)
 	const struct server *server = web->server;
 
 	metric_family(
-		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
+		&out, "aither_build_info", METRIC_GAUGE, "Always 1; the label is the version of aither-web.");
 	metric_sample(&out, 1, "aither_build_info{version=\"%s\"}", PACKAGE_VERSION);
 	write_requests(&out, server);
 	metric_histogram(&out, "aither_http_request_duration_seconds",
-		"How long requests took, until the whole response was handed to the kernel.",
+		"How long requests took, until the whole response was passed to the kernel.",
 		server_durations(server));
 	metric_gauge(
 		&out, "aither_http_connections", "Open connections.", (double)server_connections(server));

@@ -143,10 +143,10 @@ static void follow(struct directory *directory, int parent, bool now)
 		return;
 	int result = file_open_directory(parent, directory->path, &fd, &err);
 	if (result == 0 && fstat(fd, &stat_now) < 0)
-		result = error_set(&err, -errno, "directory %s: cannot examine: %m", directory->path);
+		result = error_set(&err, -errno, "cannot examine directory %s: %m", directory->path);
 	/* Without one, visitors see the same as before the first sync, which makes the directory. */
 	if (result < 0 && result != -ENOENT && !directory->failed)
-		log_write(LOG_WARNING, "%s cannot be read: %s", directory->what, err.message);
+		log_write(LOG_WARNING, "cannot read %s: %s", directory->what, err.message);
 	directory->failed = result < 0 && result != -ENOENT;
 	directory->result = result;
 	if (is_temporary(result))
@@ -199,7 +199,7 @@ static bool read_index(struct site *site, enum site_index which, enum language l
 		page_done(&index->page);
 	}
 	if (result < 0 && result != -ENOENT && !index->failed)
-		log_write(LOG_WARNING, "%s cannot be read: %s", indexes[which].what,
+		log_write(LOG_WARNING, "cannot read %s: %s", indexes[which].what,
 			err.message[0] ? err.message : strerror(-result));
 	index->failed = result < 0 && result != -ENOENT;
 	return index->text.length > 0;
@@ -302,7 +302,7 @@ const struct state *site_state(struct site *site)
 	if (r == 0)
 		r = state_read(&site->state, site->output.fd, &site->state_stat, &err);
 	if (r < 0 && r != -ENOENT && !site->state_failed)
-		log_write(LOG_WARNING, "the state of aither-worker cannot be read: %s",
+		log_write(LOG_WARNING, "cannot read the state of aither-worker: %s",
 			err.message[0] ? err.message : strerror(-r));
 	site->state_failed = r < 0 && r != -ENOENT;
 	if (!is_temporary(r))
@@ -330,7 +330,7 @@ static int report(
 	if ((result == -EFBIG || (result < 0 && !is_absent(result))) &&
 		(site->file_logged_ms == 0 || now - site->file_logged_ms >= SITE_LOG_MS)) {
 		site->file_logged_ms = now;
-		log_write(LOG_WARNING, "%s cannot be read: %s", what, problem->message);
+		log_write(LOG_WARNING, "cannot read %s: %s", what, problem->message);
 	}
 	if (is_absent(result))
 		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem->message);
@@ -368,7 +368,8 @@ static int follow_courses(struct site *site, const struct directory *parent, str
 	struct stat stat_now;
 
 	if (fstatat(parent->fd, PUBLISHED_COURSES, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+		return error_set(
+			err, -errno, "cannot examine directory " PUBLISHED_COURSES ": %s", strerror(errno));
 	if (site->courses < 0 || stat_now.st_ino != site->courses_stat.st_ino ||
 		stat_now.st_dev != site->courses_stat.st_dev) {
 		file_closep(&site->courses);
@@ -376,7 +377,8 @@ static int follow_courses(struct site *site, const struct directory *parent, str
 		if (r < 0)
 			return r;
 		if (fstat(site->courses, &stat_now) < 0)
-			return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+			return error_set(err, -errno, "cannot examine directory " PUBLISHED_COURSES ": %s",
+				strerror(errno));
 	}
 	if (!cache_is_same_file(&site->courses_stat, &stat_now))
 		cache_clear(site->cache);
