@@ -17,8 +17,7 @@
 typedef enum http_result http_handler(
 	const struct http_request *request, struct http_response *response, void *app);
 
-#define ROUTE_FOR_WEB (1u << 8) /* in `methods`: HTTP_PEER_WEB may call the route; without it, it gets 403 \
-				 */
+#define ROUTE_FOR_WEB (1u << 8) /* in `methods`: HTTP_PEER_WEB may call the route; else it gets 403 */
 
 struct http_route {
 	const char *path; /* "/api/sync"; with `prefix`, "/courses/" matches all paths below */

@@ -78,8 +78,7 @@ bool server_is_running(const struct server *server);
 void server_turn(struct server *server); /* one turn of the loop; blocks until something happens */
 
 size_t server_connections(const struct server *server);
-uint64_t server_refused(
-	const struct server *server); /* connections of clients that held half of the places */
+uint64_t server_refused(const struct server *server);  /* connections closed at once, see above */
 uint64_t server_requests(const struct server *server); /* total */
 
 /* Responses since the start, by method and status (100 to 599), without the library's own responses to bytes

@@ -64,7 +64,7 @@ struct live_statistics live_statistics(const struct live *live);
  *  - the homepage is where version 0.1.0 had it. The worker then moves it to public/. No visitor would cause
  *    this refresh behind a proxy that waits for /readyz.
  *  - the state says that the configuration is unusable, but aither-web has just read it and found it good.
- * The worker starts for the refresh, reads the configuration again, and writes its state. */
+ *    The worker starts for the refresh, reads the configuration again, and writes its state. */
 void live_begin(struct live *live);
 
 /* Answers all waiting visitors with the page as it is now. */

@@ -6,7 +6,7 @@
  * The files that aither-web serves, read only. The homepage, the course list and the worker's state are in
  * memory; all others come from disk or from the cache. Directories are held by descriptor, so that a name
  * from outside is never used as a path; they are opened again when they were replaced. All published pages
- *for visitors, including public course pages, are read from public/ only.
+ * for visitors, including public course pages, are read from public/ only.
  *
  *	if (site_has_index(site, SITE_HOME, language))        reads the file if it has changed
  *		page = site_index(site, SITE_HOME, language, &banner);

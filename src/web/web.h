@@ -46,8 +46,7 @@ struct web {
 	struct site *site;
 	struct phrases *phrases;
 	struct relay *relay;
-	struct server_watch
-		*patience; /* the server's timer: when it fires during a stop, the relay gives up */
+	struct server_watch *patience; /* the server's timer; at the end of a stop, the relay gives up */
 	struct live *live;
 	int64_t call_failed_ms;    /* when the last call to aither-worker failed; 0: it was answered */
 	int64_t start_ms;          /* when the process was started, wall clock */
