@@ -12,7 +12,7 @@
 #include "net/workerclient.h"
 
 #define RESTART_S 1 /* Retry-After of SHUTTING_DOWN: systemd keeps the socket and starts the next process */
-#define ENVELOPE_SIZE_MAX (8u << 20) /* a report: 100 errors, and a dry run's list of 50 000 long names */
+#define ENVELOPE_SIZE_MAX (8u << 20) /* a dry run's report: 100 errors and a list of 50 000 long names */
 _Static_assert(ENVELOPE_SIZE_MAX <= WORKERCLIENT_BODY_MAX, "aither-web and aither could not read the answer");
 
 static void append_meta(struct buf *out, const char *request_id)
@@ -75,7 +75,7 @@ void envelope_error(struct http_response *response, const char *request_id, cons
 		json_write(&out, data);
 	}
 	append_meta(&out, request_id);
-	if (buf_overflowed(&out)) { /* the error matters more than its details */
+	if (buf_overflowed(&out)) { /* drop the data: the error matters more */
 		buf_clear(&out);
 		append_error(&out, error_code_name(error->code), error->message);
 		append_meta(&out, request_id);
@@ -121,5 +121,5 @@ void envelope_status(struct http_response *response, const char *request_id, int
 			error_fail(&err, rows[i].code, -EINVAL, "%s", rows[i].message);
 	}
 	envelope_error(response, request_id, &err, NULL);
-	response->status = status; /* there are more statuses than codes */
+	response->status = status; /* several statuses share a code */
 }

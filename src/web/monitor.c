@@ -16,7 +16,7 @@
 #include "web/site.h"
 #include "web/web.h"
 
-/* problem NULL: all is well. */
+/* problem: the reason of the failure; NULL: the check has passed. */
 static void answer_health(struct http_response *response, const char *problem)
 {
 	CLEANUP(mem_freep)
@@ -35,7 +35,7 @@ enum http_result monitor_health(const struct http_request *request, struct http_
 	return HTTP_DONE;
 }
 
-/* A time in the near future was taken by a clock that was a little ahead. */
+/* A time in the near future also counts: it comes from a clock that was a little ahead. */
 static bool is_recent(int64_t unix_ms)
 {
 	return llabs(time_now_ms() - unix_ms) < MONITOR_AGE_MAX_MS;
@@ -65,8 +65,8 @@ enum http_result monitor_ready(const struct http_request *request, struct http_r
 
 /* ---- GET /metrics ---- */
 
-/* A counter that appears with its first value shows Prometheus' increase() no increase: those of the alerts
- * are there from the beginning. */
+/* If a counter first appears with the value 1, Prometheus' increase() sees no increase. Therefore the
+ * counters that the alerts use exist from the beginning. */
 static bool is_expected(enum http_method method, int status)
 {
 	static const int statuses[] = { 200, 401, 404, 500, 502, 503 };
@@ -120,7 +120,8 @@ static void write_worker(struct buf *out, const struct web *web, const struct st
 	int64_t written_ms = state ? state->values[STATE_WRITTEN_MS] : 0, worked_ms = 0;
 	bool is_usable = config_is_usable(web->options.config);
 
-	/* Not when the state was written: a worker that dies of each call writes it at each start. */
+	/* The time when the state was written does not count: a worker that crashes at each call writes its
+	 * state at each start. */
 	if (state)
 		worked_ms = state->values[STATE_DATA_MS];
 	if (state && worked_ms < state->values[STATE_LAST_ATTEMPT_MS])
@@ -131,8 +132,8 @@ static void write_worker(struct buf *out, const struct web *web, const struct st
 	metric_gauge(out, "aither_worker_asked_timestamp_seconds",
 		"When aither-worker last wrote its state, in seconds since 1970; 0 if it never has.",
 		(double)written_ms / 1000.0);
-	/* Both read the same files, but only the worker has the API key, and it may not have run for a day.
-	 */
+	/* Both daemons read the same files. But only the worker has the API key, and its state may be a day
+	 * old. */
 	if (state || !is_usable)
 		metric_gauge(out, "aither_worker_configured",
 			"1 if the configuration is usable, as both daemons read it last; otherwise 0.",
