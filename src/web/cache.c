@@ -85,8 +85,7 @@ static struct entry *find_entry(const struct cache *cache, const struct cache_fi
 static void add_language(struct buf *text, const char *language)
 {
 	static const char home[] = "href=\"/\"", list[] = "href=\"/courses/\"";
-	CLEANUP(buf_done)
-	struct buf changed = BUF_INIT(2 * text->size_max); /* a link may double its length */
+	CLEANUP(buf_done) struct buf changed = BUF_INIT(2 * text->size_max); /* a link may double in size */
 	const char *rest = buf_text(text);
 	const char *end = rest + text->length;
 
