@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	CLEANUP(config_done) struct config config = { 0 };
 	struct daemon_options options = {
 		.program = "aither-web",
-		.purpose = "Shows the homepage and course pages, and takes API calls for aither-worker.",
+		.purpose = "Serves the homepage and the course pages, and passes API calls to aither-worker.",
 	};
 	struct error err = { 0 };
 	int exit_code = daemon_options_parse(&options, argc, argv);

@@ -129,9 +129,9 @@ class Calls(TableTest):
                 self.assert_envelope(reply, "BAD_REQUEST")
 
     def test_a_misspelt_parameter_runs_nothing(self) -> None:
-        for query, message in (("dryrun=1", 'unknown query parameter "dryrun"; this call has dryRun, force'),
-                               ("dryRun=1&x=1", 'unknown query parameter "x"; this call has dryRun, force'),
-                               ("dryRun=1&dryRun=0", 'query parameter "dryRun" is there twice')):
+        for query, message in (("dryrun=1", 'unknown query parameter "dryrun"; this call accepts dryRun, force'),
+                               ("dryRun=1&x=1", 'unknown query parameter "x"; this call accepts dryRun, force'),
+                               ("dryRun=1&dryRun=0", 'query parameter "dryRun" is given twice')):
             with self.subTest(query):
                 reply = self.call("POST", f"/api/sync?{query}")
                 self.assertEqual(reply.status, 400)

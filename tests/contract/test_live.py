@@ -109,7 +109,7 @@ class ADay(StackTest):
             self.run_timer()
         lines = self.lines()
         self.assertEqual(len([line for line in lines if "sync failed after" in line]), 51)
-        self.assertEqual(len([line for line in lines if "the homepage cannot be refreshed: " in line]), 1)
+        self.assertEqual(len([line for line in lines if "cannot refresh the homepage: " in line]), 1)
         self.assertLess(len(lines), 60, lines)
 
     def test_a_hemera_that_comes_and_goes_costs_two_lines_an_hour(self) -> None:

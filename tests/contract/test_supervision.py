@@ -112,7 +112,7 @@ class Handed(unittest.TestCase):
                 for program in PROGRAMS:
                     done = self.start(program, descriptor, "1")
                     self.assertEqual(done.returncode, 1)
-                    self.assertIn("descriptor 3 is not a listening stream socket", done.stderr)
+                    self.assertIn("descriptor 3 from systemd is not a listening stream socket", done.stderr)
 
     def test_a_wrong_count_is_named(self) -> None:
         with tempfile.TemporaryFile() as file:

@@ -156,8 +156,8 @@ static void prefix_routes_get_the_rest_of_the_path(void **state)
 
 static void a_call_has_its_parameters_and_no_others(void **state)
 {
-	static const char unknown[] = "unknown query parameter ", both[] = "; this call has dryRun, force",
-			  twice[] = "query parameter \\\"force\\\" is there twice";
+	static const char unknown[] = "unknown query parameter ", both[] = "; this call accepts dryRun, force",
+			  twice[] = "query parameter \\\"force\\\" is given twice";
 	static const struct {
 		const char *path, *query;
 		enum http_method method;
@@ -180,7 +180,7 @@ static void a_call_has_its_parameters_and_no_others(void **state)
 		{ "/sync", "a-password-1", HTTP_POST, 400, "unknown query parameter", "", both },
 		{ "/sync", "force=1&dryRun=0&force=1", HTTP_POST, 400, twice, "", "" },
 		{ "/sync", "force&force=0", HTTP_POST, 400, twice, "", "" },
-		{ "/post", "x", HTTP_POST, 400, unknown, "\\\"x\\\"", "; this call has none" },
+		{ "/post", "x", HTTP_POST, 400, unknown, "\\\"x\\\"", "; this call accepts none" },
 		{ "/sync", "utm_source=mail&utm_source=x", HTTP_GET, 201, NULL, NULL, NULL },
 		{ "/post", "x", HTTP_GET, 405, NULL, NULL, NULL },
 	};

@@ -36,8 +36,8 @@ void __wrap_log_write(int priority, const char *format, ...)
 	va_start(values, format);
 	vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
-	logged += strncmp(text, "a course page cannot be read", 28) == 0 ||
-		  strncmp(text, "a file of the site cannot be read", 33) == 0;
+	logged += strncmp(text, "cannot read a course page", 25) == 0 ||
+		  strncmp(text, "cannot read a file of the site", 30) == 0;
 }
 
 struct place {
