@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	if (options.check_config)
 		return daemon_check_config(&config);
 	if (time_zone_set(config.site.time_zone) < 0)
-		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
+		log_write(LOG_WARNING, "time zone %s is not installed; dates are shown in UTC",
 			config.site.time_zone);
 	if (noexec_enter(&err) < 0)
 		log_write(LOG_WARNING, "%s", err.message);

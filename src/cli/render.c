@@ -217,7 +217,7 @@ int command_render(const struct config *config, int argc, char **argv)
 	}
 	if (time_zone_set(config->site.time_zone) < 0)
 		words_complain(
-			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
+			"time zone %s is not installed; dates are shown in UTC", config->site.time_zone);
 	if (render(config, &arguments, &out, &err) < 0) {
 		words_complain("%s", err.message);
 		return COMMAND_BAD_DATA;

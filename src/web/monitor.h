@@ -4,7 +4,7 @@
 
 /*
  * For monitoring. GET /healthz says that the process serves requests, GET /readyz that there is a recent
- * homepage, and GET /metrics returns the metrics of both daemons. Those of the worker come from its state
+ * homepage, and GET /metrics returns the metrics of both daemons. The worker's metrics come from its state
  * (published/state.h), so that monitoring neither starts the worker nor keeps it running.
  */
 

@@ -101,7 +101,7 @@ static enum http_result handle_sync(
 
 	if (http_request_switch(request, "force", &force) < 0 ||
 		http_request_switch(request, "dryRun", &dry_run) < 0) {
-		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun are 0 or 1");
+		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun must be 0 or 1");
 		return answer_error(web, request, response, &err);
 	}
 	if (force) {

@@ -74,7 +74,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	else
 		check_add(checks, "time-zone", CHECK_WARNING,
 			"apt-get install --reinstall tzdata\n" CHECK_RESTART,
-			"the time zone of [Site] TimeZone is not installed, dates are shown in UTC");
+			"the time zone of [Site] TimeZone is not installed; dates are shown in UTC");
 }
 
 /* ---- Hemera ---- */

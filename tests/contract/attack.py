@@ -242,7 +242,7 @@ class Returning(threading.Thread):
 
 
 class Spending:
-    """What a process uses: processor time since this object was made, memory, descriptors and threads."""
+    """The resources of a process: processor time since this object was made, memory, descriptors and threads."""
 
     def __init__(self, daemon: Daemon):
         self.directory = Path(f"/proc/{daemon.process.pid}")

@@ -337,7 +337,7 @@ class Compression(WebTest):
 
 class Fragments(WebTest):
     """Thousands of connections with whole and broken pieces of requests, changed bytes, and every way to end a connection.
-    Whatever the answers are, the process lives, its visitor is served, and nothing is left behind."""
+    Every answer is accepted, as long as the process lives, its visitor is served, and nothing is left behind."""
 
     page_size = 200_000
     config = "[Web]\nLiveTTLSec=0\nLiveWaitSec=1\nMaxConnections=64\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the daemons get from a service manager and what they report to it; and the addresses of --listen."""
+"""The daemons under a service manager: their sockets, their reports to it, and the addresses of --listen."""
 import os
 import shutil
 import socket
@@ -169,7 +169,7 @@ class Configuration(StackTest):
                 *rest, str(BUILD / program), f"--config={self.stack.config}", f"--listen={address}"],
                 self.stack.environment)
             self.addCleanup(daemon.stop)
-            daemon.wait_for_line("time zone Europe/Berlin is not installed, dates are shown in UTC")
+            daemon.wait_for_line("time zone Europe/Berlin is not installed; dates are shown in UTC")
             daemon.wait_for_line("listening on ")
         report = self.stack.request("GET", "/internal/doctor", over_unix_socket=True)
         zone = [check for check in report.data["checks"] if check["name"] == "time-zone"][0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the daemons are able to do on the machine, seen from inside: probe.py runs with a unit's own properties.
+"""The rights of the daemons on the machine, seen from inside: probe.py runs with a unit's own properties.
 
 A row has an attempt, its result, and the result that it would have with lines that lift the directive. So each test fails
 when its directive is no longer in the unit.
