@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	CLEANUP(config_done) struct config config = { 0 };
 	struct daemon_options options = {
 		.program = "aither-web",
-		.purpose = "Shows the homepage and course pages, and takes API calls for aither-worker.",
+		.purpose = "Serves the homepage and the course pages, and passes API calls to aither-worker.",
 	};
 	struct error err = { 0 };
 	int exit_code = daemon_options_parse(&options, argc, argv);
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	if (options.check_config)
 		return daemon_check_config(&config);
 	if (time_zone_set(config.site.time_zone) < 0)
-		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
+		log_write(LOG_WARNING, "time zone %s is not installed; dates are shown in UTC",
 			config.site.time_zone);
 	if (noexec_enter(&err) < 0)
 		log_write(LOG_WARNING, "%s", err.message);

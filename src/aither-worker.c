@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	if (!options.alert)
 		daemon_log_problems(&config);
 	if (time_zone_set(config.site.time_zone) < 0)
-		log_write(LOG_WARNING, "time zone %s is not installed, dates are shown in UTC",
+		log_write(LOG_WARNING, "time zone %s is not installed; dates are shown in UTC",
 			config.site.time_zone);
 	if (collate_prepare(&err) < 0)
 		log_write(LOG_WARNING, "%s", err.message);

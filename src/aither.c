@@ -74,9 +74,9 @@ int main(int argc, char **argv)
 
 	log_open("aither");
 	exit_code = dispatch(argc, argv);
-	/* A script must not mistake half an answer, written to a full disk, for all of it. */
+	/* A script must not take a result that was cut off by a full disk for a complete one. */
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return exit_code;
-	words_complain("standard output: not all of it could be written");
+	words_complain("cannot write all of the result to standard output");
 	return exit_code == COMMAND_DONE ? COMMAND_FAILED : exit_code;
 }

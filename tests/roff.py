@@ -9,7 +9,7 @@ ESCAPES = {"\\e": "\\", "\\-": "-", "\\&": "", "\\(aq": "'", "\\(ga": "`", "\\(t
 
 
 def plain(text: str) -> str:
-    """roff as a reader sees it, as far as the manuals use it."""
+    """Converts roff to the text that a reader sees, for the requests that the manuals use."""
     return re.sub(r"\\\(..|\\.", lambda m: ESCAPES[m[0]], text)
 
 
@@ -20,10 +20,10 @@ def section(name: str, page: str) -> str:
 
 
 def blocks(text: str) -> list[str]:
-    """The examples, each with its lines."""
+    """The examples, with the lines of each."""
     return [plain(b) for b in re.findall(r"^\.EX\n(.*?\n)\.EE$", text, re.M | re.S)]
 
 
 def examples(page: str, name: str) -> list[str]:
-    """Those of a section, as in examples("aither.1", "EXAMPLES")."""
+    """The examples of a section, as in examples("aither.1", "EXAMPLES")."""
     return blocks(section(name, (MANUALS / page).read_text()))

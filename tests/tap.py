@@ -40,8 +40,9 @@ def flatten(suite: Any) -> Iterator[unittest.TestCase]:
 
 
 def unignore_signals_for_children() -> None:
-    """A shell that starts us in the background has us ignore these signals. We still do, with a handler that does nothing:
-    programs under test get the default again, while SIG_IGN would be inherited and Ctrl-C would not reach them."""
+    """If a shell that starts the tests in the background makes them ignore these signals, go on ignoring them, but with a
+    handler that does nothing: programs under test then get the default again, while they would inherit SIG_IGN, and Ctrl-C
+    would not reach them."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)

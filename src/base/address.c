@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-/* Only characters that neither a URL nor a shell reads as something else. */
+/* Only characters without a special meaning in URLs and shells. */
 #define ZONE_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~"
 
 bool address_parse_v6(const char *text, void *ret_bytes, unsigned *ret_scope)

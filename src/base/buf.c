@@ -51,7 +51,7 @@ int buf_reserve(struct buf *buf, size_t extra)
 	if (needed <= buf->capacity)
 		return 0;
 
-	/* Doubling keeps appending linear; beyond the maximum nothing will ever be stored. */
+	/* Doubling keeps appending linear. Memory beyond the maximum would never be used. */
 	capacity = buf->capacity > SIZE_MAX / 2 ? SIZE_MAX : buf->capacity * 2;
 	if (capacity < BUF_CAPACITY_MIN)
 		capacity = BUF_CAPACITY_MIN;

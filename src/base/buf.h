@@ -3,10 +3,10 @@
 #define AITHER_BASE_BUF_H
 
 /*
- * A growing byte buffer that knows its maximum. Appending beyond it fails with -E2BIG, drops the
- * bytes and marks the buffer as overflowed; all later appends fail too, so that a writer may append
- * many times and check once, and the content is always a beginning of the intended text.
- * The content is always followed by a NUL that does not count.
+ * A growing byte buffer that knows its maximum size. Appending beyond the maximum fails with -E2BIG, drops
+ * the bytes and marks the buffer as overflowed. All later appends fail as well. A writer can therefore append
+ * many times and check once, and the content is always the beginning of the intended text.
+ * A NUL byte, which does not count, always follows the content.
  *
  *	CLEANUP(buf_done) struct buf out = BUF_INIT(PAGE_SIZE_MAX);
  *	buf_append_text(&out, "<p>");
@@ -30,9 +30,9 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t size_max);
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* drops content and overflow, keeps the memory */
+void buf_clear(struct buf *buf); /* removes the content and the overflow mark, keeps the memory */
 
-/* Makes room for `extra` more bytes, so that appending them moves nothing. 0 or -E2BIG. */
+/* Makes room for `extra` more bytes, so that appending them does not move the content. 0 or -E2BIG. */
 int buf_reserve(struct buf *buf, size_t extra);
 
 /* 0 or -E2BIG. The bytes must not be the buffer's own. */
@@ -63,13 +63,13 @@ static inline int buf_append_char(struct buf *buf, char byte)
 
 int buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Drops everything behind the first `length` bytes, and the overflow. */
+/* Removes everything after the first `length` bytes, and the overflow mark. */
 void buf_truncate(struct buf *buf, size_t length);
 
 /* The content as a C string, "" when empty; borrowed, valid until the next change. */
 const char *buf_text(const struct buf *buf);
 
-/* Hands the memory over (owned, NUL-terminated, never NULL) and leaves an empty buffer. */
+/* Returns the memory (owned, NUL-terminated, never NULL) and leaves an empty buffer. */
 char *buf_take(struct buf *buf);
 
 static inline bool buf_overflowed(const struct buf *buf)

@@ -11,9 +11,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* a failure's sentence and some words around it */
+#define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* the sentence of a failure and some words around it */
 
-/* The list, as aither(1) has it. */
+/* aither(1) has the same list. */
 static const struct {
 	const char *id, *question;
 } QUESTIONS[] = {
@@ -26,23 +26,23 @@ static const struct {
 	{ "sync-token", "Is a sync token set where others can reach the API?" },
 	{ "pages-password", "Does aither-web accept the stored password?" },
 	{ "tls", "Do tokens and passwords cross the network unencrypted?" },
-	{ "configuration", "Are files and environment without mistakes?" },
+	{ "configuration", "Are the configuration files and the environment free of mistakes?" },
 	{ "hemera-api-key", "Is Hemera's API key set?" },
 	{ "secrets", "Which secrets has aither-worker loaded?" },
 	{ "rollbar", "Can problems be reported to Rollbar?" },
 	{ "output-directory", "Can pages be written?" },
-	{ "manifest", "Is the record of what is published readable?" },
+	{ "manifest", "Can the manifest, the record of the published pages, be read?" },
 	{ "course-list", "Does the homepage show courses that Hemera's list lacks?" },
-	{ "templates", "Do all templates compile, and load only what browsers accept?" },
+	{ "templates", "Do all templates compile, and do they load only what browsers accept?" },
 	{ "site-files", "Are all files in FileDirectory served?" },
 	{ "course-pages", "Who can open the course pages?" },
-	{ "time-zone", "Is the time zone of TimeZone installed?" },
-	{ "hemera", "Does Hemera answer, and accept the key?" },
+	{ "time-zone", "Is the time zone that TimeZone names installed?" },
+	{ "hemera", "Does Hemera answer and accept the key?" },
 	{ "clock", "Does the clock agree with Hemera's?" },
-	{ "hemera-fallback", "Does FallbackURL answer, and accept the key?" },
+	{ "hemera-fallback", "Does FallbackURL answer and accept the key?" },
 	{ "mail", "Does the mail server accept mail?" },
 	{ "sync", "Did the last sync succeed?" },
-	{ "deferred", "Are courses still to be read?" },
+	{ "deferred", "Do courses wait to be read?" },
 };
 
 static const char *const statuses[CHECK_STATUSES] = {
@@ -126,7 +126,7 @@ char *check_advice(const struct json *check)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strncmp(remedy, verbs[i].command, strlen(verbs[i].command)) == 0)
 			verb = verbs[i].verb;
-	/* The first of several commands does not help alone, unless it shows the reason. */
+	/* The first of several commands does not help on its own, unless it shows the reason. */
 	if (remedy[length] && strcmp(verb, "see") != 0)
 		return mem_strdup("; see: aither doctor");
 	return mem_printf("; %s: %.*s", verb, (int)length, remedy);
@@ -147,7 +147,8 @@ const char *check_as_root(void)
 	return access("/usr/bin/sudo", F_OK) == 0 ? "sudo aither doctor" : "su -c 'aither doctor'";
 }
 
-/* A minimal Debian has no editor at all. By its name alone, as the worker's sandbox executes nothing. */
+/* A minimal Debian has no editor at all. Looks for the file only, as the worker's sandbox cannot execute it.
+ */
 char *check_edit(const char *path)
 {
 	static const char *const editors[] = { "editor", "nano", "vi" };

@@ -3,20 +3,20 @@
 #define AITHER_BASE_CHECK_H
 
 /*
- * Everything that can be wrong with an installation, as one list for `aither doctor` and `aither status`. A
- * check has an id, the question that it asks, an answer (status and message) and a remedy. Two providers fill
- * the list: the daemon, with its rights, secrets and network (worker/doctor.h), and the command line, which
- * sees systemd and other processes (cli/machine.h, cli/stored.h). Both commands print what is in the list and
- * nothing of their own, so they cannot disagree about a fact or a remedy.
+ * The list of everything that can be wrong with an installation, for `aither doctor` and `aither status`. A
+ * check has an id, the question that it asks, an answer (status and message) and a remedy. Two programs fill
+ * the list: the worker, with its rights, secrets and network (worker/doctor.h), and the command line, which
+ * sees systemd and other processes (cli/machine.h, cli/stored.h). Both commands print only what is in the
+ * list, so they cannot disagree about a fact or a remedy.
  *
  * The list is a JSON array of
  *
  *	{"name":"output-directory", "status":"ok|warning|failed|skipped", "message":"...", "remedy":"..."}
  *
  * An id may occur more than once. Causes stand before their consequences. The message is a sentence for a
- * person, to be read after the id. The remedy is null or lines of shell, to be run as root and in this order;
- * words in capital letters are for the operator to replace. Both go to screens and bug reports, so they
- * contain no secret and no personal data.
+ * person, printed after the id. The remedy is null or lines of shell, to be run as root and in this order;
+ * the operator has to replace words in capital letters. Message and remedy end up on screens and in bug
+ * reports, so they contain no secret and no personal data.
  *
  * A check with a "headline" keeps visitors from being served or syncs from running: `aither status` is not
  * healthy and begins with the first one.
@@ -31,7 +31,7 @@ enum check_status {
 	CHECK_OK,
 	CHECK_WARNING, /* works, but not as it should */
 	CHECK_FAILED,
-	CHECK_SKIPPED, /* does not apply, or cannot be known here */
+	CHECK_SKIPPED, /* does not apply, or cannot be found out here */
 	CHECK_STATUSES
 };
 
@@ -49,19 +49,20 @@ const char *check_question(const char *id);
 
 const struct json *check_find(const struct json *checks, const char *id); /* the first; NULL: none */
 
-/* The remedy in half a line, to be appended to a sentence: "; start it: systemctl ...", "" where there is
- * none. Owned. */
+/* The remedy in half a line, to be appended to a sentence: "; start it: systemctl ..."; "" if there is none.
+ * Owned. */
 char *check_advice(const struct json *check);
 
 /* CHECK_FAILED for a status that this version does not know. */
 enum check_status check_status_of(const struct json *check);
 
-const char *check_as_root(void); /* doctor as root, who can see the answer; static */
+const char *check_as_root(void); /* the command that runs doctor as root, who can see the answer; static */
 
-/* The line that opens a file in an editor that is installed, or installs one. Owned. */
+/* The command that opens a file in an editor that is installed, or the commands that install one first.
+ * Owned. */
 char *check_edit(const char *path);
 
-/* A word as a shell reads it: in quotes where it needs them. Owned. */
+/* A word for a shell, in quotes if it needs them. Owned. */
 char *check_quote(const char *word);
 
 #endif

@@ -16,9 +16,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define ASCII_MAX 16 /* bytes of one character; the longest of all have 7 */
+#define ASCII_MAX 16 /* bytes of one character in ASCII; the longest has 7 */
 
-static locale_t tables; /* for the transliteration in all threads */
+static locale_t tables; /* for transliteration, in all threads */
 
 static bool open_to_ascii(iconv_t *ret_converter)
 {
@@ -34,12 +34,12 @@ int collate_prepare(struct error *err)
 
 	tables = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (!open_to_ascii(&to_ascii))
-		return error_set(err, -errno, "titles are not sorted as in a dictionary: C.UTF-8: %m");
+		return error_set(err, -errno, "cannot sort titles as in a dictionary: C.UTF-8: %m");
 	iconv_close(to_ascii);
 	return 0;
 }
 
-/* Needs the tables as the thread's locale. */
+/* The thread's locale must be `tables`. */
 static void append_ascii(struct buf *key, iconv_t to_ascii, int32_t code_point)
 {
 	char utf8[MB_LEN_MAX], ascii[ASCII_MAX], *in = utf8, *out = ascii;

@@ -24,9 +24,9 @@ static const struct {
 	[ERROR_NOT_FOUND] = { "NOT_FOUND", 404, "Check the address." },
 	[ERROR_NO_SYNC_JOB] = { "NO_SYNC_JOB", 404, "Run the first sync: aither sync" },
 	[ERROR_METHOD_NOT_ALLOWED] = { "METHOD_NOT_ALLOWED", 405,
-		"Use a method that the answer's Allow header names." },
+		"Use a method that the Allow header of the answer lists." },
 	[ERROR_SYNC_IN_PROGRESS] = { "SYNC_IN_PROGRESS", 409,
-		"Wait until the sync that is running has ended: aither status" },
+		"Wait until the running sync has ended: aither status" },
 	[ERROR_PAYLOAD_TOO_LARGE] = { "PAYLOAD_TOO_LARGE", 413, "Send a smaller request." },
 	[ERROR_URI_TOO_LONG] = { "URI_TOO_LONG", 414, "Use a shorter address." },
 	[ERROR_TOO_MANY_REQUESTS] = { "TOO_MANY_REQUESTS", 429,
@@ -35,35 +35,35 @@ static const struct {
 	[ERROR_OUTPUT] = { "OUTPUT_ERROR", 500,
 		"Check whether the disk is full (df -h) and who may write to the output directory: aither doctor" },
 	[ERROR_HEMERA_UNREACHABLE] = { "HEMERA_UNREACHABLE", 502,
-		"Check what the message names: the network, the name service, the certificate, BaseURL in " CONFIG_PATH_DEFAULT
-		": aither doctor" },
+		"Check the part that the message names (network, name service, certificate, or BaseURL in " CONFIG_PATH_DEFAULT
+		"): aither doctor" },
 	[ERROR_HEMERA_AUTH_FAILED] = { "HEMERA_AUTH_FAILED", 502,
 		"Have a new key issued in Hemera, then store it: aither set-secret hemera-api-key" },
 	[ERROR_HEMERA_FAILED] = { "HEMERA_ERROR", 502,
-		"Hemera itself has failed. If it goes on, report it to Hemera's administrators." },
+		"Hemera itself has failed. If this persists, report it to Hemera's administrators." },
 	[ERROR_HEMERA_BAD_DATA] = { "HEMERA_BAD_DATA", 502,
-		"Correct in Hemera what the message names. If nothing there looks like Hemera, check BaseURL in " CONFIG_PATH_DEFAULT
+		"Correct in Hemera the data that the message names. If the answer is not Hemera's at all, check BaseURL in " CONFIG_PATH_DEFAULT
 		"." },
 	[ERROR_NOTIFY_FAILED] = { "NOTIFY_FAILED", 502,
 		"Check [Notify] and [Rollbar] in " CONFIG_PATH_DEFAULT
 		", then: aither test-mail, aither test-rollbar" },
 	[ERROR_NOT_CONFIGURED] = { "NOT_CONFIGURED", 503,
-		"Correct what the message names, then: systemctl restart aither aither-worker" },
+		"Fix the problem that the message names, then: systemctl restart aither aither-worker" },
 	[ERROR_SHUTTING_DOWN] = { "SHUTTING_DOWN", 503,
-		"Nothing needs to be done: the worker was stopped, the next sync goes on." },
+		"No action is needed: the worker was stopped, and the next sync continues." },
 	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503,
-		"See why the worker is not running: systemctl status aither-worker.socket aither-worker.service" },
+		"Find out why the worker is not running: systemctl status aither-worker.socket aither-worker.service" },
 	[ERROR_HEMERA_RATE_LIMITED] = { "HEMERA_RATE_LIMITED", 503,
-		"Nothing needs to be done: a later sync goes on. If it happens at every sync, see what else uses the same key." },
+		"No action is needed: a later sync continues. If this happens at every sync, check which other programs use the same key." },
 	[ERROR_HEMERA_TIMEOUT] = { "HEMERA_TIMEOUT", 504,
-		"Hemera was too slow. If it goes on, check the network (aither doctor) and report it to Hemera's administrators." },
+		"Hemera was too slow. If this persists, check the network (aither doctor) and report it to Hemera's administrators." },
 	[ERROR_TEMPLATE] = { "TEMPLATE_ERROR", 500,
-		"Correct the template at the place that is named; try it with: aither render" },
+		"Correct the template at the place that the message names, then test it: aither render" },
 	[ERROR_MASS_DELETE_REFUSED] = { "MASS_DELETE_REFUSED", 500,
 		"Compare with Hemera. If the courses are really gone, run: aither sync --force" },
 };
 
-/* Through a buffer of its own: the arguments may contain the message that is replaced. */
+/* Uses a buffer of its own, because the arguments may contain the message that is replaced. */
 __attribute__((format(printf, 2, 0))) static void error_describe(
 	struct error *err, const char *format, va_list arguments)
 {
@@ -73,7 +73,7 @@ __attribute__((format(printf, 2, 0))) static void error_describe(
 	if (length < 0)
 		message[0] = '\0';
 	else if ((size_t)length >= sizeof(message))
-		utf8_trim(message); /* it goes out as JSON and HTML */
+		utf8_trim(message); /* JSON and HTML must not end in half a character */
 	memcpy(err->message, message, strlen(message) + 1);
 }
 

@@ -3,8 +3,8 @@
 #define AITHER_BASE_ERROR_H
 
 /*
- * How a failure travels: functions return 0 or a negative errno, and put the sentence for a person
- * and the code of the HTTP API into `struct error *err`, their last parameter (NULL: not wanted).
+ * How failures are reported: a function returns 0 or a negative errno. It puts a sentence for people and the
+ * error code of the HTTP API into `struct error *err`, its last parameter, unless that is NULL.
  *
  *	return error_set(err, -EBADMSG, "course %s: startDate missing", id);
  *	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "the list is not an array");
@@ -19,7 +19,7 @@ enum error_code {
 	ERROR_BAD_REQUEST,        /* BAD_REQUEST 400 */
 	ERROR_UNAUTHORIZED,       /* 401 */
 	ERROR_SYNC_TOKEN_NOT_SET, /* 403 */
-	ERROR_FORBIDDEN,          /* 403; this caller may not ask for it */
+	ERROR_FORBIDDEN,          /* 403; this caller lacks the right */
 	ERROR_NOT_FOUND,          /* 404 */
 	ERROR_NO_SYNC_JOB,        /* 404 */
 	ERROR_METHOD_NOT_ALLOWED, /* 405 */
@@ -54,28 +54,28 @@ struct error {
 	char message[ERROR_MESSAGE_MAX];
 };
 
-/* Fills *err (NULL: skipped) and returns errnum. Where a callee has described the failure already, add to it
- * with error_prefix instead. */
+/* Fills *err (unless err is NULL) and returns errnum. If a callee has already described the failure, add
+ * context with error_prefix instead. */
 int error_fail(struct error *err, enum error_code code, int errnum, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 #define error_set(err, errnum, ...) error_fail(err, ERROR_INTERNAL, errnum, __VA_ARGS__)
 
-/* Passes on a callee's error: copies it to *err (NULL: skipped) and returns its errnum. */
+/* Passes on a callee's error: copies it to *err (unless err is NULL) and returns its errnum. */
 int error_pass(struct error *err, const struct error *problem);
 
-/* Puts text in front of the message: "course c1: " + message. */
+/* Inserts text before the message: "course c1: " + message. */
 void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The code as the API spells it ("HEMERA_TIMEOUT"), never NULL. */
 const char *error_code_name(enum error_code code);
 
 /* The remedy for an error, for mails and the command line: one or two sentences that name a command or a key
- * where there is one. Not in the API's answers, because its callers cannot apply it. `name` is
- * the code in a report ("HEMERA_TIMEOUT"); NULL or a name that this version does not know: the remedy of
- * INTERNAL_ERROR, which is the journal. */
+ * where there is one. The API's answers do not contain it, because the callers of the API cannot apply it.
+ * `name` is the code in a report ("HEMERA_TIMEOUT"). For NULL and for a name that this version does not know,
+ * it is the remedy of INTERNAL_ERROR, which refers to the journal. */
 const char *error_remedy_of_name(const char *name);
 
-/* The HTTP status that belongs to the error. */
+/* The HTTP status with which the API reports the error. */
 int error_http_status(const struct error *err);
 
 #endif

@@ -18,7 +18,7 @@
 #define FILE_NAME_LENGTH_MAX 255 /* NAME_MAX of every file system in use */
 #define FILE_CHUNK_SIZE 16384
 
-/* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused right after. */
+/* O_NONBLOCK: opening a FIFO must not wait for a writer; the FIFO is refused afterwards. */
 #define FILE_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 void file_closep(int *fd)
@@ -51,13 +51,13 @@ bool file_name_is_safe(const char *name)
 	return true;
 }
 
-/* Names that are not safe stay out of the message: they may hold anything. */
+/* An unsafe name is not part of the message, because it may contain anything. */
 static int file_check_name(const char *name, enum error_code code, struct error *err)
 {
 	if (file_name_is_safe(name))
 		return 0;
 	return error_fail(
-		err, code, -EINVAL, "a name of %zu bytes is not usable as a file name", strlen(name));
+		err, code, -EINVAL, "a name of %zu bytes cannot be used as a file name", strlen(name));
 }
 
 /* A slash at the end would make the kernel follow a symlink in the last component. Owned. */
@@ -80,7 +80,7 @@ int file_open_directory(int parent, const char *path, int *ret_fd, struct error 
 		return r;
 	fd = openat(parent, trimmed, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(err, -errno, "directory %s: cannot open: %m", trimmed);
+		return error_set(err, -errno, "cannot open directory %s: %m", trimmed);
 	*ret_fd = fd;
 	return 0;
 }
@@ -95,10 +95,10 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	r = parent == AT_FDCWD ? 0 : file_check_name(path, ERROR_OUTPUT, err);
 	if (r < 0)
 		return r;
-	/* 0700 until fchmod: the umask decides nothing, and other users cannot get in early. */
+	/* 0700 until fchmod: the umask does not matter, and other users have no access too early. */
 	created = mkdirat(parent, trimmed, 0700) == 0;
 	if (!created && errno != EEXIST)
-		return error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot create: %m", trimmed);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot create directory %s: %m", trimmed);
 	r = file_open_directory(parent, trimmed, &fd, err);
 	if (r < 0) {
 		if (err)
@@ -106,7 +106,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 		return r;
 	}
 	if (created && fchmod(fd, mode) < 0) {
-		r = error_fail(err, ERROR_OUTPUT, -errno, "directory %s: cannot set mode: %m", trimmed);
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot set the mode of directory %s: %m", trimmed);
 		unlinkat(parent, trimmed, AT_REMOVEDIR);
 		return r;
 	}
@@ -114,7 +114,7 @@ int file_make_directory(int parent, const char *path, mode_t mode, int *ret_fd, 
 	return 0;
 }
 
-/* Reads to the end; the size that fstat(2) gave is no more than a hint, because the file may grow. */
+/* Reads to the end; the size from fstat(2) is only a hint, because the file may grow. */
 static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_content, struct error *err)
 {
 	CLEANUP(buf_done) struct buf content = BUF_INIT(ret_content->size_max);
@@ -126,13 +126,13 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	while ((got = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		/* Standard input may be non-blocking, as another program has left it. */
+		/* Another program may have made standard input non-blocking. */
 		if (got < 0 && errno == EAGAIN) {
 			poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
 			continue;
 		}
 		if (got < 0)
-			return error_set(err, -errno, "%s: cannot read: %m", name);
+			return error_set(err, -errno, "cannot read %s: %m", name);
 		if (buf_append(&content, chunk, (size_t)got) < 0)
 			return error_set(err, -EFBIG, "%s: larger than %zu bytes", name, content.size_max);
 	}
@@ -142,7 +142,7 @@ static int file_read_fd(int fd, const char *name, off_t size, struct buf *ret_co
 	return 0;
 }
 
-/* Reads a file that open(2) has just given; a negative descriptor means that it failed. */
+/* Reads a file that has just been opened; a negative descriptor means that open(2) has failed. */
 static int file_read_opened(
 	int owned_fd, const char *name, struct buf *ret_content, struct stat *ret_stat, struct error *err)
 {
@@ -151,9 +151,9 @@ static int file_read_opened(
 	int r;
 
 	if (fd < 0)
-		return error_set(err, -errno, "%s: cannot open: %m", name);
+		return error_set(err, -errno, "cannot open %s: %m", name);
 	if (fstat(fd, &status) < 0)
-		return error_set(err, -errno, "%s: cannot examine: %m", name);
+		return error_set(err, -errno, "cannot examine %s: %m", name);
 	if (!S_ISREG(status.st_mode))
 		return error_set(err, -EINVAL, "%s: not a regular file", name);
 	r = file_read_fd(fd, name, status.st_size, ret_content, err);
@@ -240,7 +240,7 @@ static int file_fill(
 	*ret_step = "sync";
 	if (sync && fdatasync(fd) < 0)
 		return -errno;
-	*ret_step = "close"; /* where network file systems report what write did not */
+	*ret_step = "close"; /* network file systems may report a failed write only here */
 	return close(file_steal(&fd)) < 0 && errno != EINTR ? -errno : 0;
 }
 
@@ -254,15 +254,15 @@ int file_write(int directory, const char *name, const void *bytes, size_t length
 	if (r < 0)
 		return r;
 	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot remove the old file: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot remove the old file %s: %m", name);
 	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot create: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot create %s: %m", name);
 	r = file_fill(fd, bytes, length, mode, sync, &step);
 	if (r < 0) {
 		unlinkat(directory, name, 0);
 		errno = -r; /* for %m */
-		return error_fail(err, ERROR_OUTPUT, r, "%s: cannot %s: %m", name, step);
+		return error_fail(err, ERROR_OUTPUT, r, "cannot %s %s: %m", step, name);
 	}
 	return 0;
 }
@@ -276,7 +276,7 @@ int file_replace(
 	r = file_check_name(name, ERROR_OUTPUT, err);
 	if (r < 0)
 		return r;
-	/* Random: two writers must not share a temporary file, and `name` may have no room for a prefix. */
+	/* Random: two writers must not share a temporary file, and `name` may be too long for a prefix. */
 	hash_uuid(temporary + sizeof(FILE_TEMPORARY_PREFIX) - 1);
 	r = file_write(directory, temporary, bytes, length, mode, true, err);
 	if (r < 0) {
@@ -284,11 +284,11 @@ int file_replace(
 		return r;
 	}
 	if (renameat(directory, temporary, directory, name) < 0) {
-		r = error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot replace: %m", name);
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot replace %s: %m", name);
 		unlinkat(directory, temporary, 0);
 		return r;
 	}
 	if (fsync(directory) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, "%s: cannot sync its directory: %m", name);
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot sync the directory of %s: %m", name);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenSSL 3.0 deprecates the plain functions for SHA-256 in favour of providers. Those have to be loaded
- * first (configuration, providers, tables of names), which would cost aither-web and each sync 0.9 ms and 140
- * KB before the first digest. */
+/* OpenSSL 3.0 deprecates the plain functions for SHA-256 in favour of providers. Loading providers (with
+ * configuration and tables of names) would cost aither-web and each sync 0.9 ms and 140 KB before the first
+ * digest. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "base/hash.h"
@@ -72,8 +72,8 @@ void hash_add_field(struct buf *fields, const char *text)
 
 void hash_uuid(char ret_uuid[static HASH_UUID_SIZE])
 {
-	/* From the kernel: libcrypto's generator takes 200 KB. As many at once as it gives: each request has
-	 * an id. */
+	/* From the kernel, because libcrypto's generator takes 200 KB. As many at a time as the kernel gives,
+	 * because each request has an id. */
 	static _Thread_local unsigned char pool[GETENTROPY_MAX];
 	static _Thread_local size_t pool_left;
 	static const unsigned char group_ends[] = { 8, 12, 16, 20, 32 };
@@ -104,14 +104,14 @@ bool hash_secret_equal(const char *given, size_t given_length, const char *secre
 	size_t secret_length = secret ? strlen(secret) : 0;
 	bool same_length = given_length == secret_length;
 
-	/* A secret that is not set must not be matched by an empty one. */
+	/* An empty text must not match a secret that is not set. */
 	if (secret_length == 0)
 		return false;
-	/* With another length the comparison runs all the same, against `given` itself. */
+	/* If the lengths differ, compare `given` with itself, so that the time stays the same. */
 	return (CRYPTO_memcmp(given, same_length ? secret : given, given_length) == 0) & same_length;
 }
 
-/* Decodes `digits` digits without padding; returns the number of bytes, which fit. */
+/* Decodes `digits` digits without padding and returns the number of bytes. `ret` is large enough. */
 static int hash_base64_digits(const char *text, size_t digits, char *ret)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -132,7 +132,7 @@ static int hash_base64_digits(const char *text, size_t digits, char *ret)
 		if (ret[length++] == '\0')
 			return -EBADMSG;
 	}
-	/* Left-over bits must be zero: one value, one spelling (RFC 4648, section 3.5). */
+	/* Left-over bits must be zero, so that each value has only one spelling (RFC 4648, section 3.5). */
 	return (bits & ((1u << bit_count) - 1)) == 0 ? length : -EBADMSG;
 }
 

@@ -18,14 +18,14 @@
 
 _Static_assert(JSON_NESTING_MAX <= CJSON_NESTING_LIMIT, "cJSON would refuse what the check accepts");
 
-/* The first byte of a string that stands for a broken value, before the reason: UTF-8 has no such byte. */
+/* The first byte of a string that replaces a broken value; the reason follows. UTF-8 has no such byte. */
 #define BROKEN_MARK '\xff'
 #define JSON_REPAIRED_FACTOR 40  /* a broken value of one byte becomes a marked string of 40 at most */
 #define JSON_IS_BROKEN (1 << 16) /* in a node's type; cJSON leaves this bit alone */
-#define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here double has every integer */
+#define JSON_INTEGER_MAX 9007199254740992.0 /* 2^53: double represents every integer up to here */
 #define JSON_NO_INTEGER INT64_MIN           /* beyond every result of json_integer */
 
-/* Before main, so that no thread and no order of calls matters. */
+/* Runs before main, so that threads and the order of calls do not matter. */
 __attribute__((constructor)) static void json_install_allocator(void)
 {
 	cJSON_Hooks hooks = { .malloc_fn = mem_alloc, .free_fn = free };
@@ -50,13 +50,13 @@ struct check {
 	const struct json_limits *limits;
 	size_t repeated;
 	struct buf *repaired;
-	const char *copied; /* the text before this is in `repaired` */
+	const char *copied; /* the text before this position is in `repaired` */
 	size_t count;       /* of values so far */
 	unsigned depth;
 	struct error *err;
 };
 
-/* Line and column are computed here only: counting along would slow down every good text. */
+/* Line and column are computed only here: counting them all along would slow down every valid text. */
 static int fail(const struct check *check, int errnum, const char *problem)
 {
 	size_t line = 1, column = 1;
@@ -121,8 +121,8 @@ static int32_t read_unit(const char *at, const char *end)
 	return unit;
 }
 
-/* Skips a character of a string that is not plain ASCII. Returns the fault if there is one, and then skips
- * nothing. */
+/* Skips a character of a string that is not plain ASCII. If the character is faulty, skips nothing and
+ * returns the fault. */
 static const char *check_character(struct check *check)
 {
 	const char *at = check->at;
@@ -143,7 +143,7 @@ static const char *check_character(struct check *check)
 	unit = read_unit(at, check->end);
 	if (unit < 0)
 		return "invalid escape sequence";
-	if (unit == 0) /* C strings end there */
+	if (unit == 0) /* a C string would end there */
 		return "\\u0000 is not permitted";
 	if (unit >= 0xd800 && unit <= 0xdfff) {
 		int32_t low = unit < 0xdc00 ? read_unit(at + 6, check->end) : -1;
@@ -156,8 +156,8 @@ static const char *check_character(struct check *check)
 	return NULL;
 }
 
-/* At the opening quote. *ret_fault: the first fault in the string, or NULL; always NULL if broken values are
- * errors. */
+/* Checks the string whose opening quote is next. *ret_fault: its first fault, or NULL; always NULL if broken
+ * values are errors. */
 static int check_string(struct check *check, const char **ret_fault)
 {
 	const char *start = check->at++, *fault = NULL;
@@ -170,7 +170,7 @@ static int check_string(struct check *check, const char **ret_fault)
 		check->at = at;
 		if (at == check->end) {
 			check->at = start;
-			return fail(check, -EBADMSG, "string without an end");
+			return fail(check, -EBADMSG, "unterminated string");
 		}
 		if (*at == '"')
 			break;
@@ -211,7 +211,7 @@ static const char *check_number(struct check *check)
 		check->at = start;
 		return "number with too many digits";
 	}
-	if (!exponent || check->limits->infinite_numbers) /* no room for a large one without an exponent */
+	if (!exponent || check->limits->infinite_numbers) /* without an exponent, none is too large */
 		return NULL;
 	memcpy(copy, start, length);
 	copy[length] = '\0';
@@ -221,26 +221,27 @@ static const char *check_number(struct check *check)
 	return "number too large";
 }
 
-/* Copies the text before `start` to `repaired`; the caller appends the replacement of the text up to here. */
+/* Copies the text before `start` to `repaired`. The caller then appends the replacement for the text from
+ * `start` to the current position. */
 static void replace(struct check *check, const char *start)
 {
 	buf_append(check->repaired, check->copied, (size_t)(start - check->copied));
 	check->copied = check->at;
 }
 
-/* The message of `\u0000` begins with a backslash, which has to be escaped. */
+/* The fault of `\u0000` begins with a backslash, which must be escaped. */
 static void replace_value(struct check *check, const char *start, const char *fault)
 {
 	replace(check, start);
 	buf_printf(check->repaired, "\"%c%s%s\"", BROKEN_MARK, *fault == '\\' ? "\\" : "", fault);
 }
 
-/* A number or a word. With keeps_broken it ends at the next delimiter: "-Infinity", "007" and "undefined" are
- * each one broken value. */
+/* Checks a number or a word. With keeps_broken it ends at the next delimiter, so that "-Infinity", "007" and
+ * "undefined" are one broken value each. */
 static int check_bare(struct check *check)
 {
 	static const char *const words[] = { "true", "false", "null" };
-	const char *start = check->at, *fault = "a value expected";
+	const char *start = check->at, *fault = "expected a value";
 
 	if (*start == '-' || (*start >= '0' && *start <= '9'))
 		fault = check_number(check);
@@ -278,7 +279,7 @@ static int check_value(struct check *check)
 		return fail(check, -E2BIG, "too many values");
 	switch (peek(check)) {
 	case -1:
-		return fail(check, -EBADMSG, "the text ends too early");
+		return fail(check, -EBADMSG, "unexpected end of the text");
 	case '{':
 	case '[':
 		return check_container(check);
@@ -300,7 +301,7 @@ static int check_member(struct check *check)
 	skip_space(check);
 	start = check->at;
 	if (peek(check) != '"')
-		return fail(check, -EBADMSG, "a member name in quotes expected");
+		return fail(check, -EBADMSG, "expected a member name in quotes");
 	if (check->repeated > 0 && check->repeated == check->count)
 		return fail(check, -EBADMSG, "duplicate member name");
 	r = check_string(check, &fault);
@@ -308,12 +309,11 @@ static int check_member(struct check *check)
 		return r;
 	if (fault) {
 		replace(check, start);
-		buf_printf(
-			check->repaired, "\"\xef\xbf\xbd%zu\"", check->count); /* U+FFFD; no two are alike */
+		buf_printf(check->repaired, "\"\xef\xbf\xbd%zu\"", check->count); /* U+FFFD; always unique */
 	}
 	skip_space(check);
 	if (!skip_one(check, ":"))
-		return fail(check, -EBADMSG, "':' expected");
+		return fail(check, -EBADMSG, "expected ':'");
 	return check_value(check);
 }
 
@@ -335,7 +335,7 @@ static int check_container(struct check *check)
 		skip_space(check);
 		more = skip_one(check, ",");
 		if (!more && peek(check) != end)
-			return fail(check, -EBADMSG, object ? "',' or '}' expected" : "',' or ']' expected");
+			return fail(check, -EBADMSG, object ? "expected ',' or '}'" : "expected ',' or ']'");
 	}
 	check->at++;
 	check->depth--;
@@ -345,12 +345,12 @@ static int check_container(struct check *check)
 /* Returns 0 if text[0..length) is one JSON value within the limits, else -EBADMSG or -E2BIG and a message
  * that begins with the position; columns count characters.
  *
- * With keeps_broken, if there are broken values, `repaired` receives the text with a marked string in the
- * place of each, and with a name made up for each broken name; else it stays empty.
+ * With keeps_broken, if there are broken values, `repaired` receives the text with a marked string in place
+ * of each broken value and a generated name in place of each broken name; otherwise it stays empty.
  *
- * Duplicate names are easier to find in the tree. If `repeated` is not 0, the value of this index (in the
- * order of the text, the root is 0) is known to be a member whose name the object has already: an error at
- * this name. */
+ * Duplicate names are easier to find in the tree. If `repeated` is not 0, the value with this index (in the
+ * order of the text; the root is 0) is known to be a member with a duplicate name, and the check reports the
+ * error at this name. */
 static int json_check(const char *text, size_t length, const struct json_limits *limits, size_t repeated,
 	struct buf *repaired, struct error *err)
 {
@@ -371,7 +371,7 @@ static int json_check(const char *text, size_t length, const struct json_limits 
 		return r;
 	skip_space(&check);
 	if (check.at < check.end)
-		return fail(&check, -EBADMSG, "something follows the value");
+		return fail(&check, -EBADMSG, "unexpected text after the value");
 	if (check.copied > text)
 		replace(&check, check.end);
 	return 0;
@@ -392,8 +392,8 @@ static int member_compare(const void *left, const void *right)
 	return order ? order : a->index < b->index ? -1 : 1;
 }
 
-/* Flags strings with the check's mark, and objects with a name twice. *index is the node's, then that of the
- * last node below it; *repeated becomes the index of a member whose object has its name before. */
+/* Flags strings with the check's mark, and objects with a duplicate name. *index is the index of the node and
+ * becomes that of the last node below it. *repeated becomes the index of the first duplicate member. */
 static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 {
 	size_t count = cJSON_IsObject(node) ? json_count(json_from_node(node)) : 0;
@@ -414,7 +414,7 @@ static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 	for (size_t i = 1; i < count; i++) {
 		if (strcmp(members[i - 1].name, members[i].name) == 0) {
 			node->type |= JSON_IS_BROKEN;
-			*repeated = *repeated ? *repeated : members[i].index; /* the first is named */
+			*repeated = *repeated ? *repeated : members[i].index; /* report the first one */
 		}
 	}
 }
@@ -422,7 +422,7 @@ static void flag_broken(cJSON *node, size_t *index, size_t *repeated)
 int json_parse(struct json **ret_json, const char *text, size_t length, const struct json_limits *limits,
 	struct error *err)
 {
-	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1: it may be ignored */
+	size_t mark = utf8_mark_length(text, length); /* RFC 8259, 8.1 permits ignoring it */
 	CLEANUP(buf_done) struct buf repaired = BUF_INIT(length * JSON_REPAIRED_FACTOR);
 	size_t repeated = 0, index = 0;
 	cJSON *node;
@@ -436,11 +436,11 @@ int json_parse(struct json **ret_json, const char *text, size_t length, const st
 	node = repaired.length > 0 ? cJSON_ParseWithLengthOpts(repaired.data, repaired.length, NULL, 0)
 				   : cJSON_ParseWithLengthOpts(text, length, NULL, 0);
 	if (!node)
-		return error_set(err, -EBADMSG, "not understood by cJSON");
+		return error_set(err, -EBADMSG, "cJSON cannot parse it");
 	flag_broken(node, &index, &repeated);
 	if (repeated > 0 && !limits->keeps_broken) {
 		cJSON_Delete(node);
-		return json_check(text, length, limits, repeated, NULL, err); /* fails, and says where */
+		return json_check(text, length, limits, repeated, NULL, err); /* fails with the position */
 	}
 	*ret_json = json_from_node(node);
 	return 0;
@@ -499,12 +499,12 @@ const char *json_type_name(enum json_type type)
 	static const char *const names[] = {
 		[JSON_MISSING] = "missing",
 		[JSON_NULL] = "null",
-		[JSON_BOOL] = "boolean",
-		[JSON_NUMBER] = "number",
-		[JSON_STRING] = "string",
-		[JSON_ARRAY] = "array",
-		[JSON_OBJECT] = "object",
-		[JSON_BROKEN] = "no JSON",
+		[JSON_BOOL] = "a boolean",
+		[JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+		[JSON_BROKEN] = "invalid JSON",
 	};
 
 	return names[type];
@@ -524,7 +524,7 @@ const struct json *json_find(const struct json *object, const char *name, size_t
 
 	for (; member; member = member->next) {
 		seen++;
-		/* Names of the same beginning are rare: this tells nearly all others apart without a call. */
+		/* Few names begin alike, so this avoids nearly all calls of strncmp. */
 		if ((length == 0 || member->string[0] == name[0]) &&
 			strncmp(member->string, name, length) == 0 && member->string[length] == '\0')
 			break;
@@ -668,8 +668,8 @@ static void write_number(struct buf *out, const struct json *json)
 		buf_printf(out, "%" PRId64, integer);
 		return;
 	}
-	/* Finite: data read with infinite_numbers is never written, and we build integers only. */
-	for (int digits = 15; digits <= 17; digits++) { /* 17 always suffice (IEEE 754) */
+	/* Finite: data read with infinite_numbers is never written, and we build only integers. */
+	for (int digits = 15; digits <= 17; digits++) { /* 17 are always enough (IEEE 754) */
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;
@@ -677,7 +677,7 @@ static void write_number(struct buf *out, const struct json *json)
 	buf_append_text(out, text);
 }
 
-/* Recursion is bounded: no tree is deeper than the check permits or than our own code builds it. */
+/* Recursion is bounded: no tree is deeper than the check permits or our own code builds. */
 void json_write(struct buf *out, const struct json *json)
 {
 	bool is_object = false;
@@ -739,7 +739,7 @@ void json_write_string(struct buf *out, const char *text)
 		start = text;
 		character = utf8_next(&text, end);
 		if (character < 0) {
-			buf_append_text(out, "\xef\xbf\xbd"); /* U+FFFD: what goes out is always valid */
+			buf_append_text(out, "\xef\xbf\xbd"); /* U+FFFD: the output is always valid */
 		} else if (character >= 0x80) {
 			buf_append(out, start, (size_t)(text - start));
 		} else if ((found = strchr(characters, character))) {

@@ -51,7 +51,7 @@ static void log_to_stderr(const char *text)
 	size_t length = strlen(line);
 
 	utf8_defuse(line);
-	line[length++] = '\n'; /* in place of the NUL: one write, so that lines of threads do not mix */
+	line[length++] = '\n'; /* in place of the NUL; one write, so that lines of threads do not mix */
 	(void)file_write_all(STDERR_FILENO, line, length); /* there is nowhere left to report an error */
 }
 
@@ -96,7 +96,7 @@ __attribute__((format(printf, 5, 0))) static void log_emit(int priority, const c
 		text[0] = '\0';
 	else if (wanted >= LOG_TEXT_MAX)
 		utf8_trim(text); /* journalctl shows a text with half a character at its end as a blob */
-	/* An event must not get lost when the journal does not answer. */
+	/* If the journal does not answer, the event must not get lost. */
 	if (!log_to_journal || log_send(priority, message_id, fields, field_count, text) < 0)
 		log_to_stderr(text);
 	errno = saved;

@@ -3,19 +3,19 @@
 #define AITHER_BASE_LOG_H
 
 /*
- * Log once, at the top: sync, worker, web and the mains log; base, render and hemera describe
- * failures in struct error. Goes to the journal with fields when stderr is connected to it
+ * Each failure is logged once, at the top: sync, worker, web and the mains log; base, render and hemera
+ * describe failures in struct error. Messages go to the journal, with fields, if stderr is connected to it
  * (JOURNAL_STREAM, systemd.exec(5)), else to stderr as "program: text" lines without a priority.
- * Never a body, a token, a key, a participant's name or text.
+ * Never log a body, a token, a key, or a participant's name or text.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
 
-/* Fields of an event, beside MESSAGE, PRIORITY and SYSLOG_IDENTIFIER. Names as in the journal:
- * capital letters, digits, underscore, beginning with AITHER_, but for REQUEST_ID, the HTTP request's
- * X-Request-Id. */
+/* A field of an event, in addition to MESSAGE, PRIORITY and SYSLOG_IDENTIFIER. Names consist of capital
+ * letters, digits and underscores, as the journal requires, and begin with AITHER_. The exception is
+ * REQUEST_ID, the X-Request-Id of the HTTP request. */
 struct log_field {
 	const char *name;
 	const char *value; /* NULL: the field is left out */
@@ -37,12 +37,12 @@ struct log_field {
 /* Call first. `program` is borrowed for the life of the process. */
 void log_open(const char *program);
 
-/* Is stderr the journal? */
+/* Is stderr connected to the journal? */
 bool log_is_journal(void);
 
 void log_write(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* One structured event; message_id may be NULL. Longer texts than 2 KiB are cut. */
+/* One structured event; message_id may be NULL. Texts longer than 2 KiB are cut. */
 void log_event(int priority, const char *message_id, const struct log_field *fields, size_t field_count,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -86,8 +86,8 @@ void mem_freep(void *variable)
 {
 	void *memory;
 
-	/* A cleanup handler gets the address of a variable of any pointer type; memcpy is the way to
-	 * read it that strict aliasing permits. */
+	/* A cleanup handler gets the address of a variable of any pointer type. Under strict aliasing, only
+	 * memcpy may read it. */
 	memcpy(&memory, variable, sizeof(memory));
 	free(memory);
 }

@@ -3,9 +3,9 @@
 #define AITHER_BASE_MEM_H
 
 /*
- * The one allocator. Running out of memory ends the process: every size that a stranger controls
- * is capped before it is allocated, libh2o aborts in the same situation, and systemd keeps the
- * sockets and starts the daemon again. So callers never check for NULL.
+ * The only allocator. Running out of memory ends the process: every size that a stranger controls is capped
+ * before it is allocated, libh2o aborts in the same situation, and systemd keeps the sockets and restarts the
+ * daemon. So callers never check for NULL.
  *
  * Ownership: a variable that owns something is declared with CLEANUP and leaves the function by
  * `*ret_x = STEAL(x)`:
@@ -35,8 +35,9 @@ void *mem_zalloc(size_t size);
 /* Grows or shrinks to `count` elements of `size` bytes; aborts when the product overflows. */
 void *mem_resize(void *memory, size_t count, size_t size);
 
-/* Makes room for one more element in an array of `count` (NULL: 0) that nothing else allocates. Doubles it
- * whenever the count is a power of two, so no caller has to keep the capacity. */
+/* Makes room for one more element in an array of `count` elements (NULL if there are none), which must be
+ * allocated by this function only. Doubles the array whenever the count is a power of two, so that callers
+ * need not keep the capacity. */
 void *mem_grow(void *memory, size_t count, size_t size);
 
 char *mem_strdup(const char *text);

@@ -20,15 +20,15 @@
 #define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 #define PERMIT BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-/* The number of the call is loaded, before and after. */
+/* The call's number is loaded before and after each of them. */
 #define REFUSE_CALL(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), REFUSE
 #define REFUSE_CALL_WITH(call, number, flag)                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 4), LOAD(ARGUMENT(number)), \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1), REFUSE, PERMIT
 
-/* Numbers of another architecture mean other calls: there is no need to tell them apart, because the units
- * permit the native one only (SystemCallArchitectures=), and a call that is refused by
- * mistake harms this process only. */
+/* On another architecture the numbers mean other calls. The filter need not check the architecture: the units
+ * permit only the native one (SystemCallArchitectures=), and a call refused by mistake harms only this
+ * process. */
 int noexec_enter(struct error *err)
 {
 	struct sock_filter filter[] = {
@@ -44,9 +44,9 @@ int noexec_enter(struct error *err)
 	};
 	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
 
-	/* Without privileges a filter needs this first; the unit has set it already. */
+	/* An unprivileged process must set this before a filter; the unit has set it already. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		return error_set(err, -errno, "cannot forbid new code to this process: %m");
+		return error_set(err, -errno, "cannot prevent this process from running new code: %m");
 	return 0;
 }

@@ -3,13 +3,13 @@
 #define AITHER_BASE_QUOTA_H
 
 /*
- * A rate limit (token bucket): an action may be done `burst` times at once, and once more after each
+ * A rate limit (token bucket): an action is permitted `burst` times at once, and once more after each
  * `interval_ms`.
  *
  *	struct quota quota = { .burst = 5, .interval_ms = 30000 };
  *	uint64_t wait_ms = quota_take(&quota, time_mono_ms());
  *	if (wait_ms > 0)
- *		...refuse, and say when...
+ *		...refuse, and say when to retry...
  */
 
 #include <stdint.h>
@@ -19,7 +19,7 @@ struct quota {
 	uint64_t spent_until_ms;     /* private: when the burst is complete again */
 };
 
-/* Takes a token and returns 0, or returns the milliseconds until there is one. The clock is monotonic. */
+/* Takes a token and returns 0, or returns the milliseconds until the next one. The clock is monotonic. */
 uint64_t quota_take(struct quota *quota, uint64_t now_mono_ms);
 
 #endif

@@ -23,7 +23,7 @@ unsigned slip_distance(const char *given, const char *known)
 			row[j] = replaced < changed ? replaced : changed;
 		}
 	}
-	/* A third of the letters wrong is a slip (so two in "Sync": letters swapped count twice), more is
-	 * another word. */
+	/* If up to a third of the letters are wrong, it is a slip; if more, it is another word. Two are
+	 * permitted in "Sync", because swapped letters count twice. */
 	return row[length] <= (length + 2) / 3 ? row[length] : SLIP_NONE;
 }

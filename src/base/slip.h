@@ -3,7 +3,7 @@
 #define AITHER_BASE_SLIP_H
 
 /*
- * Slips of the keyboard, for "did you mean ...?": a key of the configuration, a command, an option.
+ * Recognises typing errors, for "did you mean ...?": in a key of the configuration, a command or an option.
  */
 
 #include <limits.h>
@@ -12,8 +12,8 @@
 #define SLIP_NONE UINT_MAX
 #define SLIP_LENGTH_MAX 64 /* longer words are not compared */
 
-/* Insertions, deletions and replacements of letters that lead from one word to the other (Levenshtein),
- * without regard to case; SLIP_NONE if they are so many that another word was meant. */
+/* The number of insertions, deletions and replacements of letters that turn one word into the other
+ * (Levenshtein distance), ignoring case; SLIP_NONE if the words differ too much for a typing error. */
 unsigned slip_distance(const char *given, const char *known);
 
 #endif

@@ -15,13 +15,13 @@
 
 struct thread_queue {
 	int fd;               /* readable while `first` is set */
-	pthread_mutex_t lock; /* guards first and last, nothing else */
+	pthread_mutex_t lock; /* protects only first and last */
 	struct thread_job *first, *last;
 	size_t pending; /* the loop's own count */
 	struct thread_queue *next_left;
 };
 
-/* Queues that thread_queue_freep() left to the end of the process: their memory is in use, not leaked. */
+/* Queues that thread_queue_freep() keeps until the process ends; their memory is in use, not leaked. */
 static struct thread_queue *left;
 
 int thread_queue_new(struct thread_queue **ret_queue, struct error *err)
@@ -59,8 +59,8 @@ int thread_queue_fd(const struct thread_queue *queue)
 	return queue->fd;
 }
 
-/* The eventfd is written under the lock: as soon as the lock is free the loop may take the last job, and
- * the caller that sees nothing pending may free the queue. */
+/* Writes to the eventfd under the lock: once the lock is free, the loop may take the last job, and a caller
+ * that finds no job pending may free the queue. */
 static void queue_append(struct thread_queue *queue, struct thread_job *job)
 {
 	pthread_mutex_lock(&queue->lock);
@@ -122,8 +122,8 @@ int thread_start(struct thread_queue *queue, struct thread_job *job, thread_func
 	result = pthread_attr_init(&attributes);
 	if (result == 0) {
 		pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
-		/* Signals belong to the loop, which reads them from a signalfd: the new thread inherits a
-		 * mask that blocks them all. */
+		/* The loop handles signals, which it reads from a signalfd. The new thread inherits a mask
+		 * that blocks all signals. */
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 		result = pthread_create(&job->thread, &attributes, thread_main, job);
@@ -132,7 +132,8 @@ int thread_start(struct thread_queue *queue, struct thread_job *job, thread_func
 	}
 	if (result != 0)
 		return error_set(err, -EAGAIN, "cannot start a thread: %s", strerror(result));
-	/* Not before: the job may be back already, but only this loop can dispatch it. */
+	/* After pthread_create is early enough: the job may be back already, but only this loop dispatches
+	 * it. */
 	queue->pending++;
 	return 0;
 }

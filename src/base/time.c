@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 #define TIME_ZONE_DIRECTORY "/usr/share/zoneinfo/"
-#define TIME_ZONE_SIZE_MAX (256 << 10) /* the largest has 4 KiB */
+#define TIME_ZONE_SIZE_MAX (256 << 10) /* bytes; the largest file has 4 KiB */
 #define TIME_ZONE_NAME_MAX 64          /* the longest name of the database has 32 characters */
 
 #define UNIX_MS_MIN INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
@@ -59,7 +59,7 @@ void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE])
 	memcpy(ret_text, text, TIME_TEXT_SIZE);
 }
 
-/* Returns -1 if one of them is not a digit. */
+/* Returns -1 if a character is not a digit. */
 static int time_parse_digits(const char *text, int digits)
 {
 	int value = 0;
@@ -104,7 +104,7 @@ static bool time_zone_is_installed(const char *name)
 	static const char permitted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/-";
 	CLEANUP(mem_freep) char *path = mem_printf(TIME_ZONE_DIRECTORY "%s", name);
 	CLEANUP(buf_done) struct buf content = BUF_INIT(TIME_ZONE_SIZE_MAX);
-	size_t length = strspn(name, permitted); /* without the dot there is no ".." either */
+	size_t length = strspn(name, permitted); /* no dot is permitted, so ".." is impossible */
 
 	return length > 0 && length <= TIME_ZONE_NAME_MAX && name[length] == '\0' && name[0] != '/' &&
 	       file_read_path(path, &content, NULL) == 0 && strncmp(buf_text(&content), "TZif", 4) == 0;
@@ -116,15 +116,15 @@ int time_zone_check(const char *iana_name, struct error *err)
 
 	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 && time_zone_is_installed(iana_name + length))
 		return error_set(err, -EINVAL,
-			"shows times some 27 seconds early, because Hemera's do not count leap seconds; write %s",
+			"shows times 27 seconds early, because Hemera's times do not count leap seconds; write %s",
 			iana_name + length);
 	if (strncmp(iana_name, TIME_ZONE_DIRECTORY, directory) == 0 &&
 		time_zone_is_installed(iana_name + directory))
-		return error_set(err, -EINVAL, "the file of a time zone, not its name; write %s",
+		return error_set(err, -EINVAL, "is the file of a time zone, not its name; write %s",
 			iana_name + directory);
 	if (strcmp(iana_name, "localtime") == 0 || strcmp(iana_name, "posixrules") == 0)
 		return error_set(err, -EINVAL,
-			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)");
+			"is not the same zone on every machine; write the zone's own name (like Europe/Berlin)");
 	if (strncmp(iana_name, TIME_ZONE_COUNTING, length) == 0 || !time_zone_is_installed(iana_name))
 		return error_set(
 			err, -EINVAL, "not a time zone in " TIME_ZONE_DIRECTORY " (like Europe/Berlin)");

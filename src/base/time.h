@@ -3,10 +3,9 @@
 #define AITHER_BASE_TIME_H
 
 /*
- * Two clocks and one text form. Deadlines, intervals and ages count on the monotonic clock;
- * wall-clock times are milliseconds since 1970-01-01 UTC and only for people and for files.
- * The text form is RFC 3339 in UTC with milliseconds, as Hemera writes it:
- * "2026-03-14T23:00:00.000Z".
+ * Two clocks and one text form. Deadlines, intervals and ages are measured by the monotonic clock. Times of
+ * the wall clock are milliseconds since 1970-01-01 UTC, and are used only for people and in files.
+ * The text form is RFC 3339 in UTC with milliseconds, as Hemera writes it: "2026-03-14T23:00:00.000Z".
  */
 
 #include <stdbool.h>
@@ -20,7 +19,7 @@ struct error;
 uint64_t time_mono_ms(void);
 int64_t time_now_ms(void);
 
-/* Years 0001 to 9999; other times are shown as the nearest of these. */
+/* Years 0001 to 9999; a time beyond them is shown as the nearest time within. */
 void time_format(int64_t unix_ms, char ret_text[static TIME_TEXT_SIZE]);
 
 /* Strict: exactly the 24 characters above, an existing day. -EBADMSG otherwise, and for NULL. */
@@ -35,7 +34,7 @@ int time_zone_check(const char *iana_name, struct error *err);
 /* Sets the zone of all later time_local and time_day calls. -EINVAL: it failed time_zone_check; then the zone
  * is UTC, whatever /etc/localtime says. Call it once, before threads start. */
 int time_zone_set(const char *iana_name);
-const char *time_zone(void); /* in use, in the form of TZ; NULL: the machine's own */
+const char *time_zone(void); /* the zone in use, in the form of TZ; NULL: the machine's own */
 
 struct time_local {
 	int year, month, day; /* month 1..12 */
@@ -44,9 +43,9 @@ struct time_local {
 };
 
 struct time_local time_local(int64_t unix_ms);
-int time_day(int64_t unix_ms); /* the day as a number that grows: 20260315 */
+int time_day(int64_t unix_ms); /* the day as a number that orders days: 20260315 */
 
-#define TIME_MAIL_SIZE 40 /* 31 characters, and room for a year that RFC 5322 does not know */
+#define TIME_MAIL_SIZE 40 /* 31 characters, and room for a year that RFC 5322 does not permit */
 
 /* As in the headers of mails (RFC 5322, 3.3), in the zone set: "Sat, 14 Mar 2026 23:00:00 +0100". */
 void time_format_mail(int64_t unix_ms, char ret_text[static TIME_MAIL_SIZE]);

@@ -9,7 +9,7 @@
 
 int32_t utf8_next(const char **at, const char *end)
 {
-	/* The least code point that needs so many bytes: anything below is overlong. */
+	/* The smallest code point for each number of bytes; a smaller one is overlong. */
 	static const int32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *byte = (const unsigned char *)*at;
 	ptrdiff_t length = *byte < 0x80 ? 1 : *byte < 0xc0 ? 0 : *byte < 0xe0 ? 2 : *byte < 0xf0 ? 3 : 4;
@@ -37,7 +37,7 @@ int32_t utf8_next(const char **at, const char *end)
 bool utf8_is_text(const char *text, size_t length)
 {
 	for (const char *at = text, *end = text + length; at < end;)
-		if (utf8_is_control(utf8_next(&at, end))) /* UTF8_NONE, too */
+		if (utf8_is_control(utf8_next(&at, end))) /* also for UTF8_NONE */
 			return false;
 	return true;
 }

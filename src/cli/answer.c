@@ -12,7 +12,7 @@
 #include "cli/words.h"
 #include "net/workerclient.h"
 
-#define JSON_SIZE_MAX (2 * WORKERCLIENT_BODY_MAX) /* an answer, written anew with what a command adds */
+#define JSON_SIZE_MAX (2 * WORKERCLIENT_BODY_MAX) /* an answer and what a command adds to it */
 
 static void read_envelope(struct answer *answer)
 {
@@ -47,13 +47,13 @@ void answer_read(const struct workerclient_response *response, struct answer *re
 	if (json_parse(&answer.envelope, buf_text(&response->body), response->body.length, &limits,
 		    &problem) < 0)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
-			"the worker's answer cannot be understood (%s); perhaps an older version is still running: systemctl restart aither-worker",
+			"cannot understand aither-worker's answer: %s; an older version may still be running: systemctl restart aither-worker",
 			problem.message);
 	read_envelope(&answer);
 	answer.retry_after_s = (unsigned)strtoul(response->retry_after, NULL, 10);
 	if (failure.errnum == 0 && response->status / 100 != 2 && !answer.code)
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG,
-			"the worker refused this without saying why; see: journalctl -n 20 -u aither-worker.service");
+			"aither-worker refused the request and gave no reason; see: journalctl -n 20 -u aither-worker.service");
 	if (failure.errnum == 0) {
 		*ret_answer = answer;
 	} else {
@@ -99,7 +99,7 @@ void answer_complain(const struct answer *answer)
 		words_complain("%s", answer->failure.message);
 		return;
 	}
-	words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
+	words_complain("%s: %s", answer->code, answer->message ?: "aither-worker gave no reason");
 	fprintf(stderr, "what to do: %s\n", error_remedy_of_name(answer->code));
 }
 

@@ -3,8 +3,8 @@
 #define AITHER_CLI_ANSWER_H
 
 /*
- * A call to the worker and the envelope of the HTTP API that comes back. A failure without an answer (the
- * worker cannot be reached, the configuration is wrong) becomes such an envelope as well, so a command treats
+ * A call to the worker and the envelope of the HTTP API that it returns. A failure without an answer (the
+ * worker cannot be reached, the configuration is wrong) becomes such an envelope, too, so that commands treat
  * both alike:
  *
  *	CLEANUP(answer_done) struct answer answer = { 0 };
@@ -40,16 +40,16 @@ void answer_read(const struct workerclient_response *response, struct answer *re
 void answer_fail(const struct error *failure, struct answer *ret_answer);
 void answer_done(struct answer *answer);
 
-/* The exit code that an answer means for a command whose success is 0. */
+/* The exit code that follows from an answer; 0: success. */
 int answer_exit_code(const struct answer *answer);
 
-/* On stderr: code, message and remedy; for a failure the message alone, which has its own advice. */
+/* Prints code, message and remedy on stderr; for a failure only its message, which contains the advice. */
 void answer_complain(const struct answer *answer);
 
 /* One line on stdout. */
 void answer_print_json(const struct json *envelope);
 
-/* A member of an answer's data, or of an object in it; 0 where it is missing. */
+/* A member of an answer's data, or of an object in it; 0 if it is missing. */
 int64_t answer_count(const struct json *object, const char *name);
 
 #endif

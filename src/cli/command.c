@@ -7,36 +7,37 @@
 #include "base/slip.h"
 #include "cli/words.h"
 
-#define JSON_OPTION "  --json            print one JSON object in a line instead\n"
+#define JSON_OPTION "  --json            print the result as one line of JSON\n"
 
 const struct command COMMANDS[] = {
 	{ "sync", "[--no-wait] [--until-complete] [--force] [--dry-run] [--json]",
-		"have the worker fetch from Hemera and publish what changed",
-		"  --no-wait         only start it; see: aither status\n"
-		"  --until-complete  go on until every course has been read\n"
-		"  --force           believe a list that is empty or much shorter, remove pages\n"
-		"                    however many are gone at once, and list them\n"
+		"fetch courses from Hemera and publish the pages that changed",
+		"  --no-wait         start the sync and return; see: aither status\n"
+		"  --until-complete  run syncs until every course has been read\n"
+		"  --force           accept a list that is empty or much shorter, remove pages\n"
+		"                    no matter how many are gone, and list them\n"
 		"  --dry-run         change nothing, list the pages that would change\n" JSON_OPTION,
 		command_sync, true },
-	{ "status", "[--json]", "show whether all is well, the last sync and the next one", JSON_OPTION,
+	{ "status", "[--json]", "show whether aither is healthy, the last sync and the next one", JSON_OPTION,
 		command_status, false },
-	{ "doctor", "[--json]", "find what keeps aither from working, and the commands that fix it",
-		JSON_OPTION, command_doctor, false },
+	{ "doctor", "[--json]", "find problems, and show the commands that fix them", JSON_OPTION,
+		command_doctor, false },
 	{ "config", "[--json]", "print the effective configuration and where each value comes from",
 		JSON_OPTION, command_config, false },
 	{ "render", "--template FILE --data FILE [--partials DIR]", "print a template filled with JSON data",
 		"  --template FILE   the template; - is standard input\n"
 		"  --data FILE       a JSON object; - is standard input\n"
-		"  --partials DIR    every *.hbs in it is a partial of that name\n",
+		"  --partials DIR    use every *.hbs file in DIR as a partial of that name\n",
 		command_render, false },
 	{ "set-secret", "[--generate] NAME", "store a secret, read from the terminal or standard input",
-		"  --generate        make a sync-token or pages-password, store and print it\n",
+		"  --generate        generate a random sync-token or pages-password, and print it\n",
 		command_set_secret, false },
-	{ "test-mail", "[--json]", "have the worker send a mail to MailTo", JSON_OPTION, command_test_mail,
-		true },
-	{ "test-rollbar", "[--json]", "have the worker send an item to Rollbar", JSON_OPTION,
+	{ "test-mail", "[--json]", "have the worker send a test mail to MailTo", JSON_OPTION,
+		command_test_mail, true },
+	{ "test-rollbar", "[--json]", "have the worker send a test item to Rollbar", JSON_OPTION,
 		command_test_rollbar, true },
-	{ "help", "[COMMAND]", "explain all commands, or one with its options", "", command_help, false },
+	{ "help", "[COMMAND]", "list the commands, or explain one with its options", "", command_help,
+		false },
 };
 
 const size_t COMMAND_COUNT = ARRAY_SIZE(COMMANDS);
@@ -102,7 +103,7 @@ void command_print_all(FILE *out)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-12s %s\n               %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
 			COMMANDS[i].purpose);
-	fputs("\naither help COMMAND explains one, aither --version prints the version\n", out);
+	fputs("\n'aither help COMMAND' explains a command, 'aither --version' prints the version\n", out);
 }
 
 int command_help(const struct config *config, int argc, char **argv)
@@ -128,7 +129,7 @@ int command_help(const struct config *config, int argc, char **argv)
 		return COMMAND_DONE;
 	}
 	arguments[0] = (char *)command->name;
-	return command->run(config, 2, arguments); /* which may have more to say */
+	return command->run(config, 2, arguments); /* a command may have more help of its own */
 }
 
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit)
@@ -148,7 +149,7 @@ int command_switches(int argc, char **argv, const char *const *names, unsigned *
 		if (!names[index]) {
 			CLEANUP(mem_freep) char *hint = command_suggest(argv[i], names);
 
-			words_complain("%s: %s is not known%s", argv[0], argv[i], hint);
+			words_complain("%s: unknown argument %s%s", argv[0], argv[i], hint);
 			command_print_usage(stderr, argv[0]);
 			*ret_exit = COMMAND_USAGE;
 			return -1;

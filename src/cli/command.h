@@ -6,10 +6,10 @@
  * The verbs of aither(1), one file each. A command gets its own argv (argv[0] is the verb) and returns the
  * exit code of the program.
  *
- * The result of a command goes to stdout; progress, complaints and remedies go to stderr. With --json stdout
- * has one JSON object in a line for each answer and nothing else: the envelope of the HTTP API
- * (cli/answer.h), also for a failure before the worker could answer. A wrong command line is reported on
- * stderr only.
+ * The result of a command goes to stdout; progress, errors and remedies go to stderr. With --json, stdout has
+ * one JSON object per answer, each on a line of its own, and nothing else: the envelope of the HTTP API
+ * (cli/answer.h), even if the command fails before the worker can answer. A wrong command line is reported
+ * on stderr only.
  */
 
 #include <stdbool.h>
@@ -21,28 +21,28 @@ struct config;
 enum command_exit {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1,       /* the sync, or writing to stdout */
-	COMMAND_PARTIAL = 2,      /* something could not be used or removed */
+	COMMAND_PARTIAL = 2,      /* a course, template or page could not be used or removed */
 	COMMAND_USAGE = 64,       /* from here on as in sysexits.h */
 	COMMAND_BAD_DATA = 65,    /* template, data or secret */
-	COMMAND_UNREACHABLE = 69, /* no worker */
+	COMMAND_UNREACHABLE = 69, /* the worker */
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
 	COMMAND_NOT_CONFIGURED = 78,
-	COMMAND_INTERRUPTED = 130, /* as a shell counts what Ctrl-C has ended: 128 and SIGINT */
+	COMMAND_INTERRUPTED = 130, /* the status that shells give to SIGINT: 128 + 2 */
 };
 
 struct command {
 	const char *name, *arguments, *purpose;
-	const char *options; /* a line for each, "" for none */
+	const char *options; /* one line each; "": none */
 	int (*run)(const struct config *config, int argc, char **argv);
-	bool needs_worker; /* a wrong configuration ends it before it begins */
+	bool needs_worker; /* it does not run with a wrong configuration */
 };
 
 extern const struct command COMMANDS[];
 extern const size_t COMMAND_COUNT;
 
-const struct command *command_find(const char *name); /* NULL: there is none */
-void command_complain_unknown(const char *name);      /* names the command that was probably meant */
+const struct command *command_find(const char *name); /* NULL: no such command */
+void command_complain_unknown(const char *name);      /* suggests a similar one */
 void command_print_all(FILE *out);
 
 int command_sync(const struct config *config, int argc, char **argv);
@@ -53,20 +53,20 @@ int command_render(const struct config *config, int argc, char **argv);
 int command_set_secret(const struct config *config, int argc, char **argv);
 int command_test_mail(const struct config *config, int argc, char **argv);
 int command_test_rollbar(const struct config *config, int argc, char **argv);
-int command_help(const struct config *config, int argc, char **argv); /* runs the others with --help */
+int command_help(const struct config *config, int argc, char **argv); /* runs the named command with --help */
 
 /* ---- shared by the verbs (cli/command.c) ---- */
 
 void command_print_usage(FILE *out, const char *name);
 void command_print_help(const char *name); /* usage, purpose and options, on stdout */
 
-/* The name that was probably meant, as "; did you mean status?"; "" where none is similar. `names` ends with
+/* The name most similar to `given`, as "; did you mean status?"; "" if none is similar. `names` ends with
  * NULL. Owned. */
 char *command_suggest(const char *given, const char *const *names);
 
-/* Reads an argv whose options are all switches: sets the bit of each argument's place in `names`, which ends
- * with NULL. Returns -1 and the exit code for an unknown argument, which it reports with the usage, and for
- * --help, for which it prints the help on stdout. */
+/* Reads an argv that consists of switches only: sets bit I for the argument names[I]; `names` ends with NULL.
+ * An unknown argument is reported with the usage on stderr, and --help prints the help on stdout: for both,
+ * returns -1 and the exit code. */
 int command_switches(int argc, char **argv, const char *const *names, unsigned *ret_bits, int *ret_exit);
 
 #endif

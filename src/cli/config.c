@@ -32,7 +32,7 @@ struct view {
 	struct config config;
 	enum state secrets[CONFIG_SECRETS];
 	const char *environment_file; /* NULL: there is none */
-	bool is_hidden;               /* it may not be read */
+	bool is_hidden;               /* the caller may not read it */
 	struct json *problems;        /* owned; checks of the configuration */
 };
 
@@ -72,7 +72,7 @@ static void read_view(struct view *view, const char *path)
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (config_secret_program((enum config_secret)i) == CONFIG_WORKER)
 			view->secrets[i] = secret_state((enum config_secret)i, view->is_hidden);
-	/* Only with its environment it is known what the worker requires. */
+	/* Which settings the worker requires is known only together with its environment. */
 	config_load(&view->config, strcmp(path, CONFIG_PATH_DEFAULT) == 0 ? NULL : path,
 		view->is_hidden ? CONFIG_CLI : CONFIG_WORKER);
 	view->problems = json_new_array();
@@ -104,12 +104,12 @@ static void print_file(const struct view *view)
 
 	puts(config->file_count > 0 || view->environment_file
 			? "# Effective configuration, from these files in this order:"
-			: "# Effective configuration, without any file:");
+			: "# Effective configuration; there is no configuration file:");
 	for (size_t i = 0; i < config->file_count; i++)
 		words_print(stdout, "#   %s", config->files[i]);
 	if (view->environment_file)
-		words_print(stdout, "#   %s, by aither-worker only%s", view->environment_file,
-			view->is_hidden ? "; only root may read it, so it is left out here" : "");
+		words_print(stdout, "#   %s, read by aither-worker only%s", view->environment_file,
+			view->is_hidden ? ", and left out here, as only root may read it" : "");
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 		CLEANUP(mem_freep) char *value = config_value_text(config, key);

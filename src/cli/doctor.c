@@ -18,10 +18,11 @@
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define CALL_TIMEOUT_MS 13000 /* the worker answers within 12 s, with the checks that are done */
-#define ALL_MS 20000          /* what aither(1) promises, whatever hangs */
+#define CALL_TIMEOUT_MS 13000 /* the worker answers within 12 s, even if some of its checks are not done */
+#define ALL_MS 20000          /* the limit that aither(1) promises, even if something hangs */
 
-static_assert(CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the worker is asked first, then systemd");
+static_assert(
+	CALL_TIMEOUT_MS + MACHINE_READ_MS < ALL_MS, "the call to the worker and then systemd's answers");
 
 static bool is_configuration(const struct json *check)
 {
@@ -30,8 +31,8 @@ static bool is_configuration(const struct json *check)
 	return strcmp(name, "configuration") == 0 || strcmp(name, "hemera-api-key") == 0;
 }
 
-/* Returns the exit code. "Not permitted" and "not configured" come before "not reachable", which they cause.
- */
+/* Returns the exit code. "Not permitted" and "not configured" can cause "not reachable" and take precedence
+ * over it. */
 static int judge(const struct json *checks, const struct answer *answer)
 {
 	int worker_exit = answer_exit_code(answer);
@@ -48,7 +49,7 @@ static int judge(const struct json *checks, const struct answer *answer)
 	return worker_exit == COMMAND_DONE && has_failed ? COMMAND_FAILED : worker_exit;
 }
 
-/* The remedy has one command a line, ready to be copied. */
+/* Each command of the remedy stands on its own line, ready to be copied. */
 static void print_check(const struct json *check, bool has_color)
 {
 	static const struct {
@@ -88,7 +89,7 @@ static void print_all(const struct json *checks)
 	CLEANUP(mem_freep) char *total = words_count((int64_t)json_count(checks), "check", "checks");
 	CLEANUP(mem_freep) char *warnings = words_count(counts[CHECK_WARNING], "warning", "warnings");
 	if (counts[CHECK_FAILED])
-		printf("\nnot healthy: %u of %s failed, %s; the commands below each check fix it\n",
+		printf("\nnot healthy: %u of %s failed, %s; run the commands below each problem to fix it\n",
 			counts[CHECK_FAILED], total, warnings);
 	else
 		printf("\nhealthy: %s, %s\n", total, warnings);
@@ -109,13 +110,13 @@ static void print_json(const struct json *checks, int exit_code)
 	}
 	json_set_bool(data, "healthy", exit_code == COMMAND_DONE);
 	json_set(data, "checks", shown);
-	json_set_bool(envelope, "success", true); /* doctor itself has not failed */
+	json_set_bool(envelope, "success", true); /* of doctor itself */
 	json_set(envelope, "data", data);
 	answer_print_json(envelope);
 }
 
-/* Adds the worker's checks of the configuration, or the others. `is_old`: the worker has not read the present
- * files, so that a finding may be gone after its restart. */
+/* Adds the worker's checks of the configuration, or all its other checks. `is_old`: the worker has not read
+ * the current files, so its restart may solve a problem that it reports. */
 static void add_worker_checks(
 	const struct json *worker_checks, bool wants_configuration, bool is_old, struct json *checks)
 {
@@ -126,7 +127,7 @@ static void add_worker_checks(
 			continue;
 		if (is_old && (status == CHECK_FAILED || status == CHECK_WARNING))
 			check_add(checks, json_string(json_get(check, "name")) ?: "?", CHECK_SKIPPED, NULL,
-				"before its restart aither-worker reports: %s",
+				"until it is restarted, aither-worker reports: %s",
 				json_string(json_get(check, "message")) ?: "?");
 		else
 			json_append(checks, json_copy(check));
@@ -153,17 +154,18 @@ int command_doctor(const struct config *config, int argc, char **argv)
 
 	if (command_switches(argc, argv, switches, &as_json, &exit_code) < 0)
 		return exit_code;
-	/* The worker first, so that systemd has tried to start it. */
+	/* Call the worker first, so that systemd has tried to start it when its state is read. */
 	answer_call(&request, &answer);
 	if (answer.status != 0 && answer.status != 200) {
 		error_fail(&failure, ERROR_WORKER_UNAVAILABLE, -EBADMSG, "%s",
-			answer.message ?: "aither-worker's answer is not understood");
+			answer.message ?: "cannot understand aither-worker's answer");
 		answer_done(&answer);
 		answer_fail(&failure, &answer);
 	}
 	worker_checks = answer.status ? json_get(answer.data, "checks") : NULL;
 	machine_read(&machine, config);
-	/* A failure of a worker that has not read the present files is their consequence. */
+	/* If the worker fails a check but has not read the current files, the missing restart is the failure.
+	 */
 	JSON_FOREACH (check, worker_checks)
 		if (check_status_of(check) == CHECK_FAILED)
 			old = CHECK_FAILED;
@@ -171,7 +173,7 @@ int command_doctor(const struct config *config, int argc, char **argv)
 	is_old |= stored_check_secrets(
 		&machine, config, stored_directories, json_get(answer.data, "secrets"), old, secrets);
 	is_old = is_old && answer.status;
-	/* The configuration comes first: what follows may be its consequence. */
+	/* The configuration comes first: the problems after it may be its consequences. */
 	if (is_old || !answer.status)
 		stored_check_configuration(
 			&machine, config, stored_directories, CONFIG_ENVIRONMENT_FILE, checks);

@@ -46,7 +46,7 @@ int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms)
 
 	do
 		count = poll(waits, ARRAY_SIZE(waits), timeout_ms);
-	while (count < 0 && errno == EINTR); /* stopped and continued */
+	while (count < 0 && errno == EINTR); /* the process was stopped and continued */
 	if (count <= 0 || !waits[0].revents)
 		return 0;
 	return read(interrupt->fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
@@ -54,7 +54,7 @@ int interrupt_wait(const struct interrupt *interrupt, int fd, int timeout_ms)
 
 int interrupt_leave(struct interrupt *interrupt, int signal_number)
 {
-	fflush(stdout); /* a signal does not */
+	fflush(stdout); /* a process that a signal ends does not flush */
 	interrupt_close(interrupt);
 	raise(signal_number);
 	return COMMAND_INTERRUPTED;

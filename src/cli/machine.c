@@ -24,14 +24,12 @@
 #define SWITCH_ON "systemctl enable --now aither.socket aither-sync.timer"
 #define DEFAULT_SOCKET "/run/aither/worker.sock" /* of aither-worker.socket */
 #define BECAUSE_SWITCH ", because aither.socket is off"
-#define START_ANEW                                                                                         \
-	"systemctl reset-failed %s\nsystemctl restart %s" /* and forget how often systemd has restarted it \
-							   */
+#define START_AGAIN "systemctl reset-failed %s\nsystemctl restart %s" /* and reset the count of restarts */
 #define TEXT_MAX 4096
 #define CONTAINER_PATH "/run/systemd/container" /* written by systemd in a container */
 #define CONTAINER_NAME_MAX 64
 
-static_assert(UNITS_LISTEN_MAX <= PORT_ASK_MAX, "all addresses are asked");
+static_assert(UNITS_LISTEN_MAX <= PORT_ASK_MAX, "every address gets a request");
 
 /* ---- reading ---- */
 
@@ -89,8 +87,8 @@ static struct json *add_unit(struct json *checks, const struct unit *unit, enum 
 	return check_add(checks, unit->name, status, remedy, "%s%s", state, more);
 }
 
-/* A unit that does not do what it should. `effect`: half a sentence, "" where the unit's name says enough.
- * `hint`: for doctor alone. */
+/* A unit that does not work. `effect`: half a sentence about the consequence, "" if the unit's name says
+ * enough. `hint`: for doctor alone. */
 static void add_broken(struct json *checks, const struct unit *unit, const char *remedy, const char *effect,
 	const char *hint)
 {
@@ -101,21 +99,21 @@ static void add_broken(struct json *checks, const struct unit *unit, const char 
 
 	if (unit_is_restarting(unit))
 		check_set_headline(
-			check, "%s has failed (%s) and is started again and again", unit->name, why);
+			check, "%s has failed (%s) and systemd keeps restarting it", unit->name, why);
 	else if (unit_has_failed(unit))
 		check_set_headline(check, "%s has failed (%s)%s%s", unit->name, why, so, effect);
 	else
 		check_set_headline(check, "%s is %s%s%s", unit->name, unit->active, so, effect);
 }
 
-/* Corrects the operator's drop-in, the likely reason why systemd cannot use or start a unit. Owned; NULL: it
- * has none. A unit without a job is started by the one that needs it. */
+/* The commands that correct the operator's drop-in, the likely reason why systemd cannot use or start the
+ * unit. Owned; NULL: it has no drop-in. */
 static char *drop_in_remedy(const struct unit *unit)
 {
 	CLEANUP(mem_freep) char *edit = check_edit(unit->drop_in);
 
 	return unit->drop_in[0]
-		       ? mem_printf("%s\nsystemctl daemon-reload\n" START_ANEW, edit, unit->name, unit->name)
+		       ? mem_printf("%s\nsystemctl daemon-reload\n" START_AGAIN, edit, unit->name, unit->name)
 		       : NULL;
 }
 
@@ -154,11 +152,10 @@ static void add_good(struct json *checks, const struct unit *unit, const char *m
 	if (unit_is_enabled(unit))
 		add_unit(checks, unit, CHECK_OK, NULL, more);
 	else
-		add_unit(checks, unit, CHECK_WARNING, enable,
-			": not started at the next start of this machine");
+		add_unit(checks, unit, CHECK_WARNING, enable, ": does not start when this machine boots");
 }
 
-/* `is_answered`: the worker answers, so syncs can run whatever systemd reports about its socket. */
+/* `is_answered`: the worker answers, so syncs can run, no matter what systemd reports about its socket. */
 static void check_sockets(const struct machine *machine, bool is_answered, bool is_held, struct json *checks)
 {
 	const struct unit *web = &machine->units[MACHINE_WEB_SOCKET],
@@ -186,7 +183,8 @@ static void check_sockets(const struct machine *machine, bool is_answered, bool 
 			add_unit(checks, socket, CHECK_SKIPPED, NULL,
 				", because systemd cannot use aither-worker.service");
 		else if (socket == web && is_held && unit_has_failed(web))
-			add_unit(checks, socket, CHECK_SKIPPED, NULL, ", because its port is held");
+			add_unit(checks, socket, CHECK_SKIPPED, NULL,
+				", because another program holds its port");
 		else if (socket != web && !unit_is_active(web) && !unit_is_active(socket) &&
 			 !unit_has_failed(socket))
 			add_unit(checks, socket, CHECK_SKIPPED, NULL, BECAUSE_SWITCH);
@@ -235,14 +233,14 @@ static void add_crashing(struct json *checks, const struct unit *service)
 {
 	CLEANUP(mem_freep) char *when = words_time(service->started_ms, time_now_ms());
 	CLEANUP(mem_freep)
-	char *more = mem_printf(
-		": crashed, and was restarted %" PRIu32 " times, last %s", service->restarts, when);
+	char *more =
+		mem_printf(": crashed and was restarted %" PRIu32 " times, last %s", service->restarts, when);
 	CLEANUP(mem_freep)
 	char *remedy = mem_printf(
-		"journalctl -x -n 20 -u %s\n" START_ANEW, service->name, service->name, service->name);
+		"journalctl -x -n 20 -u %s\n" START_AGAIN, service->name, service->name, service->name);
 	struct json *check = add_unit(checks, service, CHECK_FAILED, remedy, more);
 
-	check_set_headline(check, "%s crashes again and again: it was restarted %" PRIu32 " times, last %s",
+	check_set_headline(check, "%s keeps crashing: it was restarted %" PRIu32 " times, last %s",
 		service->name, service->restarts, when);
 }
 
@@ -261,7 +259,7 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 	if (unit_has_not_run(service))
 		change = drop_in_remedy(service);
 	if (!change && unit_is_restarting(service))
-		change = mem_printf(START_ANEW, service->name, service->name);
+		change = mem_printf(START_AGAIN, service->name, service->name);
 	else if (!change)
 		change = mem_printf("systemctl reset-failed %s", service->name);
 	remedy = mem_printf("journalctl -x -n 20 -u %s\n%s", service->name, change);
@@ -272,10 +270,10 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 		(service->exit_status == 225 || service->exit_status == 226 || service->exit_status == 243) &&
 		file_read_path(CONTAINER_PATH, &container, NULL) == 0)
 		hint = mem_printf(
-			": this machine is a container (%.*s), which may forbid it; see CONTAINERS in aither-web(8)",
+			": this machine is a container (%.*s), which may forbid what the unit needs; see CONTAINERS in aither-web(8)",
 			(int)strcspn(buf_text(&container), "\n"), buf_text(&container));
-	/* aither-sync.service also fails when its sync does, which the report of that sync explains better. A
-	 * run that began after the last sync has no report, or one that could not be saved. */
+	/* aither-sync.service also fails when its sync fails, which the report of that sync explains better.
+	 * A run that began after the last sync has no report, or its report could not be saved. */
 	if (last_sync_ms > 0 && !unit_has_not_run(service) && service->started_ms <= last_sync_ms) {
 		add_unit(checks, service, CHECK_WARNING, remedy, "");
 		return true;
@@ -288,7 +286,8 @@ static bool check_service(const struct unit *service, int64_t last_sync_ms, stru
 
 /* ---- port ---- */
 
-/* Ends a process and waits until it has ended: as a service, or else it may be started again. Owned. */
+/* The command that ends a process and waits until it has ended. A service is stopped by systemctl, since
+ * systemd might restart it otherwise. Owned. */
 static char *end_process(pid_t pid)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(TEXT_MAX);
@@ -312,8 +311,8 @@ static char *end_process(pid_t pid)
 	return mem_printf("kill %d; tail --pid=%d -f /dev/null", (int)pid, (int)pid);
 }
 
-/* Adds a check that names the program which holds an address of aither.socket, and returns true. `is_cause`:
- * the socket has failed; a socket that is switched off is off for another reason. */
+/* If a program holds an address of aither.socket, adds a check that names it, and returns true. `is_cause`:
+ * the socket has failed because of it; a socket that is switched off is off for another reason. */
 static bool check_holder(const char *address, bool is_cause, struct json *checks)
 {
 	struct port_address wanted;
@@ -334,8 +333,8 @@ static bool check_holder(const char *address, bool is_cause, struct json *checks
 			address, holder.name, (int)holder.pid, user ? user->pw_name : "?");
 	} else {
 		check = check_add(checks, "port", CHECK_FAILED, check_as_root(),
-			"%s is held by a program of user %s, whose name only root may see", address,
-			user ? user->pw_name : "?");
+			"a program of user %s holds %s, and only root may see its name",
+			user ? user->pw_name : "?", address);
 	}
 	if (is_cause)
 		check_set_headline(check, "%s is held by %s (user %s), so no visitor is served", address,
@@ -348,9 +347,9 @@ static bool is_answer(int result)
 	return result == PORT_HAS_TOKEN || result == PORT_HAS_NO_TOKEN;
 }
 
-/* The reason why visitors get no answer at aither.socket's addresses, as a sentence; NULL: they get one, or
- * it is not known. Owned. An address that cannot be reached (FreeBind=, no IPv6) counts only if no other
- * address answers and the socket serves all clients. */
+/* The reason why visitors get no answer at aither.socket's addresses, as a sentence; NULL: they get an
+ * answer, or nothing is known. Owned. An address that cannot be reached (FreeBind=, no IPv6) counts only if
+ * no other address answers and the socket serves all clients. */
 static char *port_problem(const struct machine *machine)
 {
 	const struct unit *socket = &machine->units[MACHINE_WEB_SOCKET];
@@ -369,8 +368,8 @@ static char *port_problem(const struct machine *machine)
 			continue;
 		case -ETIMEDOUT:
 			return mem_printf(
-				"%s takes connections, but aither-web does not answer within %.1f s", address,
-				MACHINE_PORT_MS / 1000.0);
+				"%s accepts connections, but aither-web does not answer within %.1f s",
+				address, MACHINE_PORT_MS / 1000.0);
 		case -ECONNREFUSED:
 		case -EINPROGRESS: /* not connected in time */
 		case -EADDRNOTAVAIL:
@@ -382,7 +381,7 @@ static char *port_problem(const struct machine *machine)
 			break;
 		default:
 			if (result > 0 || result == -EBADMSG)
-				return mem_printf("%s does not answer as aither-web does", address);
+				return mem_printf("%s answers, but not as aither-web does", address);
 		}
 		return mem_printf("cannot reach aither-web at %s: %s", address,
 			strerror(result == -EINPROGRESS ? ETIMEDOUT : -result));
@@ -472,7 +471,7 @@ static void check_worker(const struct machine *machine, const struct config *con
 	}
 	remedy = worker_remedy(machine, config, failure->errnum);
 	check = check_add(checks, "worker", CHECK_FAILED, remedy, "%s", failure->message);
-	json_set_string(check, "headline", failure->message); /* it has its own advice */
+	json_set_string(check, "headline", failure->message); /* the message contains advice */
 }
 
 void machine_check(const struct machine *machine, const struct config *config, const struct error *failure,
@@ -484,24 +483,24 @@ void machine_check(const struct machine *machine, const struct config *config, c
 	if (!machine->managed) {
 		if (unit_is_known(&units[MACHINE_WORKER_SOCKET]))
 			check_add(checks, "units", CHECK_SKIPPED, NULL,
-				"[Worker] Socket is %s, where aither-worker.socket does not listen: no unit is used",
+				"[Worker] Socket is %s, where aither-worker.socket does not listen, so no unit is used",
 				config->worker.socket);
 		else
-			check_add(checks, "units", CHECK_SKIPPED, NULL, "systemd cannot be asked");
+			check_add(checks, "units", CHECK_SKIPPED, NULL, "cannot reach systemd");
 		check_worker(machine, config, failure, checks);
 		check_add(checks, "port", CHECK_SKIPPED, NULL,
-			"which one is wanted is known with aither.socket only");
+			"cannot be checked: only aither.socket says which port to use");
 		return;
 	}
 	for (size_t i = 0; i < web_socket->listen_count && !unit_is_active(web_socket); i++)
 		is_held |= check_holder(web_socket->listen[i], unit_has_failed(web_socket), checks);
 	check_sockets(machine, failure->errnum == 0, is_held, checks);
-	/* The worker comes first: without it nothing is published and the state is not known. */
+	/* The worker comes first: without it, nothing is published and the state is unknown. */
 	has_failed = check_service(&units[MACHINE_WORKER], 0, checks);
 	has_failed |= check_service(&units[MACHINE_WEB], 0, checks);
 	if (!unit_is_installed(web_socket))
 		check_add(checks, "port", CHECK_SKIPPED, NULL,
-			"which one is wanted is known with aither.socket only");
+			"cannot be checked: only aither.socket says which port to use");
 	else if (!is_held)
 		check_answer(machine, checks);
 	check_worker(machine, config, failure, checks);

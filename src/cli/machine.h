@@ -3,9 +3,9 @@
 #define AITHER_CLI_MACHINE_H
 
 /*
- * The state of systemd's units and of the port, and the checks of it (base/check.h). The command line makes
- * them because the worker's sandbox hides systemd and other processes. Nothing is changed, and no privilege
- * is needed; a fact that only root can see is skipped for other users.
+ * The state of systemd's units and of the port, and the checks of both (base/check.h). The command line makes
+ * these checks because the worker's sandbox hides systemd and other processes. They change nothing and need
+ * no privilege; a fact that only root can see is skipped for other users.
  *
  *	machine_read(&machine, config);
  *	machine_check(&machine, config, &failure, 0, checks);
@@ -36,14 +36,14 @@ struct machine {
 	struct unit units[MACHINE_UNITS_MAX];
 	size_t count;
 	int answers[UNITS_LISTEN_MAX]; /* port_ask() of each address of aither.socket */
-	/* [Worker] Socket is that of aither-worker.socket. Otherwise (--listen, another Socket, no systemd)
-	 * nothing about units applies. */
+	/* [Worker] Socket is that of aither-worker.socket. Otherwise (--listen, another Socket, no systemd),
+	 * no check of units applies. */
 	bool managed;
 };
 
 /* Takes at most MACHINE_READ_MS. Connects to aither.socket's port before it reads the state of the services,
  * so that systemd has tried to start them. */
-#define MACHINE_PORT_MS 2500 /* aither-web answers 0.2 s after it was activated */
+#define MACHINE_PORT_MS 2500 /* aither-web answers within 0.2 s of its activation */
 #define MACHINE_READ_MS (2 * UNITS_TIMEOUT_MS + MACHINE_PORT_MS)
 void machine_read(struct machine *ret_machine, const struct config *config);
 
@@ -52,7 +52,7 @@ void machine_read(struct machine *ret_machine, const struct config *config);
 void machine_check(const struct machine *machine, const struct config *config, const struct error *failure,
 	int64_t last_sync_ms, struct json *checks);
 
-/* The timer that fires next; NULL: none does. Borrowed. */
+/* The timer that fires next; NULL: no timer will. Borrowed. */
 const struct unit *machine_next_timer(const struct machine *machine);
 
 #endif

@@ -32,7 +32,7 @@ int port_parse(const char *text, struct port_address *ret_address)
 	const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : text;
 	size_t length = strspn(digits, "0123456789");
 	unsigned long port = length > 0 && length <= 5 ? strtoul(digits, NULL, 10) : 0;
-	/* A port alone stands for [::], which takes IPv4 as well. */
+	/* A port alone stands for [::], which accepts IPv4 as well. */
 	struct port_address address = { .v6 = !colon || *text == '[', .port = (uint16_t)port };
 	size_t brackets = *text == '[' ? 1 : 0;
 
@@ -56,8 +56,8 @@ bool port_is_loopback(const struct port_address *address)
 	return address_is_loopback(address->v6 ? AF_INET6 : AF_INET, address->bytes);
 }
 
-/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses also takes
- * the IPv4 ones unless IPV6_V6ONLY is set, which the table does not show. */
+/* Does a socket at `held` keep `wanted` from being bound? A socket on all IPv6 addresses also holds the IPv4
+ * addresses unless IPV6_V6ONLY is set, which the table does not show. */
 static bool collides(const struct port_address *held, const struct port_address *wanted)
 {
 	static const unsigned char any[V6_SIZE];
@@ -124,8 +124,8 @@ bool port_search(
 
 /* ---- its process ---- */
 
-/* The process that has the socket among its descriptors: of several that share it the one with the smallest
- * number, which is usually the one that made it. Those of other users are visible to root only. */
+/* Finds the process that has the socket among its descriptors. If several share it, takes the lowest process
+ * ID, which is usually the process that made the socket. Only root can see the processes of other users. */
 static void find_process(uint64_t inode, struct port_holder *holder)
 {
 	CLEANUP(mem_freep) char *wanted = mem_printf("socket:[%" PRIu64 "]", inode);
@@ -168,7 +168,7 @@ bool port_find_holder(const struct port_address *wanted, struct port_holder *ret
 	return false;
 }
 
-/* ---- what answers ---- */
+/* ---- answers ---- */
 
 static int connect_to(const struct port_address *address)
 {
@@ -202,7 +202,7 @@ static int talk(struct pollfd *connection)
 
 	if (connection->events == POLLOUT) {
 		connection->events = POLLIN;
-		/* Its error is also that of a connection that could not be made. */
+		/* Also returns the error of a connection that failed. */
 		length = send(connection->fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
 		return length < 0 ? -errno : 0;
 	}
@@ -230,7 +230,7 @@ void port_ask(const struct port_address *addresses, size_t count, unsigned timeo
 	while (waiting > 0 && now_ms < deadline_ms) {
 		int ready = poll(waits, count, (int)(deadline_ms - now_ms));
 
-		if (ready < 0 && errno != EINTR) /* stopped and continued */
+		if (ready < 0 && errno != EINTR) /* the process was stopped and continued */
 			break;
 		for (size_t i = 0; i < count && ready > 0; i++) {
 			int r;

@@ -10,12 +10,12 @@
 #include "base/mem.h"
 #include "cli/words.h"
 
-#define WIDTH_DEFAULT 80 /* of a terminal that does not report it */
-#define BAR_MIN 8        /* a shorter bar says less than the numbers beside it */
+#define WIDTH_DEFAULT 80 /* for a terminal that does not report its width */
+#define BAR_MIN 8        /* a shorter bar says less than the numbers next to it */
 #define BAR_MAX (PROGRESS_LINE_MAX / 2)
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
-#define WIPE "\r\033[K" /* to the beginning of the line, and clear it */
+#define WIPE "\r\033[K" /* move to the beginning of the line and clear it */
 
 static const struct phase {
 	const char *name, *doing, *one, *many;
@@ -36,7 +36,7 @@ static size_t phase_index(const char *name)
 	return index;
 }
 
-/* Can a line be drawn again? */
+/* Can a line be redrawn? */
 static bool is_terminal(FILE *out)
 {
 	const char *term = getenv("TERM");
@@ -86,7 +86,7 @@ void progress_line(struct buf *out, const struct progress *progress, unsigned wi
 		numbers = STEAL(time);
 	used = strlen(head) + strlen(numbers);
 	cells = room > used + strlen("[] ") ? room - used - strlen("[] ") : 0;
-	if (used <= room) /* else too narrow for both: the numbers say more */
+	if (used <= room) /* if the terminal is too narrow for both, keep the numbers, which say more */
 		buf_append_text(out, head);
 	if (progress->total > 0 && cells >= BAR_MIN)
 		append_bar(out, progress, cells < BAR_MAX ? cells : BAR_MAX, has_color);
@@ -133,7 +133,7 @@ void progress_begin(struct progress_view *view)
 	view->shown_limit = false;
 }
 
-/* A line for every phase up to `last`, with the amount of work in that one; `total` 0: not known. */
+/* Prints a line for every phase up to `last`, with the amount of work in that phase; `total` 0: unknown. */
 static void print_phases(struct progress_view *view, size_t last, unsigned total)
 {
 	for (; view->shown <= last && view->shown < ARRAY_SIZE(PHASES); view->shown++) {
@@ -156,7 +156,7 @@ void progress_show(struct progress_view *view, const struct progress *progress)
 
 		progress_line(&line, progress, width_of(view->out), view->has_color);
 		draw(view, buf_text(&line));
-	} else if (view->out && phase < ARRAY_SIZE(PHASES)) { /* not of a newer worker */
+	} else if (view->out && phase < ARRAY_SIZE(PHASES)) { /* not the phase of a newer worker */
 		print_phases(view, phase, progress->total);
 		if (progress->wait_s && !view->shown_limit)
 			fprintf(view->out, "%s: waiting %u s: Hemera's rate limit\n", progress->phase,

@@ -3,13 +3,13 @@
 #define AITHER_CLI_PROGRESS_H
 
 /*
- * The progress of a sync, shown on stderr so that stdout has the result alone: on a terminal a line with a
- * bar that is drawn again and again, elsewhere (and with TERM=dumb) one line for each phase.
+ * Shows the progress of a sync on stderr, so that stdout has only the result. On a terminal, it is one line
+ * with a bar that is redrawn; elsewhere, and with TERM=dumb, it is one line for each phase.
  *
  *	fetch   [=================>                     ] 123 of 500  12 s
  *
  * The cursor is never hidden. A command calls progress_clear before it ends; a program that is killed leaves
- * only the line itself. Colour unless NO_COLOR is set.
+ * only this line behind. Uses colours unless NO_COLOR is set.
  */
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct buf;
 struct progress {             /* as the worker reports it */
 	const char *phase;    /* "fetch"; borrowed */
 	unsigned done, total; /* courses or pages of the phase; total 0: not known */
-	unsigned wait_s;      /* how long Hemera's rate limit makes it wait; 0: it does not */
+	unsigned wait_s;      /* how long it still waits for Hemera's rate limit; 0: it does not wait */
 	unsigned elapsed_s;   /* since the sync began */
 };
 
@@ -31,27 +31,27 @@ struct progress_view {
 	FILE *out; /* NULL: nothing is shown */
 	bool is_terminal, has_color;
 	bool drawn;            /* a line is on the screen */
-	size_t shown;          /* lines: phases of the present sync */
-	bool shown_limit;      /* lines: the present wait for the rate limit */
+	size_t shown;          /* lines: how many phases of the current sync have one */
+	bool shown_limit;      /* lines: the current wait for the rate limit has one */
 	const char *shown_why; /* lines: the reason of a wait between syncs; borrowed, a literal */
 };
 
-/* Chooses the form by the stream, TERM and NO_COLOR. silent: nothing is shown. */
+/* Chooses bar or lines, and colours, by the stream, TERM and NO_COLOR. `silent`: show nothing. */
 void progress_open(struct progress_view *view, FILE *out, bool silent);
 
 void progress_begin(struct progress_view *view); /* a sync begins */
 void progress_show(struct progress_view *view, const struct progress *progress);
 
-/* The sync has ended well, with this phase as its last one. Lines: adds the phases that were too short to be
+/* The sync has succeeded; `last_phase` was its last phase. Lines: adds the phases that were too short to be
  * seen. */
 void progress_end(struct progress_view *view, const char *last_phase);
 
-/* A wait between two syncs; called again as the seconds go by. `why` is a literal. */
+/* A wait between two syncs; to be called every second. `why` is a literal. */
 void progress_wait(struct progress_view *view, unsigned left_s, const char *why);
 
 void progress_clear(struct progress_view *view); /* wipes the line, if there is one */
 
-/* The line for a terminal of `width` columns: one column shorter, since the last one would break the line. */
+/* The line for a terminal of `width` columns: one column shorter, since a full line would wrap. */
 void progress_line(struct buf *out, const struct progress *progress, unsigned width, bool has_color);
 
 /* Does the terminal have colours, and is NO_COLOR not set? */

@@ -23,7 +23,7 @@
 #include "render/library.h"
 #include "render/template.h"
 
-#define DATA_SIZE_MAX (16 << 20) /* the data of a page have some KB; more can be tried out */
+#define DATA_SIZE_MAX (16 << 20) /* the data of a page have some KB; this leaves room for experiments */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
 struct arguments {                   /* borrowed paths */
@@ -50,7 +50,7 @@ static bool is_stdin(const char *path)
 	return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-/* Reads a file, a pipe such as <(command), or a terminal, where `what` is asked for. */
+/* Reads a file, a pipe such as <(command), or a terminal, with a prompt for `what`. */
 static int read_input(const char *path, const char *what, struct buf *text, struct error *err)
 {
 	CLEANUP(file_closep) int opened = -1;
@@ -62,7 +62,7 @@ static int read_input(const char *path, const char *what, struct buf *text, stru
 	}
 	opened = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (opened < 0)
-		return error_set(err, -errno, "%s: cannot open: %s", path, strerror(errno));
+		return error_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
 	return file_read_stream(opened, path, text, err);
 }
 
@@ -113,14 +113,14 @@ static int read_partials(const char *directory, struct partial_files *files, str
 	int count = scandir(directory, &entries, is_partial, alphasort), r = 0;
 
 	if (count < 0)
-		return error_set(err, -errno, "%s: %s", directory, strerror(errno));
+		return error_set(err, -errno, "cannot read %s: %s", directory, strerror(errno));
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name);
 		CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 
 		if (r == 0 && files->count == PARTIALS_MAX)
-			r = error_set(err, -E2BIG, "%s: more than %d partials", directory, PARTIALS_MAX);
+			r = error_set(err, -E2BIG, "%s: has more than %d partials", directory, PARTIALS_MAX);
 		if (r == 0)
 			r = file_read_text(path, &text, err);
 		if (r == 0) {
@@ -217,7 +217,7 @@ int command_render(const struct config *config, int argc, char **argv)
 	}
 	if (time_zone_set(config->site.time_zone) < 0)
 		words_complain(
-			"time zone %s is not installed, dates are shown in UTC", config->site.time_zone);
+			"time zone %s is not installed; dates are shown in UTC", config->site.time_zone);
 	if (render(config, &arguments, &out, &err) < 0) {
 		words_complain("%s", err.message);
 		return COMMAND_BAD_DATA;

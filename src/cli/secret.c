@@ -62,7 +62,7 @@ static int read_line(struct line *line, const struct interrupt *interrupt)
 	}
 }
 
-/* The same at a terminal, which does not show the secret and is restored whatever ends the reading. */
+/* The same on a terminal: turns echo off, and restores it however the reading ends. */
 static int read_line_silently(struct line *line, struct interrupt *interrupt, const char *name)
 {
 	struct termios before, silent;
@@ -75,7 +75,7 @@ static int read_line_silently(struct line *line, struct interrupt *interrupt, co
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
 		return -errno;
-	fprintf(stderr, "%s (it is not shown): ", name);
+	fprintf(stderr, "%s (not shown): ", name);
 	r = read_line(line, interrupt);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);
@@ -91,17 +91,17 @@ static int read_secret(struct line *line, const char *name)
 	size_t mark;
 
 	if (r < 0) { /* part of a secret must not be stored */
-		words_complain("set-secret: standard input: %s", strerror(-r));
+		words_complain("set-secret: cannot read standard input: %s", strerror(-r));
 		return COMMAND_FAILED;
 	}
 	if (r > 0)
 		return interrupt_leave(&interrupt, r);
 	if (line->length == 0) {
-		words_complain("set-secret: nothing was given on standard input");
+		words_complain("set-secret: standard input is empty");
 		return COMMAND_BAD_DATA;
 	}
 	if (memchr(line->text, '\0', line->length)) {
-		words_complain("set-secret: %s must not have NUL characters", name);
+		words_complain("set-secret: %s must not contain NUL characters", name);
 		return COMMAND_BAD_DATA;
 	}
 	mark = utf8_mark_length(line->text, line->length);
@@ -119,7 +119,7 @@ static int generate(struct line *line)
 
 	static_assert(sizeof(letters) - 1 == 32, "a letter is five bits of a byte");
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		words_complain("set-secret: the system has no random bytes: %s", strerror(errno));
+		words_complain("set-secret: cannot get random bytes: %s", strerror(errno));
 		return COMMAND_FAILED;
 	}
 	for (size_t i = 0; i < sizeof(random); i++) {
@@ -131,7 +131,7 @@ static int generate(struct line *line)
 	return 0;
 }
 
-/* The daemon that uses the secret loads it when it starts. */
+/* A daemon loads its secrets when it starts. */
 static void restart(enum config_secret secret)
 {
 	const char *unit =
@@ -144,7 +144,8 @@ static void restart(enum config_secret secret)
 		return;
 	if (posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) != 0 ||
 		waitpid(child, &status, 0) < 0 || status != 0)
-		words_complain("set-secret: stored; now run: systemctl try-restart %s", unit);
+		words_complain("set-secret: stored, but cannot restart %s; run: systemctl try-restart %s",
+			unit, unit);
 }
 
 static void complain_of_name(const char *given)
@@ -154,7 +155,7 @@ static void complain_of_name(const char *given)
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		names[i] = config_secret_name((enum config_secret)i);
 	CLEANUP(mem_freep) char *hint = command_suggest(given, names);
-	/* Not what was given: it may be the secret itself. */
+	/* Do not print `given`: it may be the secret itself. */
 	words_complain("set-secret: there is no secret of that name%s", hint);
 }
 
@@ -201,12 +202,12 @@ int command_set_secret(const struct config *config, int argc, char **argv)
 	const char *name = config_secret_name(secret);
 	if (is_generated && config_secret_program(secret) != CONFIG_WEB) {
 		words_complain(
-			"set-secret: %s is issued by others; --generate makes a sync-token or a pages-password",
+			"set-secret: cannot generate %s: --generate makes only a sync-token or a pages-password",
 			name);
 		return COMMAND_USAGE;
 	}
 	if (geteuid() != 0) {
-		words_complain("set-secret writes to " CREDSTORE ": run it as root");
+		words_complain("set-secret: only root may write to " CREDSTORE "; run it as root");
 		return COMMAND_NOT_PERMITTED;
 	}
 	exit_code = is_generated ? generate(&line) : read_secret(&line, name);

@@ -22,7 +22,7 @@
 #include "net/workerclient.h"
 
 #define CALL_TIMEOUT_MS 10000
-/* Courses that wait so long for the next run are a problem. */
+/* It is a problem if courses wait longer than this for the next run. */
 #define DEFERRED_LONG_MS (INT64_C(3600) * 1000)
 
 static const char *status_of(const struct json *report)
@@ -32,8 +32,9 @@ static const char *status_of(const struct json *report)
 
 /* ---- the checks ---- */
 
-/* The remedy for the problems of the last sync, to be appended to a sentence: by the problem that ended it,
- * or by that which all have in common; "" where they need several remedies, which stand below. */
+/* The remedy for the problems of the last sync, to be appended to a sentence: the remedy for the problem that
+ * ended the sync, or for the code that all problems share; "" if they need several remedies, which are
+ * printed below. */
 static char *sync_advice(const struct json *report)
 {
 	const char *code = NULL;
@@ -108,7 +109,7 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 	return exit_code;
 }
 
-/* Returns true if visitors will see old pages for long. */
+/* Returns true if visitors will see old pages for a long time. */
 static bool check_deferred(
 	const struct json *report, const struct machine *machine, int64_t now_ms, struct json *checks)
 {
@@ -122,14 +123,14 @@ static bool check_deferred(
 	if (answer_count(report, "coursesDeferred") == 0 || strcmp(status_of(report), "running") == 0)
 		return false;
 	if (machine->managed && strcmp(service->active, "activating") == 0) {
-		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s goes on with them", courses,
+		check_add(checks, "deferred", CHECK_OK, NULL, "%s to be read; %s is reading them", courses,
 			service->name);
 		return false;
 	}
 	if (machine->managed && timer) {
 		CLEANUP(mem_freep) char *in = words_span((timer->next_ms - now_ms) / 1000);
 
-		sentence = mem_printf("%s to be read, until %s runs in %s", courses, timer->name, in);
+		sentence = mem_printf("%s to be read; %s runs in %s", courses, timer->name, in);
 	} else {
 		sentence = mem_printf("%s to be read", courses);
 	}
@@ -146,7 +147,7 @@ static void check_configuration(const struct config *config, const struct answer
 	struct json *check = check_add(checks, "configuration", CHECK_FAILED, NULL, "%s", answer->message);
 	CLEANUP(mem_freep) char *more = mem_printf(" (and %zu more: aither doctor)", problems->count - 1);
 
-	if (problems->required_count == 0) /* it is the worker's */
+	if (problems->required_count == 0) /* the problem is in the worker's configuration */
 		check_set_headline(check, "%s", answer->message);
 	else
 		check_set_headline(check, "%s%s; correct it, then: systemctl restart aither aither-worker",
@@ -179,7 +180,8 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 
 /* ---- the first line ---- */
 
-/* The order of problems, the worst first. Among those of one place the list's first is the cause. */
+/* The rank of a problem, the worst first. Among problems of the same rank, the first in the list is the
+ * cause. */
 static unsigned place_of(const struct json *check)
 {
 	static const struct {
@@ -187,7 +189,7 @@ static unsigned place_of(const struct json *check)
 		enum check_status status;
 		unsigned place;
 	} rows[] = {
-		{ "configuration", CHECK_FAILED, 0 }, /* nothing works without them */
+		{ "configuration", CHECK_FAILED, 0 }, /* nothing works without it */
 		{ "hemera-api-key", CHECK_FAILED, 0 },
 		/* Visitors are not served. */
 		{ "port", CHECK_FAILED, 1 },
@@ -198,14 +200,14 @@ static unsigned place_of(const struct json *check)
 		{ "aither-worker-web.socket", CHECK_FAILED, 2 },
 		{ "aither-worker.service", CHECK_FAILED, 2 },
 		{ "worker", CHECK_FAILED, 2 },
-		/* ... because syncs fail, or none is planned: the timers' places are all others. */
+		/* ... because syncs fail, or none is planned. Timers have no row: their place is 4. */
 		{ "sync", CHECK_FAILED, 3 },
 		{ "aither-sync.service", CHECK_FAILED, 3 },
 		{ "sync-token", CHECK_FAILED, 5 },
-		/* Part of the pages is old. */
+		/* Some pages are old. */
 		{ "sync", CHECK_WARNING, 6 },
 		{ "deferred", CHECK_WARNING, 7 },
-		/* All works, but not as it should: no reason to be called unhealthy. */
+		/* Everything works: a warning does not make aither unhealthy. */
 		{ "sync-token", CHECK_WARNING, 8 },
 	};
 	const char *id = json_string(json_get(check, "name")) ?: "";
@@ -216,7 +218,7 @@ static unsigned place_of(const struct json *check)
 	return 4;
 }
 
-/* NULL: there is none. */
+/* NULL: no problem. */
 static const struct json *worst_of(const struct json *checks)
 {
 	const struct json *worst = NULL;
@@ -237,7 +239,7 @@ const char *status_sentence(const struct json *checks)
 
 /* ---- for a program ---- */
 
-/* NULL, which becomes null, where nothing is known. */
+/* NULL, which becomes null, if nothing is known. */
 static struct json *machine_to_json(const struct machine *machine, const struct json *checks)
 {
 	const struct unit *timer = machine_next_timer(machine);
@@ -250,7 +252,7 @@ static struct json *machine_to_json(const struct machine *machine, const struct 
 	array = json_new_array();
 	if (check_status_of(token) == CHECK_SKIPPED)
 		json_set(object, "syncTokenSet", NULL);
-	else /* a token that is missing has a remedy; one that is refused has, too, but is set */
+	else /* both a missing token and a refused token have a remedy, but only the latter is set */
 		json_set_bool(object, "syncTokenSet",
 			check_status_of(token) == CHECK_FAILED || !json_string(json_get(token, "remedy")));
 	json_set_time(object, "nextSync", timer ? timer->next_ms : 0);
@@ -303,7 +305,7 @@ static void print_time(const char *label, const struct json *report, const char 
 	words_print(stdout, "%-24s %s", label, shown ?: "never");
 }
 
-/* After an id the message reads "sync-token: is not set", after a label "sync token  not set". */
+/* doctor prints "sync-token: is not set", status "sync token  not set", without the verb. */
 static void print_check(const char *label, const struct json *check)
 {
 	CLEANUP(mem_freep) char *advice = check_advice(check);
@@ -391,7 +393,7 @@ static void print_machine(const struct machine *machine, const struct json *chec
 
 		words_print(stdout, "next sync                none is planned%s", advice);
 	}
-	/* Sockets always, other units if they have failed; a timer that is off has had its line. */
+	/* Sockets always, other units only if they have failed. A timer that is off is in the line above. */
 	for (size_t i = 0; i < machine->count; i++) {
 		const struct json *check = check_find(checks, units[i].name);
 		CLEANUP(mem_freep) char *state = unit_describe(&units[i]);
@@ -409,7 +411,7 @@ static void print_machine(const struct machine *machine, const struct json *chec
 	if (check_status_of(token) == CHECK_SKIPPED)
 		words_print(stdout,
 			"sync token               only root may see whether one is set: sudo aither status");
-	else if (json_string(json_get(token, "remedy"))) /* it is not set, or refused */
+	else if (json_string(json_get(token, "remedy"))) /* the token is not set, or it is refused */
 		print_check("sync token", token);
 }
 
@@ -439,7 +441,7 @@ static void print_all(const struct answer *answer, const struct machine *machine
 	}
 }
 
-/* Adds the mistakes in the files of the worker, which cannot be asked or may have read older ones. */
+/* Adds the mistakes in the worker's files, in case the worker does not answer or has read older files. */
 static void check_files(const struct config *config, const struct machine *machine, struct json *checks)
 {
 	CLEANUP(json_freep) struct json *found = json_new_array();

@@ -20,7 +20,7 @@
 
 #define CREDENTIALS "credentials"
 #define MAKE_TOKEN "aither set-secret --generate sync-token"
-#define LOADED "/run/credentials/" /* systemd puts the secrets of each unit below it */
+#define LOADED "/run/credentials/" /* where systemd puts the secrets of each unit */
 
 const char *const stored_directories[] = { "/etc/credstore", "/etc/credstore.encrypted", "/run/credstore",
 	"/run/credstore.encrypted", "/usr/lib/credstore", "/usr/lib/credstore.encrypted",
@@ -33,7 +33,7 @@ static int64_t changed_ms(const struct stat *status)
 	return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
 }
 
-/* Finds a secret in the first directory that has it. Hidden: only root may look. */
+/* Finds a secret in the first directory that has it. STORED_HIDDEN: only root may know. */
 static enum stored find_stored(
 	const char *const *directories, enum config_secret secret, int64_t *ret_changed_ms)
 {
@@ -56,7 +56,7 @@ static enum stored find_stored(
 
 /* ---- secrets ---- */
 
-/* Does the daemon refuse the stored secret? Only systemd can read an encrypted one. */
+/* Does the daemon refuse the stored secret? An encrypted one is not checked: only systemd can read it. */
 static bool is_refused(const char *const *directories, enum config_secret secret, struct error *err)
 {
 	int r = -ENOENT;
@@ -81,8 +81,8 @@ static bool check_refused(const char *const *directories, enum config_secret sec
 
 	if (!is_refused(directories, secret, &err))
 		return false;
-	check_add(checks, name, CHECK_FAILED, remedy, "%s does not accept the one that is stored: %s",
-		program, err.message);
+	check_add(
+		checks, name, CHECK_FAILED, remedy, "%s refuses the stored secret: %s", program, err.message);
 	return true;
 }
 
@@ -104,8 +104,8 @@ static bool check_loaded(const struct machine *machine, const char *const *direc
 				"only root may see which secrets are stored");
 			return false;
 		}
-		/* A daemon that is not running loads it when it starts. aither-web does not report which
-		 * secrets it has, and neither does a worker that did not answer. */
+		/* A daemon that is not running will load the secret when it starts. aither-web does not
+		 * report which secrets it has, nor does a worker that does not answer. */
 		bool is_newer = unit->main_pid && unit->started_ms && stored_ms > unit->started_ms;
 		bool is_loaded = is_web || !loaded;
 		JSON_FOREACH (item, loaded)
@@ -116,13 +116,13 @@ static bool check_loaded(const struct machine *machine, const char *const *direc
 		/* A file may have been put there after its time of change (cp -p). */
 		check_add(checks, CREDENTIALS, is_web ? CHECK_WARNING : status, CHECK_RESTART,
 			"%s is stored, but %s %s", name, unit->name,
-			is_newer ? "has been running since before and does not have it yet"
-				 : "does not have it: it was put there later, or has not the right form");
+			is_newer ? "was started before that and has not loaded it yet"
+				 : "has not loaded it: it was stored later, or its form is wrong");
 		is_old |= !is_web;
 		stale++;
 	}
 	if (stale == 0)
-		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have what is stored");
+		check_add(checks, CREDENTIALS, CHECK_OK, NULL, "the daemons have loaded all stored secrets");
 	return is_old;
 }
 
@@ -166,14 +166,14 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 			is_reachable ? "aither.socket listens on more than this machine's own addresses; "
 				     : "",
 			config->web.local_access
-				? "all programs on this machine may run syncs, and so may strangers by a proxy that leaves no trace"
+				? "all programs on this machine may run syncs, and so may strangers through a proxy that leaves no trace"
 				: "LocalAccess=no refuses all calls over TCP");
 	if (check && is_reachable)
 		check_set_headline(check,
 			"no sync token is set, and aither.socket listens on more than this machine's own addresses");
 }
 
-/* By the token as well: stored_check_token has found out about it. */
+/* A sync token opens the course pages as well as the pages password does. */
 static void check_pages(const struct machine *machine, const struct config *config,
 	const char *const *directories, struct json *checks)
 {
@@ -197,7 +197,7 @@ bool stored_check_secrets(const struct machine *machine, const struct config *co
 	bool is_old;
 
 	if (!machine->managed) {
-		check_add(checks, CREDENTIALS, CHECK_SKIPPED, NULL, "no unit is used");
+		check_add(checks, CREDENTIALS, CHECK_SKIPPED, NULL, "not checked, because no unit is used");
 		return false;
 	}
 	is_old = check_loaded(machine, directories, loaded, status, checks);
@@ -211,7 +211,7 @@ bool stored_check_secrets(const struct machine *machine, const struct config *co
 	return is_old;
 }
 
-/* ---- what the worker would say ---- */
+/* ---- on behalf of the worker ---- */
 
 static void check_key(
 	const struct machine *machine, const char *const *directories, bool is_hidden, struct json *checks)
@@ -232,10 +232,10 @@ static void check_key(
 			machine->units[MACHINE_WORKER].drop_in);
 	else
 		check_add(checks, id, CHECK_FAILED, "aither set-secret hemera-api-key",
-			"is not set: without it Hemera answers nothing");
+			"is not set: without it, Hemera refuses all requests");
 }
 
-/* A daemon that does not run reads its files when it starts. */
+/* Leaves the restart out of remedies: a daemon that is not running reads its files when it starts. */
 static void add_without_restart(const struct json *from, struct json *checks)
 {
 	static const char restart[] = "\n" CHECK_RESTART;
@@ -266,7 +266,7 @@ void stored_check_configuration(const struct machine *machine, const struct conf
 	r = config_environment_load(environment_file, NULL);
 	if (r == -EACCES || r == -EPERM) {
 		check_add(found, "configuration", CHECK_SKIPPED, check_as_root(),
-			"only root may read %s, which is a part of it", environment_file);
+			"only root may read %s, which is part of it", environment_file);
 	} else {
 		config_load(&worker, config->path, CONFIG_WORKER);
 		config_check(&worker, found);
@@ -280,7 +280,7 @@ void stored_check_configuration(const struct machine *machine, const struct conf
 
 /* ---- files that others can read ---- */
 
-/* Has a user other than root one of these rights? */
+/* Does a user other than root have one of these rights? */
 static bool is_open(const struct stat *status, mode_t rights)
 {
 	return (status->st_mode & rights & S_IRWXO) ||
@@ -292,7 +292,7 @@ static void check_store(const char *directory, struct json *checks)
 	const char *const directories[] = { directory, NULL };
 	CLEANUP(mem_freep)
 	char *remedy = mem_printf("chmod 700 %s\nchmod 600 %s/aither.*", directory, directory);
-	bool has_secret = false; /* other programs' stores are their own */
+	bool has_secret = false; /* a store without aither's secrets is none of its business */
 	struct stat status;
 	int64_t ignored;
 
@@ -302,7 +302,7 @@ static void check_store(const char *directory, struct json *checks)
 		has_secret |= find_stored(directories, (enum config_secret)i, &ignored) != STORED_NOT;
 	if (has_secret)
 		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
-			"others than root may look into %s, where secrets are stored (mode %03o)", directory,
+			"users other than root may list %s, where secrets are stored (mode %03o)", directory,
 			status.st_mode & 0777);
 }
 
@@ -319,7 +319,7 @@ void stored_check_exposed(const char *const *directories, const char *environmen
 		variable = config_environment_find_secret(environment_file);
 	if (variable)
 		check_add(checks, CREDENTIALS, CHECK_WARNING, remedy,
-			"others than root may read %s, and with it %s (mode %03o)", environment_file,
+			"users other than root may read %s, which contains %s (mode %03o)", environment_file,
 			variable, status.st_mode & 0777);
 }
 

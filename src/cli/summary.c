@@ -10,7 +10,7 @@
 #include "cli/answer.h"
 #include "cli/words.h"
 
-#define ERRORS_MAX 10 /* what fits a screen; the rest is in the JSON */
+#define ERRORS_MAX 10 /* as many as fit on a screen; the JSON has more */
 
 static const char *text_of(const struct json *object, const char *name)
 {
@@ -103,7 +103,7 @@ void summary_complain(const struct answer *answer)
 	if (answer->code)
 		words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
 	else
-		words_complain(is_dry_run ? "%s:" : "%s, the rest is published:", count);
+		words_complain(is_dry_run ? "%s:" : "%s, everything else is published:", count);
 	summary_print_errors(
 		stderr, answer, is_dry_run ? "aither sync --dry-run --json" : "aither status --json");
 }

@@ -16,12 +16,12 @@ struct json;
  * names_removed: also the pages that were removed. */
 void summary_print(const struct json *report, bool names_removed);
 
-/* On stderr, for a sync that did not succeed altogether: what failed, and summary_print_errors. */
+/* On stderr, for a failed or partial sync: how many problems there were, and summary_print_errors. */
 void summary_complain(const struct answer *answer);
 
-/* The first errors[] of the answer's report, one in a line, how many more there are and that the command
- * `all` shows them; then what to do about each code, and the command that finds the journal's entries. The
- * error that the answer itself reports has been printed already, but not what to do about it. */
+/* Prints the first errors[] of the answer's report, one per line, and the number of all others with the
+ * command `all` that shows them; then the remedy for each code and the command that shows the journal's
+ * entries. Leaves out the answer's own error, which has been printed already, but not its remedy. */
 void summary_print_errors(FILE *out, const struct answer *answer, const char *all);
 
 #endif

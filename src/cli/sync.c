@@ -19,16 +19,16 @@
 #define ANSWER_MARGIN_MS 60000 /* the worker answers soon after TimeLimitSec, unless it hangs */
 #define BUSY_WAIT_S 5          /* for a 409 without Retry-After */
 #define RETRIES 2              /* of --until-complete after 502, 503, 504 */
-/* Syncs in a row that may leave as many courses deferred as before, because of new courses or of other
- * clients that use up Hemera's limit. A course that can never be read must not keep it from ending. */
+/* Syncs in a row that may leave as many courses deferred as before, because courses are new or other clients
+ * use up Hemera's limit. A course that can never be read must not make --until-complete run for ever. */
 #define STALLED_MAX 10
-/* A run of a timer that fires more often than this is the retry of the run before. */
+/* If a timer fires more often than this, each run counts as a retry of the one before. */
 #define RECENTLY_MS 3600000
 #define STATUS_TIMEOUT_MS 5000
 /* Interfaces that network-online.target does not wait for, such as Debian's allow-hotplug, are up by then. */
 #define BOOT_MS 180000
 #define BOOT_WAIT_S 5
-#define REFRESH_TIMEOUT_MS 15000 /* more than the worker takes; signals wait so long */
+#define REFRESH_TIMEOUT_MS 15000 /* longer than the worker takes; signals are delayed until then */
 
 static const unsigned RETRY_AFTER_S[RETRIES] = { 60, 300 };
 
@@ -42,15 +42,15 @@ struct caller {
 	unsigned failures;       /* in a row */
 	unsigned deferred_least; /* of all syncs until now; 0: none deferred any */
 	unsigned stalled;        /* syncs since then */
-	bool is_logged;          /* by the worker, to the journal that would get our output */
+	bool is_logged;          /* our output would go to the journal, where the worker logs the same */
 	struct watch watch;
 };
 
 struct outcome {
 	int status; /* HTTP; 0: no answer */
 	int exit_code;
-	int signal_number;      /* that ended it; 0: none */
-	unsigned retry_after_s; /* when to go on: deferred courses, or the answer's Retry-After */
+	int signal_number;      /* of the signal that ended the call; 0: none */
+	unsigned retry_after_s; /* when to continue: for deferred courses, or the answer's Retry-After */
 	unsigned deferred;
 };
 
@@ -62,7 +62,7 @@ static void caller_done(struct caller *caller)
 static void print_answer(struct caller *caller, const struct answer *answer, const char *status)
 {
 	if (answer->status == 409 && (caller->switches & UNTIL_COMPLETE))
-		return; /* no error: it waits for the other sync */
+		return; /* not an error: wait for the other sync */
 	if (caller->is_logged && json_get(answer->data, "jobId"))
 		return;
 	if (caller->switches & JSON) {
@@ -95,8 +95,8 @@ static struct outcome run_sync(struct caller *caller)
 	struct outcome outcome = { .signal_number = watch_call(&caller->watch, &request, &answer) };
 	const char *status = json_string(json_get(answer.data, "status")) ?: "";
 
-	if (outcome.signal_number && !caller->is_logged) /* no error of a unit that is stopped */
-		fputs("no longer watched: the sync goes on in the worker; see: aither status\n", stderr);
+	if (outcome.signal_number && !caller->is_logged) /* stopping the unit is not an error */
+		fputs("stopped waiting: the sync goes on in the worker; see: aither status\n", stderr);
 	if (outcome.signal_number)
 		return outcome;
 	outcome.status = answer.status;
@@ -109,7 +109,7 @@ static struct outcome run_sync(struct caller *caller)
 	return outcome;
 }
 
-/* The seconds until --until-complete runs another sync, and what it waits for; 0: this was the last one. */
+/* The seconds until --until-complete runs another sync, and the reason of the wait; 0: this was the last. */
 static unsigned pause_after(struct caller *caller, struct outcome *outcome, const char **ret_why)
 {
 	bool is_passing = outcome->status >= 502 && outcome->status <= 504;
@@ -121,7 +121,7 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	if (is_passing && outcome->exit_code == COMMAND_FAILED && caller->failures < RETRIES) {
 		unsigned seconds = RETRY_AFTER_S[caller->failures++];
 
-		*ret_why = "the sync failed, it is tried again";
+		*ret_why = "the sync failed and will be tried again";
 		return outcome->retry_after_s > seconds ? outcome->retry_after_s : seconds;
 	}
 	if (outcome->status / 100 != 2)
@@ -132,8 +132,9 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	if (caller->deferred_least == 0 || outcome->deferred < caller->deferred_least) {
 		caller->deferred_least = outcome->deferred;
 		caller->stalled = 0;
-	} else if (++caller->stalled == STALLED_MAX) { /* the next run of the timer goes on */
-		fprintf(stderr, "given up: after %d more syncs no fewer courses are deferred\n", STALLED_MAX);
+	} else if (++caller->stalled == STALLED_MAX) { /* the next run of the timer continues */
+		fprintf(stderr, "giving up: after %d more syncs, no fewer courses are deferred\n",
+			STALLED_MAX);
 		outcome->exit_code = COMMAND_PARTIAL;
 		return 0;
 	}
@@ -141,7 +142,7 @@ static unsigned pause_after(struct caller *caller, struct outcome *outcome, cons
 	return outcome->retry_after_s ?: 1;
 }
 
-/* Has a run with all its retries failed in the last hour? Then another run need not repeat them. */
+/* Has a run failed with all its retries in the last hour? If so, this run makes none. */
 static bool has_failed_recently(const struct config *config)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
@@ -194,7 +195,7 @@ int command_sync(const struct config *config, int argc, char **argv)
 	if (command_switches(argc, argv, SWITCHES, &caller.switches, &exit_code) < 0)
 		return exit_code;
 	if ((caller.switches & UNTIL_COMPLETE) && (caller.switches & (NO_WAIT | DRY_RUN))) {
-		words_complain("sync: --until-complete does not go with --no-wait or --dry-run");
+		words_complain("sync: --until-complete cannot be combined with --no-wait or --dry-run");
 		return COMMAND_USAGE;
 	}
 	if (caller.switches & UNTIL_COMPLETE) {
@@ -215,7 +216,7 @@ int command_sync(const struct config *config, int argc, char **argv)
 			break;
 		outcome.signal_number = watch_wait(&caller.watch, seconds, why);
 		if (outcome.signal_number && !caller.is_logged)
-			fputs("no longer waiting: no sync was started; go on with: aither sync --until-complete\n",
+			fputs("stopped waiting: no sync was started; to continue: aither sync --until-complete\n",
 				stderr);
 		if (outcome.signal_number)
 			break;

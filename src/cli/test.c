@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "net/workerclient.h"
 
-#define CALL_TIMEOUT_MS 120000 /* a mail server may take its time; the worker gives up before */
+#define CALL_TIMEOUT_MS 120000 /* a mail server may be slow; the worker gives up earlier */
 
 static const char *text_of(const struct json *data, const char *name)
 {
@@ -19,18 +19,18 @@ static const char *text_of(const struct json *data, const char *name)
 
 static void print_mail(const struct json *data)
 {
-	words_print(stdout, "%s has taken a mail to %s, Message-ID %s", text_of(data, "server"),
+	words_print(stdout, "%s has accepted a mail to %s, Message-ID %s", text_of(data, "server"),
 		text_of(data, "to"), text_of(data, "messageId"));
-	puts("if it does not arrive, look into that server's log");
+	puts("if the mail does not arrive, check the log of that server");
 	fflush(stdout);
-	if (json_get(data, "warning")) /* it names the recipients who were refused */
+	if (json_get(data, "warning")) /* names the recipients that were refused */
 		words_complain("%s", text_of(data, "warning"));
 }
 
 static void print_item(const struct json *data)
 {
 	words_print(
-		stdout, "%s has taken an item, uuid %s", text_of(data, "endpoint"), text_of(data, "uuid"));
+		stdout, "%s has accepted an item, uuid %s", text_of(data, "endpoint"), text_of(data, "uuid"));
 }
 
 /* The worker sends it, from its sandbox and with its credentials. */

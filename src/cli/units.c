@@ -18,14 +18,14 @@
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define UNKNOWN "unknown"
 #define START_POLL_MS 50
-#define START_REST_MS 500 /* of the time, for the calls after it */
+#define START_REST_MS 500 /* time that is kept for the calls after it */
 
 struct units {
 	sd_bus *bus; /* owned */
 	uint64_t deadline_mono_ms;
 };
 
-/* The properties that are used, of about two hundred that a unit has. */
+/* The properties that are used. A unit has about two hundred. */
 static const struct {
 	const char *name, *type; /* of D-Bus */
 	size_t offset;           /* in struct unit */
@@ -57,7 +57,7 @@ static uint64_t left_us(const struct units *units)
 	return now < units->deadline_mono_ms ? (units->deadline_mono_ms - now) * 1000 : 1;
 }
 
-/* Waits for the greeting of the bus; sd-bus itself would wait for 90 s. */
+/* Waits until the bus has answered the greeting; sd-bus itself would wait for 90 s. */
 static int wait_until_ready(struct units *units)
 {
 	int r;
@@ -106,7 +106,7 @@ static int read_value(sd_bus_message *reply, const char *type, void *target, str
 				snprintf(unit->listen[unit->listen_count++], UNITS_ADDRESS_SIZE, "%s", word);
 		return r < 0 ? r : sd_bus_message_exit_container(reply);
 	}
-	if (strcmp(type, "as") == 0) { /* the files in the order in which they count */
+	if (strcmp(type, "as") == 0) { /* the files, from the lowest to the highest priority */
 		r = sd_bus_message_enter_container(reply, 'a', "s");
 		while (r >= 0 && (r = sd_bus_message_read(reply, "s", &word)) > 0)
 			if (strncmp(word, "/etc/", 5) == 0 || strncmp(word, "/run/", 5) == 0)
@@ -193,8 +193,8 @@ void units_read(struct units *units, const char *name, struct unit *ret_unit)
 	*ret_unit = unit;
 }
 
-/* During a start the exit status of the one before is no longer known; a start that fails takes milliseconds.
- */
+/* While a service starts, systemd no longer reports the exit status of the start before. A start that fails
+ * takes milliseconds, so wait for it. */
 void units_read_started(struct units *units, const char *name, struct unit *ret_unit)
 {
 	units_read(units, name, ret_unit);
@@ -219,7 +219,7 @@ size_t units_find(struct units *units, const char *pattern, struct unit *ret_uni
 		sd_bus_call(units->bus, call, left_us(units), NULL, &reply) < 0 ||
 		sd_bus_message_enter_container(reply, 'a', "(ssssssouso)") < 0)
 		return 0;
-	/* The list has the names; the properties of each unit need a call of their own. */
+	/* The list contains only names: each unit needs another call for its properties. */
 	while (count < max && sd_bus_message_enter_container(reply, 'r', "ssssssouso") > 0) {
 		if (sd_bus_message_read(reply, "s", &name) < 0 ||
 			sd_bus_message_skip(reply, "sssssouso") < 0 ||
@@ -252,8 +252,8 @@ bool unit_is_enabled(const struct unit *unit)
 	return strcmp(unit->file, "enabled") == 0 || strcmp(unit->file, "enabled-runtime") == 0;
 }
 
-/* Exit statuses of systemd itself before it runs the program (systemd.exec(5), "Process Exit Codes") that a
- * directive of aither's units or of a drop-in can cause. */
+/* Exit statuses that systemd itself sets before it runs the program (systemd.exec(5), "Process Exit Codes"),
+ * as far as a directive of aither's units or of a drop-in can cause them. */
 static const struct exit_status {
 	int32_t status;
 	const char *name, *meaning;
@@ -289,7 +289,7 @@ static const struct {
 	{ "core-dump", "it crashed" },
 	{ "oom-kill", "the kernel killed it because memory ran out" },
 	{ "protocol", "it ended before it was ready" },
-	{ "resources", "systemd could not set up what it needs" },
+	{ "resources", "systemd cannot set up what it needs" },
 	{ "service-start-limit-hit", "its service failed too often" },
 	{ "start-limit-hit", "it failed too often" },
 	{ "timeout", "it did not start or stop in time" },
@@ -307,7 +307,7 @@ static const struct exit_status *find_exit_status(const struct unit *unit)
 
 bool unit_is_restarting(const struct unit *unit)
 {
-	/* also "auto-restart-queued" of systemd 254; "success" after Restart=always */
+	/* systemd 254 has "auto-restart-queued", too. The result is "success" after Restart=always. */
 	return strcmp(unit->active, "activating") == 0 && strncmp(unit->sub, "auto-restart", 12) == 0 &&
 	       strcmp(unit->result, "success") != 0;
 }
@@ -350,7 +350,7 @@ char *unit_describe_failure(const struct unit *unit)
 char *unit_describe(const struct unit *unit)
 {
 	CLEANUP(mem_freep) char *failure = NULL;
-	/* `sub` of a unit that is not running is "dead", which sounds worse than it is. */
+	/* `sub` of a unit that is not running is "dead", which sounds worse than "inactive". */
 	const char *state = unit_is_active(unit)       ? unit->sub
 			    : unit_is_restarting(unit) ? "restarting"
 						       : unit->active;

@@ -3,16 +3,16 @@
 #define AITHER_CLI_UNITS_H
 
 /*
- * The state of units, read from systemd over the system bus (org.freedesktop.systemd1(5)); nothing is
- * changed, and no privilege is needed. No other module uses sd-bus.
+ * Reads the state of units from systemd over the system bus (org.freedesktop.systemd1(5)), changes nothing
+ * and needs no privilege. No other module uses sd-bus.
  *
  *	CLEANUP(units_freep) struct units *units = units_open();     NULL: no systemd or no bus
  *	struct unit socket;
  *	units_read(units, "aither.socket", &socket);                 NULL is accepted: all "unknown"
  *	if (unit_is_known(&socket)) ...
  *
- * All calls over one connection take at most UNITS_TIMEOUT_MS together, so that a hanging systemd does not
- * hang the command that looks for the reason. A unit that is not read by then is unknown.
+ * All calls over one connection take at most UNITS_TIMEOUT_MS together, so that a systemd that hangs does not
+ * hang the command that looks for the reason. A unit that has not been read by then is unknown.
  */
 
 #include <stdbool.h>
@@ -40,10 +40,10 @@ struct unit {
 	int64_t started_ms;  /* services: when the main process was last started; 0: never, or not known */
 	int64_t next_ms;     /* timers: next run, the random delay included; 0: none is planned */
 	uint32_t main_pid;   /* services; 0: not running */
-	uint32_t restarts;   /* services: by systemd, since it was last started or stopped by intent */
+	uint32_t restarts;   /* services: by systemd, since the last start or stop by a user */
 	char listen[UNITS_LISTEN_MAX][UNITS_ADDRESS_SIZE]; /* sockets: "127.0.0.1:3500", "/run/..." */
 	size_t listen_count;
-	char drop_in[UNITS_ADDRESS_SIZE]; /* the last file that an operator's drop-ins have; "": none */
+	char drop_in[UNITS_ADDRESS_SIZE]; /* the operator's drop-in with the highest priority; "": none */
 	char device[UNITS_WORD_SIZE];     /* sockets: BindToDevice=; "": any */
 	bool denies;                      /* sockets: IPAddressDeny= keeps some clients away */
 };
@@ -54,27 +54,27 @@ void units_freep(struct units **units);
 /* Fills all of *ret_unit, also for a unit that does not exist (load "not-found"). */
 void units_read(struct units *units, const char *name, struct unit *ret_unit);
 
-/* The same for a service that may be starting: waits for most of the connection's time until the start has
- * succeeded or failed. */
+/* The same for a service that may be starting: waits until the start has succeeded or failed, or most of
+ * the connection's time is over. */
 void units_read_started(struct units *units, const char *name, struct unit *ret_unit);
 
-/* Units in memory (active, failed or needed) whose names match the shell pattern, "aither-sync@*.timer"; at
- * most `max`. Returns how many. */
+/* Reads at most `max` of the units in memory (active, failed or needed) whose names match a shell pattern
+ * such as "aither-sync@*.timer". Returns how many. */
 size_t units_find(struct units *units, const char *pattern, struct unit *ret_units, size_t max);
 
 /* Has systemd answered? */
 bool unit_is_known(const struct unit *unit);
-bool unit_is_installed(const struct unit *unit); /* known, and there is such a unit */
+bool unit_is_installed(const struct unit *unit); /* known, and the unit exists */
 bool unit_is_active(const struct unit *unit);
-bool unit_is_enabled(const struct unit *unit); /* starts with the machine, at least until it is restarted */
+bool unit_is_enabled(const struct unit *unit); /* starts at boot, or is enabled until the next boot */
 
-/* Failed, or a service that systemd starts again after a failure: with Restart= and without a start limit, a
- * service that cannot start never becomes "failed". */
+/* The unit has failed, or is a service that systemd restarts after a failure: with Restart= and without a
+ * start limit, a service that cannot start never becomes "failed". */
 bool unit_has_failed(const struct unit *unit);
-bool unit_is_restarting(const struct unit *unit); /* the second of these */
+bool unit_is_restarting(const struct unit *unit); /* only the latter */
 
-/* Runs at this moment, but systemd has restarted it UNITS_CRASHES times, the last time within
- * UNITS_CRASHED_MS. A worker that crashes when it works starts without an error each time. */
+/* The service is running now, but systemd has restarted it at least UNITS_CRASHES times, the last time within
+ * UNITS_CRASHED_MS. A worker that crashes during its work starts without an error each time. */
 #define UNITS_CRASHES 3
 #define UNITS_CRASHED_MS (INT64_C(3600) * 1000)
 bool unit_is_crashing(const struct unit *unit, int64_t now_ms);

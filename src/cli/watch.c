@@ -12,13 +12,13 @@
 #include "cli/answer.h"
 #include "net/workerclient.h"
 
-#define ASK_EVERY_MS 200    /* often enough for a bar that moves */
+#define ASK_EVERY_MS 200    /* often enough for a bar to move smoothly */
 #define ASK_TIMEOUT_MS 1000 /* the worker's loop never blocks; Ctrl-C must not wait longer */
 #define COUNT_STEP_MS 1000
 
 struct watch_job {
 	struct thread_job job; /* first: the thread's side casts back */
-	char *socket_path;     /* owned copy: the thread may outlive the command's */
+	char *socket_path;     /* owned: the thread may outlive the command's copy */
 	struct workerclient_request request;
 	struct answer answer; /* output */
 	bool ended;           /* loop's side only */
@@ -45,7 +45,7 @@ static void job_freep(struct watch_job **job)
 	free(*job);
 }
 
-/* Shows nothing when this fails: the call itself reports the problem. */
+/* Shows nothing if the request fails: the call itself reports the problem. */
 static void show_status(struct watch *watch, const char *socket_path)
 {
 	CLEANUP(answer_done) struct answer answer = { 0 };
@@ -78,7 +78,7 @@ int watch_call(struct watch *watch, const struct workerclient_request *request, 
 
 	job->request = *request;
 	job->request.socket_path = job->socket_path = mem_strdup(request->socket_path);
-	job->ended = true; /* until it has begun */
+	job->ended = true; /* until it has been started */
 	if (thread_queue_new(&queue, &failure) < 0 ||
 		thread_start(queue, &job->job, job_run, job_ended, &failure) < 0) {
 		answer_fail(&failure, ret_answer);

@@ -27,7 +27,7 @@ char *words_span(int64_t seconds)
 	return words_count(seconds / 86400, "day", "days");
 }
 
-/* Days of the calendar since 1970: with summer time some have 23 hours. */
+/* Calendar days since 1970, not units of 24 hours: with summer time, one day has 23 hours and one has 25. */
 static int64_t calendar_day(const struct time_local *local)
 {
 	struct tm date = { .tm_year = local->year - 1900, .tm_mon = local->month - 1, .tm_mday = local->day };

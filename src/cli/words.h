@@ -3,7 +3,7 @@
 #define AITHER_CLI_WORDS_H
 
 /*
- * Text for a person: numbers, ages and times, and lines that may have foreign text. Strings returned are
+ * Text for a person: numbers, ages and times, and lines that may contain foreign text. Returned strings are
  * owned.
  */
 
@@ -16,12 +16,12 @@ char *words_count(int64_t count, const char *one, const char *many); /* "1 page"
 char *words_span(int64_t seconds);
 
 /* A time for people, in the machine's time zone, or that of TZ: "today 14:03, 12 minutes ago", "tomorrow
- * 03:12, in 5 hours", "23 Nov 10:00, 7 days ago"; with its year where that is another one. */
+ * 03:12, in 5 hours", "23 Nov 10:00, 7 days ago"; with the year if it is not the current one. */
 char *words_time(int64_t then_ms, int64_t now_ms);
 
-/* Prints a line; words_complain on stderr, after "aither: ". Foreign text (of Hemera, of a mail server, a
- * file's name) must not command the terminal: control characters, those of C1 in UTF-8 included, become '?'.
- */
+/* Print a line: words_print to `out`, words_complain to stderr after "aither: ". Foreign text (from Hemera or
+ * a mail server, or a file name) must not control the terminal, so control characters, including those of C1
+ * in UTF-8, become '?'. */
 void words_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void words_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

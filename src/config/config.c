@@ -353,7 +353,7 @@ static char *drop_in_name(const char *name)
 }
 
 /* Reports a file that is not read but looks as if it were: one that an editor or dpkg left behind, or one
- * with a wrong suffix. Nobody expects README and other hidden files to have an effect. */
+ * with a wrong suffix. README and hidden files are not reported: no one expects them to be read. */
 static void report_unread(struct loader *loader, const char *directory, const char *name)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("%s/%s", directory, name), *new_name = drop_in_name(name);

@@ -26,7 +26,7 @@ struct config_key;
 struct error;
 
 #define CONFIG_ENVIRONMENT_FILE "/etc/default/aither" /* only aither-worker.service reads it */
-#define CONFIG_PROBLEMS_MAX 50                        /* more lines about a file of nonsense help nobody */
+#define CONFIG_PROBLEMS_MAX 50                        /* the rest is not listed */
 
 enum config_secret {
 	CONFIG_SECRET_HEMERA_API_KEY,

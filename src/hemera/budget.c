@@ -15,7 +15,7 @@ static unsigned budget_reserved(const struct budget *budget, bool reserve)
 	return reserve ? (unsigned)((uint64_t)budget->limit * BUDGET_RESERVE_PERCENT / 100) : 0;
 }
 
-/* Ends a block or a window that is over. */
+/* Ends a block or a window whose time has passed. */
 static void budget_advance(struct budget *budget, uint64_t now_mono_ms)
 {
 	bool is_over = budget->window_end_mono_ms > 0 && now_mono_ms >= budget->window_end_mono_ms;
@@ -23,7 +23,7 @@ static void budget_advance(struct budget *budget, uint64_t now_mono_ms)
 	if (budget->blocked_until_mono_ms > 0) {
 		if (now_mono_ms < budget->blocked_until_mono_ms)
 			return;
-		/* Retry-After counts to the end of the window, rounded up like the Reset. */
+		/* Retry-After lasts until the end of the window and is rounded up, like Reset. */
 		is_over = true;
 	}
 	if (!is_over)
@@ -39,7 +39,8 @@ bool budget_take(struct budget *budget, bool reserve, uint64_t now_mono_ms)
 	budget_advance(budget, now_mono_ms);
 	if (budget->blocked_until_mono_ms > 0 || budget->left <= budget_reserved(budget, reserve))
 		return false;
-	/* The start of the window is an estimate, and others may have used it: so send one request first. */
+	/* The start of the window is an estimate, and other clients may have used it, so send one request
+	 * first. */
 	if (!budget->answered && budget->under_way > 0)
 		return false;
 	if (budget->window_end_mono_ms == 0)
@@ -61,8 +62,8 @@ uint64_t budget_ready_at(const struct budget *budget, bool reserve, uint64_t now
 	return now_mono_ms;
 }
 
-/* Places the end of the window by the wall clock; false if the answer belongs to a window that is over. An
- * impossible Reset (the clocks differ) leaves the estimate as it is. */
+/* Sets the end of the window by the wall clock; false if the answer belongs to a window that is over. An
+ * impossible Reset (the clocks differ) does not change the estimate. */
 static bool budget_place(struct budget *budget, int64_t reset_s, uint64_t now_mono_ms, int64_t now_unix_ms)
 {
 	const int64_t now_s = now_unix_ms / 1000, window_s = BUDGET_WINDOW_MS / 1000;
@@ -74,8 +75,8 @@ static bool budget_place(struct budget *budget, int64_t reset_s, uint64_t now_mo
 	until_ms = reset_s * 1000 - now_unix_ms;
 	if (until_ms <= 0)
 		return false;
-	/* An open window ends within its length, whatever the rounding. Each answer says a time that is right
-	 * or too late, so the earliest counts. */
+	/* Despite rounding, an open window ends within its length. The time in an answer is either right or
+	 * too late, so the earliest one counts. */
 	end = now_mono_ms + (uint64_t)(until_ms < BUDGET_WINDOW_MS ? until_ms : BUDGET_WINDOW_MS);
 	if (end < budget->window_end_mono_ms)
 		budget->window_end_mono_ms = end;
@@ -99,11 +100,11 @@ void budget_answer(struct budget *budget, long limit, long remaining, int64_t re
 		return;
 	if (reset_s >= 0 && !budget_place(budget, reset_s, now_mono_ms, now_unix_ms))
 		return;
-	/* Answers overtake each other: within a window the lowest number is the latest. */
+	/* Answers may overtake each other: within a window, the lowest number is the latest. */
 	if (reset_s > budget->reset_s || (unsigned)remaining < budget->remaining)
 		budget->remaining = (unsigned)remaining;
 	budget->reset_s = reset_s;
-	/* Remaining may or may not include requests under way; the last of them brings the exact number. */
+	/* Remaining may or may not count requests under way; the last answer brings the exact number. */
 	budget->left = budget->remaining > budget->under_way ? budget->remaining - budget->under_way : 0;
 }
 

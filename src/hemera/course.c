@@ -11,11 +11,11 @@
 #include "base/mem.h"
 #include "hemera/member.h"
 
-#define PARTICIPANT_PATH_SIZE 160 /* a path of ours and "[9999]" */
+#define PARTICIPANT_PATH_SIZE 160 /* one of our own paths and "[9999]" */
 
 const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
 
-/* NONE: a booking without participation, as Hemera's detail writes it. */
+/* NONE: a booking without participation, as Hemera writes it in the details. */
 const char *const participant_states[] = { "PREPARATION", "SUMMARY", "DEBRIEFING", "RESULT", "COMPLETE",
 	"NONE", NULL };
 
@@ -147,8 +147,8 @@ int participants_from_json(
 	CLEANUP(participants_done) struct participants participants = { 0 };
 
 	if (json_type(array) != JSON_ARRAY)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s where an array is due", path,
-			json_type_name(json_type(array)));
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: must be an array, but is %s",
+			path, json_type_name(json_type(array)));
 	if (json_count(array) > COURSE_PARTICIPANTS_MAX)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: more than %d participants", path,
 			COURSE_PARTICIPANTS_MAX);

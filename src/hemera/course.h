@@ -5,8 +5,8 @@
 /*
  * The course model: rows of Hemera's list, and the participants of a course. A table for each (member.h)
  * describes its members; pages and their fingerprints (render/page.h) follow the same tables. Messages name
- * the JSON path: `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE, ADVANCED`. Dates are kept as
- * given.
+ * the JSON path: `data[17].level: "EXPERT" is not one of BEGINNER, INTERMEDIATE, ADVANCED`. Dates are stored
+ * as given.
  */
 
 #include <stddef.h>
@@ -36,17 +36,17 @@ struct course {
 
 extern const struct member_table course_table;
 
-/* Checks a list row and copies it; `path` ("data[17]") stands in messages. -EBADMSG. */
+/* Checks a row of the list and copies it; `path` ("data[17]") is used in messages. -EBADMSG. */
 int course_from_json(struct course *ret_course, const struct json *row, const char *path, struct error *err);
 void course_copy(struct course *ret_course, const struct course *course); /* deep */
 void course_done(struct course *course);
 
-/* The row's id if it has a usable one (1 to COURSE_ID_MAX letters, digits, '-', '_'), else NULL; borrowed. */
+/* The row's id, if it is usable (1 to COURSE_ID_MAX letters, digits, '-', '_'); else NULL. Borrowed. */
 const char *course_id_of(const struct json *row);
 
 struct participant {
 	const char *booking_id;
-	const char *name;   /* this and the others: NULL: none */
+	const char *name;   /* NULL: none; so are the optional texts below */
 	const char *status; /* one of participant_states */
 	const char *preparation_intent, *desired_results, *line_manager_profile;
 	const char *preparation_completed_at;
@@ -60,7 +60,8 @@ extern const struct member_table participant_table;
 int participant_from_json(
 	struct participant *ret_participant, const struct json *row, const char *path, struct error *err);
 
-/* Copies the texts, so that the row may be freed. Returns the bytes that the participant takes now. */
+/* Copies the texts, so that the row may be freed. Returns the bytes of memory that the participant takes
+ * then. */
 size_t participant_own(struct participant *participant);
 
 struct participants {
@@ -68,15 +69,15 @@ struct participants {
 	size_t count;
 };
 
-/* Checks the participants of a detail; their texts are borrowed from the array, the result is sorted.
+/* Checks the participants of a detail; their texts are borrowed from the array, and the result is sorted.
  * -EBADMSG. */
 int participants_from_json(
 	struct participants *ret_participants, const struct json *array, const char *path, struct error *err);
 
-/* Takes over a participant, the next one in Hemera's answer. */
+/* Appends a participant, the next one in Hemera's answer; takes ownership of its texts. */
 void participants_add(struct participants *participants, const struct participant *participant);
 
-/* By bookingId; of several with the same bookingId keeps the first in Hemera's answer. */
+/* Sorts by bookingId. Of several participants with the same bookingId, keeps the first in Hemera's answer. */
 void participants_sort(struct participants *participants);
 void participants_done(struct participants *participants);
 

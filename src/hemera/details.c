@@ -12,12 +12,12 @@
 #include "hemera/exchange.h"
 #include "hemera/reply.h"
 
-/* Of all participants together. They are kept in memory until the last page has come, in a unit that may use
- * 512 MB; where there are more, hemera_details reads them course by course. */
+/* Of all participants together. They are kept in memory until the last page has arrived, in a unit that may
+ * use 512 MB. If there are more, hemera_details reads them course by course. */
 #define PARTICIPATIONS_BYTES_MAX (64 << 20)
-#define PARTICIPATIONS_PAGES_MAX 80 /* a window of 100 requests has room for them */
+#define PARTICIPATIONS_PAGES_MAX 80 /* fits into a window of 100 requests */
 
-/* Of one course: as large as its detail may be. */
+/* Of one course: the same limit as for its detail. */
 #define PARTICIPATIONS_SIZE_MAX HEMERA_DETAIL_BODY_MAX
 #define PARTICIPATION_PATH_SIZE 48 /* "data.participations[4294967295]" */
 
@@ -27,10 +27,10 @@ struct details {
 	const struct hemera_wanted *wanted;
 	hemera_detail *detail;
 	void *arg;
-	bool deferred; /* at least one that is due */
+	bool deferred; /* at least one due course */
 };
 
-/* `data` is the course, or {course} where Hemera is set to its older shape. */
+/* `data` is the course, or {course} if Hemera is set to its older format. */
 static int details_read(
 	struct participants *ret_participants, const struct json *data, const char *id, struct error *err)
 {
@@ -42,8 +42,8 @@ static int details_read(
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s",
 			inner ? "data.course" : "data", json_fault(course));
 	if (!answered_id || strcmp(answered_id, id) != 0)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"%s: not the course that was asked for", inner ? "data.course.id" : "data.id");
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: is not the requested course",
+			inner ? "data.course.id" : "data.id");
 	return participants_from_json(ret_participants, json_get(course, "participants"),
 		inner ? "data.course.participants" : "data.participants", err);
 }
@@ -101,8 +101,8 @@ struct wanted {
 	const char *id; /* borrowed */
 	size_t index;   /* in the caller's order */
 	struct participants participants;
-	size_t bytes;          /* of them */
-	struct error *problem; /* owned; NULL: none of its rows is bad */
+	size_t bytes;          /* of the participants */
+	struct error *problem; /* owned; NULL: all its rows are valid */
 };
 
 struct participations {
@@ -110,7 +110,7 @@ struct participations {
 	size_t count;
 	size_t rows, page_rows, bytes;
 	unsigned pages;
-	bool usable; /* false: no such route, a row without a course, or too many of them */
+	bool usable; /* false: no such route, a row without a course, or too many rows */
 };
 
 static void participations_done(struct participations *all)
@@ -136,7 +136,7 @@ static int wanted_compare_index(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* A bad row fails its course: a page without that participant would be wrong. */
+/* An invalid row fails its course: a page without that participant would be wrong. */
 static void participations_add(
 	struct participations *all, struct wanted *wanted, const struct json *row, const char *path)
 {

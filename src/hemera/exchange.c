@@ -13,22 +13,22 @@
 #include "net/fetch.h"
 #include "net/metric.h"
 
-#define CLOCKS_DIFFER_MS 10000 /* an answer may be under way for so long after its Date was written */
-#define WINDOW_MARGIN_MS 5000  /* a window that reopens later than this before the deadline is of no use */
+#define CLOCKS_DIFFER_MS 10000 /* an answer may take so long to arrive after its Date was written */
+#define WINDOW_MARGIN_MS 5000  /* a window that opens less than this before the deadline is of no use */
 
-#define RETRY_BACKOFF_MS 200 /* before the first retry; doubled for each further one */
+#define RETRY_BACKOFF_MS 200 /* before the first retry; doubles with each retry */
 #define RETRY_BACKOFF_MAX_MS 3000
-#define RETRY_DOUBLINGS_MAX 8   /* far beyond the maximum, far from overflow */
-#define RETRY_UNREACHED_MAX 2   /* a Hemera that is down shall cost a second, not the time limit */
-#define RETRY_UNREACHED_MS 1000 /* no quick retry after a connect that took longer */
+#define RETRY_DOUBLINGS_MAX 8   /* well above the maximum, well below an overflow */
+#define RETRY_UNREACHED_MAX 2   /* a Hemera that is down must cost a second, not the whole time limit */
+#define RETRY_UNREACHED_MS 1000 /* no quick retry if connecting took longer */
 
-/* An index that has been begun: its request is under way, or it waits for its next try. */
+/* An index that is being worked on: its request is under way, or it waits for its next request. */
 struct attempt {
 	struct run *run;
 	size_t index;
 	unsigned retries;
 	uint64_t due_mono_ms;
-	uint64_t sent_mono_ms; /* the latest try */
+	uint64_t sent_mono_ms; /* the latest request */
 	struct attempt *next;  /* in run->waiting */
 };
 
@@ -36,13 +36,13 @@ struct attempt {
 struct run {
 	struct hemera *client;
 	const struct exchange *exchange;
-	size_t begun; /* the first index that has not been begun */
+	size_t begun; /* the first index without an attempt */
 	unsigned under_way;
 	struct attempt *waiting; /* owned, in no order; at most run_places() */
 	unsigned waiting_count;
-	bool ended; /* nothing is sent any more */
+	bool ended; /* no more requests are sent */
 	int result;
-	struct error reason; /* why it ended early: the problem of the indexes that remain */
+	struct error reason; /* why it ended early; reported for the remaining indexes */
 };
 
 /* ---- the client ---- */
@@ -57,11 +57,11 @@ int hemera_new(struct hemera **ret_client, const struct hemera_options *options,
 	};
 	int r;
 
-	/* Visible ASCII only: anything else could end the header and begin another one. */
+	/* Visible ASCII only: other characters could end the header and begin another one. */
 	for (const char *key = options->key; *key; key++)
 		if (*key <= ' ' || *key > '~')
 			return error_fail(err, ERROR_NOT_CONFIGURED, -EINVAL,
-				"the secret hemera-api-key has a character that cannot be sent");
+				"the secret hemera-api-key contains a character that cannot be sent");
 	r = fetch_new(&client->fetch, &fetch_options, err);
 	if (r < 0)
 		return r;
@@ -100,8 +100,8 @@ unsigned exchange_retry_after_s(const struct hemera *client, bool use_reserve)
 	return ready > now ? (unsigned)((ready - now + 999) / 1000) : 0;
 }
 
-/* How many requests may be under way or waiting. A failed one keeps its place until its retry, so a Hemera in
- * trouble gets fewer. One at a time until an origin has answered. */
+/* How many requests may be under way or waiting for a retry. A failed request keeps its place until its
+ * retry, so a Hemera in trouble gets fewer requests. Only one at a time until an origin has answered. */
 static unsigned run_places(const struct run *run)
 {
 	return run->client->reached ? run->client->options.connections_max : 1;
@@ -133,7 +133,7 @@ static struct attempt *run_take_new(struct run *run)
 	return attempt;
 }
 
-/* When the next request may be sent if no answer comes before; UINT64_MAX: none. */
+/* When the next request may be sent if no answer arrives before that; UINT64_MAX: no request may be sent. */
 static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
 {
 	uint64_t ready =
@@ -150,8 +150,8 @@ static uint64_t run_next_ms(const struct run *run, uint64_t now_mono_ms)
 	return next < ready ? ready : next;
 }
 
-/* Begins nothing new. The first end counts. result: what exchange_run returns, 0 where only the rest is
- * deferred. */
+/* Sends no more requests. Only the first call counts. result: the return value of exchange_run, 0 if the
+ * remaining indexes are merely deferred. */
 static void run_end(struct run *run, int result, const struct error *reason)
 {
 	if (run->ended)
@@ -165,11 +165,11 @@ static void run_end_timeout(struct run *run)
 {
 	struct error reason;
 
-	error_fail(&reason, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "the time limit came before Hemera's answer");
+	error_fail(&reason, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT, "Hemera did not answer within the time limit");
 	run_end(run, 0, &reason);
 }
 
-/* Keeps an attempt (ownership passes) for its next try. */
+/* Keeps an attempt (ownership passes) until its next request. */
 static void run_queue(struct attempt *attempt, uint64_t due_mono_ms)
 {
 	attempt->due_mono_ms = due_mono_ms;
@@ -188,7 +188,7 @@ static void run_report(
 	if (r < 0) {
 		struct error reason;
 
-		error_fail(&reason, ERROR_INTERNAL, r, "what came could not be used");
+		error_fail(&reason, ERROR_INTERNAL, r, "cannot use Hemera's answer");
 		run_end(attempt->run, r, &reason);
 	}
 	free(attempt);
@@ -202,12 +202,13 @@ static void retry_or_fail(struct attempt *attempt, unsigned retries_max, const s
 	unsigned doublings = attempt->retries < RETRY_DOUBLINGS_MAX ? attempt->retries : RETRY_DOUBLINGS_MAX;
 	uint32_t backoff_ms = RETRY_BACKOFF_MS << doublings;
 
-	/* 200, 400, 800... ms, between half of it and all, so that several clients do not return in step. */
+	/* Half to all of 200, 400, 800... ms, at random, so that several clients do not return at the same
+	 * time. */
 	if (backoff_ms > RETRY_BACKOFF_MAX_MS)
 		backoff_ms = RETRY_BACKOFF_MAX_MS;
 	due = now + backoff_ms / 2 + arc4random_uniform(backoff_ms / 2 + 1);
 	if (asked > due)
-		due = asked; /* a 503 may say when to come again, too */
+		due = asked; /* a 503 may also say when to retry */
 	if (attempt->retries >= retries_max || due >= attempt->run->client->options.deadline_mono_ms) {
 		run_report(attempt, EXCHANGE_FAILED, NULL, problem);
 		return;
@@ -216,8 +217,8 @@ static void retry_or_fail(struct attempt *attempt, unsigned retries_max, const s
 	run_queue(attempt, due);
 }
 
-/* No request of this job has reached the origin yet: quick retries where it `may_pass`, then the other
- * origin, then the end. */
+/* No request of this job has reached the origin yet. Retries quickly if the problem `may_pass`, then tries
+ * the other origin, then ends the run. */
 static void retry_unreached(struct attempt *attempt, bool may_pass, struct error *problem)
 {
 	struct run *run = attempt->run;
@@ -245,7 +246,7 @@ static void retry_unreached(struct attempt *attempt, bool may_pass, struct error
 	run_report(attempt, EXCHANGE_FAILED, NULL, problem);
 }
 
-/* A request was sent. Retries only errors that may pass, and never beyond the deadline. */
+/* A request was sent. Retries only after errors that may be temporary, and never beyond the deadline. */
 static void retry_settle(struct attempt *attempt, struct reply *reply, const struct error *problem)
 {
 	struct run *run = attempt->run;
@@ -259,11 +260,11 @@ static void retry_settle(struct attempt *attempt, struct reply *reply, const str
 		return;
 	case REPLY_NO_KEY:
 	case REPLY_CANCELLED:
-		run_end(run, problem->errnum, problem); /* reported once, not of one course */
+		run_end(run, problem->errnum, problem); /* reported once, not for one course */
 		run_report(attempt, EXCHANGE_DEFERRED, NULL, problem);
 		return;
 	case REPLY_LIMITED:
-		run_queue(attempt, time_mono_ms()); /* no retry: the budget knows when */
+		run_queue(attempt, time_mono_ms()); /* not a retry: the budget decides when */
 		return;
 	case REPLY_RETRY:
 	case REPLY_UNREACHED:
@@ -300,8 +301,8 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	run->under_way--;
 	metric_request_ended(client->options.statistics, result->failure, result->status,
 		time_mono_ms() - attempt->sent_mono_ms);
-	/* Hemera counts its window by its own clock, which Date has to the second. Ours is finer: use it
-	 * unless it is wrong. */
+	/* Hemera measures its window by its own clock, which Date shows in whole seconds. Our clock is finer:
+	 * use it unless it is wrong. */
 	if (result->date_s && llabs(now_ms - theirs_ms) > CLOCKS_DIFFER_MS)
 		now_ms = theirs_ms;
 	budget_answer(budget, result->rate_limit, result->rate_remaining, result->rate_reset_s,
@@ -321,7 +322,7 @@ static void exchange_on_result(void *arg, struct fetch_result *result)
 	exchange_fill(run);
 }
 
-/* Sends what may be sent now: a retry that is due before an index that was never tried. */
+/* Sends the requests that may be sent now. Retries that are due come before new indexes. */
 static void exchange_fill(struct run *run)
 {
 	struct hemera *client = run->client;
@@ -360,7 +361,7 @@ static void exchange_fill(struct run *run)
 	fetch_wake_at(client->fetch, run->ended ? 0 : next > now ? next : UINT64_MAX);
 }
 
-/* Nothing is under way and nothing may be sent now: waits for the budget or for the first retry. */
+/* No request is under way and none may be sent now: waits for the budget or for the first retry. */
 static void exchange_wait(struct run *run)
 {
 	const struct hemera_options *options = &run->client->options;
@@ -373,8 +374,7 @@ static void exchange_wait(struct run *run)
 	if (ready > now && (!has_due || ready + WINDOW_MARGIN_MS > options->deadline_mono_ms)) {
 		struct error reason;
 
-		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN,
-			"the requests that Hemera permits in a minute are used up");
+		error_fail(&reason, ERROR_HEMERA_RATE_LIMITED, -EAGAIN, "Hemera's rate limit is used up");
 		reason.retry_after_s = exchange_retry_after_s(run->client, run->exchange->use_reserve);
 		run_end(run, 0, &reason);
 		return;

@@ -19,10 +19,10 @@
 struct listing {
 	struct hemera_list list;
 	void *seen;                  /* tree of ids, borrowed from list */
-	const char *level;           /* of the slice being read; NULL: all levels */
+	const char *level;           /* of the slice that is being read; NULL: all levels */
 	size_t offset;               /* of its next page */
-	size_t page_rows, page_news; /* of the page just read: all rows, and those not seen before */
-	bool again; /* the second reading: bad rows without an id are known, and the reserve is not used */
+	size_t page_rows, page_news; /* of the page just read: all rows, and the new ones */
+	bool again; /* second reading: bad rows without an id are known, and the reserve is not used */
 	hemera_problem *problem;
 	void *arg;
 };
@@ -144,8 +144,8 @@ bool hemera_list_has_all(const struct hemera_list *list)
 	return list->count + list->bad_count + list->unidentified >= list->rows;
 }
 
-/* Courses that begin together are all read if they lie within one page. So the pages of each slice end
- * elsewhere, and fewer courses of one level begin together. */
+/* Courses with the same start date are all read if they lie within one page. So each slice divides the list
+ * into pages at other places, and a slice of one level has fewer courses with the same start date. */
 static int listing_read_slices(struct hemera *client, struct listing *listing, struct error *err)
 {
 	static const size_t offsets[] = { 0, HEMERA_PAGE_ROWS / 2, HEMERA_PAGE_ROWS / 4,
@@ -153,7 +153,7 @@ static int listing_read_slices(struct hemera *client, struct listing *listing, s
 	unsigned requests = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
-		/* First all levels, then each; from offset 0 hemera_list has read all of them. */
+		/* First all levels together, then each one; hemera_list has read all levels from offset 0. */
 		for (size_t next = i == 0 ? 1 : 0; next == 0 || course_levels[next - 1]; next++) {
 			listing->level = next == 0 ? NULL : course_levels[next - 1];
 			listing->offset = offsets[i];
@@ -184,7 +184,7 @@ int hemera_list_lost(struct hemera *client, struct hemera_list *list, hemera_pro
 	for (size_t i = 0; i < list->bad_count; i++)
 		listing_mark_seen(&listing, list->bad_ids[i]);
 	*ret_reason = (struct error){ 0 };
-	/* A single page loses nothing by paging. */
+	/* A single page cannot lose rows by paging. */
 	r = pages > 1 ? listing_read_slices(client, &listing, ret_reason) : 0;
 	*list = listing.list;
 	list->pages = pages;

@@ -22,7 +22,8 @@ struct check {
 	bool quotes;
 };
 
-/* Quotes the beginning of a wrong text as a JSON string, so that no control character reaches a terminal. */
+/* Reports a wrong value and quotes the beginning of a text as a JSON string, so that no control character
+ * reaches a terminal. */
 static int member_wrong(const struct check *check, const char *what, struct error *err)
 {
 	const char *text = check->quotes ? json_string(check->value) : NULL;
@@ -49,8 +50,8 @@ static int member_wrong_type(const struct check *check, const char *wanted, stru
 	if (fault)
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s", check->path,
 			check->member->name, fault);
-	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s where %s is due", check->path,
-		check->member->name, json_type_name(json_type(check->value)), wanted);
+	return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: must be %s, but is %s", check->path,
+		check->member->name, wanted, json_type_name(json_type(check->value)));
 }
 
 /* *ret_text: borrowed from the value; static for a choice; NULL for null. */
@@ -134,8 +135,8 @@ int member_read(const struct json *object, const struct member_table *table, con
 	if (json_fault(object))
 		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s", path, json_fault(object));
 	if (json_type(object) != JSON_OBJECT)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: %s where an object is due", path,
-			json_type_name(json_type(object)));
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s: must be an object, but is %s",
+			path, json_type_name(json_type(object)));
 	for (size_t i = 0; i < table->count; i++) {
 		const struct member *member = &table->members[i];
 		const struct check check = { json_get(object, member->name), member, path, table->quotes };
@@ -161,7 +162,7 @@ int member_read(const struct json *object, const struct member_table *table, con
 	return 0;
 }
 
-/* The text that the record has to own: a choice is static. */
+/* The text that the record must own; NULL for a choice, which is static. */
 static const char *member_foreign_text(const struct member *member, const void *record)
 {
 	return member->kind == MEMBER_CHOICE ? NULL : member_text(member, record);

@@ -31,11 +31,11 @@ struct json;
 enum member_kind {
 	MEMBER_ID,     /* 1 to `max` letters, digits, '-' and '_': safe in a URL as it stands */
 	MEMBER_SLUG,   /* at most `max` bytes, may be empty */
-	MEMBER_TEXT,   /* the same, written by people; a page treats one of invisible characters as empty */
-	MEMBER_DATE,   /* a day, in the form of time_parse: a page has it in words, too */
-	MEMBER_TIME,   /* the same form, a moment */
+	MEMBER_TEXT,   /* the same, written by people; pages treat a text of invisible characters as empty */
+	MEMBER_DATE,   /* a day, in the form of time_parse; pages show it in words, too */
+	MEMBER_TIME,   /* a moment, in the same form */
 	MEMBER_COUNT,  /* an integer from 0 to `max` */
-	MEMBER_CHOICE, /* one of `choices`: a page has its label, too */
+	MEMBER_CHOICE, /* one of `choices`; pages show its label, too */
 };
 
 #define MEMBER_NOT_KEPT SIZE_MAX /* as offset: the member is only checked */
@@ -53,12 +53,12 @@ struct member {
 struct member_table {
 	const struct member *members;
 	size_t count;
-	bool quotes; /* messages may quote a wrong value; never for texts about a person */
+	bool quotes; /* messages may quote a wrong value; never set for texts about people */
 };
 
 /* Checks the object and fills `record`, a struct as the table describes it; its texts are borrowed
  * from `object`. -EBADMSG with a message that begins with the path: `data[17].level: "EXPERT" is
- * not one of ...`; then a part of `record` may have been filled. */
+ * not one of ...`. After a failure, parts of `record` may have been filled. */
 int member_read(const struct json *object, const struct member_table *table, const char *path, void *record,
 	struct error *err);
 
@@ -66,18 +66,18 @@ int member_read(const struct json *object, const struct member_table *table, con
  * Returns the bytes of the block. */
 size_t member_own(const struct member_table *table, void *record, char **ret_block);
 
-/* All three for tables without MEMBER_NOT_KEPT. The second appends the record as JSON, so that member_read
- * reads it again; the first does without the closing brace, for a caller that adds members of its own. */
+/* All three are for tables without MEMBER_NOT_KEPT. member_write appends the record as JSON that member_read
+ * can read again. member_write_open leaves out the closing brace, so that the caller can add members. */
 void member_write_open(struct buf *out, const struct member_table *table, const void *record);
 void member_write(struct buf *out, const struct member_table *table, const void *record);
 bool member_is_equal(const struct member_table *table, const void *left, const void *right);
 
-/* The value of one member of a record. The text is NULL for a MEMBER_COUNT and for MEMBER_NOT_KEPT; the count
- * may only be read of a MEMBER_COUNT. */
+/* The value of one member of a record. member_text returns NULL for a MEMBER_COUNT and for MEMBER_NOT_KEPT;
+ * call member_count only for a MEMBER_COUNT. */
 const char *member_text(const struct member *member, const void *record);
 unsigned member_count(const struct member *member, const void *record);
 
-/* Is the text of the form MEMBER_ID? NULL is not. */
+/* Does the text have the form of a MEMBER_ID? False for NULL. */
 bool member_is_id(const char *text, size_t length_max);
 
 #endif

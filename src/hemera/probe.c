@@ -79,7 +79,7 @@ void hemera_probe(
 	}
 	if (result.failure != FETCH_OK) {
 		ret_probe->end = ends_of_failure[result.step];
-		/* fetch says "URL without query: reason"; the caller knows the URL. */
+		/* The message is "URL without query: reason", and the caller knows the URL. */
 		if (strncmp(reason, url, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
 			reason += length + 2;
 		if (err)
@@ -87,7 +87,7 @@ void hemera_probe(
 	} else if (reply.verdict == REPLY_DATA) {
 		ret_probe->end = HEMERA_PROBE_OK;
 	} else if (result.status == 401 || (result.status == 403 && reply.is_hemera)) {
-		/* A 403 in HTML is a proxy's or a portal's, which never checked the key. */
+		/* A 403 in HTML comes from a proxy or portal, which has not checked the key. */
 		ret_probe->end = HEMERA_PROBE_KEY_REFUSED;
 	} else if (result.status == 429) {
 		ret_probe->end = HEMERA_PROBE_LIMITED;

@@ -3,8 +3,8 @@
 #define AITHER_HEMERA_PROBE_H
 
 /*
- * Is Hemera there, and does it accept the key? One request for a list of one row, without retry, second
- * origin or budget. Blocks.
+ * Checks whether Hemera can be reached and accepts the key. Sends one request for a list of one row, without
+ * retry, second origin or budget. Blocks.
  */
 
 #include <stdatomic.h>
@@ -15,22 +15,22 @@ struct error;
 
 struct hemera_probe_options { /* all borrowed */
 	const char *origin;
-	const char *key;                         /* NULL: only checks whether Hemera is there */
-	unsigned connect_timeout_ms, timeout_ms; /* timeout_ms: the whole call */
+	const char *key;                         /* NULL: only checks whether Hemera can be reached */
+	unsigned connect_timeout_ms, timeout_ms; /* timeout_ms: for the whole call */
 	const atomic_bool *cancelled;            /* may be NULL */
 };
 
 enum hemera_probe_end {
 	HEMERA_PROBE_OK,
-	HEMERA_PROBE_NO_ADDRESS,    /* the name is not known */
+	HEMERA_PROBE_NO_ADDRESS,    /* the host name has no address */
 	HEMERA_PROBE_NO_CONNECTION, /* refused, or no answer at the address */
-	HEMERA_PROBE_NO_TLS,        /* no TLS version that both sides know */
-	HEMERA_PROBE_NO_TRUST,      /* the certificate is of an unknown CA */
-	HEMERA_PROBE_WRONG_TIME,    /* expired or not yet valid by this machine's clock */
+	HEMERA_PROBE_NO_TLS,        /* the two sides share no TLS version */
+	HEMERA_PROBE_NO_TRUST,      /* the certificate is signed by an unknown CA */
+	HEMERA_PROBE_WRONG_TIME,    /* the certificate has expired or is not valid yet by our clock */
 	HEMERA_PROBE_WRONG_NAME,    /* the certificate is for another host */
-	HEMERA_PROBE_NO_ANSWER,     /* connected, then nothing, not in time, or too much */
+	HEMERA_PROBE_NO_ANSWER,     /* connected, but the answer is missing, late or too large */
 	HEMERA_PROBE_KEY_REFUSED,   /* 401, or Hemera's own 403 */
-	HEMERA_PROBE_NOT_HEMERA,    /* answers in HTML, redirects, knows no such path */
+	HEMERA_PROBE_NOT_HEMERA,    /* an answer in HTML, a redirect, or no such path */
 	HEMERA_PROBE_LIMITED,       /* 429: the key was not checked */
 	HEMERA_PROBE_BROKEN,        /* Hemera's own error, 5xx, or data that make no sense */
 };

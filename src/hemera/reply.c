@@ -14,7 +14,7 @@
 #define API_CODE_MAX 40 /* Hemera's longest, AUTH_CONFIGURATION_ERROR, has 24 */
 #define DESCRIPTION_SIZE 160
 
-/* A request that failed; FETCH_OK has no row. */
+/* The meaning of a failed request; FETCH_OK has no row. */
 static const struct {
 	enum reply_verdict verdict;
 	enum error_code code;
@@ -22,20 +22,20 @@ static const struct {
 	const char *what; /* the reason follows */
 } failures[] = {
 	[FETCH_UNREACHABLE] = { REPLY_UNREACHED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-		"Hemera cannot be reached: " },
+		"cannot reach Hemera: " },
 	[FETCH_REFUSED] = { REPLY_FAILED, ERROR_HEMERA_UNREACHABLE, -EHOSTUNREACH,
-		"Hemera cannot be reached safely: " },
+		"cannot reach Hemera safely: " },
 	[FETCH_LOST] = { REPLY_RETRY, ERROR_HEMERA_UNREACHABLE, -ECONNRESET,
 		"the connection to Hemera broke: " },
 	[FETCH_TIMEOUT] = { REPLY_TIMEOUT, ERROR_HEMERA_TIMEOUT, -ETIMEDOUT,
 		"Hemera did not answer in time: " },
 	[FETCH_TOO_LARGE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -E2BIG, "Hemera's answer is too large: " },
 	[FETCH_UNREADABLE] = { REPLY_FAILED, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-		"Hemera's answer cannot be read: " },
+		"cannot read Hemera's answer: " },
 	[FETCH_CANCELLED] = { REPLY_CANCELLED, ERROR_SHUTTING_DOWN, -ECANCELED, "" },
 };
 
-/* Parses the body. NULL if it is not Hemera's: *err says why. */
+/* Parses the body. NULL if it is not Hemera's; then *err says why. */
 static struct json *reply_parse(const struct fetch_result *result, size_t body_max, struct error *err)
 {
 	struct json_limits limits = {
@@ -49,7 +49,7 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 
 	if (strcmp(result->content_type, "application/json") != 0) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s instead of application/json",
-			result->content_type[0] ? result->content_type : "an answer without type");
+			result->content_type[0] ? result->content_type : "no Content-Type");
 		return NULL;
 	}
 	r = json_parse(&root, buf_text(&result->body), result->body.length, &limits, err);
@@ -60,7 +60,7 @@ static struct json *reply_parse(const struct fetch_result *result, size_t body_m
 	}
 	if (json_type(root) != JSON_OBJECT || json_type(json_get(root, "success")) != JSON_BOOL) {
 		error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG,
-			"success is not a boolean: not Hemera's envelope");
+			"success is not a boolean, so the answer is not Hemera's");
 		return NULL;
 	}
 	return STEAL(root);
@@ -71,7 +71,7 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	switch (status) {
 	case 401:
 		error_fail(err, ERROR_HEMERA_AUTH_FAILED, -EACCES,
-			"the API key is not accepted (%s): store the right one with 'aither set-secret hemera-api-key'",
+			"the API key is not accepted (%s); store the right one: aither set-secret hemera-api-key",
 			description);
 		return REPLY_NO_KEY;
 	case 404:
@@ -86,12 +86,12 @@ static enum reply_verdict reply_describe_status(long status, const char *descrip
 	case 502:
 	case 503:
 	case 504:
-	case 520 ... 530: /* of a proxy that cannot reach Hemera, Cloudflare's for example */
+	case 520 ... 530: /* from a proxy that cannot reach Hemera, Cloudflare's for example */
 		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s", description);
 		return REPLY_RETRY;
 	default:
 		error_fail(err, ERROR_HEMERA_FAILED, -EIO, "answered %s%s", description,
-			status >= 300 && status < 400 ? ": redirects are not followed, BaseURL must be exact"
+			status >= 300 && status < 400 ? "; aither follows no redirects, so correct BaseURL"
 						      : "");
 		return REPLY_FAILED;
 	}
@@ -118,17 +118,18 @@ void reply_read(
 	code = json_string(json_get(json_get(root, "error"), "code"));
 	if (result->status != 200) {
 		size_t length = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-		/* A code of the API's form: a stranger's text goes no further. */
+		/* Pass on only codes in the API's form, and no text of a stranger. */
 		bool is_code = length > 0 && length <= API_CODE_MAX && code[length] == '\0';
-		/* A proxy's own page for an outage; a wrong address has another status. */
+		/* Then a proxy may have sent its own page about an outage; a wrong address has another
+		 * status. */
 		bool is_outage = result->status >= 500 || result->status == 408 || result->status == 429;
 
 		snprintf(description, sizeof(description), "%ld%s%s%s", result->status, is_code ? " " : "",
 			is_code ? code : "",
 			root ? ""
 			: is_outage
-				? " and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available"
-				: " and not in Hemera's JSON: is BaseURL right?");
+				? ", but not with Hemera's JSON: Hemera, or a proxy in front of it, is not available"
+				: ", but not with Hemera's JSON; check BaseURL");
 		ret_reply->is_hemera = root && !succeeded;
 		ret_reply->verdict = reply_describe_status(result->status, description, err);
 		if (err && result->retry_after_s > 0)
@@ -140,7 +141,7 @@ void reply_read(
 	if (!root)
 		return;
 	if (!succeeded && code && strcmp(code, "NOT_FOUND") == 0) {
-		/* Some gateways answer 200 whatever the server behind them says. */
+		/* Some gateways always answer 200, whatever status the server behind them sends. */
 		error_fail(err, ERROR_HEMERA_FAILED, -ENOENT, "answered 200 NOT_FOUND");
 		ret_reply->verdict = REPLY_NOT_FOUND;
 		ret_reply->is_hemera = true;

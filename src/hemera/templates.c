@@ -46,8 +46,8 @@ static const char *template_id(const struct json *row)
 	return id && id[0] && strlen(id) <= TEMPLATE_ID_MAX ? id : NULL;
 }
 
-/* The ids of course, seminar and lesson have to be strings, null or absent. Returns the name of the first one
- * that is not; NULL: none. */
+/* The ids of course, seminar and lesson must be strings, null or absent. Returns the name of the first wrong
+ * one; NULL: none is wrong. */
 static const char *template_wrong_owner(const struct json *row, enum json_type *ret_type)
 {
 	static const char *const members[] = { "courseId", "seminarId", "lessonId" };
@@ -60,7 +60,7 @@ static const char *template_wrong_owner(const struct json *row, enum json_type *
 	return NULL;
 }
 
-/* A template of one course whose id is of a wrong type must not serve them all. */
+/* A template for one course must not be used for all courses because its courseId has a wrong type. */
 static int template_check(const struct json *row, const char *path, struct error *err)
 {
 	const struct json *version = json_get(row, "version");
@@ -79,12 +79,12 @@ static int template_check(const struct json *row, const char *path, struct error
 			"%s.version: neither a number nor a short text", path);
 	wrong = template_wrong_owner(row, &type);
 	if (wrong)
-		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: %s where a string is due",
+		return error_fail(err, ERROR_HEMERA_BAD_DATA, -EBADMSG, "%s.%s: must be a string, but is %s",
 			path, wrong, json_type_name(type));
 	return 0;
 }
 
-/* A row that is not valid still means that there is a template, which no other one may replace. */
+/* Even an invalid row means that there is a template, in whose place no other may be used. */
 static void templates_read_row(struct templates *templates, const struct json *row, const char *path)
 {
 	const char *course_id = json_string(json_get(row, "courseId")), *id = template_id(row);
@@ -102,13 +102,13 @@ static void templates_read_row(struct templates *templates, const struct json *r
 		utf8_defuse(entity);
 		templates->problem(templates->arg, entity, &problem);
 	}
-	/* Lessons have templates of their own. courseId and seminarId are two names of the same thing. */
+	/* Templates of lessons are of no use here. courseId and seminarId are two names for the same id. */
 	if (!json_first(row) || template_wrong_owner(row, &type) || json_string(json_get(row, "lessonId")) ||
 		(course_id && seminar_id && strcmp(course_id, seminar_id) != 0))
 		return;
 	if (!course_id)
 		course_id = seminar_id;
-	/* As it stands in the JSON, so that versions of all kinds are compared in the same way. */
+	/* As it is written in the JSON, so that versions of all types are compared in the same way. */
 	if (json_type(version) == JSON_NUMBER)
 		json_write(&version_text, version);
 	else if (json_string(version))

@@ -47,11 +47,11 @@ static void print_help(const struct daemon_options *options)
 			? "  --listen=/PATH        listen on this unix socket (may be repeated);\n"
 			: "  --listen=ADDR:PORT    listen here (also [V6ADDR]:PORT or /PATH of a unix socket; may be repeated);\n",
 		stdout);
-	fputs("                        beside the sockets that systemd hands over\n"
-	      "  --check-config        check the configuration and exit (0, or 78 when something is wrong)\n",
+	fputs("                        in addition to the sockets that systemd passes\n"
+	      "  --check-config        check the configuration and exit (0, or 78 if a problem is found)\n",
 		stdout);
 	if (options->unix_only)
-		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may not call everything\n",
+		fputs("  --listen-web=/PATH    listen on this unix socket for aither-web, which may make fewer calls\n",
 			stdout);
 	if (options->has_alert)
 		fputs("  --alert               write an alert to the journal and mail it (run by aither-alert@.service)\n",
@@ -101,13 +101,13 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 			print_help(options);
 			return 0;
 		} else { /* getopt_long has reported an unknown option */
-			return usage_error(options, option == 'l'   ? "too many --listen"
-						    : option == 'w' ? "--listen-web is not for this program"
-						    : option == 'a' ? "--alert is not for this program"
+			return usage_error(options, option == 'l'   ? "too many --listen options"
+						    : option == 'w' ? "this program has no --listen-web"
+						    : option == 'a' ? "this program has no --alert"
 								    : NULL);
 		}
 	}
-	return optind < argc ? usage_error(options, "there are no arguments beside the options") : -1;
+	return optind < argc ? usage_error(options, "only options are accepted, no arguments") : -1;
 }
 
 int daemon_check_config(const struct config *config)
@@ -131,7 +131,7 @@ void daemon_log_problems(const struct config *config)
 			NULL, 0, "%s", config->problems.text[i]);
 }
 
-/* daemon_run reads them from a descriptor. */
+/* Blocks the signals, which daemon_run reads from a descriptor. */
 static sigset_t block_signals(void)
 {
 	sigset_t signals;
@@ -199,7 +199,7 @@ static bool parse_inet(const char *text, union address *ret_address, socklen_t *
 	       parse_port(colon + 1, &ret_address->v4.sin_port);
 }
 
-/* For people, and for tests that let the system choose the port. */
+/* Prints the address for people, and for tests that let the system choose the port. */
 static void print_address(int fd)
 {
 	char host[INET6_ADDRSTRLEN];
@@ -236,7 +236,7 @@ static int open_inet(const char *text, int *ret_fd, struct error *err)
 	return 0;
 }
 
-/* A socket file stays when its owner dies; only an attempt to connect shows whether there is a listener. */
+/* A socket file remains when its owner dies; only an attempt to connect shows whether it has a listener. */
 static void remove_abandoned(const union address *address)
 {
 	CLEANUP(file_closep) int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -258,7 +258,7 @@ static int open_unix(const char *path, int *ret_fd, struct error *err)
 	if (fd < 0)
 		return fail_system(path, err);
 	remove_abandoned(&address);
-	/* The socket's mode limits the file's from the beginning; chmod undoes the umask. */
+	/* The socket's mode limits the file's mode from the beginning; chmod undoes the umask. */
 	if (fchmod(fd, 0660) < 0 || bind(fd, &address.any, sizeof(address.un)) < 0 || chmod(path, 0660) < 0 ||
 		listen(fd, LISTEN_BACKLOG) < 0)
 		return fail_system(path, err);
@@ -271,17 +271,17 @@ static int open_unix(const char *path, int *ret_fd, struct error *err)
 
 static int fail_not_unix(const struct daemon_options *options, struct error *err)
 {
-	return error_set(err, -EINVAL, "%s listens on unix sockets only, for its calls need no token",
+	return error_set(err, -EINVAL, "%s listens on unix sockets only, because its calls need no token",
 		options->program);
 }
 
-/* `name` is FileDescriptorName=; NULL: systemd has given none. */
+/* `name` is FileDescriptorName=; NULL: systemd has passed none. */
 static int listen_inherited(struct server *server, const struct daemon_options *options, int fd,
 	const char *name, struct error *err)
 {
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
 		return error_set(err, -ENOTSOCK,
-			"the inherited descriptor %d is not a listening stream socket (ListenStream= without Accept=)",
+			"descriptor %d from systemd is not a listening stream socket (ListenStream= without Accept=)",
 			fd);
 	if (options->unix_only && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0)
 		return fail_not_unix(options, err);
@@ -307,7 +307,7 @@ static int listen_option(struct server *server, const struct daemon_options *opt
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err)
 {
-	/* A signal that comes as soon as a client can connect must end the daemon cleanly. */
+	/* From the moment a client can connect, a signal has to end the daemon cleanly. */
 	block_signals();
 	char **names = NULL;
 	int inherited = sd_listen_fds_with_names(1, &names), r = 0;
@@ -329,7 +329,7 @@ int daemon_listen(
 		r = listen_option(server, options, options->listen_web, true, err);
 	if (r == 0 && inherited == 0 && options->listen_count == 0 && !options->listen_web)
 		r = error_set(err, -EDESTADDRREQ,
-			"no socket to listen on; start it with: systemctl start %s, or give it --listen=%s",
+			"no socket to listen on; run: systemctl start %s, or use --listen=%s",
 			options->has_alert ? "aither-worker.socket" : "aither.socket",
 			options->unix_only ? "/PATH" : "ADDR:PORT");
 	if (r == 0)
@@ -346,7 +346,7 @@ static void on_signal(void *arg)
 		server_is_draining(daemon->server))
 		return;
 	sd_notify(0, "STOPPING=1");
-	/* First the server, so that answers completed from now on say Connection: close. */
+	/* The server first, so that responses from now on say Connection: close. */
 	server_drain(daemon->server, DAEMON_DRAIN_MS);
 	daemon->on_stop(daemon->app);
 }
@@ -365,8 +365,8 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 	struct error err = { 0 };
 	uint64_t watchdog_us = 0;
 
-	/* Otherwise threads that run at the same time get heaps of their own, and each keeps half a megabyte
-	 * after its largest job. */
+	/* Otherwise threads that run at the same time get heaps of their own, and each heap keeps half a
+	 * megabyte after its largest job. */
 	mallopt(M_ARENA_MAX, 1);
 	if (fd < 0) {
 		log_write(LOG_ERR, "cannot wait for signals: %s", strerror(errno));
@@ -388,12 +388,12 @@ int daemon_run(struct server *server, daemon_stop *on_stop, void *app)
 
 void daemon_status(const char *format, ...)
 {
-	char text[256]; /* a sentence, perhaps with the path of a file in it */
+	char text[256]; /* a sentence, perhaps with the path of a file */
 	va_list arguments;
 
 	va_start(arguments, format);
 	if ((size_t)vsnprintf(text, sizeof(text), format, arguments) >= sizeof(text))
-		utf8_trim(text); /* systemd takes UTF-8 only */
+		utf8_trim(text); /* systemd accepts only UTF-8 */
 	va_end(arguments);
 	sd_notifyf(0, "STATUS=%s", text);
 }

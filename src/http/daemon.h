@@ -14,7 +14,7 @@ struct config;
 struct error;
 struct server;
 
-#define DAEMON_DRAIN_MS 3000 /* of the unit's TimeoutStopSec */
+#define DAEMON_DRAIN_MS 3000 /* part of the unit's TimeoutStopSec */
 #define DAEMON_LISTEN_MAX 16
 #define DAEMON_WEB_SOCKET "web" /* FileDescriptorName= of aither-worker-web.socket */
 
@@ -26,37 +26,42 @@ struct daemon_options {
 	size_t listen_count;
 	bool check_config, alert; /* --check-config; --alert only where `has_alert` */
 	bool has_alert;
-	bool unix_only; /* its calls need no token, so they must not come over TCP */
-	/* --listen-web=/path, only where `unix_only`: on this socket, and on the inherited one of the name
-	 * DAEMON_WEB_SOCKET, the clients are HTTP_PEER_WEB. */
+	bool unix_only; /* the daemon's calls need no token, so they must not come over TCP */
+	/* --listen-web=/path, only with `unix_only`: clients on this socket, and on the inherited socket
+	 * named DAEMON_WEB_SOCKET, are HTTP_PEER_WEB. */
 	const char *listen_web;
 };
 
-/* Parses argv; answers --help and --version itself. Returns -1 to go on, else the exit code (0 or 64). */
+/* Parses argv; handles --help and --version itself. Returns -1 if the daemon should run, else its exit code
+ * (0 or 64). */
 int daemon_options_parse(struct daemon_options *options, int argc, char **argv);
 
-/* --check-config: prints all problems on stderr, or one sentence that there are none. Exit code (0 or 78). */
+/* --check-config: prints all problems on stderr, or on stdout that there are none. Returns the exit code (0
+ * or 78). */
 int daemon_check_config(const struct config *config);
 
-/* One event in the journal for each problem of the configuration. */
+/* Logs each problem of the configuration. */
 void daemon_log_problems(const struct config *config);
 
-/* Takes the inherited sockets and opens those of --listen: "127.0.0.1:3500", "[::1]:3500",
- * "/run/aither/worker.sock". Addresses are numeric; one that is valid on one link has its zone:
- * "[fe80::1%eth0]:3500". With port 0 the system chooses; "listening on 127.0.0.1:41234" on stderr reports the
- * address. A unix socket gets mode 0660 and replaces one without a listener. -EINVAL: a text of another form;
- * else the error of socket, bind or listen. Without any: -EDESTADDRREQ and a sentence that says how to start
- * the daemon (exit code 64). SIGTERM and SIGINT wait for daemon_run from here on. */
+/* Takes the sockets that systemd passed and opens those of --listen: "127.0.0.1:3500", "[::1]:3500",
+ * "/run/aither/worker.sock". Addresses are numeric; a link-local address needs its zone:
+ * "[fe80::1%eth0]:3500". With port 0 the system chooses a port; "listening on 127.0.0.1:41234" on stderr
+ * reports it. A unix socket gets mode 0660 and replaces a socket file without a listener.
+ *
+ * -EINVAL: an address has another form. -EDESTADDRREQ: there is no socket; the message says how to start the
+ * daemon (exit code 64). Otherwise the error of socket, bind or listen. From here on, SIGTERM and SIGINT stay
+ * pending until daemon_run handles them. */
 int daemon_listen(
 	struct server *server, const struct daemon_options *options, bool *ret_activated, struct error *err);
 
-/* After SIGTERM or SIGINT: completes requests that wait; then the server drains. */
+/* Called after SIGTERM or SIGINT: has to complete waiting requests; then the server drains. */
 typedef void daemon_stop(void *app);
 
-/* READY=1, watchdog, signals; returns when the server has ended. Exit code of the program. */
+/* Runs the server: sends READY=1, serves the watchdog and signals. Returns the program's exit code when the
+ * server has ended. */
 int daemon_run(struct server *server, daemon_stop *on_stop, void *app);
 
-/* STATUS= for systemctl status. */
+/* Sends STATUS=, which systemctl status shows. */
 void daemon_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -12,7 +12,7 @@
 #include "net/workerclient.h"
 
 #define RESTART_S 1 /* Retry-After of SHUTTING_DOWN: systemd keeps the socket and starts the next process */
-#define ENVELOPE_SIZE_MAX (8u << 20) /* a report: 100 errors, and a dry run's list of 50 000 long names */
+#define ENVELOPE_SIZE_MAX (8u << 20) /* a dry run's report: 100 errors and a list of 50 000 long names */
 _Static_assert(ENVELOPE_SIZE_MAX <= WORKERCLIENT_BODY_MAX, "aither-web and aither could not read the answer");
 
 static void append_meta(struct buf *out, const char *request_id)
@@ -75,7 +75,7 @@ void envelope_error(struct http_response *response, const char *request_id, cons
 		json_write(&out, data);
 	}
 	append_meta(&out, request_id);
-	if (buf_overflowed(&out)) { /* the error matters more than its details */
+	if (buf_overflowed(&out)) { /* drop the data: the error matters more */
 		buf_clear(&out);
 		append_error(&out, error_code_name(error->code), error->message);
 		append_meta(&out, request_id);
@@ -96,17 +96,18 @@ void envelope_status(struct http_response *response, const char *request_id, int
 		enum error_code code;
 		const char *message;
 	} rows[] = {
-		{ 400, ERROR_BAD_REQUEST, "the request is not well formed" },
+		{ 400, ERROR_BAD_REQUEST, "the request is malformed" },
 		{ 403, ERROR_FORBIDDEN, "this call is not permitted on this socket" },
 		{ 405, ERROR_METHOD_NOT_ALLOWED,
-			"this method is not possible here; the Allow header lists those that are" },
+			"this path does not permit this method; the Allow header lists the methods that it permits" },
 		{ 411, ERROR_BAD_REQUEST,
 			"Transfer-Encoding is not accepted; send Content-Length, or no body" },
 		{ 413, ERROR_PAYLOAD_TOO_LARGE, "the request body is too large" },
 		{ 414, ERROR_URI_TOO_LONG, "the request URL is too long" },
-		{ 417, ERROR_BAD_REQUEST, "the expectation is not known; only 100-continue is" },
+		{ 417, ERROR_BAD_REQUEST, "the expectation is unknown; only 100-continue is supported" },
 		{ 431, ERROR_HEADERS_TOO_LARGE, "the request headers are too large" },
-		{ 501, ERROR_BAD_REQUEST, "this Transfer-Encoding is not known, and none is accepted" },
+		{ 501, ERROR_BAD_REQUEST,
+			"this Transfer-Encoding is unknown; send Content-Length, or no body" },
 		{ 503, ERROR_SHUTTING_DOWN, "the service is shutting down" },
 	};
 	struct error err;
@@ -120,5 +121,5 @@ void envelope_status(struct http_response *response, const char *request_id, int
 			error_fail(&err, rows[i].code, -EINVAL, "%s", rows[i].message);
 	}
 	envelope_error(response, request_id, &err, NULL);
-	response->status = status; /* there are more statuses than codes */
+	response->status = status; /* several statuses share a code */
 }

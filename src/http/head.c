@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The next line without its CR LF; NULL: there is none, or it ends otherwise. */
+/* The next line without its CR LF; NULL: there is none, or it has another end. */
 static const char *next_line(const char **rest, const char *end, size_t *ret_length)
 {
 	const char *line = *rest;
@@ -42,12 +42,12 @@ static bool is_http_1_0(const char *line, size_t length)
 	return length >= size && memcmp(line + length - size, version, size) == 0;
 }
 
-/* The request line; *rest is then where the fields begin. NULL: there is none. */
+/* The request line; afterwards *rest is at the first field. NULL: there is no request line. */
 static const char *request_line(const char **rest, const char *end, size_t *ret_length)
 {
 	const char *line = next_line(rest, end, ret_length);
 
-	if (line && *ret_length == 0) /* one empty line before it is permitted, RFC 9112 section 2.2 */
+	if (line && *ret_length == 0) /* RFC 9112 section 2.2 permits one empty line before it */
 		line = next_line(rest, end, ret_length);
 	return line;
 }
@@ -80,7 +80,7 @@ int head_check(char *bytes, size_t length)
 	const char *rest = bytes, *end = bytes + length;
 	size_t size;
 
-	/* With these bytes the library regards it as complete. */
+	/* The library regards a head with these bytes as complete. */
 	if (!memmem(bytes, length, "\n\r\n", 3) && !memmem(bytes, length, "\n\n", 2))
 		return 0;
 	int status = find_fault(bytes, length);

@@ -57,7 +57,7 @@ const char *http_request_header(const struct http_request *request, const char *
 	return NULL;
 }
 
-/* The raw value of the parameter, up to the next '&'; NULL: there is none of that name. */
+/* The raw value of the parameter, which ends at the next '&'; NULL: no parameter has this name. */
 static const char *find_parameter(const struct http_request *request, const char *name)
 {
 	size_t name_length = strlen(name);

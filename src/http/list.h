@@ -4,8 +4,8 @@
 
 /*
  * Headers that are lists (RFC 9110 section 5.6.1): Accept, Accept-Encoding, Accept-Language, Connection and
- * Prefer. Repeated lines are one list already (http_request_header); blanks around an element are no part of
- * it; a comma within a quoted string separates nothing.
+ * Prefer. http_request_header has already joined repeated lines to one list. Blanks around an element are not
+ * part of it. A comma within a quoted string separates nothing.
  *
  *	while (list_next(&list, &item))
  *		if (list_item_is(&item, "gzip"))
@@ -25,12 +25,12 @@ struct list_item {
 	unsigned quality; /* the parameter q in thousandths, 1000 without it; 0 when it is malformed */
 };
 
-/* The next element; false: there is none. *list (NULL is accepted) moves on. */
+/* The next element; false: there is none. *list (NULL is accepted) moves to the rest of the list. */
 bool list_next(const char **list, struct list_item *ret_item);
 
-bool list_item_is(const struct list_item *item, const char *token); /* letters of any case */
+bool list_item_is(const struct list_item *item, const char *token); /* ignores case */
 
-/* Does the list name this token? NULL is accepted. */
+/* Does the list contain this token? NULL is accepted. */
 bool list_has(const char *list, const char *token);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "http/envelope.h"
 
-#define NAME_SHOWN_MAX 11 /* bytes; a longer name may be a secret in the wrong place, and is not repeated */
+#define NAME_SHOWN_MAX 11 /* bytes; a longer name may be a misplaced secret and is not repeated */
 
 const char *const router_no_parameters[] = { NULL };
 
@@ -34,12 +34,12 @@ static int fail_unknown(const char *const *parameters, const char *name, size_t 
 	}
 	for (size_t i = 0; parameters[i]; i++)
 		buf_printf(&known, "%s%s", i > 0 ? ", " : "", parameters[i]);
-	return error_fail(err, ERROR_BAD_REQUEST, -EINVAL, "unknown query parameter%s; this call has %s",
+	return error_fail(err, ERROR_BAD_REQUEST, -EINVAL, "unknown query parameter%s; this call accepts %s",
 		shown ? shown : "", known.length > 0 ? buf_text(&known) : "none");
 }
 
-/* Each parameter is one of the route's, and there once. Names are compared as they are written: ours have no
- * character that needs a percent sign. */
+/* Checks that each parameter is one of the route's and is given once. Names are compared without decoding:
+ * ours have no character that needs a percent sign. */
 static int check_query(const char *const *parameters, const char *query, struct error *err)
 {
 	unsigned seen = 0;
@@ -54,7 +54,7 @@ static int check_query(const char *const *parameters, const char *query, struct 
 			return fail_unknown(parameters, name, length, err);
 		if (seen & 1u << i)
 			return error_fail(err, ERROR_BAD_REQUEST, -EINVAL,
-				"query parameter \"%s\" is there twice", parameters[i]);
+				"query parameter \"%s\" is given twice", parameters[i]);
 		seen |= 1u << i;
 		name += strcspn(name, "&");
 	}
@@ -89,7 +89,7 @@ enum http_result router_dispatch(
 		envelope_error(response, request->request_id, &err, NULL);
 		return HTTP_DONE;
 	}
-	if (strcmp(request->path, "*") == 0) { /* of OPTIONS, about the server as a whole */
+	if (strcmp(request->path, "*") == 0) { /* OPTIONS about the server as a whole */
 		response->status = 204;
 		http_response_header(response, "allow", "GET, HEAD, POST");
 	} else if (allowed) {

@@ -65,8 +65,8 @@ static bool is_same_name(const h2o_header_t *a, const h2o_header_t *b)
 	return h2o_memis(a->name->base, a->name->len, b->name->base, b->name->len);
 }
 
-/* Several lines of one name are one list (RFC 9110 section 5.3). The list is allocated once, because all
- * partial lists would stay in memory until the answer is sent. NULL: an earlier line has this name. */
+/* Joins all lines of one name to one list (RFC 9110 section 5.3). The list is allocated once, because partial
+ * lists would stay in memory until the response is sent. NULL: an earlier line has this name. */
 static const char *join_lines(h2o_req_t *req, size_t first)
 {
 	const h2o_header_t *lines = req->headers.entries;
@@ -166,7 +166,7 @@ int convert_request(h2o_req_t *req, struct http_request *ret_request)
 	return status ? status : convert_target(req, target, ret_request);
 }
 
-/* Required by the grammar of HTTP/1.1, read by people only. */
+/* The reason phrase, which the grammar of HTTP/1.1 requires; only people read it. */
 static const char *reason_of(int status)
 {
 	static const struct {
@@ -208,7 +208,8 @@ static void add_header(h2o_req_t *req, const char *name, const char *value)
 {
 	h2o_iovec_t copy = h2o_strdup(&req->pool, value, SIZE_MAX);
 
-	/* As a plain name, not as one of the library's tokens: it rewrites Vary for old browsers. */
+	/* The header is added by its plain name, not as one of the library's tokens, because the library
+	 * rewrites Vary for old browsers. */
 	h2o_add_header_by_str(
 		&req->pool, &req->res.headers, name, strlen(name), 0, NULL, copy.base, copy.len);
 }
@@ -219,8 +220,8 @@ void convert_response(h2o_req_t *req, const struct http_response *response, cons
 
 	req->res.status = status;
 	req->res.reason = reason_of(status);
-	/* Without a length the library would send chunks or close, except for answers that have no body by
-	 * definition. */
+	/* Without a length, the library would send chunks or close the connection, except for responses that
+	 * have no body by definition. */
 	if (status != 304 && status != 204 && !response->without_length)
 		req->res.content_length = response->body ? response->body->length : 0;
 	memset(&req->res.headers, 0, sizeof(req->res.headers));

@@ -3,8 +3,8 @@
 #define AITHER_HTTP_SERVER_CONVERT_H
 
 /*
- * Converts the library's request to ours, and our response to the library's. Nothing here reads or sends;
- * all memory is taken from the pool of the library's request, and is valid as long as that.
+ * Converts the library's request to ours, and our response to the library's. Nothing here reads or sends. All
+ * memory comes from the pool of the library's request and is valid as long as the request.
  */
 
 #include <h2o.h>
@@ -12,12 +12,13 @@
 struct http_request;
 struct http_response;
 
-/* Fills in all members but peer and connection. Returns 0, or the status that refuses the request: 400, 414
- * or 431. Method, request id and the fields found so far are valid then, too; the path is "/". */
+/* Fills in all members except peer and connection. Returns 0, or the status that refuses the request: 400,
+ * 414 or 431. In that case, too, method, request id and the fields found so far are valid; the path is "/".
+ */
 int convert_request(h2o_req_t *req, struct http_request *ret_request);
 
-/* Fills in the library's status, headers and Content-Length; req->res.content_length is SIZE_MAX where the
- * answer has no length and therefore no body. */
+/* Fills in the library's status, headers and Content-Length. req->res.content_length is SIZE_MAX if the
+ * response has no length and therefore no body. */
 void convert_response(h2o_req_t *req, const struct http_response *response, const char *request_id);
 
 #endif

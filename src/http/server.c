@@ -45,34 +45,35 @@
  */
 
 #define RESERVED_FDS 128    /* 64 calls to the worker, journal, event loop, files */
-#define SWEEP_MS 250        /* how exactly deadlines are kept */
+#define SWEEP_MS 250        /* interval between checks of deadlines */
 #define DRAIN_GRACE_MS 1000 /* for clients that are about to use their idle connection */
-#define ACCEPTS_PER_TURN 64 /* connected clients get their turn, too */
-#define CLOSING_TURNS 16    /* of the loop, until every aborted connection has been seen to end */
-/* While places are scarce, an idle connection and an unfinished request live this long. A lost packet is sent
- * again within it, unless the client is very far away. */
+#define ACCEPTS_PER_TURN 64 /* so that connected clients get their turn, too */
+#define CLOSING_TURNS 16    /* of the loop, until the end of every aborted connection has been noticed */
+/* The lifetime of an idle connection or an unfinished request while places are scarce. It is long enough for
+ * a lost packet to be sent again, unless the client is very far away. */
 #define SCARCE_REQUEST_MS 500
-#define SCARCE_WRITE_MS 700 /* and a response, */
-#define SCARCE_RATE 128     /* with a millisecond more for each so many bytes that were taken */
-#define LINGER_MS 2000      /* for a client that goes on sending a refused request */
-/* The kernel would keep up to 4 MiB for each slow reader, and counts it as ours (it takes up to twice the
- * size that is set here, and a segment). Each of the first few connections may have a page of 500 courses
- * there, which saves a tenth of the processor time of sending it; a crowd may not. A thousand clients that
- * read nothing and send what they can take 110 MiB there, 32 MiB for their requests, and 60 MiB of our own;
- * aither.service has 256. */
+#define SCARCE_WRITE_MS 700 /* the same for a response, */
+#define SCARCE_RATE 128     /* plus a millisecond for each 128 bytes that the client has taken */
+#define LINGER_MS 2000      /* for a client that continues to send a refused request */
+/* The kernel would keep up to 4 MiB for each slow reader, and counts it as our memory. (It takes up to twice
+ * the size that is set here, and a segment.) Each of the first few connections may have a page of 500 courses
+ * in its buffer, which saves a tenth of the processor time of sending it; many connections may not. A
+ * thousand clients that read nothing and send all they can take 110 MiB in the kernel, 32 MiB for their
+ * requests, and 60 MiB in this process. aither.service has 256 MiB. */
 #define SEND_BUFFER (64 << 10) /* with less, loopback and its segments of 64 KiB stall */
 #define SEND_BUFFER_FEW (256 << 10)
 #define SERVER_FEW 32 /* connections */
 #define SEND_BUFFER_MANY (16 << 10)
-#define SERVER_MANY 256 /* more connections than that come from a network, not from a proxy beside us */
-#define RECEIVE_BUFFER (16 << 10) /* else up to 6 MiB that we have not read yet */
+#define SERVER_MANY 256           /* more connections come from a network, not from a proxy on this machine */
+#define RECEIVE_BUFFER (16 << 10) /* the kernel would keep up to 6 MiB that we have not read yet */
 #define INPUT_MAX (128u << 10)    /* a request within all limits needs 84 KiB */
-/* All unfinished requests together. Beyond, each may have as much as headers and URL within their limits. */
+/* For all unfinished requests together. If they exceed it, each may still have INPUT_FAIR, enough for headers
+ * and URL within their limits. */
 #define INPUT_TOTAL_MAX (32u << 20)
 #define INPUT_FAIR (20u << 10)
-#define INPUT_CHECK_MS 20 /* in which a fast network delivers a few MiB */
+#define INPUT_CHECK_MS 20 /* a fast network delivers a few MiB in this time */
 
-#define METHODS 4 /* as enum http_method has */
+#define METHODS 4 /* the number of constants of enum http_method */
 #define STATUS_MIN 100
 #define STATUSES 500
 
@@ -95,7 +96,7 @@ enum connection_phase {
 	CONNECTION_READING,   /* idle, or a request is arriving */
 	CONNECTION_HANDLING,  /* the handler has not answered yet */
 	CONNECTION_WRITING,   /* until the kernel has taken the response */
-	CONNECTION_LINGERING, /* closed, except for the kernel's part of it; see on_closed */
+	CONNECTION_LINGERING, /* closed, but the kernel is still sending; see on_closed */
 };
 
 /* One client's connection and its current request: HTTP/1 has one at a time. The server owns it. */
@@ -107,9 +108,9 @@ struct connection {
 	struct in6_addr client; /* its address, for holds_half */
 	enum connection_phase phase;
 	uint64_t since_ms; /* when the phase began */
-	uint64_t turn;     /* of the loop, in which it was last served */
-	int spare_fd;      /* of the same socket, and outlives the library's; -1: none */
-	bool refused;      /* the client may go on sending */
+	uint64_t turn;     /* the turn of the loop in which it was last served */
+	int spare_fd;      /* a descriptor of the same socket that outlives the library's; -1: none */
+	bool refused;      /* a request was refused; the client may still be sending it */
 	bool given_up;     /* nothing more is sent */
 
 	h2o_socket_cb library_read; /* called by on_readable */
@@ -117,18 +118,18 @@ struct connection {
 	bool is_unhooked;
 	int refusal;         /* status that refuses the current or arriving request; 0: none */
 	size_t request_size; /* of the current request in socket->input; 0: not known */
-	uint64_t began_ms;   /* the current request */
+	uint64_t began_ms;   /* when the current request was complete */
 
 	h2o_req_t *req; /* NULL: no request; else the library's, whose pool owns what `request` points to */
 	struct http_request request;
-	struct http_pending *pending; /* NULL: the handler does not owe an answer */
+	struct http_pending *pending; /* NULL: the handler does not owe a response */
 	struct http_body *body;       /* kept until it is sent */
-	off_t sent;                   /* of a body with a file */
+	off_t sent;                   /* bytes of a body with a file */
 	TAILQ_ENTRY(connection) waiting_link;
 	bool is_waiting;
 };
 
-struct http_pending {                  /* the application's, which calls http_complete */
+struct http_pending {                  /* owned by the application, which calls http_complete */
 	struct connection *connection; /* NULL: the client has gone */
 	char request_id[HTTP_REQUEST_ID_SIZE];
 };
@@ -143,14 +144,14 @@ struct server {
 	h2o_accept_ctx_t accept;
 
 	LIST_HEAD(, server_watch) watches;
-	int watch_errnum; /* why one is missing; 0: none is */
+	int watch_errnum; /* why a watch could not be made; 0: all exist */
 	LIST_HEAD(, listener) listeners;
 	bool listeners_rest;
 	LIST_HEAD(, connection) connections;
 	size_t connection_count;
-	uint64_t refused;                 /* connections whose client had too many */
+	uint64_t refused;                 /* connections of clients that had too many */
 	LIST_HEAD(, connection) unhooked; /* the library may have set another callback for reading */
-	TAILQ_HEAD(, connection) waiting; /* with a request for the next turn, because they had one in this */
+	TAILQ_HEAD(, connection) waiting; /* their next request waits for the next turn */
 	uint64_t turn;                    /* of the loop */
 	struct server_watch *sweep;
 	bool is_sweeping;
@@ -171,13 +172,13 @@ static void on_watch_readable(h2o_socket_t *socket, const char *err)
 	uint64_t expirations;
 
 	(void)err;
-	/* The timer may have been set anew since it fired: then there is nothing to read. */
+	/* If the timer was set again after it fired, there is nothing to read. */
 	if (watch->is_timer && read(h2o_socket_get_fd(socket), &expirations, sizeof(expirations)) < 0)
 		return;
 	watch->callback(watch->arg);
 }
 
-/* Takes over fd; -1 (errno says why) makes server_check fail. */
+/* Takes ownership of fd. If it is -1, server_check will fail with the current errno. */
 static struct server_watch *watch_new(
 	struct server *server, int fd, bool is_timer, server_callback *callback, void *arg)
 {
@@ -187,7 +188,7 @@ static struct server_watch *watch_new(
 		return NULL;
 	}
 	struct server_watch *watch = mem_zalloc(sizeof(*watch));
-	/* Without DONT_READ the library would read it. */
+	/* Without DONT_READ the library would read from the descriptor. */
 	watch->socket = h2o_evloop_socket_create(server->loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	watch->socket->data = watch;
 	watch->callback = callback;
@@ -252,7 +253,7 @@ static void sweep_set(struct server *server, bool is_on)
 	server->is_sweeping = is_on;
 }
 
-/* They resume when a connection ends, or at the next sweep. */
+/* Pauses the listeners until a connection ends or the next sweep. */
 static void listeners_rest(struct server *server)
 {
 	struct listener *listener;
@@ -296,7 +297,7 @@ static void connection_enter(struct connection *connection, enum connection_phas
 	connection->since_ms = time_mono_ms();
 }
 
-/* Is there data that the client has not acknowledged, but still might? An end alone (FIN) needs no memory. */
+/* Is there data that the client may still acknowledge? A FIN alone needs no memory. */
 static bool has_unsent(int fd)
 {
 	struct tcp_info info;
@@ -315,7 +316,7 @@ static void on_linger_readable(h2o_socket_t *socket, const char *err)
 	(void)err;
 	ssize_t n = recv(h2o_socket_get_fd(socket), trash, sizeof(trash), MSG_DONTWAIT);
 	if (n == 0 && has_unsent(h2o_socket_get_fd(socket)))
-		h2o_socket_read_stop(socket); /* it sends no more, but may still read */
+		h2o_socket_read_stop(socket); /* the client sends no more, but may still read */
 	else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		h2o_socket_close(socket);
 }
@@ -329,8 +330,8 @@ static bool should_linger(const struct connection *connection, int fd)
 }
 
 /* The socket has been closed, by the library or by us. The connection ends with its spare descriptor. It
- * keeps its place until the client has received the answer: otherwise clients that send a request, close and
- * read nothing could leave any amount of data behind in the kernel, which counts it as our memory. */
+ * keeps its place until the client has received the response. Otherwise clients that send a request, close
+ * and read nothing could leave any amount of data in the kernel, which counts it as our memory. */
 static void on_closed(void *arg)
 {
 	struct connection *connection = arg;
@@ -365,18 +366,18 @@ static void cork(const struct connection *connection, int on)
 	setsockopt(h2o_socket_get_fd(connection->socket), IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
 }
 
-/* The library writes from memory, so the kernel copies every byte of a body; sendfile hands it the pages. The
- * library sends the head and believes that a body without bytes follows. Until the last h2o_send it neither
- * reads nor writes on the socket.
+/* The library writes from memory, so the kernel copies every byte of a body; sendfile passes it the pages
+ * instead. The library sends the head and believes that an empty body follows. Until the last h2o_send it
+ * neither reads from the socket nor writes to it.
  *
  * Sends once per turn of the loop: a client that reads as fast as we send must not keep the others waiting,
- * and to try again at once costs more than to wait. */
+ * and trying again at once costs more than waiting. */
 static void send_more(h2o_socket_t *socket, const char *err)
 {
 	struct connection *connection = socket->on_close.data;
 	size_t length = connection->body->length;
 
-	(void)err; /* sendfile returns it again */
+	(void)err; /* sendfile returns the error again */
 	ssize_t n = sendfile(h2o_socket_get_fd(socket), connection->body->file, &connection->sent,
 		length - (size_t)connection->sent);
 	bool is_whole = (size_t)connection->sent == length;
@@ -401,7 +402,7 @@ static void on_head_sent(h2o_generator_t *generator, h2o_req_t *req)
 	send_more(connection_of(req)->socket, NULL);
 }
 
-/* Fills in the library's response. Takes the body; ret_body is the part of it to send from memory. */
+/* Fills in the library's response. Takes ownership of the body; ret_body is the part to send from memory. */
 static void begin_response(
 	struct connection *connection, struct http_response *response, h2o_iovec_t *ret_body)
 {
@@ -430,7 +431,7 @@ static void respond(struct connection *connection, struct http_response *respons
 
 	begin_response(connection, response, &body);
 	if (body.len > 0 && connection->body->file >= 0) {
-		cork(connection, 1); /* else the head would be a packet of its own */
+		cork(connection, 1); /* otherwise the head would be sent in a packet of its own */
 		h2o_start_response(req, &file);
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_IN_PROGRESS);
 		return;
@@ -476,7 +477,7 @@ void http_complete(struct http_pending *pending, struct http_response *response)
 
 /* ---- the request ---- */
 
-/* The library reads the next request after this: see hook_readers. */
+/* To be called before the library begins to read the next request; see hook_readers. */
 static void connection_unhook(struct connection *connection)
 {
 	if (!connection->is_unhooked)
@@ -484,7 +485,7 @@ static void connection_unhook(struct connection *connection)
 	connection->is_unhooked = true;
 }
 
-/* The library releases the request: it was answered, or the connection has ended. */
+/* The library releases the request, because it was answered or because the connection has ended. */
 static void on_request_gone(void *arg)
 {
 	struct connection *connection = *(struct connection **)arg;
@@ -507,9 +508,9 @@ static void on_request_gone(void *arg)
 	connection_unhook(connection);
 }
 
-/* Converts the library's request to ours, and decides whether it is refused: because of its head (which
- * usually was checked already, when it arrived), by the library (library_status; 0: it accepts the request),
- * or because it has no form that a handler could use. */
+/* Converts the library's request to ours, and decides whether to refuse it: because of its head (which was
+ * usually checked when it arrived), because the library refuses it (library_status; 0: it accepts the
+ * request), or because it cannot be converted. */
 static void begin_request(struct connection *connection, h2o_req_t *req, int library_status)
 {
 	/* The one object of the request whose end the library reports in every case. */
@@ -529,8 +530,9 @@ static void begin_request(struct connection *connection, h2o_req_t *req, int lib
 		connection->refusal = library_status ? library_status : convert_status;
 }
 
-/* Closing a socket with unread bytes resets the connection, and the reset may overtake the answer: a client
- * that sends a large body would never see its 413. So the spare descriptor reads on for a while. */
+/* Closing a socket with unread bytes resets the connection, and the reset may overtake the response: a client
+ * that sends a large body would never see its 413. Therefore we read on for a while from the spare
+ * descriptor. */
 static void refuse(struct connection *connection, struct http_response *response)
 {
 	router_fail(connection->server->router, &connection->request, response, connection->refusal);
@@ -548,7 +550,7 @@ static void handle(struct connection *connection)
 	enum http_result result = HTTP_DONE;
 
 	connection->turn = connection->server->turn;
-	/* The library honours only "close" alone. */
+	/* The library honours "close" only if it is the whole value. */
 	if (list_has(http_request_header(request, "connection"), "close"))
 		connection->req->http1_is_persistent = 0;
 	if (connection->refusal) {
@@ -565,7 +567,7 @@ static void handle(struct connection *connection)
 }
 
 /* The library handles pipelined requests of one connection until there are none left, and only then returns
- * to the loop. Each connection gets one answer in a turn, so that the others do not wait for that. */
+ * to the loop. We answer one request per connection and turn, so that other connections need not wait. */
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct connection *connection = connection_of(req);
@@ -622,8 +624,8 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 
 /* ---- the beginning of a connection ---- */
 
-/* The library answers Expect and waits for the end of a body before it calls on_request. So the head is
- * checked here first. A pipelined request that arrived together with the one before it is checked in
+/* The library answers Expect and waits for the end of a body before it calls on_request. Therefore the head
+ * is checked here first. A pipelined request that arrived together with the request before it is checked in
  * on_request_gone. */
 static void on_readable(h2o_socket_t *socket, const char *err)
 {
@@ -659,8 +661,9 @@ static bool is_loopback(const struct sockaddr_storage *address)
 	return address_is_loopback(address->ss_family, bytes);
 }
 
-/* An IPv4 address as IPv6 writes it (::ffff:192.0.2.7), or a translator (64:ff9b::192.0.2.7, RFC 6052). Of
- * another IPv6 address the first half, because every subscriber has the whole second half. */
+/* Identifies the client for holds_half. An IPv4 address becomes an IPv4-mapped IPv6 address
+ * (::ffff:192.0.2.7); an address of a translator (64:ff9b::192.0.2.7, RFC 6052) stays as it is. Any other
+ * IPv6 address is reduced to its first half, because every subscriber has the whole second half. */
 static struct in6_addr client_of(const struct sockaddr_storage *address)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
@@ -724,7 +727,7 @@ static void connection_open(const struct listener *listener, h2o_socket_t *socke
 	LIST_INSERT_HEAD(&server->connections, connection, link);
 	connection_enter(connection, CONNECTION_READING);
 	sweep_set(server, true);
-	/* The one place of the socket that the library leaves to us. */
+	/* on_close is the only member of the socket that the library leaves to us. */
 	socket->on_close.cb = on_closed;
 	socket->on_close.data = connection;
 	h2o_accept(&server->accept, socket);
@@ -760,7 +763,7 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	switch (connection->phase) {
 	case CONNECTION_READING: /* from the end of the last response to the end of the next request */
 		return scarce ? SCARCE_REQUEST_MS : SERVER_REQUEST_TIMEOUT_S * 1000;
-	case CONNECTION_HANDLING: /* a sync may take hours; its calls have limits of their own */
+	case CONNECTION_HANDLING: /* a sync may take hours; the calls have limits of their own */
 		return UINT64_MAX;
 	case CONNECTION_WRITING:
 		if (!scarce)
@@ -777,7 +780,7 @@ static uint64_t phase_limit_ms(const struct connection *connection)
 	return scarce ? SCARCE_REQUEST_MS : LINGER_MS;
 }
 
-/* A reset makes the kernel drop the rest of the answer; otherwise it would go on trying. */
+/* A reset makes the kernel drop the rest of the response; otherwise it would keep trying to send it. */
 static void give_up(struct connection *connection)
 {
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
@@ -802,8 +805,8 @@ static void check_deadline(struct connection *connection, uint64_t now)
 		bool is_idle = connection->socket->input->size == 0;
 		bool must_go = is_over || (server->state == SERVER_DRAINING &&
 						  now - server->drain_began_ms >= DRAIN_GRACE_MS);
-		/* An idle one is shut for reading only: a request that has reached the kernel is still read
-		 * then, and its answer can be sent. */
+		/* Shut an idle connection for reading only: a request that has already reached the kernel is
+		 * still read, and its response can be sent. */
 		if (is_idle && must_go)
 			shutdown(fd, SHUT_RD);
 		else if (is_over)
@@ -822,7 +825,7 @@ static void on_sweep(void *arg)
 
 	for (struct connection *connection = LIST_FIRST(&server->connections), *next; connection;
 		connection = next) {
-		next = LIST_NEXT(connection, link); /* this one may be closed */
+		next = LIST_NEXT(connection, link); /* the connection may be closed below */
 		check_deadline(connection, now);
 	}
 	if (server->listeners_rest && server->connection_count < server->connections_max)
@@ -838,8 +841,8 @@ static size_t unread_input(const struct connection *connection)
 	return connection->phase == CONNECTION_READING ? connection->socket->input->size : 0;
 }
 
-/* The library lets every connection fill 400 KiB with headers that do not end: a thousand of them would take
- * more memory than the unit may have, within a second. */
+/* The library lets every connection fill 400 KiB with headers that do not end. Within a second, a thousand
+ * connections would take more memory than the unit may have. */
 static void check_input(struct server *server)
 {
 	struct connection *connection, *next;
@@ -858,8 +861,8 @@ static void check_input(struct server *server)
 		next = LIST_NEXT(connection, link);
 		if (unread_input(connection) <= size_max)
 			continue;
-		/* A shutdown would not keep the library from reading the data that the kernel has; an error
-		 * does. */
+		/* An error stops the library from reading the data that the kernel has; a shutdown would
+		 * not. */
 		if (socket->_cb.read)
 			socket->_cb.read(socket, "too much input");
 		else
@@ -879,7 +882,7 @@ static void on_acceptable(h2o_socket_t *socket, const char *err)
 	for (int i = 0; i < ACCEPTS_PER_TURN && server->connection_count < server->connections_max; i++) {
 		h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
 		if (!accepted) {
-			/* Out of descriptors or memory: to retry at once would keep a processor busy. */
+			/* Out of descriptors or memory: retrying at once would keep a processor busy. */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 				listeners_rest(server);
 			return;
@@ -903,8 +906,9 @@ static void listen_on(struct server *server, int owned_fd, bool is_web)
 	listener->is_unix = address.ss_family == AF_UNIX;
 	listener->is_web = is_web;
 	if (!listener->is_unix) {
-		/* Accepted sockets inherit these: the kernel drops a client that acknowledges nothing any
-		 * more, and keeps little for one that reads nothing, or sends more than we read. */
+		/* Accepted sockets inherit these options. The kernel then drops a client that no longer
+		 * acknowledges anything, and keeps little for a client that reads nothing or sends more than
+		 * we read. */
 		setsockopt(owned_fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up_ms, sizeof(give_up_ms));
 		setsockopt(owned_fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 		setsockopt(owned_fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
@@ -928,14 +932,14 @@ void server_listen_web(struct server *server, int owned_fd)
 
 /* ---- the server ---- */
 
-/* A connection that is accepted without a descriptor left for its work is of no use. */
+/* Accepting a connection is useless if no descriptor is left for its work. */
 static unsigned limit_connections(unsigned wanted)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return wanted;
-	/* Each has two, see connection_open. */
+	/* Each connection has two descriptors, see connection_open. */
 	rlim_t needed = 2 * (rlim_t)wanted + RESERVED_FDS;
 	if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
 		struct rlimit higher = { .rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max,
@@ -968,16 +972,16 @@ int server_new(struct server **ret_server, const struct server_options *options,
 	server->config.server_name = h2o_iovec_init(H2O_STRLIT("aither"));
 	server->config.max_request_entity_size = SERVER_BODY_MAX;
 	server->config.http1.upgrade_to_http2 = 0; /* neither by prior knowledge nor by Upgrade: h2c */
-	/* Without any path of its own, this host sends everything to its fallback. */
+	/* The host has no paths, so all requests go to its fallback. */
 	h2o_hostconf_t *host =
 		h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
 	h2o_create_handler(&host->fallback_path, sizeof(h2o_handler_t))->on_req = on_request;
 	h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream = on_setup_ostream;
 
 	h2o_context_init(&server->context, server->loop, &server->config);
-	/* The library's own limit of a request runs on the wall clock, which may jump. Out of the loop's list
-	 * it never fires; the sweep ends connections. The library unlinks it when the context is disposed of.
-	 */
+	/* The library's own time-out of a request uses the wall clock, which may jump. Removed from the
+	 * loop's list it never fires; the sweep ends connections instead. The library unlinks the time-out
+	 * when the context is disposed of. */
 	h2o_linklist_unlink(&server->context.http1.req_timeout._link);
 	h2o_linklist_init_anchor(&server->context.http1.req_timeout._link);
 	server->accept = (h2o_accept_ctx_t){ .ctx = &server->context, .hosts = server->config.hosts };
@@ -1016,9 +1020,9 @@ void server_freep(struct server **server_pointer)
 	}
 	h2o_evloop_run(server->loop, 0); /* closed sockets are freed here */
 	if (server->connection_count > 0)
-		return; /* the library has no other way to let go of one; the process ends anyway */
+		return; /* the library cannot release a connection in another way; the process ends anyway */
 	h2o_context_dispose(&server->context);
-	free(server->context.queue); /* h2o_multithread_destroy_queue leaves it behind */
+	free(server->context.queue); /* h2o_multithread_destroy_queue does not free it */
 	h2o_config_dispose(&server->config);
 	h2o_evloop_destroy(server->loop);
 	free(server);
@@ -1041,7 +1045,8 @@ void server_turn(struct server *server)
 		handle(connection);
 	}
 	hook_readers(server);
-	/* Requests that were handled have answers to send: do not wait. -1 is EINTR: the caller turns on. */
+	/* Handled requests have responses to send: do not wait. -1 is EINTR; the caller runs the next turn.
+	 */
 	h2o_evloop_run(server->loop, has_waiting ? 0 : INT32_MAX);
 	check_input(server);
 }
@@ -1093,7 +1098,7 @@ bool server_leave_if_idle(struct server *server)
 
 	if (server->state != SERVER_RUNNING || server->connection_count > 0)
 		return false;
-	/* First stop accepting, then check: a client that connects in between is seen in the queue. */
+	/* Stop accepting before checking: a client that connects in between is then found in the queue. */
 	listeners_rest(server);
 	LIST_FOREACH (listener, &server->listeners, link) {
 		struct pollfd entry = { .fd = h2o_socket_get_fd(listener->socket), .events = POLLIN };

@@ -8,8 +8,8 @@
 
 CURL *curl_common_easy(void)
 {
-	/* Only the command line tool reads this variable, libcurl itself does not. The file adds to the
-	 * system's directory of certificates, which stays in use. */
+	/* The curl tool reads this variable, but libcurl does not. The file is used in addition to the
+	 * system's directory of certificates. */
 	const char *file = getenv("SSL_CERT_FILE");
 	CURL *easy = curl_easy_init();
 
@@ -26,8 +26,8 @@ CURL *curl_common_easy(void)
 
 #define VERIFY_UNSPECIFIED 1
 
-/* By CURLINFO_SSL_VERIFYRESULT, see SSL_get_verify_result(3). libcurl compares the host name itself: after
- * OpenSSL has found nothing wrong (0), or before it has checked anything (1). */
+/* The meaning of CURLINFO_SSL_VERIFYRESULT, see SSL_get_verify_result(3). libcurl itself compares the host
+ * name: after OpenSSL has found no fault (0), or before OpenSSL has checked anything (1). */
 static const struct distrust {
 	long verified;
 	enum fetch_step step;
@@ -46,7 +46,7 @@ static const struct distrust {
 	{ 68, FETCH_STEP_TRUST, "the certificate's signature is too weak" },
 };
 
-/* `reason` is NULL for a number without a sentence. */
+/* `reason` is NULL if there is no sentence for the number. */
 static struct distrust find_distrust(CURL *easy)
 {
 	struct distrust found = { VERIFY_UNSPECIFIED, FETCH_STEP_TRUST, NULL };

@@ -20,9 +20,9 @@
 #define PACKAGE_VERSION "dev"
 #endif
 
-#define POLL_SLICE_MS 100 /* how late a cancellation may be seen, fetch.h */
+#define POLL_SLICE_MS 100 /* the longest delay of a cancellation, see fetch.h */
 
-/* Hemera's slowest answers begin within 60 s: a peer that sends nothing for so long is gone. */
+/* Hemera's slowest answers begin within 60 s. A peer that is silent for longer has gone. */
 #define STALLED_AFTER_S 60L
 
 #define URL_SHOWN_MAX 160
@@ -47,7 +47,7 @@ struct fetch {
 	uint64_t wake_mono_ms;
 };
 
-/* After decompression; libcurl itself only looks at an announced length. */
+/* Limits the body after decompression; libcurl itself checks only an announced length. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct request *request = arg;
@@ -81,7 +81,7 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 	fetch->model = model;
 	fetch->multi = curl_multi_init();
 	if (!fetch->multi || !model)
-		return error_set(err, -ENOMEM, "libcurl cannot be initialised");
+		return error_set(err, -ENOMEM, "cannot initialise libcurl");
 	/* libcurl's defaults: verification of certificates; no redirects, cookies, .netrc and HTTP/0.9. */
 	if (curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) ||
 		curl_multi_setopt(fetch->multi, CURLMOPT_MAXCONNECTS, connections_max) ||
@@ -95,7 +95,8 @@ int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, str
 		curl_easy_setopt(model, CURLOPT_LOW_SPEED_TIME, STALLED_AFTER_S) ||
 		curl_easy_setopt(model, CURLOPT_SSL_CTX_FUNCTION, on_tls) ||
 		curl_easy_setopt(model, CURLOPT_WRITEFUNCTION, on_body))
-		return error_set(err, -ENOSYS, "libcurl %s lacks what aither needs", curl_version());
+		return error_set(
+			err, -ENOSYS, "libcurl %s lacks a feature that aither needs", curl_version());
 	*ret_fetch = STEAL(fetch);
 	return 0;
 }
@@ -109,8 +110,8 @@ static void add_header(struct request *request, const char *header)
 	request->headers = list;
 }
 
-/* Each request has a handle of its own: libcurl 8.14 leaks the name that it could not resolve when a handle
- * is used again. Connections are kept by the multi handle. */
+/* Each request has a handle of its own: when a handle is used again, libcurl 8.14 leaks the name that it
+ * could not resolve. The multi handle keeps the connections. */
 void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_done *done, void *arg)
 {
 	struct request *request = mem_zalloc(sizeof(*request));
@@ -118,7 +119,7 @@ void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_do
 	bool is_https = strncasecmp(wanted->url, "https:", 6) == 0;
 
 	if (!easy)
-		abort(); /* only without memory */
+		abort(); /* only if memory is exhausted */
 	request->next = fetch->first;
 	fetch->first = request;
 	request->done = done;
@@ -135,21 +136,20 @@ void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_do
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)wanted->body_max);
 	if (wanted->body) {
-		/* A wait for "100 Continue" costs a second where the server does not send it. */
+		/* Waiting for "100 Continue" costs a second if the server does not send it. */
 		add_header(request, "Expect:");
 		curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, wanted->body);
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-	/* HTTP/2 by ALPN only: a server that knows no h2c closes the connection when asked for it. Waiting
-	 * for a connection that may carry many requests pays only where HTTP/2 is possible. */
+	/* HTTP/2 by ALPN only: a server that does not support h2c closes the connection if it gets an upgrade
+	 * request. Waiting for a connection that can carry many requests is worthwhile only with HTTP/2. */
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 		(long)(is_https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)is_https);
-	/* Operators expect the proxy of the environment to be used, but a proxy would read the API key that
-	 * http carries. */
+	/* Operators expect that the proxy variables are used, but over http a proxy would see the API key. */
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, is_https ? NULL : "*");
 	if (curl_multi_add_handle(fetch->multi, easy) != CURLM_OK)
-		abort(); /* only without memory: the handle is new */
+		abort(); /* only if memory is exhausted, as the handle is new */
 }
 
 static void detach(struct fetch *fetch, struct request *request)
@@ -187,8 +187,8 @@ void fetch_freep(struct fetch **fetch_pointer)
 	free(fetch);
 }
 
-/* The meaning of libcurl's codes. Any other one counts as lost inside the answer: a retry is cheap, and
- * retries are limited. */
+/* The meaning of libcurl's codes. Any other code counts as a connection lost during the answer: a retry is
+ * cheap, and retries are limited. */
 static const struct kind {
 	CURLcode code;
 	enum fetch_failure failure;
@@ -204,10 +204,9 @@ static const struct kind {
 	{ CURLE_SSL_CIPHER, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_SSL_CACERT_BADFILE, FETCH_REFUSED, FETCH_STEP_TLS },
 	{ CURLE_FILESIZE_EXCEEDED, FETCH_TOO_LARGE, FETCH_STEP_ANSWER },
-	{ CURLE_WRITE_ERROR, FETCH_UNREADABLE,
-		FETCH_STEP_ANSWER }, /* also for bytes behind the end of gzip */
+	{ CURLE_WRITE_ERROR, FETCH_UNREADABLE, FETCH_STEP_ANSWER }, /* also for bytes after the end of gzip */
 	{ CURLE_BAD_CONTENT_ENCODING, FETCH_UNREADABLE, FETCH_STEP_ANSWER },
-	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* also an answer of HTTP/0.9 */
+	{ CURLE_UNSUPPORTED_PROTOCOL, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* also an HTTP/0.9 answer */
 	{ CURLE_URL_MALFORMAT, FETCH_REFUSED, FETCH_STEP_ANSWER },
 	{ CURLE_LOGIN_DENIED, FETCH_REFUSED, FETCH_STEP_ANSWER }, /* a user name in the URL */
 	{ CURLE_NOT_BUILT_IN, FETCH_REFUSED, FETCH_STEP_ANSWER },
@@ -220,9 +219,9 @@ static struct kind kind_of(const struct request *request, CURLcode code)
 	curl_off_t named_us = 0;
 	long sent = 0;
 
-	/* All time limits have one code, so find the step that took too long. If no request was sent, it was
-	 * the connection, and another address may do better. No CURLINFO value distinguishes TCP from TLS on
-	 * both libcurl 7.88 and 8.14, hence on_tls. */
+	/* All time limits have the same code, so find the step that took too long. If no request was sent, it
+	 * was connecting, and another address may work. No CURLINFO value distinguishes TCP from TLS in both
+	 * libcurl 7.88 and 8.14, hence on_tls. */
 	if (code == CURLE_OPERATION_TIMEDOUT) {
 		curl_easy_getinfo(request->easy, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
 		curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -243,22 +242,22 @@ static struct kind kind_of(const struct request *request, CURLcode code)
 	return kind;
 }
 
-/* Why a request failed, and what the operator can do where the reason alone does not say it. Owned. */
+/* Why a request failed, and what the operator can do about it if that is not obvious. Owned. */
 static char *reason_of(const struct request *request, CURLcode code, struct kind kind)
 {
 	static const char *const advice[] = {
 		[FETCH_STEP_TRUST_TIME] =
-			"; it has to be renewed there, unless this machine's clock is wrong: timedatectl(1)",
-		[FETCH_STEP_TRUST_NAME] =
-			"; the configured address has to be one that the certificate is for",
-		[FETCH_STEP_TRUST] = "; if its CA is your own, make it known: update-ca-certificates(8)",
-		[FETCH_STEP_TLS] = "; at that address and port TLS 1.2 or later has to be spoken",
+			"; renew it on the server, or correct this machine's clock: timedatectl(1)",
+		[FETCH_STEP_TRUST_NAME] = "; configure a host name that the certificate is valid for",
+		[FETCH_STEP_TRUST] =
+			"; if you use a CA of your own, add it to this machine: update-ca-certificates(8)",
+		[FETCH_STEP_TLS] = "; the server at that address and port must support TLS 1.2 or later",
 		[FETCH_STEP_ANSWER] = NULL,
 	};
 	static const char advice_on_file[] =
-		"; that has to be a file in PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another";
+		"; this must be a readable PEM file: that of the package ca-certificates, unless SSL_CERT_FILE names another";
 	CLEANUP(mem_freep) char *reason = NULL;
-	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer of the name service"
+	const char *what = kind.step == FETCH_STEP_NAME      ? "no answer from the name service"
 			   : kind.step == FETCH_STEP_CONNECT ? "no connection"
 			   : kind.step == FETCH_STEP_TLS     ? "the TLS handshake failed: no answer"
 							     : "no complete answer";
@@ -286,7 +285,8 @@ static const char *get_header(CURL *easy, const char *name)
 	return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
-/* Digits only (RFC 9110, delta-seconds); -1 when absent or anything else, such as a date. */
+/* Reads a number of digits only (RFC 9110, delta-seconds); -1 if it is absent or not a number, such as a
+ * date. */
 static int64_t get_number(CURL *easy, const char *name)
 {
 	const char *value = get_header(easy, name);
@@ -295,7 +295,7 @@ static int64_t get_number(CURL *easy, const char *name)
 	return digits > 0 && digits <= 15 && value[digits] == '\0' ? strtoll(value, NULL, 10) : -1;
 }
 
-/* 0: absent, or none of the forms of RFC 9110, which begin with the day of the week. */
+/* 0: the date is absent or has none of the forms of RFC 9110, which all begin with the day of the week. */
 static int64_t get_date(CURL *easy, const char *name)
 {
 	const char *value = get_header(easy, name);
@@ -311,7 +311,7 @@ static void read_headers(struct fetch_result *result, CURL *easy)
 	int64_t retry_s = get_date(easy, "Retry-After"), now_s;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
-	/* No known type is longer: it counts as absent. */
+	/* A longer type than all known types counts as absent. */
 	for (size_t i = 0; length < sizeof(result->content_type) && i < length; i++)
 		result->content_type[i] = (char)tolower((unsigned char)type[i]);
 	result->rate_limit = (long)get_number(easy, "X-RateLimit-Limit");
@@ -320,14 +320,15 @@ static void read_headers(struct fetch_result *result, CURL *easy)
 	result->item_remaining = (long)get_number(easy, "X-Rate-Limit-Remaining");
 	result->item_wait_s = (long)get_number(easy, "X-Rate-Limit-Remaining-Seconds");
 	result->date_s = get_date(easy, "Date");
-	/* Seconds, or a date by the server's clock, which is in its Date. */
+	/* Retry-After is a number of seconds, or a date by the server's clock, which Date shows. */
 	now_s = result->date_s ? result->date_s : time_now_ms() / 1000;
 	result->retry_after_s = !retry_s          ? (long)get_number(easy, "Retry-After")
 				: retry_s > now_s ? (long)(retry_s - now_s)
 						  : 0;
 }
 
-/* Ends a request; its callback may add others. `reason`: why it failed; NULL: it has an answer. */
+/* Ends a request and calls its callback, which may add others. `reason`: why the request failed; NULL: it has
+ * an answer. */
 static void finish(struct fetch *fetch, struct request *request, struct kind kind, const char *reason)
 {
 	const char *url = request->url, *host = strstr(url, "://");
@@ -343,11 +344,12 @@ static void finish(struct fetch *fetch, struct request *request, struct kind kin
 	};
 
 	if (reason) {
-		/* Shows origin and path of the URL; nothing if it has a user name, as ours never have. */
+		/* Show origin and path of the URL, but nothing if it contains a user name, which ours never
+		 * do. */
 		int length = host && !strchr(host, '@') ? (int)strcspn(url, "?#") : 0;
 		snprintf(result.message, sizeof(result.message), "%.*s%s%s",
 			length < URL_SHOWN_MAX ? length : URL_SHOWN_MAX, url, length > 0 ? ": " : "", reason);
-		/* Parts of it come from the server: names in a certificate, for example. */
+		/* Parts of the message may come from the server: names in a certificate, for example. */
 		utf8_defuse(result.message);
 	} else {
 		read_headers(&result, request->easy);
@@ -360,7 +362,7 @@ static void finish(struct fetch *fetch, struct request *request, struct kind kin
 	request_free(request);
 }
 
-/* Includes the requests that callbacks add meanwhile. */
+/* Also ends the requests that callbacks add meanwhile. */
 static void finish_all(struct fetch *fetch, enum fetch_failure failure, const char *reason)
 {
 	while (fetch->first)
@@ -407,7 +409,7 @@ void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool
 			return;
 		}
 		if (curl_multi_perform(fetch->multi, &ignored) != CURLM_OK)
-			abort(); /* only without memory or after misuse */
+			abort(); /* only if memory is exhausted or after misuse */
 		while ((message = curl_multi_info_read(fetch->multi, &ignored))) {
 			struct request *request = NULL;
 			CURLcode code = message->data.result;

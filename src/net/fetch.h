@@ -3,18 +3,18 @@
 #define AITHER_NET_FETCH_H
 
 /*
- * HTTP requests by libcurl, many at a time over kept-alive connections.
- * Used by hemera/ and notify/. One `struct fetch` belongs to one thread:
+ * Sends HTTP requests with libcurl, several at a time over persistent connections, for hemera/ and notify/.
+ * A `struct fetch` belongs to one thread:
  *
  *	fetch_new(&f, &options, err);
  *	fetch_add(f, &request, on_result, arg);      any number, also from on_result
- *	fetch_run(f, deadline_ms, &cancelled);       returns when none is left, at the deadline, on cancel,
- *	                                             or when it is woken (fetch_wake_at)
+ *	fetch_run(f, deadline_ms, &cancelled);       returns when no request is left, at the deadline,
+ *	                                             on cancel, or when woken (fetch_wake_at)
  *
- * Fixed for every request: no redirects, https with verification and http (callers decide where http
- * is permitted), no other protocol, no HTTP/0.9, HTTP/2 only where ALPN offers it, gzip accepted,
- * bodies capped in the write callback after decompression, no signals (but OpenSSL may raise SIGPIPE:
- * block or ignore it, as base/thread does). The system's CAs are trusted, and those in the PEM file that
+ * The same for every request: no redirects; https with verification, or http (callers decide where http is
+ * permitted), and no other protocol; no HTTP/0.9, and HTTP/2 only if ALPN offers it; gzip is accepted, and
+ * the size limit of bodies applies after decompression; no signals (but OpenSSL may raise SIGPIPE: block or
+ * ignore it, as base/thread does). The system's CAs are trusted, and so are those in the PEM file that
  * SSL_CERT_FILE names. The proxy variables of the environment (curl(1)) apply to https only: an http request
  * would show its headers to the proxy, and goes to this machine anyway.
  */
@@ -30,13 +30,13 @@ struct error;
 struct fetch;
 
 struct fetch_options {
-	unsigned connections_max; /* in parallel, to all hosts together; further requests wait for one */
+	unsigned connections_max; /* at a time, to all hosts together; further requests wait */
 	unsigned connect_timeout_ms;
-	unsigned request_timeout_ms; /* whole request, from the fetch_run after its fetch_add */
+	unsigned request_timeout_ms; /* for the whole request, from the fetch_run after its fetch_add */
 };
 
-/* Loads the modules that libc and OpenSSL would otherwise load with the first request or mail: of the name
- * service, of OpenSSL's configuration. Before noexec_enter and the first thread. */
+/* Loads the modules that libc and OpenSSL would otherwise load with the first request or mail: those of the
+ * name service and of OpenSSL's configuration. Call it before noexec_enter and before the first thread. */
 void fetch_load_libraries(void);
 
 struct fetch_request {
@@ -48,25 +48,25 @@ struct fetch_request {
 
 /* Why a request got no complete answer. */
 enum fetch_failure {
-	FETCH_OK,          /* there is an answer, of whatever status */
+	FETCH_OK,          /* there is an answer, whatever its status */
 	FETCH_UNREACHABLE, /* DNS, connect (also its time limit), TLS: no request was sent */
 	FETCH_LOST,        /* the connection broke before or inside the answer */
 	FETCH_TIMEOUT,     /* request_timeout_ms, a minute without a byte, or the deadline of fetch_run */
 	FETCH_TOO_LARGE,   /* the body exceeds body_max */
 	FETCH_UNREADABLE,  /* the body cannot be decompressed */
 	FETCH_CANCELLED,
-	FETCH_REFUSED, /* TLS verification, protocol or URL: trying again is useless */
+	FETCH_REFUSED, /* TLS verification, protocol or URL: a retry is useless */
 };
 
-/* The step in which a request failed: where to look for the cause. */
+/* The step in which a request failed, which shows where to look for the cause. */
 enum fetch_step {
-	FETCH_STEP_UNKNOWN,    /* also if it did not fail */
-	FETCH_STEP_NAME,       /* the host's name has no address */
+	FETCH_STEP_UNKNOWN,    /* also if the request did not fail */
+	FETCH_STEP_NAME,       /* the host name has no address */
 	FETCH_STEP_CONNECT,    /* no answer at the address */
 	FETCH_STEP_TLS,        /* no common TLS version, or the handshake did not end */
-	FETCH_STEP_TRUST,      /* the CA is not known, or the certificate is unfit in another way */
+	FETCH_STEP_TRUST,      /* an unknown CA, or a certificate refused for another reason */
 	FETCH_STEP_TRUST_TIME, /* expired or not yet valid, by this machine's clock */
-	FETCH_STEP_TRUST_NAME, /* for another host */
+	FETCH_STEP_TRUST_NAME, /* the certificate is for another host */
 	FETCH_STEP_ANSWER,     /* connected, but no complete answer */
 };
 
@@ -84,27 +84,27 @@ struct fetch_result {
 	struct buf body;                  /* borrowed: the callback may take it with buf_take */
 };
 
-/* Called from fetch_run, once for every request added. */
+/* Called by fetch_run, once for every request that was added. */
 typedef void fetch_done(void *arg, struct fetch_result *result);
 
 int fetch_new(struct fetch **ret_fetch, const struct fetch_options *options, struct error *err); /* owned */
-void fetch_freep(struct fetch **fetch); /* not from a callback; drops pending requests without a call */
+void fetch_freep(struct fetch **fetch); /* not from a callback; drops pending requests without calling back */
 
 void fetch_add(struct fetch *fetch, const struct fetch_request *wanted, fetch_done *done, void *arg);
 
-/* Drives all requests. `deadline_mono_ms` 0: none. When the deadline passes or *cancelled becomes true, every
- * pending request ends with FETCH_TIMEOUT or FETCH_CANCELLED, and so do those that callbacks add then.
- * `cancelled` may be NULL; a change is seen within 100 ms. */
+/* Drives all requests. `deadline_mono_ms` 0: no deadline. When the deadline passes or *cancelled becomes
+ * true, every pending request ends with FETCH_TIMEOUT or FETCH_CANCELLED, and so does every request that a
+ * callback adds then. `cancelled` may be NULL; a change takes effect within 100 ms. */
 void fetch_run(struct fetch *fetch, uint64_t deadline_mono_ms, const atomic_bool *cancelled);
 
 /* Makes fetch_run return at that time even if requests are under way; they continue with its next call.
- * 0: at once, UINT64_MAX: never. Also from a callback; stays until it is changed. */
+ * 0: at once, UINT64_MAX: never. May be called from a callback; applies until the next call. */
 void fetch_wake_at(struct fetch *fetch, uint64_t mono_ms);
 
 /* Ends every pending request with FETCH_CANCELLED. Not from a callback. */
 void fetch_cancel(struct fetch *fetch);
 
-/* Waits for some time without requests; false when cancelled meanwhile. */
+/* Waits until that time, without requests; false if cancelled meanwhile. */
 bool fetch_sleep(uint64_t until_mono_ms, const atomic_bool *cancelled);
 
 #endif

@@ -12,7 +12,7 @@
 
 static char host_text[HOST_NAME_SIZE] = "localhost";
 
-/* Ignores a text that is no name. */
+/* Ignores a text that is not a host name. */
 static void take(const char *text)
 {
 	size_t length = strlen(text);
@@ -27,13 +27,13 @@ static void find(void)
 	char name[HOST_NAME_SIZE] = "";
 	const struct hostent *entry;
 
-	/* gethostname does not terminate a name that it cuts. */
+	/* gethostname does not terminate a name that it has cut. */
 	if (gethostname(name, sizeof(name) - 1) < 0)
 		return;
 	take(name);
 	if (!name[0] || strchr(name, '.'))
 		return;
-	/* gethostent reads /etc/hosts alone (gethostbyname would ask the name service, too). */
+	/* gethostent reads only /etc/hosts (gethostbyname would query the name service, too). */
 	sethostent(0);
 	while ((entry = gethostent())) {
 		bool has_name = strcasecmp(entry->h_name, name) == 0;
@@ -56,7 +56,7 @@ const char *host_name(void)
 	return host_text;
 }
 
-/* gethostent asks each module for its names; those for name servers have none. */
+/* gethostent requests the names from each module; the modules for name servers list none. */
 void host_load_modules(void)
 {
 	sethostent(0);

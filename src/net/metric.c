@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
-#define SAMPLE_SIZE 128              /* the longest name and its labels have 80 bytes */
+#define SAMPLE_SIZE 128              /* the longest name with its labels has 80 bytes */
 
 void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help)
 {
@@ -64,7 +64,7 @@ void metric_observe(struct metric_histogram *histogram, uint64_t duration_ms)
 	atomic_fetch_add(&histogram->sum_ms, duration_ms);
 }
 
-/* Another thread may be adding to the buckets: the total is their sum as they were read. */
+/* Another thread may be adding to the buckets, so the total is the sum of the numbers that were read. */
 void metric_histogram(
 	struct buf *out, const char *name, const char *help, const struct metric_histogram *histogram)
 {
@@ -138,7 +138,7 @@ void metric_process_read(struct metric_process *ret_process)
 	if (descriptors) {
 		while (readdir(descriptors))
 			process.open_fds++;
-		process.open_fds -= 3; /* ".", ".." and the directory's own */
+		process.open_fds -= 3; /* ".", ".." and the descriptor of the directory itself */
 		closedir(descriptors);
 	}
 	*ret_process = process;

@@ -11,8 +11,8 @@
  *	metric_sample(out, 7, "aither_sync_runs_total{result=\"%s\"}", "success");
  *
  * Names and units follow Prometheus' conventions: seconds and bytes, _total for counters. A family is written
- * once, with all its samples behind it. Labels have few values: never an id, a path or the name of a course.
- * All texts are ours, without a quote or backslash in them. Overflow shows in the buffer.
+ * once, followed by all its samples. Labels have few values: never an id, a path or the name of a course.
+ * All texts come from our own code and contain neither quotes nor backslashes. Check the buffer for overflow.
  */
 
 #include <stdatomic.h>
@@ -24,7 +24,7 @@
 struct buf;
 
 #define METRIC_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define METRIC_SIZE_MAX (256u << 10) /* everything of both daemons is some 15 KiB */
+#define METRIC_SIZE_MAX (256u << 10) /* the metrics of both daemons take about 15 KiB */
 #define METRIC_BOUNDS_MAX 12
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
@@ -32,14 +32,14 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 /* `name` may be that of a sample, with its labels. */
 void metric_family(struct buf *out, const char *name, enum metric_type type, const char *help);
 
-/* Integers are exact up to 2^53, anything else is rounded to a thousandth. `format`: name and labels. */
+/* Integers are exact up to 2^53; other values are rounded to a thousandth. `format`: name and labels. */
 void metric_sample(struct buf *out, double value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* A family of one gauge. */
+/* A family that consists of one gauge. */
 void metric_gauge(struct buf *out, const char *name, const char *help, double value);
 
-/* Durations. Any thread may add to it. */
+/* A histogram of durations. Any thread may add to it. */
 struct metric_histogram {
 	unsigned bounds_ms[METRIC_BOUNDS_MAX]; /* ascending; 0 ends them */
 	atomic_ullong counts[METRIC_BOUNDS_MAX + 1];
@@ -48,14 +48,14 @@ struct metric_histogram {
 
 void metric_observe(struct metric_histogram *histogram, uint64_t duration_ms);
 
-/* With a base name in seconds: "aither_sync_duration_seconds". */
+/* `name` ends in the unit, seconds: "aither_sync_duration_seconds". */
 void metric_histogram(
 	struct buf *out, const char *name, const char *help, const struct metric_histogram *histogram);
 
-/* HTTP requests by result: the first 500 counts are those of status 100 to 599, the others those of
+/* HTTP requests by result: the first 500 counts are for the statuses 100 to 599, the others for the values of
  * enum fetch_failure. Any thread may add to it. */
 #define METRIC_STATUS_MIN 100
-#define METRIC_STATUS_MAX 599 /* a higher one counts as this */
+#define METRIC_STATUS_MAX 599 /* a higher status counts as this one */
 #define METRIC_RESULTS (METRIC_STATUS_MAX - METRIC_STATUS_MIN + 1 + FETCH_REFUSED)
 #define METRIC_RESULT_SIZE 16
 
@@ -64,7 +64,7 @@ struct metric_requests {
 	struct metric_histogram durations;
 };
 
-/* `status` counts when failure is FETCH_OK. NULL: nothing is counted. */
+/* `status` is used if failure is FETCH_OK. If `requests` is NULL, nothing is counted. */
 void metric_request_ended(
 	struct metric_requests *requests, enum fetch_failure failure, long status, uint64_t duration_ms);
 

@@ -15,21 +15,21 @@
 #include "net/curl-common.h"
 #include "net/host.h"
 
-#define GOODBYE_WAIT_MS 2000 /* for the answer to QUIT: the mail has been taken by then */
+#define GOODBYE_WAIT_MS 2000 /* for the answer to QUIT, when the mail has been accepted already */
 
 #define CODE_LENGTH 3     /* "250 " or "250-", then text: RFC 5321, 4.2 */
 #define REFUSAL_MIN 400   /* RFC 5321, 4.2.1: 4yz may succeed later, */
 #define TEMPORARY_MAX 499 /* 5yz will not */
-#define SYNTAX_MIN 500    /* RFC 5321, 4.2.2: a command that is not known */
+#define SYNTAX_MIN 500    /* RFC 5321, 4.2.2: an unknown command */
 #define SYNTAX_MAX 504
 #define BAD_ARGUMENT 501
-#define REPLY_SIZE 400   /* RFC 5321 knows lines of 512; several of them are cut to this */
+#define REPLY_SIZE 400   /* RFC 5321 permits lines of 512 bytes; a longer reply is cut */
 #define LINES_SIZE 380   /* the same without the number */
-#define REFUSED_SIZE 640 /* several recipients with a short reason */
+#define REFUSED_SIZE 640 /* several recipients, each with a short reason */
 #define SECRET_SIZE 1024 /* user and password of 255 and 256 bytes, in Base64 */
 #define ADDRESS_SIZE 256
 
-enum stage { /* the command under way, or the last one */
+enum stage { /* the current command, or the last one */
 	GREETING,
 	EHLO,
 	HELO, /* for a server that does not know EHLO */
@@ -46,26 +46,26 @@ enum stage { /* the command under way, or the last one */
 static const struct {
 	const char *command, *what, *remedy;
 } stages[] = {
-	[GREETING] = { "", "serves nobody at present", "look into its log" },
-	[EHLO] = { "EHLO", "refuses this machine", "look into its log" },
-	[HELO] = { "HELO", "refuses this machine", "look into its log" },
-	[STARTTLS] = { "STARTTLS", "refuses to encrypt", "look into its log" },
-	[LOGIN] = { "AUTH", "refuses the login", "look into its log" },
+	[GREETING] = { "", "refuses the connection", "check the server's log" },
+	[EHLO] = { "EHLO", "refuses this machine", "check the server's log" },
+	[HELO] = { "HELO", "refuses this machine", "check the server's log" },
+	[STARTTLS] = { "STARTTLS", "refuses to encrypt", "check the server's log" },
+	[LOGIN] = { "AUTH", "refuses the login", "check the server's log" },
 	[SENDER] = { "MAIL", "refuses the sender",
-		"set [Notify] MailFrom to an address it accepts, and SMTPUser if it wants a login" },
+		"set [Notify] MailFrom to an address it accepts, and SMTPUser if it requires a login" },
 	[RECIPIENT] = { "RCPT", "refuses every recipient", "correct [Notify] MailTo" },
-	[MESSAGE] = { "DATA", "refuses the mail", "look into its log" },
-	[OTHER] = { "NOOP", "is not ready", "look into its log" },
-	[GOODBYE] = { "QUIT", "is not ready", "look into its log" },
+	[MESSAGE] = { "DATA", "refuses the mail", "check the server's log" },
+	[OTHER] = { "NOOP", "is not ready", "check the server's log" },
+	[GOODBYE] = { "QUIT", "is not ready", "check the server's log" },
 };
 
 struct recipients {
 	char text[REFUSED_SIZE]; /* "a@x.org (550 no), b@x.org (...)" */
-	char *addresses;         /* owned; all of them, separated by commas; NULL: none */
+	char *addresses;         /* owned; all recipients, separated by commas; NULL: none */
 };
 
-/* A call under way. libcurl reports only the number of the last refusal, so on_debug follows the dialog
- * (RFC 5321) line by line, to learn the server's own words and which of several recipients it refused. */
+/* A call that is running. libcurl reports only the number of the last refusal. So on_debug follows the dialog
+ * (RFC 5321) line by line, to get the server's own words and to learn which recipients it refused. */
 struct session {
 	CURL *easy;
 	struct curl_slist *to;
@@ -76,14 +76,14 @@ struct session {
 
 	enum stage stage, refused_stage;
 	unsigned refused_code;               /* 0: the last command but QUIT was not refused */
-	char lines[LINES_SIZE];              /* of the reply that is coming in */
+	char lines[LINES_SIZE];              /* of the reply that is being received */
 	char reply[REPLY_SIZE];              /* the last refusal: "550 5.1.1 no such user" */
-	const char *next_to;                 /* the recipients whose RCPT TO was not sent yet */
+	const char *next_to;                 /* the recipients for whom RCPT TO was not sent yet */
 	char recipient[ADDRESS_SIZE];        /* of the last RCPT TO */
-	bool wants_domain;                   /* refuses a name like "root" for its form */
-	struct recipients deferred, refused; /* for now; for good */
-	bool refuses_client;                 /* this machine or user, whoever the mail is for */
-	bool logged_in;                      /* or tried to */
+	bool wants_domain;                   /* the server refuses a name like "root" because of its form */
+	struct recipients deferred, refused; /* temporarily; permanently */
+	bool refuses_client;                 /* the server refuses this machine or user, for all recipients */
+	bool logged_in;                      /* or has tried to log in */
 	char secret[SECRET_SIZE];            /* the last line sent while logging in */
 	uint64_t goodbye_mono_ms;            /* when QUIT was sent */
 };
@@ -99,8 +99,8 @@ static void session_done(struct session *session)
 
 /* ---- the dialog ---- */
 
-/* Copies a line without its end. Replaces everything but plain ASCII: the line becomes part of sentences in
- * JSON and on terminals. */
+/* Copies a line without its line break. Replaces all characters except plain ASCII, because the line becomes
+ * part of sentences in JSON and on terminals. */
 static void copy_line(char *ret_text, size_t size, const char *line, size_t length)
 {
 	size_t end = length < size ? length : size - 1;
@@ -128,14 +128,14 @@ static void on_sent(struct session *session, const char *line, size_t length)
 		session->goodbye_mono_ms = time_mono_ms();
 	else
 		session->refused_code = 0;
-	if (session->stage == RECIPIENT) { /* libcurl keeps their order */
+	if (session->stage == RECIPIENT) { /* libcurl keeps the order of recipients */
 		size_t size = strcspn(session->next_to, ",");
 
 		snprintf(session->recipient, sizeof(session->recipient), "%.*s", (int)size, session->next_to);
 		session->next_to += size + (session->next_to[size] == ',');
 	}
 	if (session->stage == LOGIN) {
-		/* "AUTH PLAIN SECRET", or "AUTH LOGIN" and lines that are secrets. */
+		/* "AUTH PLAIN SECRET", or "AUTH LOGIN" followed by lines that are secret. */
 		const char *blank = strncasecmp(text, "AUTH ", 5) == 0 ? strchr(text + 5, ' ') : NULL;
 		const char *secret = strncasecmp(text, "AUTH ", 5) != 0 ? text : blank ? blank + 1 : "";
 
@@ -145,9 +145,9 @@ static void on_sent(struct session *session, const char *line, size_t length)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* Does the server refuse this client, and not the address? The second number of "554 5.7.1" is 7 for security
- * and policy (RFC 3463, 3.8). Exim has no such numbers, and Debian's Postfix defers mails for other hosts. At
- * MAIL, policy is mostly about the sender. */
+/* Does the server refuse this client rather than the address? In "554 5.7.1", the second number is 7 for
+ * security and policy (RFC 3463, 3.8). Exim sends no such numbers, and Debian's Postfix defers mails for
+ * other hosts. In a reply to MAIL, policy is mostly about the sender. */
 static bool is_about_client(enum stage stage, unsigned code, const char *reply)
 {
 	const char *text = reply + CODE_LENGTH;
@@ -165,11 +165,11 @@ static bool is_about_client(enum stage stage, unsigned code, const char *reply)
 	return has_subject ? text[3] == '7' : code == 554;
 }
 
-/* One line of a reply: "550-5.1.1 no", "550 such user". Some servers repeat a line that they dislike, so a
- * line with the password is hidden. */
+/* Handles one line of a reply: "550-5.1.1 no", "550 such user". Some servers repeat a line that they refuse,
+ * so a line with the password is hidden. */
 static void on_received(struct session *session, const char *line, size_t length)
 {
-	static const char hidden[] = "(a line with a secret in it)";
+	static const char hidden[] = "(a line that contains a secret)";
 	size_t end = strlen(session->lines), skip = length > CODE_LENGTH ? CODE_LENGTH + 1 : length;
 
 	if (length < CODE_LENGTH || !isdigit((unsigned char)line[0]) || !isdigit((unsigned char)line[1]) ||
@@ -222,8 +222,8 @@ static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t length, 
 	return 0;
 }
 
-/* libcurl calls this about once a second. Returning true is the only way to stop in the middle of a mail: a
- * handle that is merely removed first completes the mail with the part that it has sent. */
+/* libcurl calls this about once a second. Returning true is the only way to stop in the middle of a mail: if
+ * a handle is merely removed, libcurl first completes the mail with the part that it has sent. */
 static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
 	const struct session *session = arg;
@@ -249,16 +249,17 @@ static size_t on_read(char *ret_bytes, size_t size, size_t count, void *arg)
 
 static int fail_libcurl(struct error *err)
 {
-	return error_fail(
-		err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks what aither needs", curl_version());
+	return error_fail(err, ERROR_NOTIFY_FAILED, -ENOSYS, "libcurl %s lacks a feature that aither needs",
+		curl_version());
 }
 
 static int session_open(struct session *session, const struct smtp_server *server, struct error *err)
 {
-	/* Nothing crosses a network in the clear or to a server that is not verified. On this machine nothing
-	 * is to be hidden, and Debian's mail servers come with a self-signed certificate for another name. */
+	/* Over a network, nothing is sent unencrypted or to a server that is not verified. On this machine
+	 * there is nothing to hide, and Debian's mail servers come with a self-signed certificate for another
+	 * name. */
 	bool is_local = config_url_is_local(server->url), has_login = server->user && server->password;
-	/* The path of the URL is the name in EHLO. */
+	/* libcurl uses the path of the URL as the name in EHLO. */
 	CLEANUP(mem_freep) char *url = mem_printf("%s/%s", server->url, host_name());
 	CURL *easy = curl_common_easy();
 
@@ -266,7 +267,7 @@ static int session_open(struct session *session, const struct smtp_server *serve
 	session->easy = easy;
 	if (!easy || curl_easy_setopt(easy, CURLOPT_URL, url) ||
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps") ||
-		curl_easy_setopt(easy, CURLOPT_PROXY, "") || /* those of the environment are for HTTP */
+		curl_easy_setopt(easy, CURLOPT_PROXY, "") || /* the proxy variables are for HTTP */
 		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)server->timeout_ms) ||
 		curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, session->error_text) ||
 		curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L) ||
@@ -275,13 +276,13 @@ static int session_open(struct session *session, const struct smtp_server *serve
 		curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) ||
 		curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress) ||
 		curl_easy_setopt(easy, CURLOPT_XFERINFODATA, session) ||
-		/* The connection is closed with this transfer, so that on_progress can limit the wait. */
+		/* Close the connection during this transfer, so that on_progress can limit the wait. */
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) ||
 		curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(is_local ? CURLUSESSL_TRY : CURLUSESSL_ALL)) ||
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, is_local ? 0L : 1L) ||
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, is_local ? 0L : 2L) ||
-		/* Every server with passwords has PLAIN or LOGIN. The others that libcurl would prefer need a
-		 * ticket, a domain or a plain text password on the server. */
+		/* Every server with passwords supports PLAIN or LOGIN. Other methods, which libcurl would
+		 * prefer, need a ticket, a domain or a plain text password on the server. */
 		curl_easy_setopt(easy, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN") ||
 		curl_easy_setopt(easy, CURLOPT_USERNAME, has_login ? server->user : NULL) ||
 		curl_easy_setopt(easy, CURLOPT_PASSWORD, has_login ? server->password : NULL))
@@ -289,7 +290,7 @@ static int session_open(struct session *session, const struct smtp_server *serve
 	return 0;
 }
 
-/* For a login that is configured but not offered; "" without one. */
+/* A warning about a login that is configured but not offered; else "". */
 static const char *login_warning(const struct session *session)
 {
 	if (!session->server->user || !session->server->password || session->logged_in)
@@ -301,14 +302,14 @@ static const char *login_warning(const struct session *session)
 static const char *remedy_of(const struct session *session, enum stage stage)
 {
 	if (session->wants_domain && stage == RECIPIENT)
-		return "append @ and a domain, for this machine @localhost, in [Notify] MailTo";
+		return "add @ and a domain to the name in [Notify] MailTo (for this machine: @localhost)";
 	if (!session->refuses_client)
 		return stages[stage].remedy;
 	if (session->logged_in)
 		return "have its operator permit this user";
 	if (session->server->user && session->server->password)
 		return "have its operator permit this machine";
-	return "it wants a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
+	return "it requires a login, or does not know this machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit this machine";
 }
 
 /* "a@x.org (550 no); correct [Notify] MailTo; refused for now: b@x.org (450 wait)"; owned. */
@@ -324,10 +325,10 @@ static char *refused_recipients(const struct session *session, const char *when_
 	return mem_printf("%s; %s%s%s", refused, remedy, deferred[0] ? "; refused for now: " : "", deferred);
 }
 
-/* The errno as smtp.h has it; the sentence says what to do. */
+/* Returns an errno as described in smtp.h; the message says what to do. */
 static int fail(const struct session *session, CURLcode code, struct error *err)
 {
-	static const char later[] = "; it may take it later";
+	static const char later[] = "; a later attempt may succeed";
 	const char *url = session->server->url, *reply = session->reply;
 	bool is_refused = session->refused_code > 0, is_temporary = session->refused_code <= TEMPORARY_MAX;
 	bool is_smtp = strncmp(url, "smtp:", 5) == 0;
@@ -352,10 +353,10 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 			text = mem_printf(
 				": the name service did not answer within %u s; check [Notify] SMTPURL, and the name service of this machine",
 				seconds);
-		/* A server that expects TLS at once waits for us, as we wait for its greeting. */
+		/* A server that expects TLS from the start waits for us, while we wait for its greeting. */
 		else if (connected_us > 0 && session->stage == GREETING && is_smtp)
 			text = mem_printf(
-				" sent no greeting within %u s; if its port is one for TLS from the start (465), write smtps:// in [Notify] SMTPURL",
+				" sent no greeting within %u s; if that port expects TLS from the start (465), write smtps:// in [Notify] SMTPURL",
 				seconds);
 		else
 			text = mem_printf(
@@ -366,10 +367,10 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 		r = -EACCES;
 		if (!is_refused)
 			text = mem_strdup(
-				" offers no login that aither has (AUTH PLAIN or LOGIN); ask its operator, or leave out [Notify] SMTPUser if it needs none");
+				" offers no login method that aither supports (AUTH PLAIN or LOGIN); ask its operator, or remove [Notify] SMTPUser if it requires no login");
 		else if (is_temporary)
 			text = mem_printf(
-				" cannot check user and password at present: %s; try again later", reply);
+				" cannot check the user and the password now: %s; try again later", reply);
 		else
 			text = mem_printf(
 				" does not accept the user or the password: %s; check [Notify] SMTPUser, and run `aither set-secret smtp-password`",
@@ -378,14 +379,14 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 	case CURLE_USE_SSL_FAILED:
 		r = -EPROTO;
 		text = mem_printf(
-			" offers no encryption (STARTTLS)%s%s, and nothing is sent over a network without; let it offer STARTTLS, or write smtps://host:465 in [Notify] SMTPURL if it has that",
+			" offers no encryption (STARTTLS)%s%s, and aither sends nothing unencrypted over a network; enable STARTTLS there, or write smtps://host:465 in [Notify] SMTPURL if it supports that",
 			is_refused ? ": " : "", is_refused ? reply : "");
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
 		r = -EPROTO;
-		text = mem_printf(" and this machine agree on no encryption: %s%s", reason,
-			is_smtp ? "; look into its log"
-				: "; if its port is one for STARTTLS (25, 587), write smtp:// in [Notify] SMTPURL");
+		text = mem_printf(" and this machine cannot agree on encryption: %s%s", reason,
+			is_smtp ? "; check the server's log"
+				: "; if that port expects STARTTLS (25, 587), write smtp:// in [Notify] SMTPURL");
 		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CIPHER:
@@ -395,10 +396,10 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 		r = -EKEYREJECTED;
 		text = mem_printf(": %s; %s", reason,
 			distrust == FETCH_STEP_TRUST_TIME
-				? "renew it, unless this machine's clock is wrong: timedatectl(1)"
+				? "renew it on the server, or correct this machine's clock: timedatectl(1)"
 			: distrust == FETCH_STEP_TRUST_NAME
-				? "write a name that it is for into [Notify] SMTPURL"
-				: "let it have one of a known CA, or make a CA of your own known: update-ca-certificates(8)");
+				? "write a host name that the certificate is valid for in [Notify] SMTPURL"
+				: "install one of a known CA there, or add your own CA to this machine: update-ca-certificates(8)");
 		break;
 	default:
 		if (is_refused) {
@@ -411,17 +412,17 @@ static int fail(const struct session *session, CURLcode code, struct error *err)
 			text = mem_printf(" %s: %s%s", stages[session->refused_stage].what, why,
 				login_warning(session));
 		} else if (connected_us > 0) {
-			text = mem_strdup(" closed the connection unexpectedly; look into its log");
+			text = mem_strdup(" closed the connection unexpectedly; check the server's log");
 		} else {
-			text = mem_printf(
-				" cannot be reached: %s; check [Notify] SMTPURL, and that the server runs",
-				reason);
+			return error_fail(err, ERROR_NOTIFY_FAILED, r,
+				"cannot reach mail server %s: %s; check [Notify] SMTPURL, and that the server is running",
+				url, reason);
 		}
 	}
 	return error_fail(err, ERROR_NOTIFY_FAILED, r, "mail server %s%s", url, text);
 }
 
-/* A server that does not know NOOP (RFC 5321, 4.2.4; msmtpd) has nevertheless accepted everything before. */
+/* A server that does not know NOOP (RFC 5321, 4.2.4; msmtpd) has accepted all commands before it. */
 static bool lacks_noop(const struct session *session)
 {
 	return session->refused_stage == OTHER && session->refused_code >= SYNTAX_MIN &&
@@ -444,12 +445,12 @@ static int run(struct session *session, struct error *err)
 			session->refused.addresses ? "" : " for now", recipients, login);
 	}
 	if (login[0])
-		return error_fail(err, ERROR_NOTIFY_FAILED, 0, "mail server %s takes mails%s", url, login);
+		return error_fail(err, ERROR_NOTIFY_FAILED, 0, "mail server %s accepts mail%s", url, login);
 	return error_set(err, 0, "%s", "");
 }
 
-/* After a failure: may the same mail be taken later? If the answer to a whole mail is lost, it may have been
- * a good one, and the mail would come twice. */
+/* After a failure: might a later attempt succeed? If the answer to a whole mail was lost, the server may have
+ * accepted the mail, which would then arrive twice. */
 static bool may_come_later(const struct session *session, int result)
 {
 	if (result == -ECANCELED)
@@ -479,7 +480,7 @@ static int send_once(const struct smtp_server *server, const struct smtp_mail *m
 
 	if (r < 0)
 		return r;
-	if (!mail->to) /* libcurl would ask the server for HELP, and succeed */
+	if (!mail->to) /* libcurl would send HELP, and succeed */
 		return error_fail(err, ERROR_NOTIFY_FAILED, -EINVAL, "the mail has no recipient");
 	for (const char *next = mail->to; next;) {
 		size_t length = strcspn(next, ",");
@@ -514,8 +515,8 @@ int smtp_send(const struct smtp_server *server, const struct smtp_mail *mail, st
 	bool wants_domain = false;
 	int r = send_once(server, mail, "", &wants_domain, outcome, err);
 
-	/* Exim wants root@localhost. msmtpd wants root, to look it up among its aliases; Postfix takes both.
-	 */
+	/* Exim requires root@localhost. msmtpd requires root, to find it among its aliases. Postfix accepts
+	 * both. */
 	if (r != -EREMOTEIO || !wants_domain || !config_url_is_local(server->url))
 		return r;
 	smtp_outcome_done(outcome);

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-#define HEAD_MAX 16384 /* both ways; our server sends a dozen short headers */
+#define HEAD_MAX 16384 /* of requests and answers; our server sends a dozen short headers */
 
 static int fail(struct error *err, int errnum, const char *text)
 {
@@ -28,7 +28,7 @@ static int fail_connect(struct error *err, int errnum, const char *path)
 		errnum = ETIMEDOUT;
 	return error_fail(err, ERROR_WORKER_UNAVAILABLE, -errnum, "cannot reach aither-worker at %s: %s%s",
 		path, errnum == EACCES ? "not permitted" : strerror(errnum),
-		errnum == EACCES ? " (run as root or as a member of group aither)"
+		errnum == EACCES ? "; run as root or as a member of group aither"
 				 : "; try: systemctl start aither-worker.socket");
 }
 
@@ -62,17 +62,17 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	if (request->prefer)
 		buf_printf(&out, "Prefer: %s\r\n", request->prefer);
 	buf_append_text(&out, strcmp(request->method, "POST") == 0 ? "Content-Length: 0\r\n\r\n" : "\r\n");
-	/* No text of a stranger may become a second header or request. */
+	/* A stranger's text must not become a second header or request. */
 	if (buf_overflowed(&out) || strpbrk(request->target, " \r\n") ||
 		(request->request_id && strpbrk(request->request_id, "\r\n")))
-		return fail(err, -EINVAL, "this request cannot be sent");
+		return fail(err, -EINVAL, "cannot send this request");
 	for (size_t done = 0; done < out.length;) {
 		ssize_t sent = send(fd, out.data + done, out.length - done, MSG_NOSIGNAL);
 
 		if (sent >= 0)
 			done += (size_t)sent;
 		else if (errno == EPIPE || errno == ECONNRESET)
-			break; /* refused before it was complete: the answer can still be read */
+			break; /* the server refused the request early: its answer can still be read */
 		else if (errno != EINTR)
 			return fail(err, -errno, strerror(errno));
 	}
@@ -81,7 +81,7 @@ static int send_request(int fd, const struct workerclient_request *request, stru
 	return 0;
 }
 
-/* Appends what arrives next. The caller wants more bytes, so the end of the stream is a failure. */
+/* Appends the next bytes that arrive. The caller needs more bytes, so the end of the stream is a failure. */
 static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *err)
 {
 	char chunk[16384];
@@ -93,12 +93,12 @@ static int receive(int fd, struct buf *in, uint64_t deadline_ms, struct error *e
 		n = recv(fd, chunk, sizeof(chunk), 0);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n <= 0)
-		return fail(err, -ECONNRESET, "it closed the connection before its answer was complete");
+		return fail(err, -ECONNRESET, "the connection was closed before the answer was complete");
 	return buf_append(in, chunk, (size_t)n) == 0 ? 0 : fail(err, -EBADMSG, "the answer is too long");
 }
 
-/* Copies a header's value, "" when it is absent. The value is passed on to strangers: false if it has a
- * control character, is too long, or there are two. */
+/* Copies a header's value, "" if it is absent. The value is passed on to strangers: false if it contains a
+ * control character or is too long, or if the header occurs twice. */
 static bool get_header(const char *head, const char *name, char *ret, size_t size)
 {
 	*ret = '\0';
@@ -119,7 +119,7 @@ static bool get_header(const char *head, const char *name, char *ret, size_t siz
 	return true;
 }
 
-/* `head` is everything before the empty line. */
+/* `head` is the part before the empty line. */
 static bool parse_head(struct workerclient_response *ret, const char *head, bool no_body, size_t *ret_length)
 {
 	char length[8], encoding[16];
@@ -152,7 +152,7 @@ static int read_response(int fd, const struct workerclient_request *request, uin
 			return r;
 	CLEANUP(mem_freep) char *head = mem_strndup(buf_text(&in), end ? (size_t)(end - in.data) : 0);
 	if (!parse_head(response, head, strcmp(request->method, "HEAD") == 0, &body_length))
-		return fail(err, -EBADMSG, "this is not an answer of aither-worker");
+		return fail(err, -EBADMSG, "the answer is not valid");
 	if (body_length > WORKERCLIENT_BODY_MAX)
 		return fail(err, -EBADMSG, "the answer is too long");
 	size_t head_length = strlen(head) + 4;
@@ -176,14 +176,14 @@ int workerclient_call(const struct workerclient_request *request, struct workerc
 	uint64_t deadline_ms = request->timeout_ms ? time_mono_ms() + request->timeout_ms : 0;
 
 	if (fd < 0)
-		return error_fail(
-			err, ERROR_WORKER_UNAVAILABLE, -errno, "cannot make a socket for aither-worker: %m");
+		return error_fail(err, ERROR_WORKER_UNAVAILABLE, -errno,
+			"cannot create a socket for aither-worker: %m");
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail_connect(err, ENAMETOOLONG, path);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (!limit_wait(fd, deadline_ms))
 		return fail_connect(err, ETIMEDOUT, path);
-	/* On a unix socket an interrupted connect() does not go on in the background. */
+	/* On a unix socket, an interrupted connect() does not continue in the background. */
 	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		if (errno != EINTR)
 			return fail_connect(err, errno, path);

@@ -3,9 +3,10 @@
 #define AITHER_NET_WORKERCLIENT_H
 
 /*
- * One HTTP/1.1 request to aither-worker over its unix socket, blocking; for aither-web (on a thread)
- * and the command line. Supports our own server only: Content-Length, no chunked bodies. libcurl could do it
- * (CURLOPT_UNIX_SOCKET_PATH), but the program that faces the world shall neither link nor load it.
+ * Sends one HTTP/1.1 request to aither-worker over its unix socket and blocks until the answer; for
+ * aither-web (on a thread) and the command line. Supports our own server only: Content-Length, no chunked
+ * bodies. libcurl could do this (CURLOPT_UNIX_SOCKET_PATH), but aither-web, which faces the Internet, must
+ * neither link nor load it.
  */
 
 #include <stdatomic.h>
@@ -15,7 +16,7 @@
 
 struct error;
 
-#define WORKERCLIENT_BODY_MAX (8 << 20) /* of http/envelope.c: a dry run names every page */
+#define WORKERCLIENT_BODY_MAX (8 << 20) /* as in http/envelope.c: a dry run names every page */
 
 struct workerclient_request {
 	const char *socket_path;
@@ -23,8 +24,9 @@ struct workerclient_request {
 	const char *target;     /* "/api/sync?force=1" */
 	const char *request_id; /* sent as X-Request-Id; NULL: none */
 	const char *prefer;     /* sent as Prefer; NULL: none */
-	unsigned timeout_ms;    /* whole call; 0: none */
-	/* Set as soon as the worker will get the request, even if the call fails later; may be NULL. */
+	unsigned timeout_ms;    /* for the whole call; 0: no limit */
+	/* Set once the request has been sent and the worker will get it, even if the call fails later; may
+	 * be NULL. */
 	atomic_bool *ret_sent;
 };
 
@@ -35,10 +37,11 @@ struct workerclient_response {
 	struct buf body;                                         /* owned */
 };
 
-/* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: it closed the
- * connection too early; -EMFILE...: no socket; -EBADMSG: not our server; -EINVAL: a blank or line break in
- * target or request_id. All with code ERROR_WORKER_UNAVAILABLE and a sentence that says what to do.
- * `ret_response` is written on success only; then release it with workerclient_response_done. */
+/* -ECONNREFUSED, -ENOENT, -EACCES: the worker cannot be reached; -ETIMEDOUT; -ECONNRESET: the worker closed
+ * the connection before the answer was complete; -EMFILE...: cannot create a socket; -EBADMSG: the answer is
+ * not from our server; -EINVAL: there is a blank or line break in target or request_id. All have the code
+ * ERROR_WORKER_UNAVAILABLE. `ret_response` is written on success only; then release it with
+ * workerclient_response_done. */
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err);
 void workerclient_response_done(struct workerclient_response *response);

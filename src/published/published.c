@@ -27,7 +27,7 @@ const char *language_name(enum language language)
 bool published_is_name(const char *text, size_t length)
 {
 	static const char permitted[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-";
-	bool begins_well = length > 0 && !strchr("._-", text[0]); /* a NUL is found as well */
+	bool begins_well = length > 0 && !strchr("._-", text[0]); /* strchr finds a NUL as well */
 
 	return begins_well && length <= PUBLISHED_NAME_MAX && strspn(text, permitted) >= length;
 }

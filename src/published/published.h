@@ -7,13 +7,13 @@
  * names, sizes and the mark.
  *
  *	OUTPUT/public/index.de.html, index.en.html    the homepage, with one PUBLISHED_STATUS_MARK
- *	OUTPUT/public/courses.json, courses.ics       the same courses for machines and calendars
+ *	OUTPUT/public/courses.json, courses.ics       the same courses for programs and calendars
  *	OUTPUT/public/courses/NAME.html               CoursePages=public: a page for each course
  *	OUTPUT/courses/NAME.html                      CoursePages=private: the same, with participants
- *	OUTPUT/courses.de.html, courses.en.html       and the list that leads to them, with the mark, too
+ *	OUTPUT/courses.de.html, courses.en.html       the course list, which links to them; also with the mark
  *	OUTPUT/.state.json                            the worker's state, see published/state.h
  *
- * Visitors get nothing but what is in public/, and nothing of a participant is ever in it. The pages with
+ * Visitors get only the files in public/, which never contain data of participants. The pages with
  * participants are elsewhere, so that no change of CoursePages can serve a page to the wrong audience.
  *
  * NAME is [A-Za-z0-9][A-Za-z0-9._-]{0,127}: one path component, neither hidden nor "..", and a URL that needs
@@ -49,16 +49,16 @@ const char *published_style(const char *file_directory);
 bool published_is_name(const char *text, size_t length); /* without suffix */
 bool published_is_page(const char *file);                /* with suffix */
 
-/* Once in each homepage and private list; aither-web replaces it by the age of the data. */
+/* Occurs once in each homepage and course list; aither-web replaces it with the age of the data. */
 #define PUBLISHED_STATUS_MARK "<!--aither:status-->"
 
-/* The worker writes no larger page, so aither-web can serve every page. A template that makes more is a
- * TEMPLATE_ERROR in the report, and the old page stays. */
+/* The worker writes no larger page, so aither-web can serve every page. If a template makes a larger one, the
+ * report has a TEMPLATE_ERROR and the old page stays. */
 #define PUBLISHED_COURSE_MAX (4 << 20)   /* bytes of a page; 30 participants with full texts make 200 KB */
 #define PUBLISHED_HOMEPAGE_MAX (8 << 20) /* each of six files; 5 000 courses make 3.4 MB */
 
-/* All course pages together; with the files above 288 MiB. Enough for 5 000 pages of 50 KB, but no template
- * can fill the disk. */
+/* Bytes of all course pages together; with the files above, 288 MiB. Enough for 5 000 pages of 50 KB, but no
+ * template can fill the disk. */
 #define PUBLISHED_COURSES_MAX (240 << 20)
 
 #endif

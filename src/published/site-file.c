@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "published/published.h"
 
-/* No script: the content security policy permits none but our own. */
+/* No scripts: the content security policy permits only our own. */
 static const struct {
 	const char *suffix, *type;
 } types[] = {

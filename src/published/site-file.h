@@ -4,7 +4,8 @@
 
 /*
  * The operator's own files ([Site] FileDirectory): logo, favicon, fonts, an imprint page. aither-web serves
- * them as they are, and aither-worker reports those that it will not serve; both go by the rules here.
+ * them as they are, and aither-worker reports files that aither-web will not serve. Both follow the rules
+ * here.
  *
  *	site_file_is_path("fonts/x.woff2")    a name, or a folder and a name
  *	site_file_type("x.woff2")             "font/woff2"
@@ -19,7 +20,7 @@ const char *site_file_type(const char *name);
  * most one folder deep, whose names follow the rule of published.h? */
 bool site_file_is_path(const char *path);
 
-/* Has aither a page of its own at that path? That one is served. */
+/* Does aither have a page of its own at that path, which is served instead? */
 bool site_file_is_hidden(const char *path);
 
 #endif

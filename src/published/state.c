@@ -16,13 +16,13 @@
 
 #define STATE_VERSION 1
 #define STATE_TEMPORARY ".state.json.new" /* not .tmp-..., which a sync removes when it begins */
-#define STATE_MODE 0640                   /* the group is aither, which aither-web has */
+#define STATE_MODE 0640                   /* the group is aither, to which aither-web belongs */
 
-/* Samples of one metric follow each other; the first one has its help. */
+/* The samples of a metric follow each other; the first one has the help text. */
 static const struct {
 	const char *member, *sample; /* sample NULL: none */
 	enum metric_type type;
-	double divisor; /* a metric is in seconds where the value is in milliseconds */
+	double divisor; /* metrics are in seconds, values may be in milliseconds */
 	const char *help;
 } values[STATE_VALUES] = {
 	[STATE_WRITTEN_MS] = { .member = "writtenMs" },
@@ -34,27 +34,27 @@ static const struct {
 		"Failed syncs since the last one that did not fail." },
 	[STATE_LAST_SUCCESS_MS] = { "lastSuccessMs", "aither_sync_last_success_timestamp_seconds",
 		METRIC_GAUGE, 1000,
-		"End of the last sync that did not fail, in seconds since 1970; 0: there was none." },
+		"End of the last sync that did not fail, in seconds since 1970; 0 if there was none." },
 	[STATE_LAST_ATTEMPT_MS] = { "lastAttemptMs", "aither_sync_last_attempt_timestamp_seconds",
 		METRIC_GAUGE, 1000,
-		"Start of the last sync that has ended, in seconds since 1970; 0: there was none." },
+		"Start of the last sync that has ended, in seconds since 1970; 0 if there was none." },
 	[STATE_LAST_DURATION_MS] = { "lastDurationMs", "aither_sync_last_duration_seconds", METRIC_GAUGE,
 		1000, "How long the last sync took." },
 	[STATE_LAST_ERRORS] = { "lastErrors", "aither_sync_last_errors", METRIC_GAUGE, 1,
 		"Problems that the last sync reports (errorsTotal)." },
 	[STATE_COURSES_PUBLISHED] = { "coursesPublished", "aither_courses{state=\"published\"}", METRIC_GAUGE,
 		1,
-		"Courses that have a page, and those whose participants wait for the next sync (deferred)." },
+		"Courses that have a page, and courses whose participants wait for the next sync (deferred)." },
 	[STATE_COURSES_DEFERRED] = { "coursesDeferred", "aither_courses{state=\"deferred\"}", METRIC_GAUGE, 1,
 		NULL },
 	[STATE_NOTIFICATIONS_PENDING] = { "notificationsPending", "aither_notifications_pending",
 		METRIC_GAUGE, 1, "Mails and items for Rollbar that have not reached all recipients yet." },
 	[STATE_NOTIFICATIONS_RUNNING] = { "notificationsRunning", "aither_notifications_in_progress",
 		METRIC_GAUGE, 1,
-		"Those that are being sent or have a time for their retry; the others wait for the next sync." },
+		"Mails and items that are being sent or have a time set for their retry; the others wait for the next sync." },
 	[STATE_RUNS_SUCCESS] = { "runsSuccess", "aither_sync_runs_total{result=\"success\"}", METRIC_COUNTER,
 		1,
-		"Syncs that have ended, by result; cancelled: the worker was told to end. Dry runs do not count." },
+		"Syncs that have ended, by result; cancelled: the worker was stopped. Dry runs do not count." },
 	[STATE_RUNS_PARTIAL] = { "runsPartial", "aither_sync_runs_total{result=\"partial\"}", METRIC_COUNTER,
 		1, NULL },
 	[STATE_RUNS_FAILED] = { "runsFailed", "aither_sync_runs_total{result=\"failed\"}", METRIC_COUNTER, 1,
@@ -69,7 +69,7 @@ static const struct {
 		METRIC_COUNTER, 1, NULL },
 	[STATE_MAILS_SENT] = { "mailsSent", "aither_notifications_total{channel=\"mail\",result=\"sent\"}",
 		METRIC_COUNTER, 1,
-		"Mails to the operator and items for Rollbar; failed: tried in vain; dropped: given up." },
+		"Mails to the operator and items for Rollbar; failed: an attempt failed; dropped: given up." },
 	[STATE_MAILS_FAILED] = { "mailsFailed",
 		"aither_notifications_total{channel=\"mail\",result=\"failed\"}", METRIC_COUNTER, 1, NULL },
 	[STATE_MAILS_DROPPED] = { "mailsDropped",
@@ -151,7 +151,7 @@ int state_read(struct state *state, int directory, struct stat *ret_stat, struct
 		return r;
 	}
 	if (json_integer(json_get(json, "version"), 0) != STATE_VERSION)
-		return error_set(err, -EBADMSG, STATE_FILE ": not of version %d", STATE_VERSION);
+		return error_set(err, -EBADMSG, STATE_FILE ": is not of version %d", STATE_VERSION);
 	state_init(state);
 	for (size_t i = 0; i < STATE_VALUES; i++)
 		state->values[i] = read_count(json_get(json_get(json, "values"), values[i].member));
@@ -194,7 +194,7 @@ int state_write(struct state *state, int directory, struct error *err)
 	if (r < 0)
 		return r;
 	if (renameat(directory, STATE_TEMPORARY, directory, STATE_FILE) < 0) {
-		r = error_fail(err, ERROR_OUTPUT, -errno, STATE_FILE ": cannot replace: %m");
+		r = error_fail(err, ERROR_OUTPUT, -errno, "cannot replace " STATE_FILE ": %m");
 		unlinkat(directory, STATE_TEMPORARY, 0);
 		return r;
 	}
@@ -203,8 +203,8 @@ int state_write(struct state *state, int directory, struct error *err)
 
 /* ---- GET /metrics ---- */
 
-/* A counter that appears with its first value shows Prometheus' increase() no increase: results that are no
- * surprise are there from the beginning. */
+/* Prometheus' increase() does not see the first value of a counter that has just appeared. So the counters of
+ * results that may be expected exist from the beginning. */
 static bool is_expected(unsigned result)
 {
 	static const unsigned statuses[] = { 200, 400, 401, 403, 404, 429, 500, 502, 503, 504 };
@@ -228,7 +228,7 @@ void state_metrics(struct buf *out, const struct state *state)
 	}
 	metric_histogram(out, "aither_sync_duration_seconds", "How long syncs took.", &state->syncs);
 	metric_family(out, "aither_hemera_requests_total", METRIC_COUNTER,
-		"Requests to Hemera that have ended, by HTTP status, or by what came instead of an answer.");
+		"Requests to Hemera that have ended, by HTTP status, or by the failure if there was no answer.");
 	for (unsigned i = 0; i < METRIC_RESULTS; i++) {
 		unsigned long long count = atomic_load(&state->hemera.counts[i]);
 

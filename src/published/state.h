@@ -3,17 +3,18 @@
 #define AITHER_PUBLISHED_STATE_H
 
 /*
- * The state of aither-worker for aither-web, in a file: OUTPUT/.state.json, mode 0640, a few KB, without any
- * text of Hemera's. The worker writes it when it starts, when a sync begins, and when a list has been read or
- * a sync, a refresh or a mail has ended; it reads the totals back at its start, so that no counter ever
- * falls. aither-web answers /readyz and /metrics from it, and takes the age of the homepage's data from it.
+ * The state of aither-worker, in a file for aither-web: OUTPUT/.state.json, mode 0640, a few KB, without any
+ * text from Hemera. The worker writes it when it starts, when a sync begins, and when a list has been read or
+ * a sync, a refresh or a mail has ended. When it starts, it reads the totals back, so that no counter ever
+ * decreases. aither-web answers /readyz and /metrics from the file, and reads the age of the homepage's data
+ * from it.
  *
  *	{"version":1,"values":{"lastSuccessMs":1772000000000,...},
  *	 "hemeraRequests":{"200":12,"timeout":1},"hemeraDurations":{"counts":[0,3,...],"sumMs":812},
  *	 "syncDurations":{...}}
  *
  * The file is replaced by rename, without fdatasync: after a power cut it may be missing or old. Then the
- * counters begin anew, and the manifest has everything else.
+ * counters start again from zero; everything else is in the manifest.
  */
 
 #include <stdbool.h>
@@ -42,7 +43,7 @@ enum state_value { /* moments in ms: wall clock, 0: never */
 	STATE_COURSES_DEFERRED,
 	STATE_NOTIFICATIONS_PENDING,
 	STATE_NOTIFICATIONS_RUNNING,
-	STATE_RUNS_SUCCESS, /* from here on totals */
+	STATE_RUNS_SUCCESS, /* totals, from here on */
 	STATE_RUNS_PARTIAL,
 	STATE_RUNS_FAILED,
 	STATE_RUNS_CANCELLED,
@@ -56,7 +57,7 @@ enum state_value { /* moments in ms: wall clock, 0: never */
 	STATE_ITEMS_FAILED,
 	STATE_ITEMS_DROPPED,
 	STATE_CPU_MS,
-	STATE_START_MS, /* from here on of the present process */
+	STATE_START_MS, /* about the current process, from here on */
 	STATE_MAX_FDS,
 	STATE_OPEN_FDS,
 	STATE_RESIDENT_BYTES,
@@ -78,7 +79,8 @@ int state_read(struct state *state, int directory, struct stat *ret_stat, struct
 /* Sets STATE_WRITTEN_MS. One writer at a time. Errors: OUTPUT_ERROR. */
 int state_write(struct state *state, int directory, struct error *err);
 
-/* The worker's part of GET /metrics, but for aither_worker_configured: of that aither-web knows more. */
+/* Appends the worker's part of GET /metrics, except for aither_worker_configured, about which aither-web
+ * knows more. */
 void state_metrics(struct buf *out, const struct state *state);
 
 #endif

@@ -18,11 +18,11 @@
 struct texts {
 	char *site_name;                      /* owned */
 	struct json *shipped, *own;           /* owned; own: NULL without texts_override */
-	const char *date_format, *months[12]; /* borrowed from them: a page has many dates */
+	const char *date_format, *months[12]; /* borrowed from the JSON; cached, as a page has many dates */
 	char hash[HASH_HEX_SIZE];
 };
 
-/* The text with the site's name in place of each mark; owned. */
+/* Returns the text with the site's name in place of each {site}; owned. */
 static char *texts_with_name(const char *text, const char *site_name)
 {
 	CLEANUP(buf_done) struct buf out = BUF_INIT(SIZE_MAX / 2);
@@ -54,7 +54,7 @@ static int texts_read(struct json **ret_object, const char *site_name, const cha
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: not a JSON object", name);
 	JSON_FOREACH (text, object) {
 		if (!json_string(text))
-			return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is not a text", name,
+			return error_fail(err, ERROR_TEMPLATE, -EBADMSG, "%s: \"%s\" is not a string", name,
 				json_name(text));
 		CLEANUP(mem_freep) char *full = texts_with_name(json_string(text), site_name);
 		json_set_string(complete, json_name(text), full);
@@ -63,7 +63,8 @@ static int texts_read(struct json **ret_object, const char *site_name, const cha
 	return 0;
 }
 
-/* Finds what every date is made of. Returns the key that is missing, or NULL; `month` is room for it. */
+/* Finds the texts from which dates are made. Returns the key that is missing, or NULL; `month` is a buffer
+ * for it. */
 static const char *texts_find_dates(struct texts *texts, char month[static 24])
 {
 	texts->date_format = texts_get(texts, "date.format");
@@ -161,8 +162,8 @@ static void append_number(struct buf *out, int number)
 	buf_append_char(out, (char)('0' + number % 10));
 }
 
-/* Appends the format with the days in place of its marks: {day}, {month} and {year} of `from`, {day2},
- * {month2} and {year2} of `to`. */
+/* Appends the format with its marks replaced: {day}, {month} and {year} by those of `from`, {day2}, {month2}
+ * and {year2} by those of `to`. */
 static void append_days(const struct texts *texts, const char *format, const struct time_local *from,
 	const struct time_local *to, struct buf *out)
 {

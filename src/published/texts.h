@@ -4,14 +4,14 @@
 
 /*
  * The words of one language: templates/texts.de.json and texts.en.json, each a flat object of
- * "key": "text" that a translator can read. Also the form of dates: "date.format" with {day}, {month}
- * and {year}, and "month.1" to "month.12".
+ * "key": "text" that a translator can read. They also define the format of dates: "date.format" with {day},
+ * {month} and {year}, and "month.1" to "month.12".
  *
  *	texts_parse(&texts, "Hemera Academy", shipped_path, shipped, length, err);   complete
  *	texts_override(texts, own_path, own, length, err);           the operator's words, key by key
  *	texts_get(texts, "error.404.title");
  *
- * "{site}" in a text stands for the site's name ([Site] Name), which takes its place when the file is read.
+ * "{site}" in a text is replaced with the site's name ([Site] Name) when the file is read.
  */
 
 #include <stddef.h>
@@ -33,13 +33,13 @@ void texts_freep(struct texts **texts);
 
 const char *texts_get(const struct texts *texts, const char *key); /* borrowed; NULL: no such key */
 
-/* The keys of texts_override that texts_parse has not, from 0 on; NULL: no more. Only templates of the
- * operator's own can use them, so others are misspelt. Borrowed. */
+/* Lists the keys that only the operator's file has; index: 0, 1, 2...; NULL: no more. Such a key is misspelt,
+ * unless one of the operator's own templates uses it. Borrowed. */
 const char *texts_unknown(const struct texts *texts, size_t index);
 
 const char *texts_language(const struct texts *texts); /* its member "language": "de" */
 const char *texts_hash(
-	const struct texts *texts); /* SHA-256 of all parsed files and the site's name, hexadecimal */
+	const struct texts *texts); /* SHA-256 of all parsed files and of the site's name, hexadecimal */
 
 /* "15. März 2026" for "2026-03-14T23:00:00.000Z" (day in the zone of time_zone_set). Appends nothing and
  * returns -EBADMSG for anything else. */
@@ -47,7 +47,8 @@ int texts_append_date(const struct texts *texts, const char *rfc3339, struct buf
 void texts_append_day(const struct texts *texts, const struct time_local *day, struct buf *out);
 
 /* From one date to another, as short as the language permits: "8.–9. Dezember 2026", "30. März – 2. April
- * 2026", or the one day alone when end is NULL, no date or not after the start. -EBADMSG: start is no date.
+ * 2026". Only the first day if end is NULL, not a date, or not after the start. -EBADMSG: start is not a
+ * date.
  */
 int texts_append_range(const struct texts *texts, const char *start, const char *end, struct buf *out);
 

@@ -15,7 +15,7 @@
 
 #define CREDENTIALS_MAX 2048 /* a password has at most 256 characters of 4 bytes, a user name is not used */
 
-/* The credentials in Authorization; NULL: it has another scheme. */
+/* The credentials in Authorization; NULL: there are none of this scheme. */
 static const char *credentials(const struct http_request *request, const char *scheme)
 {
 	const char *value = http_request_header(request, "authorization");
@@ -26,7 +26,7 @@ static const char *credentials(const struct http_request *request, const char *s
 	return value + length + strspn(value + length, " ");
 }
 
-/* Does the request try a token or password, right or wrong, in a way that the call accepts? */
+/* Does the request send a token or password, right or wrong, with a scheme that the call accepts? */
 static bool has_credentials(const struct http_request *request, enum auth_need need)
 {
 	return credentials(request, "Bearer") || (need == AUTH_PAGE && credentials(request, "Basic"));
@@ -53,8 +53,8 @@ static bool has_basic(const struct auth *auth, const struct http_request *reques
 	return is_password || is_token;
 }
 
-/* A page of another site can make a browser here send requests to us, but not under these names: a name
- * that it owns and points at 127.0.0.1 stays in Host. */
+/* A page of another site can make a browser on this machine send us requests, but not with one of these names
+ * in Host: if the site points its own name at 127.0.0.1, Host has that name. */
 static bool is_local_host(const char *host)
 {
 	size_t length = strlen(host), digits = 0;
@@ -75,13 +75,14 @@ static bool is_own_page(const char *referer, const char *host)
 
 	if (strncasecmp(referer, scheme, strlen(scheme)) != 0)
 		return false;
-	/* The end of the text, which strchr finds as well, is the origin alone. */
+	/* strchr also finds the NUL at the end of the text: then the Referer is only an origin. */
 	return strncasecmp(authority, host, strlen(host)) == 0 && strchr("/?#", authority[strlen(host)]);
 }
 
-/* The fields by which proxies and content delivery networks name the client or themselves; "*" stands for any
- * end. All of X-... counts: clients on this machine only need those named in is_trace(), and proxies
- * invent ever new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish, ...
+/* The fields with which proxies and content delivery networks name the client or themselves; "*" stands for
+ * any end. All X-... fields count: clients on this machine need only those that is_trace() permits, and
+ * proxies keep inventing new ones: X-Real-IP, X-Forwarded-*, X-Original-*, X-Envoy-*, X-Amzn-*, X-Varnish,
+ * ...
  */
 static bool is_of_proxy(const char *name)
 {
@@ -99,7 +100,7 @@ static bool is_of_proxy(const char *name)
 	return length > 3 && strcmp(name + length - 3, "-ip") == 0;
 }
 
-/* Does the field show that a proxy or a page of another site is behind the request? */
+/* Does the field show that the request comes from a proxy or from a page of another site? */
 static bool is_trace(const struct http_field *field, const char *host)
 {
 	if (strcmp(field->name, "origin") == 0)
@@ -113,7 +114,7 @@ static bool is_trace(const struct http_field *field, const char *host)
 	return is_of_proxy(field->name);
 }
 
-/* The sign that the request may not be from this machine; NULL: there is none. */
+/* The name of a sign that the request may not come from this machine; NULL: there is none. */
 static const char *find_foreign_trace(const struct http_request *request)
 {
 	const char *host = http_request_header(request, "host");
@@ -122,7 +123,7 @@ static const char *find_foreign_trace(const struct http_request *request)
 		return "its address";
 	if (!host || !is_local_host(host))
 		return "Host";
-	/* By default nginx speaks it to an upstream server, and leaves no other trace. */
+	/* By default, nginx speaks HTTP/1.0 to upstream servers and leaves no other trace. */
 	if (request->is_http_1_0)
 		return "HTTP/1.0";
 	for (size_t i = 0; i < request->field_count; i++) {
@@ -142,7 +143,7 @@ static int check_page(const struct auth *auth, const struct http_request *reques
 	return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 		has_credentials(request, AUTH_PAGE)
 			? "the password or token is wrong"
-			: "a password is needed: by Basic, with any user name, the one of: aither set-secret pages-password");
+			: "a password is needed: send the pages password (aither set-secret pages-password) by Basic, with any user name");
 }
 
 int auth_check(
@@ -156,7 +157,7 @@ int auth_check(
 		return error_fail(err, ERROR_UNAUTHORIZED, -EACCES, "%s",
 			has_credentials(request, need)
 				? "the token is wrong"
-				: "a token is needed: Authorization: Bearer TOKEN (the one of: aither set-secret sync-token)");
+				: "a token is needed: send Authorization: Bearer TOKEN, with the sync token (aither set-secret sync-token)");
 	}
 	bool may_be_local = need == AUTH_API && auth->local_access;
 	const char *trace = may_be_local ? find_foreign_trace(request) : NULL;
@@ -165,7 +166,7 @@ int auth_check(
 	CLEANUP(mem_freep)
 	char *why = trace ? mem_printf(" from elsewhere (as %.64s shows)", trace) : mem_strdup("");
 	return error_fail(err, ERROR_SYNC_TOKEN_NOT_SET, -EACCES,
-		"no sync token is set on this machine, so this is not permitted%s; set one: aither set-secret sync-token",
+		"no sync token is set on this machine, so this call is not permitted%s; set one: aither set-secret sync-token",
 		why);
 }
 
@@ -191,7 +192,7 @@ void auth_refuse(struct auth *auth, const struct http_request *request, struct h
 		{ "AITHER_REMOTE_ADDR", address },
 		{ "REQUEST_ID", request->request_id },
 	};
-	/* The route: the client has written the rest of the path. */
+	/* Log only the route, because the client chooses the rest of the path. */
 	int length = (int)(strlen(request->path) - strlen(request->tail));
 	log_event(LOG_NOTICE, LOG_EVENT_AUTH_REFUSED, fields, ARRAY_SIZE(fields),
 		"a wrong %s from %s: %s %.*s", credentials(request, "Bearer") ? "token" : "password", address,

@@ -3,14 +3,14 @@
 #define AITHER_WEB_AUTH_H
 
 /*
- * Access control. With a token set, it is needed always: as "Authorization: Bearer TOKEN". While none is
+ * Access control. Once a token is set, it is always needed: "Authorization: Bearer TOKEN". While none is
  * set, calls that AUTH_API protects are open to this machine (LocalAccess): both ends of the connection and
- * Host are loopback addresses, and nothing shows a proxy or a page of another site in between. A proxy that
- * leaves no trace cannot be detected.
+ * Host are loopback addresses, and nothing suggests a proxy or a page of another site in between. A proxy
+ * that leaves no trace cannot be detected.
  *
- * Private pages open with the pages password as that of Basic, or with the token, either way. Basic opens
- * nothing else: a browser repeats it unasked, so it must not start a sync. Nor does the pages password: staff
- * who read pages need not be able to run syncs.
+ * Private pages open with the pages password as the password of Basic, or with the token as Bearer or Basic.
+ * Basic opens nothing else: a browser repeats it without asking, so it must not start a sync. The pages
+ * password opens nothing else either: staff who read pages need not be able to run syncs.
  *
  * A wrong token or password is logged in the form that data/examples/fail2ban-filter.conf understands, with
  * AITHER_REMOTE_ADDR and REQUEST_ID as fields:
@@ -18,14 +18,14 @@
  *	a wrong token from 192.0.2.7: POST /api/sync
  *	a wrong password from 192.0.2.7: GET /courses/
  *
- * The client chooses nothing in the line but one of our own routes. A missing token is not a wrong one: every
- * browser's first request for a private page has none.
+ * The client cannot put text of its own into the line: the path is one of our routes. A missing token is not
+ * logged as a wrong one, because every browser's first request for a private page has none.
  */
 
 #include <stdbool.h>
 
-/* The lines are for a ban, which needs a few of one address, and must not push everything else out of the
- * journal: 30 are at most 40 MB a day. */
+/* fail2ban needs a few lines of one address for a ban. More must not push everything else out of the journal:
+ * 30 per minute are at most 40 MB a day. */
 #define AUTH_LOGGED_PER_MINUTE 30
 
 struct error;
@@ -35,7 +35,7 @@ struct http_response;
 struct auth {
 	const char *token, *pages_password; /* borrowed; NULL: not set */
 	bool local_access;
-	unsigned logged, unlogged; /* refusals in this minute */
+	unsigned logged, unlogged; /* wrong tokens and passwords in this minute */
 };
 
 enum auth_need {
@@ -48,13 +48,13 @@ enum auth_need {
 int auth_check(
 	const struct auth *auth, const struct http_request *request, enum auth_need need, struct error *err);
 
-/* After auth_check() has said UNAUTHORIZED: adds WWW-Authenticate to the answer, and logs a token or password
- * that the call accepts, but that is wrong. Requests over a unix socket have no address and are not logged.
- */
+/* To be called after auth_check() has failed with UNAUTHORIZED: adds WWW-Authenticate to the response, and
+ * logs a wrong token or password if it was sent with a scheme that the call accepts. Requests over a unix
+ * socket have no address and are not logged. */
 void auth_refuse(struct auth *auth, const struct http_request *request, struct http_response *response,
 	enum auth_need need);
 
-/* Once a minute: logs how many more refusals there were, and begins to count anew. */
+/* To be called once a minute: logs how many attempts were not logged, and resets the counters. */
 void auth_next_minute(struct auth *auth);
 
 #endif

@@ -24,8 +24,8 @@ struct entry {
 
 struct cache {
 	size_t count, bytes;
-	uint32_t hashes[CACHE_PAGES_MAX]; /* of the entries: one page of memory instead of a thousand */
-	struct entry *entries; /* owned; room for CACHE_PAGES_MAX, which costs nothing until it is used */
+	uint32_t hashes[CACHE_PAGES_MAX]; /* of the entries, so that a search reads one array */
+	struct entry *entries; /* owned; room for CACHE_PAGES_MAX, which takes no memory until it is used */
 };
 
 struct cache *cache_new(void)
@@ -60,7 +60,7 @@ bool cache_is_same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* FNV-1a. A client that finds names with equal hashes has found nothing: they are compared as well. */
+/* FNV-1a. Names with equal hashes do no harm, because the names are compared as well. */
 static uint32_t hash_path(const char *path)
 {
 	uint32_t hash = 2166136261;
@@ -81,11 +81,11 @@ static struct entry *find_entry(const struct cache *cache, const struct cache_fi
 	return NULL;
 }
 
-/* Replaces the text by one whose links back keep the language. */
+/* Changes the links back to the homepage and the course list, so that they keep the language. */
 static void add_language(struct buf *text, const char *language)
 {
 	static const char home[] = "href=\"/\"", list[] = "href=\"/courses/\"";
-	CLEANUP(buf_done) struct buf changed = BUF_INIT(2 * text->size_max); /* a link grows to its double */
+	CLEANUP(buf_done) struct buf changed = BUF_INIT(2 * text->size_max); /* a link may double in size */
 	const char *rest = buf_text(text);
 	const char *end = rest + text->length;
 
@@ -120,7 +120,7 @@ int cache_read(struct cache *cache, const struct cache_file *file, struct page *
 		*ret_page = &entry->page;
 		return 0;
 	}
-	if (!S_ISREG(stat_now.st_mode)) /* opening a device could do something */
+	if (!S_ISREG(stat_now.st_mode)) /* opening a device could have side effects */
 		return error_set(err, S_ISLNK(stat_now.st_mode) ? -ELOOP : -EINVAL, "%s: not a regular file",
 			file->path);
 	if ((uintmax_t)stat_now.st_size > file->size_max)

@@ -29,9 +29,9 @@ struct visitor {
 
 struct refresh {
 	struct thread_job job; /* first: the thread's side casts back */
-	struct live *live;     /* NULL: it has ended meanwhile */
-	char *socket_path;     /* owned: it may outlive the options */
-	struct error err;      /* output, with these */
+	struct live *live;     /* NULL: it was freed in the meantime */
+	char *socket_path;     /* owned, because the refresh may outlive the options */
+	struct error err;      /* output, like all members below */
 	int64_t fetched_at_ms;
 	int result;
 	bool call_failed; /* the worker has not answered */
@@ -43,15 +43,15 @@ struct live {
 	STAILQ_HEAD(, visitor) visitors;
 	struct refresh *refresh; /* NULL: none is under way */
 	struct live_statistics statistics;
-	bool failing;            /* says the last line in the journal */
+	bool failing;            /* the last line in the journal reported a failure */
 	unsigned failures;       /* since that line */
-	uint64_t quiet_until_ms; /* no line about a new failure before */
+	uint64_t quiet_until_ms; /* until then no new failure is logged */
 	bool stopping, first_wait_used;
-	uint64_t wait_ends_ms; /* of the visitors who share the refresh */
+	uint64_t wait_ends_ms; /* for all visitors who share the refresh */
 	uint64_t no_refresh_until_ms;
-	int64_t published_ms; /* as the state says; */
-	int64_t data_ms;      /* the same, wall clock, corrected when that is set back */
-	int64_t data_mono_ms; /* the same moment, for ages; less than 0: before the machine was started */
+	int64_t published_ms; /* the time of the data according to the state, wall clock */
+	int64_t data_ms;      /* the same, corrected when the wall clock is set back */
+	int64_t data_mono_ms; /* the same on the monotonic clock; negative: before the machine was started */
 };
 
 static void on_wait_over(void *arg);
@@ -96,15 +96,15 @@ static void set_data_time(struct live *live, int64_t data_ms)
 static void update_data_time(struct live *live)
 {
 	const struct state *state = site_state(live->options.site);
-	/* Without a state, as after an upgrade or a power cut, the homepage's own time has to do. */
+	/* Without a state, as after an upgrade or a power cut, use the homepage's modification time. */
 	int64_t published_ms =
 		state ? state->values[STATE_DATA_MS] : site_home_changed_ms(live->options.site);
 	int64_t now = time_now_ms();
 
-	/* The clock has been set back since; the monotonic clock knows the age. */
+	/* The clock was set back in the meantime; the monotonic clock still knows the age. */
 	if (live->data_ms > now)
 		live->data_ms = now - age_of_data_ms(live);
-	/* A time from the future: the clock was set back while we did not run, so the age is not known. */
+	/* A time in the future: the clock was set back while we did not run, so the age is not known. */
 	if (published_ms == live->published_ms || published_ms > now)
 		return;
 	live->published_ms = published_ms;
@@ -117,7 +117,7 @@ int64_t live_data_ms(struct live *live)
 	return live->data_ms;
 }
 
-/* After site_has_index, which said whether there is the page. `fresh`: a refresh has just succeeded. */
+/* `is_published` is the result of site_has_index. `fresh`: a refresh has just succeeded. */
 static void answer_page(struct live *live, enum site_index which, enum language language, bool is_published,
 	bool fresh, const struct page_request *wanted, struct http_response *response)
 {
@@ -165,7 +165,7 @@ static void refresh_free(struct refresh *refresh)
 	free(refresh);
 }
 
-/* On a thread. The answer is {"data":{"fetchedAt":"..."}} or {"error":{"message":"..."}}. */
+/* Runs on a thread. The worker answers {"data":{"fetchedAt":"..."}} or {"error":{"message":"..."}}. */
 static void refresh_run(struct thread_job *job)
 {
 	static const struct json_limits limits = {
@@ -209,7 +209,7 @@ static void note_failure(struct live *live, const struct error *err)
 	}
 	if (live->failures > 0)
 		snprintf(earlier, sizeof(earlier), " (%u earlier failures were not logged)", live->failures);
-	log_write(LOG_WARNING, "the homepage cannot be refreshed%s: %s", earlier, err->message);
+	log_write(LOG_WARNING, "cannot refresh the homepage%s: %s", earlier, err->message);
 	live->failing = true;
 	live->failures = 0;
 	live->quiet_until_ms = time_mono_ms() + LIVE_QUIET_MS;
@@ -220,7 +220,8 @@ static void note_success(struct live *live)
 	live->statistics.refreshed++;
 	if (!live->failing)
 		return;
-	log_write(LOG_NOTICE, "the homepage is live again, after %u failed refreshes", live->failures + 1);
+	log_write(
+		LOG_NOTICE, "the homepage is refreshed again, after %u failed refreshes", live->failures + 1);
 	live->failing = false;
 	live->failures = 0;
 }
@@ -236,7 +237,7 @@ static void refresh_done(struct thread_job *job)
 		*live->options.ret_failed_ms = refresh->call_failed ? time_now_ms() : 0;
 		if (is_done) {
 			note_success(live);
-			/* The state says so, too, unless it could not be written, as on a full disk. */
+			/* The state has the same time, unless it could not be written, as on a full disk. */
 			update_data_time(live);
 			if (refresh->fetched_at_ms > live->data_ms)
 				set_data_time(live, refresh->fetched_at_ms);
@@ -262,7 +263,7 @@ static bool start_refresh(struct live *live, bool is_published)
 		return false;
 	}
 	live->refresh = refresh;
-	/* The first visitor of a new machine waits longer, once: there is nothing else to show. */
+	/* On a new machine the first visitor waits longer, once, because there is nothing else to show. */
 	if (!is_published && !live->first_wait_used && wait_ms < LIVE_FIRST_WAIT_MS) {
 		live->first_wait_used = true;
 		wait_ms = LIVE_FIRST_WAIT_MS;
@@ -272,7 +273,7 @@ static bool start_refresh(struct live *live, bool is_published)
 	return true;
 }
 
-/* Is there a refresh whose end the visitor should wait for? Starts one if it is time. */
+/* Should the visitor wait for the end of a refresh? Starts one if necessary and permitted. */
 static bool should_wait(struct live *live, bool is_published)
 {
 	uint64_t now = time_mono_ms();
@@ -281,7 +282,7 @@ static bool should_wait(struct live *live, bool is_published)
 		return false;
 	if (!live->refresh && (now < live->no_refresh_until_ms || !start_refresh(live, is_published)))
 		return false;
-	/* Not `now`, which is past: with a wait of 0 there is no timer that would end it. */
+	/* Not `now`, which is earlier than the start: with a wait of 0 there is no timer to end the wait. */
 	return time_mono_ms() < live->wait_ends_ms;
 }
 

@@ -16,7 +16,7 @@
 #include "web/site.h"
 #include "web/web.h"
 
-/* problem NULL: all is well. */
+/* problem: the reason of the failure; NULL: the check has passed. */
 static void answer_health(struct http_response *response, const char *problem)
 {
 	CLEANUP(mem_freep)
@@ -35,7 +35,7 @@ enum http_result monitor_health(const struct http_request *request, struct http_
 	return HTTP_DONE;
 }
 
-/* A time in the near future was taken by a clock that was a little ahead. */
+/* A time in the near future also counts: it comes from a clock that was a little ahead. */
 static bool is_recent(int64_t unix_ms)
 {
 	return llabs(time_now_ms() - unix_ms) < MONITOR_AGE_MAX_MS;
@@ -65,8 +65,8 @@ enum http_result monitor_ready(const struct http_request *request, struct http_r
 
 /* ---- GET /metrics ---- */
 
-/* A counter that appears with its first value shows Prometheus' increase() no increase: those of the alerts
- * are there from the beginning. */
+/* If a counter first appears with the value 1, Prometheus' increase() sees no increase. Therefore the
+ * counters that the alerts use exist from the beginning. */
 static bool is_expected(enum http_method method, int status)
 {
 	static const int statuses[] = { 200, 401, 404, 500, 502, 503 };
@@ -106,12 +106,12 @@ static void write_homepage(struct buf *out, struct live *live)
 	struct live_statistics statistics = live_statistics(live);
 
 	metric_family(out, "aither_homepage_refreshes_total", METRIC_COUNTER,
-		"Looks at Hemera that visits of the homepage have caused, by result.");
+		"Refreshes of the homepage that visits have caused, by result.");
 	metric_sample(
 		out, (double)statistics.refreshed, "aither_homepage_refreshes_total{result=\"success\"}");
 	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failed\"}");
 	metric_gauge(out, "aither_homepage_data_timestamp_seconds",
-		"As of when the homepage's data is, as far as known, in seconds since 1970; 0: not known.",
+		"The time of the homepage's data, in seconds since 1970; 0 if it is not known.",
 		(double)live_data_ms(live) / 1000.0);
 }
 
@@ -120,22 +120,23 @@ static void write_worker(struct buf *out, const struct web *web, const struct st
 	int64_t written_ms = state ? state->values[STATE_WRITTEN_MS] : 0, worked_ms = 0;
 	bool is_usable = config_is_usable(web->options.config);
 
-	/* Not when the state was written: a worker that dies of each call writes it at each start. */
+	/* The time when the state was written does not count: a worker that crashes at each call writes its
+	 * state at each start. */
 	if (state)
 		worked_ms = state->values[STATE_DATA_MS];
 	if (state && worked_ms < state->values[STATE_LAST_ATTEMPT_MS])
 		worked_ms = state->values[STATE_LAST_ATTEMPT_MS];
 	metric_gauge(out, "aither_worker_up",
-		"1 when aither-worker has answered the last call or done its work since, and its state can be read; else 0.",
+		"1 if aither-worker has answered the last call or has worked since, and its state can be read; otherwise 0.",
 		state && (web->call_failed_ms == 0 || worked_ms > web->call_failed_ms));
 	metric_gauge(out, "aither_worker_asked_timestamp_seconds",
-		"When aither-worker last wrote its state, in seconds since 1970; 0: never.",
+		"When aither-worker last wrote its state, in seconds since 1970; 0 if it never has.",
 		(double)written_ms / 1000.0);
-	/* Both read the same files, but only the worker has the API key, and it may not have run for a day.
-	 */
+	/* Both daemons read the same files. But only the worker has the API key, and its state may be a day
+	 * old. */
 	if (state || !is_usable)
 		metric_gauge(out, "aither_worker_configured",
-			"1 when the configuration is usable, as both daemons have last read it; else 0.",
+			"1 if the configuration is usable, as both daemons read it last; otherwise 0.",
 			is_usable && state->values[STATE_CONFIGURED]);
 	if (state)
 		state_metrics(out, state);
@@ -148,11 +149,11 @@ void monitor_metrics(struct web *web, struct http_response *response)
 	const struct server *server = web->server;
 
 	metric_family(
-		&out, "aither_build_info", METRIC_GAUGE, "1; the label tells the version of aither-web.");
+		&out, "aither_build_info", METRIC_GAUGE, "Always 1; the label is the version of aither-web.");
 	metric_sample(&out, 1, "aither_build_info{version=\"%s\"}", PACKAGE_VERSION);
 	write_requests(&out, server);
 	metric_histogram(&out, "aither_http_request_duration_seconds",
-		"How long requests took, until the whole response was handed to the kernel.",
+		"How long requests took, until the whole response was passed to the kernel.",
 		server_durations(server));
 	metric_gauge(
 		&out, "aither_http_connections", "Open connections.", (double)server_connections(server));

@@ -9,7 +9,7 @@
 #include "http/http.h"
 #include "http/list.h"
 
-/* "de", "de-AT", "de_DE.UTF-8" and "deu" are German: clients take them from their environment. */
+/* "de", "de-AT", "de_DE.UTF-8" and "deu" are German; clients take such names from their environment. */
 static bool is_language(const struct list_item *item, enum language language)
 {
 	static const char *const codes[LANGUAGES][3] = {

@@ -13,13 +13,13 @@
 
 struct http_request;
 
-/* The language of ?lang=de|en; false: there is none. */
+/* The language of ?lang=de|en; false: the request has no such parameter. */
 bool negotiate_chosen_language(const struct http_request *request, enum language *ret_language);
 
-/* ?lang=de|en; else the site's setting; else Accept-Language, German when it decides nothing. */
+/* The language of ?lang=de|en; else of the site's setting; else of Accept-Language; else German. */
 enum language negotiate_language(const struct http_request *request, enum config_language site);
 
-/* Only when gzip is asked for: no header, or only identity, means no. NULL is accepted. */
+/* Does the client accept gzip? The header has to name it, or "*". NULL (no header) means no. */
 bool negotiate_gzip(const char *accept_encoding);
 
 /* Does If-None-Match (a list, weak ones too, or *) name this strong entity tag? NULL is accepted. */

@@ -16,15 +16,15 @@
 #include "http/http.h"
 #include "web/negotiate.h"
 
-#define POLICY_SIZE_MAX 4096  /* 64 inline styles; further ones do not apply */
-#define GZIP_MIN 512          /* below, header and bytes are one packet anyway */
+#define POLICY_SIZE_MAX 4096  /* room for 64 inline styles; further ones do not apply */
+#define GZIP_MIN 512          /* bytes; a smaller response fits into one packet anyway */
 #define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip header */
 #define GZIP_PAUSE 9          /* pause for this multiple of the time that compressing took */
-/* Of templates/filter-script.hbs, the only script there is. It is not taken from the page: then any script
- * that got into a page would run. */
+/* The hash of templates/filter-script.hbs, the only script. It is not computed from the page, because then
+ * any script that got into a page would run. */
 #define SCRIPT_HASH "t1QIso6RtO17Aa5lgS0EMDEmey1F5kRvr9MJVg7eTH0="
 
-/* The content of the next <style> element; NULL: no more. */
+/* The content of the next <style> element; NULL: there are no more. */
 static const char *next_style(const char *text, size_t *ret_length, const char **ret_next)
 {
 	const char *open = strcasestr(text, "<style");
@@ -101,7 +101,7 @@ void page_done(struct page *page)
 	*page = (struct page){ 0 };
 }
 
-/* NULL: the gzip form is not smaller, or zlib has no memory. */
+/* The gzip form; NULL: it is not smaller, or zlib has no memory. */
 static struct http_body *compress_body(struct http_body *plain)
 {
 	z_stream stream = { 0 };
@@ -118,7 +118,7 @@ static struct http_body *compress_body(struct http_body *plain)
 	http_body_rest(plain);
 	size_t length = stream.total_out;
 	deflateEnd(&stream);
-	malloc_trim(0); /* half a megabyte, not needed again before the page changes */
+	malloc_trim(0); /* releases half a megabyte, which is not needed until the page changes */
 	if (result != Z_STREAM_END || length >= plain->length)
 		return NULL;
 	return http_body_new(mem_resize(STEAL(bytes), length, 1), length);
@@ -155,14 +155,14 @@ static void compress_page(struct page *page, uint64_t *pause_ms)
 		*pause_ms = time_mono_ms() + GZIP_PAUSE * (time_mono_ms() - began_ms + 1);
 }
 
-/* Shall the gzip form be sent? Compresses the page for GET, unless there is a pause. */
+/* Should the gzip form be sent? Compresses the page for GET, except during a pause. */
 static bool choose_gzip(struct page *page, const struct page_request *wanted, uint64_t *pause_ms)
 {
 	if (!wanted->gzip || page->is_incompressible)
 		return false;
 	if (page->gzip || negotiate_has_etag(wanted->if_none_match, page->etag_gzip))
 		return true;
-	/* The plain form, from a pause: then 304 is the answer. */
+	/* The client has the plain form, which was sent during a pause: answer with 304. */
 	if (negotiate_has_etag(wanted->if_none_match, page->etag))
 		return false;
 	if (pause_ms && time_mono_ms() < *pause_ms)

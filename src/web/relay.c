@@ -19,10 +19,10 @@ struct call {
 	struct thread_job job; /* first: the thread's side casts back */
 	LIST_ENTRY(call) link;
 	struct relay *relay;
-	struct http_pending *pending; /* NULL: answered already, because the process ends */
-	char *socket_path;            /* owned: the relay may end before the thread */
+	struct http_pending *pending; /* NULL: already answered, because the process ends */
+	char *socket_path;            /* owned, because the relay may end before the thread */
 	char request_id[HTTP_REQUEST_ID_SIZE];
-	bool wants_async; /* the client has asked for it; while the process ends, every sync is async */
+	bool wants_async; /* the client has sent Prefer; while the process ends, every sync is async */
 	struct relay_order order;
 	struct workerclient_response response; /* output, with `result` and `err` */
 	struct error err;
@@ -34,7 +34,7 @@ struct relay {
 	struct thread_queue *queue;
 	char *socket_path;
 	LIST_HEAD(, call) calls;
-	int64_t *failed_ms; /* the web's */
+	int64_t *failed_ms; /* borrowed; see relay_new */
 	unsigned count;
 	bool stopping;
 };
@@ -88,7 +88,7 @@ static void pass_on(struct workerclient_response *worker, struct http_response *
 	size_t length = worker->body.length;
 
 	response->status = worker->status;
-	response->content_type = "application/json"; /* the worker has no other */
+	response->content_type = "application/json"; /* the worker sends no other type here */
 	response->body = http_body_new(buf_take(&worker->body), length);
 	http_response_header(response, "cache-control", "no-store");
 	if (worker->retry_after[0])
@@ -162,7 +162,7 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 		refuse(request, response, err.message);
 		return HTTP_DONE;
 	}
-	/* The thread's result comes by the loop, so it cannot come before these lines. */
+	/* The loop delivers the thread's result, so it cannot arrive before these lines have run. */
 	call->pending = http_later(request);
 	LIST_INSERT_HEAD(&relay->calls, call, link);
 	relay->count++;

@@ -60,7 +60,7 @@ static enum http_result answer_error(const struct web *web, const struct http_re
 	return HTTP_DONE;
 }
 
-/* True when the request may go on; else the response says why not. */
+/* Is the request permitted? If not, fills the response, which says why. */
 static bool is_permitted(struct web *web, const struct http_request *request, enum auth_need need,
 	struct http_response *response)
 {
@@ -74,7 +74,8 @@ static bool is_permitted(struct web *web, const struct http_request *request, en
 	return false;
 }
 
-/* An API call is permitted only if our own configuration is in order: a damaged token is no token. */
+/* An API call is permitted only if our own configuration is usable: an invalid token in it must not count as
+ * no token. */
 static bool may_relay(struct web *web, const struct http_request *request, enum auth_need need,
 	struct http_response *response)
 {
@@ -100,7 +101,7 @@ static enum http_result handle_sync(
 
 	if (http_request_switch(request, "force", &force) < 0 ||
 		http_request_switch(request, "dryRun", &dry_run) < 0) {
-		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun are 0 or 1");
+		error_fail(&err, ERROR_BAD_REQUEST, -EINVAL, "force and dryRun must be 0 or 1");
 		return answer_error(web, request, response, &err);
 	}
 	if (force) {
@@ -160,8 +161,8 @@ static enum http_result handle_list(
 }
 
 /*
- * For people who type the address. It says no more than the configuration's manual. A query that is not UTF-8
- * comes from no browser, and a header that repeats it would not be text.
+ * For people who type the address. The response reveals no more than aither.conf(5) does. A query that is not
+ * UTF-8 comes from no browser and is dropped, because a header that repeats it would not be text.
  */
 static enum http_result handle_list_address(
 	const struct http_request *request, struct http_response *response, void *arg)
@@ -181,7 +182,7 @@ static enum http_result handle_list_address(
 	return HTTP_DONE;
 }
 
-/* The file is not there, or not now. */
+/* The file does not exist, or cannot be read now. */
 static enum http_result answer_no_page(struct web *web, const struct http_request *request,
 	struct http_response *response, const struct error *err)
 {
@@ -228,7 +229,7 @@ static enum http_result handle_course(
 	return HTTP_DONE;
 }
 
-/* Course dates are for everybody, so scripts of other sites may read them. */
+/* Course dates are public, so scripts of other sites may read them. */
 static enum http_result handle_feed(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
@@ -244,7 +245,8 @@ static enum http_result handle_feed(
 	return HTTP_DONE;
 }
 
-/* Pages link to each other, and crawlers obey robots.txt: only these must be current at once. */
+/* Browsers may cache a file, except pages, which link to each other, and robots.txt, which crawlers obey:
+ * these must be current at once. */
 enum http_result web_file(const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
@@ -272,7 +274,7 @@ static enum http_result handle_metrics(
 	return HTTP_DONE;
 }
 
-/* The file itself becomes part of the program; no tool has to turn it into C. */
+/* Includes the file in the program, without a tool that turns it into C. */
 __asm__(".pushsection .rodata\n"
 	".global routes_openapi\n"
 	"routes_openapi: .incbin \"" AITHER_OPENAPI_FILE "\"\n"
@@ -285,7 +287,7 @@ static enum http_result handle_openapi(
 	const struct http_request *request, struct http_response *response, void *arg)
 {
 	struct web *web = arg;
-	/* cppcheck-suppress comparePointers ; the assembler has put one behind the other */
+	/* cppcheck-suppress comparePointers ; the assembler has put one after the other */
 	size_t length = (size_t)(routes_openapi_end - routes_openapi);
 	char digest[HASH_HEX_SIZE];
 

@@ -25,44 +25,44 @@
 
 struct index {
 	struct stat stat; /* of the bytes below */
-	struct buf text;  /* as published; empty: none */
-	bool failed;      /* logged already */
-	struct page page; /* with this in place of the mark: */
-	char *status;     /* owned; NULL: there is no page yet; made from: */
+	struct buf text;  /* as published; empty: there is no such page */
+	bool failed;      /* the failure has been logged */
+	struct page page; /* the text with `status` in place of the mark */
+	char *status;     /* owned; made from `banner`; NULL: `page` has not been made yet */
 	struct phrases_banner banner;
 };
 
 struct directory {
-	char *path;       /* owned; in the one above it */
+	char *path;       /* owned; relative to the parent directory */
 	const char *what; /* for the log */
-	int fd;           /* -1: not there */
+	int fd;           /* -1: the directory does not exist */
 	int result;       /* of the last attempt to open it */
 	struct stat stat; /* identity of `fd` */
 	uint64_t followed_mono_ms;
-	bool failed; /* logged already */
+	bool failed; /* the failure has been logged */
 };
 
 struct site {
 	struct site_options options;
-	struct directory output, public, files, shipped; /* public: in `output` */
+	struct directory output, public, files, shipped; /* `public` is in `output` */
 	struct index index[SITE_INDEXES][LANGUAGES];
 	struct page fallback[LANGUAGES];
 	struct state state;
 	struct stat state_stat;
-	bool has_state, state_failed; /* failed: logged already */
-	uint64_t file_logged_ms;      /* when it was last logged that one cannot be read; 0: never */
+	bool has_state, state_failed; /* state_failed: the failure has been logged */
+	uint64_t file_logged_ms;      /* when an unreadable file was last logged; 0: never */
 	struct cache *cache;
 	int courses;              /* the directory of the course pages in the cache; -1: not opened */
-	struct stat courses_stat; /* its status when it was last looked at */
+	struct stat courses_stat; /* of that directory at the last check */
 };
 
-/* The index pages: where they are, and what the log calls them. */
+/* The file names of the index pages, and their names in the log. */
 static const struct {
 	const char *const *files; /* by language */
 	const char *what;
 } indexes[SITE_INDEXES] = {
 	[SITE_HOME] = { published_homepage, "the published homepage" },
-	[SITE_LIST] = { published_list, "the list of private pages" },
+	[SITE_LIST] = { published_list, "the course list" },
 };
 
 static void directory_init(struct directory *directory, const char *path, const char *what)
@@ -126,8 +126,9 @@ static bool is_temporary(int result)
 	return result == -EMFILE || result == -ENFILE || result == -ENOMEM || result == -EIO;
 }
 
-/* Opens the directory, and again when another one has its path: a directory that was moved away keeps its
- * files. Checks the path once a second, or `now`: a tenth of the time of a request. */
+/* Opens the directory, and opens it again when its path leads to another one (a directory that was moved away
+ * keeps its files). Checks the path at most once a second, because that takes a tenth of the time of a
+ * request; or `now`. */
 static void follow(struct directory *directory, int parent, bool now)
 {
 	uint64_t now_mono_ms = time_mono_ms();
@@ -143,10 +144,10 @@ static void follow(struct directory *directory, int parent, bool now)
 		return;
 	int result = file_open_directory(parent, directory->path, &fd, &err);
 	if (result == 0 && fstat(fd, &stat_now) < 0)
-		result = error_set(&err, -errno, "directory %s: cannot examine: %m", directory->path);
-	/* Without one, visitors see the same as before the first sync, which makes the directory. */
+		result = error_set(&err, -errno, "cannot examine directory %s: %m", directory->path);
+	/* A missing directory is not logged: it does not exist before the first sync, which makes it. */
 	if (result < 0 && result != -ENOENT && !directory->failed)
-		log_write(LOG_WARNING, "%s cannot be read: %s", directory->what, err.message);
+		log_write(LOG_WARNING, "cannot read %s: %s", directory->what, err.message);
 	directory->failed = result < 0 && result != -ENOENT;
 	directory->result = result;
 	if (is_temporary(result))
@@ -176,7 +177,7 @@ static void follow_output(struct site *site, bool now)
 
 /* ---- homepage and private list ---- */
 
-/* Brings one index up to date; false: there is none. */
+/* Reads one index if it has changed; false: there is none. */
 static bool read_index(struct site *site, enum site_index which, enum language language)
 {
 	struct index *index = &site->index[which][language];
@@ -199,7 +200,7 @@ static bool read_index(struct site *site, enum site_index which, enum language l
 		page_done(&index->page);
 	}
 	if (result < 0 && result != -ENOENT && !index->failed)
-		log_write(LOG_WARNING, "%s cannot be read: %s", indexes[which].what,
+		log_write(LOG_WARNING, "cannot read %s: %s", indexes[which].what,
 			err.message[0] ? err.message : strerror(-result));
 	index->failed = result < 0 && result != -ENOENT;
 	return index->text.length > 0;
@@ -249,7 +250,7 @@ struct page *site_index(
 		language = other_language(language);
 	struct index *index = &site->index[which][language];
 	const struct phrases_banner *last = &index->banner;
-	/* The banner holds the date, which changes at a full minute in every time zone. */
+	/* The banner contains the date, which changes at a full minute in every time zone. */
 	if (index->status && banner->is_fresh == last->is_fresh && banner->data_ms == last->data_ms &&
 		banner->now_ms / 60000 == last->now_ms / 60000)
 		return &index->page;
@@ -278,7 +279,7 @@ struct page *site_fallback(struct site *site, enum language language)
 	CLEANUP(mem_freep) char *html = phrases_fallback_html(site->options.phrases, language);
 	size_t length = strlen(html);
 
-	/* It changes with the operator's logo and style sheet. */
+	/* The page changes with the operator's logo and style sheet. */
 	if (!page->plain || strcmp(page->plain->bytes, html) != 0)
 		page_set(page, STEAL(html), length,
 			&(struct page_kind){ PAGE_HTML, language_name(language),
@@ -297,12 +298,12 @@ const struct state *site_state(struct site *site)
 	follow_output(site, false);
 	if (site->output.fd >= 0)
 		r = fstatat(site->output.fd, STATE_FILE, &stat_now, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
-	if (r == 0 && cache_is_same_file(&stat_now, &site->state_stat)) /* also of one that makes no sense */
+	if (r == 0 && cache_is_same_file(&stat_now, &site->state_stat)) /* even if its content was invalid */
 		return site->has_state ? &site->state : NULL;
 	if (r == 0)
 		r = state_read(&site->state, site->output.fd, &site->state_stat, &err);
 	if (r < 0 && r != -ENOENT && !site->state_failed)
-		log_write(LOG_WARNING, "the state of aither-worker cannot be read: %s",
+		log_write(LOG_WARNING, "cannot read the state of aither-worker: %s",
 			err.message[0] ? err.message : strerror(-r));
 	site->state_failed = r < 0 && r != -ENOENT;
 	if (!is_temporary(r))
@@ -312,25 +313,25 @@ const struct state *site_state(struct site *site)
 
 /* ---- files that are read when they are requested ---- */
 
-/* Nothing, or something that is no page: a folder, a link, a socket. */
+/* Is there nothing at the path, or something that is not served: a folder, a link, a socket? */
 static bool is_absent(int result)
 {
 	return result == -ENOENT || result == -ENOTDIR || result == -ELOOP || result == -ENXIO ||
 	       result == -EINVAL || result == -EFBIG;
 }
 
-/* Logs what the operator should know, and sets *err for a problem that is not 0. Rate-limits the log: a
- * client that alternates good and bad names must not get a line per request. */
+/* Logs problems that concern the operator, and sets *err unless `result` is 0. Rate-limits the log: a client
+ * that alternates good and bad names must not get a line per request. */
 static int report(
 	struct site *site, const char *what, int result, const struct error *problem, struct error *err)
 {
 	uint64_t now = time_mono_ms();
 
-	/* The worker publishes no page that is too large: report it, because the next sync makes it anew. */
+	/* The worker never publishes a page that is too large: log it; the next sync replaces it. */
 	if ((result == -EFBIG || (result < 0 && !is_absent(result))) &&
 		(site->file_logged_ms == 0 || now - site->file_logged_ms >= SITE_LOG_MS)) {
 		site->file_logged_ms = now;
-		log_write(LOG_WARNING, "%s cannot be read: %s", what, problem->message);
+		log_write(LOG_WARNING, "cannot read %s: %s", what, problem->message);
 	}
 	if (is_absent(result))
 		return error_fail(err, ERROR_NOT_FOUND, result, "%s", problem->message);
@@ -361,14 +362,15 @@ static int read_course(struct site *site, const char *file, const char *link_lan
 		ret_page, err);
 }
 
-/* Looks at each request: a page of a removed course would otherwise stay in memory, because no client
- * requests it any more. Opens the directory only when another one has its place. */
+/* Checks the directory at each request. Otherwise a page of a removed course would stay in memory, because no
+ * client requests it any more. Opens the directory again only if another one has taken its place. */
 static int follow_courses(struct site *site, const struct directory *parent, struct error *err)
 {
 	struct stat stat_now;
 
 	if (fstatat(parent->fd, PUBLISHED_COURSES, &stat_now, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+		return error_set(
+			err, -errno, "cannot examine directory " PUBLISHED_COURSES ": %s", strerror(errno));
 	if (site->courses < 0 || stat_now.st_ino != site->courses_stat.st_ino ||
 		stat_now.st_dev != site->courses_stat.st_dev) {
 		file_closep(&site->courses);
@@ -376,7 +378,8 @@ static int follow_courses(struct site *site, const struct directory *parent, str
 		if (r < 0)
 			return r;
 		if (fstat(site->courses, &stat_now) < 0)
-			return error_set(err, -errno, "directory " PUBLISHED_COURSES ": %s", strerror(errno));
+			return error_set(err, -errno, "cannot examine directory " PUBLISHED_COURSES ": %s",
+				strerror(errno));
 	}
 	if (!cache_is_same_file(&site->courses_stat, &stat_now))
 		cache_clear(site->cache);

@@ -25,7 +25,7 @@ static void on_queue(void *arg)
 	thread_queue_dispatch(web->queue);
 }
 
-/* For systemctl status. The main has reported problems of the configuration there already. */
+/* Sets the text that systemctl status shows. main has already put problems of the configuration there. */
 static void show_status(const struct web *web)
 {
 	int64_t data_ms = live_data_ms(web->live);
@@ -72,7 +72,7 @@ static void make_parts(struct web *web)
 		.file_directory = config->site.file_directory,
 		.shipped_files = web->options.shipped_site,
 		.phrases = web->phrases,
-		/* Course pages exist once, in German unless the site says otherwise. */
+		/* Course pages exist in one language: German, unless the site is set to English. */
 		.course_language = config->site.language == CONFIG_LANGUAGE_EN ? LANGUAGE_EN : LANGUAGE_DE,
 		.are_courses_public = web_has_public_courses(web),
 	});

@@ -5,16 +5,16 @@
 /*
  * The public half: routes, published files, token check, calls to the worker.
  *
- *	web_new(&web, &options, err);           makes the server; sockets are given to web->server
+ *	web_new(&web, &options, err);           makes web->server, which then gets its sockets
  *	web_begin(web);                         see live_begin
  *	daemon_run(web->server, web_stop, web);
  *	web_freep(&web);
  *
- * It owns nothing worth taking: no API key, no connection of its own but to the worker's socket, no file it
- * could write.
+ * It owns nothing worth stealing: it has no API key, connects only to the worker's socket, and can write no
+ * file.
  *
- * GET /api/openapi.json is data/openapi.json as it was when the program was built, so that program and
- * description never differ. Tests hold it against web_routes and against real answers.
+ * GET /api/openapi.json serves data/openapi.json as it was when the program was built, so that program and
+ * description never differ. Tests compare it with web_routes and with real responses.
  */
 
 #include <stdbool.h>
@@ -31,25 +31,25 @@ struct server;
 
 struct web_options {
 	const struct config
-		*config; /* borrowed; may be unusable: pages are served, calls answer NOT_CONFIGURED */
-	const char *shipped_site; /* borrowed; where robots.txt is */
+		*config; /* borrowed; if it is unusable, pages are served and calls get NOT_CONFIGURED */
+	const char *shipped_site; /* borrowed; the directory of robots.txt */
 };
 
 struct web {
 	struct web_options options;
 	struct auth auth;
-	uint64_t connections_refused; /* up to the last minute */
+	uint64_t connections_refused; /* server_refused() at the end of the last minute */
 	uint64_t gzip_pause_ms;       /* see page_answer */
 	struct http_router router;
-	struct server *server; /* owned, as all below */
+	struct server *server; /* owned, like all members below */
 	struct thread_queue *queue;
 	struct site *site;
 	struct phrases *phrases;
 	struct relay *relay;
-	struct server_watch *patience; /* the server's: until the relay gives up, when all stops */
+	struct server_watch *patience; /* the server's timer; at the end of a stop, the relay gives up */
 	struct live *live;
-	int64_t call_failed_ms;    /* when the last call to aither-worker got no answer; 0: it got one */
-	int64_t start_ms;          /* of the process, wall clock */
+	int64_t call_failed_ms;    /* when the last call to aither-worker failed; 0: it was answered */
+	int64_t start_ms;          /* when the process was started, wall clock */
 	struct http_body *openapi; /* NULL before the first request */
 	char openapi_etag[WEB_ETAG_SIZE];
 };
@@ -59,16 +59,16 @@ void web_freep(struct web **web);
 
 void web_begin(struct web *web);
 
-/* daemon_stop, arg is the web: answers all requests that wait. */
+/* A daemon_stop; arg is the web: answers all waiting requests. */
 void web_stop(void *arg);
 
-/* The routes, whose handlers take the web, and its http_router.otherwise and .fail; in routes.c. */
+/* In routes.c: the routes, and the functions for http_router.otherwise and .fail. All take the web as arg. */
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
 enum http_result web_file(const struct http_request *request, struct http_response *response, void *arg);
 void web_fail(const struct http_request *request, struct http_response *response, int status, void *arg);
 
-/* Are course pages for all visitors? With a configuration that is not usable they are private. */
+/* Are course pages open to all visitors? They are private if the configuration is not usable. */
 bool web_has_public_courses(const struct web *web);
 
 #endif

@@ -35,7 +35,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set and has the right form");
 	else
 		check_add(checks, "hemera-api-key", CHECK_FAILED, "aither set-secret hemera-api-key",
-			"is not set or does not have the right form: Hemera answers no request without it");
+			"is not set or has the wrong form; without it, Hemera refuses all requests");
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (config->secrets[i])
 			buf_printf(&names, "%s%s", names.length ? ", " : "",
@@ -74,7 +74,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	else
 		check_add(checks, "time-zone", CHECK_WARNING,
 			"apt-get install --reinstall tzdata\n" CHECK_RESTART,
-			"the time zone in [Site] TimeZone is not installed, dates are shown in UTC");
+			"the time zone of [Site] TimeZone is not installed; dates are shown in UTC");
 }
 
 /* ---- Hemera ---- */

@@ -347,7 +347,7 @@ static enum http_result handle_sync(
 	if (http_request_switch(request, "force", &force) < 0 ||
 		http_request_switch(request, "dryRun", &dry_run) < 0) {
 		answer_error(response, request->request_id, ERROR_BAD_REQUEST, -EINVAL,
-			"force and dryRun are 0 or 1");
+			"force and dryRun must be 0 or 1");
 		return HTTP_DONE;
 	}
 	if (force && request->peer == HTTP_PEER_WEB) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The C half of tests/bench/sync, which says what is measured:
+ * The C half of tests/bench/sync, whose header describes the measurements:
  *
  *	bench-sync sync|fetch CONFIG [ROUNDS]
  *
- * with the configuration of a worker (aither.conf and environment). Each round is one sync, or the same
- * requests without one, and prints one line of JSON.
+ * with a worker's configuration (aither.conf and environment). Each round is one sync, or the same requests
+ * without a sync, and prints one line of JSON.
  */
 
 #include <stdint.h>
@@ -31,7 +31,7 @@
 struct round {
 	struct watch_time times[WATCH_KINDS];
 	unsigned flushes;
-	long base_kb, peak_kb, rest_kb; /* resident before, at most so far, after */
+	long base_kb, peak_kb, rest_kb; /* resident before, maximum so far, after */
 	size_t courses, participants;
 	unsigned generated, skipped, deleted;
 };
@@ -140,7 +140,7 @@ static void bench_fetch(struct bench *bench)
 		fail(err.message);
 }
 
-/* --- measuring it --- */
+/* --- measurement --- */
 
 /* A line of /proc/self/status; see proc(5). */
 static long memory_kb(const char *name)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The C half of tests/bench/template, which says what is measured:
+ * The C half of tests/bench/template, whose header describes the measurements:
  *
  *	bench-template page|render|compile|writer TEMPLATE DATA [PARTIAL...]
  *
- * page prints the page; the others print the median time of making it once, in nanoseconds. Nothing is
- * measured before the template and the writer gave the same bytes.
+ * page prints the page; the others print the median time of making it once, in nanoseconds. The measurement
+ * begins only after the template and the writer have given the same bytes.
  */
 
 #include <stdbool.h>
@@ -25,12 +25,12 @@
 #include "render/template.h"
 #include "bench-writer.h"
 
-#define INPUT_SIZE_MAX (1 << 20) /* of each file; they have a few KB */
+#define INPUT_SIZE_MAX (1 << 20) /* of each file; real ones have a few KB */
 #define PARTIALS_MAX 8
-#define BATCHES 41       /* odd: the median is one of them */
-#define BATCH_NS 5000000 /* long beside the clock's own time, short beside a time slice */
+#define BATCHES 41       /* odd, so that the median is one of them */
+#define BATCH_NS 5000000 /* long compared with the clock's resolution, short compared with a time slice */
 
-/* --- what is measured --- */
+/* --- the measured code --- */
 
 struct bench {
 	struct buf text; /* of the template */
@@ -63,7 +63,7 @@ static struct template *bench_compile(const struct bench *bench)
 	return tmpl;
 }
 
-/* The buffer stays from page to page, as in a sync. */
+/* The buffer is reused from page to page, as in a sync. */
 static void bench_render_with(struct bench *bench, const struct template *tmpl)
 {
 	struct error err;
@@ -114,7 +114,7 @@ static int compare_times(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Median nanoseconds a page. Finding out how many pages make a batch warms everything up. */
+/* Median nanoseconds per page. Finding out how many pages make a batch warms everything up. */
 static double measure(struct bench *bench, void (*make)(struct bench *))
 {
 	double times[BATCHES];
@@ -128,7 +128,7 @@ static double measure(struct bench *bench, void (*make)(struct bench *))
 	return times[BATCHES / 2];
 }
 
-/* --- preparing it --- */
+/* --- preparation --- */
 
 static void read_file(const char *path, struct buf *ret_content)
 {
@@ -154,7 +154,7 @@ static void read_data(const char *path, struct json **ret_data)
 		fail(&err);
 }
 
-/* The partial's name is that of its file without ".hbs". */
+/* The name of a partial is its file name without ".hbs". */
 static void read_partial(struct bench *bench, const char *path)
 {
 	struct buf *text = &bench->partial_texts[bench->partial_count];

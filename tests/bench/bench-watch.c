@@ -12,7 +12,7 @@
 #include "sync/manifest.h"
 
 static struct watch_time watch_times[WATCH_KINDS];
-static struct watch_time watch_begin; /* when the present kind began */
+static struct watch_time watch_begin; /* when the current kind began */
 static unsigned watch_flushes;
 static enum watch_kind watch_kind;
 
@@ -21,7 +21,7 @@ static int64_t watch_us(struct timeval time)
 	return time.tv_sec * INT64_C(1000000) + time.tv_usec;
 }
 
-/* From now on it is the time of `kind`; returns whose it was. */
+/* Counts the time as `kind` from now on; returns the kind before. */
 static enum watch_kind watch_switch(enum watch_kind kind)
 {
 	enum watch_kind before = watch_kind;
@@ -55,7 +55,7 @@ void watch_stop(struct watch_time ret_times[static WATCH_KINDS], unsigned *ret_f
 	*ret_flushes = watch_flushes;
 }
 
-/* --- the sync's way to the disk --- */
+/* --- the sync's calls to the disk --- */
 
 int __real_fsync(int fd);
 int __real_fdatasync(int fd);
@@ -89,7 +89,7 @@ int __wrap_syncfs(int fd)
 	return watch_flush(__real_syncfs, fd);
 }
 
-/* --- what is beside the pages --- */
+/* --- work besides the pages --- */
 
 int __real_manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
 int __wrap_manifest_load(int directory, struct manifest *ret_manifest, struct error *err);
@@ -142,7 +142,7 @@ int __wrap_homepage_publish(
 	return r;
 }
 
-/* --- the sync's way to Hemera --- */
+/* --- the sync's calls to Hemera --- */
 
 int __real_hemera_new(struct hemera **ret_client, const struct hemera_options *options, struct error *err);
 int __wrap_hemera_new(struct hemera **ret_client, const struct hemera_options *options, struct error *err);
@@ -207,7 +207,7 @@ struct watch_call {
 	void *arg;
 };
 
-/* A hemera_detail in front of the caller's. */
+/* A hemera_detail called before the caller's. */
 static int watch_detail(void *arg, size_t index, enum hemera_detail_state state,
 	const struct participants *participants, const struct error *problem)
 {

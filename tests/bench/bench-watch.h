@@ -3,16 +3,16 @@
 #define AITHER_TESTS_BENCH_WATCH_H
 
 /*
- * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) leads the sync's calls of
- * hemera/client.h, of the manifest, templates and homepage, and of fsync, fdatasync and syncfs through
- * bench-watch.c, which tells whose time it is:
+ * A stopwatch inside the sync. The linker (--wrap, see Makefile.am) redirects the sync's calls of
+ * hemera/client.h, of the manifest, templates and homepage, and of fsync, fdatasync and syncfs to
+ * bench-watch.c, which attributes the time:
  *
  *	watch_start();
  *	sync_run(...);
  *	watch_stop(times, &flushes);
  *
- * What Hemera's client calls back is the sync's own time again. A look at the clocks takes about 1 us, there
- * are two for each course, and half of that is counted as the sync's.
+ * The time of callbacks from Hemera's client counts as the sync's own again. Reading the clocks takes about
+ * 1 us. That happens twice for each course, and half of it counts as the sync's.
  */
 
 #include <stdint.h>
@@ -26,7 +26,7 @@ enum watch_kind {
 	WATCH_KINDS
 };
 
-/* Of all threads. The sum of user and system is exact, the kernel divides it by samples. */
+/* Of all threads. The sum of user and system is exact; the kernel splits it by sampling. */
 struct watch_time {
 	int64_t user_us, system_us, wall_us;
 };

@@ -24,7 +24,7 @@ static void put(struct writer *writer, struct slice text)
 
 #define PUT(writer, literal) put(writer, SLICE(literal))
 
-/* strcspn is the fastest search that C has ready (16 bytes at a time in glibc); texts end with NUL here. */
+/* strcspn is the fastest search in the C library (16 bytes at a time in glibc); texts end with NUL here. */
 static void put_escaped(struct writer *writer, struct slice text)
 {
 	const char *at = text.data, *end = text.data + text.length;

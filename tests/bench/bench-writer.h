@@ -3,9 +3,9 @@
 #define AITHER_TESTS_BENCH_BENCH_WRITER_H
 
 /*
- * The floor of tests/bench/template: the page of template.hbs and its partials as straight-line C, which
- * knows it by heart. Strings whose lengths are known go into one array; nothing is looked up or allocated.
- * Whoever changes the templates changes this file, too: the benchmark compares the bytes.
+ * The floor of tests/bench/template: the page of template.hbs and its partials written by straight-line C
+ * with the page built in. Strings of known length go into one array; nothing is looked up or allocated.
+ * Change this file along with the templates: the benchmark compares the bytes.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct writer_participant {
 	bool completed;
 };
 
-struct writer_page { /* all borrowed, and ended by NUL; an empty text is one that is missing */
+struct writer_page { /* all borrowed and NUL-terminated; an empty text counts as missing */
 	struct slice style, lang, title, level, start, start_text, end, end_text, generated_at,
 		participant_count;
 	bool pending;
@@ -34,7 +34,7 @@ struct writer {
 	char text[WRITER_PAGE_SIZE_MAX];
 };
 
-/* Replaces what the writer has; aborts when the page does not fit. */
+/* Replaces the writer's contents; aborts if the page does not fit. */
 void writer_put_page(struct writer *writer, const struct writer_page *page);
 
 #endif

@@ -11,7 +11,7 @@ import statistics
 
 
 def add(work: str, values: list[float], wanted: float, unit: str) -> None:
-    """`wanted`: at most this much of the median."""
+    """`wanted`: the upper limit of the median."""
     path = os.environ.get("AITHER_BENCH_ROWS")
     if not path:
         return

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What node runs: the tests in this order.
+// The file that node runs: it has the tests in this order.
 
 import "./pages.mjs";
 import "./screenshots.mjs";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a visitor sees and can do, in Chromium. Started by ./run; the tests run one after the other.
+// Everything that a visitor sees and can do, in Chromium. ./run starts this; the tests run one after the other.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,9 +16,9 @@ const LEVELS = {
 const TITLE_MISSING = { de: "(ohne Titel)", en: "(untitled)" };
 const DATE_MISSING = { de: "noch offen", en: "to be announced" };
 const TABLE = "main table";
-const BACK_OFF_MS = 30000; // Hemera is asked again 10 s after a failure
+const BACK_OFF_MS = 30000; // 10 s after a failure, aither-web tries Hemera again
 
-// "14.–15. März 2048", or as short as the months and years permit.
+// "14.–15. März 2048", abbreviated as far as months and years permit.
 function shownDates({ startDate, endDate }, language) {
 	const day = (text) => new Intl.DateTimeFormat(LOCALE[language], { dateStyle: "long", timeZone: "Europe/Berlin" })
 		.format(new Date(text));
@@ -37,7 +37,7 @@ function expectedRow(course, language) {
 		String(course.participants.length)];
 }
 
-// Without the headings of months, the mark of running courses and further links.
+// Leaves out the headings of months, the mark of running courses and further links.
 async function rowsOf(page) {
 	return page.locator(`${TABLE} tbody tr:not(.month)`).evaluateAll((rows) => rows.map((row) => (
 		["th :is(bdi, .missing)", "td .badge", "td.date :is(time, .missing)", "td.number"].map((part) => (
@@ -247,7 +247,7 @@ test("many courses are grouped by month, and headings sort them, also with a key
 	});
 });
 
-// Playwright's page.url() learns of it later.
+// Playwright's page.url() is updated too late.
 const searchOf = (page) => page.evaluate(() => location.search);
 
 test("a link passes on what is filtered and how it is sorted, and so does the other language", async () => {
@@ -278,7 +278,7 @@ test("a link passes on what is filtered and how it is sorted, and so does the ot
 		assert.equal(await searchOf(page), "?lang=en&sort=-title");
 		assert.match(await page.getByRole("link", { name: "Deutsch" }).getAttribute("href"), /\/\?lang=de&sort=-title$/);
 	});
-	// Unknown values change nothing.
+	// Unknown values have no effect.
 	await visit("private", "/?level=EXPERT&sort=-constructor&q=%20", {}, async (page) => {
 		assert.equal((await page.locator(".month:visible").count()), 11);
 		assert.equal(await page.getByRole("combobox").inputValue(), "");
@@ -367,7 +367,7 @@ test("the list for staff leads to every page and back, in the language that was 
 	});
 });
 
-test("the notice comes when Hemera goes away and leaves when it is back", async () => {
+test("the banner appears when Hemera goes away and disappears when it is back", async () => {
 	await show("open", "three");
 	await visit("open", "/", {}, async (page) => {
 		const notice = page.locator(".notice");
@@ -436,7 +436,7 @@ test("a template cannot carry a participant's name to another site", async () =>
 	try {
 		for (const site of ["open", "private"])
 			await show(site, "three");
-		// Where nobody's data is at stake the page may: so this test would see it.
+		// Public pages have no personal data and may do so, which proves that this test would notice it.
 		assert.ok(await leavesFor(elsewhere, "open", "/courses/gehalt", {}));
 		assert.ok(!await leavesFor(elsewhere, "private", "/courses/gehalt", password));
 	} finally {
@@ -475,7 +475,7 @@ test("titles that read from right to left, and words without an end, keep their 
 	});
 });
 
-// Every kind of page: name, site, scene (null: as it is), path, options.
+// Every kind of page: name, site, scene (null: unchanged), path, options.
 const PAGES = [
 	["no course", "private", "none", "/", {}],
 	["three courses", "private", "three", "/", {}],
@@ -558,7 +558,7 @@ test("on paper past courses are not folded, with and without JavaScript", async 
 			assert.ok(folded > 8, `${folded} sheets`);
 		});
 	}
-	// Browsers without ::details-content are told by the script.
+	// In browsers without ::details-content, the script opens the details.
 	await visit("private", "/", {}, async (page) => {
 		const states = await page.evaluate(() => ["beforeprint", "beforeprint", "afterprint"].map((name) => {
 			dispatchEvent(new Event(name));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Courses for the stub Hemera. The years are far from today on both sides, so that a page looks the same on every day.
+// Courses for the stub Hemera. The years are in the distant past and future, so that a page looks the same on every day.
 
 const LEVELS = ["BEGINNER", "INTERMEDIATE", "ADVANCED"];
 
@@ -40,7 +40,7 @@ export const THREE = [
 
 export const ENDLESS = `Donaudampfschifffahrt${"elektrizitätenhauptbetriebswerk".repeat(9)}`.slice(0, 300);
 
-// What people type and what nobody expects, on one page.
+// Usual and unexpected texts on one page.
 export const ACADEMY = [
 	...THREE,
 	course("fuehrung", "Führen ohne Weisung", "INTERMEDIATE", "2019-09-30", "2048-01-15"),
@@ -56,7 +56,7 @@ export const ACADEMY = [
 	course("einkauf", "Einkaufsverhandlungen vorbereiten", "ADVANCED", "2018-11-19", "2018-11-21"),
 ];
 
-// Letters that lose more than marks, a soft hyphen and a space of no width.
+// Letters whose plain forms differ by more than an accent, a soft hyphen and a zero-width space.
 const FOLDED = "Œuvre, Łódź, Øre, Ærø, Đông: Kom\u00admuni\u00adkation im Zeit\u200bplan";
 
 export const MANY = Array.from({ length: 500 }, (_, i) => {

@@ -6,7 +6,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { DESK, hemera, HEMERA_IS_AWAY, password, PHONE, show, visit, world } from "./world.mjs";
 
-// Name, site, scene, path, options; of some only what is seen without scrolling.
+// Name, site, scene, path, options; for some pages only the part that is visible without scrolling.
 const PICTURES = [
 	["home", "open", "academy", "/", {}],
 	["none", "open", "none", "/", {}],
@@ -38,13 +38,13 @@ const PRINTS = [
 	["print-course", "private", "academy", "/courses/gehalt", password],
 	["print-public", "open", "academy", "/courses/gehalt", {}],
 ];
-const HEIGHT_TOLERANCE = 0.25; // fonts differ between machines, and lines break elsewhere
+const HEIGHT_TOLERANCE = 0.25; // fonts differ between machines, and so do line breaks
 
 const directory = world.writeReferences ? world.references : world.screenshots;
 
 const sizeOf = (png) => ({ width: png.readUInt32BE(16), height: png.readUInt32BE(20) }); // of the IHDR chunk
 
-// Today's times would make every picture another one.
+// Today's times would make every picture different.
 async function stopClock(page) {
 	await page.locator(".status p").evaluateAll((all) => (
 		all.forEach((p) => { p.textContent = p.textContent.replace(/\d\d:\d\d/, "12:00"); })));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests share: the stub Hemera and the sites that ./run has started, and a browser that notices every complaint.
+// The common part of the tests: the stub Hemera and the sites that ./run has started, and a browser that reports every problem.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ export async function hemera(scenario) {
 	await post(`${world.hemera}/_stub/scenario`, JSON.stringify(scenario));
 }
 
-// Over the command line's socket, for aither-web refuses to force anything.
+// Uses the command line's socket, because aither-web refuses forced syncs.
 export async function sync(site) {
 	const request = http.request({ socketPath: world.workers[site], method: "POST", path: "/api/sync?force=1" });
 	const [answer] = await once(request.end(), "response");
@@ -44,13 +44,13 @@ export async function sync(site) {
 	await once(answer, "end");
 }
 
-// A site that shows a scene and nothing else.
+// Makes a site show a scene and nothing else.
 export async function show(site, scene) {
 	await hemera({ courses: SCENES[scene], fault: null });
 	await sync(site);
 }
 
-// Who gives no password sees the page of the 401, but a browser without a window cannot ask for one.
+// A visitor without a password sees the 401 page, but a browser without a window cannot ask for a password.
 async function withoutDialogue(route) {
 	const response = await route.fetch();
 	const headers = response.headers();
@@ -59,7 +59,7 @@ async function withoutDialogue(route) {
 	await route.fulfill({ response, headers });
 }
 
-// Private pages run no script, and without any Playwright cannot look into them.
+// Private pages permit no scripts, and Playwright needs scripts to inspect them.
 async function withoutSandbox(route) {
 	const authorization = `Basic ${Buffer.from(`anybody:${world.token}`).toString("base64")}`;
 	const response = await route.fetch({ headers: { ...route.request().headers(), authorization } });
@@ -69,7 +69,7 @@ async function withoutSandbox(route) {
 	await route.fulfill({ response, headers });
 }
 
-// Does a page, as it is, take the browser to another site within two seconds?
+// Does a page, unmodified, take the browser to another site within two seconds?
 export async function leavesFor(elsewhere, site, path, options) {
 	const context = await browser.newContext(options);
 	const page = await context.newPage();
@@ -85,7 +85,7 @@ export async function leavesFor(elsewhere, site, path, options) {
 	}
 }
 
-// Where a link of a page leads, as it is, by the keyboard alone; position: from 1.
+// The target of a link on an unmodified page, followed by the keyboard alone; position: from 1.
 export async function followLink(site, path, position, options) {
 	const context = await browser.newContext(options);
 	const page = await context.newPage();
@@ -102,8 +102,8 @@ export async function followLink(site, path, position, options) {
 	}
 }
 
-// A page on a site; `use` gets it. Fails when the browser complained about anything or went elsewhere.
-// options: Playwright's of a context, and status: the HTTP status that the first page has to have.
+// Opens a page on a site and passes it to `use`. Fails if the browser reported a problem or left the site.
+// options: Playwright's options of a context, and status: the HTTP status that the first page must have.
 export async function visit(site, path, options, use) {
 	const { status = 200, ...rest } = options;
 	const context = await browser.newContext({ viewport: DESK, locale: LOCALE.de, ...rest });
@@ -121,7 +121,7 @@ export async function visit(site, path, options, use) {
 	});
 	page.on("requestfailed", (request) => {
 		const reason = request.failure()?.errorText;
-		// The icon is fetched after all else, so that a test may be on its next page by then.
+		// The icon is fetched last; by then, a test may already be on its next page.
 		if (!(reason === "net::ERR_ABORTED" && request.url().endsWith("/favicon.svg")))
 			complaints.push(`failed: ${request.url()} ${reason}`);
 	});
@@ -142,10 +142,10 @@ export async function visit(site, path, options, use) {
 	}
 }
 
-// With the sync token as its password, as a person types it into the browser's dialogue.
+// With the sync token as the password, as typed into the browser's dialogue.
 export const password = { httpCredentials: { username: "anybody", password: world.token } };
 
-// Everything that axe-core knows of WCAG 2.2 AA and of good practice.
+// All of axe-core's rules for WCAG 2.2 AA and for best practice.
 export async function assertAccessible(page, what) {
 	await page.evaluate(axe.source);
 	const { violations } = await page.evaluate((tags) => axe.run({ runOnly: tags }), AXE_TAGS);
@@ -159,7 +159,7 @@ export async function assertNoSidewaysScrolling(page, what) {
 	assert.ok(content <= window, `${what}: ${content} px wide in a window of ${window}`);
 }
 
-// Runs offline. Roles are repeated in tables because narrow windows take the tables' own away (display: block).
+// Runs offline. Tables repeat their roles because narrow windows remove the implicit ones (display: block).
 const validator = new HtmlValidate({
 	extends: ["html-validate:standard"],
 	rules: { "no-redundant-role": "off", "doctype-style": "off" },

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that do not behave, one that does, and what the attacked process spends meanwhile.
+"""Clients that misbehave, one that behaves well, and the resources that the attacked process uses meanwhile.
 
     class SomeAttack(WebTest):
         def test_something(self):
@@ -8,7 +8,7 @@
                 ...
             self.assertLess(visitor.slowest_s, 5)
 
-A WebTest runs aither-web alone, without worker and Hemera; the pages are written by the test.
+A WebTest runs aither-web alone, without the worker and Hemera; the test writes the pages.
 """
 import http.client
 import json
@@ -27,12 +27,12 @@ from stack import PATIENCE_S, Daemon, Stack, wait_until
 
 PAGE = "<!DOCTYPE html>\n<html lang=\"de\"><title>x</title><!--aither:status-->{}</html>\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-FIN = 1  # in a send queue: the end counts as a byte that is not acknowledged
+FIN = 1  # in a send queue, the end of the stream counts as a byte that is not acknowledged
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def allow_descriptors(count: int) -> None:
-    """For this process; the system decides about the rest, a test may skip itself."""
+    """Raises this process's limit. The system may refuse; the test may then skip itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
@@ -55,28 +55,28 @@ class Raw:
         self.socket.sendall(data)
 
     def try_send(self, data: bytes) -> None:
-        """The server may have closed already."""
+        """The server may already have closed the connection."""
         try:
             self.socket.sendall(data)
         except OSError:
             pass
 
     def receive(self) -> bytes:
-        """What comes next; b"" at the end, however it came about."""
+        """Returns the next bytes; b"" at the end, whether the connection was closed or reset."""
         try:
             return self.socket.recv(65536)
         except ConnectionError:
             return b""
 
     def read_all(self) -> bytes:
-        """To the end of the connection."""
+        """Reads to the end of the connection."""
         parts, self._rest = [self._rest], b""
         while more := self.receive():
             parts.append(more)
         return b"".join(parts)
 
     def reply(self, head: bool = False) -> SimpleNamespace:
-        """One response, with `status`, `headers` (lower-case names) and `body`; status 0: the end came first."""
+        """One response, with `status`, `headers` (lower-case names) and `body`; status 0: the connection ended first."""
         while b"\r\n\r\n" not in self._rest:
             if not (more := self.receive()):
                 return SimpleNamespace(status=0, headers={}, body=self._rest)
@@ -92,8 +92,8 @@ class Raw:
         return SimpleNamespace(status=status, headers=headers, body=body)
 
     def exchange(self, data: memoryview) -> memoryview:
-        """Drops the bytes received and sends what the kernel takes; returns the rest. Only for a non-blocking socket:
-        with a time-out, Python waits even with MSG_DONTWAIT."""
+        """Drops the bytes received and sends as much as the kernel accepts; returns the bytes that are left. Only for a
+        non-blocking socket: with a time-out, Python waits even with MSG_DONTWAIT."""
         try:
             while self.socket.recv(65536):
                 pass
@@ -114,9 +114,9 @@ class Raw:
 
 
 class Bystander(threading.Thread):
-    """A visitor who does nothing wrong: asks for / and /healthz again and again, on a connection that it keeps and on
-    new ones. `slowest_s` is the longest that it waited, connecting included; `kept_slowest_s` the same for those on
-    the kept connection; `failures` says what went wrong."""
+    """A well-behaved visitor: requests / and /healthz again and again, on a connection that is kept open and on new ones.
+    `slowest_s` is the longest wait, connecting included; `kept_slowest_s` is the longest on the kept connection; `failures`
+    lists everything that went wrong."""
 
     def __init__(self, port: int, new_connections: bool = True):
         super().__init__(daemon=True)
@@ -129,7 +129,8 @@ class Bystander(threading.Thread):
 
     @staticmethod
     def _send(connection: http.client.HTTPConnection, target: str) -> http.client.HTTPResponse:
-        """As browsers do it, once more when a kept connection has ended while nothing was under way (RFC 9112, 9.3.1)."""
+        """Tries once more, as browsers do, when a kept connection has ended while no request was under way (RFC 9112,
+        9.3.1)."""
         is_kept = connection.sock is not None
         try:
             connection.request("GET", target)
@@ -180,8 +181,8 @@ class Bystander(threading.Thread):
 
 
 class Returning(threading.Thread):
-    """Clients that keep every place busy: `count` connections, each of them made again as soon as it has ended. All
-    send `data` at once, and again every `again_s` seconds if that is given; they read what they get unless told not to."""
+    """Clients that keep every place busy: `count` connections, each opened again as soon as it has ended. All send `data` at
+    once, and again every `again_s` seconds if that is given; they read the answers unless told not to."""
 
     def __init__(self, port: int, count: int, data: bytes, again_s: float = 0, reads: bool = True):
         super().__init__(daemon=True)
@@ -203,7 +204,7 @@ class Returning(threading.Thread):
         try:
             client.send(self.data)
         except OSError:
-            pass  # it has ended, which the next event says
+            pass  # the connection has ended; the next event reports it
 
     def _handle(self, descriptor: int, event: int) -> None:
         client = self._open[descriptor]
@@ -241,7 +242,7 @@ class Returning(threading.Thread):
 
 
 class Spending:
-    """What a process uses: processor time since this was made, memory, descriptors, threads."""
+    """The resources of a process: processor time since this object was made, memory, descriptors and threads."""
 
     def __init__(self, daemon: Daemon):
         self.directory = Path(f"/proc/{daemon.process.pid}")
@@ -266,7 +267,7 @@ class Spending:
 
 
 class WebTest(unittest.TestCase):
-    """aither-web alone. Subclasses set the configuration and the environment, as in a StackTest."""
+    """A test of aither-web alone. Subclasses set the configuration and the environment, as in a StackTest."""
 
     config = "[Web]\nLiveTTLSec=3600\nLiveWaitSec=1\n"
     environment: dict[str, str] = {}
@@ -282,7 +283,7 @@ class WebTest(unittest.TestCase):
         self.spending = Spending(self.web)
 
     def publish(self, text: str) -> None:
-        """The homepage, as the worker does it: by renaming."""
+        """Writes the homepage as the worker does: by renaming."""
         self.stack.courses.mkdir(parents=True, exist_ok=True)
         self.stack.public.mkdir(exist_ok=True)
         for name in ("index.de.html", "index.en.html"):
@@ -306,9 +307,9 @@ class WebTest(unittest.TestCase):
                    f"at most {count} descriptors, not {self.spending.descriptors}")
 
     def sockets(self) -> list[SimpleNamespace]:
-        """The server's connections in the kernel's table: bytes to send and to read, the client's port, inode (0: the
-        server has closed it, or not yet accepted). The kernel hands the table out in pieces and repeats rows, up to
-        the double and more, when others open and close connections meanwhile: the last word on each counts."""
+        """The server's connections in the kernel's table: bytes to send and to read, the client's port, inode (0: the server
+        has closed the connection or not yet accepted it). The kernel returns the table in pieces. When connections open and
+        close meanwhile, it repeats rows, sometimes more than doubling the table: the last row of each connection counts."""
         port = f":{self.stack.port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return list({row[2]: SimpleNamespace(to_send=int(row[4][:8], 16), to_read=int(row[4][9:], 16),
@@ -319,5 +320,5 @@ class WebTest(unittest.TestCase):
         return [s.to_send for s in self.sockets()]
 
     def orphans(self) -> list[SimpleNamespace]:
-        """Connections that only the kernel knows, with something to send."""
+        """Connections that only the kernel still knows and that have bytes to send."""
         return [s for s in self.sockets() if s.to_send > FIN and s.inode == 0]

@@ -3,7 +3,7 @@
 
     clock = Clock()
     Stack(hemera, environment=clock.environment)
-    clock.set(3600)                         an hour ahead of the machine's own, for all that have this environment
+    clock.set(3600)                         an hour ahead of the machine's clock, for all programs with this environment
 """
 import os
 import struct
@@ -28,7 +28,8 @@ class Clock:
         self.environment = preload(LIBRARY, AITHER_CLOCK=name)
 
     def set(self, ahead_s: float) -> None:
-        """How far it is ahead; negative: behind. Written in place: the programs have it mapped."""
+        """Sets how far the clock is ahead (negative: behind). The file is written in place, because the programs have it
+        mapped."""
         self.ahead_s = ahead_s
         with open(self.file, "r+b") as file:
             file.write(struct.pack("=q", round(ahead_s * 1000)))
@@ -41,5 +42,5 @@ class Clock:
 
 
 def unix_time(stamp: str) -> float:
-    """Of a time as the programs write it."""
+    """Converts a time as the programs write it."""
     return datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc).timestamp()

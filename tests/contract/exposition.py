@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A strict reader of Prometheus' text format 0.0.4: what a lenient one forgives is a failure here.
+"""A strict reader of Prometheus' text format 0.0.4: everything that a lenient reader forgives is a failure here.
 
     samples = read(reply.text)
     samples['aither_sync_runs_total{result="success"}']
@@ -13,7 +13,7 @@ TYPES = ("counter", "gauge", "histogram")
 
 
 def check_histogram(name: str, samples: dict[str, float]) -> None:
-    """One without labels: bounds and counts ascend, the last is +Inf and is the count."""
+    """Checks a histogram without labels: bounds and counts ascend, and the last bound is +Inf with the total count."""
     buckets = [(key, value) for key, value in samples.items() if key.startswith(f"{name}_bucket")]
     bounds = [float(re.search(r'le="(.*)"', key)[1]) for key, _ in buckets]  # type: ignore[index]
     counts = [value for _, value in buckets]
@@ -33,7 +33,7 @@ def check_family(name: str, kind: str, samples: dict[str, float]) -> None:
 
 
 def read(text: str) -> dict[str, float]:
-    """Samples by name and labels as they are written; an AssertionError names the line."""
+    """Returns the samples by name and labels, exactly as they are written. An AssertionError names the line."""
     assert text.endswith("\n"), "the last line has no end"
     families: dict[str, tuple[str, dict[str, float]]] = {}
     all_samples: dict[str, float] = {}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * For LD_PRELOAD into the programs: plays the journal. Lets them find their stderr connected to it, and puts
- * what they give to libsystemd into the file that AITHER_JOURNAL names, each entry as "NAME=value" lines with
- * an empty one at its end; the message goes to stderr, too, as it does without a journal. Read by journal.py.
+ * For LD_PRELOAD into the programs: plays the journal. The programs find their stderr connected to it.
+ * Everything that they pass to libsystemd is appended to the file that AITHER_JOURNAL names, each entry as
+ * "NAME=value" lines followed by an empty line. The message also goes to stderr, as it does without a
+ * journal. journal.py reads the file.
  */
 
 #include <errno.h>

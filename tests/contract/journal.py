@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The journal of a test: what the programs give to it, with all fields. The other half is journal.c.
+"""A test's journal: the entries of the programs, with all fields. The other half is journal.c.
 
     class SomeTest(JournalTest):
         def test_something(self):
@@ -29,7 +29,7 @@ class JournalTest(StackTest):
         self.addCleanup(self.check_fields)
 
     def check_fields(self) -> None:
-        """journalctl -x fills the fields of the entry into the catalog's text: does each entry have them?"""
+        """journalctl -x fills fields of the entry into the catalog's text: every entry must have them all."""
         for catalog in CATALOGS:
             texts = dict(re.findall(r"^-- ([0-9a-f]{32})\n(.*?)(?=^-- |\Z)", catalog.read_text(), re.M | re.S))
             for entry in self.entries():
@@ -37,14 +37,14 @@ class JournalTest(StackTest):
                 self.assertEqual([field for field in fields if not entry.get(field)], [], entry)
 
     def entries(self) -> list[dict[str, str]]:
-        """All so far, oldest first."""
+        """All entries so far, oldest first."""
         text = self.journal.read_text()
         return [dict(line.split("=", 1) for line in entry.split("\n")) for entry in text.split("\n\n") if entry]
 
     def events(self, name: str) -> list[dict[str, str]]:
-        """Those of one kind, named as in log.h without its LOG_EVENT_."""
+        """The entries of one kind, named as in log.h without LOG_EVENT_."""
         return [entry for entry in self.entries() if entry.get("MESSAGE_ID") == EVENTS[name]]
 
     def event(self, name: str) -> dict[str, str]:
-        """The latest of its kind, which may still be on its way."""
+        """The latest entry of its kind. It may still be on its way, so this waits for it."""
         return wait_until(lambda: self.events(name), f"event {name}")[-1]

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One call of net/smtp.h for test_smtp.py, which has the mail server:
+ * One call of net/smtp.h for test_smtp.py, which runs the mail server:
  *
  *	mail-client URL USER TIMEOUT_MS probe
  *	mail-client URL USER TIMEOUT_MS send FROM TO <message
  *
- * The password is in $MAIL_PASSWORD; an empty USER: no AUTH. SIGTERM cancels. Prints the name of the errno,
- * or 0, the milliseconds that the call took, "later" or "-", who was refused for now and who for good ("-":
- * nobody), and the sentence.
+ * The password is in $MAIL_PASSWORD; an empty USER means no AUTH. SIGTERM cancels. Prints the name of the
+ * errno or 0, the milliseconds that the call took, "later" or "-", the recipients refused for now, the
+ * recipients refused for good ("-": none), and the sentence of the error.
  */
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libnss_played.so.2, a module of the name service (nss(5)): knows one name, played.test, and that it is
- * 127.0.0.1. As any but those inside libc, it is loaded when a program first needs it. */
+/* libnss_played.so.2, a module of the name service (nss(5)): it knows one name, played.test, at 127.0.0.1.
+ * Like every module that is not inside libc, it is loaded when a program first needs it. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>

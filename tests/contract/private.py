@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A network of its own for a test file: only a loopback device, every port is free, and the name server is the
-program that listens at 127.0.0.1:53.
+"""A private network for a test file: it has only a loopback device, every port is free, and the name server is whichever
+program listens at 127.0.0.1:53.
 
     import private
     private.enter()     at the beginning of the file, before anything else runs
@@ -22,11 +22,11 @@ MARK = "AITHER_TEST_PRIVATE"
 WAYS = (("unshare", "--net", "--mount"), ("unshare", "--net", "--mount", "--user", "--map-root-user"))
 FILES = {
     "/etc/resolv.conf": "nameserver 127.0.0.1\n",
-    # played: tests/contract/nss-played.c, where LD_LIBRARY_PATH leads to it
+    # "played" is tests/contract/nss-played.c, found through LD_LIBRARY_PATH
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files played dns\n",
     "/etc/hosts": "# not even localhost\n",
 }
-CACHES = ("/run/nscd", "/run/systemd/resolve")  # who would answer instead
+CACHES = ("/run/nscd", "/run/systemd/resolve")  # these would answer instead
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The part of JSON Schema 2020-12 that data/openapi.json uses, and nothing else: a keyword that is not known here is an
-error, so none is ever ignored.
+"""The part of JSON Schema 2020-12 that data/openapi.json uses, and nothing else: an unknown keyword is an error, so none is
+ever ignored.
 
     schema = Schema(document)
     schema.problems({"$ref": "#/components/schemas/Error"}, reply.json)      a list of sentences, empty: valid
@@ -22,7 +22,7 @@ def is_of_type(value: Any, name: str) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """As JSON counts: true is not 1."""
+    """Equality as in JSON: true is not 1."""
     return type(a) is type(b) and a == b
 
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * For LD_PRELOAD into the programs: the wall clock is set, again and again while they run, without touching
- * that of the machine. Test and process share a file, which AITHER_CLOCK names and clock.py describes, too:
- * one number, the milliseconds by which the clock is ahead. Files that a program publishes get their time by
- * the same clock, as they would from the kernel. Everything that counts monotonically stays as it is, but
- * with AITHER_CLOCK_MONOTONIC in the environment CLOCK_MONOTONIC is ahead as well: time passes.
+ * For LD_PRELOAD into the programs: sets their wall clock, as often as a test likes while they run, without
+ * touching the machine's clock. The test and the process share a file that AITHER_CLOCK names; clock.py
+ * describes it, too. It holds one number: the milliseconds by which the clock is ahead. Files that a
+ * program publishes get their times from the same clock, as they would from the kernel. Monotonic clocks
+ * are left alone, unless AITHER_CLOCK_MONOTONIC is in the environment: then CLOCK_MONOTONIC is ahead as
+ * well, as if time had passed.
  */
 
 #define _GNU_SOURCE
@@ -23,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const _Atomic int64_t *clock_ahead_ms; /* NULL while other libraries begin */
+static const _Atomic int64_t *clock_ahead_ms; /* NULL while other libraries are still starting */
 
 static bool clock_passes;
 

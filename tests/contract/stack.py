@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real programs for a test: both daemons, the stub Hemera behind them, a directory of their own.
+"""The real programs for a test: both daemons, the stub Hemera behind them, and a directory of their own.
 
     class SyncTest(StackTest):
         hemera_arguments = ("--courses", "3")
@@ -8,8 +8,8 @@
             reply = self.stack.post("/api/sync")
             self.assertEqual(reply.status, 200)
 
-The programs come from the build tree that AITHER_BUILDDIR names (`make check` sets it). Every test gets a new
-stack; it ends by SIGTERM, and a daemon that does not end cleanly fails the test.
+The programs come from the build tree that AITHER_BUILDDIR names (`make check` sets it). Every test gets a new stack, which
+SIGTERM ends. A daemon that does not end cleanly fails the test.
 """
 import http.client
 import json
@@ -32,33 +32,34 @@ from stub.client import Stub
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 SANITIZED = (BUILD / "aither-worker").exists() and b"__asan_init" in (BUILD / "aither-worker").read_bytes()
-RUNNER = shlex.split(os.environ.get("AITHER_RUNNER", ""))  # what the daemons are run by, see `make check-valgrind`
-PATIENCE_S = 180 if RUNNER else 30  # the longest wait for something that has to happen, on a very busy machine
+RUNNER = shlex.split(os.environ.get("AITHER_RUNNER", ""))  # the command that runs the daemons, see `make check-valgrind`
+PATIENCE_S = 180 if RUNNER else 30  # the longest wait for an event that must come, on a very busy machine
 
-# A thread that waits for others when a daemon ends is left to the end of the process, see base/thread.h: no leak. What it
-# does meanwhile is watched for a tenth of a second, not for a whole one, for some tests measure how long an end takes.
+# A thread that still waits for a server when a daemon ends is left to the end of the process (base/thread.h): that is no
+# leak. TSan watches it for a tenth of a second, not for a whole one, because some tests measure how long a daemon takes to
+# end.
 TSAN_OPTIONS = "report_thread_leaks=0:atexit_sleep_ms=100"
 
 
 def use_memory() -> None:
-    """Makes temporary directories in memory: for suites of hundreds of syncs, each of which waits for the disk."""
+    """Puts temporary directories in memory: for suites of hundreds of syncs, each of which waits for the disk."""
     if os.access("/dev/shm", os.W_OK | os.X_OK):
         tempfile.tempdir = "/dev/shm"
 
 
 def preload(library: Path, **variables: str) -> dict[str, str]:
-    """An environment that loads a library into the programs, before that of ASan, which does not mind."""
+    """An environment that loads a library into the programs before ASan's own library, which ASan is told to accept."""
     return {"LD_PRELOAD": str(library), **variables,
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 def neutral(remedy: str) -> str:
-    """With EDITOR in place of the editor that this machine has, or of the commands that install one."""
+    """Replaces the editor that this machine has, or the commands that install one, by EDITOR."""
     return re.sub(r"(?m)^( *)(?:apt-get install nano\n *nano|sensible-editor|editor|nano|vi) ", r"\1EDITOR ", remedy)
 
 
 class Reply:
-    """An HTTP answer with its body read."""
+    """An HTTP answer whose body has been read."""
 
     def __init__(self, response: http.client.HTTPResponse):
         self.status = response.status
@@ -83,7 +84,7 @@ class Reply:
 
 
 class Daemon:
-    """A running aither-web or aither-worker; what it says on stderr is kept in `log`."""
+    """A running aither-web or aither-worker; `log` keeps its lines on stderr."""
 
     def __init__(self, program: str, arguments: list[str], environment: dict[str, str]):
         self.program = program
@@ -105,7 +106,7 @@ class Daemon:
             self._news.notify_all()
 
     def wait_for_line(self, pattern: str) -> re.Match[str]:
-        """The first line on stderr that the pattern is found in, past or future."""
+        """Returns the first line on stderr that matches the pattern, whether it was written before or comes later."""
         deadline = time.monotonic() + PATIENCE_S
         with self._news:
             while True:
@@ -119,10 +120,10 @@ class Daemon:
                     raise AssertionError(f"{self.program} never said {pattern!r}: {self.log}")
 
     def stop(self, kind: signal.Signals = signal.SIGTERM) -> int:
-        """Ends the program; its exit code (negative: killed by that signal)."""
+        """Ends the program and returns its exit code (negative: killed by that signal)."""
         if self.process.poll() is None:
             self.process.send_signal(kind)
-        self._reader.join(PATIENCE_S)  # it ends with the program; wait() with a time-out would poll
+        self._reader.join(PATIENCE_S)  # the thread ends with the program; wait() with a time-out would poll
         try:
             code = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -135,14 +136,14 @@ class Daemon:
 
 
 class Stack:
-    """Stub, worker and web with a configuration and an output directory in a temporary place."""
+    """The stub, the worker and aither-web, with a configuration and an output directory in a temporary place."""
 
     def __init__(self, hemera: Stub, config: str = "", environment: dict[str, str] | None = None):
         self.hemera = hemera
         self.directory = Path(tempfile.mkdtemp(prefix="aither-"))
         self.output = self.directory / "output"
         self.socket = self.directory / "worker.sock"
-        self.web_socket = self.directory / "web.sock"  # the worker's for aither-web, which may not ask for everything
+        self.web_socket = self.directory / "web.sock"  # the worker's socket for aither-web, which may make fewer requests
         self.config = self.directory / "aither.conf"
         self.environment = {"PATH": os.environ["PATH"], "HEMERA_API_KEY": hemera.key,
                             "AITHER_SHIPPED_TEMPLATES": str(TOP / "templates"), "AITHER_SHIPPED_SITE": str(TOP / "site")}
@@ -178,7 +179,7 @@ class Stack:
         return self
 
     def stop(self) -> list[str]:
-        """Ends what runs; what went wrong with it."""
+        """Stops everything that runs; returns a list of everything that went wrong."""
         complaints = []
         for daemon in (self.web, self.worker):
             if daemon and daemon.process.returncode is None:
@@ -192,7 +193,7 @@ class Stack:
 
     def request(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes | None = None,
                 over_unix_socket: bool | Path = False, timeout_s: float = PATIENCE_S * 3) -> Reply:
-        """Over TCP; True: over the command line's socket; or over the socket of that path."""
+        """Sends a request over TCP; with True over the command line's socket, with a path over that socket."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         if over_unix_socket:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -215,7 +216,7 @@ class Stack:
                               capture_output=True, text=True, input=stdin or "", timeout=PATIENCE_S * 4)
 
     def wait_for_alerts(self) -> None:
-        """Until the worker has no mail and no item for Rollbar under way, whatever became of them."""
+        """Waits until the worker has no mail and no item for Rollbar under way, whether they succeeded or not."""
         wait_until(lambda: "\naither_notifications_in_progress 0\n" in self.request("GET", "/metrics",
                                                                                 over_unix_socket=True).text,
                    "no alert is pending")
@@ -224,21 +225,21 @@ class Stack:
 
     @property
     def public(self) -> Path:
-        """What visitors may have."""
+        """The directory of everything that visitors may see."""
         return self.output / "public"
 
     @property
     def courses(self) -> Path:
-        """Where course pages are with this configuration."""
+        """The directory of course pages with this configuration."""
         is_public = re.search(r"^CoursePages=public$", self.config.read_text(), re.MULTILINE)
         return (self.public if is_public else self.output) / "courses"
 
     def pages(self) -> dict[str, str]:
-        """Course pages by name, with their text."""
+        """The text of each course page by its name."""
         return {p.name: p.read_text() for p in sorted(self.courses.glob("*.html"))}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Inode and modification time of every published page, homepage and lists included."""
+        """Inode and modification time of every published page, including the homepage and the lists."""
         pages = [p for p in self.output.rglob("*.*") if not p.name.startswith(".")]
         return {str(p.relative_to(self.output)): (p.stat().st_ino, p.stat().st_mtime_ns) for p in pages}
 
@@ -247,7 +248,7 @@ class Stack:
         return json.loads((self.output / ".sync-manifest.json").read_text())
 
     def edit_state(self, **values: int) -> None:
-        """Changes values of the worker's state, as if it had published them."""
+        """Changes values of the worker's state, as if the worker had published them."""
         file = self.output / ".state.json"
         state = json.loads(file.read_text())
         state["values"] |= values
@@ -256,7 +257,7 @@ class Stack:
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    """Polls until the condition is true; what it returned. Fails after PATIENCE_S."""
+    """Polls until the condition is true and returns its value. Fails after PATIENCE_S."""
     deadline = time.monotonic() + PATIENCE_S
     while not (result := condition()):
         if time.monotonic() > deadline:
@@ -282,13 +283,13 @@ class StackTest(unittest.TestCase):
         self.stack.start()
 
     def prepare(self) -> None:
-        """What has to be there before the programs start."""
+        """Hook: prepares what must exist before the programs start."""
 
     def _stop_stack(self) -> None:
         self.assertEqual(self.stack.stop(), [])
 
     def log(self, text: str) -> list[str]:
-        """The worker's lines with that text."""
+        """The worker's lines that contain the text."""
         assert self.stack.worker
         return [line for line in self.stack.worker.log if text in line]
 
@@ -297,7 +298,7 @@ class StackTest(unittest.TestCase):
         self.assertEqual(len(self.log(text)), count)
 
     def sync(self, **headers: str) -> Any:
-        """One sync that has to succeed; its report."""
+        """Runs one sync that must succeed; returns its report."""
         reply = self.stack.post("/api/sync", **headers)
         self.assertEqual(reply.status, 200, reply.text)
         return reply.data

@@ -7,7 +7,7 @@
         self.assertEqual(terminal.end(), -signal.SIGINT)
         print(terminal.output, terminal.stdout)
 
-The program's stdin and stderr are the terminal; what it says on stdout goes to a pipe.
+The program's stdin and stderr are the terminal; its stdout is a pipe.
 """
 import fcntl
 import os
@@ -62,7 +62,7 @@ class Terminal:
         return True
 
     def wait_for(self, pattern: str, begin: int = 0) -> re.Match[str]:
-        """The first place in the output, from `begin` on, that the pattern is found at, past or future."""
+        """Returns the first match of the pattern in the output from `begin` on, waiting for it if needed."""
         deadline = time.monotonic() + PATIENCE_S
         while not (match := re.compile(pattern).search(self.output, begin)):
             if not self._read(0.1) and (self.process.poll() is not None or time.monotonic() > deadline):
@@ -76,11 +76,12 @@ class Terminal:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def echoes(self) -> bool:
-        """Does it show what is typed? The terminal outlives the program, so this tells how it was left."""
+        """Does the terminal echo what is typed? It outlives the program, so this shows in which state the program left
+        it."""
         return bool(termios.tcgetattr(self._slave)[3] & termios.ECHO)
 
     def end(self) -> int:
-        """The exit code (negative: killed by that signal); then all output is there."""
+        """Returns the exit code (negative: killed by that signal); after that, all output is there."""
         code = self.process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
         while self._read(0):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Attacks on aither-web with connections: too many, too slow. A well-behaved visitor is served meanwhile, the processor
-rests, and nothing is left behind."""
+"""Attacks on aither-web with connections: too many, too slow. Meanwhile a well-behaved visitor is served, the processor
+stays idle, and nothing is left behind."""
 import resource
 import socket
 import time
@@ -14,7 +14,7 @@ CONNECTIONS_MAX = 1024
 
 
 class SlowClients(WebTest):
-    """All kinds at once, for each has to be waited for. The limits are those of http/server.h."""
+    """All kinds at once, because the test has to wait for each. The limits are those of http/server.h."""
 
     page_size = 3_000_000
     UNFINISHED = (b"", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\nX-A",
@@ -38,7 +38,7 @@ class SlowClients(WebTest):
                 connection.read_all()
             self.assertLess(time.monotonic() - began, 16, "headers and bodies: 10 s, and a sweep")
             self.assertGreaterEqual(self.spending.descriptors, before + len(readers) - 1)
-            # A response that is not taken: 30 s. What the kernel holds of it the client could still read.
+            # A response that the client does not read: 30 s. The client could still read the part that the kernel holds.
             wait_until(lambda: self.spending.descriptors <= before + 3, "slow readers are let go")
             self.assertGreater(time.monotonic() - began, 25)
             self.assertLess(time.monotonic() - began, 45)
@@ -50,10 +50,10 @@ class SlowClients(WebTest):
 
 
 class ManyClients(WebTest):
-    """More connections than there are places, from clients that come back at once, as fast as they can. A visitor waits
-    2 s at most."""
+    """More connections than there are places, from clients that reconnect at once, as fast as they can. A visitor waits 2 s
+    at most."""
 
-    SECONDS, PLACES = 3, 256  # as many as any machine permits
+    SECONDS, PLACES = 3, 256  # as many as every machine permits
     COUNT = PLACES + 80
     config = f"{WebTest.config}MaxConnections={PLACES}\n"
     page_size = 100_000
@@ -101,7 +101,7 @@ class ManyClients(WebTest):
 
 
 class Crowd(WebTest):
-    """Five thousand connections on 1024 places that do not reconnect. The wait of the clients queued behind them is
+    """Five thousand connections on 1024 places, from clients that do not reconnect. The wait of the queued clients is
     bounded."""
 
     page_size = 300_000
@@ -113,7 +113,7 @@ class Crowd(WebTest):
             self.skipTest("too few descriptors are permitted")
 
     def crowd_in(self, data: bytes, receive_buffer: int = 0) -> list[socket.socket]:
-        """Connections that are all begun at once; those that the kernel does not take are left trying."""
+        """Connections that are all opened at once; those that the kernel does not accept are left trying."""
         crowd = []
         for _ in range(CROWD):
             client = socket.socket()
@@ -156,7 +156,7 @@ class Crowd(WebTest):
         self.survive(b"GET / HTTP/1.1\r\nHost", 6, processor_max_s=3)
 
     def test_clients_that_read_nothing(self) -> None:
-        # More than the kernel takes for them; what it does take has to be copied.
+        # More than the kernel buffers for the connections; the part that it does buffer has to be copied.
         self.survive(GET * 40, min(PATIENCE_S, 10), processor_max_s=25, receive_buffer=4096)
 
 
@@ -174,7 +174,7 @@ class FewDescriptors(WebTest):
             time.sleep(0.1)
         self.assertEqual(most, limit)
         self.assertLess(self.spending.processor_s - began_s, 0.6)
-        # Those who wait get their turn when others leave.
+        # Waiting clients get their turn when others leave.
         last = self.raw(GET)
         self.assertEqual(last.reply().status, 200)
         for connection in crowd:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Attacks on aither-web's memory, and on what the kernel keeps for it: much that is sent, little that is read, and
-everything left behind."""
+"""Attacks on aither-web's memory, and on the kernel's memory for its connections: clients that send much, read little, and
+leave everything behind."""
 import socket
 import time
 import unittest
@@ -67,7 +67,7 @@ class Memory(WebTest):
             self.assertLess(self.spending.memory_kib, 100_000)
 
     def test_unread_answers_are_not_left_to_the_kernel(self) -> None:
-        """Clients that are answered and let go, or have said that they are done, but take nothing."""
+        """Clients that have been answered and let go, or have said that they are done, but read nothing."""
         crowd_size = 400
         self.publish("x" * 15_000)
         for line, is_half in ((b"HTTP/1.0", False), (b"HTTP/1.1\r\nConnection: close", False), (b"HTTP/1.1", True)):
@@ -86,11 +86,11 @@ class Memory(WebTest):
     def test_a_slow_reader_gets_all_of_its_last_answer(self) -> None:
         slow = self.raw(b"GET / HTTP/1.0\r\n\r\n", receive_buffer=4096)
         wait_until(lambda: any(queue > FIN for queue in self.send_queues()), "it is answered")
-        time.sleep(3)  # longer than those may linger who were refused
+        time.sleep(3)  # longer than the lingering time of refused clients
         self.assertTrue(slow.read_all().endswith(b"</html>\n"))
 
     def test_slow_readers_of_many_large_pictures_take_no_more(self) -> None:
-        """More than the cache holds, so that each is read again and again."""
+        """More pictures than the cache holds, so that each is read from disk again and again."""
         pictures = self.stack.directory / "site"
         pictures.mkdir()
         for number in range(20):
@@ -123,7 +123,7 @@ class Memory(WebTest):
         self.publish("x" * 300_000)
         few, many = 32, 256  # SERVER_FEW and SERVER_MANY of http/server.c
         crowd = [self.raw(GET * 40) for _ in range(many + 40)]
-        for connection in crowd:  # who begins fast is trusted with much
+        for connection in crowd:  # a client that reads fast at the beginning may buffer much
             received = 0
             while received < 1_000_000:
                 received += len(connection.receive())
@@ -149,7 +149,7 @@ class Memory(WebTest):
         self.assertLess(sorted(times)[len(times) // 2], 0.04, "the kernel's timers are at work")
 
     def attack(self) -> None:
-        """A bit of everything, ended in every way."""
+        """A bit of everything, with every way to end a connection."""
         clients = []
         for start in (b"", b"GET", GET, GET * 100, b"\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 50_000,
                       b"POST /api/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n" + b"a" * 50_000,

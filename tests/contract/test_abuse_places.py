@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Half of the places at most for each client of the network, in a network of its own with several addresses."""
+"""Each client on the network gets at most half of the places. Runs in a private network with several addresses."""
 import private
 
 private.enter()
@@ -59,7 +59,7 @@ class Places(unittest.TestCase):
             return False
 
     def served(self, server: str, client: str) -> int:
-        """How many of PLACES connections that are made at once get an answer."""
+        """Returns how many of PLACES connections that are opened at once get an answer."""
         connections = [self.connect(server, client) for _ in range(PLACES)]
         return sum(self.is_served(connection) for connection in connections)
 

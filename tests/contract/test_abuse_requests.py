@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Attacks on aither-web with requests: malformed, oversized, of two readings, with paths that want to be somewhere
-else, many at once on one connection. Every answer is a refusal or a page, and no file that is not published."""
+"""Attacks on aither-web with requests: malformed, oversized, ambiguous, with paths that try to leave the site, many at once
+on one connection. Every answer is a refusal or a page, and never a file that is not published."""
 import os
 import random
 import socket
@@ -16,7 +16,7 @@ END = b"\r\n\r\n"
 
 
 class Malformed(WebTest):
-    """The library's own parser answers with a plain 400; what it lets through is ours."""
+    """libh2o's own parser answers with a plain 400; everything that it lets through is for aither to refuse."""
 
     REFUSED = {
         "not HTTP": b"hello\r\n\r\n",
@@ -44,7 +44,7 @@ class Malformed(WebTest):
         "an obscured coding": b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
     }
 
-    # The library reads these bodies leniently, a proxy in front of it perhaps otherwise. None is accepted.
+    # libh2o reads these bodies leniently; a proxy in front of it may read them differently. None is accepted.
     CHUNKS = (b"0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n", b"0\n\n", b"0\n\r\n",
               b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"0x5\r\nhello\r\n0\r\n\r\n", b"5x\r\nhello\r\n0\r\n\r\n",
               b"5\0\r\nhello\r\n0\r\n\r\n", b"+5\r\nhello\r\n0\r\n\r\n", b"0\r\nContent-Length: 99\r\n\r\n",
@@ -53,7 +53,8 @@ class Malformed(WebTest):
     CODINGS = (b"gzip", b"gzip, chunked", b"chunked, chunked", b"identity", b"chunked,", b"chunked;q=1", b'"chunked"',
                b"xchunked", b"")
 
-    # RFC 9112 sections 2.2, 3.2, 5.2, 6.1: two readings of where a request ends, or for whom it is.
+    # RFC 9112 sections 2.2, 3.2, 5.2, 6.1: requests that can be read in two ways, as to where they end or which host they
+    # are for.
     TWO_READINGS = {
         "a length and a coding": b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "a coding and a length": b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -191,7 +192,7 @@ class Sizes(WebTest):
         self.assertEqual(self.raw(expecting % 70_000).reply().status, 413)
         tea = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 3\r\n\r\nabc"
         self.assertEqual(self.raw(tea).reply().status, 417)
-        # A client that sends the body at once is answered as well.
+        # A client that sends the body at once is answered, too.
         together = self.raw(expecting % 3 + b"abc" + GET)
         self.assertEqual([together.reply().status for _ in range(3)], [100, 405, 200])
 
@@ -257,7 +258,7 @@ class Connections(WebTest):
                             b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
                 connection = self.raw()
                 connection.try_send(requests[number % 4])
-                if number % 12 in (0, 3):  # whole requests, so an answer is under way
+                if number % 12 in (0, 3):  # whole requests, so that an answer is under way
                     connection.receive()
                 connection.reset()
         self.assertEqual(visitor.failures, [])
@@ -265,8 +266,8 @@ class Connections(WebTest):
 
 
 class Compression(WebTest):
-    """More large pages than are kept in memory, asked for again and again. Compressing each of them anew would take twelve
-    times as long as sending it as it is."""
+    """More large pages than are kept in memory, requested again and again. Compressing a page each time would take twelve
+    times as long as sending it uncompressed."""
 
     config = "[Web]\nLiveTTLSec=3600\n[Site]\nCoursePages=public\n"
     PAGES, LENGTH, ROUNDS = 120, 100_000, 3
@@ -280,7 +281,7 @@ class Compression(WebTest):
             (self.stack.courses / f"c{number}.html").write_text(text[:self.LENGTH])
 
     def cost_s(self, method: bytes, fields: bytes) -> float:
-        """Processor time of asking for every page in turn, by one client that does not wait for the answers."""
+        """The processor time for requesting every page in turn, by one client that does not wait for the answers."""
         before_s = self.spending.processor_s
         connection = self.raw()
         reader = threading.Thread(target=connection.read_all)
@@ -335,8 +336,8 @@ class Compression(WebTest):
 
 
 class Fragments(WebTest):
-    """Thousands of connections with whole and broken pieces of requests, changed bytes, and every way to end. Whatever
-    the answers are: the process lives, its visitor is served, and nothing is left."""
+    """Thousands of connections with whole and broken pieces of requests, changed bytes, and every way to end a connection.
+    Every answer is accepted, as long as the process lives, its visitor is served, and nothing is left behind."""
 
     page_size = 200_000
     config = "[Web]\nLiveTTLSec=0\nLiveWaitSec=1\nMaxConnections=64\n"
@@ -370,7 +371,7 @@ class Fragments(WebTest):
                     connection.socket.shutdown(socket.SHUT_WR)
                     connection.receive()
             except OSError:
-                pass  # of this connection the server has had enough
+                pass  # the server has closed this connection
             if choice.random() < 0.3:
                 connection.reset()
             connection.close()
@@ -390,7 +391,7 @@ class Fragments(WebTest):
 
 
 class Paths(WebTest):
-    """With the token, so that it is not the lack of one that protects the files."""
+    """With the token, so that it is not the missing token that protects the files."""
 
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
@@ -399,7 +400,7 @@ class Paths(WebTest):
         output, courses = self.stack.output, self.stack.courses
         (courses / "open.html").write_text("<p>published</p>")
         (output / ".sync-manifest.json").write_text("secret")
-        for name in ("other.html", "courses.json", "courses.ics", "index.de.html"):  # outside of public/
+        for name in ("other.html", "courses.json", "courses.ics", "index.de.html"):  # outside public/
             (output / name).write_text("secret")
         (self.stack.directory / "outside.html").write_text("secret")
         (courses / ".hidden.html").write_text("secret")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A worker that hangs, dies, talks nonsense or is not there: calls get 503 WORKER_UNAVAILABLE with Retry-After in
-bounded time, a bounded number waits, and pages are served as if nothing were."""
+"""A worker that hangs, dies, answers nonsense or does not run: calls get 503 WORKER_UNAVAILABLE with Retry-After in bounded
+time, the number of waiting calls is bounded, and pages are served as usual."""
 import signal
 import socket
 import threading
@@ -12,16 +12,16 @@ from typing import Callable
 from attack import WebTest
 from stack import Reply, StackTest, wait_until
 
-CALLS_MAX = 64       # of web/relay.h
-STATUS_LIMIT_S = 10  # likewise
+CALLS_MAX = 64       # from web/relay.h
+STATUS_LIMIT_S = 10  # also from web/relay.h
 LIST = "/api/service/courses"
 
 
 class PlayedWorker(WebTest):
-    """The worker's socket is the test's."""
+    """The test itself listens on the worker's socket."""
 
     def listen(self, play: Callable[[socket.socket], None] | None = None) -> None:
-        """Each connection is given to play(); without, no connection is accepted, as when the process is stopped."""
+        """Each connection is passed to play(). Without play, no connection is accepted, as when the process is stopped."""
         self.listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(self.listener.close)
         self.listener.bind(str(self.stack.web_socket))

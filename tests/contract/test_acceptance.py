@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The acceptance scenarios of the specification, against the real programs and the stub Hemera.
 
-Names are those of the specification: US1.1 is user story 1, scenario 1. What needs a booted system (the timer of
-US3.1) is in tests/system as well. US3.2, the operator's mail, comes with the alerts.
+Names are those of the specification: US1.1 is user story 1, scenario 1. Scenarios that need a booted system (the timer of
+US3.1) are in tests/system as well. US3.2, the operator's mail, comes with the alerts.
 """
 import html
 import re

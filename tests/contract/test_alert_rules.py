@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""data/alerts/aither.rules.yml as Prometheus evaluates it, over weeks that are played: which alerts fire when Hemera, the
-worker or the machine is away for an hour, a day or a week, with a daily and with a half-hourly timer."""
+"""data/alerts/aither.rules.yml as Prometheus evaluates it, over simulated weeks: which alerts fire when Hemera, the worker
+or the machine is away for an hour, a day or a week, with a daily and with a half-hourly timer."""
 import itertools
 import json
 import shutil
@@ -13,20 +13,21 @@ from pathlib import Path
 from stack import TOP
 
 RULES = TOP / "data" / "alerts" / "aither.rules.yml"
-HOUR, DAY = 60, 24 * 60  # minutes, as all times here
-STEP = 5  # between two scrapes
-LONG_STEP = 15  # in a week: with STEP, promtool needs ten seconds for it
+HOUR, DAY = 60, 24 * 60  # in minutes, like all times here
+STEP = 5  # minutes between two scrapes
+LONG_STEP = 15  # for a week: with STEP, promtool would need ten seconds for it
 WEEK = 7 * DAY
 DAILY, HALF_HOURLY = DAY, 30
-BEGIN = 2 * DAY  # of the outage; until then all has been well
+BEGIN = 2 * DAY  # of the outage; before it, all is well
 SYNC_AT = 10  # minutes after a multiple of the timer's interval
-FAILED_REQUESTS, GOOD_REQUESTS = 4, 3  # of a sync: the first and MaxRetries=3; list, levels and a course
+FAILED_REQUESTS, GOOD_REQUESTS = 4, 3  # per sync: the first and MaxRetries=3; list, levels and a course
 LABELS = '{instance="aither:3500",job="aither"%s}'
 GOOD_CODE, BAD_CODE = ',code="200"', ',code="unreachable"'
 
 
 class Machine:
-    """What /metrics says every LONG_STEP minutes. `visits`: minutes between two refreshes of the homepage; 0: none."""
+    """The metrics of a machine, every LONG_STEP minutes. `visits`: minutes between two refreshes of the homepage; 0:
+    none."""
 
     def __init__(self, interval: int, outage: str, minutes: int, visits: int, end: int):
         self.series: dict[str, list[float | None]] = defaultdict(list)
@@ -64,7 +65,7 @@ class Machine:
 
 
 def notation(values: list[float | None]) -> str:
-    """Prometheus' own for many equal values."""
+    """Prometheus' own notation for many equal values."""
     runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
     return " ".join(f"_x{count}" if value is None else f"{value:.0f}x{count - 1}" for value, count in runs)
 
@@ -98,7 +99,7 @@ class AlertRules(unittest.TestCase):
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
 
     def outage(self, what: str, minutes: int, interval: int, expected: dict[int, set[str]], visits: int = 0) -> None:
-        """`expected` is by minutes after the outage has begun; just before, nothing fires."""
+        """`expected` has the alerts by minutes since the beginning of the outage; just before it, no alert fires."""
         series = Machine(interval, what, minutes, visits, BEGIN + max(expected) + LONG_STEP).series
         moments = {BEGIN + minute: names for minute, names in expected.items()}
         self.check(series, {BEGIN - LONG_STEP: set()} | moments, LONG_STEP)
@@ -106,7 +107,7 @@ class AlertRules(unittest.TestCase):
 
 class Hemera(AlertRules):
     def test_an_hour_with_the_daily_timer(self) -> None:
-        """The sync has failed, and until the next one nothing says that Hemera is well again."""
+        """The sync has failed. Until the next one, nothing shows that Hemera is well again."""
         fires = {"AitherHemeraFailing"}
         self.outage("hemera", HOUR, DAILY, {HOUR: set(), 2 * HOUR: fires, 12 * HOUR: fires, DAY: fires,
                                             DAY + SYNC_AT + 5: set(), 2 * DAY: set()})
@@ -141,7 +142,7 @@ class Hemera(AlertRules):
 
 
 class Worker(AlertRules):
-    """Its socket is stopped: no sync runs, and visitors' refreshes fail."""
+    """The worker's socket is stopped: no sync runs, and visitors' refreshes fail."""
 
     def test_an_hour(self) -> None:
         for interval in (DAILY, HALF_HOURLY):
@@ -162,7 +163,7 @@ class Worker(AlertRules):
 
 class Machines(AlertRules):
     def test_off_for_an_hour_a_day_and_a_week(self) -> None:
-        """Also when the daily sync was missed: Persistent= catches up."""
+        """This holds even if the daily sync was missed, because Persistent= catches up."""
         for minutes in (HOUR, DAY, WEEK):
             for interval in (DAILY, HALF_HOURLY):
                 self.outage("machine", minutes, interval, {0: set(), 15: {"AitherDown"}, minutes - 15: {"AitherDown"},

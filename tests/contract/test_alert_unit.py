@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: an event and a mail, unless
-the worker has reported the failure itself."""
+"""aither-worker --alert, which aither-alert@.service runs after a scheduled sync has failed: it logs an event and sends a
+mail, unless the worker has already reported the failure."""
 import json
 import subprocess
 import tempfile
@@ -50,12 +50,12 @@ class Alert(unittest.TestCase):
         self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         text = mail.text.replace("\r\n", "\n")
         self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: the scheduled sync did not run (exit-code, status 69)\n", text)
-        self.assertIn("What to do: See why the worker is not running: systemctl status aither-worker.socket", text)
+        self.assertIn("What to do: Find out why the worker is not running: systemctl status aither-worker.socket", text)
 
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
         self.assertIn("NOT_CONFIGURED: the scheduled sync did not run (exit-code, status 78); to see what", text)
-        self.assertIn("What to do: Correct what the message names, then: systemctl restart aither aither-worker", text)
+        self.assertIn("What to do: Fix the problem that the message names, then: systemctl restart aither aither-worker", text)
 
     def test_a_command_that_may_not_ask_or_was_killed_is_mailed_too(self) -> None:
         self.mail_of(NOT_PERMITTED)
@@ -88,7 +88,7 @@ class Alert(unittest.TestCase):
         self.server.stop()
         done = self.alert(UNREACHABLE)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("cannot be reached", done.stderr)
+        self.assertIn("cannot reach mail server ", done.stderr)
         self.server.start()
         self.mail_of(UNREACHABLE)
 
@@ -105,7 +105,7 @@ class Alert(unittest.TestCase):
         self.assertIn(f"mail (schedule) to {deputy}: next try in 2 s", done.stderr)
 
     def test_a_connection_that_breaks_is_a_failure_like_others(self) -> None:
-        # libcurl says goodbye on the broken connection. SIGPIPE, which --alert does not ignore, would end it.
+        # libcurl sends QUIT on the broken connection. SIGPIPE, which --alert does not ignore, would end the program.
         server = SmtpStub(tls=Authority(self.runtime).context(), implicit=True)
         self.addCleanup(server.close)
         self.config.write_text(f"[Notify]\nSMTPURL=smtps://127.0.0.1:{server.port}\nMailTo={OPERATOR}\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How the worker sends its mails: beside the syncs, once each, also when it is stopped or restarted meanwhile, and when
-the manifest cannot be written. Which mails there are, and their texts, is in test_mail.py."""
+"""How the worker sends its mails: beside the syncs, once each, also when it is stopped or restarted meanwhile, and when it
+cannot write the manifest. test_mail.py has the kinds of mails and their texts."""
 import json
 import shutil
 import threading
@@ -19,7 +19,7 @@ SYNC_TOKEN = "a-sync-token-of-good-length"
 
 class AlertsTest(MailTest):
     def wait_for_mails(self, count: int) -> list[Mail]:
-        """All mails, when the worker knows that they were taken; no more than so many."""
+        """All mails, once the worker knows that they were accepted; exactly `count`."""
         mails = self.server.wait_for(count)
         self.stack.wait_for_alerts()
         self.assertEqual(len(self.server.mails), count, [m.header("Subject") for m in self.server.mails])
@@ -50,7 +50,7 @@ class Recording(AlertsTest):
         self.assertEqual(self.pending(), 0)
 
     def sent_while_a_sync_runs(self, target: str) -> None:
-        """A sync that begins while a mail is under way, and holds the lock when that has been taken."""
+        """A sync that begins while a mail is being sent, and that still holds the lock when the mail has been accepted."""
         self.server.fail("MESSAGE", HOLD, count=1)
         self.failing_sync()
         self.server.wait_for_step("MESSAGE")
@@ -80,7 +80,7 @@ class Recording(AlertsTest):
         self.sent_while_a_sync_runs("/api/sync?dryRun=1")
 
     def test_a_recipient_who_waits_does_not_delay_the_note_of_the_others(self) -> None:
-        """RetryDelaySec is a minute. A dry run holds the lock; unlike a sync it brings about no mails when it ends."""
+        """RetryDelaySec is a minute. A dry run holds the lock; unlike a sync, it causes no mails when it ends."""
         self.server.fail("RCPT", "451 4.7.1 greylisted", only=DEPUTY)
         self.server.fail("MESSAGE", HOLD, count=1)
         self.failing_sync()
@@ -107,7 +107,7 @@ class Recording(AlertsTest):
 
 
 class OutputTest(AlertsTest):
-    """A manifest that cannot be written."""
+    """A manifest that the worker cannot write."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -211,7 +211,7 @@ class TheOutput(OutputTest):
         self.break_output()
         self.failing_output_sync()
         self.wait_for_mails(1)
-        self.assert_logged("RUNTIME_DIRECTORY: mailed.json: ")
+        self.assert_logged("RUNTIME_DIRECTORY: cannot replace mailed.json: ")
         self.repair_output()
         self.good_sync()
         self.wait_for_mails(2)
@@ -220,13 +220,13 @@ class TheOutput(OutputTest):
         self.restart_worker()
         self.break_output()
         self.failing_output_sync()
-        self.wait_for_line("RUNTIME_DIRECTORY: directory ")
+        self.wait_for_line("RUNTIME_DIRECTORY: cannot open directory ")
         self.runtime.mkdir()
 
 
 class NoRuntimeDirectory(TheOutput):
     environment = {"RUNTIME_DIRECTORY": ""}
-    # These need the file or a restart.
+    # These tests need the file or a restart.
     test_it_is_mailed_at_once_and_once_a_day_and_when_it_is_over = None  # type: ignore[assignment]
     test_a_stamp_that_makes_no_sense_is_none = None  # type: ignore[assignment]
     test_a_stamp_that_cannot_be_kept_is_logged_and_stops_nothing = None  # type: ignore[assignment]

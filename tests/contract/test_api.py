@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP API over TCP: access, and the headers of pages. Each call and each error code is in test_api_table.py."""
+"""The HTTP API over TCP: access, and the headers of pages. test_api_table.py has every call and every error code."""
 import base64
 import hashlib
 import html
@@ -54,7 +54,7 @@ class WithoutToken(StackTest):
 
 
 class PagesPassword(StackTest):
-    """With a token and without one: it opens private pages, and nothing else."""
+    """The password, with a token set and without one: it opens private pages, and nothing else."""
 
     PASSWORD = "grüße: an alle"
 
@@ -244,7 +244,7 @@ class Homepage(StackTest):
 
 
 class List(StackTest):
-    """Of private pages: for staff, and nowhere with public pages."""
+    """The list of private pages: for staff only, and absent with public pages."""
 
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
     bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -307,7 +307,7 @@ class NoList(StackTest):
 
 
 class Files(StackTest):
-    """The operator's own, over those that are shipped."""
+    """The operator's own files, which take precedence over the shipped ones."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -372,7 +372,7 @@ class Feeds(StackTest):
         for name, kind in (("courses.json", "application/json"), ("courses.ics", "text/calendar; charset=utf-8")):
             self.assertEqual(self.stack.get(f"/{name}").status, 404)
             (self.stack.public / name).write_text("[]" * 1000)
-            # Right after another one was compressed, it is sent as it is.
+            # Right after another file was compressed, this one is still sent uncompressed.
             reply = wait_until(lambda: (r := self.stack.get(f"/{name}", Accept_Encoding="gzip"))
                                and r.headers["Content-Encoding"] == "gzip" and r, f"{name} is compressed")
             self.assertEqual((reply.status, reply.headers["Content-Type"], reply.headers["Cache-Control"]),

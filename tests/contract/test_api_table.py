@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every call of the API over TCP with every answer that it has, and every error code with its status: what a caller may
+"""Every call of the API over TCP with all of its answers, and every error code with its status: everything that a caller may
 rely on."""
 import time
 import unittest
@@ -25,7 +25,7 @@ class TableTest(StackTest):
         return self.stack.request(method, target, BEARER | {k.replace("_", "-"): v for k, v in headers.items()})
 
     def assert_envelope(self, reply: Reply, code: str | None = None) -> None:
-        """Exactly the members that the contract names; no code: a success."""
+        """The reply has exactly the members of the contract. No code means success."""
         body = reply.json
         self.assertEqual(reply.headers["Content-Type"], "application/json")
         self.assertEqual(reply.headers["Cache-Control"], "no-store")
@@ -129,9 +129,9 @@ class Calls(TableTest):
                 self.assert_envelope(reply, "BAD_REQUEST")
 
     def test_a_misspelt_parameter_runs_nothing(self) -> None:
-        for query, message in (("dryrun=1", 'unknown query parameter "dryrun"; this call has dryRun, force'),
-                               ("dryRun=1&x=1", 'unknown query parameter "x"; this call has dryRun, force'),
-                               ("dryRun=1&dryRun=0", 'query parameter "dryRun" is there twice')):
+        for query, message in (("dryrun=1", 'unknown query parameter "dryrun"; this call accepts dryRun, force'),
+                               ("dryRun=1&x=1", 'unknown query parameter "x"; this call accepts dryRun, force'),
+                               ("dryRun=1&dryRun=0", 'query parameter "dryRun" is given twice')):
             with self.subTest(query):
                 reply = self.call("POST", f"/api/sync?{query}")
                 self.assertEqual(reply.status, 400)
@@ -227,7 +227,7 @@ class Calls(TableTest):
 
 
 class Codes(TableTest):
-    """The others need a state of their own: NO_SYNC_JOB and SYNC_IN_PROGRESS above, HEMERA_* and OUTPUT_ERROR in
+    """The other codes need a particular state: NO_SYNC_JOB and SYNC_IN_PROGRESS above, HEMERA_* and OUTPUT_ERROR in
     test_failures.py and test_hemera_faults.py, 507 in test_disturbed_syncs.py, WORKER_UNAVAILABLE in test_abuse_worker.py,
     SHUTTING_DOWN in test_lifecycle.py, NOT_CONFIGURED and SYNC_TOKEN_NOT_SET below."""
 
@@ -267,7 +267,7 @@ class WithoutToken(TableTest):
 
 
 class NotConfigured(WebTest):
-    """A damaged token is no token: calls are refused until it is replaced."""
+    """A damaged token counts as none: calls are refused until it is replaced."""
 
     environment = {"AITHER_SYNC_TOKEN": "short"}
 

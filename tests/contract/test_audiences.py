@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Nothing of a participant is ever shown to a visitor: a day of syncs with both values of CoursePages and changes between
-them, after each of which every address is fetched and every name, text and picture of Hemera's is looked for."""
+"""No visitor ever sees anything about a participant. The test runs a day of syncs with both values of CoursePages and
+switches between them. After each sync it fetches every address and searches for every name, text and picture of Hemera's."""
 import base64
 import gzip
 import html
@@ -14,7 +14,7 @@ PASSWORD = "the pages password of staff"
 TOKEN = "a-sync-token-of-good-length"
 STAFF = {"Authorization": "Basic " + base64.b64encode(f"staff:{PASSWORD}".encode()).decode()}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-ROUNDS = 48  # a sync each half an hour
+ROUNDS = 48  # a sync every half hour
 CURIOUS = """{{#each participants}}{{name}} {{userId}} {{imageUrl}} {{preparationIntent}} {{desiredResults}}
 {{lineManagerProfile}} {{resultOutcome}} {{resultNotes}}{{/each}}{{#each course.participants}}{{name}}{{/each}}
 {{#each participantsByStatus}}{{#each participants}}{{name}}{{/each}}{{/each}}"""
@@ -27,7 +27,7 @@ ACCEPTED: tuple[dict[str, str], ...] = ({}, {"Accept": "text/html"}, {"Accept-En
 
 
 def booking(course: int, place: int, turn: int) -> dict[str, Any]:
-    """A participant whose data are new in every round, and cannot be found anywhere by chance."""
+    """A participant whose data is new in every round and cannot occur anywhere else by accident."""
     mark = f"{course}x{place}x{turn}"
     return {"bookingId": f"cbk{course:012d}{place:010d}", "participationId": f"cpt{course:012d}{place:010d}",
             "userId": f"user_{mark}", "name": f"Zorbanelli{mark} & Söhne",
@@ -39,7 +39,7 @@ def booking(course: int, place: int, turn: int) -> dict[str, Any]:
 
 
 def courses(turn: int) -> list[dict[str, Any]]:
-    """Five courses, of which one comes and one goes with each round."""
+    """Five courses; one appears and one disappears with each round."""
     return [{"id": f"caud{number:021d}", "slug": f"kurs-{number}", "title": f"Kurs {number}, Fassung {turn}",
              "startDate": "2099-03-01T23:00:00.000Z" if number % 2 else None,
              "endDate": "2099-03-02T23:00:00.000Z" if number % 2 else None,
@@ -47,7 +47,7 @@ def courses(turn: int) -> list[dict[str, Any]]:
 
 
 def secrets(turn: int) -> set[str]:
-    """Each word of Hemera's about its participants in that round."""
+    """The unique words in all of Hemera's texts about participants in that round."""
     members = ("userId", "name", "imageUrl", "preparationIntent", "desiredResults", "lineManagerProfile", "resultOutcome",
                "resultNotes")
     texts = [str(b[member]) for c in courses(turn) for b in c["participants"] for member in members]
@@ -71,10 +71,10 @@ class Audiences(StackTest):
         self.base = self.stack.config.read_text()
         self.known: set[str] = set()
         self.names: set[str] = set()
-        self.recent: list[set[str]] = [set(), set()]  # names of pages, after the last two syncs
+        self.recent: list[set[str]] = [set(), set()]  # names of pages after the last two syncs
 
     def set_mode(self, is_public: bool) -> None:
-        """By the configuration of both daemons; what was published before is still there."""
+        """Changes the configuration of both daemons; the pages published before are still there."""
         assert self.stack.web and self.stack.worker
         self.assertEqual((self.stack.web.stop(), self.stack.worker.stop()), (0, 0))
         self.stack.config.write_text(self.base + f"[Site]\nCoursePages={'public' if is_public else 'private'}\n")
@@ -93,7 +93,7 @@ class Audiences(StackTest):
         self.names |= self.recent[1]
 
     def found_in(self, content: bytes) -> set[str]:
-        """The secrets in any of the forms in which the content could be read."""
+        """The secrets found in the content, in any form in which they could be read."""
         text = content.decode(errors="replace")
         forms = (text, html.unescape(text), re.sub(r"\r?\n[ \t]", "", text), text.replace("\\/", "/"))
         return {word for form in forms for word in re.findall(r"\w+", form)} & self.known
@@ -103,8 +103,8 @@ class Audiences(StackTest):
         return body + "\n".join(f"{name}: {value}" for name, value in reply.headers.items()).encode()
 
     def addresses(self, turn: int) -> list[str]:
-        """All that are known, and those that can be guessed from the directory. Pages that have been gone for longer are
-        asked for in every fourth round."""
+        """All known addresses, and those that can be guessed from the directory. Addresses that have been gone for longer
+        are requested in every fourth round."""
         names = self.names if turn % 4 == 0 else self.recent[0] | self.recent[1]
         pages = [f"/courses/{name}{end}" for page in sorted(names) for name in (page, page.removesuffix(".html"))
                  for end in ("", "?lang=en")]
@@ -152,7 +152,7 @@ class Audiences(StackTest):
             if turn in changes:
                 is_public = changes[turn]
                 self.set_mode(is_public)
-                self.assert_visitors_find_nothing(turn)  # what the other mode has left
+                self.assert_visitors_find_nothing(turn)  # the pages left over from the other mode
             self.run_sync(turn)
             self.assert_visitors_find_nothing(turn)
             if is_public:
@@ -163,7 +163,7 @@ class Audiences(StackTest):
         self.assertGreater(len(self.names), ROUNDS)
 
     def test_the_search_finds_what_it_looks_for(self) -> None:
-        """Else the test above would show nothing."""
+        """Without this, the test above would prove nothing."""
         self.known = secrets(3)
         for text in (b"Zorbanelli4x1x3", b"<p>Gehaltswunsch4x1x3 &lt;", b"SUMMARY:Zorbanelli\r\n 4x1x3 &", b"user_3x0x3",
                      b"https:\\/\\/pictures.example\\/5x1x3.jpg", b"Ergebnis7x0x3\\n"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""courses.ics and courses.json: a parser that others keep reads the calendar, its rules are those of RFC 5545, and an event
+"""courses.ics and courses.json: an independent parser reads the calendar, the rules are those of RFC 5545, and an event
 changes when its course does."""
 import importlib.util
 import json
@@ -13,7 +13,7 @@ from stack import StackTest
 
 HOSTILE = {
     "crlf": "A\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:x\r\nSUMMARY:B",
-    "escaped": "Führen, fördern; fordern: \\ und \"A\"",  # no more: the parser undoes one escape after the other
+    "escaped": "Führen, fördern; fordern: \\ und \"A\"",  # only these: the parser decodes the escapes one after the other
     "long": "Überzeugen 😀 " * 400,
     "rtl": "\u202eקורס למתקדמים, חלק ב\u202c",
     "control": "A\u0001B\u001b[31mC\u007f\u009b",
@@ -36,7 +36,7 @@ COURSES = [
     course("past", "Vorbei", startDate="2020-02-28T23:00:00.000Z", level="ADVANCED"),
     course("undated", "Ohne Termin"),
 ]
-DAYS = {  # the first, and the one behind the last
+DAYS = {  # the first day, and the day after the last
     "Zwei Tage": (date(2090, 12, 8), date(2090, 12, 10)),
     "Ohne Ende": (date(2090, 3, 30), date(2090, 3, 31)),
     "Verkehrt": (date(2090, 12, 31), date(2091, 1, 1)),
@@ -59,7 +59,7 @@ class CalendarTest(StackTest):
         self.sync()
 
     def file(self, name: str) -> bytes:
-        """As it is published; visitors get the same."""
+        """Returns the calendar as it is published; visitors get the same text."""
         content = (self.stack.output / "public" / name).read_bytes()
         reply = self.stack.get(f"/{name}")
         self.assertEqual((reply.status, reply.body), (200, content))
@@ -116,7 +116,7 @@ class Events(CalendarTest):
         self.assertEqual([(c["id"], c["state"]) for c in data["courses"]], [
             ("clong", "running"), ("copen", "upcoming"), ("ctwo", "upcoming"), ("cwrong", "upcoming"),
             ("cundated", "undated"), ("cpast", "past")])
-        tables = self.stack.get("/").text.partition("<table")[2]  # before them the next course is named
+        tables = self.stack.get("/").text.partition("<table")[2]  # the next course is named before the tables
         titles = re.findall("|".join(c["title"] for c in COURSES), tables)
         self.assertEqual(list(dict.fromkeys(titles)), [c["title"] for c in data["courses"]])
         self.assertEqual(data["courses"][2], DATED | {

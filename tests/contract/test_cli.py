@@ -40,7 +40,7 @@ class Sync(StackTest):
         busy = self.stack.cli("sync")
         self.assertEqual((busy.returncode, busy.stdout), (75, ""))
         self.assertEqual(busy.stderr, "aither: SYNC_IN_PROGRESS: a sync is running already\n"
-                                      "what to do about SYNC_IN_PROGRESS: Wait until the sync that is running has ended: aither status\n")
+                                      "what to do about SYNC_IN_PROGRESS: Wait until the running sync has ended: aither status\n")
         complete = self.stack.cli("sync", "--until-complete")
         self.assertEqual(complete.returncode, 0, complete.stderr)
         self.assertEqual(complete.stderr.count("another sync is running"), 1)
@@ -59,7 +59,7 @@ class Sync(StackTest):
         failed = self.stack.cli("sync")
         self.assertEqual((failed.returncode, failed.stdout), (1, ""))
         shown = failed.stderr + self.stack.cli("status").stdout
-        self.assertIn(": answered 503 and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
+        self.assertIn(": answered 503, but not with Hemera's JSON: Hemera, or a proxy in front of it, is not available\n", shown)
         self.assertNotIn("BaseURL", shown)
         self.assertNotRegex(shown, r"\b(HTTP|GET|POST|[Hh]eaders?|Allow)\b")
 
@@ -69,7 +69,7 @@ class Sync(StackTest):
         partial = self.stack.cli("sync")
         self.assertEqual(partial.returncode, 2)
         self.assertIn("3 pages written", partial.stdout)
-        self.assertRegex(partial.stderr, r"(?m)^aither: 1 problem, the rest is published:\n"
+        self.assertRegex(partial.stderr, r"(?m)^aither: 1 problem, everything else is published:\n"
                                          r"  course cgen0+1: HEMERA_ERROR: .*\n"
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
@@ -149,13 +149,13 @@ class Sync(StackTest):
             threading.Thread(target=self.answer_nonsense, args=(listener,), daemon=True).start()
             done = self.stack.cli("sync")
             listener.shutdown(socket.SHUT_RDWR)
-            self.assertIn("the worker's answer cannot be understood", done.stderr)
+            self.assertIn("cannot understand aither-worker's answer: ", done.stderr)
             self.assertIn("systemctl restart aither-worker\n", done.stderr)
             self.assertEqual(done.returncode, 69)
 
     @staticmethod
     def answer_nonsense(listener: socket.socket) -> None:
-        """To every connection: on a busy machine the request for the progress may come before the sync itself."""
+        """Answers every connection: on a busy machine the request for the progress may come before the sync itself."""
         while True:
             try:
                 connection, _ = listener.accept()
@@ -189,7 +189,7 @@ class SoonAfterABoot(StackTest):
         clock = Clock()
         self.addCleanup(clock.close)
         clock.set(30 - time.monotonic())
-        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}  # of the command alone
+        self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}  # the clock of the command alone
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "reset", "count": 1})
         done = self.stack.cli("sync", "--until-complete")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -202,7 +202,7 @@ class SoonAfterABoot(StackTest):
         clock.set(30 - time.monotonic())
         self.stack.environment |= clock.environment | {"AITHER_CLOCK_MONOTONIC": "1"}
         assert self.stack.worker
-        self.stack.worker.stop()  # its reports have the time of the same clock
+        self.stack.worker.stop()  # its reports carry times of the same clock
         self.stack.start_worker()
         self.hemera.scenario(fault={
             "path": "/api/service/courses", "kind": "status", "status": 403, "count": -1})

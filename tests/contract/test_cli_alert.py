@@ -19,8 +19,8 @@ class Mail(StackTest):
     def test_it_names_the_server_and_the_recipient(self) -> None:
         done = self.stack.cli("test-mail")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, rf"\Asmtp://127\.0\.0\.1:{self.mail.port} has taken a mail to "
-                                      r"operator@example\.org, Message-ID <\S+>\nif it does not arrive, .*\n\Z")
+        self.assertRegex(done.stdout, rf"\Asmtp://127\.0\.0\.1:{self.mail.port} has accepted a mail to "
+                                      r"operator@example\.org, Message-ID <\S+>\nif the mail does not arrive, .*\n\Z")
         message_id = self.mail.wait_for(1)[0].header("Message-ID")
         self.assertIn(message_id, done.stdout)
 
@@ -41,7 +41,7 @@ class Mail(StackTest):
         self.mail.fail("RCPT", "450 4.2.0 greylisted", only="later")
         done = self.stack.cli("test-mail")
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("has taken a mail to a@example.org,root, Message-ID <", done.stdout)
+        self.assertIn("has accepted a mail to a@example.org,root, Message-ID <", done.stdout)
         self.assertIn("refused some of the recipients: nobody@example.org (550 no such user); correct [Notify] MailTo; "
                       "refused for now: later@example.org (450 4.2.0 greylisted)", done.stderr)
         self.assertEqual(self.mail.wait_for(1)[0].recipients, ("a@example.org", "root"))
@@ -76,7 +76,7 @@ class Rollbar(test_rollbar.RollbarTest):
     def test_it_names_the_endpoint(self) -> None:
         done = self.stack.cli("test-rollbar")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, rf"\A{self.rollbar.url} has taken an item, uuid \S+\n\Z")
+        self.assertRegex(done.stdout, rf"\A{self.rollbar.url} has accepted an item, uuid \S+\n\Z")
 
     def test_the_manual_names_all_members_of_its_json(self) -> None:
         document = json.loads(self.stack.cli("test-rollbar", "--json").stdout)

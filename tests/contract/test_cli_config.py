@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither config`: every key with its value and where that comes from, in the syntax of aither.conf; no secret."""
+"""`aither config`: every key with its value and the source of that value, in the syntax of aither.conf, and no secret."""
 import json
 import os
 import re
@@ -28,7 +28,7 @@ Enabled=yes
 Level=loud
 """
 DROP_IN = "[Site]\nName=Ümläut\n[Sync]\nTimeLimitSec=20\nMaxDeletePercent=\n"
-# As a user who may read the configuration, but not what only root may.
+# As a user who may read the configuration, but none of the files that only root may read.
 OTHER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
 
 
@@ -49,7 +49,7 @@ class Config(unittest.TestCase):
                               env=self.environment, capture_output=True, text=True, timeout=60)
 
     def lines(self, text: str) -> dict[str, tuple[str, str]]:
-        """Each [Section] Key with its value and its comment."""
+        """Returns each [Section] Key with its value and its comment."""
         found, section = {}, ""
         for line in text.splitlines():
             if heading := re.fullmatch(r"\[(\w+)\]", line):
@@ -69,7 +69,7 @@ class Config(unittest.TestCase):
     def test_each_value_has_its_origin(self) -> None:
         self.fill()
         done = self.run_config()
-        self.assertEqual(done.returncode, 78)  # aither-web stops for the wrong language, too
+        self.assertEqual(done.returncode, 78)  # a wrong language stops aither-web, too
         lines = self.lines(done.stdout)
         for key, expected in (("[Hemera] BaseURL", ("https://hemera.example.org", f"{self.config}:3")),
                               ("[Hemera] FallbackURL", ("", "not set")),
@@ -85,14 +85,14 @@ class Config(unittest.TestCase):
             self.assertEqual(lines[key], expected, key)
         self.assertIn(f"\n[Rollbar]\n# disabled: {self.config}:12: [Rollbar] Level=loud: ", done.stdout)
         self.assertEqual(re.findall(r"^#   (.*)$", done.stdout, re.M), [
-            str(self.config), str(self.drop_in), f"{self.defaults}, by aither-worker only"])
+            str(self.config), str(self.drop_in), f"{self.defaults}, read by aither-worker only"])
         self.assertIn(f"aither: config: {self.config}:1: BaseURL is outside a [Section]; did you mean BaseURL below "
                       "[Hemera]?\n", done.stderr)
         self.assertEqual(done.stderr.count("\n"), 4, done.stderr)
 
     def test_every_key_of_the_sample_file_is_there(self) -> None:
         done = self.run_config()
-        self.assertEqual(done.returncode, 78)  # a file that was named has to be there
+        self.assertEqual(done.returncode, 78)  # a file named with --config must exist
         self.config.write_text("")
         done = self.run_config()
         self.assertEqual((done.returncode, done.stderr.count("\n")), (78, 1))
@@ -118,7 +118,7 @@ class Config(unittest.TestCase):
         self.fill()
         shown = [self.run_config(), self.run_config("--json")]
         self.assertEqual(self.secrets(shown[0].stdout)["hemera-api-key"], "set (environment)")
-        # That file does not reach aither-web.
+        # aither-web does not read that file.
         self.assertNotIn("environment", self.secrets(shown[0].stdout)["sync-token"])
         for done in shown:
             self.assertNotIn(KEY, done.stdout + done.stderr)
@@ -141,7 +141,7 @@ class Config(unittest.TestCase):
         if subprocess.run([*OTHER, BUILD / "aither", "--version"], capture_output=True).returncode != 0:
             self.skipTest("nobody may run the program")
         done = self.run_config(before=OTHER)
-        self.assertIn("by aither-worker only; only root may read it, so it is left out here\n", done.stdout)
+        self.assertIn("read by aither-worker only, and left out here, as only root may read it\n", done.stdout)
         self.assertEqual(self.secrets(done.stdout)["hemera-api-key"], "only root may see")
         item = [s for s in json.loads(self.run_config("--json", before=OTHER).stdout)["data"]["secrets"]
                 if s["name"] == "hemera-api-key"]

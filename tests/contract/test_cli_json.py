@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--json prints one object in a line and nothing else, also for failures, and aither(1) names all its members."""
+"""--json prints one object on one line and nothing else, also for failures, and aither(1) names all of its members."""
 import json
 import re
 import unittest
@@ -15,7 +15,7 @@ OTHER_KEY = "another-key-another-key-another-key-1"
 
 
 def documented(command: str) -> set[str]:
-    """The members that the manual names for a command, data.errors[].code and so on."""
+    """The members that the manual names for a command: data.errors[].code and so on."""
     output = re.search(r"^\.SH JSON OUTPUT\n(.*?)(?=^\.SH )", MANUAL.read_text(), re.M | re.S)
     assert output
     section = re.search(rf"^\.SS {re.escape(command)}\n(.*?)(?=^\.SS |\Z)", output[1], re.M | re.S)
@@ -25,7 +25,7 @@ def documented(command: str) -> set[str]:
 
 
 def members(value: Any, path: str = "") -> set[str]:
-    """The paths of all values in it that are neither object nor array."""
+    """The paths of all values in the document that are neither object nor array."""
     if isinstance(value, dict):
         return {p for name, inner in value.items() for p in members(inner, f"{path}.{name}".lstrip("."))}
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def members(value: Any, path: str = "") -> set[str]:
 
 
 def seen(documents: list[Any]) -> set[str]:
-    """The members of all documents; null in place of an object is no member of its own."""
+    """The members of all documents; a null in place of an object is not a member of its own."""
     paths = set().union(*map(members, documents))
     return {p for p in paths if not any(other.startswith(f"{p}.") for other in paths)}
 
@@ -43,7 +43,7 @@ class JsonTest(StackTest):
     environment = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        """The output of a command, which has to be one line of JSON and nothing else."""
+        """The output of a command, which must be one line of JSON and nothing else."""
         done = self.stack.cli(*arguments, "--json")
         self.assertEqual((done.returncode, done.stderr), (code, ""), done.stdout)
         self.assertEqual(done.stdout.count("\n"), 1)
@@ -143,7 +143,7 @@ class Failures(JsonTest):
 
 
 class UntilComplete(JsonTest):
-    """The limit of 4 requests in 2 seconds is too small for one sync of 5 seconds."""
+    """The limit of 4 requests in 2 seconds is too low for one sync of 5 seconds."""
 
     hemera_arguments = ("--courses", "12", "--participants", "1", "--limit", "4", "--window", "2")
     config = "RequestsPerMinute=4\n[Sync]\nTimeLimitSec=5\n"

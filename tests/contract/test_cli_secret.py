@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither set-secret`: the stored file, and that the terminal hides the secret and is restored afterwards."""
+"""`aither set-secret`: the stored file, and a terminal that hides the secret and is restored afterwards."""
 import os
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from terminal import Terminal
 KEY = "hemera-key-0123456789-0123456789-abcdef"
 ENVIRONMENT = {"PATH": os.environ["PATH"]} | {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
 
-# Root in a mount namespace of its own, where /etc and /run are empty: the system's store is not touched.
+# Root in a separate mount namespace, where /etc and /run are empty: the system's store is not touched.
 WORLD = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
          'mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
 STORED = 'stat -c "%a %u %n" /etc/credstore /etc/credstore/* && cat /etc/credstore/*'
@@ -81,7 +81,7 @@ class Stored(unittest.TestCase):
     def test_a_directory_that_cannot_be_created_is_named(self) -> None:
         done = self.run_in_world('touch /etc/credstore && "$1" set-secret sync-token', f"{KEY}\n")
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertRegex(done.stderr, "^aither: set-secret: directory /etc/credstore: ")
+        self.assertRegex(done.stderr, "^aither: set-secret: cannot (open|create) directory /etc/credstore: ")
 
     def test_with_systemd_the_daemon_is_restarted_or_the_command_printed(self) -> None:
         for name, unit in (("sync-token", "aither"), ("pages-password", "aither"), ("smtp-password", "aither-worker")):
@@ -90,7 +90,8 @@ class Stored(unittest.TestCase):
     def check_restart(self, name: str, unit: str) -> None:
         script = ('mkdir -p /run/systemd/system /etc/bin && printf "#!/bin/sh\\necho \\$* >&2; exit {}" >/etc/bin/systemctl '
                   '&& chmod +x /etc/bin/systemctl && PATH=/etc/bin:$PATH "$1" set-secret ' + name)
-        for status, told in ((0, ""), (1, f"aither: set-secret: stored; now run: systemctl try-restart {unit}\n")):
+        complaint = f"aither: set-secret: stored, but cannot restart {unit}; run: systemctl try-restart {unit}\n"
+        for status, told in ((0, ""), (1, complaint)):
             done = self.run_in_world(script.format(status), f"{KEY}\n")
             self.assertEqual((done.returncode, done.stderr), (0, f"try-restart {unit}\n{told}"))
 
@@ -100,7 +101,7 @@ class Stored(unittest.TestCase):
         if done.returncode == 127:
             self.skipTest("nobody may run the program")
         self.assertEqual((done.returncode, done.stdout), (77, ""))
-        self.assertEqual(done.stderr, "aither: set-secret writes to /etc/credstore: run it as root\n")
+        self.assertEqual(done.stderr, "aither: set-secret: only root may write to /etc/credstore; run it as root\n")
 
 
 @unittest.skipUnless(world_works(), "needs a mount namespace, which this system does not permit")
@@ -108,7 +109,7 @@ class AtATerminal(unittest.TestCase):
     def terminal(self, name: str) -> Terminal:
         terminal = Terminal([*WORLD, BUILD / "aither", "set-secret", name], ENVIRONMENT)
         self.addCleanup(terminal.__exit__)
-        terminal.wait_for(rf"{name} \(it is not shown\): ")
+        terminal.wait_for(rf"{name} \(not shown\): ")
         self.assertFalse(terminal.echoes())
         return terminal
 
@@ -116,7 +117,7 @@ class AtATerminal(unittest.TestCase):
         terminal = self.terminal("hemera-api-key")
         terminal.type(f"{KEY}\n")
         self.assertEqual(terminal.end(), 0)
-        self.assertEqual(terminal.output, "hemera-api-key (it is not shown): \r\n")
+        self.assertEqual(terminal.output, "hemera-api-key (not shown): \r\n")
         self.assertEqual(terminal.stdout, f"stored {len(KEY)} characters as /etc/credstore/aither.hemera-api-key\n")
         self.assertTrue(terminal.echoes())
 

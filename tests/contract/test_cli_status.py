@@ -13,7 +13,7 @@ from typing import Any
 from stack import BUILD, StackTest
 from stub.systemd_stub import SystemdStub, installed, unit
 
-NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # even if systemd runs
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # no bus, even if systemd runs
 DETAILS = r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z"
 OTHER_KEY = "another-key-another-key-another-key-1"
 
@@ -83,7 +83,7 @@ class Status(StackTest):
 
 
 class Deferred(StackTest):
-    """The limit of 4 requests a minute is too small for all participants."""
+    """The limit of 4 requests per minute is too low for all participants."""
 
     environment = NO_BUS
     hemera_arguments = ("--courses", "6", "--participants", "1", "--limit", "4")
@@ -124,7 +124,7 @@ class Systemd(StackTest):
         self.assertLessEqual(len(done.stdout.splitlines()), 24)
 
     def test_a_missing_token_is_reported(self) -> None:
-        """In a mount namespace without /etc/credstore."""
+        """Runs in a mount namespace without /etc/credstore."""
         program = [BUILD / "aither", f"--config={self.stack.config}", "status"]
         world = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() != 0 else []), "sh", "-c",
                  'mount -t tmpfs tmpfs /etc && "$@" && "$@" --json && mkdir -m 700 /etc/credstore && '
@@ -149,11 +149,11 @@ class Systemd(StackTest):
                              used=92, limit=100)
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertRegex(self.stack.cli("status").stdout,
-                         r"(?m)^deferred +\d courses? waits? to be read, until aither-sync@hourly\.timer runs "
+                         r"(?m)^deferred +\d courses? waits? to be read; aither-sync@hourly\.timer runs "
                          r"in 3[01] minutes; read them now: aither sync --until-complete$")
         self.set("aither-sync.service", ActiveState="activating", SubState="start")
         self.assertRegex(self.stack.cli("status").stdout,
-                         r"(?m)^deferred +\d courses? waits? to be read; aither-sync\.service goes on with them$")
+                         r"(?m)^deferred +\d courses? waits? to be read; aither-sync\.service is reading them$")
 
     def test_courses_that_wait_for_hours(self) -> None:
         self.hemera.scenario(add=[{"id": "cnew0000000000000000000" + str(n), "participants": [{}]} for n in range(2)],
@@ -162,11 +162,11 @@ class Systemd(StackTest):
         self.set("aither-sync@hourly.timer", ActiveState="inactive", SubState="dead", NextElapseUSecRealtime=0)
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stdout, r"\Anot healthy: \d courses? waits? to be read, until aither-sync\.timer runs in "
+        self.assertRegex(done.stdout, r"\Anot healthy: \d courses? waits? to be read; aither-sync\.timer runs in "
                                       r"[45] hours; read them now: aither sync --until-complete\n")
 
     def test_a_public_socket_without_a_token(self) -> None:
-        """The port answers that it has none."""
+        """aither-web itself reports, through the port, that it has no token."""
         if Path("/etc/credstore/aither.sync-token").exists():
             self.skipTest("this machine has a token")
         self.set("aither.socket", Listen=[("Stream", f"0.0.0.0:{self.stack.port}")])
@@ -176,13 +176,13 @@ class Systemd(StackTest):
                                       r".*; set one: aither set-secret --generate sync-token\n")
 
     def test_a_worker_that_crashes_again_and_again(self) -> None:
-        """It runs whenever its state is read."""
+        """Whenever its state is read, it happens to be running."""
         self.set("aither-worker.service", NRestarts=57, MainPID=1, ExecMainStartTimestamp=self.microseconds(-12))
         done = self.stack.cli("status")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"\Anot healthy: aither-worker\.service crashes again and again: it was restarted 57 "
+        self.assertRegex(done.stdout, r"\Anot healthy: aither-worker\.service keeps crashing: it was restarted 57 "
                                       r"times, last .* ago; see: journalctl -x -n 20 -u aither-worker\.service\n")
-        self.assertRegex(done.stdout, r"(?m)^aither-worker\.service +running, static: crashed, and was restarted 57 times, ")
+        self.assertRegex(done.stdout, r"(?m)^aither-worker\.service +running, static: crashed and was restarted 57 times, ")
         self.assertIn("FAIL  aither-worker.service: ", self.stack.cli("doctor").stdout)
 
     def test_the_worst_problem_comes_first(self) -> None:
@@ -223,8 +223,8 @@ class Systemd(StackTest):
                      ExecMainStatus=203)
             done = self.stack.cli("status")
             self.assertEqual(done.returncode, 1)
-            self.assertRegex(done.stdout, rf"\Anot healthy: {name} has failed \(exit status 203/EXEC: .*\) and is "
-                                          rf"started again and again; see: journalctl -x -n 20 -u {name}\n")
+            self.assertRegex(done.stdout, rf"\Anot healthy: {name} has failed \(exit status 203/EXEC: .*\) and "
+                                          rf"systemd keeps restarting it; see: journalctl -x -n 20 -u {name}\n")
             self.assertRegex(done.stdout, rf"(?m)^{name} +restarting \(exit status 203/EXEC: .*\), static; see: journal")
             self.systemd.units[name] = before
 
@@ -244,12 +244,12 @@ class Systemd(StackTest):
             self.set("aither.socket", Listen=[("Stream", address)])
             done = self.stack.cli("status")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, rf"\Anot healthy: {re.escape(address)} takes connections, but aither-web does not "
+        self.assertRegex(done.stdout, rf"\Anot healthy: {re.escape(address)} accepts connections, but aither-web does not "
                                       r"answer within 2\.5 s; see: journalctl -x -n 20 -u aither\.service\n")
-        self.assertRegex(done.stdout, rf"(?m)^port +{re.escape(address)} takes connections")
+        self.assertRegex(done.stdout, rf"(?m)^port +{re.escape(address)} accepts connections")
 
     def test_the_scheduled_sync_cannot_be_executed(self) -> None:
-        """The report of an earlier sync does not mention it."""
+        """The report of an earlier sync does not mention the problem."""
         self.set("aither-sync.service", ActiveState="failed", SubState="failed", Result="exit-code", ExecMainCode=1,
                  ExecMainStatus=203)
         done = self.stack.cli("status")

@@ -49,7 +49,7 @@ class Bar(TerminalTest):
         self.assertEqual({len(line) for line in terminal.drawn if "of 5" in line}, {99})
         seen = len(terminal.output)
         terminal.resize(50)
-        terminal.wait_for(r"\x1b\[K.*\x1b\[K", seen)  # one may have been on its way
+        terminal.wait_for(r"\x1b\[K.*\x1b\[K", seen)  # one line may have been on its way
         terminal.end()
         self.assertIn(49, {len(line) for line in terminal.drawn if "of 5" in line})
 
@@ -96,7 +96,7 @@ class Interrupted(TerminalTest):
         terminal.wait_for(BAR)
         terminal.type("\x03")
         self.assertEqual(terminal.end(), -signal.SIGINT)
-        self.assertRegex(terminal.output, r"\x1b\[K(\^C)?no longer watched: the sync goes on in the worker; "
+        self.assertRegex(terminal.output, r"\x1b\[K(\^C)?stopped waiting: the sync goes on in the worker; "
                                           r"see: aither status\r\n\Z")
         self.assertEqual(terminal.stdout, "")
         self.assertTrue(terminal.echoes())
@@ -105,7 +105,7 @@ class Interrupted(TerminalTest):
         self.assertEqual(len(self.stack.pages()), 5)
 
     def test_ctrl_c_ends_a_loop_of_the_shell(self) -> None:
-        """A shell continues its loop after a command that only exits."""
+        """A shell continues its loop after a command that merely exits."""
         loop = "for n in 1 2 3; do \"$@\"; echo $n; done; echo all"
         with Terminal(["bash", "-c", loop, "bash", BUILD / "aither", f"--config={self.stack.config}", "sync"],
                       self.stack.environment) as terminal:
@@ -130,7 +130,7 @@ class Interrupted(TerminalTest):
                 terminal.wait_for(r"\] \d of 5  ")
                 terminal.process.send_signal(number)
                 self.assertEqual(terminal.end(), -number)
-                self.assertRegex(terminal.output, r"\x1b\[Kno longer watched: [^\x1b]*\r\n\Z")
+                self.assertRegex(terminal.output, r"\x1b\[Kstopped waiting: [^\x1b]*\r\n\Z")
                 wait_until(lambda: self.status() == "success", "the sync has ended")
                 self.hemera.scenario(courses=5, participants=1)
 
@@ -171,8 +171,8 @@ class RateLimit(TerminalTest):
         terminal.wait_for(rf"wait    Hemera's rate limit: {int(first[1]) - 1} s")
         terminal.type("\x03")
         self.assertEqual(terminal.end(), -signal.SIGINT)
-        self.assertRegex(terminal.output, r"\x1b\[K(\^C)?no longer waiting: no sync was started; "
-                                          r"go on with: aither sync --until-complete\r\n\Z")
+        self.assertRegex(terminal.output, r"\x1b\[K(\^C)?stopped waiting: no sync was started; "
+                                          r"to continue: aither sync --until-complete\r\n\Z")
         self.assertRegex(terminal.stdout, r"\d+ courses wait for Hemera's rate limit, which permits more in \d+ s\n")
         self.assertEqual(self.status(), "success")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The clock is set while the programs run, by hours or years, forward and back: time limits stay as long as they were,
-times of the future mislead no program, and the next sync is like any other."""
+"""The clock is set by hours or years, forward and back, while the programs run: time limits keep their length, times in the
+future mislead no program, and the next sync is like any other."""
 import email.utils
 import http.client
 import importlib.util
@@ -19,7 +19,7 @@ from test_restart import Activated
 
 LIST = "/api/service/courses?"
 JUMPS = (YEAR, -YEAR, HOUR, -HOUR)
-SLACK_S = 3  # of a very busy machine
+SLACK_S = 3  # for a very busy machine
 
 
 class ClockTest(StackTest):
@@ -33,7 +33,7 @@ class ClockTest(StackTest):
         super().setUp()
 
     def during(self, call: Callable[..., Any], *arguments: Any, ahead_s: float) -> tuple[Any, float]:
-        """Sets the clock while Hemera has a request of this call; the call's result, and how long it took."""
+        """Sets the clock while Hemera is processing a request of this call; returns the call's result and its duration."""
         self.hemera.clear_requests()
         before = time.monotonic()
         with ThreadPoolExecutor(1) as caller:
@@ -47,7 +47,7 @@ class ClockTest(StackTest):
         self.assertLess(abs(unix_time(stamp) - self.clock.now()), PATIENCE_S, stamp)
 
     def assert_well(self) -> None:
-        """A sync, and what everybody says after it."""
+        """Runs a sync and checks that every program reports it correctly."""
         report = self.sync()
         self.assertEqual((report["status"], report["errors"], report["coursesDeferred"]), ("success", [], 0))
         self.assertLess(report["durationMs"], PATIENCE_S * 1000)
@@ -104,7 +104,7 @@ class BetweenSyncs(ClockTest):
 
 
 class Connection:
-    """One that is kept."""
+    """A connection that is kept open."""
 
     class Answer:
         def __init__(self, response: http.client.HTTPResponse):
@@ -127,7 +127,7 @@ class Connection:
 
 
 class AfterTheFuture(ClockTest):
-    """A sync has run by a clock that was far ahead."""
+    """A sync has run with a clock that was far ahead."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -153,7 +153,7 @@ class AfterTheFuture(ClockTest):
 
 
 class Fetched(ClockTest):
-    """aither-web has fetched from Hemera by a clock that was far ahead."""
+    """aither-web has fetched data from Hemera with a clock that was far ahead."""
 
     lines = "[Web]\nLiveTTLSec=30\nLiveWaitSec=5\n"
 
@@ -170,7 +170,7 @@ class Fetched(ClockTest):
 
 
 class Limits(ClockTest):
-    """What may take so long takes so long."""
+    """Time limits last as long as they are set for."""
 
     lines = "RequestTimeoutSec=1\nMaxRetries=0\n[Web]\nLiveTTLSec=0\nLiveWaitSec=1\n[Worker]\nIdleExitSec=1\n"
 
@@ -217,7 +217,7 @@ class Limits(ClockTest):
 
 
 class RateLimit(ClockTest):
-    """Hemera's minute, here a second, goes by Hemera's clock."""
+    """Hemera's minute, here a second, is measured by Hemera's clock."""
 
     hemera_arguments = ("--courses", "50", "--participants", "1", "--limit", "40", "--window", "1")
     lines = "[Sync]\nTimeLimitSec=30\n"
@@ -253,7 +253,7 @@ class RateLimit(ClockTest):
 
 @unittest.skipIf(importlib.util.find_spec("aiosmtpd") is None, "python3-aiosmtpd is not installed")
 class Reminder(ClockTest):
-    """A mail a day while syncs fail: not more for a clock that is put forward, and not none after one put back."""
+    """One mail a day while syncs fail: not more when the clock is put forward, and not none when it is put back."""
 
     def setUp(self) -> None:
         from stub.smtp_stub import SmtpStub

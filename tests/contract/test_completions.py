@@ -30,7 +30,7 @@ def secrets() -> list[str]:
 
 
 def bash(*words: str, directory: Path = TOP) -> list[str]:
-    """What bash offers for the last word."""
+    """The words that bash offers to complete the last word."""
     done = subprocess.run(["bash", "--norc", "-c", ANSWER, "bash", str(FILES["bash"]), *words], text=True,
                           capture_output=True, timeout=30, cwd=directory)
     assert done.stderr == "", done.stderr

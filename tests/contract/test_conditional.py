@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a browser or a proxy has already, and what it can take: If-None-Match, Accept-Encoding, HEAD, Range, Vary,
-Cache-Control (RFC 9110 sections 8.8, 12.5, 13 and 14)."""
+"""Requests of browsers and proxies that have cached something or accept certain encodings: If-None-Match, Accept-Encoding,
+HEAD, Range, Vary, Cache-Control (RFC 9110 sections 8.8, 12.5, 13 and 14)."""
 import gzip
 import unittest
 

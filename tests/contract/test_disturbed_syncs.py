@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Syncs that are disturbed: a worker is killed before every single call that changes the output directory, and in the
-middle of every write; and every such call fails once, and every one that opens a file there or closes one that was
-written. Each class leads to a directory and to data that need one kind of work. Pages are whole, old or new, a failure
-is reported, and the next sync ends where an undisturbed one would have ended.
+"""Disturbed syncs. The worker is killed before every single call that changes the output directory, and in the middle of
+every write. Every such call also fails once, as does every call that opens a file there or closes a written one. Each class
+prepares a directory and data that need one kind of work. Afterwards every page is whole, old or new, the failure is
+reported, and the next sync ends where an undisturbed one would have ended.
 
-Losing power cannot be played: that the calls are in an order which survives it is read from their list."""
+A power failure cannot be simulated. Instead, the list of calls shows that their order survives one."""
 import errno
 import http.client
 import json
@@ -28,11 +28,11 @@ use_memory()
 
 LIBRARY = BUILD / "tests/crash/libcrashpoint.so"
 
-# An unchanged sync: it finds the directories there, takes the lock and saves its report.
+# An unchanged sync finds its directories, takes the lock and saves its report.
 UNCHANGED = [f"openat {LOCK}", "unlinkat .tmp-*", "openat .tmp-*", "write .tmp-*", "fchmod .tmp-*", "fdatasync .tmp-*",
              f"renameat .tmp-* {MANIFEST}", "fsync ."]
 
-# The errors with which a call may fail. "read" is opening for reading.
+# The errors with which a call may fail. "read" means opening for reading.
 ERRORS = {
     "mkdirat": (errno.ENOSPC, errno.EDQUOT, errno.EROFS),
     "openat": (errno.ENOSPC, errno.EDQUOT, errno.EMFILE),
@@ -56,7 +56,7 @@ DISPENSABLE = re.compile(rf"read (\.|(public|courses|public/courses)/\.|public/i
                          rf"public/courses\.(json|ics)|{re.escape(MANIFEST)})|close {re.escape(LOCK)}|"
                          rf"renameat {re.escape(MANIFEST)} {re.escape(BAD)}|utimensat .*|unlinkat courses")
 
-# Of calls of one kind in one folder, as many as this at the beginning and at the end are disturbed; all of them with
+# Of the calls of one kind in one folder, this many at the beginning and at the end are disturbed; all of them with
 # AITHER_TEST_FAULTS=all.
 ALIKE = 4
 
@@ -66,7 +66,7 @@ def without_uuids(calls: list[str]) -> list[str]:
 
 
 def chosen(calls: list[str]) -> list[tuple[int, str]]:
-    """Those to disturb, by their number from 1: all, but for what is repeated page by page."""
+    """The calls to disturb, by their number from 1: all of them, except those that repeat page by page."""
     kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, call in enumerate(calls, 1):
         kind, path, *_ = call.split()
@@ -77,17 +77,18 @@ def chosen(calls: list[str]) -> list[tuple[int, str]]:
 
 
 class Scenario(unittest.TestCase):
-    """One sync: `before` and `change` lead to the directory and the data that it meets.
+    """One sync: `before` and `change` prepare the directory and the data that it finds.
 
-    Under sanitizers each call fails with one error, for the code after it is the same for all, and no worker is killed."""
+    Under sanitizers each call fails with one error only, because the code after it is the same for all errors, and no worker
+    is killed."""
 
     courses = 3
     config = ""
-    folder = "courses"  # of the course pages
-    points_min = 25  # with less, the library does not count what it should
-    errors_max = 1   # of those that a call may fail with, unless AITHER_TEST_FAULTS=all
-    leftovers: tuple[str, ...] = ()  # temporary files in the directory
-    may_be_absent: frozenset[str] = frozenset()  # at moments between, though there before and after
+    folder = "courses"  # the folder of the course pages
+    points_min = 25  # with fewer calls, the library misses some that it should count
+    errors_max = 1   # of the errors with which a call may fail, unless AITHER_TEST_FAULTS=all
+    leftovers: tuple[str, ...] = ()  # temporary files left in the directory
+    may_be_absent: frozenset[str] = frozenset()  # absent at times during the sync, though there before and after
 
     def before(self) -> None:
         self.sync()
@@ -118,8 +119,8 @@ class Scenario(unittest.TestCase):
         self.listed = self.read_listed()
 
     def read_listed(self) -> dict[str, File]:
-        """What is made from the list is written with it, and again when pages that it links have come or moved: as it is
-        between."""
+        """Files made from the list are written along with it, and again when pages that they link to have appeared or moved.
+        Returns them as they are in between."""
         names = ("public/index.de.html", "courses.de.html")
         renames = [number for number, call in enumerate(self.calls, 1) if call.endswith(tuple(f" {n}" for n in names))]
         again = [number for number in renames[1:] if self.calls[number - 1].split()[-1] in
@@ -143,8 +144,8 @@ class Scenario(unittest.TestCase):
         return reply.data
 
     def go_back(self) -> None:
-        """The directory as it was before the sync, times of change included. Links do: nothing may be written in
-        place, and what was is known from `old`."""
+        """Restores the directory as it was before the sync, including modification times. Links are enough: no file may be
+        written in place, and `old` has the old contents."""
         shutil.rmtree(self.stack.output, ignore_errors=True)
         if self.begin.exists():
             shutil.copytree(self.begin, self.stack.output, copy_function=os.link)
@@ -156,14 +157,14 @@ class Scenario(unittest.TestCase):
         self.sync()
         return self.crash.calls
 
-    # ---- what has to be true ----
+    # ---- the rules ----
 
     def versions(self, name: str) -> list[File]:
-        """What a published file may be at any moment."""
+        """The versions that a published file may have at any moment."""
         return [files[name] for files in (self.old, self.new, self.listed) if name in files]
 
     def assert_whole(self, but_for: frozenset[str] = frozenset()) -> dict[str, File]:
-        """Every published file is the old or the new one, and none is missing that is always there."""
+        """Every published file is the old or the new one, and every file that must always exist is there."""
         now = read_files(self.stack.output)
         for name, file in now.items():
             if not is_temporary(name) and name != LOCK and name not in but_for:
@@ -226,12 +227,12 @@ class Scenario(unittest.TestCase):
         self.assertGreaterEqual(points, self.points_min)
         self.go_back()
         self.crash.arm(len(self.calls) + 1, Action.KILL)
-        self.sync()  # lives: there is no further call
+        self.sync()  # survives: there is no such call
         self.assertEqual(shown_tree(self.stack.output), self.end)
 
     def test_data_reach_the_disk_before_their_names_and_the_manifest_is_last(self) -> None:
-        unwritten: set[str] = set()  # files whose bytes a power cut would lose
-        unnamed: set[str] = set()    # directories that a power cut would bring back to what they were
+        unwritten: set[str] = set()  # files whose bytes a power failure would lose
+        unnamed: set[str] = set()    # directories that a power failure would restore to their earlier state
         for call in self.calls:
             kind, first, *rest = call.split()
             if kind in ("openat", "write", "fchmod"):
@@ -243,7 +244,7 @@ class Scenario(unittest.TestCase):
                 self.assertFalse(rest == [MANIFEST] and unnamed, f"{call} before {unnamed} is synced")
                 unnamed.add(str(Path(rest[0]).parent))
             elif kind == "unlinkat" and not is_temporary(first):
-                unnamed.discard(first)  # if it is a folder
+                unnamed.discard(first)  # in case it is a folder
                 unnamed.add(str(Path(first).parent))
             elif kind == "fsync":
                 unnamed.discard(first)
@@ -260,11 +261,11 @@ class Scenario(unittest.TestCase):
         if not dispensable or reply.status != 200:
             self.assertEqual((reply.status, reply.code, reply.data["status"]),
                              (507 if error in DISK_FULL else 500, "OUTPUT_ERROR", "failed"), reply.text)
-        # The failure is entered in the manifest.
+        # The failure is recorded in the manifest.
         now = self.assert_whole(but_for=frozenset({MANIFEST, BAD}))
         if MANIFEST in now and now[MANIFEST].raw != self.old.get(MANIFEST, now[MANIFEST]).raw:
             self.assertEqual(json.loads(now[MANIFEST].raw)["version"], 1)
-        if (call, error) == (f"read {MANIFEST}", errno.EMFILE):  # says nothing about the file
+        if (call, error) == (f"read {MANIFEST}", errno.EMFILE):  # this error says nothing about the file itself
             self.assertEqual((reply.status, now.get(MANIFEST), now.get(BAD)),
                              (500, self.old.get(MANIFEST), self.old.get(BAD)))
         if not dispensable:
@@ -296,7 +297,7 @@ class FirstSync(Scenario):
 
 
 class ManyChanged(Scenario):
-    """So many that all are synced at once, by syncfs."""
+    """So many pages that one syncfs writes them all to disk."""
 
     courses = 34
     points_min = 40
@@ -323,7 +324,7 @@ class ChangedCourses(Scenario):
 
 
 class PublicPages(ChangedCourses):
-    """The homepage links the pages: it is written with the list, and again when they have moved."""
+    """The homepage links to the pages: it is written with the list, and again after they have moved."""
 
     config = "[Site]\nCoursePages=public\n"
     folder = "public/courses"
@@ -331,7 +332,7 @@ class PublicPages(ChangedCourses):
 
 
 class ChangedAudience(Scenario):
-    """Pages with participants leave, and public ones come."""
+    """Pages with participants are removed, and public ones appear."""
 
     folder = "public/courses"
 
@@ -342,7 +343,7 @@ class ChangedAudience(Scenario):
         self.stack.start_worker()
 
     def assert_whole(self, but_for: frozenset[str] = frozenset()) -> dict[str, File]:
-        """Nothing of a participant gets into public/."""
+        """No data of a participant ever gets into public/."""
         now = super().assert_whole(but_for)
         self.assertTrue([name for name, file in self.old.items() if b"Teilnehmerin" in file.raw])
         self.assertFalse([name for name, file in now.items() if name.startswith("public/") and b"Teilnehmerin" in file.raw])
@@ -362,7 +363,7 @@ class DamagedManifest(Scenario):
     may_be_absent = frozenset({MANIFEST})
 
     def change(self) -> None:
-        # Without a manifest all courses of the calendar have changed just now: that must be another second.
+        # Without a manifest, every course in the calendar counts as just changed: that must be in another second.
         second = int(time.time())
         wait_until(lambda: int(time.time()) > second, "the next second has begun")
         path = self.stack.output / MANIFEST
@@ -370,9 +371,9 @@ class DamagedManifest(Scenario):
 
 
 class DamagedDirectory(Scenario):
-    """Pages taken away and cut by hand, and what a killed sync may have left."""
+    """Pages that were removed and truncated by hand, and files that a killed sync may have left."""
 
-    may_be_absent = frozenset({"courses/kurs-00000.html"})  # the list leads to it all the same
+    may_be_absent = frozenset({"courses/kurs-00000.html"})  # the list links to it all the same
     leftovers = (".tmp-0", ".tmp-3b6f8c3e-8f6c-4f6e-9d0a-1c2b3a4d5e6f", "courses/.tmp-0", "courses/.tmp-77")
 
     def change(self) -> None:
@@ -391,7 +392,8 @@ class NothingChanged(Scenario):
 
 
 class HugeManifest(StackTest):
-    """What tests/unit/test-sync-damage.c, which cuts and changes a manifest everywhere, leaves out for its size."""
+    """Truncation and changes in every place, which tests/unit/test-sync-damage.c leaves out because of this manifest's
+    size."""
 
     def test_it_is_made_anew_and_the_old_one_kept(self) -> None:
         self.sync()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The names of Hemera, the mail server and Rollbar: servers of names that fail, are slow, or change their mind, in a
-network of its own."""
+"""The host names of Hemera, the mail server and Rollbar: name servers that fail, are slow or change their answers, in a
+private network."""
 import private
 
 private.enter()
@@ -20,10 +20,10 @@ from stub.dns_stub import NXDOMAIN, SERVFAIL, SILENT, DnsStub
 from stub.tls_front import TlsFront
 
 HOST = "hemera.test"
-STOP_S = 2.0       # for a worker that is told to stop, whatever it waits for
+STOP_S = 2.0       # for a worker that is stopped, no matter what it waits for
 CONNECT_S = 1      # ConnectTimeoutSec
-SLACK_S = 2.0      # of a busy machine
-PORT = 8443        # our own network: every port is free
+SLACK_S = 2.0      # for a busy machine
+PORT = 8443        # this is our own network: every port is free
 
 
 class DnsTest(unittest.TestCase):
@@ -55,7 +55,7 @@ class DnsTest(unittest.TestCase):
         return front
 
     def sync(self) -> tuple[int, float, Any]:
-        """Exit code of `aither sync`, its time, and the report."""
+        """Runs `aither sync`; returns its exit code, its duration, and the report."""
         before = time.monotonic()
         code = self.stack.cli("sync").returncode
         return code, time.monotonic() - before, self.stack.get("/api/sync/status").data
@@ -71,7 +71,7 @@ class DnsTest(unittest.TestCase):
         error, = report["errors"]
         self.assertEqual((error["entity"], error["code"]), ("hemera", "HEMERA_UNREACHABLE"))
         self.assertRegex(error["message"],
-                         rf"^Hemera cannot be reached: https://{HOST}:{PORT}/api/service/courses: {reason}$")
+                         rf"^cannot reach Hemera: https://{HOST}:{PORT}/api/service/courses: {reason}$")
         self.assertLess(seconds, seconds_max)
 
     def check(self, name: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Failing(DnsTest):
 
     def test_a_name_that_cannot_be_resolved_fails_the_sync_soon_and_nothing_else(self) -> None:
         self.assert_well()
-        unknown, slow = "the host name cannot be resolved", r"no answer of the name service after \d+\.\d s"
+        unknown, slow = "the host name cannot be resolved", r"no answer from the name service after \d+\.\d s"
         for name, known, reason in (("no such name", NXDOMAIN, unknown), ("no address", [], unknown),
                                     ("the name server fails", SERVFAIL, unknown), ("no answer", SILENT, slow)):
             with self.subTest(name):
@@ -114,7 +114,7 @@ class Failing(DnsTest):
         self.dns.delay_s = CONNECT_S / 4
         self.assert_well()
         self.dns.delay_s = CONNECT_S * 10
-        self.assert_fails(r"no answer of the name service after \d+\.\d s", CONNECT_S + SLACK_S)
+        self.assert_fails(r"no answer from the name service after \d+\.\d s", CONNECT_S + SLACK_S)
         self.dns.delay_s = 0
         self.assert_well()
 
@@ -202,7 +202,7 @@ class Changing(DnsTest):
 
 
 def fill(listener: socket.socket) -> socket.socket:
-    """Takes the only place that a listener has: later clients get no answer at all."""
+    """Takes the only place in a listener's queue: later clients get no answer at all."""
     connection = socket.socket(listener.family, socket.SOCK_STREAM)
     connection.connect(listener.getsockname()[:2])
     return connection
@@ -210,7 +210,7 @@ def fill(listener: socket.socket) -> socket.socket:
 
 class Local(DnsTest):
     def test_localhost_is_this_machine_whatever_the_name_server_says(self) -> None:
-        """Only to this machine the key goes without TLS, and a mail without a check of the certificate."""
+        """Only this machine gets the key without TLS, and mail without a check of the certificate."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.dns.names["localhost"] = ["127.0.0.2"]
@@ -221,14 +221,14 @@ class Local(DnsTest):
         with socket.create_server(("127.0.0.2", self.hemera.port)) as wrong:
             wrong.setblocking(False)
             self.assert_well()
-            self.assertRegex(self.stack.cli("test-mail").stderr, "smtp://localhost:9 cannot be reached")
+            self.assertRegex(self.stack.cli("test-mail").stderr, "cannot reach mail server smtp://localhost:9: ")
             self.assertEqual(self.dns.forget_questions(), [])
             with self.assertRaises(BlockingIOError):
                 wrong.accept()
 
 
 class Modules(DnsTest):
-    """The name service is made of libraries that libc loads on demand; the worker can load none once it serves."""
+    """The name service consists of libraries that libc loads on demand; the worker cannot load any once it serves."""
 
     def test_a_name_that_only_a_module_knows(self) -> None:
         assert self.stack.worker
@@ -241,7 +241,7 @@ class Modules(DnsTest):
 
 
 class Others(DnsTest):
-    """The mail server and Rollbar have names, too."""
+    """The mail server and Rollbar are reached by name, too."""
 
     config = ("[Notify]\nMailTo=a@example.org\nSMTPURL=smtp://mail.test\n"
               "[Rollbar]\nEnabled=yes\nLevel=info\nEndpoint=https://rollbar.test/\n")
@@ -259,7 +259,7 @@ class Others(DnsTest):
     def test_a_mail_server_without_an_address(self) -> None:
         done = self.stack.cli("test-mail")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("mail server smtp://mail.test cannot be reached: the host name cannot be resolved; "
+        self.assertIn("cannot reach mail server smtp://mail.test: the host name cannot be resolved; "
                       "check [Notify] SMTPURL", done.stderr)
 
     def test_a_mail_server_whose_name_gets_no_answer(self) -> None:

@@ -17,11 +17,11 @@ from stack import BUILD, Daemon, StackTest, neutral, wait_until
 from stub.certificates import Authority
 from stub.smtp_stub import HANG, SmtpStub
 
-NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # also where systemd runs
+NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent/bus"}  # no bus, even where systemd runs
 
 
 class Result:
-    """What a run of doctor found, by the checks' names."""
+    """The results of one run of doctor, by the names of the checks."""
 
     def __init__(self, done: subprocess.CompletedProcess[str]):
         self.exit = done.returncode
@@ -56,7 +56,7 @@ class DoctorTest(StackTest):
         return Result(self.stack.cli("doctor", "--json"))
 
     def configure(self, base_url: str = "", mail: str = "", more: str = "", **environment: str) -> None:
-        """Starts the worker again with another configuration; what is not said is as it should be."""
+        """Restarts the worker with another configuration; every argument not given keeps a value that works."""
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         mail = mail or f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\n"
@@ -66,7 +66,7 @@ class DoctorTest(StackTest):
         self.stack.start_worker()
 
     def assert_check(self, name: str, status: str, message: str, remedy: str | None = None) -> Result:
-        """One run, in which the one check of that name is as expected."""
+        """Runs doctor and compares the one check of that name."""
         found = self.doctor()
         check = found.the(name)
         self.assertEqual(check["status"], status, check)
@@ -238,7 +238,7 @@ class Configuration(DoctorTest):
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Something that is not Hemera, or a Hemera with another clock."""
+    """A server that is not Hemera, or a Hemera with a wrong clock."""
 
     status, body, type, date = 200, b'{"success":true,"data":[]}', "application/json", ""
 
@@ -274,7 +274,7 @@ class Hemera(DoctorTest):
         return server.server_address[1]
 
     def test_a_stored_secret_that_is_none(self) -> None:
-        """In a file it may be anything; the message does not repeat it."""
+        """A stored secret may be any text at all; the message does not repeat it."""
         credentials = self.stack.directory / "credentials"
         credentials.mkdir()
         for content in (b"too-short", b"a-key-that-is-\0-cut-0123456789-0123456789"):
@@ -397,7 +397,7 @@ class Machine(DoctorTest):
         self.assert_check("output-directory", "failed", "No such file", "install -d -o aither -g aither")
 
     def test_an_output_directory_that_the_sandbox_does_not_permit(self) -> None:
-        """As with ProtectSystem=strict: a mount that is read only for the worker alone."""
+        """As with ProtectSystem=strict: a mount that is read-only for the worker alone."""
         shell = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount --bind "$0" "$0" && '
                  'mount -o remount,ro,bind "$0" && exec "$@"', str(self.stack.output)]
         self.stack.output.mkdir()
@@ -503,7 +503,7 @@ class Mail(DoctorTest):
     def test_a_mail_server_that_offers_no_login(self) -> None:
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{self.mail.port}\nSMTPUser=aither",
                        SMTP_PASS="sword-fish-1234")
-        found = self.assert_check("mail", "warning", "takes mails; it offers no login .*SMTPUser is not used",
+        found = self.assert_check("mail", "warning", "accepts mail; it offers no login .*SMTPUser is not used",
             "EDITOR ")
         self.assertEqual(found.exit, 0)
 
@@ -551,14 +551,14 @@ class Worker(DoctorTest):
         self.assertIn("failed", [c["status"] for c in found.named("configuration")])
 
     def test_a_user_without_permission(self) -> None:
-        """Root may do everything, so the test then runs as the user nobody."""
+        """Root has every permission, so as root the test runs the commands as the user nobody."""
         other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         if subprocess.run([*other, BUILD / "aither", "--version"], capture_output=True).returncode != 0:
             self.skipTest("nobody may run the program")
         self.stack.socket.chmod(0)
         self.stack.config.chmod(0)
         environment = self.stack.environment | {"AITHER_WORKER_SOCKET": str(self.stack.socket)}
-        for arguments in ([], [f"--config={self.stack.config}"]):  # the second may not be read either
+        for arguments in ([], [f"--config={self.stack.config}"]):  # in the second run, nor can the configuration be read
             found = Result(subprocess.run([*other, BUILD / "aither", *arguments, "doctor", "--json"],
                                           env=environment, capture_output=True, text=True, timeout=60))
             self.assertEqual(found.exit, 77)

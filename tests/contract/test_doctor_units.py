@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`aither doctor` about units, the port and stored secrets, with a systemd that is played (stub/systemd_stub.py)."""
+"""`aither doctor` about units, the port and stored secrets, with a simulated systemd (stub/systemd_stub.py)."""
 import json
 import os
 import socket
@@ -65,7 +65,7 @@ class Units(UnitsTest):
         self.assertEqual(found.exit, 1)
 
     def test_the_workers_socket_for_aither_web_is_gone(self) -> None:
-        """systemd does not open it while the worker runs, so it is the worker that has to be restarted."""
+        """systemd does not open this socket while the worker runs, so the remedy restarts the worker."""
         self.set("aither-worker-web.socket", ActiveState="failed", SubState="failed", Result="resources")
         found = self.assert_check("aither-worker-web.socket", "failed", r"failed \(resources: ",
                                   "systemctl restart aither-worker.service")
@@ -78,7 +78,7 @@ class Units(UnitsTest):
             self.assert_check(name, "failed", "masked", f"systemctl unmask {name}")
 
     def test_a_worker_that_does_not_answer(self) -> None:
-        """What to do follows from what systemd says of it."""
+        """The remedy follows from the state that systemd reports."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.assertTrue(self.stack.socket.exists())
@@ -93,7 +93,7 @@ class Units(UnitsTest):
             for name, properties in units.items():
                 self.set(name, **properties)
             check = self.doctor().the("worker")
-            if remedy.startswith("aither"):  # the unit that is the cause has the remedy
+            if remedy.startswith("aither"):  # the remedy is shown with the unit that is the cause
                 self.assertEqual((check["status"], check["remedy"]), ("skipped", None))
                 self.assertIn(f", because {remedy} is ", check["message"])
             else:
@@ -101,7 +101,7 @@ class Units(UnitsTest):
                 self.assertTrue(check["remedy"].startswith(remedy), check)
 
     def test_unknown_properties_are_ignored(self) -> None:
-        """systemd has two hundred, and another version of it may have other types."""
+        """systemd has two hundred properties, and another version of systemd may have other types."""
         self.set("aither-worker.service", MainPID=4711, Description="x", Result=5, SubState=[("a", "b")],
                  ExecMainStartTimestamp=1_795_000_000_000_000)
         found = self.doctor()
@@ -110,7 +110,7 @@ class Units(UnitsTest):
     def test_running_but_not_enabled(self) -> None:
         self.set("aither.socket", UnitFileState="disabled")
         self.set("aither-sync.timer", UnitFileState="disabled")
-        found = self.assert_check("aither.socket", "warning", "next start of this machine",
+        found = self.assert_check("aither.socket", "warning", "does not start when this machine boots",
                                   "systemctl enable aither.socket")
         self.assertEqual((found.exit, found.the("aither-sync.timer")["status"]), (0, "warning"))
 
@@ -137,7 +137,7 @@ class Units(UnitsTest):
         self.assertEqual(found.exit, 1)
 
     def test_a_service_that_cannot_start(self) -> None:
-        """Without a start limit, systemd starts it again and again instead of calling it failed."""
+        """Without a start limit, systemd restarts the service again and again and never calls it failed."""
         for name in ("aither.service", "aither-worker.service"):
             for code, status, result, message in (
                     (1, 203, "exit-code", "exit status 203/EXEC: its program cannot be executed"),
@@ -160,7 +160,7 @@ class Units(UnitsTest):
                     self.systemd.units[name] = before
 
     def test_the_start_of_a_service_is_waited_for(self) -> None:
-        """Its last exit status is known again only when this start has failed, too."""
+        """The last exit status is known again only after this start has failed, too."""
         starting = unit("activating", "start", "static")
         self.systemd.units["aither.service"] = [starting, starting, unit(
             "activating", "auto-restart", "static", Result="exit-code", ExecMainCode=1, ExecMainStatus=226)]
@@ -185,7 +185,7 @@ class Units(UnitsTest):
         self.assertEqual((found.exit, found.the("aither-sync.timer")["status"]), (1, "ok"))
 
     def test_a_worker_without_a_unit(self) -> None:
-        """`./dev demo` on a machine where aither is installed, too."""
+        """For example `./dev demo` on a machine where aither is installed as well."""
         self.set("aither-worker.socket", Listen=[("Stream", "/run/aither/worker.sock")])
         self.set("aither.socket", ActiveState="failed")
         found = self.assert_check("units", "skipped", "aither-worker.socket does not listen")
@@ -244,34 +244,31 @@ class Port(UnitsTest):
         return found.the("port")
 
     def test_a_port_that_takes_connections_and_never_answers(self) -> None:
-        """As systemd's do while the service cannot start."""
+        """Like systemd's sockets while the service cannot start."""
         address = f"127.0.0.1:{self.listen('127.0.0.1')}"
         for listen in ([address], [f"127.0.0.1:{self.stack.port}", address]):
             check = self.active(*listen)
             self.assertEqual((check["status"], check["message"]), (
-                "failed", f"{address} takes connections, but aither-web does not answer within 2.5 s"))
+                "failed", f"{address} accepts connections, but aither-web does not answer within 2.5 s"))
             self.assertTrue(check["remedy"].startswith("journalctl -x -n 20 -u aither.service\n"))
 
     def test_a_port_that_answers_otherwise(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(listener.close)
         answers = [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
-            b"220 mail.example.org ESMTP\r\n",
-                   b"HTTP/1.1 2", b""]
+                   b"220 mail.example.org ESMTP\r\n", b"HTTP/1.1 2", b""]
 
         def serve() -> None:
             for answer in answers:
                 with listener.accept()[0] as connection:
                     self.assertTrue(connection.recv(4096).startswith(b"GET /api/sync/status HTTP/1.1\r\n"))
                     connection.sendall(answer)
-        server = threading.Thread(target=serve)
-        server.start()
-        self.addCleanup(server.join)
+        threading.Thread(target=serve, daemon=True).start()
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         for answer in answers:
             check = self.active(address)
             self.assertEqual(check["status"], "failed")
-            self.assertIn(f"{address} does not answer as" if answer else f"at {address}: Connection reset",
+            self.assertIn(f"{address} answers, but not" if answer else f"at {address}: Connection reset",
                           check["message"])
 
     def test_a_port_that_refuses_connections(self) -> None:
@@ -281,11 +278,12 @@ class Port(UnitsTest):
         self.assertEqual((check["status"], check["message"]), (
             "failed", f"cannot reach aither-web at 127.0.0.1:{port}: Connection refused"))
         check = self.active("[::1]:9")
-        self.assertEqual(check["status"], "failed")  # without IPv6 for another reason
+        self.assertEqual(check["status"], "failed")  # without IPv6 it fails for another reason
         self.assertTrue(check["message"].startswith("cannot reach aither-web at [::1]:9: "), check["message"])
 
     def test_an_address_that_this_machine_lacks_is_passed_over(self) -> None:
-        """FreeBind=yes permits to listen on it. The last one of 127.0.0.0/8 is for broadcasts: no connection leads there."""
+        """FreeBind=yes permits a socket to listen there. The last address of 127.0.0.0/8 is the broadcast address, to which
+        no connection leads."""
         self.assertEqual(self.active("127.255.255.255:3500", f"127.0.0.1:{self.stack.port}")["status"], "ok")
         self.assertEqual(self.active("127.255.255.255:3500")["status"], "failed")
 
@@ -299,7 +297,7 @@ class Port(UnitsTest):
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
 class AnotherUser(UnitsTest):
-    """What only root may see is not guessed."""
+    """Facts that only root can see are not guessed."""
 
     WORLD = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /etc && mkdir -m 700 /etc/credstore && exec "$@"',
              "sh", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -322,19 +320,19 @@ class AnotherUser(UnitsTest):
                       run("status").stdout)
         self.assertIsNone(json.loads(run("status", "--json").stdout)["data"]["systemd"]["syncTokenSet"])
         self.set("aither.socket", ActiveState="active", Listen=[("Stream", f"127.0.0.1:{self.stack.port}")])
-        self.assertRegex(run("status").stdout, r"(?m)^sync token +not set: ")  # as aither-web answers
+        self.assertRegex(run("status").stdout, r"(?m)^sync token +not set: ")  # aither-web's own answer
         self.set("aither.socket", ActiveState="failed", Listen=[("Stream", f"0.0.0.0:{listener.getsockname()[1]}")])
         found = Result(run("doctor", "--json"))
         for name, message in (("credentials", "only root may see which secrets are stored"),
                               ("sync-token", "only root may see whether it is set")):
             self.assertEqual((found.the(name)["status"], found.the(name)["message"], found.the(name)["remedy"]),
                              ("skipped", message, AS_ROOT))
-        self.assertIn("is held by a program of user ", found.the("port")["message"])
+        self.assertIn("a program of user ", found.the("port")["message"])
 
 
 class Token(UnitsTest):
     def test_a_public_socket_without_a_token(self) -> None:
-        """Whether one is stored is for root to see, and none is on a machine for tests."""
+        """Only root can see whether a secret is stored. A machine for tests has none."""
         self.set("aither.socket", Listen=[("Stream", "0.0.0.0:3500")])
         check = self.doctor().the("sync-token")
         if check["status"] == "skipped":

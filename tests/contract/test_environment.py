@@ -61,7 +61,7 @@ class CheckConfig(StackTest):
                              ('HEMERA_API_BASE_URL="https://x.example" # prod',
                               "environment HEMERA_API_BASE_URL=https://x.example# prod")):
             with self.subTest(line):
-                self.file.write_text(f"HEMERA_API_KEY={self.hemera.key}\n{line}\n")  # the last line counts
+                self.file.write_text(f"HEMERA_API_KEY={self.hemera.key}\n{line}\n")  # the last line wins
                 code, text = self.check()
                 self.assertEqual(code, 78)
                 self.assertIn(wanted, text)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""data/examples and data/alerts do what they say: with systemd's own checker, a real nginx, Caddy and haproxy, fail2ban's
-expressions on real lines of the logs, and the metrics that the programs really have."""
+"""data/examples and data/alerts work as described: checked with systemd's own checker, a real nginx, Caddy and haproxy,
+fail2ban's expressions on real log lines, and the metrics that the programs really export."""
 import gzip
 import http.client
 import http.server
@@ -29,7 +29,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def place(example: Path) -> Path:
-    """Where the example belongs, as its first line says."""
+    """The path where the example belongs, according to its first line."""
     found = re.match(r"# To: (/\S+)\n# Then: \S", example.read_text())
     assert found, example
     return Path(found[1])
@@ -53,7 +53,7 @@ class Files(unittest.TestCase):
 @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
 class Units(unittest.TestCase):
     def verify(self, examples: list[Path], spoil: str = "") -> str:
-        """What systemd says about the units with the examples as drop-ins."""
+        """The messages of systemd about the units with the examples as drop-ins."""
         directory = temporary(self)
         services = [BUILD / "units" / s.name.removesuffix(".in") for s in (TOP / "units").glob("*.service.in")]
         for unit in [*services, *(TOP / "units").glob("*.socket"), *(TOP / "units").glob("*.timer")]:
@@ -66,7 +66,7 @@ class Units(unittest.TestCase):
         units = [f.name for f in directory.iterdir() if f.is_file() and "@" not in f.name]
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True,
                               env=os.environ | {"SYSTEMD_UNIT_PATH": f"{directory}:"})
-        # Others' units that ours pull in are not our business.
+        # Other packages' units that ours pull in are not our business.
         return "\n".join(line for line in done.stderr.splitlines() if str(directory) in line or "aither" in line)
 
     def drop_ins(self) -> list[Path]:
@@ -100,7 +100,7 @@ class Fail2ban(StackTest):
         return found[1]
 
     def attack(self) -> list[str]:
-        """The lines of a run with wrong tokens, without any, and with the right one."""
+        """The log lines of requests with wrong tokens, without a token, and with the right one."""
         self.stack.request("POST", "/api/sync", {"Authorization": "Bearer wrong"})
         self.stack.request("HEAD", "/metrics", {"Authorization": "Bearer wrong"})
         self.stack.request("GET", "/courses/x from 192.0.2.1: y".replace(" ", "%20"),
@@ -114,7 +114,7 @@ class Fail2ban(StackTest):
         self.stack.worker.stop()
         lines = self.stack.web.log + self.stack.worker.log
         self.assertGreater(len(lines), 5)
-        # As fail2ban puts together an entry of the journal.
+        # As fail2ban assembles an entry of the journal.
         return [re.sub(r"^(aither-\w+): ", r"Nov 23 04:00:00 host \1[77]: ", line) for line in lines]
 
     def test_the_expression_finds_wrong_tokens_and_nothing_else(self) -> None:
@@ -150,7 +150,7 @@ class Fail2ban(StackTest):
 
 
 def check_filter(test: unittest.TestCase, log: Path, matched: int, missed: int) -> None:
-    """What fail2ban finds in a proxy's log, if it is installed."""
+    """Checks what fail2ban finds in a proxy's log, if fail2ban is installed."""
     if not shutil.which("fail2ban-regex") or not (common := Path("/etc/fail2ban/filter.d/common.conf")).exists():
         return
     directory = temporary(test)
@@ -161,7 +161,7 @@ def check_filter(test: unittest.TestCase, log: Path, matched: int, missed: int) 
 
 
 class ProxyTest(StackTest):
-    """A test with a proxy in front of the stack, which listens with TLS on `port`."""
+    """A test with a proxy in front of the stack; the proxy listens with TLS on `port`."""
 
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
@@ -176,7 +176,7 @@ class ProxyTest(StackTest):
                        check=True, capture_output=True)
 
     def adapted(self, example: str, *replaced: tuple[str, str]) -> str:
-        """The example for this machine."""
+        """Returns the example, adapted to this machine."""
         text = (EXAMPLES / example).read_text()
         for there, here in replaced:
             self.assertIn(there, text)
@@ -218,7 +218,7 @@ class Nginx(ProxyTest):
         command = ["nginx", "-e", "stderr", "-c", str(self.directory / "nginx.conf")]
         checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stderr)
-        # Both releases accept this one, and only Debian 12 is silent.
+        # Both releases accept this configuration, but only Debian 12 prints nothing.
         self.assertNotIn("[warn]", re.sub(r'.*the "listen ... http2" directive is deprecated.*', "", checked.stderr))
         self.start_proxy(*command)
         self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60,
@@ -243,7 +243,7 @@ class Nginx(ProxyTest):
             f"http {{\naccess_log off;\n{paths}include {self.directory}/site;\n}}\n")
 
     def home(self, accepted: str, target: str = "/", encoding: str = "identity") -> tuple[str, str]:
-        """The language of the homepage that comes, and out of where."""
+        """Fetches the homepage; returns its language, and the cache's answer (HIT, MISS...)."""
         self.connection.request("GET", target, headers={
             "Host": "courses.example.org", "Accept-Language": accepted, "Accept-Encoding": encoding})
         answer = self.connection.getresponse()
@@ -324,7 +324,7 @@ class Nginx(ProxyTest):
         self.assertLessEqual(statuses.count(401), 22 + time.monotonic() - began)
         self.assertEqual(set(statuses), {401, 429})
         self.assertTrue(429 in statuses[::2] and 429 in statuses[1::2], statuses)
-        # As it is written, aither takes it for a course page.
+        # aither takes the path as it is written for a course page.
         self.assertEqual(self.ask("GET", "/courses/../x", {"Authorization": "Bearer a-wrong-token"}).status, 429)
         # Visitors without credentials are not limited.
         self.assertEqual(self.ask("GET", "/courses/x").status, 401)
@@ -375,7 +375,7 @@ class Caddy(ProxyTest):
         self.start_proxy("caddy", "run", "--adapter", "caddyfile", "--config", str(config))
 
     def ask(self, method: str, target: str, headers: dict[str, str] | None = None) -> Any:
-        """With the port, by which Caddy finds the log of the site."""
+        """With the port, because Caddy uses it to find the log of the site."""
         return super().ask(method, target, {"Host": f"courses.example.org:{self.port}"} | (headers or {}))
 
     def test_everything_passes_through_but_the_metrics(self) -> None:
@@ -427,11 +427,11 @@ class Caddy(ProxyTest):
 
 
 class Node(http.server.BaseHTTPRequestHandler):
-    """A server in aither's place that remembers what reaches it. It is ready, and closes the connection of every request
-    whose target says so."""
+    """A server in aither's place that remembers the requests that it gets. It reports that it is ready, and closes the
+    connection of every request whose target says so."""
 
     protocol_version = "HTTP/1.1"
-    received: list[tuple[str, str, dict[str, str]]]  # of the class that start() makes
+    received: list[tuple[str, str, dict[str, str]]]  # belongs to the class that start() makes
 
     @classmethod
     def start(cls, test: unittest.TestCase) -> "type[Node]":
@@ -464,7 +464,7 @@ class Node(http.server.BaseHTTPRequestHandler):
 @unittest.skipUnless(shutil.which("haproxy") and shutil.which("openssl"), "haproxy or openssl is not installed")
 class Haproxy(ProxyTest):
     def start(self, one: int, two: int, *replaced: tuple[str, str]) -> None:
-        """With the nodes at these ports."""
+        """Starts haproxy with the nodes at these ports."""
         both = self.directory / "both.pem"
         both.write_text((self.directory / "certificate.pem").read_text() + (self.directory / "key.pem").read_text())
         text = self.adapted(
@@ -481,7 +481,7 @@ class Haproxy(ProxyTest):
         self.start_proxy("haproxy", "-db", "-f", str(config))
 
     def servers(self) -> dict[str, str]:
-        """Their states, by "backend/server"."""
+        """The nodes' states, by "backend/server"."""
         with socket.socket(socket.AF_UNIX) as admin:
             admin.connect(f"{self.directory}/admin.sock")
             admin.sendall(b"show stat\n")
@@ -593,7 +593,7 @@ class Haproxy(ProxyTest):
         self.assertEqual(len(one.received), 3, "the status is that of the node that syncs")
 
     def test_a_sync_may_take_long(self) -> None:
-        """All time limits but that of the API's server are far too short."""
+        """All time limits are far too short, except that of the API's server."""
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3})
         self.start(self.stack.port, self.stack.port, *((f"timeout {name}s", f"timeout {name.split()[0]} 1s") for name in
                                                        ("server 30", "client 30", "http-keep-alive 10")))
@@ -635,7 +635,7 @@ class LocalAccessBehindTheExamples(StackTest):
 
 @unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
 class LocalAccessBehindProxiesOfOthers(StackTest):
-    """Without a token, and configured as most tutorials do."""
+    """Without a token, and with the Prometheus configuration of most tutorials."""
 
     def test_strangers_are_not_taken_for_this_machine(self) -> None:
         directory = temporary(self)
@@ -667,7 +667,7 @@ class AlertRules(StackTest):
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 
     def rules(self) -> list[dict[str, str]]:
-        """Each rule's keys with their text, as far as this file uses YAML."""
+        """Each rule's keys with their text, for the part of YAML that this file uses."""
         text = re.sub(r": >-\n((?: {10}.*\n)+)", lambda m: ": " + " ".join(m[1].split()) + "\n", RULES.read_text())
         parts = re.split(r"^ +- (?=alert: )", text, flags=re.M)[1:]
         return [dict(re.findall(r"^ *(\w+): (\S.*)$", part, re.M)) for part in parts]
@@ -705,7 +705,7 @@ class AlertRules(StackTest):
                 self.assertTrue([s for s in samples if re.match(rf'{name}\{{(.*,)?{label}="', s)], f"{name} {label}")
 
     def test_a_hemera_that_lacks_what_is_optional_does_not_count_as_failing(self) -> None:
-        """Templates and participations are 404 in today's Hemera, in each sync that succeeds."""
+        """Templates and participations get 404 from today's Hemera, in each sync that succeeds."""
         self.sync(**BEARER)
         counted = {name.split('"')[1]: value
                    for name, value in exposition.read(self.stack.request("GET", "/metrics", BEARER).text).items()

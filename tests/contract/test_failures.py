@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong at Hemera or on the disk: the code and status of the answer, what stays published, and that
-the worker lives on."""
+"""Failures at Hemera or on the disk: the code and status of the answer, the pages that stay published, and a worker that
+keeps running."""
 import os
 import time
 import unittest

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither(1), where every single call of a command fails once: it ends with one of its exit codes and says why, or it
-does what it always does."""
+"""aither(1), where every single call of a command fails once: the command either ends with one of its exit codes and says
+why, or works as usual."""
 import contextlib
 import json
 import subprocess
@@ -52,7 +52,7 @@ class Commands(Attack):
 
     def run_on_terminal(self, command: tuple[str, ...]) -> Run:
         with Terminal(self.arguments(command), self.environment()) as terminal:
-            with contextlib.suppress(AssertionError):  # it may end before it asks
+            with contextlib.suppress(AssertionError):  # the command may end before it asks
                 if command == SECRET:
                     terminal.wait_for("not shown")
                     terminal.type("a-secret-of-some-length\n")
@@ -110,7 +110,7 @@ class Commands(Attack):
                                       env=self.stack.environment, stdin=subprocess.DEVNULL, stdout=full,
                                       stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
                 self.assertEqual(done.returncode, 1)
-                self.assertIn("standard output: ", done.stderr)
+                self.assertIn("to standard output\n", done.stderr)
 
 
 del Attack

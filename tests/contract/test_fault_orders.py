@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-worker, where every single call fails once that a mail, an item for Rollbar, the checks of `aither doctor` or
-the homepage's refresh lead to: the answer says so, and the same order is carried out afterwards."""
+"""aither-worker, where every single call fails once that a mail, an item for Rollbar, the checks of `aither doctor` or a
+refresh of the homepage causes: the answer reports it, and the same request succeeds afterwards."""
 import http.client
 import time
 import unittest
@@ -16,10 +16,10 @@ from stub.smtp_stub import SmtpStub
 class Order(NamedTuple):
     method: str
     target: str
-    answers: tuple[tuple[int, str], ...]  # beside 200
+    answers: tuple[tuple[int, str], ...]  # besides 200
 
 
-INTERNAL = ((500, "INTERNAL_ERROR"),)  # no thread, or a file of ours that cannot be read
+INTERNAL = ((500, "INTERNAL_ERROR"),)  # no thread, or one of our own files cannot be read
 UNSENT = INTERNAL + ((502, "NOTIFY_FAILED"),)
 UNFRESH = INTERNAL + ((500, "OUTPUT_ERROR"), (507, "OUTPUT_ERROR"), (500, "TEMPLATE_ERROR"),
                       (502, "HEMERA_UNREACHABLE"), (502, "HEMERA_ERROR"))
@@ -33,7 +33,7 @@ ROLLBAR_TOKEN = "rollbar-token-0123456789abcdef"
 
 
 class Orders(Attack):
-    """What else the worker is asked for: mail, Rollbar, the checks, the homepage's refresh."""
+    """The worker's other requests: mail, Rollbar, the checks, the refresh of the homepage."""
 
     def setUp(self) -> None:
         self.mail = self.enterContext(SmtpStub())
@@ -48,7 +48,7 @@ class Orders(Attack):
         return self.stack.request(order.method, order.target, over_unix_socket=True, timeout_s=timeout_s)
 
     def restart_worker(self) -> None:
-        """One that has not used up what it permits of tests and refreshes."""
+        """Starts a fresh worker, which has not used up its limits of tests and refreshes."""
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.start_worker()
@@ -76,7 +76,7 @@ class Orders(Attack):
             time.sleep(0.05)
             for fault in self.faults_of(self.faults.met()):
                 with self.naming(fault, order.target):
-                    if count % 2 == 0:  # each asks twice
+                    if count % 2 == 0:  # each of these asks twice
                         self.restart_worker()
                     count += 1
                     met += self.try_fault(order, fault)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The daemons, started by their socket with credentials and a watchdog, where every single call until their end fails
-once: they serve, or they end with a status and a sentence, and the next start serves who has waited meanwhile."""
+"""The daemons, started through their socket with credentials and a watchdog, where every single call until their end fails
+once: they either serve, or end with an exit status and a message. The next start serves the clients that have waited."""
 import contextlib
 import http.client
 import select
@@ -15,14 +15,14 @@ from crash.faults import LOST_S, Attack
 from stack import BUILD, PATIENCE_S, Reply
 
 ACTIVATE = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; shift; exec "$@"'
-EXIT_CODES = (1, 64, 70, 71)  # as the manual pages have them; systemd starts it again after each
-# Not configured, as far as it knows; no past, as far as it knows; without the other program.
+EXIT_CODES = (1, 64, 70, 71)  # as in the manual pages; systemd restarts the service after each
+# The program finds no configuration, or no earlier sync, or cannot reach the other program.
 ANSWERS = ((503, "NOT_CONFIGURED"), (404, "NO_SYNC_JOB"), (503, "WORKER_UNAVAILABLE"))
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class Start(Attack):
-    """What a subclass says: how the program is asked whether it is well."""
+    """Subclasses set the program and the request that shows whether it works."""
 
     program = target = ""
     sites_min = 40
@@ -64,7 +64,7 @@ class Start(Attack):
         return connection
 
     def await_answer(self, process: subprocess.Popen, connection: http.client.HTTPConnection) -> None:
-        """Or that the program has ended, or that it has lost the connection."""
+        """Waits for an answer, or until the program has ended or has lost the connection."""
         def has_answer() -> bool:
             return bool(select.select([connection.sock], [], [], 0.005)[0])
 
@@ -73,7 +73,7 @@ class Start(Attack):
             pass
 
     def assert_sensible(self, reply: Reply) -> None:
-        """Well, or not configured and said so, or without the other program."""
+        """The program works, or says that it is not configured, or cannot reach the other program."""
         if reply.status != 200:
             self.assertIn((reply.status, reply.code), ANSWERS)
             if reply.code != "WORKER_UNAVAILABLE":
@@ -96,14 +96,14 @@ class Start(Attack):
         self.assertNotEqual(self.log.read_text(), "", f"a silent end with {code}")
 
     def messages(self) -> str:
-        """The messages of the daemon to systemd. They are removed, or the next one would wait for room."""
+        """The daemon's messages to systemd. They are read away, because otherwise the next one would wait for room."""
         messages = ""
         while select.select([self.notify], [], [], 0)[0]:
             messages += self.notify.recv(4096).decode() + "\n"
         return messages
 
     def run_once(self) -> None:
-        """Starts, answers, ends."""
+        """Starts the daemon, gets an answer, ends it."""
         process = self.start()
         try:
             waiting = self.ask()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-web, where every single call that a request leads to fails once: the answer is the usual one or says in the
-usual way what is wrong, and the same request is answered as always afterwards."""
+"""aither-web, where every single call that a request causes fails once: the answer is the usual one or a regular error, and
+the same request is answered as usual afterwards."""
 import gzip
 import http.client
 import os
@@ -16,7 +16,7 @@ from crash.tree import shown_page
 from stack import PATIENCE_S, Reply, wait_until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-# What differs from answer to answer.
+# Parts that differ from answer to answer.
 CHANGING = re.compile(rb'"(requestId|jobId|timestamp|\w+(At|Ms|Time))":("[^"]*"|\d+)|\d\d:\d\d Uhr|As of \d\d:\d\d')
 
 
@@ -24,14 +24,14 @@ class Step(NamedTuple):
     method: str
     target: str
     headers: dict[str, str]
-    answers: tuple[tuple[int, str], ...] = ()  # what it may be instead of the usual one
+    answers: tuple[tuple[int, str], ...] = ()  # answers that may come instead of the usual one
 
 
 WITHOUT_WORKER = ((503, "WORKER_UNAVAILABLE"),)
 STEPS = (
     Step("POST", "/api/sync", {}, WITHOUT_WORKER + ((409, "SYNC_IN_PROGRESS"),)),
     Step("GET", "/api/sync/status", {}, WITHOUT_WORKER),
-    Step("GET", "/", {"Accept": "text/html"}, ((200, ""),)),  # the other language, or that nothing is there
+    Step("GET", "/", {"Accept": "text/html"}, ((200, ""),)),  # the other language, or the page for a missing homepage
     Step("GET", "/", {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": "en"}, ((200, ""),)),
     Step("GET", "/courses/kurs-00000", {}, ((500, "INTERNAL_ERROR"),)),
     Step("HEAD", "/courses/kurs-00001.html", {}, ((500, ""),)),
@@ -54,12 +54,12 @@ class Requests(Attack):
 
     def do(self, step: Step, timeout_s: float = PATIENCE_S) -> Reply:
         for page in self.stack.output.rglob("*.html"):
-            os.utime(page)  # or it would not be read again
+            os.utime(page)  # otherwise it would not be read again
         return self.stack.request(step.method, step.target, {"Authorization": f"Bearer {TOKEN}"} | step.headers,
                                   timeout_s=timeout_s)
 
     def shown(self, step: Step, reply: Reply) -> Any:
-        """What is the same every time."""
+        """The part of the reply that is the same every time."""
         if step.target in ("/metrics", "/api/sync", "/api/sync/status"):
             return reply.status, reply.status == 200
         is_packed = reply.body and reply.headers["Content-Encoding"] == "gzip"
@@ -86,12 +86,12 @@ class Requests(Attack):
         return fired
 
     def answer_when_free(self, step: Step) -> Reply:
-        """A sync goes on that lost its caller; it may even begin only now, when the loop reads the call or accepts the
-        connection at last. Until it has ended, 409 is right."""
+        """A sync that has lost its caller goes on. It may even begin only now, when the loop reads the call or accepts the
+        connection at last. 409 is right until that sync has ended."""
         return wait_until(lambda: reply if (reply := self.do(step)).status != 409 else None, "that sync ends")
 
     def learn(self, step: Step) -> list[Site]:
-        """The calls of one request, those of its connection's end included."""
+        """The calls of one request, including those that close its connection."""
         self.faults.forget()
         for _ in range(2):
             self.do(step)

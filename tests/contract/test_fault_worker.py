@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""aither-worker, where every single call that a sync leads to fails once: what is published stays
-whole and complete, the answer says what is wrong, and the next sync ends where an undisturbed one would have ended.
+"""aither-worker, where every single call of a sync fails once: the published files stay whole and complete, the answer names
+the failure, and the next sync ends where an undisturbed one would have ended.
 
 The calls that change the output directory have their own test, with more errors: test_disturbed_syncs.py."""
 import http.client
@@ -17,7 +17,7 @@ from stack import PATIENCE_S, Reply, use_memory, wait_until
 
 use_memory()
 
-# What a sync may answer: it could not write, read a template, reach Hemera or understand it, or start at all.
+# The possible errors of a sync: it could not write, read a template, reach Hemera or understand it, or start at all.
 FAILURES = {"OUTPUT_ERROR": (500, 507), "TEMPLATE_ERROR": (500,), "HEMERA_UNREACHABLE": (502,), "HEMERA_ERROR": (502,),
             "HEMERA_BAD_DATA": (502,), "HEMERA_TIMEOUT": (504,), "WORKER_UNAVAILABLE": (503,), "INTERNAL_ERROR": (500,),
             "SYNC_IN_PROGRESS": (409,)}
@@ -25,7 +25,7 @@ MADE_OF_THE_SYNC = frozenset({MANIFEST, BAD, LOCK})
 
 
 class Syncs(Attack):
-    """One that has to do everything: a page is new, one changed, one moved, one gone."""
+    """A sync that has everything to do: one page is new, one has changed, one has moved, one is gone."""
 
     sites_min = 100
     hemera_arguments = ("--courses", "4", "--participations")
@@ -60,7 +60,7 @@ class Syncs(Attack):
         shutil.copytree(self.begin, self.stack.output)
 
     def assert_whole(self) -> None:
-        """Every published file is the old or the new one, and none is missing that is always there."""
+        """Every published file is the old or the new one, and every file that must always exist is there."""
         now = read_files(self.stack.output)
         for name, file in now.items():
             if not is_temporary(name) and name not in MADE_OF_THE_SYNC and not name.startswith(("public/index.", "public/courses.")):
@@ -69,7 +69,7 @@ class Syncs(Attack):
         self.assertEqual((self.old.keys() & self.new.keys()) - now.keys() - MADE_OF_THE_SYNC, set())
 
     def assert_repaired(self) -> None:
-        """The next sync ends where the undisturbed one did; a manifest that was set aside may lie there."""
+        """The next sync ends where the undisturbed one did; a manifest that was set aside may remain."""
         self.sync()
         tree = shown_tree(self.stack.output)
         tree.pop(BAD, None)

@@ -16,7 +16,7 @@ CONNECTIONS = 8  # to Hemera
 
 
 class Requests(StackTest):
-    """How many requests a fault costs. No fault may cost more than MaxRetries and the others' own."""
+    """How many requests a fault costs: never more than MaxRetries besides the requests that succeed."""
 
     config = "ConnectTimeoutSec=2\nRequestTimeoutSec=2\nMaxRetries=2\n"
 
@@ -147,7 +147,7 @@ class Limits(StackTest):
 
 
 class Origins(StackTest):
-    """FallbackURL, and no other server ever gets a request."""
+    """FallbackURL is used when the first origin is down, and no other server ever gets a request."""
 
     def test_the_second_origin_serves_while_the_first_is_down(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -186,7 +186,7 @@ class Budget(StackTest):
     """The rate limit with a shortened window: 500 courses of Hemera's real limit behave the same."""
 
     hemera_arguments = ("--courses", "100", "--participants", "1", "--limit", "40", "--window", "3")
-    config = "[Sync]\nTimeLimitSec=5\n"  # shorter than a window and its margin: never waited for in a sync
+    config = "[Sync]\nTimeLimitSec=5\n"  # shorter than a window and its margin, so a sync never waits for the next window
 
     def test_until_complete_reads_each_course_once_and_ends(self) -> None:
         done = self.stack.cli("sync", "--until-complete")
@@ -194,12 +194,12 @@ class Budget(StackTest):
         requests = self.hemera.requests()
         details = [r["path"] for r in requests if r["path"].startswith("/api/service/courses/")]
         self.assertEqual(len(set(details)), 100)
-        # None twice before all are asked for: the last of them run beside the first that the rest of the last window
-        # has room for.
+        # No course is read twice before all have been requested. The last of them run beside the first repeated
+        # ones, for which the last window still has room.
         first = details[:100 - CONNECTIONS]
         self.assertEqual(len(set(first)), len(first))
         self.assertLessEqual(max(Counter(details).values()), 2)
-        self.assertLess(len(details), 100 + 36)  # with a window of its own for the last course
+        self.assertLess(len(details), 100 + 36)  # the last course has a window of its own
         self.assertEqual(sum(r["status"] == 429 for r in requests), 0)
         report = self.stack.get("/api/sync/status").data
         self.assertEqual((report["status"], report["coursesDeferred"], report["retryAfterSec"]), ("success", 0, 0))

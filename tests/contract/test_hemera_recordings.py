@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Every recorded answer of the real Hemera is given to the real worker, in the place where it fits best: as the
-answer to the course list, or to one course's detail. OUTCOMES says what has to come of each.
+"""Every recorded answer of the real Hemera is given to the real worker, in the place where it fits best: as the answer to
+the request for the course list or for one course's details. OUTCOMES has the expected result of each.
 
-A handful of recordings lies in tests/data/hemera; the folder of all is named by HEMERA_RECORDINGS or is
+A handful of recordings is in tests/data/hemera. The folder with all of them is HEMERA_RECORDINGS, or
 ../shared/reference/hemera-recordings beside the checkout.
 """
 import html
@@ -23,9 +23,9 @@ BUNDLED = TOP / "tests/data/hemera"
 ALL = Path(os.environ.get("HEMERA_RECORDINGS") or TOP.parent / "shared/reference/hemera-recordings")
 KEY = "recordings-test-key-0123456789abcdef"
 
-# "list": read as a course list; "detail": as a course's participants; "not seen": the course keeps its page, which is
-# no error; anything else: the code of the error. An answer to another call (materials, participations, PUT...) is
-# given to the list, where it has to be refused.
+# "list": read as a course list; "detail": as a course's participants; "not seen": the course keeps its page, which is no
+# error; anything else: the code of the error. An answer to another call (materials, participations, PUT...) is given as the
+# list, where it must be refused.
 OUTCOMES = {
     "001-list-default": "list",
     "003-list-limit501": "HEMERA_ERROR",
@@ -115,13 +115,13 @@ DETAIL = re.compile(re.escape(LIST_PATH) + "/[^/]+")
 ROW_MEMBERS = ("id", "title", "slug", "level", "startDate", "endDate", "participantCount")
 PARTICIPANT_MEMBERS = ("name", "status", "preparationIntent", "desiredResults", "lineManagerProfile",
                        "preparationCompletedAt")
-# Every member of every participant, so that a page shows all that the worker has read.
+# Every member of every participant, so that a page shows everything that the worker has read.
 TEMPLATE = "{{#each participants}}[" + "|".join("{{%s}}" % name for name in PARTICIPANT_MEMBERS) + "]{{/each}}"
 NOT_FOUND = json.dumps({"success": False, "error": {"code": "NOT_FOUND", "message": "-"}, "meta": {}}).encode()
 
 
 def framed(status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
-    """A whole answer; chunked like Hemera's, unless its connection ends with it."""
+    """Builds a complete answer: chunked like Hemera's, unless the end of the connection ends it."""
     dropped = {"transfer-encoding", "content-length", "keep-alive"}
     if not any(name.lower() == "connection" and value == "close" for name, value in headers) and status != 204:
         headers = [h for h in headers if h[0].lower() not in dropped] + [("Transfer-Encoding", "chunked")]
@@ -137,8 +137,8 @@ def envelope(data: Any) -> bytes:
 
 
 class Player:
-    """A server that gives each path its answer (b"": none, the connection ends) and everything else Hemera's 404. The
-    list has one page."""
+    """A server that has an answer for each path (b"": no answer, the connection ends) and answers everything else with
+    Hemera's 404. The list has one page."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}
@@ -174,21 +174,21 @@ class Player:
 
 
 def row_of(course: dict[str, Any]) -> dict[str, Any]:
-    """A list row for a course whose detail is known."""
+    """A row of the list for a course whose details are known."""
     return {name: course.get(name) for name in ROW_MEMBERS} | {"participantCount": 1}
 
 
 def expected_text(course: dict[str, Any]) -> str:
-    """What TEMPLATE makes of a course's detail."""
+    """The text that TEMPLATE makes of a course's details."""
     def shown(value: str | None) -> str:
-        return value if value and value.strip() else ""  # a text of nothing but blanks counts as none
+        return value if value and value.strip() else ""  # a text of nothing but blanks counts as missing
 
     participants = sorted(course["participants"], key=lambda p: p["bookingId"])
     return "".join("[" + "|".join(shown(p[name]) for name in PARTICIPANT_MEMBERS) + "]" for p in participants)
 
 
 class Replay(unittest.TestCase):
-    """Common to both folders; has no tests itself."""
+    """The common part for both folders; it has no tests itself."""
 
     maxDiff = 2000
 
@@ -256,13 +256,13 @@ class Replay(unittest.TestCase):
 
 
 class BundledRecordings(Replay):
-    """The handful that travels with the sources."""
+    """The few recordings that are part of the sources."""
 
     folder = BUNDLED
 
 
 class AllRecordings(Replay):
-    """The whole folder, where it is at hand."""
+    """The whole folder, if it is available."""
 
     folder = ALL
 
@@ -272,7 +272,7 @@ class AllRecordings(Replay):
 
 
 def pipelined(folder: Path) -> list[tuple[Recording, bytes]]:
-    """The recordings of whole connections: the first of their answers, and all bytes."""
+    """Recordings of whole connections: returns the first answer of each, and all bytes."""
     found = []
     for name, _, received in recordings.load_pipelined(folder):
         first = received.partition(b"\r\n\r\n")[2]
@@ -282,7 +282,7 @@ def pipelined(folder: Path) -> list[tuple[Recording, bytes]]:
 
 
 def add_tests(case: type[Any]) -> None:
-    """One test method for each recording."""
+    """Makes one test method for each recording."""
     for recording, raw in [*((r, None) for r in recordings.load(case.folder)), *pipelined(case.folder)]:
         def test(self: Replay, recording: Recording = recording, raw: bytes | None = raw) -> None:
             self.replay(recording, raw)

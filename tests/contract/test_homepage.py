@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the homepage costs on the wire, with as many courses as an academy has in years."""
+"""The size of the homepage on the wire, with as many courses as an academy has in years."""
 import random
 import unittest
 from typing import Any
@@ -13,7 +13,7 @@ PLACES = ("Berlin", "Hamburg", "Köln", "München", "Leipzig", "online", "Stuttg
 
 
 def course(number: int, chance: random.Random) -> dict[str, Any]:
-    """Ids that do not repeat themselves, as Hemera's."""
+    """Ids without repetition, like Hemera's."""
     day = f"{2040 + number // 100}-{number // 8 % 12 + 1:02}-{number % 25 + 1:02}"
     return {"id": "c" + "".join(chance.choices(LETTERS, k=24)), "slug": f"{number}-" + "".join(chance.choices(LETTERS, k=12)),
             "title": f"{chance.choice(SUBJECTS)} ({chance.choice(PLACES)}, {number})",

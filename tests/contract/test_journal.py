@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the journal gets: one event for each sync with everything to find it again, events for what an operator has to
-know, and nothing that must not be there."""
+"""The contents of the journal: one event for each sync with all fields needed to find it again, events for everything that
+an operator has to know, and nothing that must not be logged."""
 import re
 import unittest
 from typing import Any
@@ -26,7 +26,8 @@ class Sync(JournalTest):
         return [entry for entry in self.entries() if entry.get("MESSAGE_ID") in [EVENTS[name] for name in SYNC_ENDED]]
 
     def run_sync(self, number: int, target: str = "/api/sync") -> tuple[Any, dict[str, str]]:
-        """The report of the number-th sync, and its event, which belongs to the request that asked for it."""
+        """Runs the number-th sync; returns its report and its event, which has the id of the request that started the
+        sync."""
         reply = self.stack.request("POST", target, {"X-Request-Id": f"the-request-{number}"})
         ended = self.ended()
         self.assertEqual(len(ended), number, "one event for each")
@@ -82,7 +83,7 @@ class Sync(JournalTest):
         done = self.stack.cli("sync", "--until-complete")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         self.hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": -1})
-        for _ in range(3):  # a run with its two retries, so that the next one has none
+        for _ in range(3):  # a run and its two retries, so that the next run has none
             self.assertIn("HEMERA_ERROR", self.stack.cli("sync").stderr)
         done = self.stack.cli("sync", "--until-complete")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", ""))
@@ -112,7 +113,7 @@ class Events(JournalTest):
             self.stack.request("GET", "/metrics", {"Authorization": "Bearer wrong"})
         found = re.search(r"#define AUTH_LOGGED_PER_MINUTE (\d+)", (TOP / "src/web/auth.h").read_text())
         assert found
-        # A minute may begin meanwhile.
+        # A new minute may begin meanwhile.
         self.assertIn(len(self.events("AUTH_REFUSED")), (int(found[1]), 2 * int(found[1])))
 
     def test_a_damaged_manifest_and_a_refused_removal_have_events(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starting, stopping and not being configured: what a caller and an operator see."""
+"""Starting, stopping, and running without a configuration, as a caller and an operator see it."""
 import re
 import signal
 import socket
@@ -46,7 +46,7 @@ class Restart(StackTest):
 
 class Confinement(StackTest):
     def test_aither_web_forbids_itself_other_programs(self) -> None:
-        """Also those out of memory; what that filter does: tests/unit/test-noexec.c."""
+        """This includes programs in memory. tests/unit/test-noexec.c tests the filter itself."""
         assert self.stack.web
         status = Path(f"/proc/{self.stack.web.process.pid}/status").read_text()
         self.assertRegex(status, r"(?m)^NoNewPrivs:\t1$")
@@ -55,7 +55,7 @@ class Confinement(StackTest):
 
 class Memory(StackTest):
     def test_the_threads_of_a_daemon_share_one_heap(self) -> None:
-        """glibc aligns the heaps of threads, and reserves as much address space for each."""
+        """glibc aligns the heap of a thread to THREAD_HEAP bytes, and reserves as much address space for it."""
         self.sync()
         self.stack.get("/")
         for daemon in (self.stack.web, self.stack.worker):
@@ -69,7 +69,7 @@ class Memory(StackTest):
 
 class Termination(StackTest):
     def waiting_sync(self) -> "list":
-        """A POST /api/sync that waits for a slow Hemera; the list gets its reply."""
+        """Sends a POST /api/sync that waits for a slow Hemera; the returned list gets its reply."""
         self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 20, "count": 1})
         replies: list = []
         caller = threading.Thread(target=lambda: replies.append(self.stack.post("/api/sync")))

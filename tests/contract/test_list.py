@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hemera's list as it really is: rows that paging loses, rows that are no text, lists that are suddenly empty or short,
-and a limit that others use up. No course is lost, and nothing is called a failure that is none."""
+"""Hemera's list as it really is: rows that paging loses, rows that are malformed, lists that are suddenly empty or short,
+and a rate limit that other clients use up. No course is lost, and nothing counts as a failure that is none."""
 import base64
 import json
 import re
@@ -20,7 +20,7 @@ def course(number: int, **members: Any) -> dict[str, Any]:
 
 class ListTest(StackTest):
     def titles(self) -> int:
-        """How many courses the homepage shows."""
+        """The number of courses that the homepage shows."""
         return self.stack.get("/?lang=de").text.count("<tr role=\"row\" data-level=")
 
     def status(self) -> Any:
@@ -32,7 +32,7 @@ class ListTest(StackTest):
 
 
 class Ties(ListTest):
-    """1200 courses, 300 without a date, of which the page that begins at 1000 always lacks the same ones."""
+    """1200 courses, 300 of them without a date; the page that begins at 1000 always lacks the same ones."""
     hemera_arguments = ("--courses", "0", "--no-limit")
 
     def setUp(self) -> None:
@@ -83,7 +83,7 @@ class Ties(ListTest):
 
 
 class LostForGood(ListTest):
-    """A row that no slice gives: the place of it is taken by a repeated one."""
+    """A row that no slice returns, because a repeated row takes its place."""
     hemera_arguments = ("--courses", "0", "--no-limit")
 
     def test_nothing_is_removed_and_the_report_says_why(self) -> None:
@@ -150,7 +150,7 @@ class LostManifest(ListTest):
         self.assertEqual([name for name, text in pages.items() if "Teilnehmerin" not in text], [])
         self.hemera.scenario(limit=None, window=60)
         assert self.stack.worker
-        self.stack.worker.stop()  # it knows of a limit that is no longer there
+        self.stack.worker.stop()  # the worker remembers a rate limit that no longer exists
         self.stack.start_worker()
         self.assertEqual(self.sync()["coursesDeferred"], 0)
         self.assertEqual(len(self.stack.manifest["entities"]["courses"]), 150)

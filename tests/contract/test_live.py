@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The homepage is live from Hemera: many visitors cause one request, a Hemera that hangs or fails delays no visitor
+"""The homepage shows Hemera's current list: many visitors cause one request, a Hemera that hangs or fails delays no visitor
 for long, and syncs and visitors do not disturb each other."""
 import time
 import unittest
@@ -13,7 +13,7 @@ from stack import StackTest, wait_until
 LIST = "/api/service/courses"
 DETAIL = "^/api/service/courses/c"
 VISITORS = 1000
-BACK_OFF_S = 10  # of web/live.h
+BACK_OFF_S = 10  # from web/live.h
 
 
 class LiveTest(StackTest):
@@ -30,7 +30,7 @@ class LiveTest(StackTest):
         self.hemera.scenario(course={"id": self.course, "title": title})
 
     def visit(self) -> tuple[str, float]:
-        """The page, and how long it took."""
+        """Returns the page and the time that it took."""
         before = time.monotonic()
         reply = self.stack.get("/")
         self.assertEqual(reply.status, 200)
@@ -69,7 +69,7 @@ class BeforeTheFirstSync(StackTest):
 
 
 class ADay(StackTest):
-    """With a timer that fires every half hour, and so few visitors that the worker leaves between any two of them."""
+    """A timer that fires every half hour, and so few visitors that the worker exits between any two of them."""
     config = "MaxRetries=0\n"
 
     def setUp(self) -> None:
@@ -90,12 +90,12 @@ class ADay(StackTest):
             self.assertEqual(self.stack.get("/").status, 200)
 
     def run_timer(self) -> None:
-        """Once the retries of a run were in vain, later runs have none."""
+        """Once the retries of one run have failed, later runs have none."""
         done = self.stack.cli("sync", "--until-complete")
         self.assertEqual(done.returncode, 1, done.stderr)
 
     def lines(self) -> list[str]:
-        """Without what only a daemon without systemd says."""
+        """The daemons' lines, without those that only a daemon outside systemd writes."""
         assert self.stack.web and self.stack.worker
         lines = self.stack.web.log + self.worker_lines + self.stack.worker.log
         return [line for line in lines if "listening on" not in line]
@@ -109,7 +109,7 @@ class ADay(StackTest):
             self.run_timer()
         lines = self.lines()
         self.assertEqual(len([line for line in lines if "sync failed after" in line]), 51)
-        self.assertEqual(len([line for line in lines if "the homepage cannot be refreshed: " in line]), 1)
+        self.assertEqual(len([line for line in lines if "cannot refresh the homepage: " in line]), 1)
         self.assertLess(len(lines), 60, lines)
 
     def test_a_hemera_that_comes_and_goes_costs_two_lines_an_hour(self) -> None:
@@ -131,7 +131,7 @@ class ManyVisitors(LiveTest):
         visitors = [Raw(self.stack.port) for _ in range(VISITORS)]
         for visitor in visitors:
             self.addCleanup(visitor.close)
-        # Long enough for all to come before it is answered; a later one would rightly ask again.
+        # Long enough for all visitors to come before the answer; a later visitor would rightly cause another request.
         self.hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 4, "count": 1})
         began = time.monotonic()
         for visitor in visitors:
@@ -155,7 +155,7 @@ class HangingHemera(LiveTest):
         for page, _ in visits:
             self.assertIn('class="notice"', page)
             self.assertIn("<table", page)
-        # Later visitors do not wait again for the same answer.
+        # Later visitors do not wait for the same answer again.
         self.assertLess(max(self.visit()[1] for _ in range(20)), 0.9)
         self.assertEqual(len(self.lists()), 1)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Mails on the real stack: which syncs the operator gets a mail about, once each, over restarts and mail servers that
-are down; and that no sync fails or waits because of it."""
+"""Mails on the real stack: which syncs cause a mail to the operator, once each, across restarts and with mail servers that
+are down; and no sync fails or waits because of a mail."""
 import email.utils
 import json
 import re
@@ -36,7 +36,7 @@ def earlier(hours: int) -> str:
 
 
 class MailTest(StackTest):
-    """A stack that mails to a server across the network, as far as aither knows, with TLS and a login."""
+    """A stack that mails to a server that aither takes for a remote one, with TLS and a login."""
 
     threshold = 1
 
@@ -61,7 +61,7 @@ class MailTest(StackTest):
         self.stack.start()
 
     def prepare(self) -> None:
-        """Before the programs start."""
+        """Hook that runs before the programs start."""
 
     def configuration(self) -> str:
         return ("MaxRetries=0\n[Site]\nName=Akademie für Löhne\nURL=https://courses.example.org/\n"
@@ -95,7 +95,7 @@ class MailTest(StackTest):
         self.stack.start_worker()
 
     def start_idle_worker(self) -> "subprocess.Popen[bytes]":
-        """Socket-activated, and it leaves after a second without work."""
+        """Starts a socket-activated worker, which exits after a second without work."""
         assert self.stack.worker
         self.assertEqual(self.stack.worker.stop(), 0)
         self.stack.config.write_text(self.stack.config.read_text().replace("[Worker]", "[Worker]\nIdleExitSec=1"))
@@ -114,7 +114,7 @@ class MailTest(StackTest):
         return self.stack.request("POST", "/internal/test-mail", over_unix_socket=True)
 
     def mails(self) -> list[Mail]:
-        """All that have come when nothing is under way any more."""
+        """All mails received, once no mail is under way any more."""
         self.stack.wait_for_alerts()
         return list(self.server.mails)
 
@@ -124,7 +124,7 @@ class MailTest(StackTest):
         return mails
 
     def wait_for_failures(self, count: int) -> None:
-        """Until so many tries have failed; the next one may wait for its time."""
+        """Waits until `count` tries have failed; the next one may still wait for its time."""
         wait_until(lambda: self.counted("failed") >= count, f"{count} tries fail")
 
     @property
@@ -132,7 +132,7 @@ class MailTest(StackTest):
         return self.stack.manifest.get("incident") or {}
 
     def edit_manifest(self, change: Any) -> None:
-        """Between restarts."""
+        """Call it only while the worker is stopped."""
         manifest = self.stack.manifest
         change(manifest)
         (self.stack.output / MANIFEST).write_text(json.dumps(manifest))
@@ -142,7 +142,7 @@ class MailTest(StackTest):
         return int(metrics[f'aither_notifications_total{{channel="mail",result="{result}"}}'])
 
     def wait_for_line(self, pattern: str) -> None:
-        """In the worker's log, which is read by a thread and so may come after an answer that was sent later."""
+        """A thread reads the worker's log, so a line may appear after an answer that was sent later."""
         assert self.stack.worker
         self.stack.worker.wait_for_line(pattern)
 
@@ -307,7 +307,7 @@ class ServerDown(MailTest):
 
 
 class NotNow(MailTest):
-    """Mails that the server takes later, without a sync in between."""
+    """Mails that the server accepts later, without a sync in between."""
 
     first, second = RECIPIENTS
 
@@ -324,7 +324,7 @@ class NotNow(MailTest):
         wait_until(lambda: "waiting" not in self.incident, "that no recipient waits")
 
     def waiting_for_second(self, delay_s: int = 60) -> Mail:
-        """The first has got the mail, the second waits, so long that nothing happens by itself."""
+        """The first recipient has got the mail; the second waits, for so long that no retry happens by itself."""
         assert self.stack.worker
         self.stack.worker.stop()
         config = self.stack.config.read_text()
@@ -347,7 +347,7 @@ class NotNow(MailTest):
         self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
         self.wait_for_line(rf"mail \(failure\) sent to {self.first}, but: .* refused some of the recipients for now: "
                            rf"{self.second} \(451 4\.7\.1 greylisted\), next try in 1 s")
-        self.wait_for_line(rf"cannot send mail \(failure\) to {self.second}, next try in 2 s: .* it may take it later")
+        self.wait_for_line(rf"cannot send mail \(failure\) to {self.second}, next try in 2 s: .* a later attempt may succeed")
         self.wait_for_line(rf"mail \(failure\) sent to {self.second}$")
         self.wait_for_no_recipient()
         self.assertEqual(self.incident["mails"], 1)
@@ -386,7 +386,7 @@ class NotNow(MailTest):
     def test_a_mail_server_that_comes_back_gets_it_without_a_sync(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.wait_for_line("next try in 1 s: .* cannot be reached")
+        self.wait_for_line("next try in 1 s: .*cannot reach mail server ")
         self.server.start()
         self.server.wait_for(1)
         self.assertEqual(self.deliveries(), [RECIPIENTS])
@@ -475,7 +475,7 @@ class NotNow(MailTest):
         self.server.fail("RCPT", "451 4.7.1 greylisted", only=self.second, count=1)
         self.server.fail("RCPT", "550 5.1.1 no such user")
         self.stack.start_worker()
-        self.failing_sync()  # the mail that waits is the reason for another try
+        self.failing_sync()  # the waiting mail is the reason for another try
         self.wait_for_no_recipient()
         self.stack.wait_for_alerts()
         self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
@@ -486,7 +486,7 @@ class NotNow(MailTest):
         self.server.fail("MESSAGE", HOLD)
         self.failing_sync()
         self.server.wait_for_step("MESSAGE")
-        self.failing_sync()  # what it has to send waits behind the first
+        self.failing_sync()  # its mail waits until the first is sent
         manifest = self.stack.output / MANIFEST
         text = manifest.read_text()
         manifest.write_text("{")
@@ -505,7 +505,7 @@ class NotNow(MailTest):
         reply = self.ask_for_test_mail()
         self.assertEqual((reply.status, reply.code), (502, "NOTIFY_FAILED"))
         self.assertIn("451 4.7.1 greylisted), ", reply.json["error"]["message"])
-        self.assertIn("it may take it later", reply.json["error"]["message"])
+        self.assertIn("a later attempt may succeed", reply.json["error"]["message"])
         metrics = exposition.read(self.stack.request("GET", "/metrics", over_unix_socket=True).text)
         self.assertEqual(metrics["aither_notifications_pending"], 0)
 
@@ -551,7 +551,7 @@ class SlowServer(MailTest):
                 took_s = time.monotonic() - before
                 print(f"# ended {took_s:.2f} s after SIGTERM, the server hanging at {step}")
                 self.assertLess(took_s, STOP_S)
-                if step != "MESSAGE":  # there it may take longer than the worker waits
+                if step != "MESSAGE":  # at this step it may take longer than the worker waits
                     self.assertIn(": cancelled", self.worker_log())
                 self.assertEqual(self.incident["due"]["messageId"], due)
                 self.server.repair()
@@ -567,7 +567,7 @@ class SlowServer(MailTest):
         self.failing_sync()
         self.server.wait_for_step("MESSAGE")
         with self.assertRaises(subprocess.TimeoutExpired):
-            process.wait(5)  # without the mail it leaves in less than 4 s
+            process.wait(5)  # without the mail the worker would exit in less than 4 s
         self.server.release()
         self.server.wait_for(1)
         self.assertEqual(process.wait(PATIENCE_S), 0)
@@ -575,7 +575,7 @@ class SlowServer(MailTest):
 
 
 class ThisMachine(MailTest):
-    """Only MailTo is set: the mail server is that of this machine, with a certificate for another host."""
+    """Only MailTo is set: the mail server is on this machine, with a certificate for another host."""
 
     def configuration(self) -> str:
         self.server.close()
@@ -596,7 +596,7 @@ class ThisMachine(MailTest):
 
 
 class NamedSender(ThisMachine):
-    """The name is for people, the address alone for the envelope."""
+    """The name is for people; the envelope has only the address."""
 
     sender = 'MailFrom="Akademie, Löhne" <aither@example.org>\n'
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""aither-templates(7) and aither-api(7) are exact: every example in them gives what it says, the lists of data are
-complete, and the calls are those of the OpenAPI document. aither accepts the examples of aither.conf(5). Whether the
-pages are well formed: tests/style/test_manuals.py."""
+"""aither-templates(7) and aither-api(7) are exact: every example in them gives the result that it shows, the lists of data
+are complete, and the calls are those of the OpenAPI document. aither accepts the examples of aither.conf(5).
+tests/style/test_manuals.py checks the form of the pages."""
 import json
 import os
 import re
@@ -29,7 +29,7 @@ def section(name: str, manual: str = MANUAL) -> str:
 
 
 def files(text: str) -> dict[str, str]:
-    """The examples that are introduced by the name of a file."""
+    """The examples that are introduced by a file name."""
     return {name: plain(content) for name, content in
             re.findall(r"^\.IR (\S+) :\n(?:\.PP\n)?\.EX\n(.*?\n)\.EE$", text, re.M | re.S)}
 
@@ -205,7 +205,7 @@ class TemplateData(StackTest):
 
 
 def plain_tag(text: str) -> str:
-    """Without fonts and quotes: a tag as a reader sees it."""
+    """Removes fonts and quotes: the tag as a reader sees it."""
     return re.sub(r"\\-", "-", re.sub(r'\\f[BRI]|^\.[BIR]+ |"', "", text, flags=re.M)).replace("  ", " ")
 
 
@@ -277,7 +277,7 @@ class ApiExamples(StackTest):
         return bool(self.stack.get("/api/sync", Authorization=f"Bearer {TOKEN}").data["status"] != "running")
 
     def check(self, session: str) -> None:
-        """Lines that begin with "$ ", with those indented below them, are commands; the others are what they print."""
+        """Lines that begin with "$ ", together with indented lines below them, are commands; the others are their output."""
         commands = "\n".join(re.findall(r"^\$ (.*(?:\n    .*)*)", session, re.M))
         expected = re.sub(r"^\$ .*(?:\n    .*)*\n", "", session, flags=re.M)
         for example, here in (("http://localhost:3500", f"http://localhost:{self.stack.port}"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GET /metrics with the real programs: access, that the values are right, and that it never fails."""
+"""GET /metrics with the real programs: access, correct values, and an answer in every situation."""
 import os
 import re
 import shutil
@@ -17,7 +17,7 @@ TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 LIST = "/api/service/courses"
 
-# aither-web's own metrics, and those of a process.
+# aither-web's own metrics, and those of its process.
 OWN = ("aither_build", "aither_http", "aither_homepage", "aither_worker_up", "aither_worker_asked")
 PROCESS = tuple(f"aither_worker_{name}" for name in ("cpu", "max", "open", "resident", "start"))
 
@@ -169,7 +169,7 @@ class Truth(MetricsTest):
         self.assertGreater(after[f"{name}_sum"] - before[f"{name}_sum"], 1)
 
     def test_results_that_alerts_count_are_there_before_they_happen(self) -> None:
-        """Prometheus' increase() does not see a counter's first value."""
+        """Prometheus' increase() misses a counter's first value."""
         self.sync_by_token()
         metrics = self.scrape()
         for name in ('aither_http_requests_total{code="503",method="POST"}', 'aither_sync_runs_total{result="failed"}',
@@ -294,7 +294,7 @@ class TheIdleWorker(MetricsTest):
     config = "[Worker]\nIdleExitSec=1\n"
 
     def activate(self) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
-        """A worker on a socket that it was handed, as systemd does it; the socket stays open here."""
+        """Starts a worker on an inherited socket, as systemd does; the socket stays open here."""
         assert self.stack.worker
         self.stack.worker.stop()
         self.stack.web_socket.unlink(missing_ok=True)
@@ -364,7 +364,7 @@ class Unconfigured(MetricsTest):
         self.assertEqual(self.hemera.requests(), [], "no sync was needed")
 
     def test_after_a_restart_of_web_alone_the_worker_is_asked(self) -> None:
-        """It may have written its state a day ago."""
+        """The worker may have written its state a day ago."""
         assert self.stack.worker
         state = (self.stack.output / ".state.json").read_bytes()
         self.stack.worker.stop()

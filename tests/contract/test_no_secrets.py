@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A whole run, with all that can go wrong in it; then everything that the programs have said is searched for what they
-must not say: key, token, passwords, and every participant's name and text."""
+"""Everything that can go wrong in one long run. Then the test searches all output of the programs for texts that must not be
+there: the key, tokens, passwords, and every participant's name and text."""
 import base64
 import json
 import tempfile
@@ -14,7 +14,7 @@ from stub.certificates import Authority
 from stub.rollbar_stub import RollbarStub
 from stub.smtp_stub import SmtpStub
 
-# Words that occur nowhere else, so that they are found in whatever way they are written.
+# Words that occur nowhere else, so that they are found in whatever form they are written.
 SYNC_TOKEN = "sync-token-vrzqkjw-0123456789"
 WRONG_TOKEN = "wrong-token-xkcjqvz-0123456789"
 ROLLBAR_TOKEN = "rollbar-token-pqzwvkx-0123456789"
@@ -23,7 +23,7 @@ OTHER_KEY = "another-key-wqzkxvj-another-key-another-key"
 BAD_COURSE = {"id": "cbad000000000000000000000", "title": "Ohne Stufe", "level": "EXPERT",
               "participants": [{"name": "Kurt Xylqwz-Bad"}]}
 
-# Texts of participants in their places, and in places where they are wrong and have to be complained of.
+# Participants' texts in their proper places, and in wrong places, where they cause an error message.
 MEMBERS = ("name", "preparationIntent", "desiredResults", "lineManagerProfile")
 WRONG = ({"status": "Zqxvin-Status"}, {"preparationCompletedAt": "Zqxvin-Time"}, {"name": {"Zqxvin-Member": 1}},
          {"name": ["Zqxvin-Array"]}, {"preparationIntent": {"Zqxvin-Intent": "Zqxvin-Value"}},
@@ -77,7 +77,7 @@ class NoSecrets(JournalTest):
         return self.keep(self.stack.request(method, target, over_unix_socket=True))
 
     def run_sync(self, expected: int, status: str, target: str = "/api/sync") -> None:
-        """One sync, and what follows from it."""
+        """Runs one sync and checks its results."""
         count = len(self.rollbar.requests)
         reply = self.call("POST", target)
         self.assertEqual((reply.status, reply.data["status"]), (expected, status), reply.text)
@@ -94,7 +94,7 @@ class NoSecrets(JournalTest):
         self.run_sync(200, "success")
         pages = "".join(self.stack.pages().values())
         for member in MEMBERS:
-            self.assertIn(f"Zqxvin0-{member}", pages)  # what is searched for is really there
+            self.assertIn(f"Zqxvin0-{member}", pages)  # the texts to search for are really there
         self.hemera.scenario(courses=COURSES, add=BAD_COURSE)
         for _ in range(2):
             self.run_sync(200, "partial")
@@ -119,7 +119,7 @@ class NoSecrets(JournalTest):
         self.run_sync(502, "failed", "/api/sync?dryRun=0")
 
     def bad_servers(self) -> None:
-        """Both repeat what they were sent."""
+        """Both servers repeat the text that they were sent."""
         self.set_key(self.hemera.key)
         self.smtp.fail("LOGIN", "535 5.7.8 {secret} is wrong")
         self.rollbar.answer(401, 403, 422)
@@ -145,7 +145,7 @@ class NoSecrets(JournalTest):
     def bad_templates(self) -> None:
         directory = self.stack.directory / "templates"
         directory.mkdir(exist_ok=True)
-        # No participant of the sample data has this status, so templates fail with real names only.
+        # No participant of the sample data has this status, so templates fail only for the real names.
         each = "{{#each participantsByStatus.SUMMARY}}"
         for text in ("{{#each participants}}{{name}}", each + "{{nothing name}}{{/each}}",
                      each + "{{> (lookup . 'name')}}{{/each}}", each + "{{t name}}{{/each}}"):
@@ -162,7 +162,7 @@ class NoSecrets(JournalTest):
             done = self.stack.cli(*arguments)
             self.replies.append(done.stdout + done.stderr)
 
-    # ---- what was said ----
+    # ---- the output ----
 
     def said(self) -> dict[str, str]:
         assert self.stack.worker and self.stack.web

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""data/openapi.json is true: what the programs answer is what it says, status, headers and body. That it has every
-route is shown by tests/unit/test-openapi.c."""
+"""data/openapi.json is correct: the programs' answers match it in status, headers and body. tests/unit/test-openapi.c shows
+that it has every route."""
 import base64
 import json
 import re
@@ -18,7 +18,7 @@ LIST = "/api/service/courses"
 DOCUMENT = json.loads((TOP / "data" / "openapi.json").read_text())
 SCHEMA = Schema(DOCUMENT)
 
-# What HTTP itself adds to every answer; the document would only repeat it.
+# Headers that HTTP itself adds to every answer; the document would only repeat them.
 TRANSPORT = {"date", "connection", "content-length", "server", "content-type"}
 
 
@@ -93,7 +93,7 @@ class Document(unittest.TestCase):
 
 
 class Answers(StackTest):
-    """Every reply goes through check(), which knows nothing but the document."""
+    """Every reply goes through check(), which knows only the document."""
 
     environment = {"AITHER_SYNC_TOKEN": TOKEN}
 

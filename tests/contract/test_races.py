@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Everything at once: visitors of every kind, syncs whose data changes, failures, mails, Rollbar, checks, both daemons ended
-and started in the middle. ThreadSanitizer tells of races, AddressSanitizer and valgrind of what is used after its end or
-forgotten; each makes a daemon end with another code than 0. Without them nothing would be seen: then this is skipped."""
+"""Everything at once: visitors of every kind, syncs whose data changes, failures, mails, Rollbar, checks, and both daemons
+ended and started in between. ThreadSanitizer reports data races. AddressSanitizer and valgrind report memory that is used
+after it was freed, or never freed. Each makes a daemon exit with a code other than 0. Without them the test would detect
+nothing and is skipped."""
 import http.client
 import random
 import re
@@ -27,7 +28,7 @@ from stub.rollbar_stub import RollbarStub  # noqa: E402
 from stub.smtp_stub import DROP, SmtpStub  # noqa: E402
 
 PARTICIPANTS = 3
-# Requests and syncs: at least so many in each round. valgrind is twenty times as slow.
+# The minimum number of requests and syncs in each round. valgrind is twenty times as slow.
 COURSES, ROUNDS, REQUESTS, SYNCS = (20, 6, 30, 1) if RUNNER else (60, 15, 150, 2)
 LIST = "/api/service/courses"
 TOKEN, OTHER_KEY = "a-sync-token-of-good-length", "another-key-another-key-another-key-1"
@@ -41,7 +42,7 @@ def course_id(number: int) -> str:
 
 
 class Service(threading.Thread):
-    """Starts the program when a client connects, and again after its end, as systemd does for a socket."""
+    """Starts the program when a client connects, and again after it has ended, as systemd does for a socket."""
 
     def __init__(self, program: str, stack: Stack, listener: socket.socket):
         super().__init__(daemon=True)
@@ -58,7 +59,7 @@ class Service(threading.Thread):
                 self.running = None
 
     def terminate(self) -> None:
-        """What runs; returns when it has ended. The next caller gets another one."""
+        """Ends the running program and waits for its end. The next caller starts another one."""
         before, running = len(self.codes), self.running
         if running:
             running.process.send_signal(signal.SIGTERM)
@@ -75,8 +76,8 @@ class Service(threading.Thread):
 
 
 class Visitor(threading.Thread):
-    """Does the same again and again, as long as `go` is set; counts answers by status. 0: none, for who has a connection but
-    has sent nothing for a second is sent away by a daemon that ends (that no request is lost: test_restart.py)."""
+    """Repeats one kind of visit as long as `go` is set; counts answers by status. 0 means no answer: a daemon that ends
+    closes connections on which no byte has arrived for a second (test_restart.py shows that no request is lost)."""
 
     def __init__(self, what: str, visit: Callable[[], int], permitted: set[int]):
         super().__init__(daemon=True)
@@ -146,7 +147,7 @@ class Races(unittest.TestCase):
         return pair
 
     def look_for_reports(self) -> None:
-        """When both daemons have ended, also if the test has failed otherwise: here is why."""
+        """Runs after both daemons have ended, even if the test has failed for another reason: the reports say why."""
         logs = self.web.log + self.worker.log
         reports = re.findall(r"(?m)^(?:={4,}\n)?(?:==\d+==)?(?:WARNING|ERROR): \w+Sanitizer(?:.*\n)*?(?=SUMMARY|\Z)", logs)
         self.assertEqual(reports[:3], [], f"{len(reports)} reports")
@@ -158,12 +159,12 @@ class Races(unittest.TestCase):
         return self.stack.request(method, target, named, over_unix_socket=over_unix_socket)
 
     def read_again(self) -> int:
-        """The homepage, and once more with what is known of it."""
+        """Requests the homepage twice, the second time with the ETag of the first answer."""
         first = self.ask("GET", "/", Accept_Encoding=random.choice(["gzip", ""]), Accept_Language="en")
         return self.ask("GET", "/", Accept_Encoding="gzip", If_None_Match=first.headers.get("ETag", "")).status
 
     def read_slowly(self) -> int:
-        """A few bytes of the homepage, the rest never."""
+        """Reads a few bytes of the homepage and never the rest."""
         with socket.socket() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             connection.settimeout(PATIENCE_S)
@@ -183,7 +184,7 @@ class Races(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", self.stack.port)) as connection:
             target = random.choice(["/", "/readyz", "/metrics", "/api/sync/status"])
             connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-        return self.ask("GET", "/healthz").status  # or they would fill the queue at the socket
+        return self.ask("GET", "/healthz").status  # otherwise such callers would fill the queue of the socket
 
     def read_pages(self) -> int:
         names = [page.name for page in (self.stack.output / "courses").glob("*.html")]
@@ -227,11 +228,11 @@ class Races(unittest.TestCase):
         return sum(v.answers.total() for v in self.visitors)
 
     def syncs(self) -> int:
-        """That have ended, of all workers so far."""
+        """The number of syncs that have ended, of all workers so far."""
         return len(re.findall("aither-worker: sync (?:done|failed)", self.worker.log))
 
     def deferring(self) -> int:
-        """So many syncs left courses to the next one; their status is soon that of another sync."""
+        """The number of syncs that have deferred courses; the status may soon be that of a later sync."""
         return len(re.findall("aither-worker: sync .* deferred", self.worker.log))
 
     def admit(self, visitors: bool) -> None:
@@ -251,7 +252,7 @@ class Races(unittest.TestCase):
                                              "markup": markup, "version": number}])
 
     def disturb(self, number: int) -> None:
-        """One of the ways in which Hemera, the mail server or Rollbar fail; all is well again after five rounds."""
+        """One of the ways in which Hemera, the mail server or Rollbar fails; every five rounds all works again."""
         fault = {"path": LIST, "count": 3}
         if number % 5 == 0:
             self.mail.repair()
@@ -270,7 +271,7 @@ class Races(unittest.TestCase):
 
     def end_a_daemon(self, number: int) -> None:
         service = {1: self.worker, 2: self.web}.get(number % 3)
-        if service:  # one that has begun to serve, for before it a signal kills
+        if service:  # only a daemon that already serves: before that, a signal kills it
             self.ask("GET", "/healthz", over_unix_socket=service == self.worker)
             service.terminate()
 
@@ -282,7 +283,7 @@ class Races(unittest.TestCase):
         self.end_a_daemon(number)
 
     def run_out_of_time(self) -> None:
-        """A course whose details never come, and more that come late."""
+        """One course whose details never arrive, and more courses whose details arrive late."""
         self.hemera.scenario(key=self.hemera.key, fault=[{"path": f"{LIST}/", "kind": "hang", "seconds": 20, "count": -1}])
         self.hemera.scenario(course=[{"id": course_id(n), "title": "late"} for n in range(COURSES)])
         before = self.deferring()

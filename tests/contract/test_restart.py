@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Restarts under load: no request is lost, no caller hangs. The listening sockets stay open in this process, as they do
-in systemd, and are handed over in its way."""
+"""Restarts under load: no request is lost, and no caller hangs. The listening sockets stay open in this process, as they do
+in systemd, and are passed on as systemd does it."""
 import random
 import signal
 import socket
@@ -16,13 +16,13 @@ from stub.client import Stub
 LIST = "/api/service/courses"
 RESTARTS = 10
 REQUESTS_MIN = 20_000
-IDLE_MAX_S = 0.4  # of the half second after which an idle connection may be closed
-# bash: to dash, which is sh, a descriptor above 9 is none.
+IDLE_MAX_S = 0.4  # an idle connection may be closed after half a second
+# bash, because dash (sh) does not know descriptors above 9
 ACTIVATE = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1; shift; exec "$@"'
 
 
 class Activated:
-    """A daemon that gets its listening socket from us; what it says goes to a file."""
+    """A daemon that gets its listening socket from the test; its output goes to a file."""
 
     def __init__(self, program: str, stack: Stack, listener: socket.socket):
         self.log = stack.directory / f"{program}.log"
@@ -43,8 +43,8 @@ class Activated:
 
 
 class Client(threading.Thread):
-    """Asks for the homepage until it is told to stop. With idle_max_s it keeps its connection, and uses it again after
-    at most so long; without, every request has a new one."""
+    """Requests the homepage until it is told to stop. With idle_max_s it keeps its connection and uses it again within that
+    time; without, every request uses a new connection."""
 
     def __init__(self, port: int, expected: bytes, idle_max_s: float | None):
         super().__init__(daemon=True)
@@ -55,7 +55,7 @@ class Client(threading.Thread):
         self.end = threading.Event()
 
     def ask(self, connection: Raw) -> bool:
-        """True when the connection may be used again."""
+        """Returns whether the connection may be used again."""
         before = time.monotonic()
         connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         reply = connection.reply()
@@ -109,7 +109,7 @@ class RestartTest(unittest.TestCase):
 
 class WebRestarts(RestartTest):
     def waiting_sync(self) -> tuple[threading.Thread, list[Reply]]:
-        """A sync that waits for Hemera; the list gets its reply."""
+        """Sends a sync request that waits for Hemera; the returned list gets its reply."""
         wait_until(lambda: self.stack.request("GET", "/api/sync", over_unix_socket=True).data["status"] != "running",
                    "the last sync ends")
         self.hemera.clear_requests()
@@ -182,10 +182,10 @@ class WorkerRestarts(RestartTest):
         for caller in callers:
             caller.start()
         for number in range(RESTARTS):
-            enough = len(seen) + 50  # more than the callers, so some are answered by this worker
+            enough = len(seen) + 50  # more than the number of callers, so this worker has answered some of them
             wait_until(lambda: len(seen) > enough, "calls between two restarts")
             self.assertEqual(worker.stop(), 0)
-            if number == 0:  # for a while there is no answer; the socket stays, as systemd's does
+            if number == 0:  # for a while no worker runs; the socket stays open, as systemd's does
                 time.sleep(0.5)
             worker = self.activate("aither-worker")
         enough = len(seen) + 50

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Rollbar on the real stack, over HTTPS: which syncs are reported, what happens when an item is refused, and that
-no sync fails or waits because of it."""
+"""Rollbar on the real stack, over HTTPS: which syncs are reported, how a refused item is handled, and that no sync fails or
+waits because of Rollbar."""
 import time
 import unittest
 import uuid
@@ -15,12 +15,12 @@ from stub.rollbar_stub import DROP, HANG, Request, RollbarStub
 TOKEN, SYNC_TOKEN = "rollbar-token-0123456789abcdef", "a-sync-token-of-good-length"
 OTHER_KEY = "another-key-another-key-another-key-1"
 LIMITED = (429, {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Remaining-Seconds": "2"})
-QUICK_S = 5  # a sync of the stub takes a tenth of a second; a try that Rollbar does not answer 3 s, all of them 10 s
-STOP_S = 3   # two seconds, and the end of a process
+QUICK_S = 5  # a sync with the stub takes 0.1 s; a try that Rollbar does not answer takes 3 s, all tries 10 s
+STOP_S = 3   # two seconds, plus the end of the process
 
 
 class RollbarTest(StackTest):
-    """A stack that reports to a stub, all levels."""
+    """A stack that reports all levels to a stub."""
 
     rollbar_lines = "Enabled=yes\nLevel=info\n"
 
@@ -194,7 +194,7 @@ class Trouble(RollbarTest):
         self.assert_logged("item for Rollbar dropped", syncs - 1)
 
     def test_too_many_that_wait_are_dropped_the_oldest_first(self) -> None:
-        self.rollbar.answer(HANG, HANG, HANG)  # 10 s, for 22 syncs, which on a busy machine need more than 3
+        self.rollbar.answer(HANG, HANG, HANG)  # 10 s, for 22 syncs, which on a busy machine take more than 3 s
         first = self.sync()["jobId"]
         self.rollbar.wait_for(1)
         jobs = [self.sync()["jobId"] for _ in range(22)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One mail to a real mail server (net/smtp.h): TLS, login, several recipients, and what is said when it goes wrong."""
+"""One mail to a real mail server (net/smtp.h): TLS, login, several recipients, and the message for each failure."""
 import os
 import signal
 import socket
@@ -40,7 +40,7 @@ class Call:
     def __init__(self, url: str, *arguments: str, user: str = USER, timeout_ms: int = LONG_MS, ca: Path | None = None,
                  message: bytes = MESSAGE):
         environment = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
-        proxy = "http://127.0.0.1:1"  # meant for others
+        proxy = "http://127.0.0.1:1"  # proxies are for other protocols
         environment |= {"MAIL_PASSWORD": PASSWORD, "ALL_PROXY": proxy, "SMTP_PROXY": proxy}
         if ca:
             environment["SSL_CERT_FILE"] = str(ca)
@@ -170,7 +170,7 @@ class Delivery(SmtpTest):
         server = self.server()
         outcome = self.send(server, LOCAL, user=USER)
         self.assertEqual((outcome.errno, outcome.sentence),
-                         ("0", f"mail server smtp://{LOCAL}:{server.port} takes mails; it offers no login (AUTH), so "
+                         ("0", f"mail server smtp://{LOCAL}:{server.port} accepts mail; it offers no login (AUTH), so "
                                "[Notify] SMTPUser is not used"))
         self.assertEqual(len(server.mails), 1)
         probed = Call(f"smtp://{LOCAL}:{server.port}", "probe").outcome()
@@ -199,19 +199,19 @@ class Delivery(SmtpTest):
 
 @dataclass
 class Row:
-    """A server, what goes wrong, and what has to be said about it."""
+    """A server, its fault, and the message expected for it."""
     name: str
     errno: str
-    sentence: str  # behind "mail server URL "; a part of it
+    sentence: str  # a part of the text after "mail server URL "
     settings: dict[str, Any] = field(default_factory=dict)
     fault: tuple[str, str] | None = None
     host: str = LOCAL
     scheme: str = "smtp"
     timeout_ms: int = LONG_MS
-    probe: bool = True  # smtp_probe sees it, too
+    probe: bool = True  # smtp_probe detects it, too
     users: dict[str, str] | None = None
-    later: bool = False  # the same mail may be taken later
-    send: bool = True  # smtp_send sees it, too
+    later: bool = False  # the same mail may be accepted later
+    send: bool = True  # smtp_send detects it, too
     user: str = USER  # "": no login is configured
 
 
@@ -221,72 +221,73 @@ class Faults(SmtpTest):
         other, expired = self.ca.context(name="DNS:other.example.org"), self.ca.context(valid=(-2, -1))
         wait = "within 2 s; "
         return [
-            Row("busy at the greeting", "EREMOTEIO", "serves nobody at present: 421 4.3.2 overloaded; it may take it "
-                "later", fault=("GREETING", "421 4.3.2 overloaded"), later=True),
-            Row("closed to this machine", "EREMOTEIO", "serves nobody at present: 554 5.7.1 go away; look into its log",
+            Row("busy at the greeting", "EREMOTEIO", "refuses the connection: 421 4.3.2 overloaded; a later "
+                "attempt may succeed", fault=("GREETING", "421 4.3.2 overloaded"), later=True),
+            Row("closed to this machine", "EREMOTEIO", "refuses the connection: 554 5.7.1 go away; check the server's "
+                "log",
                 fault=("GREETING", "554 5.7.1 go away")),
-            Row("drops at the greeting", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+            Row("drops at the greeting", "EHOSTUNREACH", "closed the connection unexpectedly; check the server's log",
                 fault=("GREETING", DROP), later=True),
-            Row("hangs at the greeting", "ETIMEDOUT", "sent no greeting " + wait + "if its port is one for TLS from "
+            Row("hangs at the greeting", "ETIMEDOUT", "sent no greeting " + wait + "if that port expects TLS from "
                 "the start (465), write smtps:// in [Notify] SMTPURL", fault=("GREETING", HANG), timeout_ms=SHORT_MS,
                 later=True),
             Row("smtp to a port with TLS", "ETIMEDOUT", "write smtps:// in [Notify] SMTPURL",
                 {"tls": self.tls, "implicit": True}, timeout_ms=SHORT_MS, later=True),
-            Row("smtps to a port without TLS", "EPROTO", "if its port is one for STARTTLS (25, 587), write smtp:// in "
+            Row("smtps to a port without TLS", "EPROTO", "if that port expects STARTTLS (25, 587), write smtp:// in "
                 "[Notify] SMTPURL", scheme="smtps"),
-            Row("no STARTTLS across the network", "EPROTO", "offers no encryption (STARTTLS), and nothing is sent over "
-                "a network without; ", host=REMOTE, settings={"users": login, "plain_auth": True}),
+            Row("no STARTTLS across the network", "EPROTO", "offers no encryption (STARTTLS), and aither sends "
+                "nothing unencrypted over a network; ", host=REMOTE, settings={"users": login, "plain_auth": True}),
             Row("STARTTLS refused across the network", "EPROTO", "offers no encryption (STARTTLS): 454 4.7.0 not now, ",
                 tls, ("STARTTLS", "454 4.7.0 not now"), host=REMOTE, later=True),
-            Row("drops at STARTTLS", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log", tls,
+            Row("drops at STARTTLS", "EHOSTUNREACH", "closed the connection unexpectedly; check the server's log", tls,
                 ("STARTTLS", DROP), later=True),
             Row("certificate of another name", "EKEYREJECTED", "the certificate is for another host name; write a "
-                "name that it is for into [Notify] SMTPURL", {"tls": other}, host=REMOTE),
+                "host name that the certificate is valid for in [Notify] SMTPURL", {"tls": other}, host=REMOTE),
             Row("certificate of another name, smtps", "EKEYREJECTED", "the certificate is for another host name; ",
                 {"tls": other, "implicit": True}, host=REMOTE, scheme="smtps"),
-            Row("expired certificate", "EKEYREJECTED", "the certificate has expired; renew it, unless this "
-                "machine's clock is wrong: timedatectl(1)",
+            Row("expired certificate", "EKEYREJECTED", "the certificate has expired; renew it on the server, "
+                "or correct this machine's clock: timedatectl(1)",
                 {"tls": expired}, host=REMOTE),
             Row("wrong password", "EACCES", "does not accept the user or the password: 535 5.7.8 Authentication "
                 "credentials invalid; check [Notify] SMTPUser, and run `aither set-secret smtp-password`",
                 {"tls": self.tls, "users": {USER: "another"}}, host=REMOTE),
             Row("wrong password, this machine", "EACCES", "does not accept the user or the password: 535 5.7.8 ",
                 {"users": {USER: "another"}, "plain_auth": True}),
-            Row("login not possible at present", "EACCES", "cannot check user and password at present: 454 4.7.0 "
+            Row("login not possible now", "EACCES", "cannot check the user and the password now: 454 4.7.0 "
                 "database down; try again later", {"users": login, "plain_auth": True},
                 ("LOGIN", "454 4.7.0 database down"), later=True),
             Row("a server that repeats the password", "EACCES", "does not accept the user or the password: 535 (a line "
-                "with a secret in it); ", {"users": login, "plain_auth": True},
+                "that contains a secret); ", {"users": login, "plain_auth": True},
                 ("LOGIN", "535 5.7.8 bad {secret} there")),
             Row("login refused at once", "EACCES", "does not accept the user or the password: 535 5.7.139 disabled; ",
                 {"users": login, "plain_auth": True}, ("AUTH", "535 5.7.139 disabled")),
-            Row("no login that is known", "EACCES", "offers no login that aither has (AUTH PLAIN or LOGIN); ask its "
-                "operator, or leave out [Notify] SMTPUser", fault=("EHLO", "250-x\r\n250 AUTH GSSAPI")),
-            Row("login drops", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+            Row("no login that is known", "EACCES", "offers no login method that aither supports (AUTH PLAIN or "
+                "LOGIN); ask its operator, or remove [Notify] SMTPUser", fault=("EHLO", "250-x\r\n250 AUTH GSSAPI")),
+            Row("login drops", "EHOSTUNREACH", "closed the connection unexpectedly; check the server's log",
                 {"users": login, "plain_auth": True}, ("AUTH", DROP), later=True),
             Row("sender refused", "EREMOTEIO", "refuses the sender: 550 5.7.1 not yours; set [Notify] MailFrom to an "
                 "address it accepts", fault=("MAIL", "550 5.7.1 not yours"), probe=False),
-            Row("sender refused for now", "EREMOTEIO", "refuses the sender: 451 4.7.1 wait; it may take it later",
+            Row("sender refused for now", "EREMOTEIO", "refuses the sender: 451 4.7.1 wait; a later attempt may succeed",
                 fault=("MAIL", "451 4.7.1 wait"), probe=False, later=True),
-            Row("greylisted", "EREMOTEIO", "refuses every recipient: operator@example.org (450 4.2.0 greylisted); it "
-                "may take it later", fault=("RCPT", "450 4.2.0 greylisted"), probe=False, later=True),
+            Row("greylisted", "EREMOTEIO", "refuses every recipient: operator@example.org (450 4.2.0 greylisted); a "
+                "later attempt may succeed", fault=("RCPT", "450 4.2.0 greylisted"), probe=False, later=True),
             Row("a client that has to log in", "EREMOTEIO", "refuses every recipient: operator@example.org (554 5.7.1 "
-                "<host[192.0.2.1]>: Client host rejected: Access denied); it wants a login, or does not know this "
+                "<host[192.0.2.1]>: Client host rejected: Access denied); it requires a login, or does not know this "
                 "machine: set [Notify] SMTPUser and run `aither set-secret smtp-password`, or have its operator permit "
                 "this machine", fault=("RCPT", "554 5.7.1 <host[192.0.2.1]>: Client host rejected: Access denied"),
                 probe=False, user=""),
-            Row("the same without RFC 3463", "EREMOTEIO", "(554 Client host rejected); it wants a login, ",
+            Row("the same without RFC 3463", "EREMOTEIO", "(554 Client host rejected); it requires a login, ",
                 fault=("RCPT", "554 Client host rejected"), probe=False, user=""),
-            Row("no relay, Exim", "EREMOTEIO", "(550 relay not permitted); it wants a login, ",
+            Row("no relay, Exim", "EREMOTEIO", "(550 relay not permitted); it requires a login, ",
                 fault=("RCPT", "550 relay not permitted"), probe=False, user=""),
             Row("no relay for now, Debian's Postfix", "EREMOTEIO", "(454 4.7.1 <operator@example.org>: Relay access "
-                "denied); it wants a login, ",
+                "denied); it requires a login, ",
                 fault=("RCPT", "454 4.7.1 <operator@example.org>: Relay access denied"), probe=False, later=True, user=""),
             Row("an unknown user, of Postfix", "EREMOTEIO", "in relay recipient table); correct [Notify] MailTo",
                 fault=("RCPT", "550 5.1.1 <bob@x.org>: Recipient address rejected: User unknown in relay recipient table"),
                 probe=False, user=""),
-            Row("a login before the sender", "EREMOTEIO", "refuses the sender: 530 5.7.0 Authentication required; it wants "
-                "a login, ", fault=("MAIL", "530 5.7.0 Authentication required"), probe=False, user=""),
+            Row("a login before the sender", "EREMOTEIO", "refuses the sender: 530 5.7.0 Authentication required; it "
+                "requires a login, ", fault=("MAIL", "530 5.7.0 Authentication required"), probe=False, user=""),
             Row("a user who may not send there", "EREMOTEIO", "(554 5.7.1 Relay access denied); have its operator permit "
                 "this user", {"users": login, "plain_auth": True}, ("RCPT", "554 5.7.1 Relay access denied"), probe=False),
             Row("not ready", "EREMOTEIO", "is not ready: 550 5.3.2 closed", fault=("NOOP", "550 5.3.2 closed"),
@@ -298,19 +299,19 @@ class Faults(SmtpTest):
                 probe=False),
             Row("a reply without end", "EREMOTEIO", "refuses every recipient: operator@example.org (550 so it goes "
                 "on so it goes on ", fault=("RCPT", "550-so it goes on\r\n" * 200 + "550 at last"), probe=False),
-            Row("a reply with odd bytes", "EREMOTEIO", "refuses the mail: 554 ?[31mred?; look",
+            Row("a reply with odd bytes", "EREMOTEIO", "refuses the mail: 554 ?[31mred?; check",
                 fault=("DATA", "554 \x1b[31mred\x07"), probe=False),
             Row("shuts down in the middle", "EREMOTEIO", "refuses every recipient: operator@example.org (421 4.3.2 "
-                "bye); it may take it later", fault=("RCPT", "421 4.3.2 bye"), probe=False, later=True),
-            Row("drops in the middle", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+                "bye); a later attempt may succeed", fault=("RCPT", "421 4.3.2 bye"), probe=False, later=True),
+            Row("drops in the middle", "EHOSTUNREACH", "closed the connection unexpectedly; check the server's log",
                 fault=("RCPT", DROP), probe=False, later=True),
             Row("hangs in the middle", "ETIMEDOUT", "did not complete the mail " + wait, fault=("RCPT", HANG),
                 timeout_ms=SHORT_MS, probe=False, later=True),
-            Row("mail refused", "EREMOTEIO", "refuses the mail: 554 5.6.0 spam; look into its log",
+            Row("mail refused", "EREMOTEIO", "refuses the mail: 554 5.6.0 spam; check the server's log",
                 fault=("MESSAGE", "554 5.6.0 spam"), probe=False),
-            Row("disk full", "EREMOTEIO", "refuses the mail: 452 4.3.1 full; it may take it later",
+            Row("disk full", "EREMOTEIO", "refuses the mail: 452 4.3.1 full; a later attempt may succeed",
                 fault=("MESSAGE", "452 4.3.1 full"), probe=False, later=True),
-            Row("drops the whole mail", "EHOSTUNREACH", "closed the connection unexpectedly; look into its log",
+            Row("drops the whole mail", "EHOSTUNREACH", "closed the connection unexpectedly; check the server's log",
                 fault=("MESSAGE", DROP), probe=False),
             Row("hangs with the whole mail", "ETIMEDOUT", "did not complete the mail " + wait, fault=("MESSAGE", HANG),
                 timeout_ms=SHORT_MS, probe=False),
@@ -362,7 +363,7 @@ class Faults(SmtpTest):
         self.assertEqual([step for step, _, _ in server.steps][-4:], ["AUTH", "LOGIN", "NOOP", "QUIT"])
 
     def test_a_server_without_noop_takes_mails(self) -> None:
-        """As msmtpd, which then closes the connection, and servers that only greet and take mails."""
+        """Like msmtpd, which then closes the connection, and like servers that only greet and accept mail."""
         for reply in ("500 Error: unknown command", "502 5.5.1 not implemented", "503 5.5.1 bad sequence"):
             for settings in ({}, {"users": {USER: PASSWORD}, "plain_auth": True}):
                 with self.subTest(reply, **settings):
@@ -386,7 +387,8 @@ class Faults(SmtpTest):
         server.fail("RCPT", exim, only="root")
         outcome = Call(f"smtp://{LOCAL}:{server.port}", "send", "aither", "root,a@x.org", user="").outcome()
         self.assertEqual((outcome.errno, outcome.refused), ("0", "root"))
-        self.assertIn("must contain a domain); append @ and a domain, for this machine @localhost, in [Notify] MailTo",
+        self.assertIn("must contain a domain); add @ and a domain to the name in [Notify] MailTo "
+                      "(for this machine: @localhost)",
                       outcome.sentence)
 
     def test_an_unknown_ca_is_not_trusted(self) -> None:
@@ -404,7 +406,7 @@ class Faults(SmtpTest):
         for host in (f"{LOCAL}:{port}", "name.invalid"):
             outcome = Call(f"smtp://{host}", "send", SENDER, RECIPIENT).outcome()
             self.assertEqual(outcome.errno, "EHOSTUNREACH", outcome)
-            self.assertIn("cannot be reached: ", outcome.sentence)
+            self.assertIn("cannot reach mail server ", outcome.sentence)
             self.assertIn("check [Notify] SMTPURL", outcome.sentence)
 
     def test_a_server_that_trickles_is_left_when_the_time_is_up(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a service manager hands to the daemons, and what they tell it; and the addresses of --listen."""
+"""The daemons under a service manager: their sockets, their reports to it, and the addresses of --listen."""
 import os
 import shutil
 import socket
@@ -26,7 +26,7 @@ def has_ipv6() -> bool:
 
 
 class Manager:
-    """The socket of sd_notify; `said` is what has come, in order."""
+    """The socket of sd_notify; `said` has the messages in their order."""
 
     def __init__(self, directory: Path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -69,7 +69,7 @@ class Notified(unittest.TestCase):
         self.assertRegex(status[-1], r"^STATUS=not configured: .*/aither\.conf:\d+: \[Hemera\] MaxRetries=many: ")
 
     def test_a_status_is_not_cut_within_a_character(self) -> None:
-        """systemd throws away a status that is not UTF-8."""
+        """systemd discards a status that is not UTF-8."""
         for ascii_before in range(2):
             self.manager.said.clear()
             self.stack.config = self.stack.directory / ("x" * ascii_before + "ä" * 120) / "aither.conf"
@@ -84,7 +84,8 @@ class Notified(unittest.TestCase):
             self.assertRegex(status[0], r"^STATUS=not configured: /.*/x?ä{80,}$")
 
     def test_a_second_signal_changes_nothing(self) -> None:
-        """The first lets aither-web wait for a request that has begun; the second must not end it sooner."""
+        """After the first signal, aither-web waits for a request that has begun; the second signal must not end it
+        sooner."""
         web = self.stack.start_web()
         with socket.create_connection(("127.0.0.1", self.stack.port)) as visitor:
             visitor.settimeout(PATIENCE_S)
@@ -99,7 +100,7 @@ class Notified(unittest.TestCase):
 
 
 class Handed(unittest.TestCase):
-    """Descriptors that are not what the units promise."""
+    """Descriptors other than those that the units promise."""
 
     def start(self, program: str, descriptor: int, count: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["/bin/sh", "-c", INHERIT, "sh", str(descriptor), count, BUILD / program],
@@ -111,7 +112,7 @@ class Handed(unittest.TestCase):
                 for program in PROGRAMS:
                     done = self.start(program, descriptor, "1")
                     self.assertEqual(done.returncode, 1)
-                    self.assertIn("descriptor 3 is not a listening stream socket", done.stderr)
+                    self.assertIn("descriptor 3 from systemd is not a listening stream socket", done.stderr)
 
     def test_a_wrong_count_is_named(self) -> None:
         with tempfile.TemporaryFile() as file:
@@ -130,7 +131,7 @@ class Listen(StackTest):
 
     @unittest.skipUnless(has_ipv6(), "this machine has no IPv6")
     def test_an_ipv6_address_is_listened_on_alone(self) -> None:
-        """So that 0.0.0.0 of the same port may be another --listen."""
+        """This leaves 0.0.0.0 of the same port free for another --listen."""
         web = Daemon("aither-web", [f"--config={self.stack.config}", "--listen=[::]:0"], self.stack.environment)
         self.addCleanup(web.stop)
         port = int(web.wait_for_line(r"listening on \[::\]:(\d+)")[1])
@@ -157,7 +158,7 @@ class Configuration(StackTest):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "configuration is fine\n", ""))
 
     def test_without_time_zones_all_work_and_say_so(self) -> None:
-        """tzdata may be missing: then not even the default is there."""
+        """tzdata may be missing: then not even the default zone exists."""
         if subprocess.run([*WITHOUT_ZONES, "true"], capture_output=True, check=False).returncode != 0:
             self.skipTest("needs a mount namespace, which this system does not permit")
         self.assertEqual(self.stack.stop(), [])
@@ -168,7 +169,7 @@ class Configuration(StackTest):
                 *rest, str(BUILD / program), f"--config={self.stack.config}", f"--listen={address}"],
                 self.stack.environment)
             self.addCleanup(daemon.stop)
-            daemon.wait_for_line("time zone Europe/Berlin is not installed, dates are shown in UTC")
+            daemon.wait_for_line("time zone Europe/Berlin is not installed; dates are shown in UTC")
             daemon.wait_for_line("listening on ")
         report = self.stack.request("GET", "/internal/doctor", over_unix_socket=True)
         zone = [check for check in report.data["checks"] if check["name"] == "time-zone"][0]
@@ -178,7 +179,7 @@ class Configuration(StackTest):
         data.write_text('{"title": "x", "lang": "en", "start": "2026-03-14T23:00:00.000Z"}')
         done = subprocess.run([*WITHOUT_ZONES, BUILD / "aither", f"--config={self.stack.config}", "render",
                                f"--template={template}", f"--data={data}"],
-                              env=self.stack.environment | {"TZ": "JST-9"},  # as /etc/localtime may have it
+                              env=self.stack.environment | {"TZ": "JST-9"},  # as /etc/localtime may set it
                               capture_output=True, text=True, timeout=PATIENCE_S)
         self.assertEqual((done.returncode, done.stdout), (0, "x 14 March 2026"))
         self.assertIn("time zone Europe/Berlin is not installed", done.stderr)

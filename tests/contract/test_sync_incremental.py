@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What Hemera may change without a page being written, whole answers included; and that much which is unchanged costs
-no write."""
+"""Changes of Hemera's data that need no page to be written, including whole answers; and large amounts of unchanged data,
+which cost no write."""
 import json
 import unittest
 import urllib.request
@@ -13,7 +13,7 @@ MANIFEST = ".sync-manifest.json"
 
 
 def turned(value: Any) -> Any:
-    """The same JSON value with the members of every object in the other order."""
+    """The same JSON value with the members of every object in reverse order."""
     if isinstance(value, dict):
         return {name: turned(value[name]) for name in reversed(value)}
     if isinstance(value, list):
@@ -30,7 +30,7 @@ class Unchanged(StackTest):
             return json.load(reply)
 
     def answer(self, path: str, body: Any) -> None:
-        """From now on this is all that Hemera says there."""
+        """From now on Hemera returns only this for that path."""
         self.hemera.scenario(fault={"path": f"^{path}($|\\?)", "kind": "status", "status": 200, "count": -1,
                                     "headers": {"content-type": "application/json"}, "body": json.dumps(body)})
 
@@ -92,7 +92,7 @@ class Unchanged(StackTest):
 
 
 class Many(StackTest):
-    """Several pages of the list, and beyond the number from which all pages are synced at once."""
+    """Several pages of the list, and more course pages than the number from which syncfs writes all to disk at once."""
     hemera_arguments = ("--courses", "2000", "--no-limit")
 
     def everything(self) -> dict[str, tuple[int, int, int, int]]:
@@ -110,7 +110,7 @@ class Many(StackTest):
 
 
 class Report(StackTest):
-    """The report in the manifest is passed on, even when its file was edited."""
+    """The report in the manifest is passed on, even if the file was edited."""
 
     def test_a_report_of_the_first_version_has_no_list_of_removed_pages(self) -> None:
         self.sync()

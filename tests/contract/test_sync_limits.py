@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A sync that takes long: its time limit, what ends it early, and a second worker that wants the same directory."""
+"""A sync that takes long: its time limit, the events that end it early, and a second worker that needs the same
+directory."""
 import base64
 import signal
 import time
@@ -12,9 +13,9 @@ LIST = "/api/service/courses"
 COURSES = 800
 PASSWORD = "a-password-for-the-pages"
 
-# Every level goes over the twelve members of `course`: for every page 290 000 rounds, less than a tenth of what ends a
-# template. That is 30 ms, so that the pages take three times as long as there is time; with the sanitizers on a busy
-# machine it is a second, in which the first ones must still be made.
+# Every level iterates over the twelve members of `course`: 290 000 iterations for every page, less than a tenth of the
+# number that aborts a template. That takes 30 ms, so all pages together need three times the permitted time. With the
+# sanitizers on a busy machine it takes a second, in which the first pages must still be made.
 LEVELS = 4
 SLOW = (("{{#each @root.course}}" * LEVELS + "{{/each}}" * LEVELS) * 14 + "{{course.title}}"
         + "{{#each participants}}{{name}}{{/each}}")
@@ -25,7 +26,8 @@ def template(markup: str) -> list[dict[str, object]]:
 
 
 class SlowTemplate(StackTest):
-    """All twice: pages without participants are made after all is fetched, the others while it is."""
+    """Both cases: pages without participants are made after all data has been fetched, the others while it is being
+    fetched."""
     participants = 0
     hemera_arguments = ("--courses", str(COURSES), "--no-limit")
 
@@ -44,7 +46,7 @@ class TimeLimit(SlowTemplate):
         self.assertGreater(report["coursesDeferred"], 0, "the template is not slow enough")
         self.assertGreater(report["filesGenerated"], 0)
         self.assertEqual(report["filesGenerated"], len(self.stack.pages()))
-        # A deferred course may have a page, made from its row.
+        # A deferred course may have a page, made from its row in the list.
         self.assertGreaterEqual(report["filesGenerated"] + report["coursesDeferred"], COURSES)
         self.assertEqual(self.stack.manifest["consecutiveFailures"], 0)
 
@@ -71,7 +73,7 @@ class Stop(SlowTemplate):
         assert self.stack.worker
         begin = time.monotonic()
         self.assertEqual(self.stack.worker.stop(), 0)
-        self.assertLess(time.monotonic() - begin, 4)  # two, and what a busy machine adds
+        self.assertLess(time.monotonic() - begin, 4)  # two, plus what a busy machine adds
         self.assertEqual(self.stack.stamps(), before)
         manifest = self.stack.manifest
         self.assertEqual(manifest["lastSync"]["status"], "failed")
@@ -121,7 +123,7 @@ class TwoWorkers(StackTest):
 
 
 class Sizes(StackTest):
-    """What is published is served; what is too large for that is reported, and the old page stays."""
+    """Every published file is served; a file too large to be served is reported, and the old page stays."""
     hemera_arguments = ("--courses", "3", "--participants", "8", "--no-limit")
     config = "[Web]\nLiveTTLSec=3600\n"
 
@@ -174,7 +176,7 @@ class Sizes(StackTest):
         self.assertIn("<table", self.stack.get("/").text, "the shipped template is used")
 
     def test_the_homepage(self) -> None:
-        """Also the shipped template makes too much of it; course pages do not depend on it."""
+        """Even the shipped template produces too much here; course pages do not depend on it."""
         self.sync()
         before = self.stack.stamps()
         rows = [{"id": f"clong{n:019d}", "title": f"{n:04} " + "T" * 8000, "slug": f"s{n}", "level": "BEGINNER",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hemera's certificate and its TLS: whom the worker refuses, what it says then, and that the key never goes there."""
+"""Hemera's certificate and its TLS: which servers the worker refuses, the message for each, and that the key is never sent
+to them."""
 import json
 import ssl
 import unittest
@@ -17,21 +18,21 @@ OTHER_HOST = "DNS:other.example.org"
 
 @dataclass
 class Row:
-    """A server that is refused: what is said about it, and what `aither doctor` advises."""
+    """A server that is refused, with the expected message and the advice of `aither doctor`."""
     name: str
     context: ssl.SSLContext | Fault
-    sentence: str  # a regular expression for what follows the URL
-    remedy: str    # a part of what the doctor advises; "": the doctor is not asked, who is more patient
+    sentence: str  # a regular expression for the text after the URL
+    remedy: str    # a part of doctor's advice; "": doctor is not run, because it waits longer
 
 
-TIME = r"; it has to be renewed there, unless this machine's clock is wrong: timedatectl\(1\)"
-NAME = "; the configured address has to be one that the certificate is for"
-CA = r"; if its CA is your own, make it known: update-ca-certificates\(8\)"
-TLS = "; at that address and port TLS 1.2 or later has to be spoken"
+TIME = r"; renew it on the server, or correct this machine's clock: timedatectl\(1\)"
+NAME = "; configure a host name that the certificate is valid for"
+CA = r"; if you use a CA of your own, add it to this machine: update-ca-certificates\(8\)"
+TLS = "; the server at that address and port must support TLS 1.2 or later"
 
 
 def old(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The same with TLS 1.1 at most."""
+    """The same context with TLS 1.1 at most."""
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -74,14 +75,14 @@ class TlsTest(unittest.TestCase):
         return self.stack.request("GET", "/api/sync/status", over_unix_socket=True).data
 
     def assert_refused(self, row: Row, front: TlsFront) -> None:
-        """By a sync, its report, the journal and the doctor; and the server has seen nothing but handshakes."""
+        """The sync, its report, the journal and doctor all report it; the server has seen nothing but handshakes."""
         assert self.stack.worker
         sync = self.stack.cli("sync")
         self.assertEqual(sync.returncode, 1, sync.stderr)
         report = self.status()
         error, = report["errors"]
         self.assertEqual((report["status"], error["entity"], error["code"]), ("failed", "hemera", "HEMERA_UNREACHABLE"))
-        sentence = rf"Hemera cannot be reached( safely)?: {front.url}/api/service/courses: {row.sentence}$"
+        sentence = rf"cannot reach Hemera( safely)?: {front.url}/api/service/courses: {row.sentence}$"
         self.assertRegex(error["message"], sentence)
         self.assertIn(error["message"], sync.stderr)
         self.stack.worker.wait_for_line(sentence)
@@ -127,7 +128,7 @@ class Refused(TlsTest):
                 front.connections = 0
                 front.requests.clear()
                 self.assert_refused(row, front)
-        # None of them leaves anything behind.
+        # None of these failures leaves anything behind.
         front.context = self.good
         self.assertEqual(self.stack.cli("sync").returncode, 0)
         self.assertEqual(self.status()["consecutiveFailures"], 0)
@@ -136,14 +137,14 @@ class Refused(TlsTest):
         self.stack.environment["SSL_CERT_FILE"] = "/nonexistent/ca.pem"
         front = self.front(self.good)
         self.start_worker(front.url)
-        row = Row("", self.good, "the CA certificates cannot be read: /nonexistent/ca.pem; that has to be a file in "
-                  "PEM that can be read: the one of the package ca-certificates, unless SSL_CERT_FILE names another",
+        row = Row("", self.good, "the CA certificates cannot be read: /nonexistent/ca.pem; this must be a readable "
+                  "PEM file: that of the package ca-certificates, unless SSL_CERT_FILE names another",
                   "EDITOR ")
         self.assert_refused(row, front)
 
 
 class Change(TlsTest):
-    """What the worker has seen of a server before does not make it trust it now."""
+    """The worker does not trust a server because of earlier connections to it."""
 
     def sync(self) -> tuple[int, str]:
         """Exit code and the first error."""
@@ -184,7 +185,7 @@ class Change(TlsTest):
 
 
 class Elsewhere(TlsTest):
-    """The key goes to the origins that are configured."""
+    """The key goes only to the configured origins."""
 
     def test_no_redirect_is_followed(self) -> None:
         front, other = self.front(self.good), self.front(self.good)
@@ -194,7 +195,7 @@ class Elsewhere(TlsTest):
                 self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "status", "status": status,
                                             "headers": {"location": f"{other.url}/api/service/courses"}})
                 self.assertEqual(self.stack.cli("sync").returncode, 1)
-                self.assertIn("redirects are not followed", self.status()["errors"][0]["message"])
+                self.assertIn("aither follows no redirects", self.status()["errors"][0]["message"])
                 self.assertEqual(other.connections, 0)
 
     def test_rollbar_is_refused_likewise(self) -> None:

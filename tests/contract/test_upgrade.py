@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What today's programs make of an output directory of version 0.1.0: tests/data/0.1.0/README.md says what is in it."""
+"""What today's programs make of an output directory of version 0.1.0; tests/data/0.1.0/README.md describes the directory."""
 import base64
 import html
 import json
@@ -24,31 +24,31 @@ OWN_FILES = {".sync-manifest.json", ".sync.lock", ".state.json"}
 
 
 def shown(course: dict[str, Any]) -> set[str]:
-    """What a page of staff shows of the course's participants, line by line."""
+    """The course's participants as staff see them on a page, line by line."""
     values = [booking.get(member) for booking in course["participants"] for member in ("name", *TEXTS)]
     return {line for value in values if value for line in value.splitlines() if line}
 
 
 def personal() -> set[str]:
-    """All that no visitor may see: every value of a participant but the status."""
+    """Everything that no visitor may see: every value of a participant except the status."""
     values = {value for course in COURSES for booking in course["participants"] for member, value in booking.items()
               if member != "status" and value}
     return {line for value in values for line in value.splitlines() if line}
 
 
 def found_in(text: str) -> set[str]:
-    """The personal values in a text, written as they are or for HTML, JSON or a calendar, which folds lines."""
+    """The personal values found in a text, unencoded or encoded for HTML, JSON or a calendar, which folds lines."""
     forms = (text, html.unescape(text), re.sub(r"\\(.)", r"\1", re.sub(r"\r?\n[ \t]", "", text)))
     return {value for value in personal() if any(value in form for form in forms)}
 
 
 class UpgradeTest(JournalTest):
-    """Subclasses say what the directory was made for (`role`) and what the configuration says now."""
+    """Subclasses set the mode for which the directory was made (`role`) and the present configuration."""
 
     hemera_arguments = ("--courses", "0", "--no-limit")
     config = "MaxRetries=0\n"
     role = ""
-    pages: dict[str, bytes]  # of 0.1.0
+    pages: dict[str, bytes]  # the pages of 0.1.0
 
     def prepare(self) -> None:
         self.hemera.scenario(courses=COURSES)
@@ -61,7 +61,7 @@ class UpgradeTest(JournalTest):
         self.stack.environment["CREDENTIALS_DIRECTORY"] = str(credentials)
 
     def copy(self) -> None:
-        """The directory, with the modes and times that an upgrade in place finds."""
+        """Copies the directory with the modes and times that an upgrade in place finds."""
         source = DATA / self.role
         for file in (file for file in source.rglob("*") if file.is_file()):
             copy = self.stack.output / file.relative_to(source)
@@ -81,12 +81,12 @@ class UpgradeTest(JournalTest):
         return self.stack.get(target, Authorization=f"Basic {credentials}")
 
     def page_of(self, course: dict[str, Any]) -> str:
-        """The course's page, by the manifest of 0.1.0."""
+        """The course's page, according to the manifest of 0.1.0."""
         manifest = json.loads((DATA / self.role / ".sync-manifest.json").read_text())
         return Path(manifest["entities"]["courses"][course["id"]]["outputPath"]).name
 
     def in_root(self) -> set[str]:
-        """What lies beside the files that every version has there."""
+        """The files besides those that every version has there."""
         return {file.name for file in self.stack.output.iterdir()} - OWN_FILES
 
     def assert_history_is_kept(self) -> None:
@@ -96,7 +96,7 @@ class UpgradeTest(JournalTest):
         self.assertEqual((now["status"], now["consecutiveFailures"]), ("failed", 3))
 
     def assert_homepage_is_there(self) -> None:
-        """Not the fallback: every course of 0.1.0's homepage, in both languages."""
+        """Not the fallback: it has every course of 0.1.0's homepage, in both languages."""
         for language in ("de", "en"):
             reply = self.stack.get(f"/?lang={language}")
             self.assertEqual(reply.status, 200)
@@ -106,7 +106,7 @@ class UpgradeTest(JournalTest):
             self.assertTrue((self.stack.output / f"public/index.{language}.html").is_file())
 
     def assert_no_file_is_personal(self) -> None:
-        """Whoever may read it."""
+        """Checks every file, no matter who may read it."""
         for file in (file for file in self.stack.output.rglob("*") if file.is_file()):
             self.assertEqual(found_in(file.read_text()), set(), file)
 
@@ -116,7 +116,7 @@ class UpgradeTest(JournalTest):
             self.assertEqual(found_in(self.stack.get(target).text), set(), target)
 
     def removals(self) -> list[dict[str, str]]:
-        """Entries of the journal that say that pages with participants were removed."""
+        """The journal's entries about the removal of pages with participants."""
         return [entry for entry in self.entries()
                 if re.search(r"removed .*pages? with participants", entry["MESSAGE"])]
 
@@ -158,7 +158,7 @@ class Private(UpgradeTest):
         self.assertFalse(list((self.stack.output / "public").rglob("courses/*.html")))
 
     def test_the_homepage_moves_before_the_first_visitor_comes(self) -> None:
-        """A proxy that waits for /readyz sends none."""
+        """A proxy that waits for /readyz sends no visitors."""
         wait_until(lambda: (self.stack.output / "public/index.de.html").exists(), "the homepage is in public/")
         self.assertFalse((self.stack.output / "index.de.html").exists())
 
@@ -231,7 +231,7 @@ class Public(UpgradeTest):
         self.assert_removal_is_logged()
 
     def test_what_a_crash_or_a_refused_deletion_left_goes_too(self) -> None:
-        """A temporary file and the page of a course that Hemera no longer has."""
+        """A temporary file, and the page of a course that Hemera no longer has."""
         courses = self.stack.output / "courses"
         for name in (".tmp-3", "nicht-mehr-im-programm.html"):
             (courses / name).write_bytes(self.pages["gehaltsgespraeche.html"])
@@ -249,13 +249,13 @@ class Public(UpgradeTest):
 
 
 class PrivateToPublic(Public):
-    """The operator changes CoursePages in the same moment."""
+    """The operator changes CoursePages together with the upgrade."""
 
     role = "private"
 
 
 class PublicToPrivate(Private):
-    """The public pages of 0.1.0 have participants: they are as good as private ones, and stay."""
+    """The public pages of 0.1.0 contain participants: they are as good as private ones, and stay."""
 
     role = "public"
 

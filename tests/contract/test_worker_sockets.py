@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The worker has two sockets: an attacker in aither-web may ask for less than the command line, and no caller makes the
-worker ask Hemera without end."""
+"""The worker has two sockets: an attacker in aither-web may request less than the command line, and no caller can make the
+worker send endless requests to Hemera."""
 import socket
 import subprocess
 import unittest
@@ -13,7 +13,7 @@ TOKEN = "a-sync-token-of-good-length"
 BURST = 10  # WORKER_REFRESH_BURST
 FORCE = "force is permitted on the command line of this machine only: aither sync --force"
 
-# bash: to dash, which is sh, a descriptor above 9 is none.
+# bash, because dash (sh) does not know descriptors above 9
 ACTIVATE = 'exec 3<&"$1" 4<&"$2"; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=worker:web; shift 2; exec "$@"'
 
 FOR_BOTH = (("GET", "/api/sync"), ("GET", "/api/sync/status"), ("POST", "/api/sync"), ("POST", "/api/sync?dryRun=1"),
@@ -99,7 +99,7 @@ class Refreshes(StackTest):
         self.assertEqual({status for status, _ in answers}, {200})
         self.assertEqual(len(set(answers)), requests)
         self.assertGreaterEqual(requests, BURST)
-        self.assertLess(requests, 2 * BURST)  # also where this takes most of a minute
+        self.assertLess(requests, 2 * BURST)  # even if this takes most of a minute
         self.assertEqual(self.stack.cli("sync").returncode, 0)
 
     def test_later_callers_get_the_result_of_the_last_request(self) -> None:

@@ -2,8 +2,8 @@
 
 /*
  * Linked into every program of a build with --enable-coverage: a process that ends by _exit or abort writes
- * its counters first, as gcov lets one do that returns from main. So what a test does in a child process
- * counts, too.
+ * its counters first, as gcov does for a process that returns from main. So code that a test runs in a
+ * child process counts, too.
  */
 
 #include <gcov.h>

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * For LD_PRELOAD into aither-worker: counts the calls that change something below one directory, and lets
- * the one with a given number kill the process or fail. Everything else goes to the kernel as it is.
+ * For LD_PRELOAD into aither-worker: counts the calls that change files below one directory, and makes the
+ * call with a given number kill the process or fail. All other calls go to the kernel unchanged.
  *
- * Test and process share a file, which AITHER_CRASHPOINT names and crashpoint.py describes, too: the test
- * can set another point between two syncs of a running worker, and reads there which calls were made:
+ * The test and the process share a file that AITHER_CRASHPOINT names; crashpoint.py describes it, too.
+ * Between two syncs of a running worker, the test can set another point and read which calls were made:
  *
  *	mkdirat courses
  *	renameat courses/.tmp-0 courses/x.html
  *	unlinkat /etc/motd                      a change elsewhere: not counted, the test decides
  *
- * Wrapped is what the worker calls; tests/style/test_source.py holds that list complete.
+ * The library wraps the functions that the worker calls; tests/style/test_source.py checks that none is
+ * missing.
  */
 
 #define _GNU_SOURCE
-/* Else the headers define some of these functions themselves. */
+/* Otherwise the headers define some of these functions themselves. */
 #undef _FORTIFY_SOURCE
 
 #include <errno.h>
@@ -41,22 +42,23 @@
 enum crash_action {
 	CRASH_NOTHING,
 	CRASH_KILL, /* before the call */
-	CRASH_FAIL, /* without doing it */
-	/* For write: half of the bytes, and then death; or success with half, and the next call fails. */
+	CRASH_FAIL, /* without making the call */
+	/* For write: half of the bytes, then death; or success with half of them, and the next call
+	 * fails. */
 	CRASH_HALF_KILL,
 	CRASH_HALF_FAIL,
 };
 
 struct crash_control { /* the shared file */
 	_Atomic uint32_t at, action, errnum;
-	_Atomic uint32_t all;   /* count opening for reading and closing of written files, too */
-	_Atomic uint32_t count; /* of calls so far */
+	_Atomic uint32_t all;   /* count opening for reading, and closing of written files, too */
+	_Atomic uint32_t count; /* the calls so far */
 	_Atomic uint32_t log_length;
 	char directory[CRASH_DIRECTORY_SIZE];
 	char log[CRASH_LOG_SIZE];
 };
 
-static struct crash_control *crash_control; /* NULL while other libraries begin */
+static struct crash_control *crash_control; /* NULL while other libraries are still starting */
 
 __attribute__((constructor)) static void crash_begin(void)
 {
@@ -94,7 +96,7 @@ __attribute__((format(printf, 1, 2))) static void crash_log(const char *format, 
 	memcpy(crash_control->log + start, line, (size_t)length);
 }
 
-/* Where a descriptor leads; false: not to a file or directory. */
+/* The path of a descriptor; false: it is not a file or directory. */
 static bool crash_locate_fd(int fd, char ret_path[static CRASH_PATH_SIZE])
 {
 	char link[64];
@@ -130,7 +132,7 @@ static bool crash_locate(int directory, const char *name, char ret_path[static C
 	return true;
 }
 
-/* The part below the directory, "." for itself; NULL: it is outside. */
+/* The part of the path below the directory, "." for the directory itself; NULL: the path is outside. */
 static const char *crash_inside(const char *path)
 {
 	size_t length = strlen(crash_control->directory);
@@ -142,7 +144,7 @@ static const char *crash_inside(const char *path)
 	return path[length] == '/' ? path + length + 1 : NULL;
 }
 
-/* What is to happen at the call that now begins. */
+/* The action for the call that now begins. */
 static enum crash_action crash_count(void)
 {
 	uint32_t number = atomic_fetch_add(&crash_control->count, 1) + 1;
@@ -160,8 +162,8 @@ static enum crash_action crash_count(void)
 	return action;
 }
 
-/* Only the sync's thread counts: the main thread writes the worker's state beside it, which would make the
- * numbers a matter of luck. Those calls fail in test_fault_worker.py. */
+/* Only the sync's thread counts. The main thread writes the worker's state at the same time, so counting it
+ * would make the numbers depend on timing. Those calls fail in test_fault_worker.py. */
 static enum crash_action crash_meet(const char *call, const char *path)
 {
 	const char *where = crash_inside(path);
@@ -172,7 +174,7 @@ static enum crash_action crash_meet(const char *call, const char *path)
 	return where ? crash_count() : CRASH_NOTHING;
 }
 
-/* True: the call has to fail, errno says how. */
+/* Returns true if the call must fail; errno says how. */
 static bool crash_fails_at(const char *call, int directory, const char *name)
 {
 	char path[CRASH_PATH_SIZE];
@@ -187,7 +189,7 @@ static bool crash_fails_fd(const char *call, int fd)
 	return crash_locate_fd(fd, path) && crash_meet(call, path) == CRASH_FAIL;
 }
 
-/* ---- what changes names ---- */
+/* ---- calls that change names ---- */
 
 static bool crash_fails_open(int directory, const char *name, int flags)
 {
@@ -261,7 +263,7 @@ int mkdirat(int directory, const char *name, mode_t mode)
 	return (int)syscall(SYS_mkdirat, directory, name, mode);
 }
 
-/* ---- what changes files ---- */
+/* ---- calls that change files ---- */
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
@@ -300,7 +302,7 @@ int utimensat(int directory, const char *name, const struct timespec times[2], i
 	return (int)syscall(SYS_utimensat, directory, name, times, flags);
 }
 
-/* Done as far as Linux is concerned even when it fails. */
+/* On Linux, the call has taken effect even when it fails. */
 int close(int fd)
 {
 	char path[CRASH_PATH_SIZE];
@@ -316,7 +318,7 @@ int close(int fd)
 	return -1;
 }
 
-/* ---- what makes it last: only counted. A process that is killed loses nothing of what the kernel has, and
+/* ---- calls that flush to disk are only counted. A killed process loses no data that the kernel has, and
  * hundreds of syncs would wait for a slow disk. ---- */
 
 int fdatasync(int fd)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The test's half of crashpoint.c: says at which call the worker dies or fails, and tells which calls were made.
+"""The test's half of crashpoint.c: sets the call at which the worker dies or fails, and reads which calls were made.
 
     crash = Crashpoint(directory / "crashpoint", output)
     ... start the program with crash.environment ...
@@ -19,7 +19,7 @@ LOG_SIZE = 256 << 10
 
 
 class Action(enum.IntEnum):
-    """What happens at the call; the two halves are for `write`, see crashpoint.c."""
+    """The effect at the call; the two actions about halves are for `write`, see crashpoint.c."""
 
     NOTHING = 0
     KILL = 1
@@ -29,7 +29,7 @@ class Action(enum.IntEnum):
 
 
 class Crashpoint:
-    """The file that test and process share; `directory` is where changes count."""
+    """The file that the test and the process share; changes below `directory` count."""
 
     def __init__(self, library: Path, file: Path, directory: Path):
         self.environment = preload(library, AITHER_CRASHPOINT=str(file))
@@ -40,7 +40,7 @@ class Crashpoint:
         self.arm()
 
     def arm(self, at: int = 0, action: Action = Action.NOTHING, errnum: int = 0, every: bool = False) -> None:
-        """Counts from 1 again and forgets the calls. every: opening for reading and closing count, too."""
+        """Starts to count from 1 again and forgets the calls. every: opening for reading and closing count, too."""
         HEAD.pack_into(self._memory, 0, at, action, errnum, every, 0, 0, self._directory)
 
     def _lines(self) -> list[str]:
@@ -49,7 +49,7 @@ class Crashpoint:
 
     @property
     def calls(self) -> list[str]:
-        """The counted ones: "renameat courses/.tmp-0 courses/x.html"."""
+        """The counted calls: "renameat courses/.tmp-0 courses/x.html"."""
         return [line for line in self._lines() if " /" not in line]
 
     @property

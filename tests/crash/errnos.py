@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What each call may fail with, as its manual page has it: the most telling first. See faultpoint.py.
+"""The errors of each call according to its manual page, the most typical one first. See faultpoint.py.
 
-A number is an error; ONE moves one byte, END says that there is nothing more to read."""
+A number is an error; ONE moves one byte, END means that there is nothing more to read."""
 import errno
 import os
 from errno import (EACCES, EAGAIN, EBUSY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EDQUOT, EINTR, EINVAL, EIO, EMFILE,
@@ -51,13 +51,13 @@ ERRORS: dict[str, tuple[int | str, ...]] = {
     "timerfd_settime": (EINVAL,), "signalfd": NEW,
     "inotify_init1": NEW, "inotify_add_watch": (ENOSPC, ENOMEM), "memfd_create": NEW, "pipe": NEW, "pipe2": NEW,
     "dup2": (EBUSY,), "mmap": (ENOMEM,), "getrandom": (EAGAIN, EINTR, ENOSYS),
-    "getentropy": (),  # with a kernel of Debian 12 it does not fail
+    "getentropy": (),  # with the kernel of Debian 12 it does not fail
     "getrlimit": (EINVAL,), "setrlimit": (EPERM,), "getrusage": (EINVAL,), "gethostname": (EPERM,),
     "tcgetattr": (ENOTTY, EIO), "tcsetattr": (EIO, EINTR), "waitpid": (EINTR,),
     "pthread_create": (EAGAIN,), "posix_spawnp": (EAGAIN, ENOENT, ENOMEM),
     "getaddrinfo": (EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NONAME, EAI_SYSTEM),
 }
-OF_A_CONNECTION = {"accept4", "epoll_ctl", "read", "writev", "epoll_wait"}  # when libh2o calls them
+OF_A_CONNECTION = {"accept4", "epoll_ctl", "read", "writev", "epoll_wait"}  # when called by libh2o
 
 
 class Fault(NamedTuple):
@@ -75,17 +75,18 @@ class Fault(NamedTuple):
 
     @property
     def loses_connection(self) -> bool:
-        """Of one of our clients, perhaps: what the kernel does not tell us of it, we cannot answer."""
+        """The call may concern one client's connection: if the kernel does not tell us about the client, we cannot answer
+        it."""
         return self.site.function in OF_A_CONNECTION and self.site.places[0].startswith("libh2o")
 
     @property
     def is_fatal_to_h2o(self) -> bool:
-        """libh2o says so and aborts when it cannot make an event loop; systemd starts the daemon again."""
+        """libh2o aborts with a message when it cannot make an event loop; systemd restarts the daemon."""
         return self.site.function in ("epoll_create", "pipe2") and self.site.places[0].startswith("libh2o")
 
 
 def faults_of(site: Site) -> list[Fault]:
-    """One for `make check`, every one with AITHER_TEST_FAULTS=all."""
+    """One fault for `make check`, all faults with AITHER_TEST_FAULTS=all."""
     errors = ERRORS[site.function]
     actions = {ONE: (Action.ONE, 0), END: (Action.END, 0)}
     return [Fault(site, *actions.get(error, (Action.FAIL, error))) for error in errors[:None if ALL else 1]]

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the programs and their libraries call, as far as an operating system may let it fail; errnos.py has
- * how. */
+/* The functions called by the programs and their libraries that may fail in an operating system; errnos.py
+ * has the errors of each. */
 
 #define _GNU_SOURCE
-/* Else the headers define some of these functions themselves. */
+/* Otherwise the headers define some of these functions themselves. */
 #undef _FORTIFY_SOURCE
 
 #include "faultpoint.h"
@@ -44,7 +44,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The function that this one stands before, asked for once. */
+/* The function that the wrapper replaces, looked up once. */
 #define NEXT(name)                       \
 	static __typeof__(&(name)) next; \
 	if (!next)                       \
@@ -52,7 +52,7 @@
 
 #define CALLER __builtin_return_address(0)
 
-/* A function that fails with `failure`, and errno says how. */
+/* A function that returns `failure` when it fails, with the reason in errno. */
 #define WRAP(type, failure, name, parameters, arguments)                      \
 	type name parameters                                                  \
 	{                                                                     \
@@ -60,7 +60,7 @@
 		return fault_fails(#name, CALLER) ? failure : next arguments; \
 	}
 
-/* One that a signal may interrupt. */
+/* A function that a signal may interrupt. */
 #define WRAP_SLOW(type, waits_for, name, parameters, arguments)                                   \
 	type name parameters                                                                      \
 	{                                                                                         \
@@ -68,7 +68,7 @@
 		return fault_fails_or_interrupts(#name, CALLER, waits_for) ? -1 : next arguments; \
 	}
 
-/* One that returns what is in errno otherwise. */
+/* A function that returns the error number itself instead of setting errno. */
 #define WRAP_NUMBER(name, parameters, arguments)                            \
 	int name parameters                                                 \
 	{                                                                   \
@@ -76,7 +76,7 @@
 		return fault_fails(#name, CALLER) ? errno : next arguments; \
 	}
 
-/* One that moves bytes. */
+/* A function that transfers bytes. */
 #define WRAP_BYTES(name, parameters, arguments)                                          \
 	ssize_t name parameters                                                          \
 	{                                                                                \
@@ -87,7 +87,7 @@
 		return share < 0 || (share == 0 && wanted > 0) ? share : next arguments; \
 	}
 
-/* One whose last argument may be there or not. */
+/* A function whose last argument is optional. */
 #define WRAP_OPTIONAL(name, parameters, last, last_type, arguments)      \
 	int name parameters                                              \
 	{                                                                \
@@ -112,7 +112,7 @@ WRAP(int, -1, __open_2, (const char *path, int flags), (path, flags))
 WRAP(int, -1, __open64_2, (const char *path, int flags), (path, flags))
 WRAP(int, -1, __openat64_2, (int at, const char *path, int flags), (at, path, flags))
 
-/* Only a new descriptor may be missing. */
+/* Only commands that make a new descriptor may fail. */
 #define WRAP_FCNTL(name)                                                                     \
 	int name(int fd, int command, ...)                                                   \
 	{                                                                                    \
@@ -148,7 +148,7 @@ WRAP(int, -1, utimensat, (int at, const char *path, const struct timespec times[
 	(at, path, times, flags))
 WRAP(int, -1, ftruncate, (int fd, off_t length), (fd, length))
 
-/* Only counted: a process that goes on loses nothing of what the kernel has, and hundreds of syncs would wait
+/* Only counted: a process that goes on loses no data that the kernel has, and hundreds of syncs would wait
  * for a slow disk. */
 #define WRAP_SYNC(name)                                     \
 	int name(int fd)                                    \
@@ -180,7 +180,7 @@ WRAP(int, -1, scandir,
 		int (*compare)(const struct dirent **, const struct dirent **)),
 	(path, ret, filter, compare))
 
-/* Done as far as Linux is concerned even when it fails. */
+/* On Linux, the call has taken effect even when it fails. */
 int close(int fd)
 {
 	NEXT(close);
@@ -229,7 +229,7 @@ ssize_t sendfile(int fd, int from, off_t *at, size_t length)
 	return share < 0 || (share == 0 && length > 0) ? share : next(fd, from, at, (size_t)share);
 }
 
-/* In one piece it is the first of its parts. */
+/* If only one byte may be transferred, it is the first byte of the first part that is not empty. */
 static ssize_t fault_vector(const char *function, void *caller, int fd, const struct iovec *parts, int count,
 	struct iovec *ret_first)
 {
@@ -257,7 +257,7 @@ static ssize_t fault_vector(const char *function, void *caller, int fd, const st
 WRAP_VECTOR(readv)
 WRAP_VECTOR(writev)
 
-/* ---- waiting, threads, and the rest ---- */
+/* ---- waiting, threads, and others ---- */
 
 WRAP_SLOW(int, -1, poll, (struct pollfd * entries, nfds_t count, int wait_ms), (entries, count, wait_ms))
 WRAP_SLOW(int, -1, ppoll,
@@ -299,7 +299,7 @@ WRAP_NUMBER(posix_spawnp,
 	(pid_t * ret, const char *file, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[]),
 	(ret, file, actions, attributes, arguments, environment))
-/* The number is one of its own; errno belongs to one of them. */
+/* getaddrinfo has its own error numbers; the one used here means "see errno". */
 WRAP_NUMBER(getaddrinfo,
 	(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret),
 	(node, service, hints, ret))

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * For LD_PRELOAD into any of the programs: lets one call of the C library fail as the operating system might.
+ * For LD_PRELOAD into any of the programs: makes one call of the C library fail as the operating system
+ * might.
  *
- * A call is named by its site: the function and the way there, that is the return addresses on the stack. So
- * "the read of the configuration" and "the read of a page" are two, though file.c has one read. Calls of the
- * libraries that the program uses (libh2o, libcurl, libsystemd, OpenSSL) are sites like its own; those before
- * main() are not, nor what the C library does inside one function (fopen is a site, its openat is none).
+ * A call is identified by its site: the function and the way to it, that is, the return addresses on the
+ * stack. So "the read of the configuration" and "the read of a page" are two sites, though file.c contains
+ * a single read. Calls of the libraries that the program uses (libh2o, libcurl, libsystemd, OpenSSL) are
+ * sites like its own. Calls before main() are not, nor are calls inside a function of the C library (fopen
+ * is a site, its openat is not).
  *
- * Test and process share a file, which AITHER_FAULTPOINT names and faultpoint.py describes, too: the test
- * reads there which sites were met how often, and sets what happens at the next call of one of them, or at
+ * The test and the process share a file that AITHER_FAULTPOINT names; faultpoint.py describes it, too.
+ * There the test reads how often each site was met, and sets the fault of the next call at one site, or of
  * all calls.
  */
 
 #define _GNU_SOURCE
-/* Else the headers define some of these functions themselves. */
+/* Otherwise the headers define some of these functions themselves. */
 #undef _FORTIFY_SOURCE
 
 #include "faultpoint.h"
@@ -40,11 +42,11 @@
 
 enum fault_action {
 	FAULT_NOTHING,
-	FAULT_FAIL,  /* once, at the armed site, without doing it */
-	FAULT_ONE,   /* once, at the armed site: moves one byte */
+	FAULT_FAIL,  /* once, at the armed site, without making the call */
+	FAULT_ONE,   /* once, at the armed site: transfers one byte */
 	FAULT_END,   /* once, at the armed site: nothing more to read */
-	FAULT_ONES,  /* every call that moves bytes moves one */
-	FAULT_TWICE, /* every call that a signal may interrupt is interrupted before it is done */
+	FAULT_ONES,  /* every call that transfers bytes transfers one */
+	FAULT_TWICE, /* every call that a signal may interrupt is interrupted before it has an effect */
 };
 
 struct fault_site {
@@ -61,8 +63,8 @@ struct fault_control { /* the shared file */
 };
 
 static struct fault_control *fault_control;
-static atomic_bool fault_began; /* main has: what libraries do before it is no business of the program's */
-static __thread bool fault_is_inside; /* what this library itself calls is no site */
+static atomic_bool fault_began; /* main() has begun: calls of libraries before it are not the program's */
+static __thread bool fault_is_inside; /* this library's own calls are not sites */
 
 static void fault_open(void)
 {
@@ -78,13 +80,13 @@ static void fault_open(void)
 	fault_control = memory;
 }
 
-/* The first call loads the library that unwinds. */
+/* The first call loads the library for stack traces. */
 __attribute__((constructor)) static void fault_begin(void)
 {
 	void *frame;
 
 	if (strncmp(program_invocation_short_name, "aither", strlen("aither")) != 0)
-		return; /* a shell that starts it, or what it starts */
+		return; /* a shell that starts the program, or a child of the program */
 	fault_open();
 	backtrace(&frame, 1);
 }
@@ -114,7 +116,7 @@ struct fault_way {
 	uint64_t key;
 };
 
-/* Addresses differ from process to process; places in a file do not. */
+/* Addresses differ from process to process; offsets in a file do not. */
 static uintptr_t fault_place(void *frame, const char **ret_file)
 {
 	Dl_info info;
@@ -134,7 +136,7 @@ static uint64_t fault_mix(uint64_t key, const void *bytes, size_t length)
 	return key;
 }
 
-/* From the caller of the wrapped function on. */
+/* Begins with the caller of the wrapped function. */
 static void fault_find_way(struct fault_way *way, const char *function, const void *caller)
 {
 	void *frames[FAULT_FRAMES_MAX];
@@ -169,7 +171,7 @@ static void fault_name(struct fault_site *site, const struct fault_way *way)
 	atomic_store(&site->is_named, 1);
 }
 
-/* How often it has been met, this time included. */
+/* Returns how often the site has been met, including this time. */
 static uint32_t fault_count(const struct fault_way *way)
 {
 	for (uint32_t i = 0; i < FAULT_SITES_MAX; i++) {
@@ -186,8 +188,8 @@ static uint32_t fault_count(const struct fault_way *way)
 	return atomic_fetch_add(&fault_control->lost, 1);
 }
 
-/* What is to happen at this call; takes what was armed. Only every second call is interrupted, so that trying
- * again comes to an end. */
+/* Returns the action for this call, and clears the armed one. Only every second call is interrupted, so
+ * that retrying comes to an end. */
 static enum fault_action fault_take(uint64_t key, uint32_t count)
 {
 	uint32_t action = atomic_load(&fault_control->action);
@@ -212,7 +214,7 @@ static enum fault_action fault_meet(const char *function, void *caller)
 	if (fault_is_inside || !fault_control || !atomic_load(&fault_began))
 		return FAULT_NOTHING;
 	if (atomic_load(&fault_control->action) == FAULT_ONES)
-		return FAULT_ONES; /* everywhere, and thousands of times */
+		return FAULT_ONES; /* everywhere, thousands of times: not recorded */
 	fault_is_inside = true;
 	fault_find_way(&way, function, caller);
 	uint32_t count = fault_count(&way);
@@ -221,7 +223,7 @@ static enum fault_action fault_meet(const char *function, void *caller)
 	return fault_take(way.key, count);
 }
 
-/* What does not wait is not interrupted either. */
+/* A call that does not wait cannot be interrupted. */
 static bool fault_interrupts(enum fault_action action, int fd)
 {
 	fault_is_inside = true;
@@ -252,8 +254,8 @@ static bool fault_is_stream(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-/* Only files, pipes and streams come in pieces, of a message one byte is nothing; and only pipes and streams
- * end before all has come. */
+/* Only files, pipes and streams can be transferred in pieces: one byte of a message makes no sense. And
+ * only pipes and streams can end before everything has been received. */
 static bool fault_may(enum fault_action action, int fd)
 {
 	struct stat status = { 0 };
@@ -265,7 +267,7 @@ static bool fault_may(enum fault_action action, int fd)
 	return may;
 }
 
-/* A connection that was reset stays so. */
+/* A connection that was reset stays reset. */
 static void fault_break(int fd)
 {
 	int errnum = errno;

@@ -3,14 +3,14 @@
 #define AITHER_TESTS_FAULTPOINT_H
 
 /*
- * Between the two halves of the library: faultpoint.c knows the sites and what is to happen at them,
- * faultpoint-calls.c has the functions that stand before those of the C library. They ask at every call:
+ * The interface between the two halves of the library: faultpoint.c knows the sites and their faults;
+ * faultpoint-calls.c has the functions that replace those of the C library. These ask at every call:
  *
  *	fault_fails(name, caller)                       the call fails, and errno says how
- *	fault_fails_or_interrupts(name, caller, fd)     likewise, of one that a signal may interrupt
- *	fault_share(name, caller, fd, length)           how many of `length` bytes may move
+ *	fault_fails_or_interrupts(name, caller, fd)     the same for a call that a signal may interrupt
+ *	fault_share(name, caller, fd, length)           how many of `length` bytes may be transferred
  *
- * `caller` is the return address of the function that stands before.
+ * `caller` is the return address of the replacing function.
  */
 
 #include <stdbool.h>
@@ -19,10 +19,10 @@
 
 bool fault_fails(const char *function, void *caller);
 
-/* `fd`: what it waits for; -1: several, or something else. */
+/* `fd`: the descriptor on which it waits; -1: several, or something else. */
 bool fault_fails_or_interrupts(const char *function, void *caller, int fd);
 
-/* -1: it fails. 0 though there is something to move: nothing more comes. */
+/* -1: the call fails. 0 for a `length` above 0: the end of the data. */
 ssize_t fault_share(const char *function, void *caller, int fd, size_t length);
 
 #endif

@@ -6,7 +6,7 @@
     sites = faults.met()                        # since the start, or the last forget()
     faults.arm(sites[7], Action.FAIL, errno.EIO)
     ... let the program do the same again ...
-    faults.fired                                # has it met the fault?
+    faults.fired                                # has the program met the fault?
 """
 import enum
 import mmap
@@ -22,7 +22,7 @@ SITES_MAX = 4096
 
 
 class Action(enum.IntEnum):
-    """What happens: the first three once and at the armed site, the last two at all sites; see faultpoint.c."""
+    """The effect: the first three happen once, at the armed site, the last two at all sites; see faultpoint.c."""
 
     NOTHING = 0
     FAIL = 1
@@ -33,7 +33,7 @@ class Action(enum.IntEnum):
 
 
 class Site(NamedTuple):
-    """A call and the way to it, the innermost place first."""
+    """A call and the way to it, innermost place first."""
 
     key: int
     function: str
@@ -42,7 +42,7 @@ class Site(NamedTuple):
 
 
 class Faultpoint:
-    """The file that test and process share."""
+    """The file that the test and the process share."""
 
     def __init__(self, library: Path, file: Path):
         self.environment = preload(library, AITHER_FAULTPOINT=str(file))
@@ -51,7 +51,7 @@ class Faultpoint:
             self._memory = mmap.mmap(opened.fileno(), 0)
 
     def arm(self, site: Site | None = None, action: Action = Action.NOTHING, errnum: int = 0) -> None:
-        """Nothing has fired from now on."""
+        """Clears the record of fired faults."""
         HEAD.pack_into(self._memory, 0, 0, 0, 0, 0, 0)
         HEAD.pack_into(self._memory, 0, site.key if site else 0, action, errnum, 0, 0)
 
@@ -60,13 +60,13 @@ class Faultpoint:
         return HEAD.unpack_from(self._memory)[3] > 0
 
     def _used(self) -> list[tuple[int, int]]:
-        """Offset and key of the sites that were ever met."""
+        """Offset and key of every site met so far."""
         offsets = range(HEAD.size, len(self._memory), SITE.size)
         return [(offset, key) for offset in offsets
                 if (key := int.from_bytes(self._memory[offset:offset + 8], "little"))]
 
     def met(self) -> list[Site]:
-        """The sites met since forget(), in no order."""
+        """The sites met since forget(), in no particular order."""
         assert HEAD.unpack_from(self._memory)[4] == 0, "more sites than there is room for"
         sites = []
         for offset, key in self._used():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Lets every call of a program fail, one after the other, and tells which one it was when a test does not like what
-came of it. A test file says what is done meanwhile and what is right."""
+"""Makes every call of a program fail, one after the other, and names the call when a test fails. A test file says what the
+program does meanwhile and which results are right."""
 import subprocess
 import unittest
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from crash.faultpoint import Faultpoint, Site
 from stack import BUILD, SANITIZED, Stack
 from stub.client import Stub
 
-LOST_S = 0.5  # after that a client whose connection got lost asks again
+LOST_S = 0.5  # after this time, a client whose connection was lost tries again
 LIBRARY = BUILD / "tests/crash/libfaultpoint.so"
 
 
 def place_name(place: str) -> str:
-    """The function of "aither-web+0x1234", if that can be known."""
+    """The function of "aither-web+0x1234", if it can be found."""
     file, _, offset = place.partition("+")
     if not file.startswith("aither"):
         return place
@@ -33,9 +33,9 @@ def describe(fault: Fault) -> str:
 
 
 class Attack(unittest.TestCase):
-    """Has a small Hemera, a stack not started yet, and a control file."""
+    """A test with a small Hemera, a stack that is not started yet, and a control file."""
 
-    sites_min = 10  # with less, the library does not see what it should
+    sites_min = 10  # with fewer sites, the library misses calls that it should see
     hemera_arguments: tuple[str, ...] = ("--courses", "2")
 
     def set_up(self, config: str = "", environment: dict[str, str] | None = None) -> None:
@@ -52,16 +52,16 @@ class Attack(unittest.TestCase):
         self.assertEqual(self.stack.request("POST", "/api/sync", over_unix_socket=True).status, 200)
 
     def faults_of(self, sites: list[Site]) -> Iterator[Fault]:
-        """In an order that is the same every time."""
+        """The faults, always in the same order."""
         self.assertGreaterEqual(len(sites), self.sites_min)
         for site in sorted(sites, key=lambda site: (site.function, site.places)):
-            # libh2o never hears of such a connection again, which LeakSanitizer would tell in the end.
+            # libh2o never hears of such a connection again, which LeakSanitizer would report in the end.
             if not (SANITIZED and site.function == "epoll_ctl"):
                 yield from faults_of(site)
 
     @contextmanager
     def naming(self, fault: Fault, *more: str) -> Iterator[None]:
-        """A failure inside says which call it was. Each is a subtest: the rest is tried as well."""
+        """A failure inside the block names the call. Each fault is a subtest, so that the others are tried as well."""
         with self.subTest():
             try:
                 yield

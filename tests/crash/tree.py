@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An output directory at one moment, and what may differ between two that are the same."""
+"""The state of an output directory at one moment, and the differences permitted between two equal states."""
 import functools
 import json
 import re
@@ -12,14 +12,14 @@ LOCK = ".sync.lock"
 STATE = ".state.json"
 TEMPORARY = ".tmp-"
 
-STAMP = re.compile(rb"DTSTAMP:\w+")  # when a course of the calendar last changed
-GENERATED = re.compile(rb'<footer class="end">.*?</footer>', re.S)  # all that a page says of when it was made
+STAMP = re.compile(rb"DTSTAMP:\w+")  # the time when a course of the calendar last changed
+GENERATED = re.compile(rb'<footer class="end">.*?</footer>', re.S)  # everything on a page about the time when it was made
 OF_THE_SYNC = ("lastSyncAt", "durationMs", "lastSync", "lastSuccessTime")
 OF_THE_ENTRY = ("updatedAt", "seenAt")
 
 
 class File(NamedTuple):
-    """`shown` is the content without what differs from sync to sync."""
+    """`shown` is the content without the parts that differ from sync to sync."""
 
     mode: int
     raw: bytes
@@ -30,7 +30,7 @@ class File(NamedTuple):
 
 
 def shown_manifest(raw: bytes, directory: Path) -> Any:
-    """Of a page's time only whether it is the right one is shown. A damaged manifest is shown as it is."""
+    """For the time of a page, the result only says whether it is right. A damaged manifest is returned unchanged."""
     try:
         manifest = json.loads(raw)
     except ValueError:
@@ -43,7 +43,7 @@ def shown_manifest(raw: bytes, directory: Path) -> Any:
             entry.pop(member, None)
     for course in manifest.get("list", {"courses": []})["courses"]:
         course.pop("changedAt", None)
-    # One for all files; it is made from changedAt, too.
+    # All files share one hash; changedAt is part of it, too.
     hashes = {entry.pop("hash") for entry in manifest["site"].values()}
     manifest["hashes of the site"] = len(hashes)
     for name, entry in [*manifest["site"].items(), *((entry["outputPath"], entry) for entry in courses)]:
@@ -67,7 +67,7 @@ def read_file(path: Path) -> File:
 
 
 def read_files(directory: Path) -> dict[str, File]:
-    """Every file below the directory by its path in it."""
+    """Every file below the directory, by its relative path."""
     return {str(p.relative_to(directory)): read_file(p) for p in directory.rglob("*") if p.is_file()}
 
 
@@ -76,7 +76,7 @@ def is_temporary(name: str) -> bool:
 
 
 def shown_tree(directory: Path) -> dict[str, Any]:
-    """What two directories in the same state have in common: names, modes, contents."""
+    """The part that two directories in the same state have in common: names, modes, contents."""
     folders = [p for p in directory.rglob("*") if p.is_dir()]
     return {f"{p.relative_to(directory)}/": p.stat().st_mode & 0o7777 for p in folders} | \
            {name: (file.mode, file.shown) for name, file in read_files(directory).items()}

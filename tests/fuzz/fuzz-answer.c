@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Any bytes as the answer of aither-worker to the command line. The first byte says how many bytes arrive at
- * a time (0: all); connect, send and recv are this file's when the program is linked.
+ * a time (0: all). When the program is linked, this file replaces connect, send and recv.
  *
- * This has to hold:
- *  - an answer is the same however it is cut into pieces;
- *  - a failure is ERROR_WORKER_UNAVAILABLE, one line of plain text, and hands nothing on;
- *  - what is handed on fits its place and has no control character, for it goes on to strangers;
- *  - what the command line prints of it is text that no terminal obeys, and with --json one line of JSON.
+ * These rules must hold:
+ *  - an answer is the same no matter how it is cut into pieces;
+ *  - a failure is ERROR_WORKER_UNAVAILABLE, one line of plain text, and returns no data;
+ *  - returned data fits its place and has no control characters, because it goes on to strangers;
+ *  - the command line prints it as text without terminal control sequences, with --json as one line of JSON.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -74,7 +74,7 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t length, int flags)
 	return (ssize_t)length;
 }
 
-/* ---- what is read ---- */
+/* ---- the answer ---- */
 
 static int call(const uint8_t *bytes, size_t size, size_t step, struct workerclient_response *response)
 {
@@ -127,9 +127,9 @@ static void check_same(const struct workerclient_response *a, const struct worke
 		"another body in pieces");
 }
 
-/* ---- what is printed ---- */
+/* ---- the output ---- */
 
-/* stdout and stderr go into memory while the command line prints. */
+/* While the command line prints, stdout and stderr go into memory. */
 struct print {
 	FILE *out, *saved_stdout, *saved_stderr;
 	char *text; /* owned */

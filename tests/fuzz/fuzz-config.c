@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text as a configuration file, read by each of the three programs. Nothing of the environment counts
- * here.
+ * Any text as a configuration file, read by each of the three programs. The environment is ignored here.
  *
- * This has to hold:
- *  - problems are at most CONFIG_PROBLEMS_MAX sentences in one line of plain text, none with a
- *    byte of what was written where a secret might stand;
- *  - every number is within its limits, every choice one of those named, every text printable;
- *  - what was read, written as a file again, is read as the same, and without a complaint about any value;
- *  - the environment is afterwards what it was before.
+ * These rules must hold:
+ *  - problems are at most CONFIG_PROBLEMS_MAX sentences, each one line of plain text;
+ *  - no problem contains a byte of a value that may be a secret;
+ *  - every number is within its limits, every choice is one of the named ones, every text is printable;
+ *  - the configuration, written to a file and read again, is the same, and no value causes a problem;
+ *  - the environment is unchanged afterwards.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,7 +24,7 @@
 #include "config/config.h"
 
 #define FILE_SIZE_MAX 65536
-/* Stands before an @ in a value, and must not be repeated; but a wrong address of a mail is. */
+/* Before an @ in a value. Problems must not repeat it, except in a wrong mail address. */
 #define PASSWORD "pa55word"
 
 const char fuzz_corpus[] = "config";
@@ -46,7 +45,7 @@ static const void *value_of(const struct config *config, const struct config_key
 	return (const char *)config + key->offset;
 }
 
-/* Visible ASCII and blanks; words may have all of UTF-8, a path any bytes but for control characters. */
+/* Visible ASCII and blanks; words may have all of UTF-8, a path any bytes except control characters. */
 static bool is_printable(const struct config_key *key, const char *text)
 {
 	bool is_words = key->type.parse == config_parse_words;
@@ -94,7 +93,7 @@ static void check_problems(const struct config *config)
 	}
 }
 
-/* config_load of a text, through a file in memory. */
+/* config_load of a text, using a file in memory. */
 static void load(struct config *config, const char *text, size_t length, enum config_program program)
 {
 	CLEANUP(file_closep) int fd = memfd_create("aither.conf", MFD_CLOEXEC);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text as the value of a header, each one that aither-web reads by itself, and as a query.
+ * Any text as a query, and as the value of each header that aither-web parses itself.
  *
- * This has to hold:
- *  - what a list says does not depend on case, where the standard has none, nor on blanks and empty elements;
- *  - an element that is added in front of a list of entity tags changes nothing, unless it is the one;
- *  - no Authorization opens two different tokens, and none at all what has no token;
- *  - the pages password opens pages only;
- *  - no Host but localhost and loopback addresses is local;
- *  - a parameter that is accepted is text and fits.
+ * These rules must hold:
+ *  - a list means the same in any case (where the standard says so) and with any blanks and empty elements;
+ *  - another entity tag at the beginning of a list changes nothing, unless it is the tag of the page;
+ *  - no Authorization matches two different tokens, and none matches if there is no token;
+ *  - the pages password opens only pages;
+ *  - only localhost and loopback addresses count as a local Host;
+ *  - an accepted parameter is valid text and fits.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -170,7 +170,7 @@ static void check_host(const char *value)
 		"\"%s\"", value);
 }
 
-/* In a block that is exactly as large, so that the sanitizer sees a byte too many. */
+/* In a block of exactly this size, so that the sanitizer detects a read past the end. */
 static void check_base64(const char *value)
 {
 	for (size_t size = 1; size <= 65; size += 8) {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any answers of Hemera, without a network: what hemera/exchange.c does, this file does when the program is
- * linked, with answers from the input. Its first byte chooses the call (bits 0 and 1) and the HTTP status
- * (bits 2 to 4); then come the bodies with one byte 0x1e between them. When they are used up, answers are
- * empty.
+ * Any answers of Hemera, without a network: when the program is linked, this file replaces hemera/exchange.c
+ * and takes the answers from the input. Its first byte chooses the call (bits 0 and 1) and the HTTP status
+ * (bits 2 to 4). The bodies follow, separated by a byte 0x1e. When they are used up, answers are empty.
  *
- * This has to hold:
- *  - every problem is one line of plain text, and has a code of Hemera's;
- *  - what is handed on fits the model: ids, limits, levels, dates; no id twice, none both good and bad;
+ * These rules must hold:
+ *  - every problem is one line of plain text, and has one of Hemera's codes;
+ *  - returned data fits the model: ids, limits, levels, dates;
+ *  - no id occurs twice, and none is both valid and invalid;
  *  - participants are sorted by their bookingIds, and their texts are within the limits;
- *  - each id that was asked for is reported once, or by hemera_participations none of them.
+ *  - each requested id is reported exactly once, or by hemera_participations not at all.
  */
 #include "tests/fuzz/fuzz.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any head of a request, without a socket: read here in the simplest way, judged by http/head.c, then routed
- * to the handlers of aither-web, in four worlds: with a token or without, with public pages or without, and
- * with a configuration that is not usable. What would ask the worker or wait is played here when the program
- * is linked.
+ * Any request head, without a socket: parsed here in the simplest way, checked by http/head.c, then routed to
+ * the handlers of aither-web, in four worlds: with and without a token, with and without public pages, and
+ * with a configuration that is not usable. When the program is linked, this file replaces the functions that
+ * call the worker or wait.
  *
- * This has to hold:
- *  - a head is refused for the same reason as by this file, or by neither;
- *  - nothing but the published pages is ever shown, and nothing at all of a token;
- *  - whoever gets to the worker was permitted to, with a target that is one of ours;
- *  - an answer has a status that its call may have, headers without control characters, and a body that is
- * what its type says.
+ * These rules must hold:
+ *  - http/head.c refuses a head exactly when this file does, and for the same reason;
+ *  - only the published pages are ever shown, and no part of a token;
+ *  - only permitted requests reach the worker, with one of our targets;
+ *  - an answer has a status that is possible for its call, and headers without control characters;
+ *  - the body of an answer matches its type.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -46,7 +46,7 @@
 
 const char fuzz_corpus[] = "http";
 
-/* The world of a request, and what became of it. */
+/* The world of a request, and its results. */
 struct world {
 	struct web web;
 	struct config config;
@@ -119,7 +119,7 @@ static void make_tree(void)
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
 		CLEANUP(mem_freep) char *path = path_of(shown[i]);
 
-		write_page(path, "{\"openapi\":1}"); /* which no envelope is expected of */
+		write_page(path, "{\"openapi\":1}"); /* no envelope is expected in this file */
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s/courses/%s.html", root, published[i]);
@@ -141,7 +141,7 @@ static void make_tree(void)
 	});
 }
 
-/* ---- what would need a socket ---- */
+/* ---- functions that would need a socket ---- */
 
 void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
 {
@@ -273,7 +273,7 @@ static void check_body(const struct http_response *response)
 	FUZZ_CHECK(!response->body == response->without_length, "%s without a body", response->content_type);
 	if (response->without_length)
 		return;
-	/* An envelope repeats the path of the request; a file that is sent as one would be no envelope. */
+	/* An envelope repeats the path of the request; a file with that type would not be an envelope. */
 	bool is_envelope = strcmp(response->content_type, "application/json") == 0;
 
 	FUZZ_CHECK(
@@ -285,7 +285,8 @@ static void check_body(const struct http_response *response)
 		check_html(response);
 }
 
-/* In the path or the name of a header, which errors quote, or in the query, which a redirection keeps. */
+/* In the path or the name of a header, which error messages quote, or in the query, which a redirect
+ * keeps. */
 static bool quotes_token(const struct http_request *request)
 {
 	for (size_t i = 0; i < request->field_count; i++)
@@ -294,7 +295,7 @@ static bool quotes_token(const struct http_request *request)
 	return strstr(request->path, TOKEN) || strstr(request->query, TOKEN);
 }
 
-/* A caller may see it only where he has written it himself. */
+/* An answer may contain the token only where the client has written it in the request. */
 static void check_token(const struct http_request *request, const struct http_response *response)
 {
 	if (quotes_token(request))
@@ -343,7 +344,7 @@ static void ask(struct world *world, const struct http_request *given)
 		.fail = web_fail,
 		.app = &world->web,
 	};
-	world->web.auth.logged = AUTH_LOGGED_PER_MINUTE; /* no lines in a journal */
+	world->web.auth.logged = AUTH_LOGGED_PER_MINUTE; /* no lines in the journal */
 	world->web.site = site;
 	world->web.phrases = phrases;
 	world->web.relay = (struct relay *)(void *)world;
@@ -382,7 +383,7 @@ static enum http_method method_of(const char *name)
 	return strcmp(name, "POST") == 0 ? HTTP_POST : HTTP_OTHER;
 }
 
-/* As http/server.c does it. */
+/* As in http/server.c. */
 static void ask_target(const struct request_head *head)
 {
 	const char *target = head->target;
@@ -405,7 +406,7 @@ static void ask_target(const struct request_head *head)
 	ask_all(&request);
 }
 
-/* Every line of a head that is not refused ends in CR LF. */
+/* Every line of a head that is not refused ends with CR LF. */
 static void check_lines(const char *bytes, size_t size)
 {
 	const char *end = memmem(bytes, size, "\r\n\r\n", 4);
@@ -418,7 +419,7 @@ static void check_lines(const char *bytes, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	CLEANUP(mem_freep) char *exact = mem_alloc(size); /* the sanitizer sees a byte read beyond it */
+	CLEANUP(mem_freep) char *exact = mem_alloc(size); /* the sanitizer detects a read past the end */
 	CLEANUP(request_head_done) struct request_head head;
 	bool is_good = request_head_read(&head, bytes, size);
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text as JSON: read, looked at, copied, written and read again.
+ * Any text as JSON: read, inspected, copied, written and read again.
  *
- * This has to hold:
- *  - a failure says where: "line 1, column 17: ...", in plain text;
- *  - what is read comes out of writing and reading as the same value, and out of writing twice as the same
- * text;
- *  - every member is found by its name: no name is there twice;
- *  - narrower limits refuse with -E2BIG what wider ones accept, and accept nothing else;
- *  - any text at all becomes a JSON string, and the same one again if it is UTF-8.
+ * These rules must hold:
+ *  - an error names the position: "line 1, column 17: ...", in plain text;
+ *  - a value that is written and read again is the same value, and written again it gives the same text;
+ *  - every member is found by its name: no name occurs twice;
+ *  - narrower limits refuse with -E2BIG texts that wider limits accept, and accept no others;
+ *  - any text can be written as a JSON string, and reads back as the same text if it is UTF-8.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -25,7 +24,7 @@
 #include "render/slice.h"
 
 #define SIZE_MAX_READ (1 << 20)
-#define SIZE_MAX_WRITTEN (8 << 20) /* a byte becomes six at most */
+#define SIZE_MAX_WRITTEN (8 << 20) /* a byte becomes six bytes at most */
 
 const char fuzz_corpus[] = "json";
 
@@ -138,7 +137,7 @@ static void check_limits(const struct json *json, const char *text, size_t lengt
 	FUZZ_CHECK(!json || (r == 0 && is_same(json, any)), "%d with infinite numbers", r);
 }
 
-/* Broken values have a reason; all others are valid. */
+/* Invalid values have a reason; all others are valid. */
 static void check_kept(const struct json *json)
 {
 	enum json_type type = json_type(json);
@@ -177,12 +176,12 @@ static void check_string(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	CLEANUP(mem_freep) char *text = mem_alloc(size); /* without a NUL: none may be looked for */
+	CLEANUP(mem_freep) char *text = mem_alloc(size); /* without a NUL: the code must not need one */
 	CLEANUP(mem_freep) char *string = mem_strndup((const char *)bytes, size);
 	CLEANUP(json_freep) struct json *json = NULL;
 
 	if (size > SIZE_MAX_READ / 8)
-		return 0; /* what is written must fit the limits above */
+		return 0; /* the written text must fit the limits above */
 	if (size > 0)
 		memcpy(text, bytes, size);
 	if (parse(&json, text, size, &wide) == 0)

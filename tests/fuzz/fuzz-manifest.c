@@ -2,11 +2,11 @@
 /*
  * Any text as output/.sync-manifest.json.
  *
- * This has to hold:
- *  - damage is told in one line of plain text, and nothing is kept of it;
- *  - what is read has only names, ids and hashes that can be used as they are, in order, each once;
- *  - what is written of it is read again, and written then it is the same text;
- *  - no mail that waits in it has more than one line for its id and its recipients.
+ * These rules must hold:
+ *  - damage is reported in one line of plain text, and no data of a damaged manifest is kept;
+ *  - a manifest that was read has only names, ids and hashes that are safe to use, in order, each once;
+ *  - a manifest that is written can be read again, and written again it gives the same text;
+ *  - no waiting mail has more than one line for its id and its recipients.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -33,7 +33,7 @@ static void check_damage(int r, const struct manifest *manifest, const struct er
 
 	FUZZ_CHECK(r == -EBADMSG && err->message[0], "%d: %s", r, err->message);
 	FUZZ_CHECK(utf8_is_text(err->message, strlen(err->message)), "%s", err->message);
-	/* It has not been touched at all. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+	/* It is completely unchanged. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	FUZZ_CHECK(memcmp(manifest, &empty, sizeof(empty)) == 0, "something is kept: %s", err->message);
 }
 
@@ -70,7 +70,7 @@ static void check_rest(const struct manifest *manifest)
 	FUZZ_CHECK(!manifest->incident || json_type(manifest->incident) == JSON_OBJECT, "incident");
 }
 
-/* A mail that goes out again must not get lines from anywhere else. */
+/* A mail that is sent again must not get additional lines. */
 static void check_mails(const struct manifest *manifest)
 {
 	struct incident_alert alert;
@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	int r;
 
 	if (size > TEXT_SIZE_MAX / 8)
-		return 0; /* what is written must fit its buffer */
+		return 0; /* the written text must fit its buffer */
 	if (size > 0)
 		memcpy(text, bytes, size);
 	r = manifest_parse(&manifest, text, size, &err);

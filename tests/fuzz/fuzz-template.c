@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any template over any data, with any partials. An input is a row of fields with one byte 0x1e (the record
- * separator of ASCII, which no template of a person has) between them:
+ * Any template over any data, with any partials. An input is a row of fields, separated by a byte 0x1e (the
+ * record separator of ASCII, which no real template contains):
  *
  *	template RS data [RS name RS text]...
  *
- * Data is JSON; if it is missing or not acceptable, it is {}. Names are cut to the length of a file name;
- * fields behind the last partial that fits are ignored.
+ * The data is JSON; if it is missing or not acceptable, it is {}. Names are cut to the length of a file name;
+ * fields after the last partial that fits are ignored.
  *
- * Besides the checks of the sanitizers, this has to hold:
- *  - a failure has code ERROR_TEMPLATE and a message "file:line:column: sentence", and no output;
- *  - a page is valid UTF-8, within the limit, and comes out the same again, also after a failure;
- *  - texts only turn errors into pages, they change none.
+ * Besides the checks of the sanitizers, these rules must hold:
+ *  - an error has the code ERROR_TEMPLATE and a message "file:line:column: sentence", and there is no output;
+ *  - a page is valid UTF-8, within the limit, and the same each time it is rendered, even after an error;
+ *  - texts only turn errors into pages; they never change a page.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -32,8 +32,8 @@
 #define FIELD_SEPARATOR 0x1e
 #define PARTIALS_MAX 8
 #define PARTIAL_NAME_MAX 255
-#define PAGE_SIZE_MAX (64 << 10) /* small: reached soon, and then that limit is tested, too */
-#define BEFORE "<before>"        /* stands in the buffer already */
+#define PAGE_SIZE_MAX (64 << 10) /* small, so that this limit is reached soon and tested, too */
+#define BEFORE "<before>"        /* already in the buffer */
 
 const char fuzz_corpus[] = "template";
 
@@ -44,7 +44,7 @@ static const char texts_json[] =
 	"\"month.8\":\"August\",\"month.9\":\"September\",\"month.10\":\"October\","
 	"\"month.11\":\"November\",\"month.12\":\"December\"}";
 
-/* Each field is a block of its own and exactly as large, so that the sanitizer sees a byte read beyond it. */
+/* Each field is a block of exactly its size, so that the sanitizer detects a read past the end. */
 struct field {
 	char *bytes; /* owned */
 	size_t length;
@@ -86,7 +86,7 @@ static void input_read(struct input *input, const uint8_t *bytes, size_t size)
 	}
 }
 
-/* Compiling only borrows the texts: they go before anything is rendered. */
+/* Compiling only borrows the texts, so they are released before the page is rendered. */
 static void input_forget_texts(struct input *input)
 {
 	free(STEAL(input->template.bytes));
@@ -113,7 +113,7 @@ static const struct texts *the_texts(void)
 	return texts;
 }
 
-/* Does the message begin with file:line:column: and go on? */
+/* Does the message begin with file:line:column: and continue? */
 static bool has_position(const char *message, const char *file)
 {
 	size_t length = strlen(file);
@@ -197,7 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	int r;
 
 	if (size > TEMPLATE_SIZE_MAX)
-		return 0; /* "page.hbs: larger than ..." has no position; tests/unit has that */
+		return 0; /* "page.hbs: larger than ..." has no position; tests/unit has a test of it */
 	input_read(&input, bytes, size);
 	partials.count = input.partial_count;
 	if (json_parse(&data, input.data.bytes, input.data.length, &limits, NULL) < 0)

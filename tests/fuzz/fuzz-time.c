@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any text as a date, and any moment as a text. The input is both: as a whole a text, and its first eight
- * bytes are milliseconds since 1970.
+ * Any text as a date, and any moment as a text. The input serves as both: the whole of it is a text, and its
+ * first eight bytes are milliseconds since 1970.
  *
- * This has to hold:
- *  - a text that is accepted is what the moment looks like when it is written again;
- *  - a moment comes back as the same one, or as the nearest that has a text, and in the order of time;
- *  - the C library, asked for the same moment in UTC, agrees; a mail's date says the same moment.
+ * These rules must hold:
+ *  - an accepted text is the same as the text of its moment;
+ *  - a moment that is written and read is the same, or the nearest one that has a text;
+ *  - the texts of moments are in the order of time;
+ *  - the C library agrees about the same moment in UTC, and the date of a mail is the same moment.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -59,7 +60,8 @@ static void check_utc(int64_t unix_ms, const char *text)
 	FUZZ_CHECK(strcmp(text, expected) == 0, "%s, not %s", text, expected);
 }
 
-/* Local time less its offset is the moment; offsets before 1900 have seconds, which mails cannot say. */
+/* Local time minus its offset is the moment; offsets before 1900 have seconds, which mails cannot
+ * express. */
 static void check_mail(int64_t unix_ms)
 {
 	char text[TIME_MAIL_SIZE], sign = 0;

@@ -3,9 +3,9 @@
 #define AITHER_TESTS_FUZZ_H
 
 /*
- * What every fuzz target fuzz-NAME.c gives: the function that libFuzzer calls with one input after the other,
- * and the folder of its corpus. The same source is built twice: with libFuzzer as fuzz-NAME, and with
- * replay.c as replay-NAME, which is an ordinary test over the files of the corpus.
+ * The interface of every fuzz target fuzz-NAME.c: it defines the function that libFuzzer calls with one input
+ * after the other, and the folder of its corpus. The same source is built twice: with libFuzzer as fuzz-NAME,
+ * and with replay.c as replay-NAME, which is an ordinary test over the files of the corpus.
  */
 
 #include <stddef.h>
@@ -17,7 +17,8 @@ extern const char fuzz_corpus[]; /* below tests/fuzz/corpus */
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* What has to hold for every input: else a sentence on stderr, and the process ends as by a crash. */
+/* Checks a rule that must hold for every input: if not, prints a sentence on stderr and ends the process as
+ * a crash would. */
 #define FUZZ_CHECK(condition, ...)                                                      \
 	do {                                                                            \
 		if (!(condition)) {                                                     \

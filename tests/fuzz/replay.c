@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a fuzz target over every file of its corpus, in the order of their names. One test in TAP; a line with
- * the name stands before each file, so that a crash shows where it happened.
+ * Runs a fuzz target over every file of its corpus, in the order of their names. The result is one test in
+ * TAP; the name of each file is printed before it runs, so that a crash shows which file caused it.
  */
 #include <dirent.h>
 #include <stdio.h>

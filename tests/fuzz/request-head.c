@@ -9,7 +9,7 @@
 #define TOKEN_CHARACTERS /* RFC 9110 section 5.6.2 */ \
 	"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-/* As the library refuses them: NUL, and control characters but for the tab and line ends. */
+/* The characters that libh2o refuses: NUL, and control characters except tab and line ends. */
 static bool is_plain(const uint8_t *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -18,7 +18,7 @@ static bool is_plain(const uint8_t *bytes, size_t size)
 	return true;
 }
 
-/* Cuts off the line at *rest; NULL: it does not end in CR LF. */
+/* Cuts off the line at *rest; NULL: it does not end with CR LF. */
 static char *cut_line(char **rest)
 {
 	char *line = *rest, *end = strchr(line, '\n');
@@ -66,7 +66,7 @@ static bool cut_head(struct request_head *head)
 {
 	char *rest = head->text, *line = cut_line(&rest);
 
-	if (line && !*line) /* one empty line before it is permitted */
+	if (line && !*line) /* one empty line before the request is permitted */
 		line = cut_line(&rest);
 	if (!line || !read_request_line(head, line))
 		return false;

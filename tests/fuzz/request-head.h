@@ -3,8 +3,8 @@
 #define AITHER_TESTS_REQUEST_HEAD_H
 
 /*
- * The head of a request, read in the simplest way that RFC 9112 permits: what the HTTP library does in the
- * program, and a second opinion on http/head.h. Anything that is not exactly in order is refused.
+ * A request head, parsed in the simplest way that RFC 9112 permits. It replaces the parser of libh2o, and
+ * is a second opinion on http/head.h. Any deviation from the standard is refused.
  */
 
 #include <stdbool.h>
@@ -13,10 +13,10 @@
 
 #include "http/http.h"
 
-#define REQUEST_FIELDS_MAX 100 /* as many as the library takes */
+#define REQUEST_FIELDS_MAX 100 /* as many as libh2o accepts */
 
 struct request_head {
-	char *text; /* owned; what follows points into it */
+	char *text; /* owned; the following members point into it */
 	const char *method, *target;
 	bool is_http_1_0;
 	struct http_field
@@ -24,11 +24,11 @@ struct request_head {
 	size_t count;
 };
 
-/* False: not a head. Release it in any case with request_head_done. */
+/* Returns false if the text is not a head. Call request_head_done in either case. */
 bool request_head_read(struct request_head *ret_head, const uint8_t *bytes, size_t size);
 void request_head_done(struct request_head *head);
 
-/* Is it clear, from the fields that were read, where the request ends and for whom it is? */
+/* Do the parsed fields show clearly where the request ends and which host it is for? */
 int request_head_check(const struct request_head *head);
 
 #endif

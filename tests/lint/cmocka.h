@@ -3,8 +3,8 @@
 #define AITHER_TESTS_LINT_CMOCKA_H
 
 /*
- * Read before every unit test by `make lint`, and by nothing else: tells the analyzers what cmocka's header
- * does not say, that a failed assertion never returns. Without that they follow each test behind its failure.
+ * `make lint` reads this file before every unit test. It tells the analyzers a fact that cmocka's header
+ * lacks: a failed assertion never returns. Without it, they follow each test beyond its failure.
  */
 
 #include <setjmp.h>

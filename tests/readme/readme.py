@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The command blocks of README.md, and a shell on the machine where they run. A command that asks for something is the
-last of its block, so that a block can be pasted as a whole."""
+"""The command blocks of README.md, and a shell on the machine where they run. A command that asks a question is the last of
+its block, so that a block can be pasted as a whole."""
 import re
 import subprocess
 import sys
@@ -14,7 +14,7 @@ sys.path.append(str(TOP / "tests/system"))
 from machine import enter  # noqa: E402
 
 README = TOP / "README.md"
-# Where the blocks of a section run; a section that is missing here fails the tests, so that no block is left out.
+# The machine on which the blocks of a section run. A missing section fails the tests, so that no block is left out.
 BARE, BOOTED = ("Try it", "Building"), ("Install on Debian 12 or 13", "First run")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -25,7 +25,7 @@ class Block(NamedTuple):
 
 
 def blocks() -> list[Block]:
-    """In their order. Each block is sh: a terminal into which it is pasted."""
+    """In their order. Each block runs in sh, like text pasted into a terminal."""
     found, section = [], ""
     for match in re.finditer(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", README.read_text(), re.M | re.S):
         if match[1]:
@@ -37,7 +37,7 @@ def blocks() -> list[Block]:
 
 
 def shell(user: str, text: str, **arguments: object) -> "subprocess.Popen[str]":
-    """Starts commands as if typed in the checkout by a user who has just logged in; they stop at the first that fails."""
+    """Runs commands as if a user who has just logged in typed them in the checkout; stops at the first that fails."""
     home = "/root" if user == "root" else f"/home/{user}"
     become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
     return subprocess.Popen(
@@ -47,7 +47,7 @@ def shell(user: str, text: str, **arguments: object) -> "subprocess.Popen[str]":
 
 
 def run(user: str, text: str, answers: str, seconds: float, show: Callable[[str], bool] = lambda _: False) -> str:
-    """The output; AssertionError unless all commands succeed in time. `answers`: what the user types."""
+    """Returns the output; raises AssertionError unless all commands succeed in time. `answers`: the user's input."""
     began = time.monotonic()
     with shell(user, text, stdin=subprocess.PIPE) as process:
         try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What ./dev says on a bare machine without a network, and on one with a full disk: the cause and the next step, and
-nothing is left half-installed."""
+"""The messages of ./dev on a bare machine without a network, and on one with a full disk: they name the cause and the next
+step, and nothing is left half-installed."""
 import subprocess
 import unittest
 
@@ -11,7 +11,7 @@ COMMANDS = ("./dev demo", "./dev test", "./dev check", "./dev repo", "./dev libh
 
 
 def failing(text: str) -> str:
-    """What it says when it fails."""
+    """The output of ./dev when it fails."""
     process = readme.shell("root", text, stdin=subprocess.DEVNULL)
     said, _ = process.communicate(timeout=300)
     if process.returncode == 0:

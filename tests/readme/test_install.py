@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of README.md that install the package, on a booted machine, by a user with sudo. Hemera is the stub, at
-the address that README.md gives as an example."""
+"""The blocks of README.md that install the package, run on a booted machine by a user with sudo. Hemera is the stub, at the
+address that README.md gives as an example."""
 import json
 import os
 import re
@@ -10,7 +10,7 @@ import unittest
 import urllib.request
 from pathlib import Path
 
-import readme  # first: it knows where the others are
+import readme  # first: it sets the path to the others
 from installation import active_units, listeners
 from machine import SITE, Story, curl, essential, output, run, text_of
 from stub.certificates import Authority
@@ -26,7 +26,7 @@ hemera: Stub
 
 
 def setUpModule() -> None:
-    """Hemera's name leads to this machine, which trusts its certificate."""
+    """Hemera's name leads to this machine, which trusts the stub's certificate."""
     global hemera
     host = re.search(r"^BaseURL=https://([a-z.]+)$", readme.README.read_text(), re.M)
     assert host
@@ -54,7 +54,7 @@ def titles_of_hemera() -> list[str]:
 
 
 def operate(text: str, seconds: float) -> str:
-    """To the question whether packages may be installed the operator says yes; set-secret asks for the key."""
+    """The operator agrees to the installation of packages, and types the key when set-secret asks for it."""
     answers = f"{hemera.key}\n" if "set-secret" in text else "y\n" * 10
     return readme.run("admin", text, answers, seconds)
 

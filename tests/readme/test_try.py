@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The blocks of README.md that need a checkout and nothing else, on a bare machine."""
+"""The blocks of README.md that need only a checkout, run on a bare machine."""
 import json
 import os
 import re
@@ -9,7 +9,7 @@ import threading
 import unittest
 import urllib.request
 
-import readme  # first: it knows where the others are
+import readme  # first: it sets the path to the others
 from machine import SITE, Story, essential, run, text_of, wait_until
 
 DEMO = "./dev demo"
@@ -24,7 +24,7 @@ def load_tests(*_: object) -> unittest.TestSuite:
 
 
 def is_of_a_sum(line: str) -> bool:
-    """What `make check` prints of tests that failed, and its sums, which .ci/run counts."""
+    """The lines of `make check` about failed tests, and its totals, which .ci/run counts."""
     return bool(re.match(r"# (TOTAL|PASS|SKIP|XFAIL|FAIL|XPASS|ERROR): |(FAIL|ERROR|XPASS): ", line))
 
 
@@ -73,9 +73,9 @@ class TryIt(Story):
         self.demo.wait(30)
 
         def has_ended() -> bool:
-            # Without check: some end meanwhile.
+            # Without check, because some processes may have ended meanwhile.
             running = run("sh", "-c", "cat /proc/[0-9]*/cmdline", check=False).stdout.replace("\0", " ")
-            self.assertIn("sleep infinity", running)  # the container's own
+            self.assertIn("sleep infinity", running)  # the container's own process
             return not re.search("aither|hemera_stub", running)
 
         wait_until(has_ended, 30, "all that the demo has started ends")

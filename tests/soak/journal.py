@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine's journal, read as it grows: which units were started, and errors that nobody caused."""
+"""The machine's journal, read as it grows: which units were started, and errors that the test did not cause."""
 import json
 from collections import Counter
 from typing import Any
@@ -8,8 +8,8 @@ from ledger import HEMERA, WORKER, WORKER_KILL, Ledger
 from machine import run
 
 ERROR = 3
-LATE_S = 6  # between a cause and its line: the longest sync, and a moment
-# The errors that may be caused on purpose, and by what.
+LATE_S = 6  # between a cause and its line: the longest sync, plus a moment
+# Errors that the test may cause on purpose, and the trouble that causes each.
 SYNC_TROUBLES = {HEMERA, WORKER, WORKER_KILL}
 EXCUSES = {("aither-worker", "sync failed after "): SYNC_TROUBLES,
            ("aither-worker", "dry run failed after "): SYNC_TROUBLES,
@@ -31,7 +31,7 @@ class Journal:
         return json.loads(run("journalctl", "--output=json", "--lines=1").stdout)["__CURSOR"]
 
     def read(self) -> None:
-        """What is new."""
+        """Reads the new entries."""
         run("journalctl", "--sync")
         text = run("journalctl", "--output=json", f"--after-cursor={self._cursor}").stdout
         for line in text.splitlines():
@@ -40,7 +40,7 @@ class Journal:
             self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:
-        # By its own lines, or systemd's about it, of which those about the worker's start are not logged.
+        # From its own lines or systemd's lines about it; systemd's lines about the worker's start are not logged.
         unit, invocation = ((entry["UNIT"], entry.get("INVOCATION_ID")) if "UNIT" in entry else
                             (entry.get("_SYSTEMD_UNIT", ""), entry.get("_SYSTEMD_INVOCATION_ID")))
         if unit.startswith("aither") and unit.endswith(".service") and invocation not in self._invocations:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What happened, and whether it was meant to.
+"""A record of events, and whether each was intended.
 
-    with ledger.trouble(HEMERA, after_s=1):         caused on purpose from here to a second after the end
+    with ledger.trouble(HEMERA, after_s=1):         a trouble caused on purpose, until a second after the end of the block
         ...
     ledger.note("sync", began, 502, {200, 409}, {HEMERA, WORKER})
 
-An outcome that is not expected counts as excused when a trouble of the given kinds overlaps it, else as an error.
+An unexpected outcome counts as excused if a trouble of the given kinds overlaps it, otherwise as an error.
 """
 import contextlib
 import threading
@@ -27,7 +27,7 @@ class Ledger:
         self.outcomes: Counter[tuple[str, Outcome]] = Counter()
         self.excused: Counter[tuple[str, Outcome]] = Counter()
         self.retried = 0  # requests on a kept connection that the server had just closed
-        self.latencies: list[float] = []  # of ordinary requests, seconds
+        self.latencies: list[float] = []  # duration of ordinary requests, in seconds
         self._troubles: list[list[object]] = []  # kind, begin, end
         self._lock = threading.Lock()
 
@@ -55,7 +55,7 @@ class Ledger:
 
     def note(self, what: str, began: float, outcome: Outcome, expected: set[int], excuses: set[str],
              latency: bool = False, detail: str = "") -> None:
-        """`began` is a time.time(); the end is now."""
+        """`began` is a time.time(); the outcome ends now."""
         now = time.time()
         good = outcome in expected
         excused = not good and self.is_excused(excuses, began, now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The tables of a soak, as TAP comments: a row for each stretch of time, then sums, then what grew."""
+"""The tables of a soak test, as TAP comments: a row for each period, then the sums, then everything that grew."""
 import os
 import statistics
 import time
@@ -32,7 +32,7 @@ def say(lines: list[str]) -> None:
 
 @dataclass
 class Stretch:
-    """Since the last row."""
+    """The changes since the last row."""
     began: float = field(default_factory=time.time)
     latencies: int = 0
     requests: int = 0
@@ -57,7 +57,7 @@ class Report:
         return f"{(time.time() - self.began) / 60:.1f}"
 
     def row(self, part: str, found: Files, mails: int, items: int) -> None:
-        """Adds a row to every table and shows it."""
+        """Adds a row to every table and prints it."""
         ledger, old = self.ledger, self._before
         new = Stretch(time.time(), len(ledger.latencies), sum(ledger.outcomes.values()),
                       sum(ledger.excused.values()), ledger.error_count, Counter(self.syncs),

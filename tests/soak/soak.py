@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The soak itself; tests/soak/run says what it does and starts it."""
+"""The soak test itself; tests/soak/run describes it and starts it."""
 import json
 import os
 import sys
@@ -26,15 +26,15 @@ from watch import SOCKETS, Watch, files, growth, tree
 from world import World
 
 MINUTES = float(os.environ.get("AITHER_SOAK_MINUTES", "1"))
-STEADY_END, IDLE_END = 0.4, 0.73  # of the run
-ROWS = 10  # of the tables
+STEADY_END, IDLE_END = 0.4, 0.73  # of the whole run
+ROWS = 10  # between rows of the tables
 
 SYNC_S = 5
-LOOK_EVERY = 2  # syncs
+LOOK_EVERY = 2  # between syncs
 QUIET_EVERY = 5 if MINUTES >= 10 else 1
 DISTURB_S = 15  # between two restarts or kills
 CALM_S = 10  # the longest wait for a moment without connections and jobs
-START_S = 1.5  # until a daemon that was killed is back: RestartSec=1s
+START_S = 1.5  # until a killed daemon is back: RestartSec=1s
 
 TOKEN = "soak-sync-token-0123456789abcdefghijkl"
 ROLLBAR_TOKEN = "0123456789abcdef0123456789abcdef"
@@ -90,15 +90,16 @@ def write_config(idle_s: int) -> None:
 
 
 def own_files() -> list[str]:
-    """What the stopped daemons have left in directories for temporary things.
+    """Files of the stopped daemons left over in directories for temporary files.
 
-    PREPARED is systemd's own: it makes a service's /dev there, and leaves it when the service is killed meanwhile."""
+    PREPARED is systemd's own: systemd makes a service's /dev there, and leaves it behind if the service is killed
+    meanwhile."""
     tops = ("/tmp", "/var/tmp", "/dev/shm", "/run/aither", "/run/aither-worker", "/run/credentials")
     return [path for path in tree(*tops) if "systemd-logind" not in path and not path.startswith(PREPARED)]
 
 
 def call(method: str, target: str, **headers: str) -> tuple[int, Any]:
-    """A call with the token on a connection of its own: status and JSON. OSError when it is lost."""
+    """Sends a call with the token on a new connection; returns its status and JSON. OSError if the connection is lost."""
     request = urllib.request.Request(f"{SITE}{target}", method=method, headers={
         "Authorization": f"Bearer {TOKEN}", **{n.replace("_", "-"): v for n, v in headers.items()}})
     try:
@@ -114,7 +115,7 @@ class Disturber(threading.Thread):
     def __init__(self, ledger: Ledger, every_s: float):
         super().__init__(daemon=True)
         self.ledger, self.every_s = ledger, every_s
-        self.peace = threading.Lock()  # who holds it is not disturbed
+        self.peace = threading.Lock()  # the holder of this lock is not disturbed
         self.counts: dict[str, int] = {}
         self._ending = threading.Event()
 
@@ -255,7 +256,7 @@ class Soak(Story):
             run("systemctl", "try-restart", "aither-worker.service")
 
     def pass_time(self, part: str, share: float) -> None:
-        """Until that share of the run is over."""
+        """Waits until that share of the run is over."""
         while (now := time.monotonic()) < self.began + self.seconds * share:
             time.sleep(max(0.0, self.due - now))
             self.late += now > self.due + 1
@@ -278,7 +279,8 @@ class Soak(Story):
             self.last_row = time.monotonic()
 
     def look_in_peace(self) -> None:
-        """No visitor, no connection, no job; bounded, for the timer has jobs of its own."""
+        """Waits until there is no visitor, no connection and no job; for a limited time, because the timer starts jobs of
+        its own."""
         with self.disturber.peace, self.crowd.away():
             end = time.monotonic() + CALM_S
             while time.monotonic() < end and not self.is_calm():
@@ -290,9 +292,9 @@ class Soak(Story):
         return not connected
 
     def sync(self) -> None:
-        """One of the ways to have a sync."""
+        """Starts a sync in one of several ways."""
         excuses = {HEMERA, WEB, WEB_KILL, WORKER, WORKER_KILL}
-        # Not a divisor of world.CYCLE, so that each of them meets every trouble; so is QUIET_EVERY.
+        # Not a divisor of world.CYCLE, so that each way meets every trouble; the same goes for QUIET_EVERY.
         ways: tuple[Callable[[], int], ...] = (
             self.sync_by_call, self.sync_by_call, self.sync_async, self.sync_by_command, self.sync_by_call,
             self.sync_dry, self.sync_by_command)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Visitors of all kinds, each a thread; all of them stop at a gate when the machine is to be measured.
+"""Visitors of all kinds, one thread each. All of them stop at a gate while the machine is being measured.
 
     crowd = Crowd(ledger, token)
     crowd.start()
@@ -22,16 +22,16 @@ from ledger import WEB_KILL, WORKER, WORKER_KILL, Ledger, Outcome
 
 PORT = 3500
 ADDRESSES = ("127.0.0.1", "::1")
-TIMEOUT_S = 60  # longer than anything takes
+TIMEOUT_S = 60  # longer than any request takes
 ORDINARY = 5
-PAUSE_S = 0.08  # the middle of it, between two requests of an ordinary visitor
+PAUSE_S = 0.08  # the mean time between two requests of an ordinary visitor
 SLOW_READ_S = 3
 LINK = re.compile(r'href="/courses/([^"?]+)')
 
 PAGES = {WEB_KILL}
 CALLS = {WEB_KILL, WORKER, WORKER_KILL}
 
-# Requests that no honest client sends, and the status of the answer; 0: none.
+# Requests that no honest client sends, and the status of the answer; 0: no answer.
 HOSTILE: tuple[tuple[str, bytes, set[int]], ...] = (
     ("no request", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 9 + b"\r\n\r\n", {400, 0}),
     ("long URL", b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", {414}),
@@ -57,7 +57,7 @@ class Answer:
 
 
 class Connection:
-    """To one of the two addresses; may be kept. Raises OSError or http.client.HTTPException."""
+    """Connects to one of the two addresses; the connection may be kept. Raises OSError or http.client.HTTPException."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -109,13 +109,13 @@ def status_of(answer: bytes) -> int:
 
 
 class Visitor:
-    """One of the ordinary ones: knows the links of the last homepage and the tags of what it has seen."""
+    """An ordinary visitor: knows the links of the last homepage, and the ETags of the answers seen."""
 
     def __init__(self, ledger: Ledger, token: str, may_call: threading.Event):
         self.ledger, self.token, self.may_call = ledger, token, may_call
         self.connection = Connection(ledger)
         self.links: list[str] = []
-        self.tags: dict[tuple[str, str], str] = {}  # of the homepage, by language and encoding
+        self.tags: dict[tuple[str, str], str] = {}  # the homepage's, by language and encoding
         self.course_tags: dict[str, str] = {}
         self.deeds: list[tuple[int, Callable[[], None]]] = [
             (8, self.home), (3, self.home_again), (2, self.home_head), (8, self.course), (2, self.nothing),
@@ -132,7 +132,7 @@ class Visitor:
 
     def ask(self, what: str, target: str, expected: set[int], excuses: set[str], method: str = "GET",
             **headers: str) -> Answer | None:
-        """The answer when it is one that was expected."""
+        """Returns the answer if it is one of the expected ones."""
         began = time.time()
         answer, outcome, detail = None, 0, ""
         try:
@@ -189,7 +189,7 @@ class Visitor:
             self.dead_link(name)
 
     def dead_link(self, name: str) -> None:
-        """A page may have gone since the homepage was read; one that is linked now has to be there."""
+        """A page may be gone since the homepage was read; a page that is linked now must exist."""
         for _ in range(3):
             self.home()
             if name not in self.links:
@@ -225,7 +225,7 @@ class Visitor:
 class Crowd:
     def __init__(self, ledger: Ledger, token: str):
         self.ledger, self.token = ledger, token
-        self.may_call = threading.Event()  # what brings the worker back
+        self.may_call = threading.Event()  # this starts the worker again
         self.may_call.set()
         self._gate = threading.Event()
         self._gate.set()
@@ -298,7 +298,7 @@ class Crowd:
         self._raw("slow reader", read, {200})
 
     def aborter(self) -> None:
-        """Goes in the middle of something."""
+        """Leaves in the middle of a request or an answer."""
         def abort() -> int:
             with connect(receive_buffer=2048) as peer:
                 peer.sendall(random.choice((
@@ -319,9 +319,9 @@ class Crowd:
                     peer.sendall(request)
                     peer.shutdown(socket.SHUT_WR)
                 except OSError:
-                    pass  # refused while it was being sent
+                    pass  # refused while the request was still being sent
                 try:
                     return status_of(read_all(peer))
                 except ConnectionResetError:
-                    return next(iter(expected))  # our rest was in the way of the answer
+                    return next(iter(expected))  # the rest of the request was in the way of the answer
         self._raw(f"hostile: {name}", attack, expected)

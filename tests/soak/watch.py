@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the daemons and the machine use, read from /proc and by ss, and whether it grew.
+"""The resources of the daemons and the machine, read from /proc and with ss, and whether they grew.
 
-A life is one process of a daemon. `quiet` samples are taken while no visitor is there and no sync runs; growth is
-judged on them: within a life, after a warm-up, the median of the first third against that of the last, and the
-straight line that fits best (Theil and Sen: the median of all slopes), told as what it climbs from the first sample to
-the last.
+A life is one process of a daemon. `quiet` samples are taken while there is no visitor and no sync. Growth is judged on them,
+within a life and after a warm-up: the median of the first third is compared with that of the last, and the straight line
+that fits best (Theil and Sen: the median of all slopes) gives the increase from the first sample to the last.
 """
 import itertools
 import os
@@ -18,11 +17,11 @@ from machine import OUTPUT, first_process, output
 
 DAEMONS = ("aither-web", "aither-worker")
 WARM_UP = 0.2  # of a life
-QUIET_MIN = 6  # samples after the warm-up; with fewer nothing is judged
-MEMORY_MINUTES_MIN = 8  # of a life; what is used for the first time belongs to no growth
+QUIET_MIN = 6  # samples after the warm-up; with fewer, growth is not judged
+MEMORY_MINUTES_MIN = 8  # of a life; the first use of a resource is not growth
 
-# How much may come on top in a life, for the noise of allocators and sampling. In half an hour aither-web answers 80000
-# requests in one life: a leak of 7 bytes in each is found, or of 4 KiB in each of the worker's syncs.
+# The increase permitted in a life, for the noise of allocators and sampling. In half an hour aither-web answers 80000
+# requests in one life: the test finds a leak of 7 bytes per request, or of 4 KiB in each of the worker's syncs.
 GROWTH_MAX = {"rss": 1024, "anonymous": 512, "socket": 64, "descriptors": 1, "threads": 1}
 MEMORY = ("rss", "anonymous")
 
@@ -30,12 +29,12 @@ MEMORY = ("rss", "anonymous")
 @dataclass
 class Sample:
     time: float
-    rss: int  # KiB, as pss and anonymous
+    rss: int  # KiB, for pss and anonymous
     pss: int
     anonymous: int
     descriptors: int
     threads: int
-    socket: int = 0  # KiB, of all the daemon's connections in the kernel
+    socket: int = 0  # KiB, for all of the daemon's connections in the kernel
 
 
 @dataclass
@@ -52,7 +51,7 @@ def _number(text: str, name: str) -> int:
 
 
 def processes() -> dict[str, int]:
-    """The daemons that run, children of the machine's first process, by name."""
+    """The running daemons, children of the machine's first process, by name."""
     first = first_process()
     found = {}
     for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split():
@@ -66,7 +65,7 @@ def processes() -> dict[str, int]:
 
 
 def socket_kib(*query: str) -> int:
-    """What the kernel keeps for connections, those without a process included."""
+    """The kernel's memory for connections, including those without a process."""
     kept = re.findall(r"skmem:\(r(\d+),rb\d+,t(\d+),tb\d+,f(\d+),w(\d+)", output("ss", "-Hnm", *query))
     return sum(map(int, itertools.chain(*kept))) // 1024
 
@@ -82,11 +81,11 @@ def take(pid: int) -> Sample | None:
         return Sample(time.time(), _number(memory, "Rss"), _number(memory, "Pss"), _number(memory, "Anonymous"),
                       len(os.listdir(directory / "fd")), _number((directory / "status").read_text(), "Threads"))
     except OSError:
-        return None  # it has just ended
+        return None  # the process has just ended
 
 
 def tree(*tops: str) -> list[str]:
-    """Everything below directories of the machine, seen from outside: nothing is run for it."""
+    """Everything below directories of the machine, read from outside: no program runs inside for this."""
     root = f"/proc/{first_process()}/root"
     found = []
     for top in tops:
@@ -98,10 +97,10 @@ def tree(*tops: str) -> list[str]:
 @dataclass
 class Files:
     pages: int
-    others: int  # in the output directory beside pages
-    temporary: int  # what a crash would leave there
+    others: int  # in the output directory, beside the pages
+    temporary: int  # files that a crash would leave there
     tmp: int  # /tmp, /var/tmp, /dev/shm
-    run: int  # the sockets', the daemons' and the credentials' directories
+    run: int  # the directories of the sockets, the daemons and the credentials
 
 
 def files() -> Files:
@@ -130,7 +129,7 @@ class Watch:
             (life.quiet if quiet else life.samples).append(sample)
 
     def judged(self) -> list[tuple[Life, str, list[int]]]:
-        """The lives, measures and values that growth can be seen in."""
+        """The lives, measures and values in which growth can be seen."""
         found = []
         for life in self.lives.values():
             begin = len(life.quiet) * WARM_UP

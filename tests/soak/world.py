@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The world around the machine: courses that change before each sync, and everybody who fails now and then.
+"""The world around the machine: courses that change before each sync, and servers that fail now and then.
 
     world = World(ledger, hemera, mail, rollbar)
     world.turn(n)       before the n-th sync
     world.heal()
 
-The troubles come back every CYCLE syncs, so that a minute has each of them.
+The troubles repeat every CYCLE syncs, so that each occurs once a minute.
 """
 import random
 from typing import Any
@@ -20,7 +20,7 @@ from smtp_stub import DROP, SmtpStub
 CYCLE = 12
 COURSES_MIN, COURSES_MAX = 40, 60
 PARTICIPANTS = 4
-LIMITED_S = 2  # the Retry-After of the last 429, which a sync respects when Hemera is well again, and a moment
+LIMITED_S = 2  # the Retry-After of the last 429, which a sync respects even when Hemera works again, plus a moment
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "status", "status": 503}, {"kind": "reset"}, {"kind": "html"}, {"kind": "truncate"},
     {"kind": "status", "status": 401}, {"kind": "hang"}, {"kind": "slow", "seconds": 3.0}, {"kind": "close"},
@@ -111,7 +111,7 @@ class World:
         self.hemera.scenario(participant={"bookingId": booking["bookingId"], "name": booking["name"]})
 
     def change_crowd(self, n: int) -> None:
-        """Another number of participants, the first ones stay."""
+        """Changes the number of participants; the first ones stay."""
         course = self._any()
         number = int(course["id"][5:])
         course["participants"] = course["participants"][:1] + [
@@ -134,14 +134,14 @@ class World:
         self.hemera.scenario(course=[{"id": c["id"], "slug": c["slug"]} for c in (one, other)])
 
     def change_template(self, n: int) -> None:
-        """Hemera's own template for all courses, and the shipped one, in turn."""
+        """Switches between Hemera's own template for all courses and the shipped one."""
         self.has_template = not self.has_template
         rows = [{"id": "ctplsoak00000000000000000", "courseId": None, "lessonId": None, "markup": MARKUP % n,
                  "version": n}]
         self.hemera.scenario(templates=rows if self.has_template else None)
 
     def change_override(self, n: int) -> None:
-        """The operator's template beside the shipped ones, and again without it."""
+        """Adds the operator's template beside the shipped ones, and removes it again."""
         self.has_override = not self.has_override
         if self.has_override:
             write(OVERRIDE, f"<li>{{{{name}}}} {n}</li>\n")
@@ -149,5 +149,5 @@ class World:
             run("rm", "-f", OVERRIDE)
 
     def names(self) -> list[str]:
-        """The pages that a whole sync publishes."""
+        """The pages that a complete sync publishes."""
         return sorted(f"{course['slug']}.html" for course in self.courses.values())

@@ -36,7 +36,7 @@ CLERK_MISMATCH = {"success": False, "error": {
 
 
 def answer(state: State, request: Request) -> Response:
-    """The reply to any request outside of the control interface."""
+    """Returns the reply to any request outside the control interface."""
     if re.search(r"//|./$", request.path):
         return _redirect_to_clean_path(request)
     if request.path == "/api/health" and request.method in ("GET", "HEAD"):
@@ -62,7 +62,7 @@ def answer(state: State, request: Request) -> Response:
 
 
 def _answer_route(state: State, request: Request, route: handlers.Route, ident: str) -> Response:
-    """From the check of the id on, everything is answered in the envelope."""
+    """From the check of the id on, every answer has the envelope."""
     if route.id_name and not handlers.ID.fullmatch(urllib.parse.unquote(ident)):
         return _error(state, request, ApiError(400, "VALIDATION_ERROR",
                                                f"Invalid {route.id_name} ID format"))
@@ -108,7 +108,7 @@ def _health(request: Request) -> Response:
 
 
 def _has_credential(request: Request) -> bool:
-    """Whether the proxy layer lets the request pass; the key itself is not checked."""
+    """Returns whether the proxy layer lets the request pass; the key itself is not checked."""
     is_bearer = request.header("authorization").lower().startswith("bearer ")
     return bool(request.header("x-api-key") or request.header("cookie") or is_bearer)
 
@@ -156,7 +156,7 @@ def _error(state: State, request: Request, error: ApiError,
 
 
 def _too_many(state: State, request: Request) -> Response:
-    """The 429 comes from another place than the rest: no CORS headers, no meta.version."""
+    """The 429 comes from another layer than the other answers: no CORS headers, no meta.version."""
     ident = str(uuid.uuid4())
     body: dict[str, Any] = {
         "success": False,

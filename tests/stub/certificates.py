@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Certificates for servers of tests, made by openssl(1) in a directory of the test.
+"""Certificates for the servers of tests, made by openssl(1) in a temporary directory.
 
     ca = Authority(directory)                       a CA; programs trust it by SSL_CERT_FILE=ca.file
     ca = Authority.of_test(cls)                     one for a class of tests
     context = ca.context()                          for a server at localhost, 127.0.0.1 and 0.0.0.0
-    ca.context(name="DNS:other.example.org")        of another name
+    ca.context(name="DNS:other.example.org")        for another name
     ca.context(valid=(-2, -1))                      expired yesterday
     ca.context(valid=(10, 11))                      not valid before ten days from now
-    ca.context(key=WEAK_KEY)                        of a key that is too short
-    ca.context(shows_ca=True)                       with the CA's certificate behind it
-    ca.self_signed()                                of no CA
+    ca.context(key=WEAK_KEY)                        with a key that is too short
+    ca.context(shows_ca=True)                       followed by the CA's certificate
+    ca.self_signed()                                signed by no CA
 
-0.0.0.0 leads to this machine as 127.0.0.1 does, but is not one of the addresses that aither knows as this
-machine: a server there is treated as one across the network.
+0.0.0.0 leads to this machine as 127.0.0.1 does, but aither does not count it among this machine's addresses: a server there
+is treated like one across the network.
 """
 import ssl
 import subprocess
@@ -53,15 +53,15 @@ class Authority:
 
     @classmethod
     def of_test(cls, test: type[unittest.TestCase]) -> "Authority":
-        """For setUpClass: in a directory that goes with the class."""
+        """For setUpClass: in a directory that is removed with the class."""
         directory = tempfile.TemporaryDirectory(prefix="aither-")
         test.addClassCleanup(directory.cleanup)
         return cls(Path(directory.name))
 
     def context(self, name: str = NAMES, valid: tuple[float, float] = (0, 1), key: tuple[str, ...] = KEY,
                 shows_ca: bool = False) -> ssl.SSLContext:
-        """What a server needs to show a new certificate; `valid`: from when and until when, in days from now. By
-        openssl-ca(1), for "x509 -days" takes no negative number in OpenSSL 3.5."""
+        """Returns a server context with a new certificate. `valid` is the beginning and end of its validity, in days from
+        now. Uses openssl-ca(1), because "x509 -days" accepts no negative number in OpenSSL 3.5."""
         stem = self._next_stem()
         start, end = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400)) for days in valid)
         (self.directory / f"{stem}.ext").write_text(f"subjectAltName={name}\n")
@@ -85,7 +85,7 @@ class Authority:
 
     def _load(self, stem: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers("DEFAULT@SECLEVEL=0")  # also a weak key: to refuse it is the client's business
+        context.set_ciphers("DEFAULT@SECLEVEL=0")  # accept a weak key, too: the client must refuse it
         context.load_cert_chain(self.directory / f"{stem}.pem", self.directory / f"{stem}.key")
         return context
 

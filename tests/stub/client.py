@@ -17,15 +17,15 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-DEFAULT_KEY = "stub-hemera-test-key-0123456789abcdef"  # what the stub accepts without --key
-TIMEOUT_S = 30  # for a call of the control interface, on a very busy machine
+DEFAULT_KEY = "stub-hemera-test-key-0123456789abcdef"  # the key that the stub accepts without --key
+TIMEOUT_S = 30  # for a request to the control interface, on a very busy machine
 
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Forker:
-    """The process that starts stubs, one for all of this process; see forker.py."""
+    """The process that starts the stubs, one for this whole process; see forker.py."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ FORKER = Forker()
 
 
 class Stub:
-    """A running stub on a free port of 127.0.0.1; `url` has no slash at its end."""
+    """A running stub on a free port of 127.0.0.1; `url` does not end with a slash."""
 
     def __init__(self, *arguments: str, key: str = DEFAULT_KEY):
         self.key = key
@@ -68,11 +68,11 @@ class Stub:
         return int(self.url.rpartition(":")[2])
 
     def scenario(self, **members: Any) -> None:
-        """Change the state; ValueError with the stub's explanation if it does not understand."""
+        """Changes the state; raises ValueError with the stub's explanation if the stub does not accept the scenario."""
         self._call("POST", "scenario", json.dumps(members).encode())
 
     def requests(self, path: str = "") -> list[dict[str, Any]]:
-        """The requests seen, oldest first; with `path` only those whose path begins with it."""
+        """The requests seen, oldest first; with `path`, only those whose path begins with it."""
         seen = json.loads(self._call("GET", "requests"))
         return [entry for entry in seen if entry["path"].startswith(path)]
 
@@ -80,11 +80,11 @@ class Stub:
         self._call("POST", "requests/clear")
 
     def reset(self) -> None:
-        """Back to the state after the start, the log of requests included."""
+        """Restores the state after the start, with an empty log of requests."""
         self._call("POST", "reset")
 
     def stop(self) -> None:
-        """End the process; may be called twice."""
+        """Ends the process; may be called twice."""
         pid, self._pid = self._pid, None
         if pid:
             FORKER.ask(pid)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The control interface under /_stub/: how tests change the stub while it runs.
 
-Needs no key, counts for nothing, never meets a fault. The members of a scenario are documented in
-hemera_stub.py; each is one small function here. They are applied in the order of SETTERS,
-whatever their order in the JSON object, so that `courses` and `add` can stand in one scenario.
+Its requests need no key, are not counted, and are never hit by a fault. The members of a scenario are documented in
+hemera_stub.py; each is one small function here. They are applied in the order of SETTERS, whatever their order in the JSON
+object, so that one scenario can contain both `courses` and `add`.
 """
 import base64
 import json
@@ -50,7 +50,7 @@ def apply_scenario(state: State, scenario: dict[str, Any]) -> None:
 
 
 def set_courses(state: State, value: int | list[courses.Course], participants: int) -> None:
-    """A number: so many generated courses; an array: exactly these."""
+    """A number: that many generated courses; an array: exactly these."""
     if isinstance(value, int):
         state.now.courses = courses.generate(value, participants)
     else:
@@ -70,7 +70,7 @@ def _add(state: State, value: courses.Course | list[courses.Course]) -> None:
 
 
 def _patch_course(state: State, value: courses.Course | list[courses.Course]) -> None:
-    """Changed courses go to the end, as updated rows do: it shows among equal dates."""
+    """Changed courses move to the end, as updated rows do in a database: this is visible among equal dates."""
     for patch in _list(value):
         course = state.course(patch["id"])
         if course is None:
@@ -79,7 +79,7 @@ def _patch_course(state: State, value: courses.Course | list[courses.Course]) ->
 
 
 def _patch_participant(state: State, value: courses.Booking | list[courses.Booking]) -> None:
-    """Changed bookings go to the end of their course, too."""
+    """Changed bookings move to the end of their course, too."""
     for patch in _list(value):
         member = "bookingId" if "bookingId" in patch else "participationId"
         found = state.booking(member, patch[member])

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the stub knows about courses, and how it is shown.
+"""The stub's data about courses, and its form in answers.
 
-A course is a plain dict with the members of COURSE_DEFAULTS, a booking one with the members of
-BOOKING_DEFAULTS. Whatever is given is shown as it is, also values of a wrong type, so that tests
-can send them; only absent members are filled in.
+A course is a plain dict with the members of COURSE_DEFAULTS, a booking one with the members of BOOKING_DEFAULTS. Given
+members are sent as they are, even values of a wrong type, so that tests can send those; only absent members are filled in.
 """
 import random
 from datetime import date, datetime, timedelta, timezone
@@ -34,11 +33,11 @@ PARTICIPANT_MEMBERS = ("bookingId", "participationId", "userId", "name", "imageU
 
 
 class Unmappable(Exception):
-    """A date which the server cannot map: the whole reply becomes 500."""
+    """A date that the server cannot map: the whole reply becomes 500."""
 
 
 def complete_course(given: Course) -> Course:
-    """A course with every member, from one that has at least an `id`."""
+    """Completes a course that has at least an `id`."""
     course = COURSE_DEFAULTS | given
     course["participants"] = [
         complete_booking(booking, f"cbk{course['id'][1:]}{number:03d}")
@@ -48,32 +47,32 @@ def complete_course(given: Course) -> Course:
 
 
 def complete_booking(given: Booking, booking_id: str) -> Booking:
-    """A booking with every member; `booking_id` serves where none is given."""
+    """Completes a booking; `booking_id` is used if the booking has none."""
     booking = {"bookingId": booking_id} | BOOKING_DEFAULTS | given
     booking.setdefault("status", "PREPARATION" if booking["participationId"] else "NONE")
     return booking
 
 
 def sort_by_start(courses: list[Course]) -> list[Course]:
-    """By startDate, nulls last, equal dates in the order of the last change."""
+    """Sorted by startDate, nulls last, equal dates in the order of the last change."""
     return sorted(courses, key=lambda c: (c["startDate"] is None, str(c["startDate"])))
 
 
 def shuffle_ties(courses: list[Course], query: str) -> list[Course]:
-    """The same order of dates; among equal ones another for each query."""
+    """The same order by date, but equal dates are in a different order for each query."""
     chance = random.Random(query)
     return sort_by_start(sorted(courses, key=lambda _: chance.random()))
 
 
 def list_row(course: Course) -> Course:
-    """A course as the list shows it. `participantCount` can be given, to contradict the detail."""
+    """A course as the list shows it. `participantCount` can be given so that it contradicts the details."""
     row = _course_members(course)
     row["participantCount"] = course.get("participantCount", len(course["participants"]))
     return row
 
 
 def detail(course: Course) -> Course:
-    """A course as its own page shows it: every booking twice, in a newer and an older shape."""
+    """A course as its own page shows it: every booking twice, in a newer and in an older form."""
     shown = _course_members(course)
     shown["participants"] = [participant(booking) for booking in course["participants"]]
     shown["participations"] = [
@@ -115,9 +114,9 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 def berlin_midnight(day: date) -> str:
-    """The start of a calendar day in Germany, which is how course dates are stored. Summer time
-    begins and ends in the night's small hours, so that at midnight the last Sunday of March is
-    still winter and the last Sunday of October still summer."""
+    """The start of a calendar day in Germany, which is how course dates are stored. Summer time begins and ends in the small
+    hours, so at midnight the last Sunday of March still has winter time, and the last Sunday of October still has summer
+    time."""
     is_summer = _last_sunday(day.year, 3) < day <= _last_sunday(day.year, 10)
     midnight = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
     return timestamp(midnight - timedelta(hours=2 if is_summer else 1))
@@ -129,8 +128,8 @@ def _last_sunday(year: int, month: int) -> date:
 
 
 def generate(count: int, participants: int) -> list[Course]:
-    """`count` courses with `participants` bookings each. The same numbers give the same courses
-    on every day; they start in 2026 and 2027, several on a day, and every tenth is undated."""
+    """`count` courses with `participants` bookings each. The same numbers give the same courses on every day; they start in
+    2026 and 2027, several on the same day, and every tenth is undated."""
     return [_generated_course(number, participants) for number in range(count)]
 
 

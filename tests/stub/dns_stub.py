@@ -2,14 +2,14 @@
 """A name server for tests, on UDP.
 
     dns = DnsStub("127.0.0.1", 53)
-    dns.names["hemera.test"] = ["127.0.0.1", "::1"]     addresses, also none
-    dns.names["hemera.test"] = NXDOMAIN                 or SERVFAIL, or SILENT: never an answer
-    dns.delay_s = 3.0                                   from now on each answer comes so late
-    dns.wait_for_question()                             the next name that is asked for
-    dns.forget_questions()                              what were the names so far
+    dns.names["hemera.test"] = ["127.0.0.1", "::1"]     addresses, or an empty list
+    dns.names["hemera.test"] = NXDOMAIN                 or SERVFAIL, or SILENT for no answer
+    dns.delay_s = 3.0                                   delays each answer from now on
+    dns.wait_for_question()                             returns the next name that a client queries
+    dns.forget_questions()                              discards the names queried so far
     dns.close()
 
-What is not in `names` does not exist.
+Every other name does not exist.
 """
 import ipaddress
 import queue
@@ -19,9 +19,9 @@ import threading
 
 NXDOMAIN, SERVFAIL, SILENT = "nxdomain", "servfail", "silent"
 A, AAAA = 1, 28
-RESPONSE = 0x8580  # an answer, of who knows it, to a question that wanted recursion
+RESPONSE = 0x8580  # an authoritative answer to a query that asked for recursion
 CODES = {SERVFAIL: 2, NXDOMAIN: 3}
-PATIENCE_S = 30  # the longest wait for a question that has to come, on a very busy machine
+PATIENCE_S = 30  # the longest wait for a query that must come, on a very busy machine
 
 
 class DnsStub:
@@ -38,7 +38,7 @@ class DnsStub:
     def close(self) -> None:
         address = self._socket.getsockname()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
-            waker.sendto(b"", address)  # no question: the end
+            waker.sendto(b"", address)  # not a query: ends the thread
         self._thread.join()
         for timer in self._timers:
             timer.cancel()
@@ -73,11 +73,11 @@ class DnsStub:
         try:
             self._socket.sendto(answer, client)
         except OSError:
-            pass  # we are closed, or the client has gone
+            pass  # the stub is closed, or the client has gone
 
     @staticmethod
     def _read(message: bytes) -> tuple[str, int, bytes]:
-        """Name and type of the question, and its bytes."""
+        """Returns the name and the type of the query, and the bytes of its question."""
         labels, at = [], 12
         while length := message[at]:
             labels.append(message[at + 1:at + 1 + length].decode("ascii"))

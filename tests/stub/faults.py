@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults: what goes wrong between a client and the service, on request.
+"""Faults between a client and the service, on request.
 
 A fault is armed for a path and hits the next `count` requests that match. Kinds:
 
@@ -12,7 +12,7 @@ A fault is armed for a path and hits the next `count` requests that match. Kinds
     reset     reset the TCP connection (RST) without a reply
     hang      send nothing for `seconds` (default: until the client gives up), then close
 
-Several faults can be armed; the first that matches and still has a count is used.
+Several faults can be armed; the first one that matches and still has a count applies.
 """
 import asyncio
 import re
@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from wire import Request, Response
 
 KINDS = ("status", "html", "delay", "slow", "truncate", "close", "reset", "hang")
-SLOW_PIECES = 20  # enough writes that a client sees many small reads
+SLOW_PIECES = 20  # enough writes to make a client see many small reads
 HTML_PAGE = ("<!DOCTYPE html>\n<html><head><title>Wartung</title></head>"
              "<body><p>Bitte später wiederkommen.</p></body></html>\n")
 
 
 @dataclass
 class Fault:
-    """One armed fault. `path` is a prefix of the target, or a regular expression if it begins
-    with "^". `skip` matching requests pass first; `count` -1 means: until it is taken away."""
+    """One armed fault. `path` is a prefix of the target, or a regular expression if it begins with "^". `skip` matching
+    requests pass first; `count` -1 means: until the fault is removed."""
 
     path: str
     kind: str
@@ -53,7 +53,7 @@ class Fault:
                 raise ValueError(f"fault path {self.path!r}: {error}") from None
 
     def hits(self, request: Request) -> bool:
-        """Whether this request is to suffer; uses up one of `skip` or `count`."""
+        """Returns whether the fault hits this request; uses up one of `skip` or `count`."""
         if self.count == 0 or self.method not in ("", request.method):
             return False
         if self.path.startswith("^"):
@@ -68,7 +68,7 @@ class Fault:
         return matches
 
     def response(self) -> Response | None:
-        """The reply that takes the place of the real one; None if the real one is sent."""
+        """The reply that replaces the real one; None if the real one is sent."""
         if self.kind == "status":
             status = self.status or 503
             body, content_type = self.body or "", "text/plain; charset=utf-8"
@@ -83,27 +83,28 @@ class Fault:
 
 
 def take(faults: list[Fault], request: Request) -> Fault | None:
-    """The fault this request runs into, if any."""
+    """The fault that hits this request, if any."""
     return next((fault for fault in faults if fault.hits(request)), None)
 
 
 async def end_without_reply(fault: Fault, reader: asyncio.StreamReader,
                             writer: asyncio.StreamWriter) -> None:
-    """Play `close`, `reset` or `hang`; the caller closes the connection afterwards."""
+    """Performs `close`, `reset` or `hang`; the caller closes the connection afterwards."""
     if fault.kind == "hang":
         try:
             await asyncio.wait_for(_until_closed(reader), fault.seconds or None)
         except asyncio.TimeoutError:
             pass
     elif fault.kind == "reset":
-        linger_0 = struct.pack("ii", 1, 0)  # a close with linger 0 sends RST instead of FIN
+        linger_0 = struct.pack("ii", 1, 0)  # closing with a linger of 0 sends RST instead of FIN
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_0)
         writer.transport.abort()
 
 
 async def send(fault: Fault | None, writer: asyncio.StreamWriter, head: bytes,
                body: bytes) -> None:
-    """Send a framed reply, cut or slowed down as the fault says. A cut one is not ended here."""
+    """Sends a framed reply, truncated or slowed down as the fault says. The caller ends the connection of a truncated
+    one."""
     if fault and fault.kind == "truncate":
         writer.write(head + body[:len(body) // 2])
     elif fault and fault.kind == "slow":

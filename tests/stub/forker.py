@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Starts stubs for client.py by fork(2), because a new Python needs 0.15 s of processor time for each, mostly for imports.
+"""Starts stubs for client.py by fork(2), because a new Python process takes 0.15 s of processor time per stub, mostly for
+imports.
 
-A line of input is the arguments of a stub, as a JSON array, and answered by its process id and its first line; or the
-process id of a stub to be ended, and answered when it has ended. At the end of the input all stubs end.
+A line of input is either a JSON array with the arguments of a stub, answered with the stub's process id and its first line,
+or the process id of a stub to end, answered when it has ended. At the end of the input all stubs end.
 """
 import json
 import os
@@ -34,7 +35,7 @@ def end(pid: int) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the test, and that the input
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the test, which closes this input
     running = set()
     for line in sys.stdin:
         order = json.loads(line)

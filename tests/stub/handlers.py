@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The routes of the Service API. A handler is called for an authenticated, counted request with a
-well-formed id; it returns the members of the envelope between `success` and `meta` as bytes, a
-whole Response (verbatim bodies), or raises ApiError. Serialised data is kept until it changes."""
+"""The routes of the Service API. A handler is called for an authenticated, counted request with a well-formed id; it returns
+the members of the envelope between `success` and `meta` as bytes, a whole Response (verbatim bodies), or raises ApiError.
+Serialised data is cached until it changes."""
 import json
 import math
 import re
@@ -32,7 +32,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Route:
-    """A path, its one method (GET includes HEAD), and what its id is called in messages."""
+    """A path, its one method (GET includes HEAD), and the name of its id in messages."""
 
     path: re.Pattern[str]
     method: str
@@ -44,8 +44,8 @@ class Route:
 
 
 def find_route(state: State, path: str) -> tuple[Route | None, str]:
-    """The route of a path and the undecoded id in it; (None, "") for an unknown path. The two
-    optional endpoints are routes only while they are switched on."""
+    """The route of a path and the undecoded id in it; (None, "") for an unknown path. The two optional endpoints exist only
+    while they are switched on."""
     for route in ROUTES:
         match = route.path.fullmatch(path)
         if match and not (route.handler is template_list and state.now.templates is None
@@ -93,7 +93,7 @@ def participation(state: State, _: Request, ident: str) -> bytes:
 
 
 def put_result(state: State, request: Request, ident: str) -> bytes:
-    """The body is checked before existence. `complete` true takes any status to COMPLETE."""
+    """The body is checked before the existence of the course. A `complete` that is true changes any status to COMPLETE."""
     result = _result(request.body)
     _, booking = _booking(state, ident)
     if any("\0" in result.get(member, "") for member in ("resultOutcome", "resultNotes")):
@@ -109,7 +109,7 @@ def put_result(state: State, request: Request, ident: str) -> bytes:
 
 
 def template_list(state: State, _request: Request, _: str) -> bytes:
-    """Not in today's Hemera: the templates, word for word as they were given."""
+    """Not in today's Hemera: the templates, exactly as they were given."""
     return _data(state.now.templates)
 
 
@@ -135,8 +135,8 @@ ROUTES = (
 
 
 def number(text: str) -> float:
-    """Read a number as JavaScript's Number() does: blanks are cut, an empty text is 0, 0x, 0o and
-    0b work, anything else is NaN."""
+    """Reads a number as JavaScript's Number() does: blanks are stripped, an empty text is 0, 0x, 0o and 0b are accepted,
+    anything else is NaN."""
     text = text.strip()
     if not text:
         return 0.0

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """A stand-in for Hemera's Service API, for tests, benchmarks and demonstrations.
 
-It answers as the recorded server does: same bodies, headers, order of checks, rate limit and
-connection behaviour. Start it, and it prints one line when it is ready:
+It answers as the recorded server does: same bodies, headers, order of checks, rate limit and connection behaviour. It prints
+one line when it is ready:
 
     $ ./hemera_stub.py --listen 127.0.0.1:0
     listening on http://127.0.0.1:40123
@@ -11,9 +11,9 @@ connection behaviour. Start it, and it prints one line when it is ready:
     $ curl -H 'X-API-Key: stub-hemera-test-key-0123456789abcdef' \\
            http://127.0.0.1:40123/api/service/courses?limit=500
 
-Without --courses it shows a dozen hand-written courses around today's date. Where Hemera's
-behaviour is not known the stub takes the simplest one. It plays no materials beyond what it is
-given, no compression, no conditional requests, and no Clerk sessions.
+Without --courses it shows a dozen hand-written courses around today's date. Where Hemera's behaviour is unknown, the stub
+does the simplest thing. It has no materials beyond those that it is given, no compression, no conditional requests, and no
+Clerk sessions.
 
 Control interface
 -----------------
@@ -31,22 +31,22 @@ POST /_stub/scenario         a JSON object with any of these members; a mistake 
     "courses": 500               that many generated courses, ids cgen000000000000000000000 ff.
     "courses": [{...}]           exactly these courses
     "participants": 4            bookings of each generated course (with "courses", default 0)
-    "remove": "ID"               take a course away (also an array)
+    "remove": "ID"               remove a course (also an array)
     "add": {"id":"ID", ...}      add or replace a course (also an array): title, slug, level,
                                  startDate, endDate, published, participantCount (default: the
                                  number of bookings), topics (for the materials), participants:
                                  [{bookingId, participationId, userId, name, imageUrl, status,
                                  preparationIntent, desiredResults, lineManagerProfile,
                                  preparationCompletedAt, createdAt, updatedAt, resultOutcome,
-                                 resultNotes, resultCompletedAt}]; whatever is left out is filled
+                                 resultNotes, resultCompletedAt}]; absent members are filled
                                  in. A date text that has not exactly 24 characters stands for one
                                  the server cannot map: 500.
     "course": {"id":"ID","title":"Neu"}             change members of a course (also an array)
     "participant": {"bookingId":"ID","name":"Neu"}  change a booking (or by participationId); it
                                  moves to the end of its course, as an updated row does
-    "replace_list": [...]        rows of the list, word for word, paged but not sorted; null: off
+    "replace_list": [...]        rows of the list, verbatim, paged but not sorted; null: off
     "raw_list": {"body":"<html>", "content_type":"text/html", "status":200, "repeat":1}
-                                 the whole body of the list, word for word; "body_base64" for
+                                 the whole body of the list, verbatim; "body_base64" for
                                  bytes, "repeat" for huge ones; null: off
     "raw_detail": {"id":"ID", "body":"..."}         same for one course's detail; no "id": all
     "templates": [{"id","courseId","lessonId","markup","version"}]
@@ -61,9 +61,9 @@ POST /_stub/scenario         a JSON object with any of these members; a mistake 
                                  (delay, slow, hang); count (default 1, -1: for ever); skip: so
                                  many matching requests pass first; method: only this one; body
                                  and headers {"name":"value"} (status, html). See faults.py.
-    "limit": 100, "window": 60   of the rate limiter; a null limit is none (1000000); setting the
+    "limit": 100, "window": 60   of the rate limiter; null: no limit (1000000); setting the
                                  window restarts it
-    "used": 99                   let so many requests be counted already in the current window
+    "used": 99                   count this many requests in the current window beforehand
     "ties": true                 courses that begin together are in another order in each page of
                                  the list, always the same for the same query, as in Hemera's
                                  database: paging loses rows and repeats others
@@ -177,7 +177,7 @@ def _key(text: str) -> str:
 
 
 def main(given: list[str] | None = None) -> None:
-    """With the arguments of the command line unless others are given."""
+    """The arguments default to those of the command line."""
     try:
         asyncio.run(serve(parse_arguments(given)))
     except KeyboardInterrupt:

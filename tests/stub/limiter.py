@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The rate limit of the Service API: a fixed window.
 
-The first counted request after a window has ended opens the next one. Inside a window `limit`
-requests are served; further ones are refused but still count, and they do not prolong it. So a
-client that sends 100 requests at the end of one window and 100 at the start of the next is served
-200 times in a row; a sliding window or a bucket would not allow that.
+The first counted request after a window has ended opens the next one. Inside a window, `limit` requests are served. Further
+requests are refused, but still count, and they do not prolong the window. So a client that sends 100 requests at the end of
+one window and 100 at the start of the next gets 200 answers in a row; a sliding window or a bucket would not allow that.
 """
 import math
 import time
@@ -12,7 +11,7 @@ from typing import Callable
 
 
 class FixedWindow:
-    """Counts requests; one instance stands for one service user, whatever key is sent."""
+    """Counts requests; one instance represents one service user, no matter which key is sent."""
 
     def __init__(self, limit: int, window_s: float, clock: Callable[[], float] = time.time):
         self.limit = limit
@@ -21,18 +20,18 @@ class FixedWindow:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the window, as a restart of the server does."""
+        """Forgets the window, as a restart of the server does."""
         self._used = 0
         self._end = -math.inf
 
     def take(self) -> bool:
-        """Count one request; False if it has to be answered with 429."""
+        """Counts one request; returns False if it must be answered with 429."""
         self._open_if_over()
         self._used += 1
         return self._used <= self.limit
 
     def spend(self, used: int) -> None:
-        """Let the current window look as if `used` requests had been counted in it."""
+        """Makes the current window look as if `used` requests had been counted in it."""
         self._open_if_over()
         self._used = used
 

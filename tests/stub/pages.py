@@ -4,7 +4,7 @@ import urllib.parse
 
 from wire import Headers, Request, Response
 
-NOT_FOUND_SIZE = 33_000  # the real page is of this order, far more than an error ought to be
+NOT_FOUND_SIZE = 33_000  # about as large as the real page: far larger than an error page ought to be
 _FILLER = "<li>Verhandeln, führen, wirken: unsere Kurse im Überblick.</li>\n"
 _NOT_FOUND_HEAD = """<!DOCTYPE html>
 <html lang="de">
@@ -27,7 +27,7 @@ NOT_FOUND_PAGE = _not_found_page()
 
 
 def not_found(proxy_headers: Headers) -> Response:
-    """An unknown route: HTML whatever the client accepts, and with a Content-Length."""
+    """An unknown route: HTML no matter what the client accepts, and with a Content-Length."""
     headers = [(name, value + ", Accept-Encoding" if name == "vary" else value)
                for name, value in proxy_headers]
     headers.append(("Cache-Control",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-OTHER_DATABASE = "hemera500"  # in the name of recordings made on 500 courses
+OTHER_DATABASE = "hemera500"  # part of the name of recordings made with 500 courses
 REQUEST = b"=== REQUEST ===\n"
 HEADERS = b"=== RESPONSE HEADERS ===\n"
 BODY = re.compile(rb"=== RESPONSE BODY \((\d+) bytes\) ===\n")
@@ -36,7 +36,7 @@ class Recording:
         return self.request_head.split(" ", 2)[1].partition("?")[0]
 
     def data(self) -> Any:
-        """`data` of a successful JSON reply, out of the legacy shape; None for anything else."""
+        """`data` of a successful JSON reply, unwrapped from the legacy shape; None for anything else."""
         if self.status != 200 or self.method != "GET" or not self.body.startswith(b"{"):
             return None
         data = json.loads(self.body)["data"]
@@ -47,8 +47,8 @@ class Recording:
 
 
 def load(folder: Path) -> list[Recording]:
-    """All recordings of a folder in the order of their names. Pipelined ones, which are raw bytes
-    of a whole connection, are left to load_pipelined."""
+    """All recordings of a folder in the order of their names. Pipelined ones are raw bytes of a whole connection;
+    load_pipelined reads those."""
     return [_parse(file.stem, raw) for file in sorted(folder.glob("[0-9]*.txt"))
             if REQUEST in (raw := file.read_bytes())]
 
@@ -74,7 +74,7 @@ def _parse(name: str, raw: bytes) -> Recording:
     method = head.split(b" ", 1)[0]
     return Recording(name, head.decode(), request_body[:int(length[1])] if length else b"",
                      int(status_line.split(" ")[1]) if status_line else 0, headers,
-                     b"" if method == b"HEAD" else body)  # curl repeated the head there
+                     b"" if method == b"HEAD" else body)  # curl repeated the headers there
 
 
 def courses_from(recordings: list[Recording], wanted: Recording) -> list[dict[str, Any]]:

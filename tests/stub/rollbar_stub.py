@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Rollbar's Items API for tests: checks every item against what its description permits, and answers as it is told.
+"""Rollbar's Items API for tests: checks every item against the API's description, and answers as the test has set.
 
     with RollbarStub(ca.context(), TOKEN) as rollbar:
-        rollbar.answer(500, DROP, 429)          the next requests; after them all is well
+        rollbar.answer(500, DROP, 429)          for the next requests; after them every item is accepted
         ... let the program under test send to rollbar.url ...
-        first = rollbar.wait_for(1)[0]          what came, taken or not
-        rollbar.problems()                      what was wrong with any of it
+        first = rollbar.wait_for(1)[0]          the items received, accepted or not
+        rollbar.problems()                      every violation in any item
 
-An answer is a status, DROP (the connection is closed without an answer), HANG (no answer until the client goes), or a
-pair of a status and headers. A refusal repeats the token, which must not be shown. Without a context it
-speaks plain HTTP.
+An answer is a status, DROP (the connection is closed without an answer), HANG (no answer until the client closes the
+connection), or a pair of a status and headers. A refusal repeats the token, which the program under test must not show.
+Without a context it speaks plain HTTP.
 """
 import http.server
 import json
@@ -23,11 +23,11 @@ from typing import Any
 DROP, HANG = "drop", "hang"
 PATH = "/api/1/item/"
 ITEM_MAX = 128 << 10
-PATIENCE_S = 30  # the longest wait for an item that has to come, on a very busy machine
+PATIENCE_S = 30  # the longest wait for an item that must come, on a very busy machine
 
 Answer = int | str | tuple[int, dict[str, str]]
 
-# What an item may have: the type, and the most characters of a text.
+# The members that an item may have: type, and the maximum number of characters of a text.
 MEMBERS: dict[str, tuple[type, int]] = {
     "environment": (str, 255), "body": (dict, 0), "level": (str, 0), "timestamp": (int, 0), "code_version": (str, 40),
     "platform": (str, 0), "language": (str, 0), "framework": (str, 0), "context": (str, 255), "request": (dict, 0),
@@ -36,13 +36,13 @@ MEMBERS: dict[str, tuple[type, int]] = {
 BODIES = {"trace", "trace_chain", "message", "crash_report"}
 LEVELS = {"critical", "error", "warning", "info", "debug"}
 SERVER = {"host": str, "root": str, "branch": str, "code_version": str, "pid": int}
-# What pyrollbar scrubs, and our own headers.
+# The names that pyrollbar scrubs, and our own headers.
 SECRETS = re.compile(r"^(pw|passwd|password|secret|confirm_password|access_token|auth|authentication|authorization|"
                      r"x-api-key|x-rollbar-access-token)$", re.I)
 
 
 def names_in(value: Any) -> list[str]:
-    """The names of all members, however deep."""
+    """The names of all members, at any depth."""
     if isinstance(value, dict):
         return [*value, *(n for v in value.values() for n in names_in(v))]
     return [n for v in value for n in names_in(v)] if isinstance(value, list) else []
@@ -63,7 +63,7 @@ def body_problems(body: dict[str, Any]) -> list[str]:
 
 
 def item_problems(item: Any) -> list[str]:
-    """What Rollbar's description does not permit."""
+    """Returns everything that Rollbar's description does not permit."""
     if not isinstance(item, dict) or set(item) != {"data"} or not isinstance(item["data"], dict):
         return ["the item is not an object with data alone"]
     data = item["data"]
@@ -84,7 +84,7 @@ def item_problems(item: Any) -> list[str]:
 
 
 class Request:
-    """An item as it came."""
+    """An item as it was received."""
 
     def __init__(self, path: str, headers: Any, text: bytes, token: str):
         self.time = time.monotonic()
@@ -112,7 +112,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that does not trust us, or goes: no news here."""
+        """A client that does not trust the stub, or leaves, is not worth a message."""
 
 
 class RollbarStub:
@@ -129,7 +129,7 @@ class RollbarStub:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # the name that http.server wants
+            def do_POST(self) -> None:  # the name that http.server requires
                 text = self.rfile.read(int(self.headers["Content-Length"]))
                 stub._reply(self, Request(self.path, self.headers, text, stub.token))
 
@@ -138,7 +138,7 @@ class RollbarStub:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         if tls:
-            # The handshake belongs to the connection's thread: it happens at the first read.
+            # The handshake happens at the first read, in the connection's own thread.
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True,
                                                   do_handshake_on_connect=False)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}{PATH}"
@@ -153,7 +153,7 @@ class RollbarStub:
         self.close()
 
     def close(self) -> None:
-        """No connection is accepted any more; those that hang end."""
+        """Accepts no more connections; ends those that hang."""
         if self._ending.is_set():
             return
         self._ending.set()
@@ -162,7 +162,7 @@ class RollbarStub:
         self._thread.join(PATIENCE_S)
 
     def answer(self, *answers: Answer) -> None:
-        """What the next requests get."""
+        """Sets the answers to the next requests."""
         with self._news:
             self._answers += answers
 
@@ -172,14 +172,14 @@ class RollbarStub:
             return list(self._requests)
 
     def taken(self) -> list[Any]:
-        """What Rollbar would show: each uuid once."""
+        """The items that Rollbar would show: each uuid once."""
         return list({r.data["uuid"]: r.data for r in self.requests}.values())
 
     def problems(self) -> list[str]:
         return [problem for request in self.requests for problem in request.wrong]
 
     def wait_for(self, count: int) -> list[Request]:
-        """All that came, as soon as there are so many."""
+        """All items received, as soon as there are `count` of them."""
         deadline = time.monotonic() + PATIENCE_S
         with self._news:
             while len(self._requests) < count:

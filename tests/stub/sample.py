@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A dozen courses of an academy for negotiation, around today: past, running, upcoming, undated.
 
-Made for demonstrations: the page a reader sees looks like one from real use. All persons, ids and
-texts are invented.
+Made for demonstrations: the page looks like one from real use. All persons, ids and texts are invented.
 """
 import hashlib
 from datetime import date, timedelta
@@ -119,7 +118,7 @@ SAMPLE = (
 
 
 def sample_courses(today: date) -> list[Course]:
-    """The hand-written courses; all but the draft are published."""
+    """The hand-written courses; all except the draft are published."""
     return [_course(sample, today) for sample in SAMPLE]
 
 
@@ -154,5 +153,5 @@ def _booking(slug: str, place: int, sample: SampleBooking, today: date) -> Booki
 
 
 def _cuid(text: str) -> str:
-    """An id of the shape Hemera uses, always the same for the same text."""
+    """An id in Hemera's format, always the same for the same text."""
     return "c" + hashlib.sha256(text.encode()).hexdigest()[:24]

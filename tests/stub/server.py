@@ -12,8 +12,8 @@ import faults
 from state import State
 from wire import HEAD_MAX, BadRequest, Request, Upgrade, bare_response, frame, read_request
 
-FIRST_REQUEST_TIMEOUT_S = 60.0  # a fresh connection may wait longer than an idle one
-IDLE_GRACE = 1.2  # "timeout=5" is announced, the close was measured after 6 s
+FIRST_REQUEST_TIMEOUT_S = 60.0  # a new connection may wait longer than an idle one
+IDLE_GRACE = 1.2  # "timeout=5" is announced, but the close was measured after 6 s
 LOGGED_HEADERS = ("host", "x-api-key", "authorization", "accept", "accept-encoding", "user-agent",
                   "cookie", "if-none-match", "x-request-id", "connection", "content-type")
 
@@ -27,7 +27,7 @@ class Server:
         self._numbers = itertools.count(1)
 
     async def start(self, host: str, port: int) -> asyncio.Server:
-        """Listen; port 0 is any free port."""
+        """Starts to listen; port 0 means any free port."""
         return await asyncio.start_server(self._serve, host, port, limit=HEAD_MAX, backlog=1024)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,13 +40,13 @@ class Server:
             writer.write(bare_response(error.status))
         except (Upgrade, ConnectionError, asyncio.IncompleteReadError,
                 asyncio.LimitOverrunError):
-            pass  # the client is gone, or gets no word
+            pass  # the client is gone, or gets no answer
         finally:
             writer.close()
 
     async def _exchange(self, number: int, timeout_s: float, reader: asyncio.StreamReader,
                         writer: asyncio.StreamWriter) -> bool:
-        """Read one request and answer it; False when the connection is over."""
+        """Reads one request and answers it; returns False when the connection is over."""
         idle = asyncio.get_running_loop().call_later(timeout_s, writer.close)
         try:
             request = await read_request(reader, writer)

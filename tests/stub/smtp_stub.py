@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A mail server for tests, on aiosmtpd: takes mails and keeps them, with TLS and AUTH, and fails as it is told.
+"""A mail server for tests, on aiosmtpd: accepts mails and keeps them, with TLS and AUTH, and fails as the test has set.
 
     with SmtpStub(tls=ca.context(), users={"aither": "swordfish"}) as server:
         server.fail("RCPT", "550 5.1.1 no such user", only="b@example.org")
@@ -7,16 +7,15 @@
         mail = server.wait_for(1)[0]
         self.assertEqual((mail.user, mail.encrypted, mail.header("Subject")), ("aither", True, "..."))
 
-tls: an ssl.SSLContext; STARTTLS is offered then, or with `implicit` TLS is spoken from the start. users: names
-and passwords; None: no AUTH. AUTH is offered inside TLS only, or everywhere with plain_auth.
+tls: an ssl.SSLContext; with it, the server offers STARTTLS, or with `implicit` uses TLS from the start. users: names and
+passwords; None: no AUTH. AUTH is offered inside TLS only, or everywhere with plain_auth.
 
-A fault applies to one step: GREETING, EHLO, STARTTLS, AUTH (the command), LOGIN (user and password have come),
-MAIL, RCPT, DATA, MESSAGE (the whole mail has come), NOOP, QUIT. It is a reply ("{secret}" stands for the
-password as it was sent, in Base64), DROP (the connection is closed), HANG (no answer at all) or HOLD (no answer
-before release()), and lasts for `count` times or, without it, until repair() or clear(). A mail counts as taken
-only when the stub has said so.
+A fault applies to one step: GREETING, EHLO, STARTTLS, AUTH (the command), LOGIN (user and password have arrived), MAIL,
+RCPT, DATA, MESSAGE (the whole mail has arrived), NOOP, QUIT. It is a reply ("{secret}" stands for the password as it was
+sent, in Base64), DROP (the connection is closed), HANG (no answer at all) or HOLD (no answer before release()). It lasts for
+`count` times or, without `count`, until repair() or clear(). A mail counts as accepted only when the stub has answered so.
 
-`steps` is the log of everything that came: (step, argument, encrypted).
+`steps` is the log of everything received: (step, argument, encrypted).
 """
 import asyncio
 import base64
@@ -37,9 +36,9 @@ except ImportError:
     raise unittest.SkipTest("python3-aiosmtpd is not installed") from None
 
 DROP, HANG, HOLD = "drop", "hang", "hold"
-PATIENCE_S = 30  # the longest wait for a mail that has to come, on a very busy machine
+PATIENCE_S = 30  # the longest wait for a mail that must come, on a very busy machine
 
-logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # dropped connections are no news here
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # dropped connections are normal here
 logging.getLogger("mail.debug").setLevel(logging.CRITICAL)
 
 
@@ -47,7 +46,7 @@ logging.getLogger("mail.debug").setLevel(logging.CRITICAL)
 class Mail:
     sender: str
     recipients: tuple[str, ...]
-    content: bytes  # as it came, dots unstuffed
+    content: bytes  # as received, with the dots unstuffed
     user: str | None
     encrypted: bool
 
@@ -102,12 +101,12 @@ class SmtpStub:
     # ---- for tests ----
 
     def fail(self, step: str, kind: str, only: str = "", count: int = -1) -> None:
-        """From now on; `only`: where the argument contains it."""
+        """Adds a fault from now on; `only`: for arguments that contain this text."""
         with self._news:
             self._faults.append(Fault(step, kind, only, count))
 
     def clear(self) -> None:
-        """No more faults, and nothing has come."""
+        """Removes all faults, and forgets everything received."""
         with self._news:
             self._faults.clear()
             self.steps.clear()
@@ -115,16 +114,16 @@ class SmtpStub:
             self.connections = 0
 
     def repair(self) -> None:
-        """No more faults."""
+        """Removes all faults."""
         with self._news:
             self._faults.clear()
 
     def release(self) -> None:
-        """Connections on hold continue, and no later one is held."""
+        """Lets connections on hold continue; no later one is held."""
         self._loop.call_soon_threadsafe(self.released.set)
 
     def wait_for(self, count: int) -> list[Mail]:
-        """All mails, as soon as there are so many."""
+        """All mails, as soon as there are `count` of them."""
         return self._wait(lambda: len(self.mails) >= count, f"{count} mails", lambda: list(self.mails))
 
     def wait_for_step(self, step: str) -> None:
@@ -168,7 +167,7 @@ class SmtpStub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def came(self, step: str, argument: str, encrypted: bool) -> str | None:
-        """Logs a step; what is to go wrong with it."""
+        """Logs a step; returns the kind of the fault that it shall have."""
         with self._news:
             self.steps.append((step, argument, encrypted))
             self.connections += step == "GREETING"
@@ -207,7 +206,7 @@ class Conversation(SMTP):
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
 
     async def meet(self, step: str, argument: Any = "") -> str | None:
-        """A reply that the step is to have; None: it shall go on."""
+        """Returns the faulty reply of the step; None: the step continues normally."""
         kind = self.stub.came(step, str(argument or ""), self.encrypted)
         if kind == HOLD:
             await self.stub.released.wait()
@@ -279,7 +278,7 @@ class Conversation(SMTP):
 
 
 class Handler:
-    """What a conversation asks beside the commands."""
+    """The callbacks of aiosmtpd, beside the commands."""
 
     def __init__(self, stub: SmtpStub):
         self.stub = stub

@@ -14,23 +14,23 @@ from courses import Booking, Course, complete_course, sort_by_start
 from faults import Fault
 from limiter import FixedWindow
 
-LOG_MAX = 100_000  # requests remembered; a benchmark sends fewer
-UNLIMITED = 1_000_000  # what "no limit" means, so that the headers still announce a number
+LOG_MAX = 100_000  # requests remembered; a benchmark sends fewer than this
+UNLIMITED = 1_000_000  # the value for "no limit", so that the headers still announce a number
 
 
 @dataclass
 class RawBody:
-    """A body sent word for word in place of a real one, with status 200 unless told otherwise."""
+    """A body sent verbatim in place of a real one, with status 200 unless set otherwise."""
 
     body: bytes
     content_type: str = "application/json"
     status: int = 200
-    course_id: str | None = None  # details only: None stands for every course
+    course_id: str | None = None  # for details only; None means every course
 
 
 @dataclass
 class Settings:
-    """The state without the moving parts; see the control interface for each member."""
+    """The settings; the control interface documents each member."""
 
     keys: list[str]
     courses: list[Course]
@@ -65,7 +65,7 @@ class State:
         self.cache: dict[Any, bytes] = {}
 
     def changed(self) -> None:
-        """To be called after any change of `now`: serialised bodies are stale."""
+        """To be called after any change of `now`: it discards the serialised bodies."""
         self.cache.clear()
 
     def listed(self, level: str | None, published: bool) -> list[Course]:
@@ -78,7 +78,7 @@ class State:
         return next((c for c in self.now.courses if c["id"] == course_id), None)
 
     def booking(self, member: str, value: str) -> tuple[Course, Booking] | None:
-        """The booking one of whose ids (`bookingId`, `participationId`) is `value`."""
+        """The booking that has `value` as one of its ids (`bookingId`, `participationId`)."""
         return next(((course, booking) for course in self.now.courses
                      for booking in course["participants"] if booking[member] == value), None)
 

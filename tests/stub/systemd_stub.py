@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""A system bus on which systemd answers what a test says, for programs that ask by sd-bus.
+"""A system bus on which a simulated systemd gives the answers that a test has set, for programs that use sd-bus.
 
     with SystemdStub({"aither.socket": {"LoadState": "loaded", "ActiveState": "active"}}) as systemd:
         subprocess.run([...], env={"DBUS_SYSTEM_BUS_ADDRESS": systemd.address})
 
-It knows Hello, Properties.GetAll of units and Manager.ListUnitsByPatterns, and speaks just enough of the wire
-protocol (dbus.freedesktop.org/doc/dbus-specification.html): little-endian, one client a connection, no
-signals. Values: a text is "s", a number "t", MainPID and NRestarts "u", ExecMainCode and ExecMainStatus "i", a list of pairs
-"a(ss)", IPAddressDeny (family, bytes and length of each) "a(iayu)". A unit that is not named is not found. A list
-of units in place of one: what it is from one call to the next, the last one for good. `silent`: accepts connections and
-never answers.
+It knows Hello, Properties.GetAll of units and Manager.ListUnitsByPatterns, and speaks just enough of the wire protocol
+(dbus.freedesktop.org/doc/dbus-specification.html): little-endian, one client at a time, no signals. Values: a text is "s", a
+number "t", MainPID and NRestarts "u", ExecMainCode and ExecMainStatus "i", a list of pairs "a(ss)", IPAddressDeny (family,
+bytes and length of each) "a(iayu)". A unit that is not named is not found. A list of units in place of one gives the states
+from one call to the next; the last one stays. `silent`: accepts connections and never answers.
 """
 import fnmatch
 import re
@@ -31,7 +30,7 @@ def unit(active: str, sub: str, file: str = "enabled", **more: Any) -> dict[str,
 
 
 def installed(web: list[str], worker: str, next_run_us: int) -> dict[str, Any]:
-    """The units of aither at work; `web` and `worker` are what its sockets listen on."""
+    """The units of a running aither; `web` and `worker` are the addresses on which its sockets listen."""
     return {
         "aither.socket": unit("active", "listening", Listen=[("Stream", address) for address in web]),
         "aither-worker-web.socket": unit("active", "listening", "static"),
@@ -64,7 +63,7 @@ class Writer:
         self.data += bytes([len(value)]) + value.encode() + b"\0"
 
     def array(self, alignment: int, items: list[Any], write: Any) -> None:
-        """The length does not count the padding in front of the first item."""
+        """The length excludes the padding before the first item."""
         self.number(0)
         at = len(self.data) - 4
         self.align(alignment)
@@ -103,7 +102,7 @@ class Writer:
 
 
 class Reader:
-    """The same in the other direction, as far as it is needed."""
+    """Unmarshals values, as far as this stub needs it."""
 
     def __init__(self, data: bytes):
         self.data, self.at = data, 0
@@ -170,7 +169,7 @@ class Client:
             self.answer(serial, found, Reader(self.stream.read(body_length)))
 
     def read_fields(self, reader: Reader, length: int) -> dict[int, Any]:
-        """The header's array begins at offset 16, a multiple of 8; here at 4."""
+        """In a message, the header's array begins at offset 16, a multiple of 8; in `reader`, at offset 4."""
         found: dict[int, Any] = {}
         reader = Reader(reader.data[4:4 + length])
         while reader.at < length:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The stub Hemera answers as the real server was recorded to answer.
 
-Every recording becomes one test: its request is sent to the stub byte for byte (with the stub's
-keys in place of the real ones) on the data that the recordings show. Compared are status, headers,
-the shape of the body and its data; request ids and times of the exchange are left out. A handful
-lies in tests/data/hemera; the folder of all is named by HEMERA_RECORDINGS or is
-../shared/reference/hemera-recordings beside the checkout.
+Every recording becomes one test: it sends the recorded request to the stub byte for byte, with the stub's keys in place of
+the real ones and with the data that the recordings show. It compares status, headers, the shape of the body and its data,
+but not request ids and times. A handful of recordings is in tests/data/hemera. The folder with all of them is
+HEMERA_RECORDINGS, or ../shared/reference/hemera-recordings beside the checkout.
 """
 import functools
 import http.client
@@ -27,11 +26,11 @@ ALL = Path(os.environ.get("HEMERA_RECORDINGS")
 SECOND_KEY = DEFAULT_KEY[::-1]
 KEYS = {"<SERVICE-KEY-1>": DEFAULT_KEY, "<SERVICE-KEY-2>": SECOND_KEY}
 
-FAR_AWAY = "+012026-01-01T00:00:00.000Z"  # a date which the server cannot map
+FAR_AWAY = "+012026-01-01T00:00:00.000Z"  # a date that the server cannot map
 ONE_ROW = {"id": "ccrsfarxxxxxxxxxxxx000012", "startDate": FAR_AWAY}
 APP = "https://app.example"
 
-# What the server's state was, where it was not the ordinary one.
+# The server's state, where it was not the usual one.
 SCENARIOS: dict[str, dict[str, Any]] = {
     "300-rl-first": {"used": 0},
     "301-rl-100th": {"used": 99},
@@ -53,16 +52,16 @@ SCENARIOS: dict[str, dict[str, Any]] = {
 }
 REMAINING_COMPARED = {"300-rl-first", "301-rl-100th", "302-rl-429", "303-rl-429-key2"}
 
-# Marks of the web framework on its HTML page, which the stub does not imitate.
+# Traces of the web framework on its HTML page, which the stub does not imitate.
 FRAMEWORK_HEADERS = {"x-nextjs-cache", "x-nextjs-prerender", "x-nextjs-stale-time",
                      "x-powered-by", "etag"}
-# Headers whose value belongs to one moment or one installation: only their presence counts.
+# Headers whose value belongs to one moment or one installation: the test only checks that they are there.
 VOLATILE_HEADERS = {"date", "x-request-id", "x-ratelimit-remaining", "x-ratelimit-reset",
                     "retry-after", "content-length"}
 
 
 def shape(value: Any) -> Any:
-    """Member names in order and JSON types; of an array the set of its elements' shapes."""
+    """Member names in order, and JSON types; for an array the set of its elements' shapes."""
     if isinstance(value, dict):
         return [(name, shape(member)) for name, member in value.items()]
     if isinstance(value, list):
@@ -71,7 +70,7 @@ def shape(value: Any) -> Any:
 
 
 def exchange(url: str, recording: Recording) -> http.client.HTTPResponse | None:
-    """Send a recorded request; the reply with its body in `.content`, None if none came."""
+    """Sends a recorded request; returns the reply with its body in `.content`, None if there was none."""
     head = recording.request_head
     for placeholder, key in KEYS.items():
         head = head.replace(placeholder, key)
@@ -89,7 +88,7 @@ def exchange(url: str, recording: Recording) -> http.client.HTTPResponse | None:
 
 
 def comparable(headers: list[tuple[str, str]], name: str) -> list[tuple[str, str]]:
-    """Lower-case names, sorted, without what cannot be compared."""
+    """Lower-case names, sorted, without those that cannot be compared."""
     volatile = set(VOLATILE_HEADERS)
     if name in REMAINING_COMPARED:
         volatile.remove("x-ratelimit-remaining")
@@ -99,7 +98,7 @@ def comparable(headers: list[tuple[str, str]], name: str) -> list[tuple[str, str
 
 
 class Replay(unittest.TestCase):
-    """Common to both folders; has no tests itself."""
+    """The common part for both folders; it has no tests itself."""
 
     stub: Stub
     known: list[Recording]
@@ -145,7 +144,7 @@ class Replay(unittest.TestCase):
 
 
 def without_times(data: Any) -> Any:
-    """`data` of a reply without the moments at which something happened."""
+    """`data` of a reply without the times of events."""
     if isinstance(data, dict):
         return {k: without_times(v) for k, v in data.items() if k not in ("createdAt", "timestamp")}
     if isinstance(data, list):
@@ -154,13 +153,13 @@ def without_times(data: Any) -> Any:
 
 
 class BundledRecordings(Replay):
-    """The handful that travels with the sources."""
+    """The few recordings that are part of the sources."""
 
     known = recordings.load(BUNDLED)
 
 
 class AllRecordings(Replay):
-    """The whole folder, where it is at hand."""
+    """The whole folder, if it is available."""
 
     known = recordings.load(ALL)
 
@@ -190,7 +189,7 @@ def header_names(connection: bytes) -> list[str]:
 
 
 def add_tests(case: type[Replay]) -> None:
-    """One test method for each recording."""
+    """Makes one test method for each recording."""
     for recording in case.known:
         def test(self: Replay, recording: Recording = recording) -> None:
             self.replay(recording)

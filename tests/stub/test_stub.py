@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the recordings do not show: the limiter over time, order and paging, the optional
-endpoints, and that every fault breaks what it says it breaks."""
+"""Behaviour that the recordings do not show: the limiter over time, order and paging, the optional endpoints, and every
+fault."""
 import http.client
 import json
 import socket
@@ -18,7 +18,7 @@ from limiter import FixedWindow
 from sample import sample_courses
 
 LIST = "/api/service/courses"
-TICK_S = 0.3  # long enough to be told from "at once", short enough to wait for
+TICK_S = 0.3  # long enough to be distinguished from "at once", short enough to wait for
 
 
 class LimiterTest(unittest.TestCase):
@@ -86,7 +86,7 @@ class DataTest(unittest.TestCase):
 
 
 class StubTest(unittest.TestCase):
-    """Common to the tests below: one stub for all, reset before each."""
+    """The common part of the tests below: one stub for all, reset before each."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -103,7 +103,7 @@ class StubTest(unittest.TestCase):
 
     def get(self, target: str = LIST, method: str = "GET",
             body: bytes | None = None) -> http.client.HTTPResponse:
-        """One request on the kept connection; the body is in `.content`."""
+        """Sends one request on the kept connection; the body is in `.content`."""
         self.connection.request(method, target, body, {"X-API-Key": self.stub.key})
         reply = self.connection.getresponse()
         reply.content = reply.read()

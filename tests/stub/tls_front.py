@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""TLS before a server of a test that speaks none, and everything that can be wrong with it.
+"""A TLS front for a test's server that has no TLS itself, with everything that can be wrong about TLS.
 
-    front = TlsFront(hemera.port, ca.context())     what comes in TLS goes to hemera's port, and back
+    front = TlsFront(hemera.port, ca.context())     decrypts and passes everything on to hemera's port
     front.url                                       https://localhost:PORT
     front.context = ca.context(valid=(-2, -1))     from the next connection on
     front.context = PLAIN                           HTTP without TLS, HANG: never answers, CUT: half a handshake
-    front.requests                                  what clients have said inside TLS (or without), piece by piece
+    front.requests                                  bytes that clients have sent inside TLS (or without), piece by piece
     front.close()
 
 A client that refuses the certificate leaves nothing in `requests`.
@@ -36,7 +36,7 @@ class TlsFront:
         try:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes up accept()
         except OSError:
-            pass  # closed already
+            pass  # already closed
         self._listener.close()
         for connection in list(self._open):
             self._end(connection)
@@ -58,7 +58,7 @@ class TlsFront:
                     pass
             elif context == CUT:
                 connection.recv(65536)
-                connection.sendall(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")  # of a ServerHello
+                connection.sendall(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")  # the beginning of a ServerHello
             elif context == PLAIN:
                 self.requests.append(connection.recv(65536))
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -67,7 +67,7 @@ class TlsFront:
                     self._open.add(encrypted)
                     self._forward(encrypted)
         except OSError:
-            pass  # the client has gone, which is what most tests are about
+            pass  # the client has gone: most tests are about exactly that
         finally:
             self._end(connection)
 

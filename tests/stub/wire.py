@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """HTTP/1.1 on raw streams: read one request, frame one response.
 
-Only what the recorded server does: replies with a body are chunked and carry no Content-Length
-(an HTTP/1.0 request gets neither and is read to the close), a request head above 16 KiB is 431,
-an unknown method token is 400, and an Upgrade ends the connection without a word.
+It does only what the recorded server does: replies with a body are chunked and carry no Content-Length (an HTTP/1.0 request
+gets neither and is read to the close), a request head above 16 KiB is 431, an unknown method token is 400, and an Upgrade
+ends the connection without an answer.
 """
 import asyncio
 import email.utils
@@ -20,7 +20,7 @@ Headers = list[tuple[str, str]]
 
 
 class BadRequest(Exception):
-    """The bytes are no request this server reads; answered with a bare status line, then closed."""
+    """The server cannot read these bytes as a request; it answers with a bare status line and closes."""
 
     def __init__(self, status: int):
         super().__init__(status)
@@ -33,7 +33,7 @@ class Upgrade(Exception):
 
 @dataclass
 class Request:
-    """One request as it came; `target` is the undecoded path with its query."""
+    """One request as it was received; `target` is the undecoded path with its query."""
 
     method: str
     target: str
@@ -50,11 +50,11 @@ class Request:
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str:
-        """The value of a header, "" if absent; of a repeated one the values joined by ", "."""
+        """The value of a header, "" if absent; if repeated, the values joined by ", "."""
         return ", ".join(value for key, value in self.headers if key.lower() == name)
 
     def parameters(self) -> dict[str, str]:
-        """The query parameters; of a repeated one the last wins."""
+        """The query parameters; the last value of a repeated one wins."""
         return dict(urllib.parse.parse_qsl(self.query, keep_blank_values=True))
 
     def keeps_alive(self) -> bool:
@@ -76,7 +76,7 @@ class Response:
 
 async def read_request(reader: asyncio.StreamReader,
                        writer: asyncio.StreamWriter) -> Request | None:
-    """Read the next request of a connection; None when the client has closed it."""
+    """Reads the next request of a connection; None when the client has closed it."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -93,7 +93,7 @@ async def read_request(reader: asyncio.StreamReader,
 
 
 def parse_head(head: bytes) -> Request:
-    """Split a request head, which ends with an empty line, into its parts."""
+    """Splits a request head, which ends with an empty line, into its parts."""
     first, *lines = head.decode("latin-1").strip("\r\n").split("\r\n")
     words = first.split(" ")
     if len(words) != 3 or words[0] not in METHODS or words[2] not in ("HTTP/1.1", "HTTP/1.0"):
@@ -132,13 +132,13 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
 
 
 def bare_response(status: int) -> bytes:
-    """What the HTTP parser itself answers: no date, no body, and the connection ends."""
+    """The answer of the HTTP parser itself: no date, no body, and the connection ends."""
     return f"HTTP/1.1 {status} {_reason(status)}\r\nConnection: close\r\n\r\n".encode()
 
 
 def frame(request: Request, response: Response) -> tuple[bytes, bytes]:
-    """The reply as bytes: head and framed body. Keep-Alive always says 5, also when the stub is
-    told to close idle connections earlier, so that a test need not wait to surprise a client."""
+    """The reply as bytes: head and framed body. Keep-Alive always says 5, even if the stub closes idle connections earlier,
+    so that a test can surprise a client without waiting."""
     lines = [f"HTTP/1.1 {response.status} {_reason(response.status)}"]
     lines += [f"{name}: {value}" for name, value in response.headers]
     body = response.body

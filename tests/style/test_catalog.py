@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The message catalogs explain every event of the log, in both languages alike, and journald takes them."""
+"""The message catalogs explain every event of the log, in the same way in both languages, and journald accepts them."""
 import re
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 CATALOGS = {"aither.catalog": ("Cause", "Remedy", "Command"), "aither.de.catalog": ("Ursache", "Abhilfe", "Befehl")}
-LINE_MAX = 100  # columns of a terminal
+LINE_MAX = 100  # the columns of a terminal
 ENTRY = re.compile(r"^-- ([0-9a-f]{32})\n(.*?)(?=^-- |\Z)", re.M | re.S)
 
 
@@ -20,7 +20,7 @@ def entries(name: str) -> dict[str, str]:
 
 
 def events() -> dict[str, str]:
-    """Names and ids in log.h."""
+    """The names and ids in log.h."""
     return dict(re.findall(r'#define (LOG_EVENT_\w+) "([0-9a-f]{32})"', (TOP / "src/base/log.h").read_text()))
 
 
@@ -65,7 +65,8 @@ class Catalog(unittest.TestCase):
             self.assertEqual(facts(text, "Command"), facts(german[event], "Befehl"), event)
 
     def test_every_field_that_is_filled_in_is_logged_with_that_event(self) -> None:
-        """By every function that logs it. That it has a value there, the contract tests see: journal.py."""
+        """Every function that logs the event sets the field. The contract tests check that it has a value: see
+        journal.py."""
         code = "".join(file.read_text() for file in sorted((TOP / "src").rglob("*.c")))
         functions, names = re.split(r"^}$", code, flags=re.M), {event: name for name, event in events().items()}
         used = {(names[event], field) for _, event, entry in self.each() for field in re.findall(r"@(\w+)@", entry)}
@@ -76,7 +77,7 @@ class Catalog(unittest.TestCase):
             self.assertEqual([text for text in logged_by if f'{{ "{field}",' not in text], [], f"{name} {field}")
 
     def test_both_languages_fill_in_the_same_fields_and_name_the_same_keys(self) -> None:
-        """Keys of the configuration, codes, files and commands stay as they are."""
+        """Configuration keys, codes, files and commands are not translated."""
         def facts(text: str) -> list[str]:
             return sorted(set(re.findall(r"@\w+@|\b[A-Z][a-z]+(?:[A-Z]+[a-z]*)+\b|\b[A-Z]+_[A-Z_]+\b|\B[./][\w./-]+\w|\b\d+\b",
                                          text)))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every unit has its page, the pages are well formed and refer to each other rightly, and the keys of the configuration
-are the same in the sample file and the manual."""
+"""Every unit has its page, the pages are well formed and refer to each other correctly, and the sample file and the manual
+have the same configuration keys."""
 import re
 import shutil
 import subprocess
@@ -16,13 +16,13 @@ MAKEFILE = (TOP / "Makefile.am").read_text()
 
 
 def pages() -> list[Path]:
-    """Without the links, which are there when the build is in the source tree."""
+    """Without the links that a build in the source tree creates."""
     made = links()
     return sorted(f for f in MANUALS.iterdir() if re.fullmatch(r"[\w.@-]+\.[1-8]", f.name) and f.name not in made)
 
 
 def links() -> dict[str, str]:
-    """Pages that the Makefile makes: the name of each, and of the one that it leads to."""
+    """Pages that the Makefile creates: the name of each, and of the page that it links to."""
     found = {}
     for variable, names in re.findall(r"^(\w+_PAGES) = (.*)$", MAKEFILE, re.M):
         target = re.search(rf"^\$\({variable}\): Makefile\n.*'\.so man8/(\S+)'", MAKEFILE, re.M)
@@ -38,7 +38,7 @@ def name_section(page: str) -> str:
 
 
 def spoken(text: str) -> str:
-    """roff without what separates names from their sections: "aither (1)" becomes "aither(1)"."""
+    """Joins a page's name with its section: "aither (1)" becomes "aither(1)"."""
     return re.sub(r" \(|\" \(", "(", text.replace("\\-", "-"))
 
 
@@ -104,7 +104,7 @@ class Manuals(unittest.TestCase):
 
 
 class Configuration(unittest.TestCase):
-    """tests/unit/test-config-key.c compares the sample file with the values of the program."""
+    """tests/unit/test-config-key.c compares the sample file with the program's values."""
 
     def test_the_manual_has_the_types_of_files_that_are_served(self) -> None:
         source = (TOP / "src/published/site-file.c").read_text()

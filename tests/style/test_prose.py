@@ -23,18 +23,17 @@ STOP_LIST = {
     r"^Those (that|who|which|with|of|from|to|in|for|whose)\b": "the noun itself",
     r"^That (the|a|an|it|no|there|this|these|its|we|nothing)\b": "a noun, or: The fact that",
     r"\b[Mm](end|ends|ended|ending)\b(?! of)": "fix",
-    r"\b[Nn]obody|[Ss]omebody|[Aa]nybody\b": "no one, someone, or the program's name",
+    r"(?<!user )\b([Nn]obody|[Ss]omebody|[Aa]nybody)\b": "no one, someone, or the program's name",
     r"\banew\b": "again, from scratch",
     r"\b[Ww]hoever\b|\b[Ww]homever\b": "the client, any user",
     r"\bby (chance|luck)\b": "at random, sometimes",
     r"\bat present\b": "now, currently",
     r"\b(to|be|is|are|was) told (so|of|on|by)\b": "reported, logged",
     r"\btells? (how|whether|of|what|why|so|when|which)\b": "says, reports, shows",
-    r"\bNot well\b|\bhow it goes on\b|\bhow it is\b": "the state or the progress, by name",
+    r"\bNot well\b|\bhow it (goes on|is)\b(?=[.,;:]|$)": "the state or the progress, by name",
     r"\b(wherein|whereof|thereof|therein|whereby|wherefrom)\b": "in which, of which, its",
     r"\bwould have it\b|\bhas to be had\b|\bhave to be had\b": "needs",
     r"\bsuffic(e|es|ed)\b": "be enough",
-    r"\bthe (like|latter|former)\b": "the noun",
 }
 
 

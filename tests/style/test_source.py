@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules for the source tree that a script can hold: layers, homes of libraries, banned functions."""
+"""The rules for the source tree that a script can check: layers, homes of libraries, banned functions."""
 import os
 import re
 import shutil
@@ -11,14 +11,14 @@ TOP = Path(__file__).resolve().parents[2]
 SOURCE = TOP / "src"
 BUILD = Path(os.environ.get("AITHER_BUILDDIR", TOP)).resolve()
 
-# What the files of a folder may include beside their own folder. mains: the files directly in src/.
+# The folders whose headers the files of a folder may include beside their own. mains: the files directly in src/.
 LAYERS = {
     "mains": {"web", "worker", "cli", "http", "net", "config", "base"},
     "web": {"published", "http", "net", "config", "base"},
     "worker": {"sync", "published", "hemera", "notify", "http", "net", "config", "base"},
     "cli": {"render", "published", "net", "config", "base"},
     "sync": {"render", "published", "hemera", "notify", "config", "base"},
-    "render": {"hemera", "published", "base"},  # of hemera the model: course.h and member.h
+    "render": {"hemera", "published", "base"},  # from hemera only the model: course.h and member.h
     "published": {"net", "base"},
     "hemera": {"net", "base"},
     "notify": {"net", "config", "base"},
@@ -28,7 +28,7 @@ LAYERS = {
     "base": set(),
 }
 
-# Where a third-party header may be included.
+# The files in which a third-party header may be included.
 HOMES = {
     r"h2o(\.h|/)": r"http/server[a-z-]*\.[ch]",
     r"curl/": r"net/(curl-common|fetch|smtp)\.[ch]",
@@ -48,7 +48,7 @@ def sources() -> list[Path]:
 
 
 def without_comments(text: str) -> str:
-    """Comments and string literals blanked, line breaks kept."""
+    """Returns the text with comments and string literals blanked; line breaks are kept."""
     pattern = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
     return pattern.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), text)
 
@@ -95,7 +95,7 @@ class Source(unittest.TestCase):
         self.assertEqual(missing, [])
 
     def test_every_other_file_is_shipped(self) -> None:
-        """Named in the Makefile, a program's source by its program, or in a folder that is named as a whole."""
+        """Named in the Makefile: directly, through its program, or in a folder that is named as a whole."""
         named = set((TOP / "Makefile.am").read_text().split())
         shipped = {".c", ".conf", ".dict", ".h", ".hbs", ".html", ".in", ".js", ".json", ".md", ".mjs", ".py", ".txt"}
         missing = []
@@ -123,7 +123,7 @@ class Source(unittest.TestCase):
         self.assertGreater(len(steps), 35)
         missing = []
         for step in steps:
-            # A function without a file is in the one that was named last.
+            # A function without a file is in the file named last.
             names = re.findall(r"`(\w+)`(?: \(`([\w/.-]+)`\))?", step)
             file = next((file for _, file in names if file), "")
             for name, own in names:
@@ -133,7 +133,7 @@ class Source(unittest.TestCase):
         self.assertEqual(missing, [])
 
     def test_comments_keep_the_space_behind_their_star(self) -> None:
-        """clang-format drops it where it breaks a line that is too long."""
+        """clang-format drops it when it breaks a line that is too long."""
         files = [*sources(), *(TOP / "tests").rglob("*.[ch]")]
         wrong = [f"{file.relative_to(TOP)}: {line}" for file in files
                  for line in re.findall(r"^\t* \*[^\s/*].*", file.read_text(), re.M)]
@@ -147,7 +147,7 @@ class Source(unittest.TestCase):
 
 
 class Programs(unittest.TestCase):
-    # Functions of libc that can change a file system, as the linker knows them.
+    # Functions of libc that can change a file system, by the names that the linker knows.
     CHANGING = set("""
         __open64_2 __open_2 __openat64_2 __openat_2 aio_write aio_write64 bind chmod chown chroot
         copy_file_range creat creat64 execl execle execlp execv execve execvp execvpe fallocate fallocate64
@@ -160,8 +160,8 @@ class Programs(unittest.TestCase):
         renameat2 rmdir sendfile sendfile64 setxattr splice symlink symlinkat sync sync_file_range syncfs
         syscall system tee tmpfile tmpfile64 truncate truncate64 umount umount2 unlink unlinkat utime
         utimensat utimes vfork vmsplice write writev""".split())
-    # bind makes the worker's own socket, before any sync; fopen reads the configuration; sendfile sends to a socket;
-    # mmap maps bodies in memory; ioctl asks a socket what it still has to send.
+    # bind creates the worker's own socket, before any sync; fopen reads the configuration; sendfile sends to a socket; mmap
+    # maps bodies in memory; ioctl asks a socket how much it still has to send.
     HARMLESS = {"bind", "fopen", "ioctl", "sendfile", "mmap"}
 
     def needed(self, program: str) -> set[str]:
@@ -182,7 +182,7 @@ class Programs(unittest.TestCase):
         return {line.split()[-1].partition("@")[0] for line in out.splitlines()}
 
     def test_every_function_that_the_worker_changes_files_with_is_wrapped(self) -> None:
-        """Or tests/contract/test_disturbed_syncs.py would not disturb it."""
+        """Otherwise tests/contract/test_disturbed_syncs.py would not disturb it."""
         worker = BUILD / "aither-worker"
         if re.search(rb"__[at]san_init|__gcov_", worker.read_bytes()):
             self.skipTest("the compiler's runtime has calls of its own")

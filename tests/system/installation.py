@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The installed package, as the system tests set it up, inspect it and leave it."""
+"""The installed package, as the system tests set it up, inspect it and restore it."""
 import re
 import threading
 import unittest
@@ -12,11 +12,11 @@ DEB = "/root/aither.deb"
 CONFIG = "/etc/aither/aither.conf.d/test.conf"
 KEY = "system-test-key-0123456789-abcdefghij"
 KEY_FILE = "/etc/credstore/aither.hemera-api-key"
-EVENT = "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e"  # and two digits, src/base/log.h
+EVENT = "6a1d0e5e5c8b4f0c9d4f6f2b8a7c1e"  # followed by two digits, see src/base/log.h
 DAEMONS = ("aither.service", "aither-worker.service")
 UNITS = ("aither.socket", "aither.service", "aither-worker.socket", "aither-worker-web.socket", "aither-worker.service",
          "aither-sync.service", "aither-sync.timer")
-SWITCHES = ("aither.socket", "aither-sync.timer")  # what an operator enables
+SWITCHES = ("aither.socket", "aither-sync.timer")  # the units that an operator enables
 REQUESTS_MIN = 200  # during a restart or an upgrade
 
 
@@ -26,7 +26,7 @@ def is_installed() -> bool:
 
 
 def install() -> None:
-    """Where the package's own tests run, it is there already."""
+    """Does nothing where the package's own tests run, because it is installed there."""
     if not is_installed():
         run("apt-get", "install", "--yes", DEB)
 
@@ -36,13 +36,13 @@ def purge() -> None:
 
 
 def configure(hemera: Stub, *lines: str) -> None:
-    """BaseURL and few retries, so that a failure is told soon; the daemons read it at their start."""
+    """Sets BaseURL and few retries, so that a failure is reported soon; the daemons read the file when they start."""
     write(CONFIG, "\n".join(["[Hemera]", f"BaseURL={hemera.url}", "MaxRetries=1", *lines, ""]))
     run("systemctl", "try-restart", *DAEMONS)
 
 
 def first_run(hemera: Stub) -> None:
-    """What README.Debian says, with the stub's key."""
+    """Follows README.Debian, with the stub's key."""
     install()
     configure(hemera)
     run("aither", "set-secret", "hemera-api-key", stdin=hemera.key)
@@ -51,7 +51,7 @@ def first_run(hemera: Stub) -> None:
 
 
 def first_run_of_module() -> Stub:
-    """For setUpModule; all is undone after it."""
+    """For setUpModule; everything is undone after the module."""
     hemera = Stub("--no-limit")
     unittest.addModuleCleanup(hemera.stop)
     unittest.addModuleCleanup(leave)
@@ -60,7 +60,7 @@ def first_run_of_module() -> Stub:
 
 
 def leave() -> None:
-    """As after the installation, whatever a test has done."""
+    """Restores the state after the installation, no matter what a test has done."""
     run("systemctl", "disable", "--now", *SWITCHES, check=False)
     run("systemctl", "stop", *UNITS, check=False)
     run("rm", "-rf", CONFIG, KEY_FILE, "/var/lib/aither/output")
@@ -86,7 +86,7 @@ def listeners() -> str:
 
 
 def requests_during(action: Callable[[], Any]) -> list[object]:
-    """What visitors get, one request after the other, from before an action until after it."""
+    """The answers that a visitor gets, one request after the other, from before an action until after it."""
     results: list[object] = []
     ended = threading.Event()
 
@@ -108,8 +108,8 @@ def requests_during(action: Callable[[], Any]) -> list[object]:
 
 
 def repack(version: str, change: str = "true") -> str:
-    """Another version of the installed package, made of its files and then changed by a script in its top directory; the
-    path of the .deb."""
+    """Builds another version of the installed package from its files, which a script then changes in the package's top
+    directory; returns the path of the .deb."""
     top = f"/root/repacked/{version}"
     run("mkdir", "-p", f"{top}/DEBIAN")
     run("sh", "-ec", """dpkg-query --listfiles aither | while read -r path; do

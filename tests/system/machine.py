@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The booted machine, as the system tests use it.
 
-tests/system/run boots a container and starts the tests inside its network (so that localhost is the
-machine's); $AITHER_MACHINE names the file with systemd-nspawn's process id. Without it the machine is this
-one: so debian/tests runs some of them, on a machine that was made for it.
+tests/system/run boots a container and starts the tests inside its network (so that localhost is the machine's);
+$AITHER_MACHINE names the file with systemd-nspawn's process id. Without it, the tests run on this machine: this is how
+debian/tests runs some of them, on a machine made for the purpose.
 """
 import functools
 import html
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 NAMESPACES = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
-COMMAND_TIMEOUT_S = 120  # nothing that the tests start takes so long, but for whole files of tests
+COMMAND_TIMEOUT_S = 120  # no command of the tests takes this long, except whole files of tests
 POLL_S = 0.1
 
 REBOOT_TIMEOUT_S = 60
@@ -33,7 +33,7 @@ def is_container() -> bool:
 
 
 def first_process() -> str:
-    """systemd's process id, another one after each boot; "" between two of them."""
+    """The process id of systemd, which each boot changes; "" between two boots."""
     nspawn = Path(os.environ["AITHER_MACHINE"]).read_text()
     try:
         children = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split()
@@ -48,7 +48,7 @@ def enter() -> list[str]:
 
 def run(*command: str, stdin: str = "", check: bool = True,
         seconds: float = COMMAND_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-    """A command inside the machine, as root. Unless check is off, it must exit with 0."""
+    """Runs a command inside the machine, as root. Unless check is off, it must exit with 0."""
     done = subprocess.run(
         [*enter(), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root",
          "DEBIAN_FRONTEND=noninteractive", *command],
@@ -63,7 +63,7 @@ def output(*command: str) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """A file inside the machine, with its directories."""
+    """Writes a file inside the machine, and creates its directories."""
     run("mkdir", "-p", os.path.dirname(path))
     run("tee", path, stdin=text)
 
@@ -74,7 +74,7 @@ def show(unit: str, name: str) -> str:
 
 
 def drop_in(unit: str, text: str) -> None:
-    """Override lines of a unit until revert()."""
+    """Overrides lines of a unit until revert()."""
     write(f"/run/systemd/system/{unit}.d/50-test.conf", text)
     run("systemctl", "daemon-reload")
 
@@ -85,7 +85,7 @@ def revert(unit: str) -> None:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of condition(); AssertionError when there is none in time."""
+    """Waits for the first true value of condition(); raises AssertionError if none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -97,7 +97,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 def journal(*matches: str) -> list[dict[str, Any]]:
-    """Entries as objects, oldest first; matches as journalctl takes them."""
+    """The journal's entries as objects, oldest first; matches as journalctl accepts them."""
     run("journalctl", "--sync")
     lines = run("journalctl", "--output=json", *matches).stdout.splitlines()
     return [json.loads(line) for line in lines]
@@ -121,7 +121,7 @@ class Answer(NamedTuple):
 
 
 def curl(*arguments: str) -> Answer:
-    """curl inside the machine; the answer whatever its status is. The slowest call is a sync."""
+    """Runs curl inside the machine; returns the answer, whatever its status. The slowest call is a sync."""
     text = output("curl", "--silent", "--show-error", "--max-time", "65",
                   "--write-out", "\n%{http_code}", *arguments)
     body, _, status = text.rpartition("\n")
@@ -129,7 +129,7 @@ def curl(*arguments: str) -> Answer:
 
 
 def get_status(url: str) -> int:
-    """The HTTP status of a request on a new connection from here; OSError when it is lost."""
+    """The HTTP status of a request on a new connection from here; OSError if the connection is lost."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as reply:
             reply.read()
@@ -139,13 +139,13 @@ def get_status(url: str) -> int:
 
 
 def text_of(page: str) -> str:
-    """What a reader sees of a page, more or less."""
+    """The text of a page, roughly as a reader sees it."""
     return html.unescape(re.sub("<[^>]*>", "", page))
 
 
 class Story(unittest.TestCase):
-    """Tests that go on where the one before ended. After a failed one that is @essential the others
-    fail at once instead of waiting for what cannot come."""
+    """Tests each of which continues where the previous one ended. After a failed one that is @essential the others fail at
+    once instead of waiting in vain."""
 
     maxDiff = None
     broken_at = ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Runs inside the machine with the properties of a unit and tells what it is able to do there.
+"""Runs inside the machine with the properties of a unit and reports what it is able to do there.
 
-    probe.py NAME=ACTION[:ARGUMENT]...      prints {"uid": 1, "NAME": "ok", an errno's name or what was found, ...}
+    probe.py NAME=ACTION[:ARGUMENT]...      prints {"uid": 1, "NAME": "ok", an errno's name or the result, ...}
 """
 import ctypes
 import errno
@@ -13,7 +13,7 @@ import stat
 import sys
 from typing import Iterator
 
-SECONDS = 1  # until a connection without an answer counts as ETIMEDOUT
+SECONDS = 1  # after this time, a connection without an answer counts as ETIMEDOUT
 CLONE_NEWUSER = 0x10000000
 ADDR_NO_RANDOMIZE = 0x0040000
 PTRACE_TRACEME = 0
@@ -50,8 +50,8 @@ def can_create_in(directory: str) -> bool:
 
 
 def can_open_to_write(path: str) -> bool:
-    """Plain files only: what a device or a pipe does when it is opened is its own affair. Since systemd 254 a service
-    may also ask, in its own control group, to be told of pressure on its memory; that changes nothing."""
+    """Plain files only: opening a device or a pipe has effects of its own. Since systemd 254, a service may also ask, in its
+    own control group, for notifications about memory pressure; that changes nothing."""
     try:
         if path.startswith("/sys/fs/cgroup/") and path.endswith("/aither-probe.service/memory.pressure"):
             return False
@@ -66,7 +66,7 @@ def can_open_to_write(path: str) -> bool:
 def writable_below(top: str) -> Iterator[str]:
     for directory, names, files in os.walk(top):
         if directory == "/":
-            names.remove("proc")  # a process may always change some values of itself there
+            names.remove("proc")  # a process may always change some values of its own there
         if can_create_in(directory):
             yield directory
         yield from (path for name in files if can_open_to_write(path := os.path.join(directory, name)))
@@ -82,7 +82,7 @@ def unix(path: str) -> None:
 
 
 def ask(order: str) -> str:
-    """METHOD,TARGET of the socket that the unit's program knows as the worker's: the status of the answer."""
+    """METHOD,TARGET: sends the request to the socket that the unit's program knows as the worker's; returns the status."""
     method, _, target = order.partition(",")
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(60)
@@ -120,13 +120,13 @@ def execute(path: str) -> None:
 
 
 def execute_by_loader(path: str) -> None:
-    """Run a program that may only be read: the dynamic loader may be executed, for it is a library, too."""
+    """Runs a program that may only be read: the dynamic loader may be executed, because it is a library, too."""
     loader = os.path.realpath("/usr/bin/ld.so")
     wait_for(os.posix_spawn(loader, [loader, path], {}))
 
 
 def execute_from_memory(path: str) -> None:
-    """Run a program that no file system holds."""
+    """Runs a program that is not in any file system."""
     memory = os.memfd_create("probe", 0)
     with open(path, "rb") as program:
         os.write(memory, program.read())

@@ -16,11 +16,11 @@ SOURCE = "/root/source"
 SCRATCH = "/root/autopkgtest"
 NEEDED = ("debian/tests", "tests/stub", "tests/system", "tests/tap.py")
 ISOLATION = {"needs-root", "isolation-container"}
-STANZA_S = 600  # "hardening" has fifty sandboxes to start, on a very busy machine
+STANZA_S = 600  # "hardening" has to start fifty sandboxes, on a very busy machine
 
 
 def stanzas() -> Iterator[tuple[str, str, set[str]]]:
-    """Of debian/tests/control: name, command and restrictions."""
+    """A test in debian/tests/control: name, command and restrictions."""
     for text in (TREE / "debian/tests/control").read_text().split("\n\n"):
         fields = Parser().parsestr(text)
         restrictions = set(fields["Restrictions"].replace(",", " ").split())
@@ -43,7 +43,7 @@ class Autopkgtests(unittest.TestCase):
             purge()
 
     def check(self, name: str) -> None:
-        """It ends with 0 and says nothing on stderr, as autopkgtest wants it, and leaves nothing running."""
+        """Each test ends with 0 and prints nothing on stderr, as autopkgtest requires, and leaves no process running."""
         command, restrictions = next((command, wanted) for known, command, wanted in stanzas() if known == name)
         self.assertLessEqual(ISOLATION, restrictions)
         install()

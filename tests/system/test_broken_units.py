@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Services that cannot start, on a real systemd: `aither status` and `aither doctor` name the unit, its exit status and
-the line that shows its journal, and are content again when the cause is gone."""
+"""Services that cannot start, on a real systemd: `aither status` and `aither doctor` name the unit, its exit status and the
+command that shows its journal, and report success again once the cause is gone."""
 import json
 import re
 import unittest
@@ -35,11 +35,11 @@ class BrokenUnits(unittest.TestCase):
         drop_in(unit, text)
         self.addCleanup(self.assert_healthy)
         self.addCleanup(run, "systemctl", "reset-failed", unit)
-        self.addCleanup(run, "systemctl", "stop", unit)  # what the drop-in has started
+        self.addCleanup(run, "systemctl", "stop", unit)  # a process that the drop-in may have started
         self.addCleanup(revert, unit)
 
     def assert_named(self, unit: str, why: str, exits: tuple[int, int]) -> None:
-        """By both commands; `exits` are theirs."""
+        """Both commands name the unit; `exits` are their exit codes."""
         status, doctor = run("aither", "status", check=False), run("aither", "doctor", "--json", check=False)
         self.assertEqual((status.returncode, doctor.returncode), exits, status.stdout + doctor.stdout)
         self.assertRegex(status.stdout, rf"\Anot healthy: {re.escape(unit)} has failed \({why}[^\n]*; "
@@ -60,7 +60,7 @@ class BrokenUnits(unittest.TestCase):
                 self.assertEqual(output("systemctl", "--failed", "--plain", "--no-legend"), "")
                 port, = (c for c in json.loads(run("aither", "doctor", "--json", check=False).stdout)["data"]["checks"]
                          if c["name"] == "port")
-                self.assertIn("takes connections, but aither-web does not answer", port["message"])
+                self.assertIn("accepts connections, but aither-web does not answer", port["message"])
                 self.doCleanups()
 
     def test_the_worker(self) -> None:
@@ -84,12 +84,12 @@ class BrokenUnits(unittest.TestCase):
         self.assert_named(SYNC, "exit status 203/EXEC", (1, 1))
 
     def test_a_homepage_that_hangs_at_its_start(self) -> None:
-        """It has no exit status yet; what does not answer is named."""
+        """The unit has no exit status yet; the reports name the address that does not answer."""
         self.break_unit(WEB, "[Service]\nExecStart=\nExecStart=/bin/sleep infinity\nNoExecPaths=\n")
         run("systemctl", "stop", WEB)
         done = run("aither", "status", check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"\Anot healthy: \S+:3500 takes connections, but aither-web does not answer within ")
+        self.assertRegex(done.stdout, r"\Anot healthy: \S+:3500 accepts connections, but aither-web does not answer within ")
 
     def test_no_timer(self) -> None:
         run("systemctl", "stop", TIMER)

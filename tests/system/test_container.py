@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An unprivileged container without nesting, where no sandbox can be set up: `aither doctor` says so, and the examples
-that aither-web(8) names help."""
+"""An unprivileged container without nesting, in which no sandbox can be set up: `aither doctor` reports it, and the examples
+that aither-web(8) names fix it."""
 import json
 import os
 import re
@@ -12,7 +12,8 @@ from installation import first_run_of_module
 from machine import SITE, curl, output, run, show, write
 
 INIT = "/usr/lib/systemd/systemd"
-# AppArmor refuses such a guest mount(2) with MS_REC | MS_SLAVE, by which every mount namespace of systemd begins.
+# AppArmor refuses mount(2) with MS_REC | MS_SLAVE in such a guest. That call is the first step of every mount namespace of
+# systemd.
 REFUSES_MOUNTS = """#!/usr/bin/python3 -IS
 import ctypes, os, struct, sys
 LOAD, JUMP_EQUAL, RETURN, ALLOW, EACCES = 0x20, 0x15, 0x06, 0x7FFF0000, 0x0005000D
@@ -30,7 +31,7 @@ hemera: Stub
 
 
 def setUpModule() -> None:
-    """systemd executes itself anew, behind the filter, which nothing takes away again."""
+    """Makes systemd execute itself again under the filter, which cannot be removed from a process."""
     global hemera
     if IS_TOO_NEW:
         return
@@ -68,7 +69,7 @@ class Container(unittest.TestCase):
         self.assertEqual(show("aither.service", "User"), "www-data")
 
     def commands(self) -> str:
-        """Those of the manual page."""
+        """The examples that the manual page names."""
         shown = output("zcat", "/usr/share/man/man8/aither-web.8.gz")
         found = re.search(r"(?s)\.SH CONTAINERS\n.*?\.EX\n(for .*?)\.EE\n", shown)
         assert found

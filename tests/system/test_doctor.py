@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`aither doctor` beside a real systemd: what it finds at each step of an installation that goes wrong, and that
-the lines which it prints fix it."""
+"""`aither doctor` on a real systemd: its findings at each step of an installation that goes wrong, and that the commands it
+prints fix the problem."""
 import json
 import shlex
 import unittest
@@ -12,7 +12,7 @@ from machine import Story, drop_in, essential, output, revert, run, show, wait_u
 
 SWITCH_ON = "systemctl enable --now aither.socket aither-sync.timer"
 WORKER = "aither-worker.service"
-AS_ROOT = "su -c 'aither doctor'"  # there is no sudo
+AS_ROOT = "su -c 'aither doctor'"  # sudo is not installed
 RESTART = "systemctl restart aither aither-worker"
 CONFIG = "/etc/aither/aither.conf.d/doctor.conf"
 HOLDER = "aither-test-holder.service"
@@ -34,7 +34,7 @@ def load_tests(*_: Any) -> unittest.TestSuite:
 
 
 def doctor(*user: str) -> tuple[int, list[dict[str, Any]]]:
-    """Exit code and checks."""
+    """The exit code and the checks."""
     done = run(*user, "aither", "doctor", "--json", check=False)
     return done.returncode, json.loads(done.stdout)["data"]["checks"]
 
@@ -92,7 +92,7 @@ class Doctor(Story):
 
     def test_a_secret_that_is_not_loaded_yet(self) -> None:
         configure(hemera)
-        self.the("worker")  # it runs from here on
+        self.the("worker")  # the worker runs from here on
         write(KEY_FILE, KEY)
         run("chmod", "600", KEY_FILE)
         check = self.assert_check("credentials", "failed", "hemera-api-key is stored", RESTART)
@@ -106,7 +106,7 @@ class Doctor(Story):
         started = show(WORKER, "ExecMainStartTimestampMonotonic")
         write(CONFIG, f"[Sync]\nOutputDirectory={PAGES}\n")
         found = [check for check in doctor()[1] if check["name"] == "restart"]
-        # One command restarts both.
+        # One command restarts both services.
         self.assertEqual([check["message"].partition(" after ")[2] for check in found], [f"{WORKER} was started"])
         self.assertEqual((found[0]["status"], found[0]["remedy"]), ("warning", RESTART))
         run(*shlex.split(RESTART))

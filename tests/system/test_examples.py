@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The example drop-ins as they are installed, at work; and the journal's explanations."""
+"""The example drop-ins as they are installed, in use; and the journal's explanations."""
 import re
 import unittest
 
@@ -9,7 +9,7 @@ from machine import curl, journal, output, run, show, wait_until, write
 
 EXAMPLES = "/usr/share/doc/aither/examples"
 TOKEN = "a-sync-token-of-good-length"
-HERE, FOREIGN = "192.0.2.10", "198.51.100.7"  # the example's address, and one that it does not allow
+HERE, FOREIGN = "192.0.2.10", "198.51.100.7"  # the example's address, and an address that it does not allow
 PUBLIC = f"http://{HERE}:3500"
 
 hemera: Stub
@@ -22,7 +22,7 @@ def setUpModule() -> None:
 
 class Examples(unittest.TestCase):
     def use(self, name: str, without: str = "\0") -> None:
-        """The example where its first line says, perhaps without one of its lines."""
+        """Installs the example where its first line says, optionally without one of its lines."""
         text = output("cat", f"{EXAMPLES}/{name}").replace(without, "#")
         found = re.match(r"# To: (/etc/systemd/system/\S+)\n", text)
         assert found
@@ -47,7 +47,7 @@ class Examples(unittest.TestCase):
         self.check_the_journal()
 
     def check_the_journal(self) -> None:
-        """A wrong token is told with its address, and explained."""
+        """A wrong token is logged with the client's address, and explained."""
         answer = curl("--header", "Authorization: Bearer wrong", "--request", "POST", f"{PUBLIC}/api/sync")
         self.assertEqual(answer.status, 401)
         entries = wait_until(lambda: journal("_SYSTEMD_UNIT=aither.service", f"MESSAGE_ID={EVENT}0a"), 30, "the event")

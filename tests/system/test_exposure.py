@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the daemons are able to do on the machine, seen from inside: probe.py runs with a unit's own properties.
+"""The rights of the daemons on the machine, seen from inside: probe.py runs with a unit's own properties.
 
-A row says what is tried, what comes of it, and what would come of it with lines that lift the directive: so
-each test fails when its directive is no longer in the unit.
+A row has an attempt, its result, and the result that it would have with lines that lift the directive. So each test fails
+when its directive is no longer in the unit.
 """
 import functools
 import json
@@ -24,12 +24,12 @@ FOUND = "/run/aither-probe.json"
 UNIT = "aither-probe.service"
 MANIFEST = f"{OUTPUT}/.sync-manifest.json"
 WORKERS_KEY = "/run/credentials/aither-worker.service/aither.hemera-api-key"
-PUBLIC_SOCKET = "/run/aither-test-public.sock"  # for everybody
+PUBLIC_SOCKET = "/run/aither-test-public.sock"  # anyone may connect
 SHARED_MEMORY = "0x61697468"
-OTHERS_FILE = "aither-probe-other"  # of another user, readable for all
+OTHERS_FILE = "aither-probe-other"  # belongs to another user, readable by all
 OTHERS = [f"{folder}/{OTHERS_FILE}" for folder in ("/home", "/tmp", "/var/tmp", "/dev", "/lib/modules")]
 
-# What a oneshot that reports and ends cannot have of the unit that it imitates.
+# Settings that the probe, a oneshot that reports and ends, cannot share with the unit that it imitates.
 NOT_THE_PROBES = (r"^(ExecStart|Type|Restart|RestartSec|WatchdogSec|NotifyAccess|OnFailure|SuccessExitStatus|"
                   r"TimeoutStartSec)=.*$")
 
@@ -48,14 +48,14 @@ def setUpModule() -> None:
 
 @functools.cache
 def needed_to_run_python() -> str:
-    """The interpreter, and the libraries that are its own."""
+    """Paths of the interpreter and of its own libraries."""
     where = output("python3", "-c", "import os, sys, _ctypes; "
                    "print(os.path.realpath(sys.executable), os.path.dirname(_ctypes.__file__))")
     return where
 
 
 def probe(unit: str, *attempts: str, lift: str = "") -> dict[str, Any]:
-    """What comes of each NAME=ACTION:ARGUMENT with all properties of a unit, and lines after them."""
+    """The result of each NAME=ACTION:ARGUMENT with all properties of a unit, followed by the given lines."""
     text = re.sub(NOT_THE_PROBES, "", output("systemctl", "cat", unit), flags=re.M).replace("%n", unit)
     allowed = needed_to_run_python()
     python = allowed.split()[0]
@@ -88,7 +88,7 @@ class Scores(unittest.TestCase):
 
 
 class WebHalf(unittest.TestCase):
-    """aither-web faces the world: an attacker in it finds nothing to take and nowhere to go."""
+    """aither-web faces the network: an attacker in it finds nothing to steal and no way out."""
     unit = "aither.service"
 
     def test_it_is_a_user_of_its_own(self) -> None:
@@ -154,7 +154,7 @@ class WebHalf(unittest.TestCase):
         run("test", "-f", WORKERS_KEY)
         found = probe(self.unit, f"stored=read:{KEY_FILE}", f"loaded=read:{WORKERS_KEY}")
         self.assertEqual(found["stored"], "EACCES")
-        self.assertIn(found["loaded"], ("EACCES", "ENOENT"))  # shut, or a mount of its own in front of it
+        self.assertIn(found["loaded"], ("EACCES", "ENOENT"))  # not accessible, or hidden by a private mount
         self.assertEqual(answer(self.unit, f"read:{KEY_FILE}", "DynamicUser=no\nUser=root"), "ok")
 
     def test_it_cannot_read_the_manifest(self) -> None:
@@ -220,8 +220,8 @@ class WorkerHalf(unittest.TestCase):
 
 
 class EverySandbox(unittest.TestCase):
-    """What none of the four units can do. The same lines stand in all of them; they are lifted in the worker's, for
-    DynamicUser= of the others implies some."""
+    """Actions that none of the four units can perform. All units have the same lines. They are lifted in the worker's unit,
+    because DynamicUser= of the others implies some of them."""
 
     # name: attempt, answer, lines that lift the directive
     ROWS = {
@@ -267,14 +267,15 @@ class EverySandbox(unittest.TestCase):
                 self.assertNotIn(answer("aither-worker.service", attempt, lift), forbidden.split())
 
     def test_both_daemons_forbid_themselves_new_code(self) -> None:
-        """What a memfd holds is no file of NoExecPaths=; the filter is src/base/noexec.c, one more than the unit's own."""
+        """NoExecPaths= does not apply to the contents of a memfd. The filter is src/base/noexec.c, in addition to the unit's
+        own."""
         self.assertEqual(curl(f"{SITE}/api/sync/status").status, 200)
         for unit in DAEMONS:
             with self.subTest(unit):
                 status = output("cat", f"/proc/{show(unit, 'MainPID')}/status")
                 filters = int(re.search(r"^Seccomp_filters:\s*(\d+)$", status, re.M)[1])
                 self.assertEqual(filters, int(answer(unit, "status:Seccomp_filters")) + 1)
-                self.assertNotIn("cannot forbid new code", output("journalctl", "--boot", "--unit", unit))
+                self.assertNotIn("cannot prevent this process", output("journalctl", "--boot", "--unit", unit))
 
     def test_no_unit_reaches_the_system_manager(self) -> None:
         run("systemctl", "start", "dbus.socket")

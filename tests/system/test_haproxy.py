@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Two nodes behind the haproxy of the example: one stops under load, and no request is lost.
+"""Two nodes behind haproxy, configured as in the example: one node stops under load, and no request is lost.
 
-Node "one" is the package with its own units, at port 3500; node "two" is a second pair of daemons in transient units, with a
-configuration, an output directory and sockets of its own, at port 3501.
+Node "one" is the package with its own units, at port 3500; node "two" is a second pair of daemons in transient units, with
+their own configuration, output directory and sockets, at port 3501.
 """
 import collections
 import http.client
@@ -26,12 +26,12 @@ CERTIFICATE = "/etc/ssl/private/courses.example.org.pem"
 TOKEN = "a-sync-token-of-good-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 ONE, TWO = "http://127.0.0.1:3500", "http://127.0.0.1:3501"
-CALM = ("[Web]", "LiveTTLSec=3600")  # visitors cause no requests to Hemera: the slow answer is for the sync
-CHANGE_S = 30  # until haproxy has noticed; usually 2 to 5 s
-VISITORS = 8  # each from an address of its own, so that both nodes have some
-VISITS_MAX = 3000  # of each
+CALM = ("[Web]", "LiveTTLSec=3600")  # visitors cause no requests to Hemera: the slow answer must meet the sync
+CHANGE_S = 30  # the longest time until haproxy notices a change; usually 2 to 5 s
+VISITORS = 8  # each from its own address, so that both nodes get some
+VISITS_MAX = 3000  # per visitor
 PAUSE_S = 0.01
-SYNC_S = 10  # that the sync waits for Hemera; the node stops before
+SYNC_S = 10  # Hemera's delay for the sync; the node stops before that
 
 hemera: Stub
 
@@ -83,7 +83,7 @@ def certificate() -> str:
 
 
 def connect(number: int) -> http.client.HTTPSConnection:
-    """A connection of the visitor of that number."""
+    """A connection of the visitor with that number."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -99,7 +99,7 @@ def ask(connection: http.client.HTTPSConnection, method: str, target: str, heade
 
 
 def call(method: str, url: str) -> Answer:
-    """The API of one node, without haproxy."""
+    """Calls the API of one node, without haproxy."""
     return curl("--request", method, "--header", f"Authorization: Bearer {TOKEN}", url)
 
 
@@ -122,14 +122,14 @@ def wait_for_state(server: str, state: str) -> None:
 
 
 def changes(server: str) -> list[str]:
-    """What haproxy has logged of a server, oldest first."""
+    """haproxy's log entries about a server, oldest first."""
     return [entry["MESSAGE"] for entry in journal("_SYSTEMD_UNIT=haproxy.service", "_TRANSPORT=syslog")
             if f"Server {server} is " in str(entry["MESSAGE"])]
 
 
 class Load:
-    """Visitors of the homepage from before the block until after it: odd ones with a new connection each time, the others
-    keep theirs."""
+    """Visitors request the homepage from before the block until after it: odd ones with a new connection each time, the
+    others on a kept connection."""
 
     def __init__(self) -> None:
         self.answers: "collections.Counter[object]" = collections.Counter()
@@ -225,7 +225,7 @@ class Haproxy(Story):
         self.assertIn(" is UP, reason: Layer7 check passed, code: 200", up)
 
     def begin_sync(self) -> Callable[[], int]:
-        """Through haproxy, so at node one. Returns when it runs there."""
+        """Starts a sync through haproxy, so at node one. Returns when it runs there."""
         hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": SYNC_S})
         self.addCleanup(hemera.scenario, fault=None)
         answer = in_background(lambda: ask(connect(VISITORS), "POST", "/api/sync", BEARER))
@@ -233,7 +233,7 @@ class Haproxy(Story):
         return answer
 
     def stop_one_and_sync(self) -> None:
-        """A sync that begins before haproxy has noticed is run by the other node."""
+        """A sync that begins before haproxy has noticed the stop is run by the other node."""
         stop_one()
         self.assertEqual(ask(connect(VISITORS), "POST", "/api/sync", BEARER), 200)
         self.assertEqual(call("GET", f"{TWO}/api/sync/status").json["data"]["status"], "success")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts, ends, crashes and switches: whatever happens to a daemon, its socket stays."""
+"""Starts, ends, crashes and switches: no matter what happens to a daemon, its socket stays."""
 import threading
 import unittest
 from pathlib import Path
@@ -14,7 +14,7 @@ from machine import (SITE, Answer, Story, curl, drop_in, essential, is_container
 SOCKETS = ("aither.socket", "aither-worker.socket", "aither-worker-web.socket")
 STATUS = f"{SITE}/api/sync/status"
 STAMP = "/var/lib/systemd/timers/stamp-aither-sync.timer"
-IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")  # of the network that the test runs in
+IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")  # of the network namespace in which the test runs
 
 hemera: Stub
 
@@ -29,7 +29,7 @@ def load_tests(*_: object) -> unittest.TestSuite:
 
 
 def in_background(call: Callable[[], Answer]) -> Callable[[], Answer]:
-    """Begin a call; the result waits for its answer."""
+    """Begins a call; the result waits for its answer."""
     answers: list[Answer] = []
     thread = threading.Thread(target=lambda: answers.append(call()))
     thread.start()

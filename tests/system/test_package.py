@@ -28,7 +28,7 @@ def load_tests(*_: Any) -> unittest.TestSuite:
 
 
 def titles() -> list[str]:
-    """Of all courses that Hemera lists."""
+    """The titles of all courses that Hemera lists."""
     answer = curl("--header", f"X-API-Key: {KEY}", f"{hemera.url}/api/service/courses?limit=500")
     return [row["title"] for row in answer.json["data"]]
 
@@ -52,7 +52,7 @@ class Package(Story):
         self.assertEqual(output("stat", "-c", "%U:%G %a", "/etc/credstore"), "root:root 700")
 
     def test_the_package_brings_the_cas_that_the_worker_trusts(self) -> None:
-        """Hemera is spoken to by https only, and without this file libcurl refuses every certificate."""
+        """The worker talks to Hemera over https only, and without this file libcurl refuses every certificate."""
         self.assertIn("-----BEGIN CERTIFICATE-----", output("head", "-n", "1", "/etc/ssl/certs/ca-certificates.crt"))
 
     def test_units_are_valid(self) -> None:
@@ -80,8 +80,8 @@ class Package(Story):
                 self.assertEqual([title for title in wanted if title not in shown], [])
 
     def test_a_large_homepage_is_sent_from_a_file_in_memory(self) -> None:
-        """The unit's sandbox permits memfd_create(2) and sendfile(2): without the first there would be no such file,
-        without the second only a part of the page would arrive."""
+        """The unit's sandbox permits memfd_create(2) and sendfile(2). Without the former there would be no such file;
+        without the latter only part of the page would arrive."""
         page, size = f"{OUTPUT}/public/index.de.html", 300_000
         run("sh", "-c", f"{{ cat {page}; head -c {size} /dev/zero | tr '\\0' ' '; }} >{page}.new; "
             f"chown aither:aither {page}.new; chmod 640 {page}.new; mv {page}.new {page}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Broken machines, and doctor's way out of each: what it reports, that there is one remedy for one problem, and that the
-machine is healthy when a shell has run the lines as they are printed. A stand-in for the editor writes what belongs there,
-and words in capital letters are replaced, as an operator would. Each row is printed."""
+"""Broken machines, and doctor's way out of each: its report, that there is one remedy per problem, and that the machine is
+healthy after a shell has run the printed commands unchanged. A script replaces the editor and writes the right text;
+placeholders in capital letters are filled in, as an operator would do. Each row is printed."""
 import json
 import tempfile
 import unittest
@@ -20,7 +20,7 @@ RESTART = "systemctl restart aither aither-worker"
 CONF, SITE, TEMPLATES = "/etc/aither/aither.conf.d", "/etc/aither/site", "/etc/aither/templates"
 OUTPUT = "/var/lib/aither/output"
 DROP_INS = "/run/systemd/system"
-EDITOR = "/root/edit"  # what the operator types into it, as a script; $1 is the file
+EDITOR = "/root/edit"  # the operator's changes in the editor, as a script; $1 is the file
 HOLDER = "aither-test-holder.service"
 TOKEN = "token-of-the-system-test"
 
@@ -33,16 +33,16 @@ authority: str
 @dataclass
 class Row:
     broken: str
-    by: str  # the commands that break it
+    by: str  # the commands that break the machine
     check: str
     status: str
     message: str
     edit: str = "exit 1"  # no remedy that opens an editor is expected
     words: dict[str, str] = field(default_factory=dict)
     typed: str = ""
-    undo: str = ""  # what the remedy leaves and the next row must not find
-    left: tuple[str, ...] = ()  # checks that warn of something else
-    is_seen: bool = True  # by root, too, and so in the first line of status
+    undo: str = ""  # removes traces of the remedy that would disturb the next row
+    left: tuple[str, ...] = ()  # checks that warn about something else
+    is_seen: bool = True  # root sees it, so it is in the first line of status
 
 
 def conf(text: str, name: str = "test") -> str:
@@ -98,9 +98,9 @@ def rows() -> list[Row]:
             "restart", "failed", "was changed after"),
         Row("a secret that is not loaded", f"mv {KEY_FILE} /root/key; {RESTART}; mv /root/key {KEY_FILE}; touch {KEY_FILE}",
             "credentials", "failed", "is stored"),
-        Row("a store that others can read", "chmod 755 /etc/credstore", "credentials", "warning", "others than root"),
+        Row("a store that others can read", "chmod 755 /etc/credstore", "credentials", "warning", "users other than root"),
         Row("an environment file that others can read", f"echo HEMERA_API_KEY={KEY} >/etc/default/aither; "
-            f"chmod 644 /etc/default/aither; {RESTART}", "credentials", "warning", "others than root",
+            f"chmod 644 /etc/default/aither; {RESTART}", "credentials", "warning", "users other than root",
             undo=f"rm /etc/default/aither; {RESTART}"),
         Row("a password that is too short", "cp -p /etc/credstore/aither.pages-password /root/; "
             "printf short >/etc/credstore/aither.pages-password; systemctl restart aither", "pages-password", "failed",
@@ -197,7 +197,7 @@ def setUpModule() -> None:
 
 
 def make_healthy() -> None:
-    """At first, and after a remedy that did not help."""
+    """At the beginning, and after a remedy that did not help."""
     run("systemctl", "stop", HOLDER, check=False)
     run("umount", OUTPUT, check=False)
     run("sh", "-ec", f"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""apt remove keeps what is the operator's; apt purge leaves the machine as it was."""
+"""apt remove keeps the operator's files; apt purge leaves the machine as it was."""
 import unittest
 
 from client import Stub
@@ -8,7 +8,7 @@ from installation import (CONFIG, KEY_FILE, SWITCHES, active_units, failed_units
 from machine import OUTPUT, SITE, Story, curl, drop_in, essential, is_container, output, revert, run, show, write
 
 ENVIRONMENT = "/etc/default/aither"  # may hold secrets
-# What is not the package's: logs, apt's and dpkg's own, what systemd keeps of any unit, and the user, who stays.
+# Paths that are not the package's: logs, apt's and dpkg's own files, systemd's data about any unit, and the user, who stays.
 NOT_OURS = ("/dev", "/proc", "/sys", "/run/systemd", "/run/log", "/run/credentials", "/run/private", "/var/log",
             "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/catalog",
             "/var/lib/systemd/random-seed", "/var/lib/private", "/tmp", "/var/tmp", "/root", "/etc/passwd",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From end to end, as an operator and a visitor see it: installation, a schedule, a failure, its mails, its end."""
+"""The whole story, as an operator and a visitor see it: installation, a schedule, a failure, its mails, its end."""
 import os
 import unittest
 
@@ -49,7 +49,7 @@ class EndToEnd(Story):
     @essential
     def test_02_enable_and_the_timer_fires_by_itself(self) -> None:
         type(self).schedule = output("systemd-escape", "--template=aither-sync@.timer", "*:*:0/3")
-        # systemd may take a minute more than it says, another part of it on every machine: AccuracySec=
+        # systemd may start a timer up to a minute late, by an offset that differs from machine to machine: see AccuracySec=.
         write("/etc/systemd/system/aither-sync@.timer.d/soon.conf", "[Timer]\nAccuracySec=1ms\n")
         run("systemctl", "daemon-reload")
         run("systemctl", "enable", "--now", "aither.socket", self.schedule)
@@ -63,7 +63,8 @@ class EndToEnd(Story):
 
     @essential
     def test_04_hemera_breaks_and_the_operator_gets_a_mail(self) -> None:
-        # The list alone, with which a sync begins: one that is under way would have other problems, and mail those.
+        # Only the list fails, which is a sync's first request: a sync under way would have other problems and send a mail
+        # about those.
         hemera.scenario(fault={"path": f"{LIST}?", "kind": "reset", "count": -1}, add=LATER)
         told = mail.wait_for(1)[0]
         self.assertEqual(told.recipients, ("operator@example.org",))
@@ -87,7 +88,7 @@ class EndToEnd(Story):
         results = requests_during(lambda: run("dpkg", "--install", package))
         self.assertEqual([result for result in results if result != 200], [])
         hemera.clear_requests()
-        run("systemctl", "stop", "aither-sync.service")  # it may wait for a minute after the failure
+        run("systemctl", "stop", "aither-sync.service")  # the mail may wait for a minute after the failure
         wait_until(lambda: hemera.requests(LIST), 30, "the schedule goes on")
         self.assertEqual(show(self.schedule, "ActiveState"), "active")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What aither-sync.timer(8) says happens when."""
+"""The schedule behaves as aither-sync.timer(8) describes it."""
 import unittest
 
 from client import Stub
@@ -30,14 +30,14 @@ class Timers(unittest.TestCase):
         run("systemctl", "reset-failed")
 
     def begin(self) -> None:
-        """A run that takes its time."""
+        """Starts a run that takes some time."""
         hemera.clear_requests()
         hemera.scenario(fault={"path": LIST, "kind": "delay", "seconds": 5, "count": 1})
         run("systemctl", "start", "--no-block", SERVICE)
         wait_until(lambda: hemera.requests(LIST), 30, "the run asks Hemera")
 
     def lists(self) -> int:
-        """How often the list was asked for: once in a sync."""
+        """The number of requests for the list: one per sync."""
         return len([seen for seen in hemera.requests(LIST) if seen["path"].partition("?")[0] == LIST])
 
     def test_an_expression_is_escaped_into_the_units_name_and_several_go_together(self) -> None:
@@ -50,7 +50,7 @@ class Timers(unittest.TestCase):
         self.assertIn(":00", show(units[0], "NextElapseUSecRealtime"))
 
     def test_a_run_waits_for_the_network(self) -> None:
-        """As at boot, when a missed run is made up for before the network is up."""
+        """As at boot, when systemd makes up for a missed run before the network is up."""
         units = "/run/systemd/system"
         write(f"{units}/late-network.service", "[Unit]\nDefaultDependencies=no\nBefore=network-online.target\n[Service]\n"
               "Type=oneshot\nExecStart=/bin/sh -c 'until [ -e /run/network-is-up ]; do sleep 0.1; done'\n")
@@ -69,9 +69,9 @@ class Timers(unittest.TestCase):
         self.assertEqual((show(SERVICE, "Result"), failed_units()), ("success", ""))
 
     def test_a_failed_run_is_logged_once_by_the_worker_and_once_by_systemd(self) -> None:
-        """And the worker's own start, which the run causes, is not."""
+        """systemd does not log the worker's start, which the run causes."""
         hemera.scenario(fault={"path": LIST, "kind": "status", "status": 403, "count": -1})
-        for _ in range(3):  # a run with its two retries, so that the next one has none
+        for _ in range(3):  # a run and its two retries, so that the next run has none
             run("aither", "sync", check=False)
         run("systemctl", "stop", "aither-worker.service")
         before = len(journal("--unit=aither*"))
@@ -87,7 +87,7 @@ class Timers(unittest.TestCase):
         process = show(SERVICE, "MainPID")
         run("systemctl", "start", "--no-block", SERVICE)
         self.assertEqual(show(SERVICE, "MainPID"), process)
-        run("systemctl", "start", SERVICE)  # joins it
+        run("systemctl", "start", SERVICE)  # joins the running job
         self.assertEqual((state(SERVICE), failed_units()), ("inactive", ""))
         self.assertEqual(self.lists(), 1)
 
@@ -127,7 +127,7 @@ class Timers(unittest.TestCase):
         self.begin()
         run("systemctl", "stop", "aither.socket")
         units = (SERVICE, TIMER, "aither.service", "aither-worker.service", "aither-worker.socket")
-        for unit in units:  # stopped with it, but only the socket's own job was waited for
+        for unit in units:  # these stop along with the socket, but systemctl waited only for the socket's own job
             wait_until(lambda unit=unit: state(unit) == "inactive", 30, f"{unit} stops")
         self.assertEqual(failed_units(), "")
         run("systemctl", "start", "aither.socket")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Enabled before it is configured: it serves, and says what to do."""
+"""Enabled before it is configured: aither serves the fallback page, and says what to do."""
 import unittest
 
 from installation import EVENT, SWITCHES, failed_units, install, leave

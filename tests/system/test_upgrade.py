@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Upgrades while visitors come."""
+"""Upgrades while visitors send requests."""
 import threading
 import unittest
 
@@ -12,7 +12,7 @@ hemera: Stub
 packages: list[str] = []
 
 
-# Version 0.1.0 had one socket of the worker.
+# Version 0.1.0 had one socket for the worker.
 WITH_ONE_SOCKET = """find . -name aither-worker-web.socket -delete
 sed -i "s/ 'aither-worker-web.socket'//" DEBIAN/p*
 sed -i -e '/^Wants=aither-worker-web.socket$/d' -e 's/ aither-worker-web.socket//' \\
@@ -50,7 +50,7 @@ class Upgrade(Story):
         self.assertEqual(hemera.requests("/api/service/courses/"), [], "an upgrade runs no sync")
 
     def test_from_a_version_with_one_socket_of_the_worker(self) -> None:
-        """The daemons run, or only the homepage does, or neither."""
+        """Either both daemons run, or only aither-web, or neither."""
         old = repack("0.0.9", WITH_ONE_SOCKET)
         for running in (DAEMONS, ("aither.service",), ()):
             with self.subTest(running):

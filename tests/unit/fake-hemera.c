@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The linker leads calls of these functions here (--wrap); the rest of hemera/ is the real one. */
+/* The linker redirects calls of these functions here (--wrap); the rest of hemera/ is the real one. */
 #define hemera_details __wrap_hemera_details
 #define hemera_freep __wrap_hemera_freep
 #define hemera_list __wrap_hemera_list

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static enum faulty_disk faulty_disk_fault;
-static unsigned faulty_disk_left; /* calls until it happens; 0: it has happened */
+static unsigned faulty_disk_left; /* calls until the fault; 0: it has happened */
 
 void faulty_disk_arm(enum faulty_disk fault, unsigned call)
 {
@@ -17,7 +17,7 @@ void faulty_disk_arm(enum faulty_disk fault, unsigned call)
 	faulty_disk_left = call;
 }
 
-/* Counts a call; true, with errno, if it has to fail. */
+/* Counts a call; returns true, with errno, if it must fail. */
 static bool faulty_disk_fails(bool needs_room)
 {
 	if (faulty_disk_fault == FAULTY_DISK_NONE)

@@ -30,7 +30,7 @@ struct script_connection {
 	int fd; /* -1: free */
 	char head[HEAD_SIZE];
 	size_t length;
-	bool waits; /* for its answer */
+	bool waits; /* for an answer */
 };
 
 struct hemera_options script_options;
@@ -43,7 +43,7 @@ static char origin[64], dead_origin[64];
 static int listener, stop_fd;
 static pthread_t thread;
 
-/* Shared with the server's thread, which holds the lock but while it waits. */
+/* Shared with the server's thread, which holds the lock except while it waits. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct script_reply replies[REPLIES_MAX];
 static size_t reply_count;
@@ -160,7 +160,7 @@ static void answer_waiting(void)
 
 static void take_connection(void)
 {
-	/* cppcheck-suppress nullPointer ; nobody asks who is there */
+	/* cppcheck-suppress nullPointer ; the peer's address is not needed */
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 	for (size_t i = 0; i < CONNECTIONS_MAX && fd >= 0; i++) {
@@ -201,7 +201,7 @@ int script_setup(void **state)
 
 	(void)state;
 	listener = bind_loopback(origin, sizeof(origin));
-	close(dead); /* bound to keep it apart from the listener */
+	close(dead); /* it was bound to get a port other than the listener's */
 	assert_int_equal(listen(listener, CONNECTIONS_MAX), 0);
 	stop_fd = eventfd(0, EFD_CLOEXEC);
 	reply_count = 0;

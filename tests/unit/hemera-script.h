@@ -3,9 +3,9 @@
 #define AITHER_TESTS_HEMERA_SCRIPT_H
 
 /*
- * A Hemera of a few lines for tests of the client: an HTTP server on a thread and a loopback port that
- * answers from a script. Each request gets the first reply whose path is a prefix of its target and that is
- * not used up; without one it gets Hemera's HTML 404.
+ * A minimal Hemera for tests of the client: an HTTP server on a thread and a loopback port that answers
+ * from a script. Each request gets the first reply whose path is a prefix of its target and that is not
+ * used up. If there is none, the request gets Hemera's HTML 404.
  *
  *	SCRIPT_TEST(a_test_function)	in the list of tests
  */
@@ -21,7 +21,7 @@
 
 #define SCRIPT_TEST(function) cmocka_unit_test_setup_teardown(function, script_setup, script_teardown)
 #define SCRIPT_KEY "unit-test-key-0123456789-abcdefghij"
-#define SCRIPT_PATIENCE_MS 60000 /* nothing but a failing test waits so long */
+#define SCRIPT_PATIENCE_MS 60000 /* only a failing test waits this long */
 #define LIST_PATH "/api/service/courses?"
 #define DETAIL_PATH "/api/service/courses/"
 
@@ -42,21 +42,22 @@ struct script_reply {
 };
 
 extern struct hemera_options script_options; /* reset for every test: this server, the key, short limits */
-extern struct budget script_budget;          /* 100000 a minute unless the test says otherwise */
+extern struct budget script_budget;          /* 100000 a minute unless the test sets another */
 
 int script_setup(void **state);
 int script_teardown(void **state);
 
 void script_add(struct script_reply reply);
-void script_gather(unsigned requests);       /* answers nothing until so many requests wait together */
-void script_on_request(atomic_bool *raised); /* raised when a request has come */
+void script_gather(unsigned requests);       /* no answer until this many requests wait together */
+void script_on_request(atomic_bool *raised); /* set when a request has arrived */
 
 unsigned script_count(const char *path); /* requests whose target begins with it */
 unsigned script_connections(void);       /* opened so far */
 const char *script_heads(void);          /* heads of all requests so far */
-const char *script_dead_origin(void);    /* where nobody listens */
+const char *script_dead_origin(void);    /* a port without a listener */
 
-/* A new client with script_options reads the list; what it told of single rows: "entity: message\n" each. */
+/* A new client with script_options reads the list; script_problems() has the problems with single rows,
+ * each as "entity: message\n". */
 int script_read_list(struct hemera_list *ret_list, struct error *err);
 hemera_problem script_on_problem;
 const char *script_problems(void);

@@ -12,7 +12,7 @@
 #include "sync/manifest.h"
 #include "sync/names.h"
 
-#define BY_HAND_BEFORE_S 1100000000 /* files of history-hand.c are older than that */
+#define BY_HAND_BEFORE_S 1100000000 /* files made by history-hand.c are older than this */
 
 static bool is_by_hand(const struct tree_item *item)
 {
@@ -66,7 +66,7 @@ void history_check_untouched(const struct tree *before, const struct tree *after
 			history_complain("%s was removed for nothing", before->items[i].path);
 }
 
-/* In any case pages are whole, and nothing else on the machine was touched. */
+/* In every case pages are whole, and no file outside the output directory was touched. */
 static void check_always(const struct tree *out, const struct tree *beside_before)
 {
 	CLEANUP(tree_done) struct tree beside = { 0 };
@@ -109,7 +109,7 @@ static void names_of(const struct fake_course *course, char ret_names[2][PUBLISH
 	memcpy(ret_names[1], both[1].name, PUBLISHED_NAME_SIZE);
 }
 
-/* A page that no entry knows stays until the course's participants are read. */
+/* A page without an entry in the manifest stays until the course's participants are read. */
 static bool is_of_listed(const char *name)
 {
 	for (size_t i = 0; i < fake_hemera.count; i++) {
@@ -140,8 +140,8 @@ static const struct tree_item *page_of(
 	return page;
 }
 
-/* Every course that can be shown is shown, by a page that a sync made. Participants or templates that
- * cannot be read today replace nothing. */
+/* Every course that can be shown is shown, on a page made by a sync. Participants or templates that cannot
+ * be read today do not replace a page. */
 static void check_listed(const struct manifest *manifest, const struct tree *out)
 {
 	bool is_limited = fake_hemera.templates_error == ERROR_HEMERA_RATE_LIMITED;
@@ -174,8 +174,8 @@ static bool is_certain(void)
 	       !(fake_hemera.lost_for_good && fake_hemera.lost > 0);
 }
 
-/* A page that no entry knows is remembered as an orphan; after a certain list there is none, and no page of a
- * course that is gone. */
+/* A page without an entry is remembered as an orphan; after a certain list there are no orphans, and no
+ * page of a course that is gone. */
 static void check_owners(const struct manifest *manifest, const struct tree *out)
 {
 	CLEANUP(nameset_done) struct nameset owned = { 0 };
@@ -224,10 +224,10 @@ static void load_manifest(const char *output, struct manifest *manifest)
 	close(directory);
 }
 
-/* Of participants: that of fake-hemera.c, and those of history-data.c that no template has. */
+/* Participants: the one of fake-hemera.c, and those of history-data.c; no template has these names. */
 static const char *const history_names[] = { "Ada", "Grace", "Zoë", NULL };
 
-/* The pages of one audience only, and nothing of a participant among what visitors can fetch. */
+/* Only the pages of one audience exist, and visitors can fetch no data of a participant. */
 static void check_audience(const struct tree *out)
 {
 	bool is_public = fixture_config.site.course_pages_public;
@@ -283,7 +283,7 @@ void history_check_step(
 		check_success(&out);
 }
 
-/* Blanks what says when the page was made, and when the courses of a calendar last changed. */
+/* Blanks the time when the page was made, and the times when a calendar's courses last changed. */
 static void forget_time(char *text)
 {
 	static const char stamp[] = "DTSTAMP:";

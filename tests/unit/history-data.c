@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events in Hemera: courses come, change and go, and its answers fail. */
+/* Events in Hemera: courses appear, change and disappear, and its answers fail. */
 #include "history.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 #define IDS 48
-#define MANY 14 /* beyond what may be removed without asking */
+#define MANY 14 /* more than a sync may remove without --force */
 
 static const char *const titles[] = { "Erster Kurs", "Zweiter Kurs", "", "Größe & Maß \"eins\"",
 	"<script>alert(1)</script>", "{{generatedAt}}", "</html>", "../../beside/victim", "a\nb", " ",
@@ -26,11 +26,11 @@ static const char *const dates[] = { NULL, "2001-01-01T23:00:00.000Z", "2098-06-
 static const char *const names[] = { NULL, "Grace", "<b>&</b>", "{{name}}", "Zoë" };
 static const char *const images[] = { NULL, "https://images.example/1", "https://images.example/2" };
 
-#define SHARED_PERCENT 30 /* slugs that most courses would like to have */
+#define SHARED_PERCENT 30 /* probability of a slug that courses share */
 
 #define PICK(table) table[history_pick(ARRAY_SIZE(table))]
 
-static const char *hidden_id; /* of the row that is not to be identified */
+static const char *hidden_id; /* the id of the row that cannot be identified */
 
 static struct fake_course *some_course(void)
 {
@@ -233,7 +233,7 @@ static void fail_request(void)
 	history_tell("   request %u: %s", request, error_code_name(*requests[request]));
 }
 
-/* Paging loses rows, and slices find them or do not. */
+/* Paging loses rows, and slices may or may not find them. */
 static void lose_rows(void)
 {
 	fake_hemera.pages = 2;

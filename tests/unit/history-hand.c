@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events on the machine: files are spoilt by hand, templates and configuration change. */
+/* Events on the machine: files are damaged by hand, templates and the configuration change. */
 #include "history.h"
 
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define MANIFEST "out/.sync-manifest.json"
 
-/* Years ago, so that nothing that a hand wrote looks like what a sync wrote. */
+/* Years ago, so that no file written by hand looks like one written by a sync. */
 static void put(const char *path, const char *text, size_t length)
 {
 	const struct timespec times[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
@@ -22,7 +22,7 @@ static void put(const char *path, const char *text, size_t length)
 		history_path(path), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		return; /* a directory or symlink of an earlier step is there */
+		return; /* there is a directory or symlink from an earlier step */
 	if (write(fd, text, length) != (ssize_t)length)
 		history_complain("cannot write %s", path);
 	futimens(fd, times);
@@ -108,7 +108,7 @@ static void swap_pages(void)
 		rename(from, history_path(right));
 }
 
-/* Else our own hand would write elsewhere. */
+/* Otherwise our own writes would go elsewhere. */
 static bool courses_is_a_symlink(void)
 {
 	struct stat status;
@@ -159,7 +159,7 @@ static void replace_manifest_by_no_file(void)
 {
 	unlink(history_path(MANIFEST));
 	unlink(history_path(MANIFEST "/x"));
-	unlink(history_path(MANIFEST ".bad/x")); /* of an earlier step: only a hand can remove it */
+	unlink(history_path(MANIFEST ".bad/x")); /* from an earlier step: a sync cannot remove it */
 	switch (history_pick(4)) {
 	case 0:
 		(void)!symlink("../beside/victim.html", history_path(MANIFEST));

@@ -11,9 +11,9 @@
 #include "faulty-disk.h"
 #include "scratch.h"
 
-#define HISTORY_CLEAN_SYNCS 3     /* two listings have to agree, and what they uncover has to be read */
-#define HISTORY_DISK_CALLS 60     /* a sync that writes ten pages makes about so many */
-#define HISTORY_SILENT_PERCENT 15 /* steps without a sync: things happen together */
+#define HISTORY_CLEAN_SYNCS 3     /* two lists must agree, and the courses that they reveal must be read */
+#define HISTORY_DISK_CALLS 60     /* a sync that writes ten pages makes about as many */
+#define HISTORY_SILENT_PERCENT 15 /* steps without a sync, so that several changes meet */
 
 enum history_kind { PLAIN, FORCED, DRY, CANCELLED, CANCELLED_EARLY, DIES, DISK_FULL, DISK_ONCE };
 

@@ -30,7 +30,7 @@ struct json *world_parse(const char *text)
 	return json;
 }
 
-/* Always as text: everything survives a restart. */
+/* Always stored as text, so that everything has to survive a restart. */
 static void world_store(struct world *world, struct json *owned_state)
 {
 	CLEANUP(json_freep) struct json *state = owned_state;
@@ -121,7 +121,7 @@ void world_waiting(const struct world *world, struct buf *out)
 			waiting.rest.to);
 }
 
-/* The courses that the due mail would name, "" for none. */
+/* The courses that the due mail would name, "" if there are none. */
 static void world_courses_to_tell(const struct world *world, struct buf *out)
 {
 	CLEANUP(json_freep) struct json *state = world_parse(world->text);

@@ -4,7 +4,7 @@
 
 /*
  * A manifest, a clock and a mail server for notify/incident.h: syncs end one after the other, and due mails
- * are sent. The state is written and read as text each time, as by a restart.
+ * are sent. The state is written and read as text each time, as if the worker restarted.
  */
 
 #include <stdbool.h>
@@ -26,8 +26,8 @@ struct world {
 
 void world_done(struct world *world);
 
-/* "F" failed, "C" cancelled, "S" success, "P:course a,course b" partial, "D:course a" the same and others
- * deferred. */
+/* "F" failed, "C" cancelled, "S" success, "P:course a,course b" partial, "D:course a" the same with other
+ * courses deferred. */
 void world_sync(struct world *world, const char *sync);
 
 bool world_due(const struct world *world, struct incident_alert *ret_alert);
@@ -36,12 +36,12 @@ void world_note_sent(struct world *world, const char *id);
 /* The mail with that id has been sent, except to the recipients in `to`. */
 void world_note_sent_but(struct world *world, const char *id, const char *to);
 
-/* Appends "failure to b@x, courses to b@x,c@x": the mails that wait. */
+/* Appends the waiting mails: "failure to b@x, courses to b@x,c@x". */
 void world_waiting(const struct world *world, struct buf *out);
 
-/* Sends all due mails: appends "failure", "courses a b"... separated by commas. */
+/* Sends all due mails and appends "failure", "courses a b"..., separated by commas. */
 void world_mail(struct world *world, struct buf *out);
 
-struct json *world_parse(const char *text); /* owned; NULL of NULL */
+struct json *world_parse(const char *text); /* owned; NULL for NULL */
 
 #endif

@@ -189,7 +189,7 @@ void client_send(int fd, const char *text)
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* Where the first response in text ends; 0: not yet. */
+/* The end of the first response in text; 0: not yet complete. */
 static size_t response_length(const char *text, size_t length, bool is_head)
 {
 	const char *end = strstr(text, "\r\n\r\n");
@@ -210,7 +210,7 @@ size_t client_read(struct app *app, int fd, bool is_head, char *ret, size_t size
 	while (length + 1 < size && response_length(ret, length, is_head) == 0) {
 		while (!client_is_readable(fd))
 			server_turn(app->server);
-		/* Byte by byte: a pipelined second response stays in the socket. */
+		/* Byte by byte, so that a pipelined second response stays in the socket. */
 		ssize_t n = recv(fd, ret + length, 1, 0);
 		if (n <= 0)
 			break;

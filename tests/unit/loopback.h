@@ -3,10 +3,10 @@
 #define AITHER_TESTS_LOOPBACK_H
 
 /*
- * A server with a few handlers and its clients, over real sockets in one thread: the client's calls turn the
- * loop until what they wait for has happened, and alarm() ends a test that waits in vain. Shared by the tests
- * of http/server.h. Paths: /hello, /below/..., /echo (POST), /same (304), /large (4 MiB), /slow (answered
- * from a thread), /park (left to the test in `parked`).
+ * A server with a few handlers and its clients, over real sockets in one thread: the client's calls run the
+ * loop until the awaited event has happened, and alarm() ends a test that waits in vain. Shared by the
+ * tests of http/server.h. Paths: /hello, /below/..., /echo (POST), /same (304), /large (4 MiB), /slow
+ * (answered from a thread), /park (stored in `parked` for the test).
  */
 
 #include <stdbool.h>
@@ -33,11 +33,11 @@ int client_open(const struct app *app); /* owned */
 void client_send(int fd, const char *text);
 bool client_is_readable(int fd);
 
-/* One response of fewer than `size` bytes, or what came before the end of the connection. */
+/* One response of fewer than `size` bytes, or the bytes received before the end of the connection. */
 size_t client_read(struct app *app, int fd, bool is_head, char *ret, size_t size);
 bool client_is_closed(struct app *app, int fd); /* waits for the end or for bytes */
 
-/* A request on a connection of its own. */
+/* A request on a new connection. */
 void client_ask(struct app *app, const char *request, char *ret, size_t size);
 
 void assert_answer(const char *answer, const char *expected);

@@ -95,7 +95,7 @@ static bool read_head(struct peer_connection *connection, char head[static HEAD_
 	for (size_t length = 0; length < HEAD_SIZE - 1; length++) {
 		if (receive(connection, head + length, 1) == 0)
 			return false;
-		if (head[0] == 0x16) /* a TLS client at a plain server: it waits for us */
+		if (head[0] == 0x16) /* a TLS client at a plain server: it waits for an answer */
 			return false;
 		head[length + 1] = '\0';
 		if (length >= 3 && strcmp(head + length - 3, "\r\n\r\n") == 0)
@@ -131,7 +131,7 @@ static void *acceptor_main(void *arg)
 	(void)arg;
 	while (atomic_load(&peer.accepted) < CONNECTIONS_MAX &&
 		(fd = accept(peer.listener, NULL, NULL)) >= 0) {
-		/* Counted first: the test may ask as soon as it has its answer. */
+		/* Counted first, because the test may read the count as soon as it has its answer. */
 		struct peer_connection *connection = &peer.connections[atomic_fetch_add(&peer.accepted, 1)];
 		connection->fd = fd;
 		connection->tls = peer.tls ? SSL_new(peer.tls) : NULL;

@@ -3,8 +3,8 @@
 #define AITHER_TESTS_SCRATCH_H
 
 /*
- * For tests of files: every test gets an empty directory of its own, below $TMPDIR. None of this uses
- * base/file.c, so that it cannot hide its own mistakes.
+ * For tests of files: every test gets a new, empty directory below $TMPDIR. This module does not use
+ * base/file.c, so that faults of base/file.c stay visible.
  *
  *	SCRATCH_TEST(a_test_function)	in the list of tests
  */

@@ -26,19 +26,19 @@
 #define SYNC_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 extern struct config fixture_config;
-extern struct sync_options fixture_options; /* to be changed before fixture_sync */
+extern struct sync_options fixture_options; /* to be set before fixture_sync */
 extern struct sync_progress fixture_progress;
 extern atomic_bool fixture_cancelled;
-extern struct report fixture_report;  /* of the last sync, */
-extern struct error fixture_error;    /* what it returned, */
-extern struct json *fixture_manifest; /* and what it left; NULL: no or no good JSON */
+extern struct report fixture_report;  /* of the last sync */
+extern struct error fixture_error;    /* its error */
+extern struct json *fixture_manifest; /* the manifest that it left; NULL: none, or no valid JSON */
 
 int fixture_setup(void **state); /* a fresh script with no courses and one page */
 int fixture_teardown(void **state);
 
-/* Instead of the shipped templates a few lines that show the same data, from a directory "shipped" below the
- * scratch directory: for tests of thousands of syncs, which would spend most of their time on style sheets.
- */
+/* A few lines in place of the shipped templates, which show the same data, in a directory "shipped" below
+ * the scratch directory. For tests of thousands of syncs, which would otherwise spend most of their time on
+ * style sheets. */
 void fixture_use_small_templates(void);
 
 struct fake_course *fixture_course(
@@ -55,9 +55,9 @@ void fixture_refute_text(const char *path, const char *text);
 void fixture_assert_text(const char *path, const char *text);
 void fixture_put(const char *path, const char *text);
 size_t fixture_pages(void);        /* files in out/courses, or out/public/courses */
-const char *fixture_courses(void); /* which of the two, without out/ */
+const char *fixture_courses(void); /* which of the two, relative to out/ */
 
-/* Was the file written since the mark? By inode and time of change. */
+/* Was the file written since the mark? Compares inode and time of change. */
 struct stat fixture_mark(const char *path);
 bool fixture_is_same(const char *path, const struct stat *mark);
 

@@ -33,7 +33,7 @@
 
 #define ADDRESS "2001:db8::7"
 
-/* Stands in for libsystemd: the entries, as "NAME=value" lines. */
+/* Replaces libsystemd: keeps the entries as "NAME=value" lines. */
 static struct buf journal = BUF_INIT(100000);
 static unsigned entries;
 
@@ -47,7 +47,7 @@ int sd_journal_sendv(const struct iovec *iov, int n)
 	return 0;
 }
 
-/* Stands in for the server. */
+/* Replaces the server. */
 void http_request_address(const struct http_request *request, char ret_address[static HTTP_ADDRESS_SIZE])
 {
 	(void)request;
@@ -275,7 +275,7 @@ static bool is_local_with(const char *name, bool is_http_1_0)
 	request.is_http_1_0 = is_http_1_0;
 	if (auth_check(&auth, &request, AUTH_API, &err) == 0)
 		return true;
-	/* The operator learns what gave it away. */
+	/* The message names the header that gave the client away. */
 	if (!strstr(err.message, is_http_1_0 ? "HTTP/1.0" : name))
 		fail_msg("%s: %s", name, err.message);
 	return false;

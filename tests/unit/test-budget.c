@@ -14,13 +14,13 @@
 #define WALL 1795392500000LL /* Unix ms */
 #define WALL_S 1795392500LL
 
-/* An answer that says nothing of the limit. */
+/* An answer without information about the limit. */
 static void answer_silently(struct budget *budget, uint64_t now)
 {
 	budget_answer(budget, -1, -1, -1, now, WALL);
 }
 
-/* Takes as many as there are; each is answered at once. */
+/* Takes as many requests as the budget has; each is answered at once. */
 static unsigned take_all(struct budget *budget, bool reserve, uint64_t now)
 {
 	unsigned taken = 0;
@@ -86,12 +86,13 @@ static void the_servers_word_wins(void **state)
 	assert_true(budget_take(&budget, true, NOW));
 	budget_answer(&budget, 200, 25, WALL_S + 7, NOW, WALL);
 	assert_int_equal(budget.limit, 200);
-	assert_int_equal(take_all(&budget, true, NOW), 5); /* 20 of 200 are kept */
+	assert_int_equal(take_all(&budget, true, NOW), 5); /* 20 of 200 are reserved */
 	assert_int_equal(budget_ready_at(&budget, true, NOW), NOW + 7000);
 	assert_int_equal(take_all(&budget, true, NOW + 7000), 180);
 }
 
-/* Reset is rounded up to whole seconds: a window that has just begun does not last longer for it. */
+/* Reset is rounded up to whole seconds, but a window that has just begun lasts no longer because of
+ * that. */
 static void a_rounded_reset_costs_no_time(void **state)
 {
 	struct budget budget;
@@ -148,7 +149,7 @@ static void an_answer_that_was_overtaken_gives_nothing_back(void **state)
 	budget_answer(&budget, 10, 7, WALL_S + 60, NOW, WALL);
 	budget_answer(&budget, 10, 8, WALL_S + 60, NOW, WALL);
 	assert_int_equal(budget.left, 6);
-	/* A later Reset is another window. */
+	/* A later Reset means another window. */
 	assert_true(budget_take(&budget, true, NOW));
 	budget_answer(&budget, 10, 9, WALL_S + 61, NOW, WALL);
 	assert_int_equal(budget.left, 9);
@@ -236,8 +237,8 @@ static void a_429_blocks_for_exactly_its_retry_after(void **state)
 }
 
 #define SIMULATED_REQUESTS \
-	(500 + 6 * 4)   /* details, and for each sync two list pages and the two optional routes */
-#define SIMULATED_MS 17 /* a request; no wait for it, so that the limiter alone sets the pace */
+	(500 + 6 * 4)   /* details, and per sync two list pages and the two optional routes */
+#define SIMULATED_MS 17 /* per request; no wait for answers, so that only the limiter sets the pace */
 
 /* Hemera's fixed window: 100 requests in 60 s from the first one, Reset in whole seconds, rounded up. */
 struct limiter {
@@ -264,8 +265,8 @@ static void limiter_answer(struct limiter *limiter, struct budget *budget, uint6
 		WALL + (int64_t)(now - NOW));
 }
 
-/* The limit of 100 a minute less the homepage's tenth makes six windows of 90, so five whole ones to wait
- * for. */
+/* The limit of 100 a minute, less the homepage's tenth, makes six windows of 90: five whole windows of
+ * waiting. */
 static void five_hundred_courses_take_five_minutes(void **state)
 {
 	struct limiter limiter = { 0 };

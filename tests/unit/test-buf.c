@@ -85,7 +85,7 @@ static void a_maximum_of_zero_takes_nothing(void **state)
 static void lengths_near_the_address_space_do_not_wrap(void **state)
 {
 	CLEANUP(buf_done) struct buf buf = BUF_INIT(SIZE_MAX);
-	volatile size_t huge = SIZE_MAX - 1; /* or the compiler warns of it */
+	volatile size_t huge = SIZE_MAX - 1; /* volatile, or the compiler would warn about it */
 
 	(void)state;
 	assert_int_equal(buf_append_text(&buf, "x"), 0);

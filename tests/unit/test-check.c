@@ -38,7 +38,7 @@ static void a_status_is_read_as_it_is_written(void **state)
 	}
 }
 
-/* Of a worker of another version, for example: what is not understood is not well. */
+/* For example from a worker of another version: a result that is not understood counts as a problem. */
 static void an_unknown_status_is_a_failure(void **state)
 {
 	CLEANUP(json_freep) struct json *object = json_new_object();

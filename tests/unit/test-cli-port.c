@@ -80,7 +80,7 @@ static char *read_table(const char *name)
 	return buf_take(&content);
 }
 
-/* The tables show words in the order of the machine that wrote them. */
+/* The tables show words in the byte order of the machine that wrote them. */
 static void the_socket_in_the_way_is_found(void **state)
 {
 	static const struct {
@@ -162,7 +162,7 @@ static void the_holder_has_a_name(void **state)
 	assert_string_equal(holder.name, "test-cli-port");
 }
 
-/* A port of 127.0.0.1; listens unless `backlog` is negative. */
+/* A port of 127.0.0.1, with a listener unless `backlog` is negative. */
 static int bind_port(int backlog, struct port_address *ret_address)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -178,7 +178,7 @@ static int bind_port(int backlog, struct port_address *ret_address)
 }
 
 /* tests/contract/test_doctor_units.py has the answers. */
-/* As with a server and its workers: to end a worker does not free the port. */
+/* As with a server and its workers: ending one worker would not free the port. */
 static void of_several_holders_the_one_with_the_smallest_number_is_named(void **state)
 {
 	struct port_holder holder;
@@ -225,7 +225,7 @@ static void silence_differs_from_refusal(void **state)
 	port_ask(addresses, 4, 20, results);
 	assert_int_equal(results[0], -ETIMEDOUT);
 	assert_int_equal(results[1], -ECONNREFUSED);
-	assert_int_equal(results[2], -ENETUNREACH); /* for broadcasts */
+	assert_int_equal(results[2], -ENETUNREACH); /* the broadcast address */
 	assert_int_equal(results[3], -EINPROGRESS);
 }
 

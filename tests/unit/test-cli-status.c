@@ -52,7 +52,7 @@ static struct answer answer_of(int status, const char *body)
 	return answer;
 }
 
-/* The first line and the exit status. `answer` NULL: there is no worker. */
+/* The first line and the exit status. `answer` NULL: the worker does not run. */
 static void assert_verdict(const char *name, const struct answer *answer, const struct machine *machine,
 	int exit_code, const char *sentence)
 {
@@ -115,7 +115,7 @@ static const struct {
 		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"TEMPLATE_ERROR\"}]}}",
 		COMMAND_PARTIAL,
 		"the last sync succeeded 60 seconds ago, but with 2 problems: TEMPLATE_ERROR. Correct the "
-		"template at the place that is named; try it with: aither render" },
+		"template at the place that the message names, then test it: aither render" },
 	{ "problems of several kinds", 200,
 		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:00.000Z\",\"errorsTotal\":2,"
 		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"HEMERA_ERROR\"}]}}",
@@ -150,7 +150,7 @@ static struct unit unit(const char *name, const char *active)
 	return unit;
 }
 
-/* All is well. */
+/* Everything works. */
 static struct machine machine_of_units(void)
 {
 	return (struct machine){
@@ -226,7 +226,7 @@ static void crash_unit(struct unit *crashing)
 	crashing->started_ms = time_now_ms() - 5000;
 }
 
-/* Each row is one more problem, worse than all before it. */
+/* Each row adds a problem that is worse than all before it. */
 static void the_first_line_names_the_worst_problem(void **state)
 {
 	static const char deferring[] =
@@ -250,14 +250,14 @@ static void the_first_line_names_the_worst_problem(void **state)
 	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "[::]:3500", sizeof("[::]:3500"));
 	machine.answers[0] = PORT_HAS_NO_TOKEN;
 	timer->next_ms = now_ms() + 59 * 60 * 1000;
-	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* that of this machine */
+	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* this machine's own */
 		assert_verdict("a public socket without a token, courses that wait for minutes", &deferred,
 			&machine, COMMAND_DONE,
 			"no sync token is set, and aither.socket listens on more than this machine's own "
 			"addresses; set one: aither set-secret --generate sync-token");
 	timer->next_ms = now_ms() + INT64_C(5) * 3600 * 1000;
 	assert_verdict("courses that wait for hours", &deferred, &machine, COMMAND_PARTIAL,
-		"111 courses wait to be read, until aither-sync.timer runs in 5 hours; read them now: aither "
+		"111 courses wait to be read; aither-sync.timer runs in 5 hours; read them now: aither "
 		"sync --until-complete");
 	assert_verdict("a partial sync", &problems, &machine, COMMAND_PARTIAL,
 		"the last sync succeeded 12 minutes ago, but with 13 problems");
@@ -266,7 +266,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
 		"aither-sync.timer");
 	assert_verdict("a failed sync", &bad, &machine, COMMAND_FAILED,
-		"the last sync failed 3 hours ago: HEMERA_TIMEOUT. Hemera was too slow. If it goes on, check "
+		"the last sync failed 3 hours ago: HEMERA_TIMEOUT. Hemera was too slow. If this persists, check "
 		"the network (aither doctor) and report it to Hemera's administrators.");
 	units[MACHINE_WORKER_WEB_SOCKET] = unit("aither-worker-web.socket", "failed");
 	assert_verdict("a dead socket of the worker", &bad, &machine, COMMAND_FAILED,
@@ -283,7 +283,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 		"a wrong configuration", &wrong, &machine, COMMAND_NOT_CONFIGURED, "BaseURL is not set");
 }
 
-/* It runs whenever its state is read: systemd starts it a second after each crash. */
+/* The service happens to run whenever its state is read: systemd restarts it a second after each crash. */
 static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -292,7 +292,7 @@ static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 	struct machine machine = machine_of_units();
 	struct unit *worker = &machine.units[MACHINE_WORKER];
 	static const char beginning[] =
-		"aither-worker.service crashes again and again: it was restarted 57 times, last ";
+		"aither-worker.service keeps crashing: it was restarted 57 times, last ";
 
 	(void)state;
 	crash_unit(worker);
@@ -307,7 +307,7 @@ static void a_service_that_crashes_again_and_again_is_a_reason(void **state)
 	assert_verdict("it has run for an hour since", &good, &machine, COMMAND_DONE, REPORTS[0].sentence);
 }
 
-/* No report mentions a sync that could not be started. */
+/* A sync that could not be started has no report. */
 static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 {
 	static const char body[] =
@@ -330,7 +330,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 	units[MACHINE_SYNC].started_ms = 0;
 	memcpy(units[MACHINE_SYNC].result, "resources", sizeof("resources"));
 	assert_verdict("it could not even be started", &good, &machine, COMMAND_FAILED,
-		"aither-sync.service has failed (resources: systemd could not set up what it needs), so no "
+		"aither-sync.service has failed (resources: systemd cannot set up what it needs), so no "
 		"sync has been recorded since it began; see: journalctl -x -n 20 -u aither-sync.service");
 	units[MACHINE_SYNC] = unit("aither-sync.service", "inactive");
 	units[MACHINE_SYNC].started_ms = sync_ms + 1000;
@@ -338,7 +338,7 @@ static void a_scheduled_run_without_a_sync_is_a_reason(void **state)
 		"it has not failed", &good, &machine, COMMAND_DONE, "the last sync succeeded 12 minutes ago");
 }
 
-/* systemd does not call its state "failed", and its socket takes connections. */
+/* systemd does not call its state "failed", and its socket accepts connections. */
 static void a_service_that_cannot_start_is_a_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -346,14 +346,14 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 	struct unit *units = machine.units;
 	static const struct {
 		const char *name;
-		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not asked */
+		int answers[3]; /* of 127.0.0.1, [::1] and a socket that is not tried */
 		const char *sentence;
 	} rows[] = {
 		{ "both answer", { 401, 403, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "none was asked", { 0, 0, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "without IPv6", { 403, -EADDRNOTAVAIL, 0 }, "the last sync succeeded 12 minutes ago" },
 		{ "one does not answer", { 403, -ETIMEDOUT, 0 },
-			"[::1]:3500 takes connections, but aither-web does not answer within 2.5 s; see: "
+			"[::1]:3500 accepts connections, but aither-web does not answer within 2.5 s; see: "
 			"journalctl -x -n 20 -u aither.service" },
 		{ "there is no address at all", { -EADDRNOTAVAIL, -EADDRNOTAVAIL, 0 },
 			"cannot reach aither-web at 127.0.0.1:3500: Cannot assign requested address; see: "
@@ -362,7 +362,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 			"cannot reach aither-web at 127.0.0.1:3500: Connection timed out; see: journalctl -x "
 			"-n 20 -u aither.service" },
 		{ "another answer", { 404, 401, 0 },
-			"127.0.0.1:3500 does not answer as aither-web does; see: journalctl -x -n 20 -u "
+			"127.0.0.1:3500 answers, but not as aither-web does; see: journalctl -x -n 20 -u "
 			"aither.service" },
 	};
 
@@ -374,7 +374,7 @@ static void a_service_that_cannot_start_is_a_reason(void **state)
 	units[MACHINE_WEB].exit_status = 226;
 	assert_verdict("in between", &good, &machine, COMMAND_FAILED,
 		"aither.service has failed (exit status 226/NAMESPACE: its mount or user namespace cannot be "
-		"set up) and is started again and again; see: journalctl -x -n 20 -u aither.service");
+		"set up) and systemd keeps restarting it; see: journalctl -x -n 20 -u aither.service");
 	units[MACHINE_WEB] = unit("aither.service", "active");
 	units[MACHINE_WEB_SOCKET].listen_count = 3;
 	memcpy(units[MACHINE_WEB_SOCKET].listen[0], "127.0.0.1:3500", sizeof("127.0.0.1:3500"));
@@ -420,7 +420,8 @@ static void the_next_timer_is_the_earliest_of_all(void **state)
 	assert_ptr_equal(machine_next_timer(&machine), &timers[2]);
 }
 
-/* It is the cause if the socket has failed; a socket that is switched off is off for another reason. */
+/* The program is the cause if the socket has failed; a socket that is switched off is off for another
+ * reason. */
 static void a_program_that_holds_the_port_is_named(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);
@@ -430,7 +431,7 @@ static void a_program_that_holds_the_port_is_named(void **state)
 	const struct passwd *user = getpwuid(geteuid());
 	struct machine machine = machine_of_units();
 	struct unit *web_socket = &machine.units[MACHINE_WEB_SOCKET];
-	char name[32] = ""; /* under valgrind it is valgrind's */
+	char name[32] = ""; /* under valgrind, the name is valgrind's */
 	FILE *comm = fopen("/proc/self/comm", "re");
 
 	(void)state;
@@ -454,7 +455,7 @@ static void a_program_that_holds_the_port_is_named(void **state)
 		"aither.socket aither-sync.timer");
 }
 
-/* A check that fails in doctor, but affects neither visitors nor syncs. */
+/* A check that fails in doctor but affects neither visitors nor syncs. */
 static void other_failed_checks_are_no_reason(void **state)
 {
 	CLEANUP(answer_done) struct answer good = answer_of(REPORTS[0].status, REPORTS[0].body);

@@ -30,7 +30,7 @@ struct scripted {
 static struct {
 	const struct scripted *answers;
 	size_t count, calls;
-	unsigned timeout_ms; /* of the call */
+	unsigned timeout_ms; /* of the call to the worker */
 	char target[64];
 	unsigned waited_s[ANSWERS_MAX];
 	size_t waits;
@@ -64,7 +64,7 @@ int watch_call(struct watch *watch, const struct workerclient_request *request, 
 	return 0;
 }
 
-/* GET /api/sync/status, before the syncs. */
+/* The answer to GET /api/sync/status before the syncs. */
 int workerclient_call(const struct workerclient_request *request, struct workerclient_response *ret_response,
 	struct error *err)
 {

@@ -190,8 +190,8 @@ static void assert_check(
 static void a_secret_that_is_not_loaded_needs_a_restart(void **state)
 {
 	static const char restart[] = CHECK_RESTART;
-	static const char since_before[] = "has been running since before and does not have it yet";
-	static const char refused[] = "does not have it: it was put there later, or has not the right form";
+	static const char since_before[] = "was started before that and has not loaded it yet";
+	static const char refused[] = "has not loaded it: it was stored later, or its form is wrong";
 	static const struct {
 		const char *name, *stored, *loaded;
 		int64_t stored_ms;
@@ -259,7 +259,7 @@ static void a_token_is_advised_where_others_can_call(void **state)
 	store("aither.sync-token", STARTED_MS - 5000);
 	CLEANUP(json_freep) struct json *safe = stored_checks(&machine, NULL);
 	assert_check(json_next(json_first(safe)), "sync-token", CHECK_OK, NULL);
-	/* A token does not help if others can read it on the way. */
+	/* A token gives no protection if others can read it on the way. */
 	assert_check(json_next(json_next(json_first(safe))), "tls", CHECK_WARNING,
 		"systemctl edit aither.socket\nsystemctl restart aither.socket");
 }
@@ -280,7 +280,7 @@ static void a_secret_that_aither_web_refuses_is_reported(void **state)
 		const char *secret, *text, *message;
 	} rows[] = {
 		{ "sync-token", "short\n", "sync-token must have 16 to 256 characters, this one has 5" },
-		{ "sync-token", long_one, "does not accept the one that is stored: " },
+		{ "sync-token", long_one, "refuses the stored secret: " },
 		{ "pages-password", "short\n",
 			"pages-password must have 12 to 256 characters, this one has 5" },
 	};
@@ -326,7 +326,7 @@ static void private_pages_that_nobody_can_open_are_reported(void **state)
 	assert_null(check_find(checks, "course-pages"));
 }
 
-/* Only systemd can read it, so its form says nothing. */
+/* Only systemd can read the file, so its format proves nothing. */
 static void an_encrypted_token_counts_as_set(void **state)
 {
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/credstore.encrypted", scratch_path);

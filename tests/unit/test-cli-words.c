@@ -81,7 +81,7 @@ static void times_are_those_of_the_local_calendar(void **state)
 		/* Summer time begins: the day has 23 hours. */
 		{ "Europe/Berlin", "2026-03-28T22:30:00.000Z", "2026-03-29T21:30:00.000Z",
 			"tomorrow 23:30, in 23 hours" },
-		/* Summer time ends: 02:30 comes twice. */
+		/* Summer time ends: 02:30 occurs twice. */
 		{ "Europe/Berlin", "2026-10-25T01:35:00.000Z", "2026-10-25T00:30:00.000Z",
 			"today 02:30, 65 minutes ago" },
 		{ "UTC", "1970-01-01T00:00:00.000Z", "1969-12-31T00:00:00.000Z",

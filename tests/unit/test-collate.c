@@ -22,7 +22,7 @@ static void letters_lose_case_and_marks(void **state)
 		{ "", "" },
 		{ "Zug 12", "zug 12" },
 		{ "Äpfel", "apfel" },
-		{ "a\u0308pfel", "apfel" }, /* the mark as a character of its own */
+		{ "a\u0308pfel", "apfel" }, /* the diaeresis as a separate character */
 		{ "Straße", "strasse" },
 		{ "STRAẞE", "strasse" },
 		{ "Øre Łódź Đông Œuvre Ærø", "ore lodz dong oeuvre aero" },
@@ -67,7 +67,7 @@ static void the_callers_locale_stays_and_does_not_count(void **state)
 	assert_string_equal(key, "ubung");
 }
 
-/* The worker forbids executable mappings when it has started, and then no module of iconv could be loaded. */
+/* The worker forbids executable mappings once it has started. After that, iconv could not load a module. */
 static void glibc_loads_no_module_for_it(void **state)
 {
 	CLEANUP(mem_freep) char *key = collate_key("Übung");
@@ -82,7 +82,7 @@ static void glibc_loads_no_module_for_it(void **state)
 		buf_append_text(&maps, line);
 	fclose(file);
 	assert_non_null(strstr(buf_text(&maps), "/libc.so"));
-	/* gconv-modules.cache is a list, and no code. */
+	/* gconv-modules.cache is only a list: it contains no code. */
 	for (const char *at = buf_text(&maps); (at = strstr(at, "/gconv/")); at++)
 		assert_memory_equal(at, "/gconv/gconv-modules", strlen("/gconv/gconv-modules"));
 }

@@ -19,7 +19,7 @@
 #include "config/config.h"
 #include "scratch.h"
 
-#define SAMPLE_LINE_MAX 102 /* "# " and a meaning of 100 characters */
+#define SAMPLE_LINE_MAX 102 /* "# " and a description of 100 characters */
 #define TEN "0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
@@ -458,7 +458,7 @@ static void a_sender_keeps_the_name(void **state)
 	check_rows(&type, rows, ARRAY_SIZE(rows));
 }
 
-/* The message about a text; NULL: the text is good. */
+/* The message about a text; NULL: the text is valid. */
 static const char *problem_of(const struct config_type *type, const char *text, struct error *err)
 {
 	CLEANUP(mem_freep) char *value = NULL;
@@ -741,7 +741,7 @@ static char *read_sample(void)
 	return buf_take(&sample);
 }
 
-/* "# Environment: ..." as it stands above the key; "" for a key without a variable. */
+/* The line "# Environment: ..." above the key; "" for a key without a variable. */
 static char *environment_line(const struct config_key *key)
 {
 	if (!key->environment)
@@ -773,7 +773,7 @@ static void check_key(const struct config_key *key, const char *section, const c
 		assert_int_equal(parse(key, line + strlen(start), &config), 0);
 }
 
-/* All keys of the table in its order, each below its meaning and its variables. */
+/* All keys of the table in its order, each below its description and its variables. */
 static void the_sample_is_that_of_the_table(void **state)
 {
 	CLEANUP(mem_freep) char *sample = read_sample();
@@ -813,7 +813,7 @@ static void the_sample_names_every_secret(void **state)
 	assert_non_null(strstr(sample, buf_text(&line)));
 }
 
-/* The configuration of an operator who removes the # in front of every default. */
+/* The configuration of an operator who removes the # before every default. */
 static void the_sample_shows_the_defaults(void **state)
 {
 	CLEANUP(config_done) struct config from_sample = { 0 }, from_nothing = { 0 };

@@ -23,12 +23,12 @@
 static const char *const variables[CONFIG_SECRETS] = {
 	[CONFIG_SECRET_HEMERA_API_KEY] = "HEMERA_API_KEY",
 	[CONFIG_SECRET_SYNC_TOKEN] = "AITHER_SYNC_TOKEN",
-	[CONFIG_SECRET_PAGES_PASSWORD] = "AITHER_PAGES_PASSWORD", /* is not one: nothing reads it */
+	[CONFIG_SECRET_PAGES_PASSWORD] = "AITHER_PAGES_PASSWORD", /* not a variable: it is never read */
 	[CONFIG_SECRET_SMTP_PASSWORD] = "SMTP_PASS",
 	[CONFIG_SECRET_ROLLBAR_TOKEN] = "ROLLBAR_SERVER_TOKEN",
 };
 
-/* Nothing in the environment, credentials in the scratch directory, an empty configuration file. */
+/* An empty environment, credentials in the scratch directory, an empty configuration file. */
 static int setup(void **state)
 {
 	int result = scratch_setup(state);
@@ -199,7 +199,7 @@ static void a_wrong_secret_is_reported_once_and_never_shown(void **state)
 	};
 
 	(void)state;
-	/* Were it used, the good one in the environment would hide the mistake. */
+	/* A valid key in the environment must not hide the mistake. */
 	setenv("HEMERA_API_KEY", KEY, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		CLEANUP(config_done) struct config config = { 0 };

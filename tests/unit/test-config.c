@@ -30,7 +30,8 @@
 static const char *const other_variables[] = { "SMTP_PORT", "SMTP_SECURE", "CREDENTIALS_DIRECTORY",
 	"AITHER_SYNC_TOKEN", "SMTP_PASS", "ROLLBAR_SERVER_TOKEN" };
 
-/* A scratch directory, and nothing of ours in the environment but the key that a worker needs. */
+/* A scratch directory, and none of aither's variables in the environment except the key that a worker
+ * needs. */
 static int setup(void **state)
 {
 	for (size_t i = 0; i < config_key_count; i++) {
@@ -52,7 +53,7 @@ static void load(struct config *config, enum config_program program)
 	config_load(config, path, program);
 }
 
-/* Loads a file of this text; gives the problems without the directory in front of them. */
+/* Loads a file with this text; returns the problems without the directory at their beginning. */
 static char *problems_of(struct config *config, enum config_program program, const char *text)
 {
 	CLEANUP(buf_done) struct buf result = BUF_INIT(100000);
@@ -175,7 +176,7 @@ static void the_site_is_what_the_operator_says(void **state)
 	}
 }
 
-/* A wrong value stops both daemons, so that no page is made or served without it. */
+/* A wrong value stops both daemons, so that no page is made or served with a wrong setting. */
 static void a_wrong_site_is_an_error_with_its_line(void **state)
 {
 	(void)state;
@@ -266,9 +267,9 @@ static void each_value_has_an_origin(void **state)
 		{ "Hemera", "BaseURL", "+aither.conf:2", "+aither.conf" },
 		{ "Hemera", "MaxRetries", "default", "+aither.conf" },
 		{ "Sync", "TimeLimitSec", "+aither.conf.d/20-b.conf:3", "+aither.conf.d/20-b.conf" },
-		/* An empty value is one as well: what stands before it does not count. */
+		/* An empty value counts as set: earlier values no longer apply. */
 		{ "Sync", "MaxDeletePercent", "+aither.conf.d/20-b.conf:4", "+aither.conf.d/20-b.conf" },
-		/* A wrong one does not count. */
+		/* A wrong value does not count as set. */
 		{ "Site", "Language", "+aither.conf:7", "+aither.conf" },
 		{ "Sync", "OutputDirectory", "environment HTML_OUTPUT_DIR", "/etc/default/aither" },
 		{ "Notify", "MailTo", "environment NOTIFY_EMAIL_TO", "/etc/default/aither" },
@@ -727,7 +728,7 @@ static void a_file_full_of_nonsense_has_a_bounded_list(void **state)
 	assert_int_equal(config.problems.count, CONFIG_PROBLEMS_MAX);
 	assert_string_equal(config.problems.text[CONFIG_PROBLEMS_MAX - 1],
 		"There are more problems, which are not listed.");
-	/* The last one had no room, but it counts. */
+	/* The last problem had no room in the list, but it counts. */
 	assert_false(config_is_usable(&config));
 	CLEANUP(mem_freep) char *all = config_problems_text(&config, "\n");
 	assert_non_null(strstr(all, "unknown key Colour48\n"));

@@ -74,17 +74,17 @@ static void a_row_is_copied(void **state)
 static const struct {
 	const char *name, *row, *message;
 } bad_rows[] = {
-	{ "not an object", "[]", "data[17]: array where an object is due" },
+	{ "not an object", "[]", "data[17]: must be an object, but is an array" },
 	{ "id missing", "{\"title\":\"\"}", "data[17].id: missing" },
 	{ "id null", ROW("null", "\"\"", "\"BEGINNER\"", "null", "0"),
-		"data[17].id: null where a string is due" },
+		"data[17].id: must be a string, but is null" },
 	{ "id empty", ROW("\"\"", "\"\"", "\"BEGINNER\"", "null", "0"), "data[17].id: \"\" is not an id" },
 	{ "id leads out of the path", ROW("\"../x\"", "\"\"", "\"BEGINNER\"", "null", "0"),
 		"data[17].id: \"../x\" is not an id" },
 	{ "id with control characters", ROW("\"c\\u001b[2J\"", "\"\"", "\"BEGINNER\"", "null", "0"),
 		"data[17].id: \"c?[2J\" is not an id" },
 	{ "title a number", ROW("\"c1\"", "7", "\"BEGINNER\"", "null", "0"),
-		"data[17].title: number where a string is due" },
+		"data[17].title: must be a string, but is a number" },
 	{ "level unknown", ROW("\"c1\"", "\"\"", "\"EXPERT\"", "null", "0"),
 		"data[17].level: \"EXPERT\" is not one of BEGINNER, INTERMEDIATE, ADVANCED" },
 	{ "level with what terminals obey",
@@ -102,7 +102,7 @@ static const struct {
 	{ "date of no calendar", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "\"2026-02-30T00:00:00.000Z\"", "0"),
 		"data[17].startDate: \"2026-02-30T00:00:00.000Z\" is not a date (YYYY-MM-DDTHH:MM:SS.sssZ)" },
 	{ "date a number", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "0", "0"),
-		"data[17].startDate: number where a string is due" },
+		"data[17].startDate: must be a string, but is a number" },
 	{ "count negative", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "null", "-1"),
 		"data[17].participantCount: not an integer from 0 to 1000000" },
 	{ "count broken", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "null", "1.5"),
@@ -110,7 +110,7 @@ static const struct {
 	{ "count too large", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "null", "1e300"),
 		"data[17].participantCount: not an integer from 0 to 1000000" },
 	{ "count a string", ROW("\"c1\"", "\"\"", "\"BEGINNER\"", "null", "\"3\""),
-		"data[17].participantCount: string where a number is due" },
+		"data[17].participantCount: must be a number, but is a string" },
 };
 
 static void a_bad_row_is_refused_and_its_path_named(void **state)
@@ -243,10 +243,10 @@ static void a_participant_outlives_its_row(void **state)
 static const struct {
 	const char *name, *array, *message;
 } bad_participants[] = {
-	{ "no array", "{}", "data.participants: object where an array is due" },
-	{ "no object", "[null]", "data.participants[0]: null where an object is due" },
+	{ "no array", "{}", "data.participants: must be an array, but is an object" },
+	{ "no object", "[null]", "data.participants[0]: must be an object, but is null" },
 	{ "booking without id", "[" BOOKING("null", "null", "\"NONE\"") "]",
-		"data.participants[0].bookingId: null where a string is due" },
+		"data.participants[0].bookingId: must be a string, but is null" },
 	{ "status of a later version",
 		"[" BOOKING("\"b1\"", "null", "\"NONE\"") "," BOOKING(
 			"\"b2\"", "null", "\"SECRET TEXT\"") "]",
@@ -254,7 +254,7 @@ static const struct {
 		"COMPLETE, "
 		"NONE" },
 	{ "name an object", "[" BOOKING("\"b1\"", "{}", "\"NONE\"") "]",
-		"data.participants[0].name: object where a string is due" },
+		"data.participants[0].name: must be a string, but is an object" },
 };
 
 static void bad_participants_are_refused_without_their_text(void **state)

@@ -15,7 +15,7 @@
 
 static const struct json_limits limits = { .size_max = 1 << 20, .depth_max = 64, .node_max = 10000 };
 
-/* Every envelope must be JSON, whatever went in. Owned. */
+/* Every envelope must be JSON, for any content. Owned. */
 static struct json *parse_body(const struct http_response *response)
 {
 	struct json *root = NULL;
@@ -135,7 +135,7 @@ static void a_failed_sync_has_its_report_too(void **state)
 	http_response_done(&response);
 }
 
-/* Then the caller gets at least to know that; of an error, the error itself. */
+/* Then the caller learns at least that the data was left out; an error is always sent. */
 static void what_is_too_large_is_left_out(void **state)
 {
 	static char text[9 << 20];

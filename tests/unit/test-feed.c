@@ -69,8 +69,9 @@ static struct course course_of(const char *id, const char *title)
 
 /* ---- the rules of RFC 5545 ---- */
 
-/* Lines of at most 75 octets with CRLF, each of them UTF-8 without control characters; unfolds them, each
- * then with '\n' behind it. Nothing stands behind a backslash or without one that should not. */
+/* Lines of at most 75 octets with CRLF, each of them UTF-8 without control characters; unfolds them,
+ * each followed by '\n'. Every backslash escapes a character that needs it, and no such character is
+ * unescaped. */
 static void check_lines(const char *label, const struct buf *calendar, struct buf *unfolded)
 {
 	const char *at = buf_text(calendar), *end = at + calendar->length;
@@ -110,7 +111,7 @@ static bool is_text_value(const char *name)
 	       strncmp(name, "NAME:", 5) == 0 || strncmp(name, "X-WR-CALNAME:", 13) == 0;
 }
 
-/* Each line is NAME[;VALUE=DATE]:value, a text is escaped. */
+/* Each line is NAME[;VALUE=DATE]:value, and text is escaped. */
 static void check_content(const char *label, const char *line)
 {
 	static const char *const names[] = { "BEGIN", "END", "VERSION", "PRODID", "CALSCALE", "NAME",
@@ -166,7 +167,7 @@ static void check_event(const char *label, const char *event)
 		fail_msg("%s: from %.8s until before %.8s", label, first, last);
 }
 
-/* Asserts the rules that hold for every calendar; *unfolded gets its lines, each with '\n' behind it. */
+/* Asserts the rules that hold for every calendar; *unfolded gets its lines, each followed by '\n'. */
 static void check_calendar(const char *label, const struct feed *feed, struct buf *unfolded)
 {
 	static const char begin[] = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:", end[] = "\nEND:VCALENDAR\n";
@@ -307,7 +308,7 @@ static void an_event_ends_before_the_day_behind_its_last(void **state)
 	}
 }
 
-/* 8 December begins at other moments elsewhere. */
+/* 8 December begins at another moment in other time zones. */
 static void days_are_those_of_the_sites_zone(void **state)
 {
 	static const struct {
@@ -378,7 +379,7 @@ static void hostile_titles_stay_in_their_line(void **state)
 	}
 }
 
-/* Long titles of characters of every length, moved through the line byte by byte. */
+/* Long titles of characters of every length, shifted through the line byte by byte. */
 static void lines_are_folded_between_characters(void **state)
 {
 	static const char *const characters[] = { "x", "ü", "漢", "😀", "\\", "👩‍🔬", " " };
@@ -398,7 +399,7 @@ static void lines_are_folded_between_characters(void **state)
 				buf_append_text(&title, characters[i]);
 				buf_append_text(&summary, escaped[i]);
 			}
-			buf_append_char(&title, '.'); /* not blank */
+			buf_append_char(&title, '.'); /* so that the title is not blank */
 			buf_append_char(&summary, '.');
 			const struct course course = course_of("c1", buf_text(&title));
 			const struct page_home_row row = { &course, NULL };
@@ -485,7 +486,7 @@ static void the_calendar_is_in_the_language_of_the_texts(void **state)
 	assert_value("English", &unfolded, "X-WR-CALNAME:", "Kurse & mehr\\; \"A\\, B\"");
 }
 
-/* The event stays the same one, whatever the site is called and the course becomes. */
+/* The event keeps its identity when the site is renamed or the course changes. */
 static void the_uid_is_made_from_the_id_alone(void **state)
 {
 	static const struct page_site moved = {
@@ -560,7 +561,7 @@ static void courses_without_a_start_are_left_out(void **state)
 	assert_int_equal(count_of(buf_text(&unfolded), "BEGIN:VEVENT"), 1);
 	assert_value("one of three", &unfolded, "SUMMARY:", "with");
 	assert_value("one of three", &unfolded, "DTSTAMP:", "20260101T000102Z");
-	/* A calendar must have a component all the same (RFC 5545, 3.6). */
+	/* Even then a calendar must have a component (RFC 5545, 3.6). */
 	courses[0].start_date = NULL;
 	check_calendar("none of three", &feed, &none);
 	assert_int_equal(count_of(buf_text(&none), "\nBEGIN:VTIMEZONE\n"), 1);
@@ -661,7 +662,7 @@ static void a_site_without_courses_has_an_empty_array(void **state)
 	assert_int_equal(json_count(json_get(json, "courses")), 0);
 }
 
-/* As the homepage has them, see test-page.c. */
+/* The order is that of the homepage, see test-page.c. */
 static void courses_stand_in_the_homepages_order_with_their_state(void **state)
 {
 	static const struct course courses[] = {
@@ -708,7 +709,7 @@ static void courses_stand_in_the_homepages_order_with_their_state(void **state)
 	assert_string_equal(buf_text(&found), expected);
 }
 
-/* Else every refresh would publish it again. */
+/* Otherwise every refresh would publish the file again. */
 static void the_same_courses_give_the_same_bytes_all_day(void **state)
 {
 	const struct course one = course_of("c1", "T"), two = course_of("c2", "T");

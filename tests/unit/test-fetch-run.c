@@ -17,14 +17,14 @@
 #include "net/fetch.h"
 #include "peer.h"
 
-#define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
-#define SHORT_MS 100      /* a time limit that is meant to pass */
+#define PATIENCE_MS 20000 /* only a failing test waits this long */
+#define SHORT_MS 100      /* a time limit that shall expire */
 #define TOGETHER 4
 
 static struct fetch *fetch;
 static atomic_bool cancelled;
 
-/* How often each kind of result came. */
+/* The number of results of each kind. */
 static unsigned results[FETCH_REFUSED + 1];
 static char last_message[256];
 
@@ -52,7 +52,8 @@ static void assert_results(unsigned ok, unsigned timeout, unsigned cancelled_cou
 
 /* --- the peer ------------------------------------------------------------------------------------ */
 
-/* Requests for /gather are answered by TOGETHER: a client that sends fewer at a time waits for ever. */
+/* Requests for /gather are answered only when TOGETHER of them have arrived: a client that sends fewer at a
+ * time waits for ever. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -218,7 +219,7 @@ static void it_can_be_woken_and_goes_on_later(void **state)
 	fetch_wake_at(fetch, UINT64_MAX);
 	fetch_run(fetch, time_mono_ms() + SHORT_MS, NULL);
 	assert_results(1, 1, 0);
-	assert_int_equal(peer_requests(), 2); /* the first one was sent once */
+	assert_int_equal(peer_requests(), 2); /* the first request was sent only once */
 }
 
 static void pending_requests_can_be_dropped(void **state)

@@ -19,8 +19,8 @@
 #include "net/fetch.h"
 #include "peer.h"
 
-#define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
-#define SHORT_MS 200      /* for what never comes */
+#define PATIENCE_MS 20000 /* only a failing test waits this long */
+#define SHORT_MS 200      /* for an event that never comes */
 #define BODY_MAX 1000
 
 /* The result of a request. */
@@ -61,7 +61,7 @@ static void add(struct fetch *fetch, const char *path, fetch_done *done, void *a
 	fetch_add(fetch, &request, done, arg);
 }
 
-/* One GET with a handle of its own. */
+/* One GET with a new handle. */
 static struct outcome get_url(const char *url)
 {
 	CLEANUP(fetch_freep) struct fetch *fetch = new_fetch(1, PATIENCE_MS);
@@ -81,9 +81,9 @@ static struct outcome get(const char *path)
 	return get_url(url);
 }
 
-/* --- the peer: what it does is in the path --------------------------------------------------- */
+/* --- the peer: the path selects its behaviour -------------------------------------------------- */
 
-/* The last request, as it came. */
+/* The last request, as received. */
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
 static char last_head[8192], last_body[100];
 
@@ -145,7 +145,7 @@ static bool serve_canned(struct peer_connection *connection, const char *head)
 	return false;
 }
 
-/* "hello hello hello" and 20 000 zeros, as gzip writes them. */
+/* "hello hello hello" and 20 000 zeros, compressed by gzip. */
 static const unsigned char gzip_hello[28] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xcb, 0x48, 0xcd, 0xc9,
 	0xc9, 0x57, 0xc8, 0x40, 0x90, 0, 0x80, 0x88, 0xf9, 0xe5, 0x11 };
 static const unsigned char gzip_zeros[54] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xed, 0xc1, 0x31, 1, 0, 0,
@@ -252,7 +252,7 @@ static void absent_and_odd_headers_count_as_absent(void **state)
 	}
 }
 
-/* By the server's clock, which may differ from this machine's. */
+/* The time on the server's clock, which may differ from this machine's. */
 static void a_date_in_retry_after_counts_like_seconds(void **state)
 {
 	CLEANUP(outcome_done) struct outcome dated = get("/dated"), past = get("/past");
@@ -325,7 +325,7 @@ static void a_port_without_listener_is_unreachable(void **state)
 	assert_int_equal(without_tls.result.step, FETCH_STEP_TLS);
 }
 
-/* A port where the kernel takes `backlog` + 1 connections, and then no more; nothing accepts them. */
+/* A port where the kernel accepts `backlog` + 1 connections and then no more; no program takes them. */
 static int listen_without_accepting(int backlog, struct sockaddr_in *ret_address)
 {
 	socklen_t length = sizeof(*ret_address);
@@ -361,7 +361,7 @@ static void a_connection_that_is_not_ready_in_time_is_unreachable(void **state)
 	int listener = listen_without_accepting(0, &address);
 
 	(void)state;
-	assert_connecting_takes_too_long("https", &address, FETCH_STEP_TLS); /* keeps the one place */
+	assert_connecting_takes_too_long("https", &address, FETCH_STEP_TLS); /* occupies the one place */
 	assert_connecting_takes_too_long("http", &address, FETCH_STEP_CONNECT);
 	close(listener);
 }
@@ -458,7 +458,7 @@ static void one_connection_serves_several_hosts(void **state)
 	assert_string_equal(third.body, "hello");
 }
 
-/* A proxy would read the key that an http request carries. */
+/* A proxy could read the key in an http request. */
 static void http_goes_past_every_proxy(void **state)
 {
 	static const char *const variables[] = { "http_proxy", "all_proxy", "ALL_PROXY" };

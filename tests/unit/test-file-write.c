@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "scratch.h"
 
-/* Stand in for libc: a disk that fails only when asked to make sure, as disks do. */
+/* Replacements of libc functions: a disk that reports its errors only on fsync, as disks do. */
 static int sync_errno;
 static unsigned data_syncs, directory_syncs;
 
@@ -76,7 +76,7 @@ static void a_directory_in_the_way_is_reported(void **state)
 	assert_int_equal(scratch_count(), 1);
 }
 
-/* With RLIMIT_FSIZE the first write is short and the second fails, as on a full disk. */
+/* With RLIMIT_FSIZE, the first write is short and the second fails, as on a full disk. */
 static int with_file_size_limit(int (*act)(struct error *err), struct error *err)
 {
 	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
@@ -113,7 +113,7 @@ static void a_failed_write_leaves_nothing(void **state)
 	scratch_put("a", "leftover");
 	assert_int_equal(with_file_size_limit(write_too_much, &err), -EFBIG);
 	assert_int_equal(err.code, ERROR_OUTPUT);
-	assert_string_equal(err.message, "a: cannot write: File too large");
+	assert_string_equal(err.message, "cannot write a: File too large");
 	assert_int_equal(scratch_count(), 0);
 }
 
@@ -125,7 +125,7 @@ static void a_failed_replacement_leaves_the_old_file(void **state)
 	scratch_put("a", "as it was");
 	assert_int_equal(with_file_size_limit(replace_too_much, &err), -EFBIG);
 	assert_int_equal(err.code, ERROR_OUTPUT);
-	assert_memory_equal(err.message, "a: .tmp-", 8);
+	assert_memory_equal(err.message, "a: cannot write .tmp-", 21);
 	scratch_assert_content("a", "as it was");
 	assert_int_equal(scratch_count(), 1);
 }
@@ -174,7 +174,8 @@ static void a_failed_sync_is_a_failed_write(void **state)
 	sync_errno = ENOSPC;
 	assert_int_equal(file_replace(scratch_fd, "a", "new", 3, 0644, &err), -ENOSPC);
 	assert_int_equal(error_http_status(&err), 507);
-	assert_non_null(strstr(err.message, "cannot sync: No space left on device"));
+	assert_non_null(strstr(err.message, "cannot sync " FILE_TEMPORARY_PREFIX));
+	assert_non_null(strstr(err.message, ": No space left on device"));
 	scratch_assert_content("a", "as it was");
 	assert_int_equal(file_write(scratch_fd, "b", "new", 3, 0644, true, &err), -ENOSPC);
 	assert_int_equal(scratch_count(), 1);

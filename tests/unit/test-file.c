@@ -104,7 +104,7 @@ static void anything_but_a_regular_file_is_refused_without_waiting(void **state)
 		if (r != rows[i].errnum)
 			fail_msg("%s: read returns %d", rows[i].name, r);
 		assert_int_equal(err.errnum, rows[i].errnum);
-		assert_memory_equal(err.message, rows[i].name, strlen(rows[i].name));
+		assert_non_null(strstr(err.message, rows[i].name));
 	}
 }
 
@@ -173,7 +173,7 @@ static void paths_of_the_operator_may_be_symlinks(void **state)
 	assert_non_null(strstr(err.message, missing_path));
 	assert_int_equal(file_read_path(scratch_path, &content, &err), -EINVAL);
 	assert_int_equal(file_read_path("/dev/zero", &content, &err), -EINVAL);
-	/* A file that claims to be empty: what counts is what can be read. */
+	/* A file of size 0 that has content, as in /proc: the bytes read count, not the size. */
 	assert_int_equal(file_read_path("/proc/self/status", &content, &err), 0);
 	assert_true(content.length > 0);
 }
@@ -213,7 +213,7 @@ static void directories_are_made_once_with_their_mode(void **state)
 	umask(old);
 	assert_int_equal(scratch_mode("d"), 02755);
 	assert_true((fcntl(first, F_GETFD) & FD_CLOEXEC) != 0);
-	/* The mode of a directory that exists is the operator's business. */
+	/* The mode of an existing directory is the operator's decision. */
 	assert_int_equal(file_make_directory(scratch_fd, "d", 0700, &second, &err), 0);
 	assert_int_equal(scratch_mode("d"), 02755);
 	assert_int_equal(file_write(second, "a", "x", 1, 0644, false, &err), 0);
@@ -253,7 +253,7 @@ static void a_directory_is_never_reached_by_symlink(void **state)
 	assert_int_equal(err.code, ERROR_OUTPUT);
 	assert_int_equal(file_make_directory(scratch_fd, "file", 0755, &fd, &err), -ENOTDIR);
 	assert_int_equal(file_open_directory(scratch_fd, "missing", &fd, &err), -ENOENT);
-	assert_string_equal(err.message, "directory missing: cannot open: No such file or directory");
+	assert_string_equal(err.message, "cannot open directory missing: No such file or directory");
 	assert_int_equal(fd, -1);
 }
 
@@ -281,7 +281,7 @@ static void write_late(int signal_number)
 	close(writing_end);
 }
 
-/* Standard input is so when another program has left it so. */
+/* Standard input is non-blocking if another program has left it so. */
 static void a_stream_that_does_not_block_is_waited_for(void **state)
 {
 	const struct itimerval soon = { .it_value.tv_usec = 20000 };

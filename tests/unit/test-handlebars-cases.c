@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs recorded cases of Handlebars 4.7.10 (template, data, partials, exact output or error) against the
- * template engine: our own of tests/data/handlebars (README.md there), and larger collections if there are
- * any, in $HANDLEBARS_CASES or else beside the source tree.
+ * template engine: our own cases in tests/data/handlebars (see its README.md), and larger collections, if
+ * any, in $HANDLEBARS_CASES or beside the source tree.
  *
- * A case in the language must come out exactly. Any other case may be refused, with a position, but never
- * give a wrong page.
+ * A case within our language must give exactly the recorded output. Any other case may be refused, with a
+ * position, but must never give a wrong page.
  */
 #include "render/template.h"
 
@@ -34,7 +34,7 @@ static const struct json_limits cases_limits = {
 	.size_max = CASES_SIZE_MAX, .depth_max = 200, .node_max = 1000000, .infinite_numbers = true
 };
 
-/* OUTCOME_OPTION: the case sets an option of Handlebars that we do not have; it cannot be run. */
+/* OUTCOME_OPTION: the case sets an option of Handlebars that our engine lacks, so it cannot be run. */
 enum outcome { OUTCOME_PASSED, OUTCOME_REFUSED, OUTCOME_OPTION, OUTCOME_WRONG, OUTCOMES };
 
 struct suite {
@@ -87,7 +87,8 @@ static struct template_partials case_partials(const struct json *test_case, stru
 	return partials;
 }
 
-/* Appends the output of a case. 0, or the phase that reported an error: 'd'ata, 'c'ompile, 'r'ender. */
+/* Appends the output of a case. Returns 0, or the phase that reported an error: 'd'ata, 'c'ompile,
+ * 'r'ender. */
 static char case_run(const struct json *test_case, const struct template_partials *partials, struct buf *out,
 	struct error *err)
 {
@@ -115,7 +116,7 @@ static bool has_position_of(const char *message, const char *name)
 	       column > 0 && message[length];
 }
 
-/* Does the message say in which file and where? */
+/* Does the message name the file and the position? */
 static bool has_position(const struct error *err, char phase, const struct template_partials *partials)
 {
 	if (phase == 'd')
@@ -245,7 +246,7 @@ static void own_cases_come_out_exactly(void **state)
 	run_file(path);
 }
 
-/* The initial state is the name of the file. */
+/* The initial state is the file name. */
 static void cases_of_a_collection_come_out_exactly(void **state)
 {
 	CLEANUP(mem_freep) char *path = collection_path(*state);

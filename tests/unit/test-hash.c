@@ -64,8 +64,8 @@ static void fields_do_not_run_into_each_other(void **state)
 	}
 }
 
-/* The digest is kept in the manifest, so it must stay the same for ever: 01, the length 3 in eight bytes
- * with the lowest first, "abc". */
+/* The digest is kept in the manifest, so it must never change: 01, the length 3 in eight bytes, least
+ * significant first, "abc". */
 static void a_field_has_a_fixed_form(void **state)
 {
 	static const char form[] = "\1\3\0\0\0\0\0\0\0abc";

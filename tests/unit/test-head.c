@@ -52,7 +52,7 @@ static void faults_that_the_library_overlooks_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		size_t length = strlen(rows[i].head);
-		/* Not NUL-terminated, so that a sanitizer sees a byte too far. */
+		/* Not NUL-terminated, so that a sanitizer detects a read past the end. */
 		CLEANUP(mem_freep) char *bytes = mem_alloc(length + 1);
 		bytes = mem_resize(bytes, length > 0 ? length : 1, 1);
 		memcpy(bytes, rows[i].head, length);

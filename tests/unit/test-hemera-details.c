@@ -16,18 +16,18 @@
 #include "hemera-script.h"
 
 #define COURSES_MAX 64
-#define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
+#define PATIENCE_MS 20000 /* only a failing test waits this long */
 #define NOT_FOUND "{\"success\":false,\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"-\"},\"meta\":{}}"
 #define UNAUTHORIZED "{\"success\":false,\"error\":{\"code\":\"UNAUTHORIZED\",\"message\":\"-\"}}"
 
-/* The reports of the client for each index. */
+/* The client's reports for each index. */
 static struct {
 	unsigned calls[COURSES_MAX];
 	enum hemera_detail_state state[COURSES_MAX];
 	char message[COURSES_MAX][ERROR_MESSAGE_MAX];
 	char name[COURSES_MAX][64]; /* of the first participant */
 	unsigned retry_after_s;
-	unsigned told, enough; /* after so many the caller ends it; 0: never */
+	unsigned told, enough; /* the caller ends the job after `enough`; 0: never */
 } seen;
 
 static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
@@ -46,7 +46,7 @@ static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	return seen.enough && ++seen.told == seen.enough ? -ENOSPC : 0;
 }
 
-/* Reads the details of c0, c1...: each must be reported once. */
+/* Reads the details of c0, c1...: each must be reported exactly once. */
 static int read_details_due(size_t count, size_t due, struct error *err)
 {
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
@@ -120,7 +120,7 @@ static void as_many_as_permitted_are_under_way_together(void **state)
 		add_detail(i);
 	assert_int_equal(hemera_new(&client, &script_options, NULL), 0);
 	assert_int_equal(hemera_details(client, &one, on_detail, &seen, &retry_after_s, NULL), 0);
-	script_gather(4); /* the server answers none of the four before it has all of them */
+	script_gather(4); /* the server answers none of the four until it has all of them */
 	assert_int_equal(hemera_details(client, &four, on_detail, &seen, &retry_after_s, NULL), 0);
 	assert_states("RRRR");
 	assert_int_equal(script_connections(), 4);
@@ -133,7 +133,7 @@ static void no_ids_need_no_request(void **state)
 	assert_int_equal(script_count(""), 0);
 }
 
-/* It is not known which of the two counts. */
+/* It is unknown which of the two values counts. */
 static void a_detail_with_a_repeated_name_fails(void **state)
 {
 	(void)state;
@@ -171,7 +171,7 @@ static void each_detail_fails_for_itself(void **state)
 	script_add((struct script_reply){ .path = DETAIL_PATH "c6", .status = 404, .body = NOT_FOUND });
 	script_add((struct script_reply){ .path = DETAIL_PATH "c7", .status = 400, .body = NOT_FOUND });
 	assert_int_equal(read_details(9, NULL), 0);
-	assert_states("RFFFFRNFF"); /* the last: an HTML 404 says nothing of the course */
+	assert_states("RFFFFRNFF"); /* the last: an HTML 404 says nothing about the course */
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_non_null(strstr(seen.message[i + 1], bad[i].says));
 }
@@ -215,7 +215,7 @@ static void a_silent_detail_fails_alone(void **state)
 static void details_after_the_deadline_are_deferred(void **state)
 {
 	(void)state;
-	script_options.deadline_mono_ms = time_mono_ms() + 1000; /* time enough to send all that is sent */
+	script_options.deadline_mono_ms = time_mono_ms() + 1000; /* enough time to send the requests */
 	script_options.connections_max = 2;
 	add_detail(0);
 	script_add((struct script_reply){ .path = DETAIL_PATH, .manner = SCRIPT_HANG });
@@ -233,7 +233,7 @@ static void details_beyond_the_budget_are_deferred(void **state)
 	for (unsigned i = 0; i < 12; i++)
 		add_detail(i);
 	assert_int_equal(read_details(12, NULL), 0);
-	assert_states("RRRRRRRRRDDD"); /* one of ten is kept for the homepage */
+	assert_states("RRRRRRRRRDDD"); /* one in ten is reserved for the homepage */
 	assert_true(seen.retry_after_s > 50 && seen.retry_after_s <= 60);
 }
 
@@ -247,7 +247,7 @@ static void a_429_stops_all_and_the_rest_is_deferred(void **state)
 	assert_int_equal(read_details(20, NULL), 0);
 	assert_states("RRDDDDDDDDDDDDDDDDDD");
 	assert_int_equal(seen.retry_after_s, 57);
-	assert_true(script_count("") <= 2 + 4 + 1); /* those under way */
+	assert_true(script_count("") <= 2 + 4 + 1); /* the requests under way */
 }
 
 static void remaining_of_the_server_is_heeded(void **state)
@@ -331,7 +331,7 @@ static void a_retry_waits_for_its_time_only(void **state)
 	script_add((struct script_reply){ .path = DETAIL_PATH "c2 ", .manner = SCRIPT_HANG });
 	script_options.deadline_mono_ms = start + 3000;
 	assert_int_equal(read_details(3, NULL), 0);
-	assert_states("RRD"); /* the silent one does not hold up the others */
+	assert_states("RRD"); /* the request without an answer does not delay the others */
 }
 
 static void a_key_that_is_not_accepted_drops_requests_under_way(void **state)
@@ -362,7 +362,7 @@ static void the_caller_can_end_it(void **state)
 	assert_int_equal(read_details_due(20, 20, &err), -ENOSPC);
 	assert_states("R");
 	assert_int_equal(seen.state[19], HEMERA_DETAIL_DEFERRED);
-	assert_true(script_count("") <= 2 + 4); /* those under way */
+	assert_true(script_count("") <= 2 + 4); /* the requests under way */
 }
 
 int main(void)

@@ -80,13 +80,13 @@ static void templates_for_courses_are_kept(void **state)
 	assert_string_equal(result.templates[0].version, "3");
 	assert_string_equal(result.templates[1].course_id, "c1");
 	assert_string_equal(result.templates[2].course_id, "c2");
-	for (size_t i = 3; i < 5; i++) { /* there, but not readable */
+	for (size_t i = 3; i < 5; i++) { /* present, but not readable */
 		assert_string_equal(result.templates[i].course_id, "c1");
 		assert_null(result.templates[i].markup);
 	}
 	assert_string_equal(script_problems(),
-		"template t6: data[5].courseId: number where a string is due\n"
-		"template t7: data[6].markup: null where a string is due\n"
+		"template t6: data[5].courseId: must be a string, but is a number\n"
+		"template t7: data[6].markup: must be a string, but is null\n"
 		"template data[7]: data[7].id: missing, and there is no sourceId\n");
 }
 
@@ -150,7 +150,7 @@ static int on_detail(void *arg, size_t index, enum hemera_detail_state state,
 	return 0;
 }
 
-/* Reads those of c2, c1 and c3; returns the reports. */
+/* Reads the participations of c2, c1 and c3; returns the reports. */
 static const char *read_participations(bool *ret_available)
 {
 	static const char *const ids[] = { "c2", "c1", "c3" };

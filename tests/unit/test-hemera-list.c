@@ -124,9 +124,10 @@ static void a_bad_row_costs_one_course(void **state)
 	assert_int_equal(list.bad_count, 1);
 	assert_string_equal(list.bad_ids[0], "c2");
 	assert_int_equal(list.unidentified, 2);
-	assert_string_equal(script_problems(), "course c2: data[1].title: missing\n"
-					       "course data[2]: data[2].id: number where a string is due\n"
-					       "course data[3]: data[3]: string where an object is due\n");
+	assert_string_equal(script_problems(),
+		"course c2: data[1].title: missing\n"
+		"course data[2]: data[2].id: must be a string, but is a number\n"
+		"course data[3]: data[3]: must be an object, but is a string\n");
 }
 
 static void a_bad_row_of_a_later_page_says_where_it_is(void **state)
@@ -169,7 +170,7 @@ static void a_row_with_bytes_that_are_no_text_costs_one_course(void **state)
 
 #define SLICE(level, offset) PAGE(offset) "&level=" level " "
 
-/* The list, and then the slices; *ret_reason: why they ended. */
+/* Reads the list, then the slices; *ret_reason: why the slices ended. */
 static int read_all(struct hemera_list *ret_list, struct error *ret_reason, struct error *err)
 {
 	CLEANUP(hemera_freep) struct hemera *client = NULL;
@@ -180,7 +181,7 @@ static int read_all(struct hemera_list *ret_list, struct error *ret_reason, stru
 	return r < 0 ? r : hemera_list_lost(client, ret_list, script_on_problem, NULL, ret_reason, err);
 }
 
-/* 600 rows, of which the second page repeats one and loses one. */
+/* 600 rows; the second page repeats one and loses one. */
 static void two_pages_that_lose_a_row(void)
 {
 	add_reply(PAGE("0 "), script_list_body(0, 500));
@@ -215,11 +216,11 @@ static void a_lost_row_is_found_by_level(void **state)
 	assert_int_equal(list.count, 600);
 	assert_string_equal(list.courses[599].id, "c599");
 	assert_int_equal(list.pages, 2);
-	assert_int_equal(script_count(""), 4); /* no more than are needed */
+	assert_int_equal(script_count(""), 4); /* no more requests than needed */
 	assert_int_equal(reason.errnum, 0);
 }
 
-/* Rows that are not valid count as the others do, and one without an id is reported once. */
+/* Invalid rows count like the others, and a row without an id is reported once. */
 static void bad_rows_are_not_lost(void **state)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };
@@ -238,7 +239,7 @@ static void bad_rows_are_not_lost(void **state)
 	assert_int_equal(list.unidentified, 1);
 	assert_string_equal(script_problems(),
 		"course bad: at offset 500: data[0].title: missing\n"
-		"course data[1]: at offset 500: data[1].id: number where a string is due\n");
+		"course data[1]: at offset 500: data[1].id: must be a string, but is a number\n");
 }
 
 static void a_lost_row_is_found_with_other_offsets(void **state)
@@ -268,7 +269,7 @@ static void a_row_that_no_slice_has_stays_lost(void **state)
 	assert_int_equal(read_all(&list, &reason, NULL), 0);
 	assert_false(hemera_list_has_all(&list));
 	assert_int_equal(list.count, 599);
-	assert_int_equal(script_count(""), 2 + 4 * 4 - 1); /* of each offset: all and three levels */
+	assert_int_equal(script_count(""), 2 + 4 * 4 - 1); /* for each offset: all and three levels */
 }
 
 static void slices_leave_the_budget_for_the_details(void **state)
@@ -311,7 +312,7 @@ static void a_key_that_is_refused_meanwhile_ends_all(void **state)
 	assert_int_equal(err.code, ERROR_HEMERA_AUTH_FAILED);
 }
 
-/* The homepage's share is there for it; the details leave it alone. */
+/* The reserve is meant for the homepage's list; the details never use it. */
 static void the_list_may_use_the_reserve_and_slices_may_not(void **state)
 {
 	CLEANUP(hemera_list_done) struct hemera_list list = { 0 };

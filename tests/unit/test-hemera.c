@@ -53,7 +53,7 @@ static const struct {
 	{ "wrong key", { .status = 401, .body = ERROR_BODY("UNAUTHORIZED") }, ERROR_HEMERA_AUTH_FAILED, 1,
 		"401 UNAUTHORIZED" },
 	{ "a proxy's 401", { .status = 401, .type = "text/html", .body = "" }, ERROR_HEMERA_AUTH_FAILED, 1,
-		"not in Hemera's JSON" },
+		"not with Hemera's JSON" },
 	{ "400", { .status = 400, .body = ERROR_BODY("VALIDATION_ERROR") }, ERROR_HEMERA_FAILED, 1,
 		"answered 400 VALIDATION_ERROR" },
 	{ "403", { .status = 403, .body = ERROR_BODY("FORBIDDEN") }, ERROR_HEMERA_FAILED, 1,
@@ -63,18 +63,18 @@ static const struct {
 	{ "a hostile code", { .status = 400, .body = ERROR_BODY("<b>x</b>") }, ERROR_HEMERA_FAILED, 1,
 		"answered 400" },
 	{ "a redirect", { .status = 308, .body = "", .headers = "Location: /api/service/other\r\n" },
-		ERROR_HEMERA_FAILED, 1, "redirects are not followed" },
+		ERROR_HEMERA_FAILED, 1, "aither follows no redirects" },
 	{ "500 for ever", { .status = 500, .body = ERROR_BODY("INTERNAL_ERROR") }, ERROR_HEMERA_FAILED, 3,
 		"500 INTERNAL_ERROR" },
 	{ "502 of an edge", { .status = 502, .type = "text/html", .body = "" }, ERROR_HEMERA_FAILED, 3,
-		"502 and not in Hemera's JSON: Hemera, or a proxy in front of it, is not available" },
+		"502, but not with Hemera's JSON: Hemera, or a proxy in front of it, is not available" },
 	{ "503 of a proxy", { .status = 503, .type = "text/html", .body = "<html>" }, ERROR_HEMERA_FAILED, 3,
 		"is not available" },
 	{ "a body that is no gzip",
 		{ .status = 200,
 			.body = "no gzip, and longer than its head",
 			.headers = "Content-Encoding: gzip\r\n" },
-		ERROR_HEMERA_BAD_DATA, 1, "cannot be read" },
+		ERROR_HEMERA_BAD_DATA, 1, "cannot read Hemera's answer" },
 	{ "408", { .status = 408, .body = "" }, ERROR_HEMERA_FAILED, 3, "408" },
 	{ "425", { .status = 425, .body = "" }, ERROR_HEMERA_FAILED, 3, "425" },
 	{ "520 of an edge", { .status = 520, .type = "text/html", .body = "" }, ERROR_HEMERA_FAILED, 3,
@@ -155,7 +155,7 @@ static void a_429_without_time_says_when_to_come_again(void **state)
 		.path = LIST_PATH, .status = 429, .body = "", .headers = "Retry-After: 4\r\n" });
 	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err);
 	assert_int_equal(err.retry_after_s, 4);
-	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err); /* and the next job does not even ask */
+	assert_list_fails(ERROR_HEMERA_RATE_LIMITED, &err); /* and the next job sends no request */
 	assert_int_equal(script_count(""), 1);
 }
 
@@ -200,7 +200,7 @@ static void the_deadline_ends_everything(void **state)
 	uint64_t begin = time_mono_ms();
 
 	(void)state;
-	script_options.deadline_mono_ms = begin + 1000; /* time enough for the request to arrive */
+	script_options.deadline_mono_ms = begin + 1000; /* enough time for the request to arrive */
 	script_add((struct script_reply){ .path = LIST_PATH, .manner = SCRIPT_HANG });
 	assert_list_fails(ERROR_HEMERA_TIMEOUT, &err);
 	assert_true(time_mono_ms() - begin >= 1000);
@@ -233,7 +233,7 @@ static void a_hemera_that_is_down_is_detected_quickly(void **state)
 	script_options.base_url = script_dead_origin();
 	script_options.retries_max = 100;
 	assert_list_fails(ERROR_HEMERA_UNREACHABLE, &err);
-	assert_true(time_mono_ms() - begin < 10000); /* 100 retries take minutes */
+	assert_true(time_mono_ms() - begin < 10000); /* 100 retries would take minutes */
 	assert_non_null(strstr(err.message, script_dead_origin()));
 }
 

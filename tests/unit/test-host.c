@@ -14,7 +14,7 @@
 
 #include "net/host.h"
 
-/* The machine that the function sees. */
+/* The machine as the function sees it. */
 static const char *machine;
 static struct hostent *hosts;
 static size_t hosts_next;
@@ -40,7 +40,7 @@ void endhostent(void)
 {
 }
 
-/* The name is found once in a process, so each row is a child. */
+/* A process looks the name up only once, so each row runs in a child. */
 static void assert_host(const char *wanted)
 {
 	pid_t child = fork();

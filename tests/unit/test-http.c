@@ -82,7 +82,7 @@ static void parameters_are_found_by_their_whole_name(void **state)
 		bool read = http_request_parameter(&request, "force", value, sizeof(value));
 		if (read != (rows[i].value != NULL) || (read && strcmp(value, rows[i].value) != 0))
 			fail_msg("%s", rows[i].name);
-		/* A parameter that is there, but is no switch, is not one that is absent. */
+		/* A parameter that is present but not a switch is an error; an absent one is not. */
 		bool is_switch = read && (strcmp(value, "0") == 0 || strcmp(value, "1") == 0), on;
 		int expected = is_switch || !rows[i].present ? 0 : -EINVAL;
 		if (http_request_switch(&request, "force", &on) != expected)

@@ -162,7 +162,7 @@ static void assert_waiting(const struct world *world, const char *expected)
 	assert_string_equal(buf_text(&out), expected);
 }
 
-/* Sends what is due, but not to b. */
+/* Sends all due mails, but not to b. */
 static void send_but_to_b(struct world *world, struct incident_alert *ret_alert)
 {
 	assert_true(world_due(world, ret_alert));
@@ -195,7 +195,7 @@ static void a_mail_waits_for_recipients_who_have_not_got_it(void **state)
 	assert_waiting(&world, "failure to c@x.org");
 	world_note_sent(&world, alert.message_id);
 	assert_waiting(&world, "");
-	world_note_sent_but(&world, alert.message_id, "c@x.org"); /* it was neither due nor waiting */
+	world_note_sent_but(&world, alert.message_id, "c@x.org"); /* neither due nor waiting */
 	assert_waiting(&world, "");
 }
 
@@ -255,7 +255,7 @@ static void mails_about_courses_wait_beside_it_until_all_courses_are_well(void *
 		while (world_due(&world, &alert))
 			world_note_sent_but(&world, alert.message_id, "b@x.org");
 	}
-	/* There is no room for more. */
+	/* There is no room for more mails. */
 	assert_waiting(
 		&world, "courses to b@x.org, courses to b@x.org, courses to b@x.org, courses to b@x.org");
 	world_sync(&world, "S");
@@ -398,9 +398,9 @@ static unsigned random_below(unsigned bound)
 	return (random_state >> 8) % bound;
 }
 
-/* What the operator has read, and must not have read. */
+/* The operator's knowledge, from the mails read so far. */
 struct reader {
-	bool told; /* of a failure, and not yet of its end */
+	bool told; /* told of a failure, and not yet of its end */
 	int64_t elapsed_ms, last_mail_ms, set_back_ms;
 };
 
@@ -490,7 +490,7 @@ static void random_histories_never_flood_and_never_forget(void **state)
 	}
 }
 
-/* ---- the state as it is stored ---- */
+/* ---- the stored form of the state ---- */
 
 #define OPEN "\"openedAt\":\"2026-03-14T23:00:00.000Z\""
 #define MAILED "\"messageId\":\"<a@b>\",\"mailedAt\":\"2026-03-14T23:00:00.000Z\",\"mails\":1"
@@ -594,7 +594,7 @@ static void more_courses_than_are_ever_written_count_as_none(void **state)
 	assert_null(strstr(world.text, "courses"));
 }
 
-/* The rows above are refused only because of their mistake. */
+/* Without their mistakes, the rows above would be accepted. */
 static void similar_but_valid_states_are_read(void **state)
 {
 	static const char *const rows[] = {

@@ -31,7 +31,7 @@ static const char *text_of(const struct json *check, const char *member)
 	return json_string(json_get(check, member)) ?: "";
 }
 
-/* The one check whose message has this text. */
+/* The only check whose message contains this text. */
 static const struct json *find(const struct json *checks, const char *text)
 {
 	const struct json *found = NULL;
@@ -100,7 +100,7 @@ static void a_template_that_loads_from_elsewhere_is_named(void **state)
 	assert_int_equal(json_count(checks), 4);
 }
 
-/* A text of the operator's own is one that a template names. */
+/* A text that the operator has added counts as used if a template names it. */
 static void a_text_that_nothing_uses_is_named(void **state)
 {
 	(void)state;
@@ -168,7 +168,7 @@ static void put_mode(const char *name, mode_t mode)
 	assert_int_equal(fchmodat(scratch_fd, name, mode, 0), 0);
 }
 
-/* Others may look into the directory, as into that of the package. */
+/* Others may read the directory, like the package's own. */
 static int setup(void **state)
 {
 	return scratch_setup(state) || fchmod(scratch_fd, 0755) < 0;

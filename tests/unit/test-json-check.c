@@ -17,7 +17,7 @@
 
 static const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .node_max = 1000 };
 
-/* From memory of exactly this size, so that a sanitizer sees a byte read too far. */
+/* In a buffer of exactly this size, so that a sanitizer detects a read past the end. */
 static int check(const char *text, size_t length, const struct json_limits *within, struct error *err)
 {
 	CLEANUP(mem_freep) char *exact = mem_alloc(length);
@@ -98,40 +98,40 @@ static void assert_refused(const struct refusal *rows, size_t count)
 static void bad_structure_is_refused_where_it_is(void **state)
 {
 	static const struct refusal rows[] = {
-		{ TEXT(""), "line 1, column 1: the text ends too early" },
-		{ TEXT(" \n "), "line 2, column 2: the text ends too early" },
+		{ TEXT(""), "line 1, column 1: unexpected end of the text" },
+		{ TEXT(" \n "), "line 2, column 2: unexpected end of the text" },
 		{ TEXT("\xef\xbb\xbf\xef\xbb\xbf{}"),
-			"line 1, column 1: a value expected" }, /* a second byte order mark */
-		{ TEXT("\0"), "line 1, column 1: a value expected" },
-		{ TEXT("[1]\0"), "line 1, column 4: something follows the value" },
-		{ TEXT("[1]\v"), "line 1, column 4: something follows the value" },
-		{ TEXT("[\f1]"), "line 1, column 2: a value expected" },
-		{ TEXT("[1] 2"), "line 1, column 5: something follows the value" },
-		{ TEXT("{}}"), "line 1, column 3: something follows the value" },
-		{ TEXT("["), "line 1, column 2: the text ends too early" },
-		{ TEXT("[1"), "line 1, column 3: ',' or ']' expected" },
-		{ TEXT("[1,"), "line 1, column 4: the text ends too early" },
-		{ TEXT("[1,]"), "line 1, column 4: a value expected" },
-		{ TEXT("[,1]"), "line 1, column 2: a value expected" },
-		{ TEXT("[1 2]"), "line 1, column 4: ',' or ']' expected" },
-		{ TEXT("[1}"), "line 1, column 3: ',' or ']' expected" },
-		{ TEXT("]"), "line 1, column 1: a value expected" },
-		{ TEXT("{"), "line 1, column 2: a member name in quotes expected" },
-		{ TEXT("{a:1}"), "line 1, column 2: a member name in quotes expected" },
-		{ TEXT("{'a':1}"), "line 1, column 2: a member name in quotes expected" },
-		{ TEXT("{1:1}"), "line 1, column 2: a member name in quotes expected" },
-		{ TEXT("{\"a\"}"), "line 1, column 5: ':' expected" },
-		{ TEXT("{\"a\""), "line 1, column 5: ':' expected" },
-		{ TEXT("{\"a\":}"), "line 1, column 6: a value expected" },
-		{ TEXT("{\"a\":1"), "line 1, column 7: ',' or '}' expected" },
-		{ TEXT("{\"a\":1]"), "line 1, column 7: ',' or '}' expected" },
-		{ TEXT("{\"a\":1,}"), "line 1, column 8: a member name in quotes expected" },
-		{ TEXT("{\"a\":1,,\"b\":2}"), "line 1, column 8: a member name in quotes expected" },
-		{ TEXT("{\"a\":1 \"b\":2}"), "line 1, column 8: ',' or '}' expected" },
+			"line 1, column 1: expected a value" }, /* a second byte order mark */
+		{ TEXT("\0"), "line 1, column 1: expected a value" },
+		{ TEXT("[1]\0"), "line 1, column 4: unexpected text after the value" },
+		{ TEXT("[1]\v"), "line 1, column 4: unexpected text after the value" },
+		{ TEXT("[\f1]"), "line 1, column 2: expected a value" },
+		{ TEXT("[1] 2"), "line 1, column 5: unexpected text after the value" },
+		{ TEXT("{}}"), "line 1, column 3: unexpected text after the value" },
+		{ TEXT("["), "line 1, column 2: unexpected end of the text" },
+		{ TEXT("[1"), "line 1, column 3: expected ',' or ']'" },
+		{ TEXT("[1,"), "line 1, column 4: unexpected end of the text" },
+		{ TEXT("[1,]"), "line 1, column 4: expected a value" },
+		{ TEXT("[,1]"), "line 1, column 2: expected a value" },
+		{ TEXT("[1 2]"), "line 1, column 4: expected ',' or ']'" },
+		{ TEXT("[1}"), "line 1, column 3: expected ',' or ']'" },
+		{ TEXT("]"), "line 1, column 1: expected a value" },
+		{ TEXT("{"), "line 1, column 2: expected a member name in quotes" },
+		{ TEXT("{a:1}"), "line 1, column 2: expected a member name in quotes" },
+		{ TEXT("{'a':1}"), "line 1, column 2: expected a member name in quotes" },
+		{ TEXT("{1:1}"), "line 1, column 2: expected a member name in quotes" },
+		{ TEXT("{\"a\"}"), "line 1, column 5: expected ':'" },
+		{ TEXT("{\"a\""), "line 1, column 5: expected ':'" },
+		{ TEXT("{\"a\":}"), "line 1, column 6: expected a value" },
+		{ TEXT("{\"a\":1"), "line 1, column 7: expected ',' or '}'" },
+		{ TEXT("{\"a\":1]"), "line 1, column 7: expected ',' or '}'" },
+		{ TEXT("{\"a\":1,}"), "line 1, column 8: expected a member name in quotes" },
+		{ TEXT("{\"a\":1,,\"b\":2}"), "line 1, column 8: expected a member name in quotes" },
+		{ TEXT("{\"a\":1 \"b\":2}"), "line 1, column 8: expected ',' or '}'" },
 		{ TEXT("{\n  \"\xc3\xa4\": 1,\n  \"\xe2\x82\xac\": tru\n}"),
-			"line 3, column 8: a value expected" },
-		{ TEXT("// comment\n1"), "line 1, column 1: a value expected" },
-		{ TEXT("[1/**/]"), "line 1, column 3: ',' or ']' expected" },
+			"line 3, column 8: expected a value" },
+		{ TEXT("// comment\n1"), "line 1, column 1: expected a value" },
+		{ TEXT("[1/**/]"), "line 1, column 3: expected ',' or ']'" },
 	};
 
 	(void)state;
@@ -141,29 +141,29 @@ static void bad_structure_is_refused_where_it_is(void **state)
 static void bad_words_and_numbers_are_refused(void **state)
 {
 	static const struct refusal rows[] = {
-		{ TEXT("nul"), "line 1, column 1: a value expected" },
-		{ TEXT("True"), "line 1, column 1: a value expected" },
-		{ TEXT("nulll"), "line 1, column 5: something follows the value" },
-		{ TEXT("undefined"), "line 1, column 1: a value expected" },
-		{ TEXT("NaN"), "line 1, column 1: a value expected" },
-		{ TEXT("Infinity"), "line 1, column 1: a value expected" },
+		{ TEXT("nul"), "line 1, column 1: expected a value" },
+		{ TEXT("True"), "line 1, column 1: expected a value" },
+		{ TEXT("nulll"), "line 1, column 5: unexpected text after the value" },
+		{ TEXT("undefined"), "line 1, column 1: expected a value" },
+		{ TEXT("NaN"), "line 1, column 1: expected a value" },
+		{ TEXT("Infinity"), "line 1, column 1: expected a value" },
 		{ TEXT("-Infinity"), "line 1, column 2: invalid number" },
-		{ TEXT("+1"), "line 1, column 1: a value expected" },
-		{ TEXT(".5"), "line 1, column 1: a value expected" },
+		{ TEXT("+1"), "line 1, column 1: expected a value" },
+		{ TEXT(".5"), "line 1, column 1: expected a value" },
 		{ TEXT("-"), "line 1, column 2: invalid number" },
 		{ TEXT("--1"), "line 1, column 2: invalid number" },
 		{ TEXT("-.5"), "line 1, column 2: invalid number" },
-		{ TEXT("01"), "line 1, column 2: something follows the value" },
-		{ TEXT("-01"), "line 1, column 3: something follows the value" },
-		{ TEXT("00"), "line 1, column 2: something follows the value" },
-		{ TEXT("0x10"), "line 1, column 2: something follows the value" },
+		{ TEXT("01"), "line 1, column 2: unexpected text after the value" },
+		{ TEXT("-01"), "line 1, column 3: unexpected text after the value" },
+		{ TEXT("00"), "line 1, column 2: unexpected text after the value" },
+		{ TEXT("0x10"), "line 1, column 2: unexpected text after the value" },
 		{ TEXT("1."), "line 1, column 3: invalid number" },
 		{ TEXT("1.e5"), "line 1, column 3: invalid number" },
 		{ TEXT("1e"), "line 1, column 3: invalid number" },
 		{ TEXT("1e+"), "line 1, column 4: invalid number" },
 		{ TEXT("1e-+5"), "line 1, column 4: invalid number" },
-		{ TEXT("1e5.5"), "line 1, column 4: something follows the value" },
-		{ TEXT("1,000"), "line 1, column 2: something follows the value" },
+		{ TEXT("1e5.5"), "line 1, column 4: unexpected text after the value" },
+		{ TEXT("1,000"), "line 1, column 2: unexpected text after the value" },
 		{ TEXT("[1e309]"), "line 1, column 2: number too large" },
 		{ TEXT("[-1E309]"), "line 1, column 2: number too large" },
 		{ TEXT("[1234567890123456789012345678901234567890123456789012345678901234]"),
@@ -174,7 +174,7 @@ static void bad_words_and_numbers_are_refused(void **state)
 
 	(void)state;
 	assert_refused(rows, ARRAY_SIZE(rows) - 1);
-	/* The last one has 63 characters, which is the most that is good. */
+	/* The last number has 63 characters, the most that are accepted. */
 	assert_int_equal(rows[ARRAY_SIZE(rows) - 1].length, JSON_NUMBER_MAX);
 	assert_int_equal(check(rows[ARRAY_SIZE(rows) - 1].text, JSON_NUMBER_MAX, &limits, NULL), 0);
 }
@@ -182,9 +182,9 @@ static void bad_words_and_numbers_are_refused(void **state)
 static void bad_strings_are_refused(void **state)
 {
 	static const struct refusal rows[] = {
-		{ TEXT("\""), "line 1, column 1: string without an end" },
-		{ TEXT("[\"a]"), "line 1, column 2: string without an end" },
-		{ TEXT("\"a\\\""), "line 1, column 1: string without an end" },
+		{ TEXT("\""), "line 1, column 1: unterminated string" },
+		{ TEXT("[\"a]"), "line 1, column 2: unterminated string" },
+		{ TEXT("\"a\\\""), "line 1, column 1: unterminated string" },
 		{ TEXT("\"a\\"), "line 1, column 3: invalid escape sequence" },
 		{ TEXT("\"\\x41\""), "line 1, column 2: invalid escape sequence" },
 		{ TEXT("\"\\'\""), "line 1, column 2: invalid escape sequence" },
@@ -316,8 +316,8 @@ static void every_beginning_of_a_text_is_refused(void **state)
 	assert_int_equal(check(sample, sizeof(sample) - 1, &limits, NULL), 0);
 }
 
-/* Every byte replaced by every other: what the check accepts, cJSON must read, and writing it and reading
- * it again must give the same. */
+/* Every byte is replaced by every other. If the check accepts the result, cJSON must be able to read it,
+ * and writing it and reading it again must give the same value. */
 static void accepted_text_survives_cjson(void **state)
 {
 	char text[sizeof(sample)];
@@ -345,7 +345,7 @@ static void accepted_text_survives_cjson(void **state)
 			assert_string_equal(buf_text(&first), buf_text(&second));
 		}
 	}
-	assert_true(accepted > sizeof(sample)); /* each byte by itself, and many more */
+	assert_true(accepted > sizeof(sample)); /* the original once per byte, and many changed texts */
 }
 
 int main(void)

@@ -16,7 +16,7 @@
 
 static const struct json_limits limits = { .size_max = 10000, .depth_max = 20, .node_max = 1000 };
 
-/* Owned; fails the test when the text is no JSON. */
+/* Owned; fails the test if the text is not JSON. */
 static struct json *parse(const char *text)
 {
 	struct json *json = NULL;
@@ -82,7 +82,7 @@ static void numbers_lose_no_digit(void **state)
 		json_write(&out, json);
 		if (strcmp(buf_text(&out), rows[i].written) != 0)
 			fail_msg("%s: written as %s", rows[i].text, buf_text(&out));
-		/* Nothing is lost when it is read again. */
+		/* Nothing is lost when the text is read again. */
 		assert_true(strtod(rows[i].text, NULL) == strtod(buf_text(&out), NULL));
 	}
 }

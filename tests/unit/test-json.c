@@ -18,7 +18,7 @@
 
 static const struct json_limits limits = { .size_max = 1000, .depth_max = 20, .node_max = 100 };
 
-/* Owned; fails the test when the text is no JSON. */
+/* Owned; fails the test if the text is not JSON. */
 static struct json *parse(const char *text)
 {
 	struct json *json = NULL;
@@ -54,7 +54,7 @@ static void a_refused_text_leaves_the_result_untouched(void **state)
 	(void)state;
 	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, &err), -EBADMSG);
 	assert_null(json);
-	assert_string_equal(err.message, "line 1, column 4: a value expected");
+	assert_string_equal(err.message, "line 1, column 4: expected a value");
 	assert_int_equal(json_parse(&json, "[1,}", 4, &limits, NULL), -EBADMSG);
 }
 
@@ -66,12 +66,12 @@ static void every_value_has_its_type(void **state)
 		const char *name;
 	} rows[] = {
 		{ "null", JSON_NULL, "null" },
-		{ "true", JSON_BOOL, "boolean" },
-		{ "false", JSON_BOOL, "boolean" },
-		{ "0", JSON_NUMBER, "number" },
-		{ "\"\"", JSON_STRING, "string" },
-		{ "[]", JSON_ARRAY, "array" },
-		{ "{}", JSON_OBJECT, "object" },
+		{ "true", JSON_BOOL, "a boolean" },
+		{ "false", JSON_BOOL, "a boolean" },
+		{ "0", JSON_NUMBER, "a number" },
+		{ "\"\"", JSON_STRING, "a string" },
+		{ "[]", JSON_ARRAY, "an array" },
+		{ "{}", JSON_OBJECT, "an object" },
 	};
 
 	(void)state;
@@ -99,7 +99,7 @@ static void a_path_is_followed_without_checks(void **state)
 	assert_null(json_get(json, "Meta")); /* names are exact */
 	assert_null(json_get(json, "met"));
 	assert_null(json_get(json, ""));
-	assert_non_null(json_find(json, "metaphor", 4, &seen)); /* only its first four bytes are the name */
+	assert_non_null(json_find(json, "metaphor", 4, &seen)); /* only the first four bytes are the name */
 	assert_null(json_find(json, "met", 3, &seen));
 	assert_int_equal(seen, json_count(json));
 	assert_null(json_find(json_get(json, "list"), "a", 1, &seen));
@@ -123,7 +123,7 @@ static void a_byte_order_mark_before_the_value_is_skipped_once(void **state)
 	assert_int_equal(json_parse(&none, one, 3, &keeping, NULL), -EBADMSG);
 }
 
-/* Row by row what every accessor makes of a value that is not of its type. */
+/* Each row: the results of every accessor for a value of another type. */
 static void accessors_are_total(void **state)
 {
 	static const struct {
@@ -361,8 +361,8 @@ static void a_name_twice_in_an_object_is_refused_however_it_is_spelled(void **st
 	}
 }
 
-/* Objects of this many members, the last of which is called like the member `copied`; -1: like none. Each
- * holds an object in which the same names stand again. */
+/* Objects with this many members, the last of which has the same name as the member `copied`; -1: a name of
+ * its own. Each member holds an object with the same names. */
 static int parse_members(int count, int copied)
 {
 	static const struct json_limits many = { .size_max = 100000, .depth_max = 3, .node_max = 10000 };
@@ -410,7 +410,7 @@ static void many_members_take_linear_time(void **state)
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
-/* ---- values that are no JSON ---- */
+/* ---- values that cannot be JSON ---- */
 
 static const struct json_limits tolerant = {
 	.size_max = 1000, .depth_max = 20, .node_max = 100, .keeps_broken = true
@@ -438,12 +438,12 @@ static void a_value_that_is_no_json_costs_itself_alone(void **state)
 			"number with too many digits" },
 		{ "01", "invalid value" },
 		{ "-", "invalid number" },
-		{ "+1", "a value expected" },
-		{ ".5", "a value expected" },
+		{ "+1", "expected a value" },
+		{ ".5", "expected a value" },
 		{ "0x10", "invalid value" },
-		{ "NaN", "a value expected" },
+		{ "NaN", "expected a value" },
 		{ "-Infinity", "invalid number" },
-		{ "undefined", "a value expected" },
+		{ "undefined", "expected a value" },
 		{ "truest", "invalid value" },
 		{ "{\"a\":1,\"a\":2}", "duplicate member name" },
 	};
@@ -489,7 +489,7 @@ static void a_name_that_is_no_text_costs_its_member(void **state)
 	assert_int_equal(json_integer(json_get(json, "b"), 0), 2);
 	assert_int_equal(json_integer(json_get(json, "d"), 0), 4);
 	assert_null(json_get(json, "a"));
-	json_write(&out, json); /* the two that are no text have not become the same one */
+	json_write(&out, json); /* the two names that are not valid text have not become the same name */
 	assert_int_equal(json_parse(&again, buf_text(&out), out.length, &limits, NULL), 0);
 }
 

@@ -146,7 +146,7 @@ static void a_list_with_courses_between_two_empty_ones_counts(void **state)
 	assert_int_equal(known.count, 3);
 }
 
-/* A refresh does not look for lost rows, so the verdict of the last sync stays. */
+/* A refresh does not look for lost rows, so the last sync's verdict stays. */
 static void a_refresh_does_not_change_the_verdict_on_lost_rows(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(30);
@@ -180,7 +180,7 @@ static void since_when_is_remembered_while_the_reason_is_the_same(void **state)
 	assert_int_equal(known.kept.courses, 0);
 }
 
-/* A list of the course c000 as known_of has it, but for the members that are given; owned. */
+/* A list with the course c000 as in known_of, except for the given members; owned. */
 static struct hemera_list list_with(const struct course *members)
 {
 	struct hemera_list list = { .rows = 1, .pages = 1, .count = 1, .courses = courses(0, 1, "old") };
@@ -244,7 +244,7 @@ static void new_courses_have_changed_now_and_kept_ones_have_not(void **state)
 	list.courses[1].id = "c0005"; /* between c000 and c001 */
 	list.bad_ids = mem_zalloc(2 * sizeof(*list.bad_ids));
 	list.bad_ids[list.bad_count++] = mem_strdup("c002");
-	known_update(&known, &list, &rules); /* a row is lost, so c000 stays */
+	known_update(&known, &list, &rules); /* a row is lost, so c000 is kept */
 	assert_int_equal(known.kept.reason, KNOWN_INCOMPLETE);
 	assert_int_equal(known.count, 4);
 	assert_int_equal(known.changed_ms[0], BEFORE_MS);
@@ -269,7 +269,7 @@ static void a_course_that_comes_back_has_changed(void **state)
 	assert_int_equal(known.changed_ms[1], NOW_MS + 1000);
 }
 
-/* The refresh compares the text to see whether there is something to save. */
+/* The refresh compares the texts to see whether anything has to be saved. */
 static void an_unchanged_list_gives_the_same_text_at_any_time(void **state)
 {
 	CLEANUP(known_done) struct known known = known_of(30);
@@ -285,7 +285,7 @@ static void an_unchanged_list_gives_the_same_text_at_any_time(void **state)
 	assert_string_equal(buf_text(&second), buf_text(&first));
 }
 
-/* *ret_known: what a text says; false: it is damaged. */
+/* *ret_known: the contents of the text; false: the text is damaged. */
 static bool read_text(const char *text, struct known *ret_known)
 {
 	const struct json_limits limits = { .size_max = 100000, .depth_max = 8, .node_max = 10000 };
@@ -321,7 +321,8 @@ static void written_courses_are_read_again(void **state)
 	assert_string_equal(buf_text(&second), buf_text(&text));
 }
 
-/* The rows as version 0.1.0 wrote them have no such time; here in another order than that of the ids, too. */
+/* Rows written by version 0.1.0 have no such time; here they are also in an order other than that of the
+ * ids. */
 static void times_of_changes_are_read_with_their_rows(void **state)
 {
 	static const char row[] =

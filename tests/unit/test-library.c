@@ -25,9 +25,9 @@
 #include "render/template.h"
 #include "scratch.h"
 
-#define FILES_MAX 1000 /* of templates in a directory, as library.c has it */
+#define FILES_MAX 1000 /* for templates in a directory, as library.c has it */
 
-/* --- the scratch directory is the operator's, or takes the place of the shipped one --- */
+/* --- the scratch directory is the operator's directory, or replaces the shipped one --- */
 
 static const char *shipped_path(void)
 {
@@ -68,7 +68,7 @@ static void put_directory(const char *name)
 
 struct problems {
 	unsigned count;
-	char entity[256], message[ERROR_MESSAGE_MAX]; /* of the last one */
+	char entity[256], message[ERROR_MESSAGE_MAX]; /* of the last problem */
 };
 
 static void on_problem(void *arg, const char *entity, const struct error *problem)
@@ -108,7 +108,7 @@ static struct problems load_own(struct library *library, const char *own)
 	return problems;
 }
 
-/* The scratch directory is the operator's, and its files have one problem. */
+/* The scratch directory is the operator's, and its files have exactly one problem. */
 static void load_one_problem(struct library *library, const char *entity, const char *message)
 {
 	struct problems problems = load_own(library, scratch_path);
@@ -140,7 +140,7 @@ static char *render(const struct template *template, const struct json *data, co
 	return buf_take(&page);
 }
 
-/* The homepage or the private list with one course to come, one without a date and a past one. */
+/* The homepage or the private list with one upcoming course, one without a date and a past one. */
 static char *list_page(
 	const struct library *library, const struct template *template, const struct page_site *of)
 {
@@ -266,7 +266,7 @@ static void titles_lead_to_the_page_else_to_where_the_course_is_described(void *
 	assert_null(strstr(home, "noindex"));
 }
 
-/* One of each file of 0.1.0, or all of them, are the operator's. */
+/* The operator uses one file of 0.1.0, or all of them. */
 static void templates_of_version_0_1_0_still_work(void **state)
 {
 	static const char *const names[] = { "course-table.hbs", "course-title.hbs", "course.hbs",
@@ -474,7 +474,7 @@ static void a_missing_word_is_the_shipped_one(void **state)
 	assert_non_null(texts_get(library.texts[LANGUAGE_DE], "nav.other"));
 }
 
-/* The first partial is good and stays. */
+/* The first partial is valid and stays. */
 static void the_bad_one_of_several_partials_is_found(void **state)
 {
 	CLEANUP(library_done) struct library library = { 0 };

@@ -20,7 +20,7 @@
 
 #define BEARER "Authorization: Bearer " TOKEN "\r\n"
 
-static unsigned checks; /* at a published index */
+static unsigned checks; /* of a published index */
 
 int __real_fstatat(int directory, const char *name, struct stat *ret, int flags);
 int __wrap_fstatat(int directory, const char *name, struct stat *ret, int flags);
@@ -38,12 +38,12 @@ void __wrap_log_write(int priority, const char *format, ...) __attribute__((form
 void __wrap_log_write(int priority, const char *format, ...)
 {
 	(void)priority;
-	logged += strstr(format, "cannot be read") != NULL;
+	logged += strstr(format, "cannot read") != NULL;
 }
 
-static uint64_t started_ms; /* when the machine was, by its own monotonic clock */
+static uint64_t started_ms; /* when the machine was started, by its own monotonic clock */
 
-static uint64_t hurry_ms, hurried_ms; /* how far it goes on each time that somebody checks at it */
+static uint64_t hurry_ms, hurried_ms; /* how far the clock advances with each reading */
 
 uint64_t __real_time_mono_ms(void);
 uint64_t __wrap_time_mono_ms(void);
@@ -142,7 +142,7 @@ static void the_list_for_staff_is_as_fresh_as_the_homepage(void **state)
 	place_publish(place, "home <!--aither:status-->", 3600);
 	publish_list(place, "list <!--aither:status-->");
 	place_start(place);
-	/* Before it asks the worker: others cannot make it busy. */
+	/* The worker is not called before the check: strangers cannot keep it busy. */
 	assert_answer(place, ask_list(place, ""), "HTTP/1.1 401 ", "Basic realm=");
 	assert_int_equal(atomic_load(&worker.calls), 0);
 	assert_answer(place, ask_list(place, BEARER),
@@ -228,7 +228,7 @@ static void after_a_failure_there_is_no_refresh_for_a_while(void **state)
 		assert_answer(
 			place, ask_home(place), "HTTP/1.1 200 ", "old <p class=\"notice\" role=\"status\">");
 	assert_int_equal(atomic_load(&worker.calls), 1);
-	/* A sync that has published meanwhile counts as a look at Hemera. */
+	/* A sync that has published meanwhile counts as fresh data from Hemera. */
 	place_publish(place, "new <!--aither:status-->", 0);
 	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "new <p class=\"status\">");
 	assert_int_equal(atomic_load(&worker.calls), 1);
@@ -249,12 +249,12 @@ static void a_page_from_the_future_is_not_taken_for_fresh(void **state)
 {
 	struct place *place = *state;
 
-	/* The clock was set back after it had been written. */
+	/* The clock was set back after the page had been written. */
 	place_publish(place, "page <!--aither:status-->", -3600);
 	place_start(place);
 	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
 	assert_int_equal(atomic_load(&worker.calls), 1);
-	/* What the worker said a moment ago is still true. */
+	/* The worker's answer of a moment ago is still valid. */
 	assert_answer(place, ask_home(place), "HTTP/1.1 200 ", "page <p class=\"status\">Stand: ");
 	assert_int_equal(atomic_load(&worker.calls), 1);
 }
@@ -319,7 +319,7 @@ static void a_directory_that_cannot_be_opened_is_logged_once(void **state)
 	for (int i = 0; i < 3; i++)
 		visit(place, "de", "Hemera Academy");
 	assert_int_equal(logged, 1);
-	/* As soon as it is a directory it is shown, and the next error is logged again. */
+	/* Once the path leads to a directory, its page is shown, and the next error is logged again. */
 	unlink(link);
 	visit(place, "de", "Hemera Academy");
 	assert_int_equal(symlink(place->root, link), 0);

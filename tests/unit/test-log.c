@@ -21,13 +21,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Stands in for libsystemd: every entry as "NAME=value" lines, ended by an empty one. */
+/* Replaces libsystemd: keeps every entry as "NAME=value" lines, followed by an empty one. */
 static struct buf journal = BUF_INIT(100000);
 static int journal_answer;
 
 int sd_journal_sendv(const struct iovec *iov, int n)
 {
-	errno = EBADF; /* as any call below may leave it */
+	errno = EBADF; /* any call below may leave errno like this */
 	if (journal_answer < 0)
 		return journal_answer;
 	for (int i = 0; i < n; i++) {

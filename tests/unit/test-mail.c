@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "worker/mail.h"
 
-/* As if that time had passed since the first try. */
+/* As if that much time had passed since the first try. */
 static void let_pass(struct mail_retry *retry, uint64_t seconds)
 {
 	retry->since_mono_ms -= seconds * 1000;

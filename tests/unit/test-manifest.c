@@ -32,7 +32,7 @@
 #define MIDDLE "\"size\":10,\"modifiedUs\":11,\"updatedAt\":null,\"seenAt\":null,"
 #define GOOD_ENTRY "\"c1\":{\"hash\":\"" HASH_A "\"," PATH MIDDLE ROW "}"
 #define COURSES(entries) "\"entities\":{\"courses\":{" entries "}}}"
-/* `site` as 0.1.0 wrote it: read over. */
+/* `site` as 0.1.0 wrote it: it is ignored. */
 #define TAIL "\"site\":{\"index.de.html\":{\"hash\":\"" HASH_A "\",\"size\":7}},\"orphans\":[],"
 
 static void add_entry(struct manifest *manifest, const char *id, const char *title, const char *name)
@@ -227,7 +227,8 @@ static void a_name_that_is_no_id_stays_out_of_the_message(void **state)
 
 	(void)state;
 	assert_int_equal(manifest_parse(&loaded, text, strlen(text), &problem), -EBADMSG);
-	assert_string_equal(problem.message, "course without an id: course: missing where an object is due");
+	assert_string_equal(
+		problem.message, "course without an id: course: must be an object, but is missing");
 }
 
 static void nesting_without_end_is_damage(void **state)
@@ -280,7 +281,7 @@ static void entries_that_are_gone_leave_and_the_rest_is_found(void **state)
 	assert_null(manifest_find(&manifest, "c1"));
 }
 
-/* Version 0.1.0 did not note when a row changed, and its first manifests had no list. */
+/* Version 0.1.0 did not record when a row changed, and its first manifests had no list. */
 static void a_course_without_the_time_of_its_change_has_that_of_the_last_sync(void **state)
 {
 	static const char *const lists[] = { "",
@@ -298,7 +299,7 @@ static void a_course_without_the_time_of_its_change_has_that_of_the_last_sync(vo
 		assert_int_equal(manifest_parse(&manifest, text.data, text.length, NULL), 0);
 		assert_int_equal(manifest.known.count, 1);
 		assert_int_equal(manifest.known.changed_ms[0], INT64_C(1773532800000));
-		/* And keeps it after the next sync. */
+		/* The time is kept after the next sync. */
 		manifest.last_sync_ms += 86400000;
 		manifest_write(&saved, &manifest);
 		assert_int_equal(manifest_parse(&again, saved.data, saved.length, NULL), 0);

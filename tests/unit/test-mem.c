@@ -118,7 +118,7 @@ static void a_product_that_overflows_aborts_with_a_message(void **state)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		/* cmocka would turn SIGABRT into a failed test of the child. */
+		/* cmocka in the child would turn SIGABRT into a failed test. */
 		signal(SIGABRT, SIG_DFL);
 		dup2(ends[1], STDERR_FILENO);
 		free(mem_resize(NULL, huge, huge));

@@ -390,12 +390,12 @@ static void every_mail_says_which_site_it_is_about(void **state)
 		CLEANUP(mem_freep) char *whole = write_mail(&message, failed_report, failing_state);
 		assert_has(whole,
 			"\n\nSite: Akademie für Löhne & <Gehälter> (https://courses.example.org)\n\nFor details, run on ");
-		/* Filters know mails by it. */
+		/* Mail filters recognise the mails by this text. */
 		assert_has(whole, "\nSubject: aither on www.example.org: ");
 	}
 }
 
-/* The configuration accepts no control character; a mail does not rely on it. */
+/* The configuration accepts no control characters, but a mail does not rely on that. */
 static void no_name_of_a_site_can_add_a_header_or_a_line(void **state)
 {
 	struct message message = message_of(INCIDENT_FAILURE);

@@ -98,7 +98,7 @@ static void encoded_words_are_short_and_hold_whole_characters(void **state)
 		const char *end = strstr(word + 12, "?=");
 
 		assert_non_null(end);
-		/* Nothing of a character is left for the next one. */
+		/* No character is split between two encoded words. */
 		assert_true(end[-3] != '=' || strncmp(end - 3, "=AC", 3) == 0);
 		words++;
 	}

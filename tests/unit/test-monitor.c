@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /readyz and GET /metrics over a real socket: all from the worker's state, which is never asked. */
+/* GET /readyz and GET /metrics over a real socket: both use only the worker's state file, and never call
+ * the worker. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -71,7 +72,7 @@ static void it_is_as_recent_as_the_state_says(void **state)
 	assert_int_equal(atomic_load(&worker.calls), 0);
 }
 
-/* As after an upgrade from a version that wrote none, or a power cut. */
+/* As after an upgrade from a version that wrote no state, or after a power failure. */
 static void without_a_state_a_recent_homepage_is_enough(void **state)
 {
 	struct place *place = *state;

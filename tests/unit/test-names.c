@@ -16,7 +16,7 @@
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
-/* SHA-256 of "c1": what sha256sum says. */
+/* SHA-256 of "c1", as printed by sha256sum. */
 #define C1_FALLBACK "course-d0f631ca1ddba8db.html"
 
 static void only_harmless_slugs_become_names(void **state)

@@ -31,7 +31,7 @@ static enum result exec_path(void)
 	return errno == EPERM ? REFUSED : OTHERWISE;
 }
 
-/* As a program in memory would be started. */
+/* This is how a program in memory would be started. */
 static enum result exec_descriptor(void)
 {
 	int fd = memfd_create("program", 0);
@@ -50,7 +50,7 @@ static enum result is_refused(void *mapped)
 	return OTHERWISE;
 }
 
-/* Of a file in memory, which is never writable in this mapping. */
+/* Maps a file in memory, which is never writable through this mapping. */
 static enum result map_descriptor(void)
 {
 	int fd = memfd_create("code", 0);
@@ -69,7 +69,7 @@ static enum result map_library(void)
 	return is_refused(mmap(NULL, 4096, PROT_EXEC, MAP_SHARED, fd, 0));
 }
 
-/* The kernel takes prot as a long, and ignores what is above. */
+/* The kernel takes prot as a long, and ignores the upper half. */
 static enum result map_with_high_bits(void)
 {
 	long code = syscall(
@@ -153,8 +153,8 @@ static enum result map_from_thread(void)
 	return from_thread(map_in_thread);
 }
 
-/* In a process of its own, because there is no way back. A program that does start ends with another status.
- */
+/* In a separate process, because the filter cannot be removed. If the program does start, it ends with
+ * another status. */
 static int status_of(enum result (*try)(void))
 {
 	int status;
@@ -196,13 +196,13 @@ static void only_loaded_code_can_run(void **state)
 			fail_msg("%s", rows[i].name);
 }
 
-/* REFUSED stands for "as it should be". */
+/* REFUSED means "as it should be" here. */
 static enum result write_nothing(void)
 {
 	return write(STDERR_FILENO, "", 0) == 0 ? REFUSED : STILL_WORKS_NOT;
 }
 
-/* As http/server.c does it. */
+/* As in http/server.c. */
 static enum result map_to_read_and_write(void)
 {
 	int fd = memfd_create("data", 0);

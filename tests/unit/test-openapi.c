@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* data/openapi.json against the tables of the programs: routes, methods and error codes, both ways. */
+/* data/openapi.json against the programs' tables: routes, methods and error codes, in both directions. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +74,8 @@ static const char *method_name(unsigned method)
 	return method == HTTP_GET ? "get" : "post";
 }
 
-/* What a call has as parameters of its query; of a page the document may name some of those it knows. */
+/* The query parameters of a call. For a page, the document may name only some of those that the route
+ * accepts. */
 static void assert_parameters(const struct http_route *route, const struct json *operation)
 {
 	size_t described = 0, known = 0;

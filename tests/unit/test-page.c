@@ -220,7 +220,7 @@ static void a_page_has_these_data(void **state)
 		"\"generatedAt\":\"2026-03-15T11:00:00.000Z\"}");
 }
 
-/* The same for the homepage. */
+/* The same for the data of the homepage. */
 static void the_homepage_has_these_data(void **state)
 {
 	const struct page_home_row row = { &course, NULL };
@@ -380,7 +380,7 @@ static void the_fingerprint_changes_with_every_member_of_the_course(void **state
 	assert_string_not_equal(hex, base_hex);
 }
 
-/* The first participant with one text in place of another. */
+/* The first participant, with one text replaced by another. */
 static struct sample sample_with(const char *text, const char *replacement)
 {
 	const char *at = strstr(participants_text, text);
@@ -408,7 +408,7 @@ static void the_fingerprint_changes_exactly_with_what_a_page_shows_of_participan
 		{ "2026-02-01T09", "2026-02-01T10", true },
 		{ "\"x\",\"desiredResults\":\" \\n\"", "\"\",\"desiredResults\":\"x\"", true },
 		{ "\"desiredResults\":\" \\n\"", "\"desiredResults\":\"\"",
-			false }, /* white space is nothing */
+			false }, /* white space counts as empty */
 		{ "\"p1\"", "\"p9\"", false },
 		{ "\"bookingId\":\"b1\"", "\"imageUrl\":\"u\",\"bookingId\":\"b0\"", false },
 	};
@@ -615,7 +615,7 @@ static void the_homepage_has_courses_in_a_fixed_order(void **state)
 	assert_text(json_first(json_get(data, "current")), "href", NULL);
 }
 
-/* Months of the start; running courses come first, in the month of now. */
+/* The months in which courses start; running courses come first, in the present month. */
 static void many_current_courses_are_grouped_by_month(void **state)
 {
 	static const char *const starts[] = {
@@ -659,7 +659,7 @@ static void many_current_courses_are_grouped_by_month(void **state)
 	}
 	assert_int_equal(i, ARRAY_SIZE(expected));
 	assert_text(json_get(data, "next"), "title", "C");
-	/* Eleven can be seen at a glance. */
+	/* Eleven courses can be seen at a glance. */
 	CLEANUP(json_freep) struct json *fewer = page_home_data(rows, 11, &site, texts_de, NOON);
 	assert_int_equal(json_type(json_get(fewer, "currentMonths")), JSON_ARRAY);
 	assert_int_equal(json_count(json_get(fewer, "currentMonths")), 0);
@@ -701,7 +701,7 @@ static void courses_that_have_begun_are_running_and_the_next_one_is_to_come(void
 	}
 }
 
-/* Hemera's order changes from call to call, and must not change the page. */
+/* Hemera's order changes from call to call; it must not change the page. */
 static void the_order_of_courses_that_look_alike_is_fixed(void **state)
 {
 	static const struct course a = { "1", "T", "a", "BEGINNER", "2026-06-01T22:00:00.000Z", NULL, 1,

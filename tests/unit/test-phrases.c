@@ -74,7 +74,7 @@ static char *moment_of(const struct phrases *phrases, enum language language, co
 	return between(html, "<p class=\"status\">", "</p>");
 }
 
-/* As if there were one file of texts. */
+/* As if there were a single file of texts. */
 static struct phrases *phrases_with(const char *name, const char *text)
 {
 	char directory[] = "/tmp/aither-test-XXXXXX";
@@ -244,7 +244,7 @@ static void the_fallback_is_in_one_language_and_leads_to_the_other(void **state)
 	assert_non_null(strstr(en, "<a href=\"/?lang=en\">Try again</a>"));
 }
 
-/* Error page and fallback have it in the same places. */
+/* The error page and the fallback page have it in the same places. */
 static void assert_on_both_pages(const struct phrases *phrases, const char *text, bool is_there)
 {
 	CLEANUP(mem_freep) char *error = error_page(phrases, LANGUAGE_DE, 404);
@@ -294,12 +294,12 @@ static void logo_and_style_of_the_operator_are_used_as_soon_as_they_are_there(vo
 	scratch_put("style.css", "x");
 	assert_on_both_pages(phrases, logo, true);
 	assert_on_both_pages(phrases, style, true);
-	/* After our own style, which it may override. */
+	/* After our own style, so that it can override it. */
 	CLEANUP(mem_freep) char *page = error_page(phrases, LANGUAGE_DE, 404);
 	assert_true(strstr(page, style) > strstr(page, "</style>"));
 }
 
-/* templates/style.hbs goes into these pages as it is, without the template language. */
+/* These pages include templates/style.hbs verbatim, without the template engine. */
 static void the_style_is_ours_and_has_no_template_expression(void **state)
 {
 	CLEANUP(phrases_freep) struct phrases *phrases = phrases_new(&only_shipped);

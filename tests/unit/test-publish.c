@@ -187,7 +187,7 @@ static void a_sync_waits_while_the_lock_is_held_briefly(void **state)
 	assert_int_equal(result, 0);
 }
 
-static int lock_errno; /* of the next flock(2); 0: it is made */
+static int lock_errno; /* for the next flock(2); 0: the call is made */
 
 int flock(int fd, int operation)
 {

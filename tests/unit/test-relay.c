@@ -103,8 +103,8 @@ static void stopping_answers_at_once_whom_the_worker_need_not_answer(void **stat
 		server_turn(place->web->server);
 }
 
-/* The worker was about to start, for example: it knows nothing of the sync, so it cannot be called a running
- * one. */
+/* For example, the worker was about to start: it does not know of the sync, so the answer cannot call the
+ * sync running. */
 static void a_client_that_waits_in_vain_while_it_stops_is_told_to_retry(void **state)
 {
 	struct place *place = *state;
@@ -120,7 +120,7 @@ static void a_client_that_waits_in_vain_while_it_stops_is_told_to_retry(void **s
 	assert_answer(place, status, "HTTP/1.1 503 ", "retry-after: 1\r\n");
 }
 
-/* It may never get there: the worker's queue is full, or it has just ended. */
+/* The call may never arrive: the worker's queue is full, or the worker has just ended. */
 static void a_sync_that_was_not_sent_is_not_called_a_running_one(void **state)
 {
 	struct place *place = *state;
@@ -151,7 +151,7 @@ static void while_it_drains_a_sync_is_started_and_not_waited_for(void **state)
 	CLEANUP(mem_freep) char *answer = answer_of(place, idle);
 	assert_non_null(strstr(answer, "HTTP/1.1 202 "));
 	assert_non_null(strstr(answer, "Connection: close\r\n"));
-	assert_null(strstr(answer, "preference-applied")); /* the client has not asked for it */
+	assert_null(strstr(answer, "preference-applied")); /* the client has not requested this */
 	assert_string_equal(worker.prefer, "respond-async");
 	assert_in_range(worker.timeout_ms, 1, 2000);
 }

@@ -30,7 +30,7 @@
 /* ---- a fake Rollbar with a list of answers; the last one repeats ---- */
 
 struct answer {
-	const char *head, *body; /* head: status and headers; NULL: none, it only waits; "": closes */
+	const char *head, *body; /* head: status and headers; NULL: no answer, it only waits; "": closes */
 };
 
 static struct {
@@ -141,7 +141,7 @@ static struct json *write_item(const struct rollbar_item *given)
 	return parse(text);
 }
 
-/* ---- what an item says ---- */
+/* ---- the contents of an item ---- */
 
 static void an_error_has_every_member_that_rollbar_describes(void **state)
 {
@@ -270,7 +270,7 @@ static void an_item_stays_below_the_limit_by_naming_fewer_errors(void **state)
 	}
 }
 
-/* Only listed members leave the machine, even if reports get new ones. */
+/* Only listed members leave the machine, even if reports get new members. */
 static void members_that_are_not_listed_stay_here(void **state)
 {
 	CLEANUP(json_freep)
@@ -451,7 +451,7 @@ static void nothing_is_sent_while_the_rate_limit_is_used_up(void **state)
 		assert_int_equal(send_item(&rollbar, NULL, &err), -EBUSY);
 		assert_int_equal(played.count, 1);
 		assert_non_null(strstr(err.message, "rate limit"));
-		rollbar.suspended_until_mono_ms = time_mono_ms(); /* it is over */
+		rollbar.suspended_until_mono_ms = time_mono_ms(); /* the suspension is over */
 		assert_int_equal(send_item(&rollbar, NULL, &err), rows[i].result);
 		assert_int_equal(played.count, 2);
 		play_stop();

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "http/router.h"
 
-/* Handlers answer with a status of their own, so that it shows who was called. */
+/* Each handler answers with its own status, which shows which handler was called. */
 static enum http_result on_get(const struct http_request *request, struct http_response *response, void *app)
 {
 	(void)request;
@@ -35,7 +35,7 @@ static enum http_result on_below(
 	return HTTP_LATER;
 }
 
-/* Has one file. */
+/* It has one file. */
 static enum http_result on_other(
 	const struct http_request *request, struct http_response *response, void *app)
 {
@@ -106,7 +106,7 @@ static void each_path_and_method_has_its_answer(void **state)
 	}
 }
 
-/* By default a route is not for aither-web: a new one has to be permitted on purpose. */
+/* By default aither-web may not use a route: a new route must be permitted explicitly. */
 static void aither_web_gets_only_the_routes_that_are_for_it(void **state)
 {
 	static const struct {
@@ -156,8 +156,8 @@ static void prefix_routes_get_the_rest_of_the_path(void **state)
 
 static void a_call_has_its_parameters_and_no_others(void **state)
 {
-	static const char unknown[] = "unknown query parameter ", both[] = "; this call has dryRun, force",
-			  twice[] = "query parameter \\\"force\\\" is there twice";
+	static const char unknown[] = "unknown query parameter ", both[] = "; this call accepts dryRun, force",
+			  twice[] = "query parameter \\\"force\\\" is given twice";
 	static const struct {
 		const char *path, *query;
 		enum http_method method;
@@ -180,7 +180,7 @@ static void a_call_has_its_parameters_and_no_others(void **state)
 		{ "/sync", "a-password-1", HTTP_POST, 400, "unknown query parameter", "", both },
 		{ "/sync", "force=1&dryRun=0&force=1", HTTP_POST, 400, twice, "", "" },
 		{ "/sync", "force&force=0", HTTP_POST, 400, twice, "", "" },
-		{ "/post", "x", HTTP_POST, 400, unknown, "\\\"x\\\"", "; this call has none" },
+		{ "/post", "x", HTTP_POST, 400, unknown, "\\\"x\\\"", "; this call accepts none" },
 		{ "/sync", "utm_source=mail&utm_source=x", HTTP_GET, 201, NULL, NULL, NULL },
 		{ "/post", "x", HTTP_GET, 405, NULL, NULL, NULL },
 	};
@@ -245,7 +245,8 @@ static void paths_without_a_route_have_one_more_place(void **state)
 		{ HTTP_GET, "/file", 204 },
 		{ HTTP_HEAD, "/file", 204 },
 		{ HTTP_GET, "/nothing", 404 },
-		/* A method is wrong only where there is something; else it would tell what is there. */
+		/* A method is wrong only where a file exists; otherwise the answer would reveal which files
+		 * exist. */
 		{ HTTP_POST, "/file", 404 },
 		{ HTTP_OTHER, "/file", 404 },
 		{ HTTP_POST, "/nothing", 404 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When the clock is set: connections end by the monotonic one, at their time and not before. */
+/* When the clock is set, connections still end on time: their limits use the monotonic clock. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,7 +21,7 @@
 
 static int64_t wall_offset_s, mono_offset_s;
 
-/* Instead of the C library's, also for the library of the server. */
+/* Replaces the C library's function, for libh2o as well. */
 int gettimeofday(struct timeval *restrict now, void *restrict zone)
 {
 	struct timespec real;
@@ -41,7 +41,7 @@ uint64_t __wrap_time_mono_ms(void)
 	return __real_time_mono_ms() + (uint64_t)mono_offset_s * 1000;
 }
 
-/* Until the connections have been looked after at least once more. */
+/* Waits until the sweep has checked the connections at least once more. */
 static void let_time_pass(const struct app *app)
 {
 	uint64_t until = __real_time_mono_ms() + 1200;
@@ -50,7 +50,7 @@ static void let_time_pass(const struct app *app)
 		server_turn(app->server); /* the sweep wakes it every second */
 }
 
-/* A client who has sent half of a request, which the server has begun to read. */
+/* A client that has sent half of a request, which the server has begun to read. */
 static int begin_request(struct app *app)
 {
 	app_start(app, 8);
@@ -98,7 +98,7 @@ static void a_clock_that_is_put_back_keeps_no_connection(void **state)
 	app_stop(&app);
 }
 
-/* The timer's event is the first that the library looks at. */
+/* libh2o handles the timer's event first. */
 static void a_request_that_comes_with_the_end_of_an_idle_connection_is_answered(void **state)
 {
 	struct app app;

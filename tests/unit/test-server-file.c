@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Responses with a body that the kernel sends from a file in memory. */
+/* Responses whose body the kernel sends from a file in memory. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include "http/server.h"
 #include "loopback.h"
 
-#define LARGE ((size_t)6 << 20) /* more than a socket takes at once */
+#define LARGE ((size_t)6 << 20) /* more than a socket accepts at once */
 
 static struct http_body *body_of(size_t length)
 {
@@ -41,7 +41,7 @@ static void ask(struct app *app, int fd, const char *request, struct http_body *
 	http_complete(app->parked, &response);
 }
 
-/* The bytes of a body that follow on fd. */
+/* Reads the bytes of a body that follow on fd. */
 static void assert_body(struct app *app, int fd, const struct http_body *body)
 {
 	CLEANUP(mem_freep) char *received = mem_alloc(body->length);

@@ -132,7 +132,7 @@ static void oversized_requests_are_refused(void **state)
 	app_stop(&app);
 }
 
-/* Without a lingering close the kernel's reset would make the answer unreadable. */
+/* Without a lingering close, the kernel's reset would make the answer unreadable. */
 static void a_client_that_sends_too_much_still_reads_its_413(void **state)
 {
 	struct app app;
@@ -194,7 +194,8 @@ static void request_ids_are_kept_when_well_formed(void **state)
 	app_stop(&app);
 }
 
-/* Whoever sends half a request to every connection there is must not shut out the others for long. */
+/* A client that sends half a request on every available connection must not shut out other clients for
+ * long. */
 static void an_unfinished_request_makes_room_for_those_who_wait(void **state)
 {
 	struct app app;

@@ -290,7 +290,7 @@ static void a_stalled_reader_does_not_hold_up_others(void **state)
 	app_stop(&app);
 }
 
-/* From here on the client's connections are for this socket. */
+/* From here on the client connects to this socket. */
 static void client_use_unix(struct app *app, const char *path)
 {
 	struct sockaddr_un *address = (struct sockaddr_un *)&app->address;
@@ -327,7 +327,7 @@ static void peers_are_distinguished(void **state)
 	app_start(&earlier, 8);
 	assert_int_equal(listen_at(&earlier, path, NULL), 0);
 	app_stop(&earlier);
-	/* The file of the socket that was left behind is replaced, that of one with a listener is not. */
+	/* The file of a socket left behind is replaced; a file with a listener is not. */
 	assert_int_equal(listen_at(&app, path, NULL), 0);
 	assert_int_equal(listen_at(&app, path, NULL), -EADDRINUSE);
 	client_use_unix(&app, path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Course pages in memory: how long they stay there. */
+/* Course pages in memory: how long they stay in the cache. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ static void unpublish(const char *name)
 	assert_int_equal(unlinkat(scratch_fd, path, 0), 0);
 }
 
-/* The bytes of the page, as they were sent; to be given back. */
+/* The bytes of the page, as sent; the caller must release them. */
 static struct http_body *visit(struct site *site, const char *name)
 {
 	struct page *page = NULL;
@@ -73,13 +73,13 @@ static void a_page_is_kept_as_long_as_its_file_is_the_same(void **state)
 	publish("a", "<p>three");
 	second = visit(site, "a");
 	assert_false(is_cached(first));
-	assert_string_equal(first->bytes, "<p>one"); /* which a client may still be reading */
+	assert_string_equal(first->bytes, "<p>one"); /* which a client may still be receiving */
 	assert_string_equal(second->bytes, "<p>three");
 	http_body_unref(first);
 	http_body_unref(second);
 }
 
-/* Publishing a page empties the cache, too: so first all, then the visits. */
+/* Publishing a page empties the cache, too: so first publish all, then visit them. */
 static void a_full_cache_is_emptied(void **state)
 {
 	CLEANUP(site_freep) struct site *site = site_new(&options);
@@ -137,7 +137,7 @@ static void large_pages_fill_it_by_their_size(void **state)
 	http_body_unref(small);
 }
 
-/* An Academy that plans and cancels courses for a year must not fill the memory with pages of removed
+/* An academy that plans and cancels courses for a year must not fill the memory with pages of removed
  * courses. */
 static void pages_of_files_that_have_gone_leave(void **state)
 {
@@ -154,7 +154,7 @@ static void pages_of_files_that_have_gone_leave(void **state)
 	http_body_unref(gone);
 }
 
-/* They keep their bytes when the cache is emptied, so no more may be read for others. */
+/* Responses keep their bytes when the cache is emptied, so no more may be read for other clients. */
 static void slow_readers_of_large_files_cannot_take_all_memory(void **state)
 {
 	CLEANUP(site_freep) struct site *site = site_new(&options);

@@ -36,12 +36,12 @@ void __wrap_log_write(int priority, const char *format, ...)
 	va_start(values, format);
 	vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
-	logged += strncmp(text, "a course page cannot be read", 28) == 0 ||
-		  strncmp(text, "a file of the site cannot be read", 33) == 0;
+	logged += strncmp(text, "cannot read a course page", 25) == 0 ||
+		  strncmp(text, "cannot read a file of the site", 30) == 0;
 }
 
 struct place {
-	char root[32];                     /* removed in the end */
+	char root[32];                     /* removed at the end */
 	char *output, *public, *templates; /* owned paths below it */
 };
 
@@ -99,7 +99,7 @@ static void remove_tree(const char *root)
 		CLEANUP(mem_freep) char *path = mem_printf("%s/%s", root, names[i]);
 		remove(path);
 	}
-	assert_int_equal(rmdir(root), 0); /* whatever a test leaves must be listed above */
+	assert_int_equal(rmdir(root), 0); /* everything that a test leaves must be listed above */
 }
 
 static int place_teardown(void **state)
@@ -219,7 +219,7 @@ static void a_directory_that_was_moved_away_is_left(void **state)
 	assert_int_equal(rename(place->output, old), 0);
 	make_output(place);
 	write_text(place->public, "index.de.html", "two");
-	/* The path is compared once in SITE_FOLLOW_MS. */
+	/* The path is checked once in SITE_FOLLOW_MS. */
 	for (uint64_t until = time_mono_ms() + 3 * SITE_FOLLOW_MS;
 		strcmp(seen, "two") != 0 && time_mono_ms() < until;) {
 		assert_true(site_has_index(site, SITE_HOME, LANGUAGE_DE));
@@ -364,7 +364,7 @@ static void a_course_page_that_cannot_be_read_now_is_not_called_missing(void **s
 	assert_int_equal(site_course(site, "a", NULL, &page, &err), 0);
 }
 
-/* The worker writes none: it was left by an earlier version, or is not the worker's. */
+/* The worker writes no such page: it is from an earlier version, or from another program. */
 static void a_course_page_that_is_too_large_is_missing_and_logged(void **state)
 {
 	struct place *place = *state;
@@ -395,7 +395,7 @@ static void course_pages_that_cannot_be_read_do_not_fill_the_journal(void **stat
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	logged = 0;
 	for (int i = 0; i < 3; i++) {
-		write_text(place->output, "courses/a.html", "changed"); /* so it has to be read again */
+		write_text(place->output, "courses/a.html", "changed"); /* so that it must be read again */
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 		int bad = site_course(site, "a", NULL, &page, NULL);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -423,7 +423,7 @@ static void the_list_is_handled_like_the_homepage(void **state)
 	write_text(place->output, "courses.en.html", "english");
 	assert_true(site_has_index(site, SITE_LIST, LANGUAGE_EN));
 	assert_string_equal(site_index(site, SITE_LIST, LANGUAGE_EN, &noon)->plain->bytes, "english");
-	/* Neither is the other. */
+	/* The two pages are not mixed up. */
 	assert_true(site_has_index(site, SITE_HOME, LANGUAGE_EN));
 	assert_string_equal(site_index(site, SITE_HOME, LANGUAGE_EN, &noon)->plain->bytes, "home");
 }
@@ -438,7 +438,7 @@ static void assert_course(struct site *site, const char *name, const char *langu
 	assert_string_equal(page->plain->bytes, text);
 }
 
-/* A change of CoursePages leaves pages of the other mode until the next sync. */
+/* After a change of CoursePages, pages of the other mode stay until the next sync. */
 static void each_audience_has_pages_of_its_own(void **state)
 {
 	struct place *place = *state;
@@ -484,7 +484,7 @@ static void a_page_leads_back_in_the_language_of_its_visitor(void **state)
 	memcpy(etag, page->etag, sizeof(etag));
 	assert_int_equal(site_course(site, "a", NULL, &page, NULL), 0);
 	assert_string_not_equal(page->etag, etag);
-	/* Each is kept by itself. */
+	/* Each variant is cached separately. */
 	struct http_body *body = page->plain;
 	assert_course(site, "a", "en",
 		"<a href=\"/?lang=en\">x</a><a href=\"/courses/?lang=en\">y</a><a href=\"/courses/b\">"
@@ -514,7 +514,7 @@ static void feeds_are_found_in_public_only(void **state)
 	assert_string_equal(page->plain->bytes, "[1]");
 }
 
-/* The operator's files over the shipped ones. */
+/* The operator's files take precedence over the shipped ones. */
 static struct site *site_with_files(const struct place *place)
 {
 	static const char *const directories[] = { "files", "files/fonts", "files/fonts/deep", "shipped",
@@ -622,7 +622,7 @@ static void a_file_of_the_operator_replaces_a_shipped_one(void **state)
 	assert_string_equal(page->plain->bytes, "changed robots");
 }
 
-/* A page may have styles; nothing that a browser opens by itself runs a script or loads anything. */
+/* A page may have styles; nothing that a browser opens directly may run a script or load anything. */
 static void files_have_the_policy_of_their_type(void **state)
 {
 	struct place *place = *state;
@@ -675,7 +675,7 @@ static void only_text_is_compressed(void **state)
 	}
 }
 
-/* Large pages rest in files of their own; they are sent compressed when that makes them smaller. */
+/* Large pages are kept in files of their own; they are sent compressed if that makes them smaller. */
 static void pages_are_sent_smaller_or_as_they_are(void **state)
 {
 	static char text[100000];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The deepest recursion of every kind that hostile input can bring about fits in the stack that threads have,
- * in this build: the frames of -O0 and of the sanitizers are larger. Each runs on a stack that is larger
- * still, of which the kernel says afterwards which pages were touched; so too deep a recursion is a failure
- * with a figure. */
+/* The deepest recursion of every kind that hostile input can cause fits in the stack of a thread, in this
+ * build: the frames of -O0 and of the sanitizers are larger. Each runs on a stack that is larger still;
+ * afterwards the kernel reports which of its pages were touched. So a recursion that is too deep fails with
+ * the number of bytes. */
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static char *repeat(const char *text, size_t times)
 	return buf_take(&all);
 }
 
-/* open * times, inside, close * times */
+/* open * times, then inside, then close * times */
 static char *nested(const char *open, const char *inside, const char *close, size_t times)
 {
 	CLEANUP(mem_freep) char *opened = repeat(open, times), *closed = repeat(close, times);
@@ -55,7 +55,7 @@ static struct json *parse(const char *text)
 	return json;
 }
 
-/* --- what is run; each returns NULL, or what is wrong --- */
+/* --- the recursions; each returns NULL, or an error message --- */
 
 static const char *json_text(void)
 {
@@ -138,7 +138,7 @@ static const char *arrays_printed(void)
 	return render("{{this}}{{lookup . .}}", NULL, data, "&lt;");
 }
 
-/* A partial that calls itself inside of blocks; `open` is one of them. */
+/* A partial that calls itself inside blocks; `open` is one of them. */
 static const char *itself(const char *open, const char *close)
 {
 	CLEANUP(mem_freep) char *partial = nested(open, "\n  {{> p}}\n", close, 24);
@@ -193,7 +193,7 @@ static void *run_trial(void *arg)
 	return NULL;
 }
 
-/* Bytes from the first touched page to the end, where a stack begins. */
+/* The bytes from the first touched page to the end, where a stack begins. */
 static size_t touched(char *stack)
 {
 	static unsigned char pages[STACK_MEASURED / 4096];

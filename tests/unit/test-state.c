@@ -98,7 +98,7 @@ static void a_failed_write_leaves_the_old_state(void **state)
 	state_init(&written);
 	written.values[STATE_RUNS_FAILED] = 5;
 	assert_int_equal(state_write(&written, scratch_fd, NULL), 0);
-	assert_int_equal(mkdirat(scratch_fd, ".state.json.new", 0700), 0); /* in the way */
+	assert_int_equal(mkdirat(scratch_fd, ".state.json.new", 0700), 0); /* a directory is in the way */
 	written.values[STATE_RUNS_FAILED] = 6;
 	assert_true(state_write(&written, scratch_fd, &err) < 0);
 	assert_int_equal(err.code, ERROR_OUTPUT);

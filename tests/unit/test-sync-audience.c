@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages for visitors and pages for staff: where they are, and what becomes of them when CoursePages changes.
- */
+/* Pages for visitors and pages for staff: where they are, and what a change of CoursePages does to them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -31,7 +30,7 @@ static void public_pages_have_no_participants_and_ask_for_none(void **state)
 {
 	(void)state;
 	two_courses();
-	/* Hemera's template shows whatever there is. */
+	/* Hemera's template shows everything that it gets. */
 	fake_hemera.templates[0] = (struct hemera_template){ (char *)"t1", NULL,
 		(char *)"{{course.title}}: {{course.participantCount}} [{{#each participants}}{{name}}{{/each}}] "
 			"{{participantsHidden}} {{participantsPending}}",
@@ -95,7 +94,7 @@ static void pages_of_the_other_audience_leave_and_come(void **state)
 	}
 }
 
-/* A name must not stay on the disk because Hemera, or a template, has a bad day. */
+/* A name must not stay on disk just because Hemera or a template fails today. */
 static void they_leave_though_hemera_is_away(void **state)
 {
 	(void)state;
@@ -161,14 +160,14 @@ static void the_homepage_of_the_first_version_moves(void **state)
 	assert_true(sync_refresh(&fixture_options, &refreshed, NULL) < 0);
 	fixture_assert_text("public/index.de.html", "of 0.1.0");
 	assert_false(fixture_exists("index.de.html"));
-	/* The newer one wins. */
+	/* The newer file wins. */
 	scratch_put("out/index.en.html", "put back");
 	assert_true(sync_refresh(&fixture_options, &refreshed, NULL) < 0);
 	fixture_assert_text("public/index.en.html", "of 0.1.0");
 	assert_false(fixture_exists("index.en.html"));
 }
 
-/* ---- the files that are made from the list ---- */
+/* ---- files made from the list ---- */
 
 static void what_is_current_is_not_made_again(void **state)
 {
@@ -193,7 +192,7 @@ static void what_is_current_is_not_made_again(void **state)
 	}
 }
 
-/* Templates that show the site's members, whatever the shipped ones look like. */
+/* Templates that show the site's members, independent of the shipped ones. */
 static void use_own_templates(void)
 {
 	static char directory[300];
@@ -221,7 +220,7 @@ static void the_operators_files_are_noticed(void **state)
 	fixture_assert_text("public/index.de.html", "/style.css");
 	fixture_assert_text("public/index.de.html", "/logo.svg");
 	fixture_assert_page("erster.html", "/style.css");
-	/* A link is not served, so it must not be used. */
+	/* A link is never served, so it must not be used. */
 	assert_int_equal(unlinkat(scratch_fd, "site/style.css", 0), 0);
 	assert_int_equal(symlinkat("logo.svg", scratch_fd, "site/style.css"), 0);
 	fixture_sync(REPORT_SUCCESS);
@@ -246,7 +245,8 @@ static void a_setting_of_the_site_reaches_every_page(void **state)
 	fixture_assert_page("erster.html", "Akademie &amp; Söhne");
 }
 
-/* A new course has the slug of one that is gone: until the next sync the file is that other course's page. */
+/* A new course has the slug of a removed one: until the next sync, the file is the page of that other
+ * course. */
 static void another_courses_page_is_not_linked(void **state)
 {
 	struct sync_refreshed refreshed = { 0 };
@@ -274,8 +274,8 @@ static void a_template_that_public_pages_cannot_use_is_replaced(void **state)
 	fixture_refute_text("public/courses/erster.html", "MINE");
 }
 
-/* Good with the samples, bad with the title of today: only the page whose template fails is the shipped one.
- */
+/* The template is valid with the samples and fails with today's title: only the page whose template fails
+ * uses the shipped one. */
 static void a_mistake_in_one_template_does_not_cost_the_other_page(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A sync goes on with a damaged manifest or without one, and every page is right afterwards. */
+/* A sync with a damaged manifest or without one succeeds, and every page is right afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,14 +19,14 @@
 
 #define MANIFEST ".sync-manifest.json"
 #define COURSES 3
-#define COURSES_READ 1 /* of the others the pages stay as they are */
+#define COURSES_READ 1 /* the other courses' pages stay as they are */
 #define SPANS_MAX 1000
 
 static const char *const pages[COURSES] = { "courses/erster.html", "courses/zweiter.html",
 	"courses/dritter.html" };
 
-/* One that is read, one whose turn does not come and one whose detail is not valid, so that the manifest has
- * something in each of its members. */
+/* One course that is read, one that is not reached and one with invalid details, so that every member of
+ * the manifest has content. */
 static void begin(void)
 {
 	fixture_use_small_templates();
@@ -34,7 +34,7 @@ static void begin(void)
 	fixture_course("c2", "Zweiter", "zweiter", 1)->detail = HEMERA_DETAIL_DEFERRED;
 	fixture_course("c3", "Dritter", "dritter", 1)->detail = HEMERA_DETAIL_FAILED;
 	fixture_course("c4", "Vierter", "vierter", 0);
-	fake_hemera.pages = 2; /* an orphaned page is remembered, c4 counted as missing */
+	fake_hemera.pages = 2; /* an orphaned page is remembered, and c4 counts as missing */
 	fixture_sync(REPORT_PARTIAL);
 	fixture_drop("c4");
 	fixture_put("courses/fremd.html", "of nobody");
@@ -57,7 +57,7 @@ static char *read_manifest(void)
 	return mem_strdup(tree_find(&out, MANIFEST)->text);
 }
 
-/* Runs a sync and checks that every page is there; *ret_out: what is there afterwards. */
+/* Runs a sync and checks that every page exists; *ret_out: the files afterwards. */
 static void sync_goes_on(const char *label, struct tree *ret_out)
 {
 	report_done(&fixture_report);
@@ -75,8 +75,8 @@ static void sync_goes_on(const char *label, struct tree *ret_out)
 	}
 }
 
-/* True: the manifest was refused; then it is kept, and all pages of which the participants are read are new.
- */
+/* Returns whether the manifest was refused; then it is set aside, and every page whose participants are read
+ * is new. */
 static bool sync_with(const char *text, const char *label)
 {
 	CLEANUP(tree_done) struct tree out = { 0 };
@@ -132,7 +132,7 @@ static const char *after_blanks(const char *at)
 	return at + strspn(at, " \n");
 }
 
-/* Notes where the value begins and ends, and every one in it. */
+/* Records the beginning and the end of the value, and of every value inside it. */
 static const char *find_values(const char *at)
 {
 	struct span *span = &spans[span_count++];
@@ -180,8 +180,8 @@ static void a_wrong_value_anywhere_stops_no_sync(void **state)
 			refused += sync_with(text, label);
 		}
 	}
-	assert_true(span_count > 100);         /* it was a full manifest, */
-	assert_true(refused > 4 * span_count); /* and all but the report is checked */
+	assert_true(span_count > 100);         /* the manifest was full, */
+	assert_true(refused > 4 * span_count); /* and everything except the report is checked */
 }
 
 /* ---- no file ---- */
@@ -217,7 +217,7 @@ static void make_garbage(void)
 	fixture_put(MANIFEST, "garbage");
 }
 
-/* One after the other, so that what is kept of one meets the next. */
+/* One after the other, so that each meets the files kept from the one before. */
 static void nothing_in_its_place_stops_a_sync(void **state)
 {
 	static const struct {

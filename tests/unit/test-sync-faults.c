@@ -160,7 +160,8 @@ static void participations_that_come_too_late_are_deferred(void **state)
 	assert_int_equal(fixture_report.courses_deferred, 2);
 }
 
-/* The time is not up: deferred they would be by every sync, and no report would say why. */
+/* The time limit has not passed. If the courses were deferred, every sync would defer them, and no report
+ * would say why. */
 static void participations_that_take_too_long_are_read_one_by_one(void **state)
 {
 	(void)state;
@@ -179,24 +180,24 @@ static void a_budget_spent_before_the_templates_is_no_fault(void **state)
 	fake_hemera.templates_error = fake_hemera.participations_error = ERROR_HEMERA_RATE_LIMITED;
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_report.courses_deferred, 2);
-	assert_int_equal(fixture_pages(), 0); /* Hemera may have a template for them */
+	assert_int_equal(fixture_pages(), 0); /* Hemera may have a template for these courses */
 	fake_hemera.templates_error = ERROR_INTERNAL;
 	fixture_sync(REPORT_SUCCESS);
 	assert_int_equal(fixture_pages(), 2);
 	fixture_course("c3", "Dritter", "dritter", 0);
 	fake_hemera.templates_error = ERROR_HEMERA_RATE_LIMITED;
 	fixture_sync(REPORT_SUCCESS);
-	assert_int_equal(fixture_pages(), 3); /* it is known to have none */
+	assert_int_equal(fixture_pages(), 3); /* Hemera is known to have none */
 }
 
-/* Others may have used the limit up, and the next sync reads the list: nothing is wrong. */
+/* Other clients may have used up the limit, and the next sync reads the list: this is not a failure. */
 static void the_rate_limit_alone_is_no_failure_in_a_row(void **state)
 {
 	(void)state;
 	two_courses();
 	fake_hemera.list_error = ERROR_HEMERA_RATE_LIMITED;
 	fixture_sync(REPORT_FAILED);
-	assert_int_equal(fixture_report.consecutive_failures, 1); /* nothing has ever been published */
+	assert_int_equal(fixture_report.consecutive_failures, 1); /* no sync has ever published anything */
 	fake_hemera.list_error = ERROR_INTERNAL;
 	fixture_sync(REPORT_SUCCESS);
 	fake_hemera.list_error = ERROR_HEMERA_RATE_LIMITED;
@@ -289,10 +290,10 @@ static void leftovers_of_a_crash_are_cleaned(void **state)
 	fixture_sync(REPORT_SUCCESS);
 	fixture_put(".tmp-1234", "half");
 	fixture_put("courses/.tmp-7", "half");
-	fixture_sync(REPORT_SUCCESS); /* which checks that none is left */
+	fixture_sync(REPORT_SUCCESS); /* it checks that no temporary file is left */
 }
 
-/* As on a full disk: no file may become longer than the limit. */
+/* As on a full disk: no file may exceed the limit. */
 static void pages_that_cannot_be_written_leave_the_old_ones(void **state)
 {
 	struct rlimit old, small;
@@ -310,14 +311,14 @@ static void pages_that_cannot_be_written_leave_the_old_ones(void **state)
 	fixture_sync(REPORT_FAILED);
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(fixture_error.code, ERROR_OUTPUT);
-	assert_string_equal(fake_hemera.asked, "c2 "); /* for the others there would be no room either */
+	assert_string_equal(fake_hemera.asked, "c2 "); /* there would be no space for the others either */
 	assert_int_equal(failures(), 1);
 	fixture_assert_page("zweiter.html", "Zweiter");
 	fixture_sync(REPORT_SUCCESS);
 	fixture_assert_page("zweiter.html", "Neu");
 }
 
-/* After the manifest has been read, something that no file can replace takes its place. */
+/* After the manifest has been read, replaces it by something that no file can replace. */
 static void block_manifest(void *arg)
 {
 	(void)arg;

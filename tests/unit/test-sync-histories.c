@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random histories of data changes, faults and restarts: at their end a clean sync leaves what one from
- * scratch would have made, byte for byte but for generatedAt.
+ * Random histories of data changes, faults and restarts: at the end of each, a clean sync leaves the same
+ * files as a sync from scratch, byte for byte except generatedAt.
  *
  *	HISTORY_FIRST=1 HISTORY_COUNT=100000 HISTORY_STEPS=60 tests/unit/test-sync-histories
  *
- * runs other ones than the fixed few of every `make check`. A failure is reduced to the steps that it needs.
+ * runs other histories than the fixed few of every `make check`. A failure is reduced to the steps that it
+ * needs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +34,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* Returns how many steps it took until something was wrong; 0: nothing was. */
+/* Returns the number of steps until the first violation; 0: there was none. */
 static size_t run(const struct history *history)
 {
 	size_t taken = 0;
@@ -54,7 +55,7 @@ static void leave_out(struct history *history, size_t index)
 		history->steps[i] = history->steps[i + 1];
 }
 
-/* Leaves out every step without which something is still wrong. */
+/* Removes every step that the violation does not need. */
 static void reduce(struct history *history, size_t taken)
 {
 	if (taken <= history->count)

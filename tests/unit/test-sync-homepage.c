@@ -60,7 +60,8 @@ static void a_template_that_does_not_compile_is_replaced_by_the_local_one(void *
 	fixture_refute_text("courses/erster.html", "FOR-ALL");
 }
 
-/* As the operator's own: a helper that only others have is found once, and no course is without a page. */
+/* As with the operator's own templates: an unknown helper is found once, and no course is left without a
+ * page. */
 static void a_template_that_gives_no_page_is_replaced_by_the_local_one(void **state)
 {
 	(void)state;
@@ -115,7 +116,7 @@ static void a_homepage_template_without_its_mark_is_refused(void **state)
 	fixture_assert_text("public/index.de.html", "MY-OWN");
 }
 
-/* Good with the data it is tried with, not with that of today: a title that it does not escape. */
+/* The template is valid with the sample data, but not with today's: it does not escape a title. */
 static void a_homepage_that_a_title_spoils_is_made_of_the_shipped_template(void **state)
 {
 	struct sync_refreshed refreshed = { 0 };
@@ -138,7 +139,7 @@ static void a_homepage_that_a_title_spoils_is_made_of_the_shipped_template(void 
 	fixture_assert_text("public/index.de.html", "Neu");
 }
 
-/* The sync reports the file; a refresh uses the shipped one as well. */
+/* The sync reports the file; a refresh uses the shipped file, too. */
 static void refresh_with_bad_file(const char *name, const char *text)
 {
 	CLEANUP(mem_freep) char *directory = mem_printf("%s/own", scratch_path);
@@ -209,7 +210,7 @@ static void count_calls(void *arg)
 {
 	assert_int_not_equal(atomic_load(&fixture_progress.listed_at_ms), 0);
 	fixture_assert_text("public/index.de.html", "Erster");
-	assert_int_equal(fixture_pages(), 0); /* details are still to come */
+	assert_int_equal(fixture_pages(), 0); /* no details have been read yet */
 	++*(int *)arg;
 }
 
@@ -312,7 +313,7 @@ static void a_damaged_manifest_is_no_history_and_says_so(void **state)
 	assert_non_null(strstr(err.message, ".sync-manifest.json"));
 }
 
-/* From now on the site is where it is so late; returns the time of three hours ago. */
+/* Moves the site to a time zone where it is now that hour; returns the time of three hours ago. */
 static char *go_where_the_hour_is(int hour)
 {
 	static char text[TIME_TEXT_SIZE];
@@ -327,8 +328,8 @@ static char *go_where_the_hour_is(int hour)
 	return text;
 }
 
-/* Somewhere it is noon, elsewhere one in the morning: there a course that ended three hours ago is of
- * yesterday. */
+/* In one time zone it is noon, in another one in the morning: there, a course that ended three hours ago
+ * belongs to yesterday. */
 static void a_course_leaves_at_midnight_though_hemera_is_away(void **state)
 {
 	for (int by_refresh = 0; by_refresh < 2; by_refresh++) {
@@ -376,7 +377,7 @@ static void a_refresh_saves_what_it_shows_and_believes_no_empty_list(void **stat
 		assert_int_equal(refreshed.kept.reason, KNOWN_EMPTY);
 		assert_int_equal(refreshed.kept.courses, 3);
 	}
-	fixture_assert_text("public/index.de.html", "Dritter"); /* of which no sync knows */
+	fixture_assert_text("public/index.de.html", "Dritter"); /* a course that no sync has seen */
 	assert_int_equal(sync_history_load(fixture_config.sync.output_directory, &history, NULL), 0);
 	assert_int_equal(history.kept.courses, 3);
 }
@@ -390,12 +391,12 @@ static void a_refresh_does_not_search_for_lost_rows_and_keeps_known_courses(void
 	fixture_sync(REPORT_SUCCESS);
 	fake_hemera.lost = 1;
 	assert_int_equal(sync_refresh(&fixture_options, &refreshed, NULL), 0);
-	assert_int_equal(refreshed.kept.reason, KNOWN_ACCEPTED); /* as the last sync said */
+	assert_int_equal(refreshed.kept.reason, KNOWN_ACCEPTED); /* the last sync's verdict */
 	assert_false(refreshed.changed);
 	fixture_assert_text("public/index.de.html", "Zweiter");
 }
 
-/* Some zone where it is after one in the morning, and a course that began there three hours ago. */
+/* A time zone where it is after one in the morning, and a course that began there three hours ago. */
 static void the_next_course_is_none_of_yesterday(void **state)
 {
 	const char *yesterday = go_where_the_hour_is(1);

@@ -29,7 +29,7 @@ static const struct json *incident(void)
 	return json_get(fixture_manifest, "incident");
 }
 
-/* By what is stored now, not by what the last sync has left. */
+/* Reads the stored state, not the last sync's copy in memory. */
 static bool due(struct incident_alert *ret_alert)
 {
 	CLEANUP(manifest_done) struct manifest manifest = { 0 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Published files have a largest size; files that aither-web could not serve are made again. */
+/* Published files have a maximum size; files that aither-web could not serve are made again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,12 +21,12 @@
 #include "scratch.h"
 #include "sync-fixture.h"
 
-#define PEOPLE 64 /* of a course whose page is PEOPLE * CHUNK bytes and what stands behind that */
+#define PEOPLE 64 /* of a course whose page has PEOPLE * CHUNK bytes plus the end of the template */
 #define CHUNK (PUBLISHED_COURSE_MAX / PEOPLE)
 
 static char large[CHUNK + 100];
 
-/* All pages are made from a template that gives PUBLISHED_COURSE_MAX bytes and `rest`. */
+/* All pages are made from a template whose output is PUBLISHED_COURSE_MAX bytes plus `rest`. */
 static void serve_large(const char *rest)
 {
 	size_t used = (size_t)snprintf(large, sizeof(large), "{{#each participants}}");
@@ -51,7 +51,7 @@ static struct buf read_manifest(void)
 	return text;
 }
 
-/* Has the manifest say that the page has this size. */
+/* Changes the size of the page in the manifest. */
 static void say_size(const char *path, const char *name, long long size)
 {
 	CLEANUP(buf_done) struct buf text = read_manifest();
@@ -68,7 +68,7 @@ static void say_size(const char *path, const char *name, long long size)
 	fixture_put(".sync-manifest.json", buf_text(&changed));
 }
 
-/* As if it had been published so large. */
+/* As if a page of that size had been published. */
 static void grow(const char *path, long long size)
 {
 	CLEANUP(mem_freep) char *full = mem_printf("%s/out/%s", scratch_path, path);
@@ -105,7 +105,8 @@ static void a_page_is_published_up_to_its_largest_size(void **state)
 	assert_int_equal(fixture_report.would_change_count, 0);
 }
 
-/* Nothing is written, so the disk need not have so much room; what would be is counted in the same way. */
+/* A dry run writes nothing, so the disk need not have that much space; it counts the sizes in the same
+ * way. */
 static void all_pages_together_have_a_largest_size(void **state)
 {
 	static char ids[FAKE_COURSES_MAX][8];
@@ -126,7 +127,7 @@ static void all_pages_together_have_a_largest_size(void **state)
 						      "together become larger than 251658240 bytes");
 }
 
-/* The page of a course that two listings have to lack before it leaves. */
+/* The page of a course that stays until two lists lack the course. */
 static void pages_that_stay_take_their_room(void **state)
 {
 	(void)state;
@@ -146,7 +147,7 @@ static void pages_that_stay_take_their_room(void **state)
 	fixture_assert_page("erster.html", "Hopper");
 }
 
-/* A site that an earlier version has let become too large gets smaller page by page. */
+/* If an earlier version has let a site become too large, it gets smaller page by page. */
 static void a_smaller_page_always_has_room(void **state)
 {
 	(void)state;
@@ -182,7 +183,8 @@ static void files_too_large_to_be_served_are_made_again(void **state)
 	fixture_assert_text("public/index.de.html", "Erster");
 }
 
-/* No page made from the list's row alone waits for its participants behind one that cannot be served. */
+/* A page that is too large to be served is replaced at once by one made from the list's row alone; it does
+ * not wait for its participants. */
 static void a_page_that_cannot_be_served_does_not_wait_for_participants(void **state)
 {
 	(void)state;

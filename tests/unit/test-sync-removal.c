@@ -34,7 +34,7 @@ static void a_course_that_is_gone_takes_its_page_along(void **state)
 	fixture_sync(REPORT_SUCCESS);
 	fixture_drop("c2");
 	fixture_drop("c1");
-	fixture_sync(REPORT_SUCCESS); /* two of three: below the count that is always permitted */
+	fixture_sync(REPORT_SUCCESS); /* two of three: fewer than the number that is always permitted */
 	assert_int_equal(fixture_report.files_deleted, 2);
 	assert_int_equal(fixture_pages(), 1);
 	assert_null(fixture_entry("c1"));
@@ -116,7 +116,7 @@ static void a_mass_deletion_is_refused_until_it_is_forced(void **state)
 	assert_int_equal(fixture_report.errors_total, 1);
 	fixture_assert_text("public/index.de.html", ">k00<");
 	assert_int_equal(fixture_pages(), MANY);
-	fixture_assert_page("k29.html", "Neu"); /* all else is published */
+	fixture_assert_page("k29.html", "Neu"); /* everything else is published */
 	assert_non_null(fixture_entry("k00"));
 	fixture_options.force = true;
 	fixture_sync(REPORT_SUCCESS);
@@ -231,7 +231,7 @@ static void rows_that_stay_lost_cost_no_page_and_no_place_on_the_homepage(void *
 	fixture_drop("k29");
 	fixture_sync(REPORT_SUCCESS);
 	fixture_refute_text("public/index.de.html", ">k29<");
-	assert_true(fixture_exists("courses/k29.html")); /* the first list of two that lacks it */
+	assert_true(fixture_exists("courses/k29.html")); /* the first of two lists without it */
 	fixture_sync(REPORT_SUCCESS);
 	assert_false(fixture_exists("courses/k29.html"));
 }
@@ -280,7 +280,7 @@ static void a_page_stays_until_its_participants_are_read_though_the_manifest_is_
 	(void)state;
 	fixture_course("c1", "Erster", "erster", 1);
 	fixture_course("c2", "Zweiter", "zweiter", 1);
-	fixture_course("c3", "Erster", "erster", 1); /* its page has a name of its own */
+	fixture_course("c3", "Erster", "erster", 1); /* the slug is taken, so its page has another name */
 	fixture_sync(REPORT_SUCCESS);
 	mark = fixture_mark("courses/zweiter.html");
 	unlinkat(scratch_fd, "out/.sync-manifest.json", 0);
@@ -301,7 +301,7 @@ static void a_page_stays_until_its_participants_are_read_though_the_manifest_is_
 	assert_int_equal(fixture_pages(), 3);
 }
 
-/* Their times are those of the copy. */
+/* The times of the files are those of the copy. */
 static void pages_from_a_backup_stay_until_their_participants_are_read(void **state)
 {
 	(void)state;

@@ -26,7 +26,7 @@ static void defer(const char *id, bool deferred)
 	fixture_find(id)->detail = deferred ? HEMERA_DETAIL_DEFERRED : HEMERA_DETAIL_READ;
 }
 
-/* A sync whose budget suffices for c1 and c2 only. */
+/* A sync whose budget is enough for c1 and c2 only. */
 static void begin_round(void)
 {
 	three_courses();
@@ -37,7 +37,7 @@ static void begin_round(void)
 	assert_int_equal(fixture_report.retry_after_s, 60);
 }
 
-/* Lets the manifest say that the last sync began so long ago. */
+/* Changes the manifest as if the last sync had begun that long ago. */
 static void age_manifest(int64_t age_ms)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(1 << 20);

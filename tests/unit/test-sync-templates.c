@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A changed template writes the pages that use it, and no other. */
+/* A changed template causes only the pages that use it to be written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -246,7 +246,7 @@ static void a_new_slug_leaves_no_old_page(void **state)
 {
 	(void)state;
 	three_courses();
-	fake_hemera.pages = 2; /* there is no doubt about a course that is listed */
+	fake_hemera.pages = 2; /* a course in the list is certain to exist */
 	fixture_sync(REPORT_SUCCESS);
 	fixture_find("c1")->slug = "anders";
 	fixture_sync(REPORT_SUCCESS);
@@ -257,7 +257,7 @@ static void a_new_slug_leaves_no_old_page(void **state)
 	assert_int_equal(fixture_pages(), 3);
 }
 
-/* Nothing of what the page shows has changed, only its name. */
+/* No text on the page has changed, only its name. */
 static void a_shared_slug_passes_to_the_course_that_is_left(void **state)
 {
 	(void)state;

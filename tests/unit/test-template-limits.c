@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every limit of the template language from both sides: just below a limit a template works, above it an
- * error names the limit. */
+/* Every limit of the template language from both sides: just below the limit a template works; above it,
+ * the error names the limit. */
 #include "render/template.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ struct trial {
 	const struct json *data;         /* NULL: null */
 	size_t size_max;                 /* of the page; 0: 1 MB */
 	const char *expected;            /* the page */
-	const char *error;               /* else: a part of the message */
+	const char *error;               /* otherwise: a part of the error message */
 };
 
 static void try(const struct trial *trial)
@@ -153,7 +153,7 @@ static void partials_call_partials_up_to_a_limit(void **state)
 	try(&trial);
 }
 
-/* Each partial is within both limits above, but together they would use up the C stack. */
+/* Each partial is within both limits above, but together they would exhaust the C stack. */
 static void blocks_and_partials_together_have_a_limit(void **state)
 {
 	CLEANUP(mem_freep) char *open = repeat("{{#if next}}", 24);
@@ -164,7 +164,7 @@ static void blocks_and_partials_together_have_a_limit(void **state)
 	struct trial trial = { .text = "{{> walk}}", .partial = partial("walk", walk) };
 
 	(void)state;
-	trial.data = deep; /* 25 for every link of the chain */
+	trial.data = deep; /* 25 per link of the chain */
 	trial.expected = page;
 	try(&trial);
 	trial.data = deeper;
@@ -187,14 +187,14 @@ static void work_has_a_limit(void **state)
 		.error = steps });
 	try(&(struct trial){
 		.text = "{{#each l}}{{#each @root.l}}{{/each}}{{/each}}", .data = many, .error = steps });
-	/* A search in a long list is work, too. */
+	/* A search in a long list counts as work, too. */
 	try(&(struct trial){
 		.text = "{{#each l}}{{#if @root.l.length}}{{/if}}{{/each}}", .data = many, .error = steps });
-	/* Milliseconds; without the limit these would be hours. */
+	/* It takes milliseconds; without the limit it would take hours. */
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
-/* The text of an array is made again whenever it is compared or used as a name, however long it is. */
+/* The text of an array, of any length, is made again whenever it is compared or used as a name. */
 static void long_texts_are_work(void **state)
 {
 	static const char steps[] = "rendering takes more than 20000000 steps";
@@ -218,7 +218,8 @@ static void long_texts_are_work(void **state)
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 }
 
-/* The length of a text is counted, and its characters become members when it is a context with pairs. */
+/* The length of a text counts as work, and its characters become members when it is a context with
+ * pairs. */
 static void the_length_of_texts_is_work(void **state)
 {
 	static const char *const texts[] = { "{{#each l}}{{#if @root.text.length}}{{/if}}{{/each}}",
@@ -235,7 +236,7 @@ static void the_length_of_texts_is_work(void **state)
 			.error = "rendering takes more than " });
 }
 
-/* A loop over an object makes a table of its members; integers as names are sorted. */
+/* A loop over an object makes a table of its members, and sorts names that are integers. */
 static void members_take_memory(void **state)
 {
 	static const char *const prefixes[] = { "m", "" };
@@ -268,7 +269,7 @@ static void numbers_in_long_texts_are_work(void **state)
 		.text = text, .data = data, .error = "rendering takes more than 20000000 steps" });
 }
 
-/* Every partial with a pair makes a copy of its context, here of 4 MB. */
+/* Every partial with pairs copies its context, here 4 MB. */
 static void memory_has_a_limit(void **state)
 {
 	CLEANUP(json_freep) struct json *data = json_new_object();
@@ -307,7 +308,7 @@ static void the_page_has_a_size_limit(void **state)
 		.error = "the page becomes larger than 19 bytes" });
 }
 
-/* Each level holds its lines until it is indented: all of them together are no more than a page. */
+/* Each level holds its lines until it is indented; all levels together hold no more than a page. */
 static void indented_partials_share_the_room_of_the_page(void **state)
 {
 	CLEANUP(mem_freep) char *line = repeat("x", 65535);
@@ -341,7 +342,7 @@ static void a_page_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
 	assert_non_null(strstr(err.message, "p:1:1: the page becomes larger than"));
 }
 
-/* Else a slow template would delay the end of the worker until its steps are used up. */
+/* Otherwise a slow template would delay the end of the worker until its steps are used up. */
 static void a_cancelled_or_late_render_ends_at_once(void **state)
 {
 	CLEANUP(template_freep) struct template *template = NULL;
@@ -363,7 +364,7 @@ static void a_cancelled_or_late_render_ends_at_once(void **state)
 	assert_string_equal(buf_text(&out), "0123456789");
 }
 
-/* `form` with `most` items in place of its "*" gives a page, with one more an error. */
+/* `form` with `most` items in place of its "*" gives a page; with one more it gives an error. */
 static void check_list(
 	const char *form, size_t most, const char *item, const char *expected, const char *error)
 {

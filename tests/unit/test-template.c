@@ -25,7 +25,7 @@
 struct row {
 	const char *name, *template, *data;
 	const char *expected; /* the output, or NULL */
-	const char *error;    /* else: a part of the message */
+	const char *error;    /* otherwise: a part of the error message */
 };
 
 static const struct template_partial partial_items[] = {

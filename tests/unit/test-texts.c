@@ -147,7 +147,7 @@ static void the_sites_name_takes_the_place_of_its_mark(void **state)
 	assert_string_equal(texts_get(texts, "a"), "A & B: A & B{site");
 	assert_string_equal(texts_get(texts, "b"), "{SITE}");
 	assert_string_equal(texts_get(texts, "c"), "x A & B");
-	/* A name that looks like the mark is a name. */
+	/* A name that looks like the mark is still a name. */
 	assert_int_equal(texts_parse(&other, "{site}", "t", buf_text(&text), text.length, NULL), 0);
 	assert_string_equal(texts_get(other, "site.name"), "{site}");
 	assert_string_not_equal(texts_hash(other), texts_hash(texts));
@@ -188,7 +188,7 @@ static void a_bad_file_is_refused_by_name(void **state)
 	} rows[] = {
 		{ "no JSON", "{", "t.json: line 1" },
 		{ "no object", "[]", "t.json: not a JSON object" },
-		{ "not a text", "{\"language\":\"de\",\"a\":1}", "\"a\" is not a text" },
+		{ "not a text", "{\"language\":\"de\",\"a\":1}", "\"a\" is not a string" },
 		{ "no language", "{\"date.format\":\"\"," MONTHS "}", "\"language\" is missing" },
 		{ "no months", "{\"language\":\"de\",\"date.format\":\"\"}", "\"month.1\" is missing" },
 	};
@@ -233,9 +233,9 @@ static void the_operators_words_win_key_by_key(void **state)
 	assert_string_equal(texts_get(texts, "new"), "neu");
 	assert_string_equal(texts_get(texts, "level.INTERMEDIATE"), "Fortgeschritten");
 	assert_string_not_equal(texts_hash(texts), texts_hash(untouched));
-	/* A file with a mistake changes nothing. */
+	/* A file with a mistake has no effect. */
 	assert_int_equal(texts_override(untouched, "own", "{\"a\":1}", 7, &err), -EBADMSG);
-	assert_string_equal(err.message, "own: \"a\" is not a text");
+	assert_string_equal(err.message, "own: \"a\" is not a string");
 	assert_string_equal(texts_get(untouched, "level.BEGINNER"), "Grundkurs");
 }
 

@@ -20,13 +20,13 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-#define PATIENCE_MS 20000 /* until a test that waits for something has failed */
+#define PATIENCE_MS 20000 /* how long a test waits for an event before it fails */
 #define MESSAGES 3
 #define JOBS 100
 
 static struct thread_queue *queue;
 
-/* The events on the loop, in order: a letter each. */
+/* The events on the loop in their order, one letter each. */
 static char events[JOBS * 2];
 
 static int setup(void **state)
@@ -55,7 +55,7 @@ static bool is_readable(int timeout_ms)
 	return poll(&entry, 1, timeout_ms) == 1;
 }
 
-/* The loop of a program, until nothing is pending. */
+/* The loop of a program; runs until nothing is pending. */
 static void loop(void)
 {
 	while (thread_queue_pending(queue) > 0) {
@@ -222,7 +222,7 @@ static void the_last_job_may_free_the_queue(void **state)
 	assert_string_equal(events, "f");
 }
 
-/* In a sanitizer build the end of this program shows that neither counts as forgotten. */
+/* In a sanitizer build, the end of this program shows that neither is reported as a leak. */
 static void a_queue_with_pending_jobs_is_left_to_the_end_of_the_process(void **state)
 {
 	struct work *work = mem_zalloc(sizeof(*work));
@@ -235,7 +235,7 @@ static void a_queue_with_pending_jobs_is_left_to_the_end_of_the_process(void **s
 	assert_string_equal(events, "");
 }
 
-/* In a process of its own: limits stay, and root has none. */
+/* In a separate process, because limits cannot be raised again, and root has none. */
 static int start_without_threads(void)
 {
 	const struct rlimit none = { 0, 0 };

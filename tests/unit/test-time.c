@@ -48,7 +48,7 @@ static void instants_are_written_and_read(void **state)
 	}
 }
 
-/* Against libc, every 11th day of all the years, at changing times of the day. */
+/* Compares with libc: every 11th day of all the years, at varying times of the day. */
 static void all_years_agree_with_libc(void **state)
 {
 	const int64_t step_ms = INT64_C(11) * 86400000 + 3723001;
@@ -180,10 +180,10 @@ static void without_a_zone_of_that_name_times_are_in_utc(void **state)
 		"",
 		"Mars/Olympus_Mons",
 		"Europe",      /* a directory */
-		"leapseconds", /* a file, but no zone */
+		"leapseconds", /* a file, but not a time zone */
 		"/usr/share/zoneinfo/Europe/Berlin",
 		"/etc/hostname",
-		"/Europe/Berlin", /* with the slash glibc would look in the root directory */
+		"/Europe/Berlin", /* glibc would look for it in the root directory because of the slash */
 		"../zoneinfo/Europe/Berlin",
 		"Europe/../Europe/Berlin",
 		"Europe/Berlin ",
@@ -211,15 +211,15 @@ static void messages_about_zones_name_the_remedy(void **state)
 	static const struct {
 		const char *name, *problem;
 	} rows[] = {
-		{ "right/Europe/Berlin", "shows times some 27 seconds early, because Hemera's do not count "
+		{ "right/Europe/Berlin", "shows times 27 seconds early, because Hemera's times do not count "
 					 "leap seconds; write Europe/Berlin" },
 		{ "right/Mars", "not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)" },
 		{ "/usr/share/zoneinfo/Asia/Tokyo",
-			"the file of a time zone, not its name; write Asia/Tokyo" },
+			"is the file of a time zone, not its name; write Asia/Tokyo" },
 		{ "/usr/share/zoneinfo/../../../etc/localtime",
 			"not a time zone in /usr/share/zoneinfo/ (like Europe/Berlin)" },
 		{ "localtime",
-			"not the same zone on each machine; write the zone's own name (like Europe/Berlin)" },
+			"is not the same zone on every machine; write the zone's own name (like Europe/Berlin)" },
 	};
 
 	(void)state;

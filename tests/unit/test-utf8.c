@@ -16,7 +16,7 @@ static void a_character_is_read_strictly(void **state)
 	static const struct {
 		const char *name, *text;
 		int32_t code_point;
-		ptrdiff_t length; /* by which the reader moves */
+		ptrdiff_t length; /* the number of bytes that the reader advances */
 	} rows[] = {
 		{ "ASCII", "a", 'a', 1 },
 		{ "two bytes", "\xc3\xa4x", 0xe4, 2 },
@@ -61,7 +61,7 @@ static void a_cut_text_ends_with_a_whole_character(void **state)
 		{ "abc", "abc" },
 		{ "abc\xe2\x82", "abc" },
 		{ "abc\xe2", "abc" },
-		{ "ab\xc3\xa4", "ab" }, /* it may have been incomplete */
+		{ "ab\xc3\xa4", "ab" }, /* it might have been incomplete */
 		{ "\x80\x80", "" },
 	};
 

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* Byte by byte, from a list. */
+/* Reads byte by byte, from a list. */
 static void escape_plainly(struct slice text, struct buf *out)
 {
 	static const char *const entities[] = { "&&amp;", "<&lt;", ">&gt;", "\"&quot;", "'&#x27;", "`&#x60;",
@@ -31,7 +31,7 @@ static void escape_plainly(struct slice text, struct buf *out)
 
 static void check_escape(const char *text, size_t length)
 {
-	/* A copy of exactly this size, so that the sanitizer sees a byte too far. */
+	/* A copy of exactly this size, so that the sanitizer detects a read past the end. */
 	CLEANUP(mem_freep) char *copy = mem_alloc(length > 0 ? length : 1);
 	CLEANUP(buf_done) struct buf expected = BUF_INIT(1 << 20), got = BUF_INIT(1 << 20);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* aither-web where no thread can be started: every call that needs the worker is answered all the same. */
+/* aither-web when no thread can be started: every call that needs the worker still gets an answer. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -236,7 +236,7 @@ static void a_hanging_check_fails_and_the_others_count(void **state)
 
 	set_hanging(true);
 	start_call(&caller);
-	/* The limit passes when all others have returned, however long they take. */
+	/* The limit passes after all other checks have returned, however long they take. */
 	while (!worker->doctor || thread_queue_pending(worker->queue) > 1)
 		server_turn(worker_server(worker));
 	server_timer_set(worker->doctor_timer, 1);
@@ -272,7 +272,7 @@ static void callers_share_the_answer(void **state)
 	assert_int_equal(started(), 1);
 }
 
-/* Each leaves a thread behind. */
+/* Each of them leaves a thread behind. */
 static void calls_are_refused_while_too_many_checks_hang(void **state)
 {
 	struct caller caller;

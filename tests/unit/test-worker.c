@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's slot over a real socket. Syncs and threads are faked here: a job that has been started runs
- * when the test says so, or gets no thread at all. */
+/* The worker's slot over a real socket. Syncs and threads are faked: a job that has been started runs when
+ * the test tells it to, or gets no thread at all. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -33,18 +33,18 @@
 
 struct thread_queue {
 	int fd;
-	struct thread_job *first, *started; /* returned; not yet run, the oldest first */
+	struct thread_job *first, *started; /* returned jobs; jobs not yet run, the oldest first */
 	size_t pending;
 };
 
 static struct {
 	bool no_threads;
-	bool may_run_beside;       /* several jobs, not one at a time */
+	bool may_run_beside;       /* runs several jobs at once, not one at a time */
 	enum error_code sync_code; /* 0: the sync succeeds */
 	unsigned syncs, refreshes;
 	unsigned mails;
-	bool is_unsaved;    /* what the sync did */
-	bool was_cancelled; /* the last job, when it ran */
+	bool is_unsaved;    /* whether the sync failed to save its end */
+	bool was_cancelled; /* whether the last job was cancelled when it ran */
 } fake;
 
 /* ---- base/thread.h ---- */
@@ -313,7 +313,7 @@ static void a_sync_without_a_thread_is_a_failed_sync(void **state)
 	fake.no_threads = true;
 	assert_answer(place, ask(place, "POST /api/sync", NULL), "HTTP/1.1 500 ", "cannot start a thread");
 	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"failed\"", "\"consecutiveFailures\":3");
-	/* The caller who does not wait learns that it began, and the rest from the status. */
+	/* A caller that does not wait learns only that the sync has begun; the status has its end. */
 	assert_answer(place, ask(place, "POST /api/sync", ASYNC), "HTTP/1.1 202 ", "\"running\"");
 	assert_answer(place, ask(place, "GET /api/sync", NULL), "\"consecutiveFailures\":4",
 		"\"lastSuccessTime\":\"1970-01-01T00:00:03.000Z\"");
@@ -363,7 +363,7 @@ static void only_so_many_callers_wait_for_a_refresh(void **state)
 	assert_int_equal(fake.refreshes, 1);
 }
 
-/* Once the quota is spent, the answer is the time or the error of the last fetch. */
+/* Once the quota is used up, the answer is the time or the error of the last fetch. */
 static void refreshes_beyond_the_quota_do_not_ask_hemera(void **state)
 {
 	struct place *place = *state;
@@ -433,7 +433,7 @@ static void jobs_that_begin_after_the_stop_are_cancelled(void **state)
 	int refresh = ask(place, "POST /internal/refresh", NULL);
 
 	worker_stop(place->worker);
-	run_job(place); /* it was done already and ends well */
+	run_job(place); /* the sync had already ended, and ends well */
 	assert_answer(place, sync, "HTTP/1.1 200 ", "\"success\"");
 	run_job(place);
 	assert_answer(place, refresh, "HTTP/1.1 503 ", "\"SHUTTING_DOWN\"");
@@ -455,7 +455,7 @@ static void on_tick(void *arg)
 	*(bool *)arg = true;
 }
 
-/* From now on the worker may leave after an idle second, during which *tick is set ten times. */
+/* From now on the worker may exit after an idle second, during which *tick is set ten times. */
 static struct server *let_leave(struct place *place, bool *tick)
 {
 	struct server *server = worker_server(place->worker);
@@ -490,7 +490,7 @@ static void an_ended_sync_is_counted_and_a_dry_run_is_not(void **state)
 static char operator_address[] = "operator@example.org", mail_server[] = "smtp://localhost",
 	    site_name[] = "Hemera Academy";
 
-/* A sync whose end cannot be saved, which is to be mailed. */
+/* A sync whose end cannot be saved, and which needs a mail. */
 static void start_mail(struct place *place)
 {
 	place->config.notify.mail_to = operator_address;
@@ -525,7 +525,7 @@ static void the_stop_cancels_mails_and_answers_waiting_callers(void **state)
 	struct place *place = *state;
 
 	start_mail(place);
-	fake.may_run_beside = true; /* a test does not wait for another mail */
+	fake.may_run_beside = true; /* a test mail does not wait for another mail */
 	int second = ask(place, "POST /internal/test-mail", NULL);
 	while (place->worker->queue->pending < 2)
 		turn(place);

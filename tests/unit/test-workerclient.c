@@ -22,8 +22,8 @@
 #include "net/workerclient.h"
 #include "scratch.h"
 
-#define PATIENCE_MS 20000 /* nothing but a failing test waits so long */
-#define SHORT_MS 50       /* a time limit that is meant to pass */
+#define PATIENCE_MS 20000 /* only a failing test waits this long */
+#define SHORT_MS 50       /* a time limit that shall expire */
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 enum manner {
@@ -32,7 +32,7 @@ enum manner {
 	LEAVE,   /* closes after the answer */
 };
 
-/* The worker of these tests: takes one connection on a thread, reads one request head, sends `answer`. */
+/* The worker of these tests: accepts one connection on a thread, reads one request head, sends `answer`. */
 static struct {
 	char path[250];
 	int listener;
@@ -115,7 +115,7 @@ static int call(const char *method, struct workerclient_response *response, stru
 	return workerclient_call(&request, response, err);
 }
 
-/* The whole exchange; the response stays untouched when the call fails. */
+/* Runs the whole exchange; the response stays unchanged if the call fails. */
 static int exchange(
 	const char *method, const char *answer, struct workerclient_response *response, struct error *err)
 {
@@ -353,12 +353,12 @@ static void a_forbidden_socket_names_the_group(void **state)
 	worker_listen(8);
 	assert_int_equal(chmod(worker.path, 0), 0);
 	assert_int_equal(chmod(scratch_path, 0711), 0);
-	setfsuid(65534); /* for root, whom no mode stops */
+	setfsuid(65534); /* for root, whom no file mode stops */
 	int result = call("GET", NULL, &err);
 	setfsuid(geteuid());
 	worker_stop();
 	assert_int_equal(result, -EACCES);
-	assert_non_null(strstr(err.message, "not permitted (run as root or as a member of group aither)"));
+	assert_non_null(strstr(err.message, "not permitted; run as root or as a member of group aither"));
 }
 
 static void a_path_too_long_for_a_socket_is_an_error(void **state)
@@ -385,7 +385,7 @@ static void a_process_out_of_descriptors_does_not_blame_the_worker(void **state)
 	close(worker.listener);
 	assert_int_equal(result, -EMFILE);
 	assert_int_equal(err.code, ERROR_WORKER_UNAVAILABLE);
-	assert_string_equal(err.message, "cannot make a socket for aither-worker: Too many open files");
+	assert_string_equal(err.message, "cannot create a socket for aither-worker: Too many open files");
 }
 
 static void nothing_can_be_smuggled_into_a_request(void **state)

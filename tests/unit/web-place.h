@@ -3,8 +3,8 @@
 #define AITHER_TESTS_WEB_PLACE_H
 
 /*
- * aither-web over a real socket, with an output directory of its own and a worker that is played here: the
- * two functions of net/workerclient.h are this file's when the test is linked.
+ * aither-web over a real socket, with its own output directory and a simulated worker: when a test is
+ * linked, web-place.c replaces the two functions of net/workerclient.h.
  */
 
 #include <limits.h>
@@ -20,11 +20,12 @@ struct web;
 
 #define TOKEN "0123456789abcdef"
 
-/* The worker: every call counts itself, waits for a permit where calls are held, and says `answer`. */
+/* The simulated worker: counts every call, makes it wait for a permit while calls are held, and returns
+ * `answer`. */
 struct worker_part {
 	int permits, arrived; /* eventfds: one counts down, the other wakes the loop */
 	atomic_bool held;
-	atomic_bool connecting; /* calls that are held have not been sent yet */
+	atomic_bool connecting; /* held calls have not been sent yet */
 	atomic_uint calls;
 	atomic_int status;     /* 0: cannot be reached */
 	atomic_bool stateless; /* a refresh leaves no state, as on a full disk */
@@ -44,16 +45,16 @@ struct place {
 
 int place_setup(void **state);
 int place_teardown(void **state);
-void place_start(struct place *place); /* the program; until then place->config may be changed */
+void place_start(struct place *place); /* starts the program; until then place->config may be changed */
 
-/* The German homepage, and the state of a worker that read its data age_s ago (negative: in time to come). */
+/* The German homepage, and the state of a worker that read its data age_s ago (negative: in the future). */
 void place_publish(const struct place *place, const char *text, int age_s);
 
-/* That state; success_age_s: of the last successful sync, PLACE_NEVER: there was none. */
+/* The same state; success_age_s: of the last successful sync, PLACE_NEVER: there was none. */
 #define PLACE_NEVER INT_MAX
 void place_publish_state(const struct place *place, int data_age_s, int success_age_s);
 
-/* A connection on which the request has been sent. */
+/* Returns a connection on which the request has been sent. */
 int ask(const struct place *place, const char *request);
 int ask_home(const struct place *place);
 int ask_sync(const struct place *place, const char *target);
@@ -63,6 +64,6 @@ void assert_answer(const struct place *place, int fd, const char *first, const c
 
 void wait_for_calls(const struct place *place, unsigned calls); /* to the worker, since the start */
 void wait_for_connections(const struct place *place, size_t connections);
-void worker_release(unsigned calls); /* lets calls go that are held, and holds no more */
+void worker_release(unsigned calls); /* releases calls that are held, and holds no more */
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mail servers of Debian beside aither: what doctor says about them, and that a mail arrives in a mailbox."""
+"""Debian's mail servers beside aither: doctor's report about each, and a mail that arrives in a mailbox."""
 import email
 import email.message
 import email.policy
@@ -15,7 +15,7 @@ from installation import configure, first_run_of_module
 from machine import Story, first_process, run, wait_until, write
 
 ARRIVAL_S = 60
-OPERATOR, DEPUTY = "jane", "deputy"  # users of the machine; root's mails go to the first
+OPERATOR, DEPUTY = "jane", "deputy"  # users of the machine; root's mail goes to the first
 
 
 def first_run_with_users() -> Stub:
@@ -33,7 +33,7 @@ class MailStory(Story):
     hemera: Stub
 
     def use(self, *lines: str) -> None:
-        """Lines of [Notify], and whatever follows them."""
+        """Writes lines of [Notify], and anything that follows them."""
         configure(self.hemera, "[Notify]", "FailureThreshold=1", *lines)
 
     def check(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class MailStory(Story):
         return done
 
     def send(self) -> str:
-        """A test mail that is accepted for all recipients; its Message-ID."""
+        """Sends a test mail that must be accepted for all recipients; returns its Message-ID."""
         done = self.test_mail()
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         found = re.search(r"Message-ID (<\S+>)", done.stdout)
@@ -87,7 +87,7 @@ class MailStory(Story):
 
 
 def mails(user: str) -> list[email.message.EmailMessage]:
-    """In the user's mailbox, the oldest first."""
+    """The mails in the user's mailbox, oldest first."""
     try:
         box = mailbox.mbox(f"/proc/{first_process()}/root/var/mail/{user}", create=False)
     except mailbox.NoSuchMailboxError:

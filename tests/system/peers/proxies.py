@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A proxy of the examples in front of aither, on one machine, and fail2ban that reads its log. The tests name the same
+"""One of the example proxies in front of aither, on one machine, and fail2ban, which reads its log. The tests name the same
 packages, so that their machines are unpacked from one tarball."""
 import re
 import subprocess
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 def set_up() -> Stub:
-    """aither as its manual says for a proxy, with files of the operator's."""
+    """Configures aither as its manual describes for a proxy, with files of the operator's own."""
     hemera = first_run_of_module()
     unittest.addModuleCleanup(run, "rm", "-rf", "/etc/credstore/aither.sync-token", "/etc/aither/site")
     run("aither", "set-secret", "sync-token", stdin=TOKEN)
@@ -55,7 +55,7 @@ def certificate() -> None:
 
 
 def example(name: str) -> tuple[str, str]:
-    """Where an example belongs, and its text."""
+    """The path where an example belongs, and its text."""
     text = output("cat", f"{EXAMPLES}/{name}") + "\n"
     found = re.match(r"# To: (\S+)\n", text)
     assert found
@@ -63,7 +63,7 @@ def example(name: str) -> tuple[str, str]:
 
 
 def ask(target: str, *arguments: str) -> Answer:
-    """A request at the proxy, whatever is answered."""
+    """Sends a request to the proxy; returns any answer."""
     began = time.monotonic()
     text = output("curl", *CURL, "--show-error", "--max-time", "65", "--include", *arguments, f"https://{HOST}{target}")
     head, _, body = text.partition("\n\n")
@@ -78,13 +78,13 @@ def language(answer: Answer) -> str:
 
 
 def stop_aither(test: unittest.TestCase) -> None:
-    """Until the test ends."""
+    """Undone at the end of the test."""
     test.addCleanup(run, "systemctl", "start", "aither.socket")
     run("systemctl", "stop", "aither.socket", "aither.service")
 
 
 def jail_of(text: str, log: str) -> str:
-    """The example's jail for another log than nginx's, changed as its comments say; "journal": haproxy's."""
+    """The example's jail, changed as its comments say for a log other than nginx's; "journal" means haproxy's."""
     if log in text.replace(f"#logpath = {log}", ""):
         return text
     text = re.sub("^logpath = .*\n", "", text, flags=re.M)
@@ -94,7 +94,7 @@ def jail_of(text: str, log: str) -> str:
 
 
 def start_fail2ban(log: str) -> None:
-    """With the example's filter and jail. No other jail: Debian's own wants sshd's log."""
+    """Uses the example's filter and jail. Disables Debian's own jail, which needs sshd's log."""
     write("/etc/fail2ban/jail.d/defaults-debian.conf", "[sshd]\nenabled = false\n")
     path, text = example("fail2ban-proxy-filter.conf")
     write(path, text)
@@ -111,8 +111,8 @@ def banned() -> str:
 
 
 def check_the_ban(test: unittest.TestCase) -> None:
-    """An address that guesses is shut out of the proxy; one that was asked for a password is not, nor is one with the
-    token."""
+    """An address that guesses passwords is banned from the proxy. An address that was only asked for a password is not, nor
+    is one with the token."""
     for _ in range(8):
         test.assertEqual(ask("/courses/", "--interface", "127.0.0.67").status, 401)
         test.assertEqual(ask("/api/sync/status", "--interface", "127.0.0.68", *BEARER).status, 200)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Backup and restore as aither-worker(8) says, by tar and by borg: on a machine where the user aither has another number,
-nothing is written, fetched or mailed twice."""
+"""Backup and restore as aither-worker(8) describes them, with tar and with borg: on a machine where the user aither has
+another user id, nothing is written, fetched or mailed twice."""
 # Packages: borgbackup procps
 import re
 import unittest
@@ -15,7 +15,7 @@ REPOSITORY = "/root/repository"
 LOCK = f"{OUTPUT}/.sync.lock"
 DROP_IN = "/etc/systemd/system/aither-sync.timer.d/override.conf"
 TOKEN = "a-sync-token-of-good-length"
-HELD_S = 4  # that a backup takes
+HELD_S = 4  # duration of a backup
 OWNED = {"/var/lib/aither": "aither:aither 750", OUTPUT: "aither:aither 750",
          f"{OUTPUT}/.sync-manifest.json": "aither:aither 600", f"{OUTPUT}/public/index.de.html": "aither:aither 640",
          "/etc/credstore": "root:root 700", "/etc/credstore/aither.hemera-api-key": "root:root 600",
@@ -40,7 +40,7 @@ def shell(commands: str) -> str:
 
 
 def replace_machine() -> None:
-    """Nothing of aither is left, and another user has its number."""
+    """Removes everything of aither's, and gives its user id to another user."""
     number = output("id", "-u", "aither")
     run("systemctl", "disable", "--now", "aither.socket", "aither-sync.timer")
     run("apt-get", "purge", "--yes", "aither")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: caddy fail2ban iptables nftables nginx-light python3-systemd
-"""Caddyfile of the examples with Debian's Caddy in front of the installed package; then fail2ban."""
+"""The example Caddyfile with Debian's Caddy in front of the installed package; then fail2ban."""
 import unittest
 
 from client import Stub
@@ -27,7 +27,7 @@ class Caddy(Story):
     @essential
     def test_the_example_is_taken(self) -> None:
         path, text = example("Caddyfile")
-        # No authority can be reached from here: Caddy signs the certificate itself.
+        # No certificate authority can be reached from here: Caddy signs the certificate itself.
         site = f"\n{HOST} {{\n"
         self.assertIn(site, text)
         write(path, text.replace(site, f"{site}\ttls internal\n"))

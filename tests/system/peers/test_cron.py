@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The lines for cron of aither-migration(7), with Debian's cron and Postfix: quiet while all is well, mail when it is not,
-and no token where others can see it. And bounces, which aither-worker(8) has delivered to root."""
+"""The crontab lines of aither-migration(7), with Debian's cron and Postfix: no output while all is well, a mail when it is
+not, and no token where others can see it. Also bounces, which aither-worker(8) has delivered to root."""
 # Packages: cron postfix procps
 import unittest
 
@@ -15,7 +15,7 @@ CRONTAB = "/etc/cron.d/aither"
 TOKEN = "a-sync-token-of-good-length"
 MAILBOX = "/var/mail/root"
 MINUTE_S = 90
-SLOW_S = 5  # that Hemera takes, so that the call can be looked at
+SLOW_S = 5  # Hemera's delay, so that the call can be inspected
 
 hemera: Stub
 
@@ -44,7 +44,7 @@ def every_minute(line: str) -> None:
 
 
 def syncs() -> int:
-    """That have asked Hemera for its list."""
+    """The number of syncs that have requested Hemera's list."""
     return sum(request["path"] == "/api/service/courses" for request in hemera.requests())
 
 
@@ -54,7 +54,7 @@ class Cron(Story):
         hemera.scenario(fault=None)
 
     def wait_for_quiet(self) -> None:
-        """Until cron's job has ended."""
+        """Waits until cron's job has ended."""
         wait_until(lambda: run("pgrep", "--full", "^/bin/sh -c out=", check=False).returncode == 1, MINUTE_S, "it ends")
 
     @essential
@@ -97,7 +97,7 @@ class Cron(Story):
         run("aither", "test-mail")
         wait_until(lambda: "Undelivered Mail" in mails("aither"), 30, "without an alias nobody reads the bounce")
         run("bash", "-ec", ALIAS)
-        run("postfix", "reload")  # a process of Postfix that waits for mail would deliver one more by the old table
+        run("postfix", "reload")  # an idle process of Postfix would deliver one more mail with the old table
         run("aither", "test-mail")
         bounce = wait_until(mails, 30, "root gets the bounce")
         self.assertIn("Subject: Undelivered Mail Returned to Sender", bounce)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""etckeeper keeps the secrets out of git once it was told so, as aither.conf(5) says."""
+"""etckeeper keeps the secrets out of git once it is configured as aither.conf(5) says."""
 # Packages: etckeeper git
 import unittest
 

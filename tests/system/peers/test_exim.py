@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: exim4-daemon-light
-"""Exim as Debian configures it for a machine that is a mail server itself."""
+"""Exim as Debian configures it for a machine that is itself a mail server."""
 from typing import Any
 
 import mailpeer
@@ -44,7 +44,7 @@ class Exim(MailStory):
         self.assertEqual(mail["From"], "Hemera Academy <aither@example.org>")
 
     def test_an_unknown_user_is_accepted_and_comes_back(self) -> None:
-        """Exim looks up users of this machine only after it has accepted the mail."""
+        """Exim looks up the machine's users only after it has accepted the mail."""
         self.use("MailTo=nobody-here@example.org", f"MailFrom={DEPUTY}@example.org")
         self.send()
         wait_until(lambda: any("Delivery Status" in str(m["Subject"]) or "delivery failed" in str(m["Subject"])

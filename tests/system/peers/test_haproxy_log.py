@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Packages: caddy fail2ban iptables nftables nginx-light python3-systemd
-"""fail2ban reads what haproxy, configured as the example says, writes into the journal. Two machines behind haproxy are the
-matter of tests/system/test_haproxy.py."""
+"""fail2ban reads the lines that haproxy, configured as in the example, writes into the journal. tests/system/test_haproxy.py
+tests two machines behind haproxy."""
 import unittest
 
 from client import Stub

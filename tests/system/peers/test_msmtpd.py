@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: msmtp-mta
-"""msmtpd, for a machine that only hands its mails to a mail server elsewhere; here that is a stub."""
+"""msmtpd, for a machine that only passes its mail on to a mail server elsewhere; here, that server is a stub."""
 from typing import Any
 
 import mailpeer

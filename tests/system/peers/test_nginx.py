@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: caddy fail2ban iptables nftables nginx-light python3-systemd
-"""nginx.conf of the examples, as it stands, with Debian's nginx in front of the installed package; then fail2ban."""
+"""The example nginx.conf, unchanged, with Debian's nginx in front of the installed package; then fail2ban."""
 import time
 import unittest
 

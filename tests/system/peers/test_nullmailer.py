@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Packages: nullmailer
-"""nullmailer, which listens nowhere: aither gets its relay as SMTPURL. (Behind a socket of systemd, the nullmailer-smtpd of
-Debian 12 is killed by SIGSEGV with the first mail.)"""
+"""nullmailer, which has no SMTP server: SMTPURL names nullmailer's own relay. (Behind a socket of systemd, the
+nullmailer-smtpd of Debian 12 is killed by SIGSEGV with the first mail.)"""
 from typing import Any
 
 import mailpeer

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: opensmtpd
-"""OpenSMTPD with a configuration near to Debian's own."""
+"""OpenSMTPD with a configuration close to Debian's own."""
 from typing import Any
 
 import mailpeer
@@ -38,7 +38,7 @@ class OpenSmtpd(MailStory):
         self.use(f"MailTo={OPERATOR}@example.org, ops@example.net, {DEPUTY}")
         done = self.test_mail()
         self.assertEqual(done.returncode, 2)
-        self.assertIn(f" has taken a mail to {OPERATOR}@example.org,{DEPUTY}, Message-ID ", done.stdout)
+        self.assertIn(f" has accepted a mail to {OPERATOR}@example.org,{DEPUTY}, Message-ID ", done.stdout)
         self.assertIn("ops@example.net (550 ", done.stderr)
 
     def test_a_server_that_is_stopped_is_started_by_the_remedy(self) -> None:

@@ -55,7 +55,7 @@ class Postfix(MailStory):
         self.use(f"MailTo={OPERATOR}, nobody-here@example.org, {DEPUTY}")
         done = self.test_mail()
         self.assertEqual(done.returncode, 2)
-        self.assertIn(f" has taken a mail to {OPERATOR},{DEPUTY}, Message-ID ", done.stdout)
+        self.assertIn(f" has accepted a mail to {OPERATOR},{DEPUTY}, Message-ID ", done.stdout)
         self.assertRegex(done.stderr, r"refused some of the recipients: nobody-here@example\.org \(550 5\.1\.1 .*User "
                                       r"unknown.*\); correct \[Notify\] MailTo\n")
 
@@ -103,7 +103,7 @@ class Postfix(MailStory):
         use_postfix("smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:10023")
         self.use("MailTo=root", "RetryDelaySec=3")
         self.assert_accepted()
-        self.assertRegex(self.refused(1), r"450 4\.2\.0 .*Greylisted.*; it may take it later")
+        self.assertRegex(self.refused(1), r"450 4\.2\.0 .*Greylisted.*; a later attempt may succeed")
         self.use("MailTo=deputy", "RetryDelaySec=3")
         self.hemera.scenario(key="another-key-another-key-another-key-1")
         self.assertEqual(run("aither", "sync", check=False).returncode, 1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Packages: prometheus
-"""Debian's Prometheus reads /metrics with the token as aither-web(8) says, and evaluates the alert rules."""
+"""Debian's Prometheus reads /metrics with the token as aither-web(8) describes, and evaluates the alert rules."""
 import json
 import re
 import unittest
@@ -36,7 +36,7 @@ def load_tests(*_: object) -> unittest.TestSuite:
 
 
 def manual(begin: str) -> str:
-    """The example of the manual that begins so."""
+    """The example of the manual that begins with this text."""
     text = (TOP / "man" / "aither-web.8").read_text()
     found = re.search(rf"^\.EX\n({re.escape(begin)}.*?)^\.EE", text, re.M | re.S)
     assert found, begin
@@ -49,7 +49,7 @@ def ask(path: str) -> Any:
 
 
 def value(expression: str) -> str:
-    """Of an expression with one sample; "": none."""
+    """The value of an expression with one sample; "" if there is none."""
     result = ask("query?" + urllib.parse.urlencode({"query": expression}))["result"]
     return result[0]["value"][1] if result else ""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rsyslog with data/examples/rsyslog.conf: each event of aither once, as JSON, with the journal's fields."""
+"""rsyslog with data/examples/rsyslog.conf: each event of aither's once, as JSON, with the journal's fields."""
 # Packages: rsyslog
 import json
 import unittest
@@ -35,7 +35,7 @@ class Rsyslog(unittest.TestCase):
     def test_every_event_arrives_once_with_its_fields(self) -> None:
         checked = run("bash", "-ec", INSTALL)
         self.assertNotIn("error", checked.stderr)
-        # imjournal skips what is logged while it opens the journal for the first time.
+        # imjournal skips entries that are logged while it opens the journal for the first time.
         wait_until(lambda: run("aither", "sync") and events(f"{EVENT}01"), 30, "a first event")
         job = json.loads(output("aither", "sync", "--json"))
         event, = wait_until(lambda: self.of_job(job["data"]["jobId"]), 30, "the sync's event")
@@ -50,7 +50,7 @@ class Rsyslog(unittest.TestCase):
         return [event for event in events(f"{EVENT}01") if event["AITHER_JOB_ID"] == job]
 
     def check_the_text(self, text: str) -> None:
-        """In Debian's own file as before, not twice."""
+        """The events are in Debian's own file as before, not twice."""
         line = f"aither-worker[{self.worker()}]: {text}"
         logged = output("journalctl", "--unit=aither-worker.service").count(line)
         self.assertGreater(logged, 0)
@@ -66,7 +66,7 @@ class Rsyslog(unittest.TestCase):
         self.assertEqual(event["AITHER_REMOTE_ADDR"], "127.0.0.1")
 
     def check_a_restart(self) -> None:
-        """What came meanwhile is not lost, and nothing comes again."""
+        """Entries made meanwhile are not lost, and no entry comes again."""
         known = len(events())
         run("systemctl", "stop", "syslog.socket", "rsyslog.service")
         job = json.loads(output("aither", "sync", "--json"))["data"]["jobId"]
