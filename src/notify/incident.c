@@ -12,7 +12,7 @@
 
 #define COURSE_PREFIX "course "
 #define ENTITY_SIZE 192   /* "course " and an id of at most 128 characters, or "data[17]" */
-#define COUNT_MAX 1000000 /* no row of syncs is longer */
+#define COUNT_MAX 1000000 /* more syncs in a row than ever happen */
 
 struct mail {
 	enum incident_kind kind;
@@ -23,29 +23,29 @@ enum mark { COUNTED, TO_REPORT, REPORTED };
 
 struct course {
 	char entity[ENTITY_SIZE];
-	unsigned partials; /* in a row that named it */
+	unsigned partials; /* partial syncs in a row that named it */
 	enum mark mark;
 };
 
-struct row {               /* of failed syncs */
+struct row {               /* the failed syncs in a row */
 	int64_t opened_ms; /* 0: no sync has failed */
-	int64_t mailed_ms; /* the last mail */
+	int64_t mailed_ms; /* when the last mail was sent */
 	unsigned mails;
 	char thread_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the first mail */
 	struct mail due;
 };
 
-/* The JSON object of incident.h. Two things that do not depend on each other: the row of failed syncs, and
- * the courses that keep syncs partial. Each has at most one mail that is due. */
+/* The JSON object of incident.h. It holds two independent things: the row of failed syncs, and the courses
+ * that keep syncs partial. At most one mail is due about each. */
 struct state {
 	struct row row;
-	/* The row's mail that was due until the last sync made it untrue, and the row's opened_ms if a mail
-	 * server has accepted the mail nevertheless. */
+	/* The row's mail that was due until the last sync made it untrue, and the row's opened_ms in case a
+	 * mail server has accepted the mail after all. */
 	struct mail withdrawn;
 	int64_t withdrawn_opened_ms;
 	struct course courses[INCIDENT_COURSES_MAX];
 	size_t course_count;
-	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about those TO_REPORT; "": none is due */
+	char courses_id[INCIDENT_MESSAGE_ID_SIZE]; /* of the mail about courses TO_REPORT; "": none is due */
 	struct incident_waiting waiting[INCIDENT_WAITING_MAX]; /* borrowed; the oldest first */
 	size_t waiting_count;
 };
@@ -91,7 +91,7 @@ bool incident_is_message_id(const char *text)
 	       strcspn(text + 1, "<>") == length - 2;
 }
 
-/* Does a report's error with that entity concern one course? */
+/* Is a report's error with that entity about one course? */
 static bool is_course(const char *entity)
 {
 	const size_t prefix = strlen(COURSE_PREFIX);
@@ -138,14 +138,14 @@ static bool read_kind(const struct json *json, enum incident_kind last, enum inc
 	return false;
 }
 
-/* Absent: none. Only mails about the row are stored with their kind. */
+/* NULL is valid: there is no mail. Only mails about the row are stored with their kind. */
 static bool read_mail(const struct json *json, struct mail *ret_mail)
 {
 	return !json || (read_kind(json, INCIDENT_RECOVERY, &ret_mail->kind) &&
 				read_id(json_get(json, "messageId"), ret_mail->id));
 }
 
-/* Before the first mail about a row only a failure can be due, afterwards only the other kinds. */
+/* Before the first mail about a row, only a failure can be due; afterwards, only the other kinds. */
 static bool read_row(const struct json *json, struct row *row)
 {
 	if (!read_mail(json_get(json, "due"), &row->due))
@@ -185,7 +185,7 @@ static bool read_courses(const struct json *json, struct state *state)
 	return to_report ? read_id(id, state->courses_id) : !id;
 }
 
-/* All our mails are lines of ASCII: nothing else may be sent. */
+/* aither's mails consist of lines of ASCII: refuse to send anything else. */
 static bool is_mail_text(const char *text)
 {
 	size_t length = text ? strlen(text) : 0;
@@ -219,7 +219,7 @@ static bool read_waiting(const struct json *json, struct state *state)
 	return true;
 }
 
-/* The empty state for NULL and for anything that state_write would not have written. */
+/* NULL, and anything that state_write would not have written, gives the empty state. */
 static void state_read(struct state *ret_state, const struct json *json)
 {
 	const struct json *withdrawn = json_get(json, "withdrawn");
@@ -276,7 +276,7 @@ static struct json *write_waiting(const struct state *state)
 	return array;
 }
 
-/* Owned; NULL where there is nothing to remember. */
+/* Owned; NULL if there is nothing to remember. */
 static struct json *state_write(const struct state *state)
 {
 	const struct row *row = &state->row;
@@ -321,7 +321,7 @@ static void after_failure(struct state *state, const struct incident_sync *sync)
 {
 	struct row *row = &state->row;
 
-	/* The operator has not been informed of the success in between: for them it is the same incident. */
+	/* The operator has not been told of the success in between, so for them it is the same incident. */
 	if (row->due.id[0] && row->due.kind == INCIDENT_RECOVERY) {
 		state->withdrawn = row->due;
 		state->withdrawn_opened_ms = sync->now_ms;
@@ -358,8 +358,8 @@ static const struct course *find_course(const struct state *state, const char *e
 	return NULL;
 }
 
-/* After a sync that has not failed. A mail that is due gets a new id with each course that is added
- * to it: if it is being sent at this moment, that course must not count as reported. */
+/* Call after a sync that has not failed. A due mail gets a new id when a course is added to it: if the mail
+ * is being sent at this moment, the added course must not count as reported. */
 static void count_courses(struct state *state, const struct incident_sync *sync)
 {
 	struct state before = *state;
@@ -386,7 +386,7 @@ static void count_courses(struct state *state, const struct incident_sync *sync)
 			added = true;
 		}
 	}
-	/* Courses that the sync does not name are well again, unless it may have deferred them. */
+	/* A course that the sync does not name has no problem any more, unless it may have been deferred. */
 	if (json_integer(json_get(sync->report, "coursesDeferred"), 0) > 0)
 		for (size_t i = 0; i < before.course_count && state->course_count < INCIDENT_COURSES_MAX; i++)
 			if (!find_course(state, before.courses[i].entity))
@@ -399,8 +399,8 @@ static void count_courses(struct state *state, const struct incident_sync *sync)
 		incident_message_id(host_name(), state->courses_id);
 }
 
-/* A newer mail about the failures replaces one that waits; a mail about courses is dropped with the last
- * course. */
+/* A newer mail about the failures replaces a waiting one. A mail about courses is dropped when no course is
+ * left. */
 static void drop_outdated(struct state *state)
 {
 	size_t kept = 0;
@@ -488,7 +488,7 @@ static void row_mailed(struct row *row, const char *id, int64_t now_ms)
 	row->due.id[0] = '\0';
 }
 
-/* Marks the mail with that id as sent, and finds its kind. False: no such mail was due or waits. */
+/* Marks the mail with that id as sent and returns its kind. False: no such mail was due or is waiting. */
 static bool mark_sent(struct state *state, const char *id, int64_t now_ms, enum incident_kind *ret_kind)
 {
 	struct row *row = &state->row;
@@ -527,7 +527,8 @@ static bool mark_sent(struct state *state, const char *id, int64_t now_ms, enum 
 	return false;
 }
 
-/* The mail waits for these recipients from now on; NULL: for none. A new mail replaces the oldest one. */
+/* From now on the mail waits for the recipients mail->rest.to; NULL: for none. A new mail replaces the oldest
+ * if there is no room. */
 static void set_waiting(struct state *state, const struct incident_waiting *mail)
 {
 	size_t i = 0;

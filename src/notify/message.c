@@ -14,7 +14,7 @@
 #include "notify/mime.h"
 
 #define TITLE_SHOWN_MAX 200
-#define SUBJECT_MAX 4096 /* a host and an entity */
+#define SUBJECT_MAX 4096 /* a host name and an entity */
 #define ADDRESSES_MAX (64 << 10)
 
 static const char *text_of(const struct json *object, const char *name)
@@ -29,7 +29,7 @@ static int64_t count_of(const struct message *message, const char *name)
 	return json_integer(json_get(message->report, name), 0);
 }
 
-/* The code of the error that has ended the sync; "" without errors. */
+/* The code of the error that ended the sync; "" without errors. */
 static const char *last_code(const struct message *message)
 {
 	const char *code = "";
@@ -39,7 +39,7 @@ static const char *last_code(const struct message *message)
 	return code;
 }
 
-/* Is this course of the incident one that the mail is about? */
+/* Is the mail about this course of the incident? */
 static bool is_to_report(const struct json *course)
 {
 	const struct json *told = json_get(course, "told");
@@ -55,7 +55,7 @@ static bool is_entity_to_report(const struct message *message, const char *entit
 	return false;
 }
 
-/* ---- parts of bodies: lines of UTF-8 that end with '\n' ---- */
+/* ---- parts of the body: lines of UTF-8 that end with '\n' ---- */
 
 static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 {
@@ -65,7 +65,7 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* "Failing since:", the last success and the last sync, as far as they are known. */
+/* Adds the first failure (labelled `since`), the last success and the last sync, if they are known. */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;
@@ -95,9 +95,8 @@ static void add_times(struct buf *body, const struct message *message, const cha
 			count_of(message, "filesDeleted"), seconds);
 }
 
-/* "Leading Teams (leading-teams, course c1)", as far as it is known. */
-/* Appends at most TITLE_SHOWN_MAX bytes of what Hemera calls a course, so that a hundred of them leave room
- * for the rest. */
+/* Appends at most TITLE_SHOWN_MAX bytes of a course's title or slug, so that a hundred courses leave room for
+ * the other text. */
 static void add_title(struct buf *text, const char *title)
 {
 	CLEANUP(mem_freep) char *shown = mem_strndup(title, TITLE_SHOWN_MAX);
@@ -108,6 +107,7 @@ static void add_title(struct buf *text, const char *title)
 	buf_append_text(text, strlen(title) > TITLE_SHOWN_MAX ? "..." : "");
 }
 
+/* Adds "Leading Teams (leading-teams, course c1)", or only "course c1" if the course is unknown. */
 static void add_entity(struct buf *body, const struct message *message, const char *entity)
 {
 	const struct json *course = json_get(message->courses, entity);
@@ -132,7 +132,7 @@ static void add_error(struct buf *body, const struct message *message, const str
 	mime_clean(body, text_of(problem, "message"));
 }
 
-/* Errors with the same remedy stand together, and the remedy below them. */
+/* Groups errors that have the same remedy and adds the remedy below each group. */
 static void add_problems(
 	struct buf *body, const struct message *message, const struct json **problems, size_t count)
 {
@@ -153,7 +153,8 @@ static void add_problems(
 	}
 }
 
-/* The last error, which has ended a failed sync, comes first. A mail about courses has only their errors. */
+/* Begins with the last error, which is the one that ended a failed sync. A mail about courses lists only the
+ * errors of those courses. */
 static void add_errors(struct buf *body, const struct message *message)
 {
 	const struct json *last[MESSAGE_ERRORS_MAX], *shown[MESSAGE_ERRORS_MAX];
@@ -167,12 +168,12 @@ static void add_errors(struct buf *body, const struct message *message)
 	if (count == 0)
 		return;
 	all = courses || total < (int64_t)count ? count : (size_t)total;
-	buf_append_text(body, "\nErrors of the last sync, the last one at the top:\n");
+	buf_append_text(body, "\nErrors of the last sync, the latest first:\n");
 	for (size_t i = 0; i < count && i < MESSAGE_ERRORS_MAX; i++)
 		shown[i] = last[(count - 1 - i) % MESSAGE_ERRORS_MAX];
 	add_problems(body, message, shown, count < MESSAGE_ERRORS_MAX ? count : MESSAGE_ERRORS_MAX);
 	if (all > MESSAGE_ERRORS_MAX)
-		buf_printf(body, "\n  %zu more are in the report: aither status --json\n",
+		buf_printf(body, "\n  %zu more errors are in the report: aither status --json\n",
 			all - MESSAGE_ERRORS_MAX);
 }
 
@@ -194,11 +195,11 @@ static void write_failure(struct buf *subject, struct buf *body, const struct me
 	else
 		buf_printf(body, "The last %" PRId64 " syncs of aither on %s have failed.", failures,
 			message->host);
-	buf_append_text(body, " Visitors go on seeing\nthe pages that were published before.\n\n");
+	buf_append_text(body, "\nVisitors still see the pages that were published before.\n\n");
 	add_times(body, message, "Failing since:");
 	add_errors(body, message);
 	buf_append_text(body,
-		"\nWhile this lasts you get a mail once a day at most, and one when a sync succeeds again.\n");
+		"\nUntil this is fixed, you get at most one mail a day, and one when a sync succeeds again.\n");
 }
 
 static void write_courses(struct buf *subject, struct buf *body, const struct message *message)
@@ -208,8 +209,8 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 	int64_t syncs;
 
 	buf_printf(body,
-		"aither on %s could not bring these courses up to date, sync after sync.\n"
-		"Their pages stay as they were.\n\n",
+		"Syncs of aither on %s cannot bring these courses up to date.\n"
+		"Their pages stay as they are.\n\n",
 		message->host);
 	JSON_FOREACH (course, json_get(message->state, "courses")) {
 		if (!is_to_report(course))
@@ -232,7 +233,7 @@ static void write_courses(struct buf *subject, struct buf *body, const struct me
 	add_times(body, message, NULL);
 	add_errors(body, message);
 	buf_append_text(
-		body, "\nYou get no other mail about a course before a sync has gone well with it.\n");
+		body, "\nYou get no further mail about a course until a sync has brought it up to date.\n");
 }
 
 static void write_kind(struct buf *subject, struct buf *body, const struct message *message)
@@ -245,7 +246,7 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_RECOVERY:
 		buf_append_text(subject, "syncs succeed again");
 		buf_printf(body, "Syncs of aither on %s succeed again.\n\n", message->host);
-		add_times(body, message, "Failed since:");
+		add_times(body, message, "First failure:");
 		add_errors(body, message);
 		break;
 	case INCIDENT_COURSES:
@@ -254,30 +255,30 @@ static void write_kind(struct buf *subject, struct buf *body, const struct messa
 	case INCIDENT_OUTPUT:
 		buf_printf(subject, "syncs cannot save their results (%s)", last_code(message));
 		buf_printf(body,
-			"A sync of aither on %s could not save its result: the file that remembers it\n"
-			"cannot be written. Until that is fixed, every sync does the same work again, and\n"
-			"failures are not counted.\n\n",
+			"A sync of aither on %s could not write the manifest,\n"
+			"the file that records what has been published. Until this is fixed,\n"
+			"every sync does the same work again, and failures are not counted.\n\n",
 			message->host);
 		add_times(body, message, NULL);
 		add_errors(body, message);
-		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+		buf_append_text(body, "\nUntil this is fixed, you get at most one mail a day.\n");
 		break;
 	case INCIDENT_SCHEDULE:
-		buf_append_text(subject, "the scheduled sync could not be run");
+		buf_append_text(subject, "the scheduled sync did not run");
 		buf_printf(body,
-			"The scheduled sync of aither on %s could not be run. Visitors go on seeing the\n"
-			"pages that were published before.\n",
+			"The scheduled sync of aither on %s did not run.\n"
+			"Visitors still see the pages that were published before.\n",
 			message->host);
 		JSON_FOREACH (problem, json_get(message->report, "errors"))
 			add_problems(body, message, &(const struct json *){ problem }, 1);
-		buf_append_text(body, "\nWhile this lasts you get a mail once a day at most.\n");
+		buf_append_text(body, "\nUntil this is fixed, you get at most one mail a day.\n");
 		break;
 	case INCIDENT_TEST:
 	case INCIDENT_KINDS:
 		buf_append_text(subject, "test mail");
 		buf_printf(body,
-			"This is a test. aither on %s can send mails to you; it does so when syncs keep\n"
-			"failing, and when they succeed again.\n",
+			"This is a test. aither on %s can send mail to you.\n"
+			"It does so when syncs keep failing, and when they succeed again.\n",
 			message->host);
 		break;
 	}
@@ -300,7 +301,7 @@ void message_write(struct buf *out, const struct message *message)
 	mime_clean(&body, message->site_name);
 	if (message->site_url)
 		buf_printf(&body, " (%s)", message->site_url);
-	buf_printf(&body, "\n\nMore on %s:\n  aither status\n  aither doctor\n", message->host);
+	buf_printf(&body, "\n\nFor details, run on %s:\n  aither status\n  aither doctor\n", message->host);
 	if (job_id[0]) {
 		buf_append_text(&body, "  journalctl AITHER_JOB_ID=");
 		mime_clean(&body, job_id);
@@ -309,7 +310,7 @@ void message_write(struct buf *out, const struct message *message)
 		buf_append_text(&body, "  journalctl -u aither-worker.service\n");
 	}
 
-	/* Headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without. */
+	/* Addresses in headers need a domain (RFC 5322, 3.4.1): Exim refuses mails without one. */
 	for (const char *next = message->to; *next;) {
 		size_t length = strcspn(next, ",");
 
@@ -328,7 +329,7 @@ void message_write(struct buf *out, const struct message *message)
 		mime_header(out, "In-Reply-To", alert->thread_id);
 		mime_header(out, "References", alert->thread_id);
 	}
-	/* RFC 3834, 5: holiday responders do not answer. */
+	/* RFC 3834, 5: keeps automatic responders from answering. */
 	buf_append_text(out, "Auto-Submitted: auto-generated\r\n");
 	if (job_id[0])
 		mime_header_text(out, "X-Aither-Job", job_id);

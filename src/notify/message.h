@@ -5,11 +5,13 @@
 /*
  * The text of a mail to the operator, ready for SMTP (RFC 5322, CRLF, lines of at most 998 bytes): From, To,
  * Date, Message-ID, In-Reply-To and References, Subject (RFC 2047 where it is not ASCII), Auto-Submitted,
- * MIME headers, X-Aither-Job, and a text/plain UTF-8 body (quoted-printable) that says what happened, since
- * when, the last errors with a remedy for each code, which site it is about, and the commands that tell more.
- * No header can be injected by anything that comes from Hemera or from the configuration: control characters
- * become spaces. No secret and nothing of a participant is in it: errors name entities and codes, and their
- * messages are made so.
+ * MIME headers, X-Aither-Job, and a text/plain UTF-8 body (quoted-printable). The body says what happened and
+ * since when, lists the last errors with a remedy for each code, and names the site and the commands that
+ * show the details.
+ *
+ * Text from Hemera or the configuration cannot inject a header: control characters become spaces. A mail
+ * contains no secret and no participant's data: errors name entities and codes, and their messages are
+ * written without such data.
  */
 
 #include <stdint.h>
@@ -19,25 +21,25 @@
 struct buf;
 struct json;
 
-#define MESSAGE_SIZE_MAX (256 << 10) /* 100 errors of 1 KiB, and the rest */
-#define MESSAGE_ERRORS_MAX 10        /* in the body; the report has more */
+#define MESSAGE_SIZE_MAX (256 << 10) /* 100 errors of 1 KiB, and the other text */
+#define MESSAGE_ERRORS_MAX 10        /* in the body; the report lists more */
 
 struct message {
 	const struct incident_alert *alert;
-	const char *from;      /* "NAME <ADDRESS>", not quoted, or a bare address */
+	const char *from;      /* "NAME <ADDRESS>" with NAME unquoted, or a bare address */
 	const char *to;        /* bare addresses, or names on `host`, separated by commas */
-	const char *host;      /* where aither runs */
+	const char *host;      /* the machine that aither runs on */
 	const char *site_name; /* [Site] Name */
-	const char *site_url;  /* NULL: not known */
-	/* Of the last sync, as GET /api/sync/status shows it; NULL: none, for a test mail. INCIDENT_SCHEDULE:
-	 * only its "errors". */
+	const char *site_url;  /* NULL: unknown */
+	/* The report of the last sync, as GET /api/sync/status shows it. NULL for a test mail. For
+	 * INCIDENT_SCHEDULE only "errors" is used. */
 	const struct json *report;
-	const struct json *state;   /* of the incident; NULL where there is none */
-	const struct json *courses; /* that it names, {"course c1":{"title","slug"}}; may be NULL */
+	const struct json *state;   /* of the incident; NULL without one */
+	const struct json *courses; /* named in it: {"course c1":{"title","slug"}}; may be NULL */
 	int64_t now_ms;
 };
 
-void message_write(
-	struct buf *out, const struct message *message); /* appends; overflow shows in the buffer */
+/* Appends to `out`. On overflow, buf_overflowed(out) is true. */
+void message_write(struct buf *out, const struct message *message);
 
 #endif

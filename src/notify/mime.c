@@ -11,12 +11,12 @@
 
 #define LINE_MAX_FOLDED 78   /* RFC 5322, 2.1.1: should */
 #define LINE_MAX_ENCODED 76  /* RFC 2047, 2, and RFC 2045, 6.7: must */
-#define WORD_MAX 900         /* RFC 5322: a line has 998 bytes at most, and only spaces can break it */
-#define TEXT_MAX (256 << 10) /* of one header; the line of an error has 2 KiB */
+#define WORD_MAX 900         /* RFC 5322: a line has at most 998 bytes, and can be folded only at spaces */
+#define TEXT_MAX (256 << 10) /* of one header; the line about an error has 2 KiB */
 
 static const char ENCODED_BEGIN[] = "=?UTF-8?Q?", ENCODED_END[] = "?=";
 
-/* Some programs take U+0085 (a control character), U+2028 and U+2029 for the end of a line. */
+/* Some programs treat U+0085 (a control character), U+2028 and U+2029 as the end of a line. */
 void mime_clean(struct buf *out, const char *text)
 {
 	const char *at = text, *end = text + strlen(text);
@@ -76,7 +76,7 @@ static bool mime_is_plain(const char *text)
 	return !strstr(text, "=?");
 }
 
-/* RFC 2047, 5 (3): these need no encoding, even inside a phrase. */
+/* RFC 2047, 5 (3): characters that need no encoding, even inside a phrase. */
 static bool mime_is_literal(char byte)
 {
 	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
@@ -85,7 +85,7 @@ static bool mime_is_literal(char byte)
 
 static void mime_encode(struct buf *out, const char *name, const char *text)
 {
-	CLEANUP(buf_done) struct buf code = BUF_INIT(64); /* one character, never divided among two words */
+	CLEANUP(buf_done) struct buf code = BUF_INIT(64); /* one character, never split between two words */
 	const char *at = text, *end = text + strlen(text);
 	size_t column = strlen(name) + 2 + strlen(ENCODED_BEGIN);
 
@@ -126,7 +126,7 @@ void mime_header_text(struct buf *out, const char *name, const char *text)
 	}
 }
 
-/* RFC 5322, 3.2.3: what needs no quotation marks in a name. */
+/* RFC 5322, 3.2.3: can the name be written without quotation marks? */
 static bool mime_is_phrase(const char *text)
 {
 	for (; *text; text++)
@@ -165,7 +165,7 @@ void mime_header_mailbox(struct buf *out, const char *name, const char *mailbox)
 	mime_fold(out, name, buf_text(&quoted));
 }
 
-/* A space at the end of a line would be lost in transport. */
+/* May the character be written unencoded? A space at the end of a line would be lost in transport. */
 static bool mime_stands_in_body(const char *at)
 {
 	return (*at > ' ' && *at <= '~' && *at != '=') || (*at == ' ' && at[1] && at[1] != '\n');

@@ -15,35 +15,35 @@
 #include "base/time.h"
 #include "net/fetch.h"
 
-#ifndef PACKAGE_VERSION /* configure gives it on the command line */
+#ifndef PACKAGE_VERSION /* configure defines it on the compiler's command line */
 #define PACKAGE_VERSION "dev"
 #endif
 
-/* In characters, as Rollbar's description says. */
+/* In characters, according to Rollbar's documentation. */
 #define TITLE_MAX 255
 #define ENVIRONMENT_MAX 255
 #define FINGERPRINT_MAX 40
 #define VERSION_MAX 40
 
-#define ERRORS_MAX 100 /* a report has no more */
+#define ERRORS_MAX 100 /* a report lists no more */
 
 /* Three tries of 3 s and the pauses between them end within ROLLBAR_TIME_MS. */
 #define CONNECT_TIMEOUT_MS 2000
 #define TRY_TIMEOUT_MS 3000
-#define PAUSE_MS 250 /* before the second try, twice that before the third */
+#define PAUSE_MS 250 /* before the second try; twice as long before the third */
 
 #define ANSWER_MAX (64 << 10) /* {"err":0,"result":{...}} */
-#define REASON_MAX 200        /* of what Rollbar says, in a sentence of ours */
+#define REASON_MAX 200        /* of Rollbar's message, quoted in an error message */
 
-/* After a 429 without a time: Rollbar counts by the minute. A wrong answer must not suspend Rollbar for
- * longer than an hour. */
+/* How long to send nothing after a 429 without a time: Rollbar's limits are per minute. A faulty answer must
+ * not stop the sending for longer than an hour. */
 #define SUSPENDED_S 60
 #define SUSPENDED_S_MAX 3600
 
 /* ---- the item ---- */
 
-/* The members that leave the machine: times, counts and codes. A new member of reports does not leave it
- * unless it is added here. */
+/* The members that leave the machine: times, counts and codes. A new member of reports is not sent unless it
+ * is added here. */
 static const char *const report_members[] = { "jobId", "status", "startTime", "endTime", "durationMs",
 	"coursesFetched", "participantsFetched", "templatesFetched", "filesGenerated", "filesSkipped",
 	"filesDeleted", "coursesDeferred", "retryAfterSec", "homepageChanged", "errorsTotal",
@@ -104,8 +104,8 @@ static struct json *rollbar_data(
 		    *notifier = json_new_object();
 
 	if (item->class_name) {
-		/* Rollbar shows an error by its class and requires a frame. A place in our code would mean
-		 * nothing to an operator, so the frame names the program. */
+		/* Rollbar shows an error by its class and requires a stack frame. A place in the source would
+		 * mean nothing to an operator, so the frame names the program. */
 		struct json *trace = json_new_object(), *frames = json_new_array(),
 			    *frame = json_new_object(), *exception = json_new_object();
 
@@ -147,7 +147,7 @@ static struct json *rollbar_data(
 	return data;
 }
 
-/* Only many long errors can make an item too large: halve their number until it fits. */
+/* Only many long errors can make an item too large: halve their number until the item fits. */
 char *rollbar_item_text(const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(ROLLBAR_ITEM_MAX);
@@ -182,7 +182,8 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 {
 	switch (result->failure) {
 	case FETCH_CANCELLED:
-		return fail(attempt, -ECANCELED, "was not waited for: ", result->message);
+		return fail(
+			attempt, -ECANCELED, "did not answer before the worker stopped: ", result->message);
 	case FETCH_TIMEOUT:
 		attempt->retry = true;
 		return fail(attempt, -ETIMEDOUT, "has not answered in time: ", result->message);
@@ -190,13 +191,13 @@ static int fail_without_answer(struct attempt *attempt, const struct fetch_resul
 	case FETCH_LOST:
 		attempt->retry = true;
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
-	case FETCH_REFUSED: /* most likely its certificate: a retry gets the same one */
+	case FETCH_REFUSED: /* most likely a bad certificate: a retry would get the same one */
 		return fail(attempt, -EHOSTUNREACH, "cannot be reached: ", result->message);
 	case FETCH_TOO_LARGE:
 	case FETCH_UNREADABLE:
 	case FETCH_OK:
 	default:
-		return fail(attempt, -EREMOTEIO, "gives no sensible answer: ", result->message);
+		return fail(attempt, -EREMOTEIO, "sent an invalid answer: ", result->message);
 	}
 }
 
@@ -205,23 +206,23 @@ static int fail_status(struct attempt *attempt, long status, const struct json *
 	const char *reason = json_string(json_get(answer, "message"));
 	char text[REASON_MAX + 64];
 
-	/* "422 (its reason)", without anything that does not belong in a log. */
+	/* "422 (Rollbar's reason)", without anything that does not belong in a log. */
 	if (reason && *reason && !strstr(reason, attempt->rollbar->token))
 		snprintf(text, sizeof(text), "%ld (%.*s)", status, REASON_MAX, reason);
 	else
 		snprintf(text, sizeof(text), "%ld", status);
 	for (unsigned char *c = (unsigned char *)text; *c; c++)
-		if (*c < ' ' || *c >= 0x7f) /* a character beyond ASCII may have been cut in half */
+		if (*c < ' ' || *c >= 0x7f) /* a character outside ASCII may have been cut in half */
 			*c = '?';
 	if (status == 401 || status == 403)
 		return fail(attempt, -EACCES,
-			"refuses the token; store another one: aither set-secret rollbar-token; status ",
+			"refuses the token (to store another: aither set-secret rollbar-token), status ",
 			text);
 	if (status == 413)
-		return fail(attempt, -EMSGSIZE, "finds the item too large, status ", text);
+		return fail(attempt, -EMSGSIZE, "refuses the item as too large, status ", text);
 	if (status == 429) {
 		attempt->suspended_s = SUSPENDED_S;
-		return fail(attempt, -EBUSY, "takes no more items for now, status ", text);
+		return fail(attempt, -EBUSY, "accepts no more items for now, status ", text);
 	}
 	attempt->retry = status == 408 || status >= 500;
 	return fail(attempt, -EREMOTEIO,
@@ -287,7 +288,8 @@ int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char 
 		if (!attempt.retry || try == ROLLBAR_TRIES_MAX || next_ms >= deadline_ms)
 			break;
 		if (!fetch_sleep(next_ms, rollbar->cancelled)) {
-			attempt.result = fail(&attempt, -ECANCELED, "was not waited for", "");
+			attempt.result =
+				fail(&attempt, -ECANCELED, "did not answer before the worker stopped", "");
 			break;
 		}
 	}

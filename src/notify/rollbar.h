@@ -3,12 +3,12 @@
 #define AITHER_NOTIFY_ROLLBAR_H
 
 /*
- * One item to Rollbar's Items API (docs.rollbar.com/reference/create-item); blocks.
+ * Sends one item to Rollbar's Items API (docs.rollbar.com/reference/create-item). Blocks.
  *
- * Levels: a failed sync is an error, a damaged manifest a warning, a sync that has ended well an info. Which
- * of them are sent is the operator's choice (Rollbar Level). Items hold the job id, counts, codes and
- * messages of the report, nothing of a participant, no secret. After a lost connection, a time-out or
- * status 5xx the item is sent again with the same uuid, which Rollbar accepts once.
+ * Levels: a failed sync is an error, a damaged manifest a warning, a successful sync an info. The operator
+ * chooses which levels are sent ([Rollbar] Level). Items contain the job id, counts, codes and messages of
+ * the report, but no secret and no participant's data. After a lost connection, a time-out or status 5xx the
+ * item is sent again with the same uuid; Rollbar accepts a uuid only once.
  */
 
 #include <stdatomic.h>
@@ -26,7 +26,7 @@ struct json;
 struct rollbar_item {
 	enum config_level level;
 	const char *title;         /* at most 255 characters; longer ones are cut */
-	const char *fingerprint;   /* at most 40; groups items: "sync-HEMERA_TIMEOUT" */
+	const char *fingerprint;   /* at most 40 characters; groups items: "sync-HEMERA_TIMEOUT" */
 	const char *class_name;    /* exception.class: the error code; NULL: a plain message */
 	const char *context;       /* "sync" */
 	const struct json *report; /* becomes `custom`, may be NULL */
@@ -36,16 +36,17 @@ struct rollbar_item {
 struct rollbar {
 	const char *endpoint, *token, *environment, *host; /* borrowed */
 	const atomic_bool *cancelled;                      /* may be NULL */
-	uint64_t suspended_until_mono_ms; /* in and out: Rollbar's rate limit is used up until then */
+	uint64_t suspended_until_mono_ms; /* input and output: until then Rollbar's rate limit is used up */
 };
 
-/* 0: accepted. On failure *ret_uuid is untouched. -EBUSY: the rate limit is used up, nothing is sent before
- * it reopens; -EACCES: token refused; -EMSGSIZE, -EREMOTEIO: the item is refused; -EHOSTUNREACH, -ETIMEDOUT,
- * -ECANCELED. Code ERROR_NOTIFY_FAILED (ERROR_INTERNAL when libcurl cannot be used), and a sentence without
- * the token. ret_uuid (37 bytes, may be NULL): the item's. */
+/* Returns 0 when Rollbar has accepted the item. ret_uuid (37 bytes, may be NULL) receives the item's uuid; it
+ * stays untouched on failure. -EBUSY: the rate limit is used up, and nothing is sent until it is reset;
+ * -EACCES: the token was refused; -EMSGSIZE, -EREMOTEIO: the item was refused; -EHOSTUNREACH, -ETIMEDOUT,
+ * -ECANCELED. The error code is ERROR_NOTIFY_FAILED (ERROR_INTERNAL when libcurl cannot be used); the message
+ * never contains the token. */
 int rollbar_send(struct rollbar *rollbar, const struct rollbar_item *item, char *ret_uuid, struct error *err);
 
-/* The item's JSON text as it is sent; owned. */
+/* The item's JSON text, exactly as it is sent; owned. */
 char *rollbar_item_text(const struct rollbar *rollbar, const struct rollbar_item *item, const char *uuid);
 
 #endif

@@ -22,7 +22,7 @@
 #define GZIP_PAUSE 9          /* pause for this multiple of the time that compressing took */
 /* The hash of templates/filter-script.hbs, the only script. It is not computed from the page, because then
  * any script that got into a page would run. */
-#define SCRIPT_HASH "qg1zpSAnfQx5rDXPwycIBGtVkU/DdO6aJ+FmIrj+3nY="
+#define SCRIPT_HASH "t1QIso6RtO17Aa5lgS0EMDEmey1F5kRvr9MJVg7eTH0="
 
 /* The content of the next <style> element; NULL: there are no more. */
 static const char *next_style(const char *text, size_t *ret_length, const char **ret_next)

@@ -18,12 +18,12 @@
 #include "web/page.h"
 
 #define TIME_SIZE_MAX 1024            /* a date in any language */
-#define BANNER_SIZE_MAX 8192          /* a sentence; more than a translator will write */
-#define PHRASES_PAGE_MAX (256u << 10) /* our style has 8 KB; TEXTS_SIZE_MAX bounds the rest */
-#define KEY_SIZE 32                   /* of a text of ours */
+#define BANNER_SIZE_MAX 8192          /* a sentence; longer than any translation */
+#define PHRASES_PAGE_MAX (256u << 10) /* the style has 8 KB; TEXTS_SIZE_MAX limits the texts */
+#define KEY_SIZE 32                   /* of a built-in text's key */
 #define HOME_SIZE sizeof("/?lang=de")
 
-/* The files themselves become part of the program; no tool has to turn them into C. */
+/* The assembler includes the files as they are, so no tool has to turn them into C. */
 __asm__(".pushsection .rodata\n"
 	".global phrases_texts_de\n"
 	"phrases_texts_de: .incbin \"" AITHER_TEXTS_DIR "/texts.de.json\"\n"
@@ -40,7 +40,7 @@ extern const char phrases_texts_de[], phrases_texts_en[], phrases_style[];
 struct phrases {
 	struct phrases_options options;
 	struct texts *texts[LANGUAGES]; /* owned */
-	char *policy;                   /* owned; of every page, for all have the same style */
+	char *policy;                   /* owned; the same for every page, because all have the same style */
 };
 
 static void load_own(struct texts *texts, enum language language, const char *directory)
@@ -69,7 +69,7 @@ struct phrases *phrases_new(const struct phrases_options *options)
 	for (enum language i = 0; i < LANGUAGES; i++) {
 		if (texts_parse(&phrases->texts[i], options->site_name, "texts", shipped[i],
 			    strlen(shipped[i]), NULL) < 0)
-			abort(); /* a unit test reads them as well */
+			abort(); /* cannot happen: a unit test reads these files too */
 		if (options->template_directory)
 			load_own(phrases->texts[i], i, options->template_directory);
 	}
@@ -103,7 +103,7 @@ static void append_escaped(struct buf *html, const char *text, size_t length)
 	}
 }
 
-/* Appends the text of the key; nothing when there is none. */
+/* Appends the text of the key, or nothing if there is none. */
 static void append_text(
 	struct buf *html, const struct phrases *phrases, enum language language, const char *key)
 {
@@ -146,7 +146,7 @@ char *phrases_banner_html(
 
 /* ---- pages ---- */
 
-/* The URL is checked by the configuration, but may have an "&". */
+/* The configuration has checked the URL, but it may contain "&". */
 static void append_link(struct buf *html, const struct phrases *phrases, enum language language,
 	const char *url, const char *key)
 {
@@ -157,7 +157,7 @@ static void append_link(struct buf *html, const struct phrases *phrases, enum la
 	buf_append_text(html, "</a>");
 }
 
-/* A page with a title, a sentence and a link; keys of texts but for `url`. */
+/* A page with a title, a sentence and a link. All members but `url` are keys of texts. */
 struct plain_page {
 	const char *title, *text, *link;
 	const char *url;
@@ -239,7 +239,7 @@ static char *make_page(const struct phrases *phrases, enum language language, co
 	return buf_take(&html);
 }
 
-/* "error.404.title", or "error.other.title" of a status without words of its own. */
+/* "error.404.title", or "error.other.title" for a status without texts of its own. */
 static void write_error_key(
 	char key[static KEY_SIZE], const struct texts *texts, int status, const char *part)
 {

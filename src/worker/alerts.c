@@ -24,7 +24,7 @@
 #define STAMP_NAME "mailed.json"
 #define STAMP_SIZE_MAX 4096 /* a Message-ID and a time */
 
-/* Of `aither sync`, src/cli/command.h. */
+/* Of `aither sync`; see src/cli/command.h. */
 #define EXIT_STATUS_FAILED "1"
 #define EXIT_STATUS_NOT_CONFIGURED "78"
 
@@ -67,8 +67,8 @@ static int send_counted(struct alerts *alerts, const struct mail *mail, struct s
 	return r;
 }
 
-/* Sends a new mail to all recipients. `state`, `courses`: the incident, NULL without one. ret_rest: the
- * recipients that the server has refused for now, while others have got the mail; owned. */
+/* Sends a new mail to all recipients. `state`, `courses`: the incident; NULL without one. ret_rest: the
+ * recipients whom the server has temporarily refused while it accepted others; owned. */
 static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const struct incident_alert *alert,
 	const struct json *state, const struct json *courses, struct incident_rest *ret_rest)
 {
@@ -83,10 +83,10 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	CLEANUP(mem_freep) char *text = mail.text, *to = mail_recipients(mail.to, sync->refused, false);
 
 	if (!to)
-		return -EREMOTEIO; /* after this sync, every recipient has refused a mail for good */
+		return -EREMOTEIO; /* since this sync, every recipient has been refused permanently */
 	mail.to = to;
 	mail.retry_s = alerts->retry_s;
-	mail.otherwise = ", tried again after the next sync";
+	mail.otherwise = ", next try after the next sync";
 	int r = send_counted(alerts, &mail, &outcome);
 
 	if (outcome.refused) {
@@ -103,8 +103,8 @@ static int send_alert(struct alerts *alerts, struct alerts_sync *sync, const str
 	return r;
 }
 
-/* Sends a mail again to the recipients who have not got it. Returns the recipients for the next retry; owned,
- * NULL: none. */
+/* Sends a mail again, to the recipients who have not got it yet. Returns the recipients for the next retry;
+ * owned, NULL: none. */
 static char *send_rest(struct alerts *alerts, enum incident_kind kind, const char *message_id,
 	const struct incident_rest *rest)
 {
@@ -118,7 +118,7 @@ static char *send_rest(struct alerts *alerts, enum incident_kind kind, const cha
 		.to = to,
 		.text = (char *)rest->text,
 		.retry_s = is_last ? 0 : alerts->retry_s,
-		.otherwise = is_last ? ", given up" : ", tried again after the next sync",
+		.otherwise = is_last ? ", giving up" : ", next try after the next sync",
 	};
 
 	if (!to)
@@ -129,9 +129,9 @@ static char *send_rest(struct alerts *alerts, enum incident_kind kind, const cha
 	return is_last && r != -ECANCELED ? NULL : mail_recipients(to, outcome.refused, false);
 }
 
-/* ---- noting in the manifest that a mail was sent ---- */
+/* ---- recording in the manifest that a mail was sent ---- */
 
-/* Forgets the mail once the manifest has it. */
+/* Records the mail in the manifest, then forgets it. */
 static void save(struct alerts *alerts, struct alerts_sent *sent)
 {
 	struct error problem = { 0 };
@@ -144,7 +144,7 @@ static void save(struct alerts *alerts, struct alerts_sent *sent)
 	} else if (problem.code == ERROR_SYNC_IN_PROGRESS) {
 		alerts->is_locked_out = true;
 	} else {
-		log_write(LOG_WARNING, "that mail %s was sent cannot be stored, so it may be sent again: %s",
+		log_write(LOG_WARNING, "cannot record that mail %s was sent, so it may be sent again: %s",
 			sent->message_id, problem.message);
 	}
 }
@@ -177,9 +177,9 @@ static void note_sent(
 	save(alerts, sent);
 }
 
-/* ---- the mails that the manifest knows of ---- */
+/* ---- the mails that are in the manifest ---- */
 
-/* The oldest mail first. Mails may leave the list meanwhile, but none is added. */
+/* Sends the oldest mail first. Meanwhile mails may leave the list, but none is added. */
 static void send_waiting(struct alerts *alerts, struct json **state)
 {
 	struct incident_waiting waiting;
@@ -226,10 +226,10 @@ static void send_due(struct alerts *alerts, struct alerts_sync *sync)
 	alerts->unsent = incident_unsent(state);
 }
 
-/* ---- what the manifest cannot tell ---- */
+/* ---- problems that cannot be recorded in the manifest ---- */
 
-/* The first of RUNTIME_DIRECTORY, which may be several separated by colons; -1: none is usable. With
- * DynamicUser= systemd makes it a symbolic link. */
+/* Opens the first directory of RUNTIME_DIRECTORY, which may list several, separated by colons; -1: none is
+ * usable. With DynamicUser=, systemd makes it a symbolic link. */
 static int stamp_open_directory(void)
 {
 	const char *paths = getenv("RUNTIME_DIRECTORY");
@@ -288,14 +288,14 @@ static void stamp_write(const struct alerts_stamp *stamp)
 		log_write(LOG_WARNING, "RUNTIME_DIRECTORY: %s", err.message);
 }
 
-/* A clock that was set back does not delay the next mail. */
+/* A clock that was set back must not delay the next mail. */
 static bool stamp_is_recent(const struct alerts_stamp *stamp, int64_t now_ms)
 {
 	return stamp->message_id[0] && stamp->mailed_ms <= now_ms &&
 	       now_ms - stamp->mailed_ms < INCIDENT_PAUSE_MS;
 }
 
-/* One mail a day while the manifest cannot be written, and one when a sync has succeeded afterwards. */
+/* Sends one mail a day while the manifest cannot be written, and one after the next sync that succeeds. */
 static void send_about_output(struct alerts *alerts, struct alerts_sync *sync)
 {
 	struct incident_alert alert = { .kind = sync->manifest_unsaved ? INCIDENT_OUTPUT
@@ -348,7 +348,7 @@ unsigned alerts_run(struct alerts *alerts, struct alerts_sync *sync)
 	return alerts->wants_retry ? alerts->retry_s : 0;
 }
 
-/* ---- a scheduled sync that could not be run ---- */
+/* ---- a scheduled sync that did not run ---- */
 
 struct scheduled {
 	const char *unit, *result, *status;
@@ -361,7 +361,7 @@ static const char *variable(const char *name)
 	return value ? value : "unknown";
 }
 
-/* Has the command ended by itself with that status? */
+/* Did the command exit by itself, with that status? */
 static bool has_exited(const struct scheduled *scheduled, const char *status)
 {
 	return strcmp(scheduled->result, "exit-code") == 0 && strcmp(scheduled->status, status) == 0;
@@ -371,10 +371,11 @@ static struct json *make_report(const struct scheduled *scheduled)
 {
 	struct json *report = json_new_object(), *errors = json_new_array(), *problem = json_new_object();
 	bool is_not_configured = has_exited(scheduled, EXIT_STATUS_NOT_CONFIGURED);
-	/* This program knows no more: it lacks the worker's secrets and environment. */
+	/* This process cannot say more: it does not have the worker's secrets and environment. */
 	CLEANUP(mem_freep)
-	char *message = mem_printf("could not have a sync run (%s, status %s)%s", scheduled->result,
-		scheduled->status, is_not_configured ? "; aither doctor names what is missing or wrong" : "");
+	char *message = mem_printf("the scheduled sync did not run (%s, status %s)%s", scheduled->result,
+		scheduled->status,
+		is_not_configured ? "; to see what is missing or wrong: aither doctor" : "");
 
 	json_set_string(problem, "entity", scheduled->unit);
 	json_set_string(problem, "code",
@@ -385,7 +386,7 @@ static struct json *make_report(const struct scheduled *scheduled)
 	return report;
 }
 
-/* Without a mail, only this line shows that a value is wrong. */
+/* If no mail can be sent because a value is wrong, this line is the only sign of it. */
 static int report_no_recipients(const struct config *config)
 {
 	if (!config->notify.disabled_by)
@@ -394,8 +395,8 @@ static int report_no_recipients(const struct config *config)
 	return EXIT_FAILURE;
 }
 
-/* Sends to all recipients, and retries those that the server refuses for now. If the server cannot be
- * reached, the unit fails at once: the operator can see that, and the next alert tries again. */
+/* Sends the mail to all recipients and retries those whom the server refuses temporarily. If the server
+ * cannot be reached, the unit fails at once: the operator can see that, and the next alert tries again. */
 static int send_until_taken(const struct config *config, struct mail *mail)
 {
 	CLEANUP(mem_freep) char *to = mem_strdup(mail->to);
@@ -423,8 +424,8 @@ static int send_until_taken(const struct config *config, struct mail *mail)
 		to = rest;
 		if (!to || delay_s == 0)
 			return exit_code;
-		log_write(LOG_NOTICE, "mail (%s) to %s is tried again in %u s",
-			incident_kind_name(mail->kind), to, delay_s);
+		log_write(LOG_NOTICE, "mail (%s) to %s: next try in %u s", incident_kind_name(mail->kind), to,
+			delay_s);
 		sleep(delay_s);
 	}
 }
@@ -447,7 +448,7 @@ int alerts_scheduled_sync(const struct config *config)
 	if (has_exited(&scheduled, EXIT_STATUS_FAILED))
 		return EXIT_SUCCESS; /* the worker has reported that failure */
 	log_event(LOG_ALERT, LOG_EVENT_SCHEDULED_SYNC_FAILED, fields, ARRAY_SIZE(fields),
-		"%s could not have a sync run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
+		"%s: the scheduled sync did not run (%s, status %s); see: systemctl status aither-worker.socket aither-worker.service",
 		scheduled.unit, scheduled.result, scheduled.status);
 	if (!config->notify.mail_to)
 		return report_no_recipients(config);

@@ -32,7 +32,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 
 	config_check(config, checks);
 	if (config->secrets[CONFIG_SECRET_HEMERA_API_KEY])
-		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set, and has the right form");
+		check_add(checks, "hemera-api-key", CHECK_OK, NULL, "is set and has the right form");
 	else
 		check_add(checks, "hemera-api-key", CHECK_FAILED, "aither set-secret hemera-api-key",
 			"is not set or has the wrong form; without it, Hemera refuses all requests");
@@ -44,7 +44,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 		names.length ? buf_text(&names) : "none");
 	if (config->rollbar.disabled_by)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL,
-			"nothing is reported until the value of [Rollbar] is corrected that the configuration check names");
+			"nothing is reported until the wrong value in [Rollbar] is corrected; see the configuration check");
 	else if (!config->rollbar.enabled)
 		check_add(checks, "rollbar", CHECK_SKIPPED, NULL, "not enabled");
 	else if (!config->secrets[CONFIG_SECRET_ROLLBAR_TOKEN])
@@ -52,7 +52,7 @@ void doctor_check_configuration(const struct doctor_case *about, struct json *ch
 			"enabled, but without a token nothing can be reported");
 	else
 		check_add(checks, "rollbar", CHECK_OK, NULL,
-			"enabled; to see an item there: aither test-rollbar");
+			"enabled; to send a test item: aither test-rollbar");
 }
 
 /* ---- this machine ---- */
@@ -65,7 +65,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 	inspect_manifest(about->config, checks);
 	inspect_templates(about->config, about->shipped_templates, checks);
 	inspect_site_files(about->config, checks);
-	/* Private pages need a password, which only aither-web and root know: see cli/stored.c. */
+	/* Private pages need a password, which only aither-web and root can read: see cli/stored.c. */
 	if (about->config->site.course_pages_public)
 		check_add(checks, "course-pages", CHECK_OK, NULL,
 			"CoursePages=public: since version 0.2.0 public pages show nothing about participants; pages for staff need CoursePages=private");
@@ -79,7 +79,7 @@ void doctor_check_local(const struct doctor_case *about, struct json *checks)
 
 /* ---- Hemera ---- */
 
-/* By the program that is installed: timedatectl(1) needs D-Bus, and one of these. */
+/* For the time service that is installed. timedatectl(1) would need D-Bus and one of these services. */
 static const char *clock_remedy(void)
 {
 	static const struct {
@@ -97,7 +97,7 @@ static const char *clock_remedy(void)
 	return "apt-get install systemd-timesyncd\ndate";
 }
 
-/* The remedy for a failed probe, and the words before its reason. */
+/* For each end of a probe: the words before its reason, and the kind of remedy. */
 static const struct {
 	const char *summary;
 	enum { NOTHING, SET_KEY, SET_CLOCK, TRUST, LOOK_UP, EDIT } action;
@@ -110,12 +110,12 @@ static const struct {
 	[HEMERA_PROBE_WRONG_NAME] = { "", EDIT },
 	[HEMERA_PROBE_NO_ANSWER] = { "", EDIT },
 	[HEMERA_PROBE_KEY_REFUSED] = { "the key is refused: ", SET_KEY },
-	[HEMERA_PROBE_NOT_HEMERA] = { "something answers, but not Hemera: ", EDIT },
-	[HEMERA_PROBE_LIMITED] = { "the rate limit is spent for the moment: ", NOTHING },
-	[HEMERA_PROBE_BROKEN] = { "Hemera itself fails: ", NOTHING },
+	[HEMERA_PROBE_NOT_HEMERA] = { "the server is not Hemera: ", EDIT },
+	[HEMERA_PROBE_LIMITED] = { "the rate limit is used up: ", NOTHING },
+	[HEMERA_PROBE_BROKEN] = { "Hemera has failed: ", NOTHING },
 };
 
-/* `key`: that of the origin. Owned; NULL: nothing helps here. */
+/* `key`: the configuration key that sets the origin. Owned; NULL: there is no remedy on this machine. */
 static char *origin_remedy(
 	const struct config *config, enum hemera_probe_end end, const char *key, const char *origin)
 {
@@ -129,7 +129,7 @@ static char *origin_remedy(
 		return mem_strdup(clock_remedy());
 	case TRUST:
 		return mem_strdup(TRUST_CA);
-	case LOOK_UP: /* getent is in libc-bin, which every Debian has */
+	case LOOK_UP: /* getent is part of libc-bin, which every Debian has */
 		host = host ? host + strlen("://") : origin;
 		return mem_printf("getent hosts %.*s\n%s", (int)strcspn(host, ":/"), host, edit);
 	case EDIT:
@@ -140,7 +140,7 @@ static char *origin_remedy(
 	return NULL;
 }
 
-/* `worst`: the status of an origin that cannot be used. */
+/* `worst`: the status to report if the origin cannot be used. */
 static void check_origin(const struct doctor_case *about, const char *id, const char *key, const char *origin,
 	enum check_status worst, struct json *checks)
 {
@@ -157,7 +157,7 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 
 	if (!origin || about->sync_running) {
 		check_add(checks, id, CHECK_SKIPPED, NULL, "%s",
-			origin ? "a sync is running, which asks Hemera itself; see: aither status"
+			origin ? "not checked while a sync is using Hemera; see: aither status"
 			       : "not configured");
 		return;
 	}
@@ -165,10 +165,11 @@ static void check_origin(const struct doctor_case *about, const char *id, const 
 	if (probe.end != HEMERA_PROBE_OK)
 		remedy = origin_remedy(about->config, probe.end, key, origin);
 	if (probe.end == HEMERA_PROBE_OK)
-		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, in %u ms", origin, probe.took_ms);
-	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* so Hemera answers */
+		check_add(checks, id, CHECK_OK, NULL, "%s accepts the key, answered in %u ms", origin,
+			probe.took_ms);
+	else if (!options.key && probe.end == HEMERA_PROBE_KEY_REFUSED) /* Hemera answers, then */
 		check_add(checks, id, CHECK_SKIPPED, NULL,
-			"%s is there; whether it accepts the key is not known without one", origin);
+			"%s answers; the key cannot be checked, because none is set", origin);
 	else
 		check_add(checks, id, probe.end == HEMERA_PROBE_LIMITED ? CHECK_WARNING : worst, remedy,
 			"%s: %s%s", origin, ENDS[probe.end].summary, err.message);
@@ -189,7 +190,7 @@ void doctor_check_hemera(const struct doctor_case *about, struct json *checks)
 	check_origin(about, "hemera", "BaseURL", about->config->hemera.base_url, CHECK_FAILED, checks);
 }
 
-/* Syncs work without it. */
+/* Syncs work without the fallback, so a failure is only a warning. */
 void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 {
 	if (about->config->hemera.fallback_url)
@@ -202,8 +203,9 @@ void doctor_check_fallback(const struct doctor_case *about, struct json *checks)
 #define NULLMAILER "/usr/sbin/nullmailer-send"
 #define SMTP_EXAMPLE "smtp://YOUR-MAIL-SERVER:587"
 
-/* Debian's mail servers, and what starts them. Exim, OpenSMTPD and Postfix run once they are installed,
- * msmtpd (of msmtp-mta) does not. exim4.service is an init script, for which --now does nothing. */
+/* Debian's mail servers, and the command that starts each. Exim, OpenSMTPD and Postfix run as soon as they
+ * are installed; msmtpd (of msmtp-mta) does not. exim4.service is an init script, for which --now does
+ * nothing. */
 static const struct {
 	const char *program, *start;
 } MAIL_SERVERS[] = {
@@ -213,8 +215,8 @@ static const struct {
 	{ "/usr/bin/msmtpd", "systemctl enable --now msmtpd.service" },
 };
 
-/* Starts the mail server of this machine, which does not answer, or names another. nullmailer does not
- * listen: SMTPURL has to name its relay. No test mail follows a start: msmtpd may not listen yet when
+/* The remedy if this machine's mail server does not answer: start it, or set another server. nullmailer does
+ * not listen, so SMTPURL must name its relay. No test mail follows a start: msmtpd may not listen yet when
  * systemctl returns. Owned. */
 static char *local_server_remedy(const struct config *config)
 {
@@ -242,16 +244,16 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	struct error err = { 0 };
 	int r;
 
-	if (config->notify.disabled_by) { /* "configuration" has the remedy */
+	if (config->notify.disabled_by) { /* the check "configuration" has the remedy */
 		check_add(checks, "mail", CHECK_SKIPPED, NULL,
-			"no mail is sent until the value of [Notify] is corrected that the configuration check names");
+			"no mail is sent until the wrong value in [Notify] is corrected; see the configuration check");
 		return;
 	}
 	if (!config->notify.mail_to) {
 		change = config_remedy(config, "Notify", "MailTo", "YOUR-ADDRESS");
 		remedy = mem_printf("%s\naither test-mail", change);
 		check_add(checks, "mail", CHECK_WARNING, remedy,
-			"[Notify] MailTo is not set: nobody is told when syncs keep failing");
+			"[Notify] MailTo is not set, so no mail is sent when syncs keep failing");
 		return;
 	}
 	r = smtp_probe(&server, &err);
@@ -268,11 +270,11 @@ void doctor_check_mail(const struct doctor_case *about, struct json *checks)
 	if (r == -EHOSTUNREACH && config_url_is_local(server.url) && access(SENDMAIL, F_OK) == 0)
 		error_prefix(&err, "aither speaks SMTP and does not use " SENDMAIL ": ");
 	if (r < 0)
-		check_add(checks, "mail", CHECK_FAILED, remedy, "no mail to %s can be sent: %s",
+		check_add(checks, "mail", CHECK_FAILED, remedy, "cannot send mail to %s: %s",
 			config->notify.mail_to, err.message);
 	else if (err.message[0])
 		check_add(checks, "mail", CHECK_WARNING, remedy, "%s", err.message);
 	else
-		check_add(checks, "mail", CHECK_OK, NULL, "%s takes mails; to get one: aither test-mail",
-			config->notify.smtp_url);
+		check_add(checks, "mail", CHECK_OK, NULL,
+			"%s accepts mail; to send a test mail: aither test-mail", config->notify.smtp_url);
 }

@@ -14,34 +14,34 @@
 #include "http/server.h"
 #include "worker/internal.h"
 
-/* In the order of the answer. */
+/* In the order in which the answer lists them. */
 static const struct {
 	void (*check)(const struct doctor_case *about, struct json *checks);
-	const char *id, *cause, *remedy; /* if it does not return */
+	const char *id, *cause, *remedy; /* for a check that does not return */
 } PARTS[] = {
 	{ doctor_check_local, "output-directory",
-		"The file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
-	{ doctor_check_hemera, "hemera", "Most likely the name servers cannot be reached",
+		"the file system of OutputDirectory or TemplateDirectory does not answer", "dmesg | tail" },
+	{ doctor_check_hemera, "hemera", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
-	{ doctor_check_fallback, "hemera-fallback", "Most likely the name servers cannot be reached",
+	{ doctor_check_fallback, "hemera-fallback", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
-	{ doctor_check_mail, "mail", "Most likely the name servers cannot be reached",
+	{ doctor_check_mail, "mail", "most likely the name servers cannot be reached",
 		"cat /etc/resolv.conf" },
 };
 
 struct part {
-	struct thread_job job; /* first: the thread's side casts back */
+	struct thread_job job; /* must be first: the thread casts back */
 	struct doctor *doctor;
-	struct json *checks; /* owned; the thread's until is_back */
+	struct json *checks; /* owned; belongs to the thread until is_back */
 	bool is_back;
 };
 
 struct doctor {
 	struct worker *worker;
 	struct doctor_case about;
-	struct json *configuration; /* owned; checks made at once */
+	struct json *configuration; /* owned; checks that do not block */
 	struct part parts[ARRAY_SIZE(PARTS)];
-	unsigned under_way; /* threads */
+	unsigned under_way; /* running threads */
 	atomic_bool cancelled;
 	struct http_pending *waiters[DOCTOR_WAITERS_MAX];
 	size_t waiter_count;
@@ -66,7 +66,7 @@ static struct json *doctor_report(const struct doctor *doctor)
 			check_add_all(checks, doctor->parts[i].checks);
 		else
 			check_add(checks, PARTS[i].id, CHECK_FAILED, PARTS[i].remedy,
-				"no answer within %d s: %s %s", DOCTOR_TIMEOUT_MS / 1000,
+				"no result after %d s (%s): %s", DOCTOR_TIMEOUT_MS / 1000,
 				check_question(PARTS[i].id), PARTS[i].cause);
 	for (int i = 0; i < CONFIG_SECRETS; i++)
 		if (doctor->about.config->secrets[i])
@@ -76,7 +76,7 @@ static struct json *doctor_report(const struct doctor *doctor)
 	return data;
 }
 
-/* Answers all callers. The last thread frees the doctor, or this function if none is left. */
+/* Answers all callers. The last thread frees the doctor; if none is running, this function does. */
 static void doctor_end(struct worker *worker, const struct error *problem)
 {
 	struct doctor *doctor = STEAL(worker->doctor);
@@ -160,7 +160,7 @@ enum http_result doctor_handle(const struct http_request *request, struct http_r
 	if ((worker->doctor && worker->doctor->waiter_count == DOCTOR_WAITERS_MAX) ||
 		(!worker->doctor && worker->doctors >= DOCTOR_HANGING_MAX)) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
-			"too many checks are under way, or hang; try: systemctl restart aither-worker.service");
+			"too many checks are running or hanging; try: systemctl restart aither-worker.service");
 		return HTTP_DONE;
 	}
 	if (!worker->doctor)

@@ -17,7 +17,7 @@
 
 /* ---- one mail ---- */
 
-/* With a domain, which Exim wants. */
+/* Adds a domain if there is none: Exim requires one. */
 static char *mail_from(const struct config *config)
 {
 	const char *from = config->notify.mail_from ?: "aither", *bracket = strrchr(from, '<');
@@ -28,7 +28,7 @@ static char *mail_from(const struct config *config)
 		"%.*s@%s%s", (int)(strlen(from) - (bracket ? 1 : 0)), from, host_name(), bracket ? ">" : "");
 }
 
-/* For the envelope. */
+/* The bare address, for the envelope. */
 static char *sender_address(const char *mailbox)
 {
 	const char *address = strrchr(mailbox, '<');
@@ -68,7 +68,7 @@ int mail_send(const struct config *config, const struct mail *mail, const atomic
 	struct smtp_outcome *outcome, struct error *err)
 {
 	CLEANUP(mem_freep) char *mailbox = mail_from(config), *from = sender_address(mailbox);
-	CLEANUP(mem_freep) char *again = mem_printf(", tried again in %u s", mail->retry_s);
+	CLEANUP(mem_freep) char *again = mem_printf(", next try in %u s", mail->retry_s);
 	const char *kind = incident_kind_name(mail->kind), *next;
 	const struct smtp_server server = {
 		.url = config->notify.smtp_url,
@@ -92,7 +92,7 @@ int mail_send(const struct config *config, const struct mail *mail, const atomic
 	next = mail->retry_s > 0 && mail_is_deferred(r, outcome) ? again : mail->otherwise;
 	if (r < 0) {
 		log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, fields, ARRAY_SIZE(fields),
-			"mail (%s) to %s not sent%s: %s", kind, mail->to, next, problem.message);
+			"cannot send mail (%s) to %s%s: %s", kind, mail->to, next, problem.message);
 	} else {
 		CLEANUP(mem_freep) char *accepted = mail_recipients(mail->to, outcome->deferred, false);
 

@@ -20,23 +20,23 @@
 #include "worker/alerts.h"
 #include "worker/internal.h"
 
-struct mails {                 /* of the last sync that has ended */
-	struct thread_job job; /* first: the thread's side casts back */
+struct mails {                 /* the mails of the last sync that has ended */
+	struct thread_job job; /* must be first: the thread casts back */
 	struct notify *notify;
-	struct alerts alerts;     /* the thread's while it runs, with `sync` and `retry_s` */
-	struct alerts_sync *sync; /* owned; NULL: mails that were sent are noted, none is sent */
-	unsigned retry_s;         /* output: when to call it again; 0: not at all */
-	bool is_running;          /* the loop's, like all that follows */
-	struct alerts_sync *next; /* owned; the sync whose mails wait for their time; NULL: none */
+	struct alerts alerts;     /* belongs to the thread while it runs, as do `sync` and `retry_s` */
+	struct alerts_sync *sync; /* owned; NULL: only record sent mails, send none */
+	unsigned retry_s;         /* output: seconds until the retry; 0: none */
+	bool is_running;          /* this and all following members belong to the loop */
+	struct alerts_sync *next; /* owned; the sync whose mails are sent or retried next; NULL: none */
 	uint64_t next_mono_ms;
 };
 
-struct delivery {              /* an item for Rollbar: of a sync, or a test; or a test mail */
-	struct thread_job job; /* first */
+struct delivery {              /* an item for Rollbar (about a sync, or a test), or a test mail */
+	struct thread_job job; /* must be first */
 	struct notify *notify;
 	struct delivery *next;
-	struct json *report;          /* owned; NULL: a test */
-	struct http_pending *pending; /* a test's caller */
+	struct json *report;          /* owned; NULL for a test */
+	struct http_pending *pending; /* the caller of a test */
 	bool is_mail;
 	struct rollbar_item item; /* its title and fingerprint are owned */
 	struct rollbar rollbar;
@@ -53,8 +53,8 @@ struct notify {
 	bool is_stopping;
 	atomic_bool cancelled; /* read by the threads */
 	struct mails mails;
-	struct delivery *items; /* owned; those that wait for Rollbar, the oldest first */
-	struct delivery *item;  /* owned; the one that is being sent; NULL: none */
+	struct delivery *items; /* owned; waiting for Rollbar, the oldest first */
+	struct delivery *item;  /* owned; being sent; NULL: none */
 	uint64_t suspended_until_mono_ms;
 	size_t tests_running;
 	struct quota mail_tests, item_tests;
@@ -62,7 +62,8 @@ struct notify {
 
 static void log_no_thread(const struct error *err)
 {
-	log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, NULL, 0, "nothing can be sent: %s", err->message);
+	log_event(LOG_WARNING, LOG_EVENT_NOTIFY_FAILED, NULL, 0, "cannot send mails or items for Rollbar: %s",
+		err->message);
 }
 
 /* ---- mails ---- */
@@ -76,7 +77,7 @@ static void mails_run(struct thread_job *job)
 
 static void mails_done(struct thread_job *job);
 
-/* owned_sync: NULL: only notes the mails that were sent. */
+/* With owned_sync NULL: only records the mails that were sent. */
 static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 {
 	struct error err = { 0 };
@@ -88,18 +89,18 @@ static void mails_start(struct mails *mails, struct alerts_sync *owned_sync)
 		return;
 	if (owned_sync)
 		log_no_thread(&err);
-	alerts_sync_freep(&mails->sync); /* the mail stays due, until the next sync has ended */
+	alerts_sync_freep(&mails->sync); /* the mail stays due until the next sync has ended */
 	statistics_publish(mails->notify->worker);
 }
 
-/* Starts the mails whose time has come. */
+/* Starts the next mails when their time has come. */
 static void mails_start_next(struct mails *mails)
 {
 	if (!mails->is_running && mails->next && time_mono_ms() >= mails->next_mono_ms)
 		mails_start(mails, STEAL(mails->next));
 }
 
-/* Was a mail sent that could not be noted because a sync held the manifest? */
+/* Was a mail sent that could not be recorded because a sync held the manifest? */
 static bool mails_have_note(const struct mails *mails)
 {
 	return !mails->is_running && mails->alerts.is_locked_out;
@@ -197,7 +198,7 @@ static int delivery_start(struct delivery *delivery, thread_function *done, stru
 	return thread_start(notify->worker->queue, &delivery->job, delivery_run, done, err);
 }
 
-/* Counts the result, and logs that of an item; mail_send has logged the other. */
+/* Counts the result and logs that of an item; mail_send has already logged that of a mail. */
 static void delivery_settle(const struct delivery *delivery)
 {
 	struct notify *notify = delivery->notify;
@@ -206,7 +207,7 @@ static void delivery_settle(const struct delivery *delivery)
 		notify->values[delivery->result < 0 ? STATE_MAILS_FAILED : STATE_MAILS_SENT]++;
 		return;
 	}
-	/* A test may be sent at the same time as another item: both may learn of the rate limit. */
+	/* A test may be sent at the same time as another item: both may meet the rate limit. */
 	if (delivery->rollbar.suspended_until_mono_ms > notify->suspended_until_mono_ms)
 		notify->suspended_until_mono_ms = delivery->rollbar.suspended_until_mono_ms;
 	if (delivery->result == 0) {
@@ -258,7 +259,7 @@ static size_t items_count(const struct notify *notify)
 	return count;
 }
 
-/* The title and the fingerprint are owned. */
+/* Takes over the item's title and fingerprint. */
 static void item_add(struct notify *notify, const struct json *report, struct rollbar_item owned_item)
 {
 	struct delivery *delivery = mem_zalloc(sizeof(*delivery)), **link = &notify->items;
@@ -275,7 +276,7 @@ static void item_add(struct notify *notify, const struct json *report, struct ro
 	if (items_count(notify) >= NOTIFY_ITEMS_MAX && notify->items) {
 		struct delivery *oldest = notify->items;
 		notify->items = oldest->next;
-		item_drop(notify, oldest, "too many wait already, this is the oldest one");
+		item_drop(notify, oldest, "too many items are waiting, and this is the oldest");
 	}
 	while (*link)
 		link = &(*link)->next;
@@ -292,7 +293,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 		item_add(notify, json,
 			(struct rollbar_item){
 				.level = CONFIG_LEVEL_WARNING,
-				.title = mem_strdup("the manifest was damaged: all pages are made anew"),
+				.title = mem_strdup("the manifest was damaged: all pages are written again"),
 				.fingerprint = mem_strdup("manifest-damaged"),
 				.time_ms = report->end_ms,
 			});
@@ -307,7 +308,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 		item.fingerprint = mem_printf("sync-%s", item.class_name);
 	} else if (report->status == REPORT_PARTIAL) {
 		item.level = CONFIG_LEVEL_WARNING;
-		item.title = mem_printf("sync partly done: %zu problem%s, the first one: %s: %s",
+		item.title = mem_printf("sync partly done: %zu problem%s, the first: %s: %s",
 			report->errors_total, report->errors_total == 1 ? "" : "s", report->errors[0].entity,
 			report->errors[0].message);
 		item.fingerprint = mem_printf("partial-%s", error_code_name(report->errors[0].code));
@@ -323,7 +324,7 @@ static void items_add(struct notify *notify, const struct worker_sync *job, cons
 
 /* ---- tests ---- */
 
-/* "to": who has got the mail; "refused": who has not. */
+/* "to": the recipients who got the mail; "refused": those who did not. */
 static void add_recipients(struct json *data, const char *all, const struct smtp_outcome *outcome)
 {
 	CLEANUP(mem_freep) char *but_deferred = mail_recipients(all, outcome->deferred, false);
@@ -360,13 +361,12 @@ static void test_done(struct thread_job *job)
 			add_recipients(data, config->notify.mail_to, &test->outcome);
 			json_set_string(data, "server", config->notify.smtp_url);
 			json_set_string(data, "messageId", test->id);
-			if (test->err.message[0]) /* accepted, but not for all recipients, or without a login
-						   */
+			if (test->err.message[0]) /* not accepted for all recipients, or without a login */
 				json_set_string(data, "warning", test->err.message);
 		}
 		envelope_success(&response, request_id, 200, data);
 	}
-	statistics_publish(notify->worker); /* before the answer: its reader may look at /metrics */
+	statistics_publish(notify->worker); /* before the answer: the caller may read /metrics next */
 	http_complete(STEAL(test->pending), &response);
 	delivery_free(test);
 }
@@ -397,7 +397,7 @@ static enum http_result test_handle(const struct http_request *request, struct h
 	if (wait_ms > 0) {
 		unsigned wait_s = (unsigned)((wait_ms + 999) / 1000);
 		error_fail(&problem, ERROR_TOO_MANY_REQUESTS, -EBUSY,
-			"too many tests in a short time; the next one is possible in %u s", wait_s);
+			"too many tests in a short time; try again in %u s", wait_s);
 		problem.retry_after_s = wait_s;
 		envelope_error(response, request->request_id, &problem, NULL);
 		return HTTP_DONE;
@@ -459,7 +459,7 @@ void notify_freep(struct notify **notify_pointer)
 {
 	struct notify *notify = STEAL(*notify_pointer);
 
-	/* A thread that still runs needs it until the process ends. */
+	/* A thread that is still running needs it until the process ends. */
 	if (!notify || notify->mails.is_running || notify->item || notify->tests_running > 0)
 		return;
 	while (notify->items) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of this process for aither-web: published/state.h. */
+/* Writes the state of this process for aither-web: published/state.h. */
 #include "worker/internal.h"
 
 #include <errno.h>
@@ -24,13 +24,14 @@ void statistics_load(struct worker *worker)
 	int r;
 
 	state_init(state);
-	/* Without a state file, as after an upgrade from 0.1.0, the data is as old as the last success. */
+	/* Without a state file, as after an upgrade from 0.1.0, take the last success for the time of the
+	 * data. */
 	state->values[STATE_DATA_MS] = worker->history.last_success_ms;
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, NULL);
 	if (r == 0)
 		r = state_read(state, output, &status, &err);
 	if (r < 0 && output >= 0 && r != -ENOENT)
-		log_write(LOG_WARNING, "the counters begin anew: %s", err.message);
+		log_write(LOG_WARNING, "all counters start again from zero: %s", err.message);
 	worker->former_cpu_ms = state->values[STATE_CPU_MS];
 	state->values[STATE_START_MS] = time_now_ms();
 }
@@ -85,11 +86,11 @@ void statistics_publish(struct worker *worker)
 	statistics_update(worker);
 	r = file_open_directory(AT_FDCWD, worker->options.config->sync.output_directory, &output, &err);
 	if (r == -ENOENT)
-		return; /* the first sync makes it */
+		return; /* the first sync creates the directory */
 	if (r == 0)
 		r = state_write(&worker->state, output, &err);
 	if (r < 0 && !worker->state_failed)
-		log_write(LOG_WARNING, "the state for aither-web cannot be written: %s", err.message);
+		log_write(LOG_WARNING, "cannot write the state for aither-web: %s", err.message);
 	worker->state_failed = r < 0;
 }
 

@@ -21,13 +21,13 @@
 #include "worker/internal.h"
 #include "worker/notify.h"
 
-#define CONNECTIONS_MAX 256 /* aither-web opens at most 64, the command line one each */
+#define CONNECTIONS_MAX 256 /* aither-web opens at most 64; each command opens one */
 #define SECOND_MS 1000
 #define STATUS_TARGET "/api/sync/status"
 
 static void start_sync(struct worker *worker, struct worker_sync *job);
 
-/* For systemctl status. */
+/* Sets the status line that systemctl status shows. */
 static void show_status(const struct worker *worker)
 {
 	const struct sync_history *history = &worker->history;
@@ -59,7 +59,7 @@ static void fill_options(struct worker *worker, struct sync_options *options, st
 
 /* ---- answers ---- */
 
-/* The report of a sync that still runs: the counts are zero until it ends, the progress is live. */
+/* The report of a sync that is still running: the counts are zero until it ends, the progress is live. */
 static struct json *running_report(const struct worker_sync *job)
 {
 	struct json *json, *progress = json_new_object();
@@ -88,7 +88,7 @@ static void answer_sync_ended(
 	char timing[128];
 
 	if (job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS) {
-		/* another process holds the directory */
+		/* another process holds the output directory */
 		answer_error(response, request_id, job->err.code, job->err.errnum, job->err.message);
 		return;
 	}
@@ -147,12 +147,13 @@ void answer_error(struct http_response *response, const char *request_id, enum e
 
 /* ---- refresh of the homepage ---- */
 
-/* Hemera's list has been fetched, or could not be: publishes the state, and then gives all callers that wait
- * for the refresh the same answer, upon which aither-web reads that state. */
+/* Call when Hemera's list has been fetched, or could not be fetched. First publishes the state, then sends
+ * the same answer to all callers that wait for the refresh, because aither-web reads the state after the
+ * answer. */
 static void answer_waiters(struct worker *worker, const struct worker_list *list)
 {
 	worker->last_list = *list;
-	worker->last_list.changed = false; /* later callers get no news */
+	worker->last_list.changed = false; /* later callers are not told of this change again */
 	if (!list->err.errnum)
 		worker->state.values[STATE_DATA_MS] = list->fetched_at_ms;
 	statistics_publish(worker);
@@ -179,7 +180,7 @@ static void refresh_done(struct thread_job *job)
 
 	worker->slot = WORKER_IDLE;
 	if (worker->next) {
-		/* The waiters stay: the sync's own list answers them. */
+		/* The waiters stay: they are answered when the sync has read the list. */
 		start_sync(worker, STEAL(worker->next));
 		return;
 	}
@@ -189,9 +190,9 @@ static void refresh_done(struct thread_job *job)
 		.changed = refresh->refreshed.changed };
 	if (refresh->result < 0)
 		list.err = refresh->err;
-	/* A failure is not logged here but by aither-web, which knows whether the one before succeeded:
-	 * visitors cause a refresh every ten seconds while Hemera is down, and this process leaves in
-	 * between. */
+	/* A failure is logged by aither-web and not here. While Hemera is down, visitors cause a refresh
+	 * every ten seconds, and this process may exit in between: only aither-web knows whether the previous
+	 * refresh failed too. */
 	answer_waiters(worker, &list);
 }
 
@@ -211,7 +212,7 @@ static void start_refresh(struct worker *worker)
 
 /* ---- sync ---- */
 
-/* The list that a sync has published so far; fetched_at_ms 0: none. */
+/* The list that a running sync has already published; fetched_at_ms 0: none. */
 static struct worker_list listed_by(const struct worker_sync *job)
 {
 	return (struct worker_list){
@@ -228,7 +229,8 @@ static void listed_done(struct thread_job *message)
 	answer_waiters(job->worker, &list);
 }
 
-/* On the sync's thread: the homepage is published, so its callers need not wait for the other pages. */
+/* Called on the sync's thread when the homepage is published: callers that wait for it need not wait for the
+ * other pages. */
 static void on_listed(void *arg)
 {
 	struct worker_sync *job = arg;
@@ -255,7 +257,7 @@ static void worker_sync_done(struct thread_job *thread_job)
 {
 	CLEANUP(worker_sync_freep) struct worker_sync *job = (struct worker_sync *)thread_job;
 	struct worker_list list = listed_by(job);
-	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* another process's */
+	bool met_lock = job->result < 0 && job->err.code == ERROR_SYNC_IN_PROGRESS; /* of another process */
 	bool leaves_trace = !job->report.dry_run && !met_lock;
 	struct worker *worker = job->worker;
 	struct sync_history *history = &worker->history;
@@ -273,8 +275,8 @@ static void worker_sync_done(struct thread_job *thread_job)
 		statistics_add_sync(worker, job);
 		notify_sync_ended(worker->notify, job);
 	}
-	/* A dry run publishes no homepage, and a sync that met a lock read nothing: they have no answer for
-	 * callers that wait for the list, which get a refresh of their own. */
+	/* A dry run publishes no homepage, and a sync that met a lock has read nothing. Neither can answer
+	 * the callers that wait for the list, so start a refresh for them. */
 	if (list.fetched_at_ms || (job->result < 0 && !met_lock)) {
 		if (!list.fetched_at_ms)
 			list.err = job->err;
@@ -293,7 +295,7 @@ static void worker_sync_done(struct thread_job *thread_job)
 	show_status(worker);
 }
 
-/* Without a thread, sync_run() cannot report the failure. */
+/* Reports a sync that could not be started: without a thread, sync_run() cannot do it. */
 static void fail_to_start(struct worker *worker, struct worker_sync *job)
 {
 	struct report *report = &job->report;
@@ -316,8 +318,8 @@ static void fail_to_start(struct worker *worker, struct worker_sync *job)
 		job->err.message);
 }
 
-/* The end of the job comes by the loop even if it could not be started: the caller may still answer with it.
- */
+/* Even if the job cannot be started, the loop reports its end later: the caller may still use the job in its
+ * answer. */
 static void start_sync(struct worker *worker, struct worker_sync *job)
 {
 	worker->slot = WORKER_SYNCING;
@@ -410,7 +412,7 @@ static enum http_result handle_status(
 			"no sync has run yet; start one: aither sync");
 		return HTTP_DONE;
 	}
-	if (!json_get(report, "removed")) /* in a manifest of version 0.1.0 */
+	if (!json_get(report, "removed")) /* a report from a manifest of version 0.1.0 lacks it */
 		json_set(report, "removed", json_new_array());
 	json_set_time(report, "lastSuccessTime", history->last_success_ms);
 	json_set_integer(report, "consecutiveFailures", history->consecutive_failures);
@@ -437,7 +439,7 @@ static enum http_result handle_refresh(
 	}
 	if (worker->waiter_count == WORKER_REFRESH_WAITERS_MAX) {
 		answer_error(response, request->request_id, ERROR_WORKER_UNAVAILABLE, -EBUSY,
-			"too many calls wait for the homepage's refresh");
+			"too many requests are waiting for the homepage's refresh");
 		return HTTP_DONE;
 	}
 	worker->waiters[worker->waiter_count++] = http_later(request);
@@ -470,8 +472,8 @@ static enum http_result handle_metrics(
 
 static const char *const sync_parameters[] = { "dryRun", "force", NULL };
 
-/* aither-web may make only the calls that it needs for visitors and scripts: after a break-in it must not be
- * able to send mail or to have pages removed. */
+/* aither-web may make only the calls that it needs for visitors and scripts: an attacker who has taken it
+ * over must not be able to send mail or have pages removed. */
 const struct http_route worker_routes[] = {
 	{ "/api/sync", false, HTTP_GET | ROUTE_FOR_WEB, handle_status, router_no_parameters },
 	{ "/api/sync", false, HTTP_POST | ROUTE_FOR_WEB, handle_sync, sync_parameters }, /* without force */
@@ -495,8 +497,8 @@ static void on_messages(void *arg)
 	thread_queue_dispatch(worker->queue);
 }
 
-/* Retries mails, and ends an idle process: systemd starts it again at the next connection, and until then the
- * key is not in memory. */
+/* Retries mails, and ends an idle process. systemd starts the process again at the next connection; until
+ * then the API key is not in memory. */
 static void on_second(void *arg)
 {
 	struct worker *worker = arg;
@@ -513,7 +515,7 @@ static void on_second(void *arg)
 	if (!worker->may_leave || limit_s == 0 || server_is_draining(worker->server))
 		return;
 	if (now - worker->active_mono_ms >= limit_s * UINT64_C(1000) && server_leave_if_idle(worker->server))
-		log_write(LOG_DEBUG, "nothing to do for %u s, leaving", limit_s);
+		log_write(LOG_DEBUG, "idle for %u s, exiting", limit_s);
 }
 
 int worker_new(struct worker **ret_worker, const struct worker_options *options, struct error *err)
@@ -545,7 +547,7 @@ int worker_new(struct worker **ret_worker, const struct worker_options *options,
 	doctor_init(worker);
 	server_every(worker->server, SECOND_MS, on_second, worker);
 	if (sync_history_load(config->sync.output_directory, &worker->history, &history_err) < 0)
-		log_write(LOG_WARNING, "the past is not known: %s", history_err.message);
+		log_write(LOG_WARNING, "cannot read the results of earlier syncs: %s", history_err.message);
 	worker->notify = notify_new(worker);
 	statistics_load(worker);
 	statistics_publish(worker);

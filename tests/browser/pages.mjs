@@ -345,7 +345,7 @@ test("the site's own logo, styles and links are on every page", async () => {
 test("the list for staff leads to every page and back, in the language that was chosen", async () => {
 	await show("private", "academy");
 	await visit("private", "/courses/", { status: 401 }, async (page) => {
-		assert.equal(await page.locator("h1").innerText(), "Passwort nötig");
+		assert.equal(await page.locator("h1").innerText(), "Passwort erforderlich");
 	});
 	await visit("private", "/courses/?lang=en", password, async (page) => {
 		assert.equal(await page.locator("h1").innerText(), "Course overview for staff");
@@ -414,7 +414,7 @@ test("a site that has never reached Hemera shows the fallback page, and a way to
 test("a course page opens with the password and shows everybody", async () => {
 	await show("private", "academy");
 	await visit("private", "/courses/gehalt", { status: 401 }, async (page) => {
-		assert.equal(await page.locator("h1").innerText(), "Passwort nötig");
+		assert.equal(await page.locator("h1").innerText(), "Passwort erforderlich");
 	});
 	await visit("private", "/courses/gehalt", password, async (page) => {
 		const text = await page.locator("main").innerText();

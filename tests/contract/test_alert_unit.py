@@ -40,21 +40,21 @@ class Alert(unittest.TestCase):
     def mail_of(self, status: str, result: str = "exit-code") -> Mail:
         done = self.alert(status, result)
         self.assertEqual((done.returncode, len(self.server.mails)), (0, 1), done.stderr)
-        self.assertIn(f"{UNIT} could not have a sync run ({result}, status {status})", done.stderr)
+        self.assertIn(f"{UNIT}: the scheduled sync did not run ({result}, status {status})", done.stderr)
         return self.server.mails[0]
 
     def test_a_worker_that_cannot_be_reached_is_mailed_with_what_to_do(self) -> None:
         mail = self.mail_of(UNREACHABLE)
         self.assertEqual(mail.recipients, (OPERATOR,))
-        self.assertRegex(str(mail.header("Subject")), r"^aither on \S+: the scheduled sync could not be run$")
+        self.assertRegex(str(mail.header("Subject")), r"^aither on \S+: the scheduled sync did not run$")
         self.assertEqual(mail.header("Auto-Submitted"), "auto-generated")
         text = mail.text.replace("\r\n", "\n")
-        self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: could not have a sync run (exit-code, status 69)\n", text)
+        self.assertIn(f"{UNIT}: WORKER_UNAVAILABLE: the scheduled sync did not run (exit-code, status 69)\n", text)
         self.assertIn("What to do: Find out why the worker is not running: systemctl status aither-worker.socket", text)
 
     def test_a_worker_without_its_key_is_mailed_too(self) -> None:
         text = self.mail_of(NOT_CONFIGURED).text.replace("\r\n", "\n")
-        self.assertIn("NOT_CONFIGURED: could not have a sync run (exit-code, status 78); aither doctor names", text)
+        self.assertIn("NOT_CONFIGURED: the scheduled sync did not run (exit-code, status 78); to see what", text)
         self.assertIn("What to do: Fix the problem that the message names, then: systemctl restart aither aither-worker", text)
 
     def test_a_command_that_may_not_ask_or_was_killed_is_mailed_too(self) -> None:
@@ -101,8 +101,8 @@ class Alert(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([m.recipients for m in self.server.mails], [(OPERATOR,), (deputy,)])
         self.assertEqual(self.server.mails[0].content, self.server.mails[1].content)
-        self.assertIn(f"mail (schedule) to {OPERATOR},{deputy} is tried again in 1 s", done.stderr)
-        self.assertIn(f"mail (schedule) to {deputy} is tried again in 2 s", done.stderr)
+        self.assertIn(f"mail (schedule) to {OPERATOR},{deputy}: next try in 1 s", done.stderr)
+        self.assertIn(f"mail (schedule) to {deputy}: next try in 2 s", done.stderr)
 
     def test_a_connection_that_breaks_is_a_failure_like_others(self) -> None:
         # libcurl sends QUIT on the broken connection. SIGPIPE, which --alert does not ignore, would end the program.
@@ -121,13 +121,13 @@ class Alert(unittest.TestCase):
         self.configure("")
         done = self.alert(UNREACHABLE)
         self.assertEqual((done.returncode, self.server.mails), (0, []))
-        self.assertIn("could not have a sync run", done.stderr)
+        self.assertIn("the scheduled sync did not run", done.stderr)
 
     def test_an_address_that_is_none_fails_the_unit_and_is_named(self) -> None:
         self.configure("MailTo=no body\n")
         done = self.alert(UNREACHABLE)
         self.assertEqual((done.returncode, self.server.mails), (1, []))
-        self.assertIn("could not have a sync run", done.stderr)
+        self.assertIn("the scheduled sync did not run", done.stderr)
         self.assertRegex(done.stderr, r"/aither\.conf:3: \[Notify\] MailTo=no body: not a list.*; no mail is sent")
 
 

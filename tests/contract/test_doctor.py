@@ -112,7 +112,7 @@ class Healthy(DoctorTest):
         self.configure(mail="MailTo=")
         done = self.stack.cli("doctor")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, in \d+ ms$")
+        self.assertRegex(done.stdout, r"(?m)^ok    hemera: http://\S+ accepts the key, answered in \d+ ms$")
         self.assertRegex(neutral(done.stdout),
             r"(?m)^WARN  mail: .*\n        EDITOR .*\n        systemctl restart aither aither-worker")
         self.assertRegex(done.stdout, r"\n\nhealthy: \d+ checks, 1 warning\n\Z")
@@ -155,7 +155,7 @@ class Configuration(DoctorTest):
         self.assertEqual(found.exit, 78)
         self.assertEqual(found.the("configuration")["status"], "ok")
         self.assertEqual(found.the("hemera")["status"], "skipped")
-        self.assertIn("is there", found.the("hemera")["message"])
+        self.assertIn("the key cannot be checked", found.the("hemera")["message"])
 
     def test_a_key_of_the_wrong_form_is_not_repeated(self) -> None:
         self.configure(HEMERA_API_KEY="too-short-secret")
@@ -321,15 +321,15 @@ class Hemera(DoctorTest):
                         {"status": 403, "type": "text/html"}, {"body": b"{}"}):
             with self.subTest(members):
                 self.configure(f"http://127.0.0.1:{self.serve(**members)}")
-                self.assert_check("hemera", "failed", "something answers, but not Hemera", "aither.conf")
+                self.assert_check("hemera", "failed", "the server is not Hemera", "aither.conf")
 
     def test_hemera_refuses_or_fails(self) -> None:
         self.configure()
         fault = {"path": "/api/service/courses", "kind": "status", "count": -1}
         self.hemera.scenario(fault=fault | {"status": 503})
-        self.assert_check("hemera", "failed", "Hemera itself fails: answered 503")
+        self.assert_check("hemera", "failed", "Hemera has failed: answered 503")
         self.hemera.scenario(fault=None, limit=1, used=1)
-        found = self.assert_check("hemera", "warning", "the rate limit is spent")
+        found = self.assert_check("hemera", "warning", "the rate limit is used up")
         self.assertEqual(found.exit, 0)
 
     def test_the_clock(self) -> None:
@@ -351,7 +351,7 @@ class Hemera(DoctorTest):
         self.configure()
         self.hemera.scenario(fault={"path": "/api/service/courses", "kind": "delay", "seconds": 3, "count": 1})
         self.assertEqual(self.stack.cli("sync", "--no-wait").returncode, 0)
-        self.assert_check("hemera", "skipped", "a sync is running")
+        self.assert_check("hemera", "skipped", "while a sync is using Hemera")
         wait_until(lambda: self.stack.get("/api/sync/status").data["status"] == "success", "the sync ends")
 
     def test_an_answer_comes_though_everything_hangs(self) -> None:
@@ -509,7 +509,7 @@ class Mail(DoctorTest):
 
     def test_a_mail_server_that_is_down(self) -> None:
         self.configure(mail="MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:9")
-        found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent", "aither test-mail")
+        found = self.assert_check("mail", "failed", "cannot send mail to a@example.org", "aither test-mail")
         self.assertEqual(found.exit, 1)
 
     def test_a_mail_server_with_a_certificate_of_another_host(self) -> None:
@@ -530,7 +530,7 @@ class Mail(DoctorTest):
         self.addCleanup(server.stop)
         self.configure(mail=f"MailTo=a@example.org\nSMTPURL=smtp://127.0.0.1:{server.port}\nSMTPUser=aither",
                        SMTP_PASS="wrong-password")
-        found = self.assert_check("mail", "failed", "no mail to a@example.org can be sent: ",
+        found = self.assert_check("mail", "failed", "cannot send mail to a@example.org: ",
                                   "aither set-secret smtp-password")
         self.assertNotIn("wrong-password", found.text)
 

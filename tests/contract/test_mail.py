@@ -241,7 +241,7 @@ class ServerDown(MailTest):
         self.failing_sync()
         self.wait_for_failures(1)
         due = self.due_id()
-        self.wait_for_line(r"mail \(failure\) to .* not sent, tried again in 60 s: ")
+        self.wait_for_line(r"cannot send mail \(failure\) to .*, next try in 60 s: ")
         self.failing_sync()
         self.wait_for_failures(2)
         self.assertEqual(self.due_id(), due, "it is the same mail")
@@ -346,8 +346,8 @@ class NotNow(MailTest):
         self.assertEqual(mails[0].content, mails[1].content)
         self.assertEqual((self.offers(self.first), self.offers(self.second)), (1, 3))
         self.wait_for_line(rf"mail \(failure\) sent to {self.first}, but: .* refused some of the recipients for now: "
-                           rf"{self.second} \(451 4\.7\.1 greylisted\), tried again in 1 s")
-        self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, tried again in 2 s: .* a later attempt may succeed")
+                           rf"{self.second} \(451 4\.7\.1 greylisted\), next try in 1 s")
+        self.wait_for_line(rf"cannot send mail \(failure\) to {self.second}, next try in 2 s: .* a later attempt may succeed")
         self.wait_for_line(rf"mail \(failure\) sent to {self.second}$")
         self.wait_for_no_recipient()
         self.assertEqual(self.incident["mails"], 1)
@@ -386,7 +386,7 @@ class NotNow(MailTest):
     def test_a_mail_server_that_comes_back_gets_it_without_a_sync(self) -> None:
         self.server.stop()
         self.failing_sync()
-        self.wait_for_line("tried again in 1 s: .*cannot reach mail server ")
+        self.wait_for_line("next try in 1 s: .*cannot reach mail server ")
         self.server.start()
         self.server.wait_for(1)
         self.assertEqual(self.deliveries(), [RECIPIENTS])
@@ -402,7 +402,7 @@ class NotNow(MailTest):
     def test_a_mail_whose_answer_was_lost_waits_for_the_next_sync(self) -> None:
         self.server.fail("MESSAGE", DROP, count=1)
         self.failing_sync()
-        self.wait_for_line("not sent, tried again after the next sync: .* closed the connection")
+        self.wait_for_line("cannot send mail .*, next try after the next sync: .* closed the connection")
 
     def test_after_a_kill_the_next_sync_continues_with_the_waiting_recipient(self) -> None:
         mail = self.waiting_for_second()
@@ -439,7 +439,7 @@ class NotNow(MailTest):
         self.edit_manifest(lambda m: m["incident"]["waiting"][0].update(since=earlier(hours=5)))
         self.stack.start_worker()
         self.failing_sync()
-        self.wait_for_line(rf"mail \(failure\) to {self.second} not sent, given up: ")
+        self.wait_for_line(rf"cannot send mail \(failure\) to {self.second}, giving up: ")
         self.wait_for_no_recipient()
 
     def test_a_recipient_no_longer_in_mailto_does_not_get_it(self) -> None:
@@ -491,7 +491,7 @@ class NotNow(MailTest):
         text = manifest.read_text()
         manifest.write_text("{")
         self.server.release()
-        self.wait_for_line("that mail .* was sent cannot be stored")
+        self.wait_for_line("cannot record that mail .* was sent")
         self.wait_for_line("cannot read which mails are due: ")
         manifest.write_text(text)
         wait_until(lambda: self.incident.get("mails") == 1, "that it is stored")

@@ -200,7 +200,7 @@ class Trouble(RollbarTest):
         jobs = [self.sync()["jobId"] for _ in range(22)]
         self.assertEqual(self.counted("failed"), 0, "the first one had an end before the last came")
         self.wait_for_count("dropped", 3)
-        self.assert_logged("too many wait already", 3)
+        self.assert_logged("too many items are waiting", 3)
         self.wait_for_count("sent", 19)
         self.wait_for_count("failed", 1)
         self.assertEqual([item["custom"]["jobId"] for item in self.rollbar.taken()], [first, *jobs[3:]])

@@ -158,7 +158,7 @@ class Timers(unittest.TestCase):
                 wait_until(lambda: len(journal(f"MESSAGE_ID={EVENT}07")) > before, 30, "the alert")
                 wait_until(lambda: state(ALERT) == "inactive", 30, "its end")
         self.assertEqual(len(server.mails), 1)
-        self.assertIn("the scheduled sync could not be run", str(server.mails[0].header("Subject")))
+        self.assertIn("the scheduled sync did not run", str(server.mails[0].header("Subject")))
 
 
 if __name__ == "__main__":

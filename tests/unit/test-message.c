@@ -148,7 +148,7 @@ static void the_subject_says_what_happened_where(void **state)
 			"2 courses cannot be brought up to date" },
 		{ INCIDENT_OUTPUT, 1, failed_report, NULL,
 			"syncs cannot save their results\n (HEMERA_UNREACHABLE)" },
-		{ INCIDENT_SCHEDULE, 0, failed_report, NULL, "the scheduled sync could not be run" },
+		{ INCIDENT_SCHEDULE, 0, failed_report, NULL, "the scheduled sync did not run" },
 		{ INCIDENT_TEST, 0, NULL, NULL, "test mail" },
 	};
 
@@ -228,7 +228,7 @@ static void a_recovery_says_how_long_it_took_and_which_errors_are_left(void **st
 	CLEANUP(mem_freep) char *mail = write_mail(&message, partial_report, failing_state);
 
 	(void)state;
-	assert_has(mail, "\nFailed since:   Thu, 12 Mar 2026 11:00:00 +0100\n");
+	assert_has(mail, "\nFirst failure:  Thu, 12 Mar 2026 11:00:00 +0100\n");
 	assert_has(mail, "12 pages written, 488 unchanged, 3 removed in 1.8 s\n");
 	assert_has(mail, "  course c3: HEMERA_ERROR: three\n");
 	assert_ends(mail, "\n  journalctl AITHER_JOB_ID=" JOB "\n");
@@ -282,7 +282,7 @@ static void each_remedy_stands_once_below_its_errors(void **state)
 	CLEANUP(mem_freep)
 	char *expected = mem_printf("\n\n  course c4: HEMERA_ERROR: four\n  course c2: HEMERA_ERROR: two\n"
 				    "  What to do: %s\n\n  course c3: HEMERA_BAD_DATA: three\n"
-				    "  course c1: HEMERA_BAD_DATA: one\n  What to do: %s\n\nWhile",
+				    "  course c1: HEMERA_BAD_DATA: one\n  What to do: %s\n\nUntil",
 		error_remedy_of_name("HEMERA_ERROR"), error_remedy_of_name("HEMERA_BAD_DATA"));
 	CLEANUP(mem_freep) char *mail = write_mail(&message, report, failing_state);
 
@@ -345,7 +345,7 @@ static void the_last_ten_of_many_errors_are_reported(void **state)
 		assert_has(mail, here);
 		assert_true(strstr(mail, next) < strstr(mail, here));
 	}
-	assert_has(mail, "\n  240 more are in the report: aither status --json\n");
+	assert_has(mail, "\n  240 more errors are in the report: aither status --json\n");
 }
 
 static void a_report_without_a_total_counts_its_own_errors(void **state)
@@ -359,7 +359,7 @@ static void a_report_without_a_total_counts_its_own_errors(void **state)
 		buf_printf(&report, "%s{}", i ? "," : "{\"errors\":[");
 	buf_append_text(&report, "]}");
 	mail = write_mail(&message, buf_text(&report), failing_state);
-	assert_has(mail, "\n  2 more are in the report");
+	assert_has(mail, "\n  2 more errors are in the report");
 }
 
 static void nothing_of_a_report_can_add_a_header_or_a_line(void **state)
@@ -384,12 +384,12 @@ static void every_mail_says_which_site_it_is_about(void **state)
 		struct message message = message_of((enum incident_kind)kind);
 		CLEANUP(mem_freep) char *bare = write_mail(&message, failed_report, failing_state);
 
-		assert_has(bare, "\n\nSite: Hemera Academy\n\nMore on www.example.org:\n");
+		assert_has(bare, "\n\nSite: Hemera Academy\n\nFor details, run on www.example.org:\n");
 		message.site_name = "Akademie für Löhne & <Gehälter>";
 		message.site_url = "https://courses.example.org";
 		CLEANUP(mem_freep) char *whole = write_mail(&message, failed_report, failing_state);
 		assert_has(whole,
-			"\n\nSite: Akademie für Löhne & <Gehälter> (https://courses.example.org)\n\nMore on ");
+			"\n\nSite: Akademie für Löhne & <Gehälter> (https://courses.example.org)\n\nFor details, run on ");
 		/* Mail filters recognise the mails by this text. */
 		assert_has(whole, "\nSubject: aither on www.example.org: ");
 	}

@@ -198,7 +198,7 @@ static void the_banner_names_the_day_only_when_it_is_another(void **state)
 	CLEANUP(mem_freep) char *unknown_de = banner_of(phrases, LANGUAGE_DE, false, NULL, noon);
 	assert_non_null(strstr(unknown_de, "<p class=\"notice\" role=\"status\">"));
 	CLEANUP(mem_freep) char *unknown = banner_of(phrases, LANGUAGE_EN, false, NULL, noon);
-	assert_non_null(strstr(unknown, "known last"));
+	assert_non_null(strstr(unknown, "last known"));
 }
 
 static void an_error_page_leads_home_in_the_chosen_language(void **state)
@@ -222,9 +222,9 @@ static void staff_learn_what_to_do_at_a_page_that_is_closed(void **state)
 	(void)state;
 	CLEANUP(mem_freep) char *de = text_of(phrases, LANGUAGE_DE, 401);
 	assert_non_null(strstr(de, "Kursleitung"));
-	assert_non_null(strstr(de, "Bitte neu laden und das Passwort"));
+	assert_non_null(strstr(de, "Bitte laden Sie die Seite neu und geben Sie das Passwort"));
 	CLEANUP(mem_freep) char *en = text_of(phrases, LANGUAGE_EN, 401);
-	assert_non_null(strstr(en, "for staff. Reload it and enter the password"));
+	assert_non_null(strstr(en, "for staff. Please reload it and enter the password"));
 }
 
 static void the_fallback_is_in_one_language_and_leads_to_the_other(void **state)

@@ -393,7 +393,7 @@ static void refused_items_are_not_sent_again(void **state)
 		{ { "302 Found\r\nLocation: /x\r\n", "" }, -EREMOTEIO, "302" },
 		{ { "200 OK\r\n", "<html>log in, please</html>" }, -EREMOTEIO, "Endpoint" },
 		{ { "200 OK\r\n", "{\"err\":1,\"message\":\"no\"}" }, -EREMOTEIO, "does not confirm" },
-		{ { "200 OK\r\n", huge }, -EREMOTEIO, "no sensible answer" },
+		{ { "200 OK\r\n", huge }, -EREMOTEIO, "sent an invalid answer" },
 	};
 
 	(void)state;

@@ -355,8 +355,8 @@ static void only_so_many_callers_wait_for_a_refresh(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
 		waiters[i] = ask(place, "POST /internal/refresh", NULL);
-	assert_answer(
-		place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 503 ", "too many calls wait");
+	assert_answer(place, ask(place, "POST /internal/refresh", NULL), "HTTP/1.1 503 ",
+		"too many requests are waiting");
 	run_job(place);
 	for (size_t i = 0; i < ARRAY_SIZE(waiters); i++)
 		assert_answer(place, waiters[i], "HTTP/1.1 200 ", "\"fetchedAt\"");
