@@ -166,7 +166,7 @@ class Render(unittest.TestCase):
                 self.assert_refused(self.render(template, "{}"), sentence)
 
     def test_an_error_in_a_partial_names_its_file(self) -> None:
-        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: nothing is open here"),
+        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: no block is open here"),
                                   ("{{shout 1}}", r"rest\.hbs:1:1: there is no helper"),
                                   (b"\xff", r"rest\.hbs:1:1: not valid UTF-8")):
             with self.subTest(partial):
