@@ -14,8 +14,7 @@
 #include "render/template.h"
 #include "render/value.h"
 
-#define EVALUATOR_CLOCK_STEPS \
-	1024 /* steps between two readings of the clock, because a reading is expensive */
+#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two readings of the clock, which cost time */
 
 struct evaluator {
 	const struct unit *units;

@@ -350,8 +350,8 @@ int library_load(struct library *ret_library, const struct library_source *sourc
 		if (r < 0)
 			return r;
 	}
-	if (library.file_count >
-		0) /* readdir returns files in any order; the library's order must not depend on it */
+	/* readdir returns files in any order; the library's order must not depend on it. */
+	if (library.file_count > 0)
 		qsort(library.files, library.file_count, sizeof(*library.files), library_compare_files);
 
 	/* The operator's bad files are replaced one after the other, until all files are good together,

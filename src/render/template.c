@@ -34,7 +34,7 @@ static int template_add_unit(struct template *tmpl, const char *name, const char
 	unit->source.name = copy.data;
 	arena_copy(&tmpl->arena, text, &unit->source.text);
 	if (!slice_is_text(text, &fault))
-		return source_fail(&unit->source, fault, err, "invalid UTF-8, or a NUL byte");
+		return source_fail(&unit->source, fault, err, "must be valid UTF-8 without NUL bytes");
 	while (*end)
 		end = &(*end)->next;
 	*end = unit;
@@ -80,12 +80,11 @@ int template_compile(struct template **ret_template, const char *name, const cha
 	const struct template_partials *partials, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = mem_zalloc(sizeof(*tmpl));
-	CLEANUP(buf_done)
-	struct buf fields = BUF_INIT(SIZE_MAX / 2); /* bounded by the size of the templates */
+	CLEANUP(buf_done) struct buf fields = BUF_INIT(SIZE_MAX / 2); /* bounded likewise */
 	struct unit *unit;
 	int r;
 
-	tmpl->arena.size_max = SIZE_MAX; /* likewise */
+	tmpl->arena.size_max = SIZE_MAX; /* bounded by the size of the templates */
 	r = template_add_unit(tmpl, "", name, (struct slice){ text, length }, &unit, err);
 	for (unit = tmpl->units; unit && r == 0; unit = unit->next) {
 		r = parser_parse(unit, &tmpl->arena, err);

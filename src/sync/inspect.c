@@ -160,7 +160,7 @@ static void inspect_missing_output(const struct config *config, const char *path
 	}
 	CLEANUP(mem_freep)
 	char *reason =
-		mem_printf("%s is missing, and cannot create it in %s: %s", path, parent, strerror(errno));
+		mem_printf("%s is missing and cannot be created in %s: %s", path, parent, strerror(errno));
 	inspect_add_unwritable(config, checks, path, reason, -errno);
 }
 
@@ -229,8 +229,7 @@ void inspect_output(const struct config *config, struct json *checks)
 		CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
 		CLEANUP(file_closep) int folder = -1;
 
-		r = file_open_directory(
-			AT_FDCWD, full, &folder, &err); /* AT_FDCWD, because `folders` has paths */
+		r = file_open_directory(AT_FDCWD, full, &folder, &err); /* `full` has several components */
 		if (r == 0)
 			r = inspect_write(folder, &err);
 		if (r == 0 || r == -ENOENT)

@@ -132,7 +132,7 @@ static void parentheses_nest_up_to_a_limit(void **state)
 
 	(void)state;
 	try(&(struct trial){ .text = deep, .expected = "[]" });
-	try(&(struct trial){ .text = deeper, .error = "more than 100 blocks or parentheses" });
+	try(&(struct trial){ .text = deeper, .error = "more than 100 nested blocks or parentheses" });
 }
 
 static void partials_call_partials_up_to_a_limit(void **state)
