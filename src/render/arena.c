@@ -9,7 +9,7 @@
 
 struct arena_block {
 	struct arena_block *older;
-	size_t size; /* with this head, which counts: so very many small blocks are limited as well */
+	size_t size; /* this head included, so that size_max also limits a great number of small blocks */
 	max_align_t memory[];
 };
 

@@ -14,15 +14,16 @@
 #include "render/template.h"
 #include "render/value.h"
 
-#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two readings of the clock, which are more expensive */
+#define EVALUATOR_CLOCK_STEPS 1024 /* steps between two readings of the clock, which cost time */
 
 struct evaluator {
 	const struct unit *units;
-	const struct unit *unit; /* whose statements run: for messages */
+	const struct unit *unit; /* the unit whose statements run: for messages */
 	const struct texts *texts;
 	const struct template_stop *stop; /* NULL: never */
 	unsigned clock_steps;
-	struct buf *out; /* the page, or the lines of an indented partial, which has the room that is left */
+	struct buf *out; /* the page, or the lines of an indented partial, which may use the space that the
+			    page has left */
 	size_t size_max; /* of the page */
 	struct work work;
 	struct value root;
@@ -30,15 +31,15 @@ struct evaluator {
 	struct error *err;
 };
 
-/* Contexts for "../", innermost first. A block over the context that it has already adds none, so the first
- * of them may differ from the present context. */
+/* Contexts for "../", innermost first. A block that keeps the current context adds no link, so the first
+ * link may differ from the current context. */
 struct context_link {
 	struct value context;
 	const struct context_link *outer;
 };
 
 struct params_link { /* block parameters, innermost first */
-	bool given;  /* false: the block that declares them gives none; using one is an error */
+	bool given;  /* false: the block that declares them gives them no values, and using one is an error */
 	struct value values[2];
 	const struct params_link *outer;
 };
@@ -74,7 +75,7 @@ __attribute__((format(printf, 3, 4))) static int evaluator_fail(
 	return r;
 }
 
-/* Turns the result of a function of value.h into a message; `what` is the one for -EBADMSG. */
+/* Turns the result of a function of value.h into a message; `what` is the message for -EBADMSG. */
 static int evaluator_explain(const struct evaluator *evaluator, size_t offset, int r, const char *what)
 {
 	if (r == -EBADMSG)
@@ -86,7 +87,7 @@ static int evaluator_explain(const struct evaluator *evaluator, size_t offset, i
 		evaluator, offset, "rendering takes more than %d bytes of memory", EVALUATOR_MEMORY_MAX);
 }
 
-/* Before every statement, operand and call: may the render go on? */
+/* Runs before every statement, operand and call: may the render go on? */
 static int evaluator_step(struct evaluator *evaluator, size_t offset)
 {
 	const struct template_stop *stop = evaluator->stop;
@@ -103,7 +104,8 @@ static int evaluator_step(struct evaluator *evaluator, size_t offset)
 
 /* --- values --- */
 
-/* @root exists everywhere, the others in loops. Outside of the outermost loop there is nothing. */
+/* @root exists everywhere, the other data variables only in loops. Beyond the outermost loop they are
+ * undefined. */
 static int evaluator_data(const struct evaluator *evaluator, const struct operand *operand,
 	const struct scope *scope, struct value *ret_value)
 {
@@ -127,7 +129,7 @@ static int evaluator_data(const struct evaluator *evaluator, const struct operan
 		*ret_value = value_bool(loop->last);
 	else if (loop && slice_equal(name, SLICE("_parent")))
 		return evaluator_fail(evaluator, operand->offset,
-			"@_parent can only be followed by a name, as in @_parent.index");
+			"@_parent must be followed by a name, as in @_parent.index");
 	return 0;
 }
 
@@ -160,20 +162,20 @@ static int evaluator_path(struct evaluator *evaluator, const struct operand *ope
 			params = params->outer;
 		if (!params || !params->given)
 			return evaluator_fail(evaluator, operand->offset,
-				"the block that declares this block parameter does not give it");
+				"the block that declares this block parameter gives it no value");
 		if (path->param < ARRAY_SIZE(params->values))
 			value = params->values[path->param];
 		break;
 	}
 	for (; part && r == 0; part = part->next) {
-		/* Data paths end at anything false, which is the value then: @index.x is 0 in the first
-		 * round. */
+		/* A data path ends at the first value that is false, and has that value: @index.x is 0 in the
+		 * first round of a loop. */
 		if (path->origin == PATH_DATA ? !value_is_true(value) : value_is_nothing(value))
 			break;
 		r = value_get(value, part->name, &evaluator->work, &value);
 		if (r < 0)
 			r = evaluator_explain(
-				evaluator, operand->offset, r, "half of a character cannot be taken");
+				evaluator, operand->offset, r, "cannot take half of a character");
 	}
 	*ret_value = value;
 	return r;
@@ -246,7 +248,8 @@ static int evaluator_call(struct evaluator *evaluator, const struct call *call, 
 	if (r < 0)
 		return r;
 	if (call->kind == CALL_DATA) {
-		/* Data cannot be called. Without arguments and a value, the result is nothing. */
+		/* Data cannot be called. If there are no arguments and the value is false, the result is
+		 * nothing. */
 		r = evaluator_path(evaluator, call->callee, scope, &other);
 		if (r == 0 && (count > 0 || value_is_true(other)))
 			r = evaluator_fail(evaluator, call->offset, "there is no helper \"%.*s\"",
@@ -271,7 +274,7 @@ static int evaluator_print(struct evaluator *evaluator, struct value value, bool
 
 /* --- partials --- */
 
-/* The context with the pairs set in it, in the arena. */
+/* Makes a copy of the context with the pairs set in it, in the arena. */
 static int evaluator_extend(struct evaluator *evaluator, const struct record *pairs, struct value *context)
 {
 	struct record *record = arena_alloc(evaluator->work.arena, sizeof(*record)), base;
@@ -283,7 +286,7 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	members = arena_alloc(evaluator->work.arena, (base.count + pairs->count) * sizeof(*members));
 	if (!members || !work_spend(&evaluator->work, base.count * (1 + pairs->count)))
 		return -ENOMEM;
-	/* A member __proto__ would set the prototype of the new object and be none of its members. */
+	/* In JavaScript, __proto__ would set the prototype of the new object instead of a member. */
 	for (size_t i = 0; i < base.count; i++) {
 		if (!slice_equal(base.members[i].name, SLICE("__proto__")))
 			members[record->count++] = base.members[i];
@@ -301,9 +304,9 @@ static int evaluator_extend(struct evaluator *evaluator, const struct record *pa
 	return 0;
 }
 
-/* An indented partial runs into a buffer of its own, which is copied with the indentation before every line.
- * An empty last line gets none. All buffers of partials inside one another together hold no more than a
- * page. */
+/* An indented partial writes into its own buffer, which is then copied with the indentation before every
+ * line. An empty last line is not indented. All buffers of nested partials together hold no more than a page.
+ */
 static int evaluator_partial(
 	struct evaluator *evaluator, const struct statement *statement, const struct scope *caller)
 {
@@ -333,7 +336,7 @@ static int evaluator_partial(
 		r = value_to_text(value, &evaluator->work, &name);
 	if (r < 0)
 		return evaluator_explain(evaluator, statement->offset, r,
-			"the name or the context of this partial cannot be used");
+			"cannot use the name or the context of this partial");
 	if (computed)
 		unit = evaluator->units->next;
 	while (computed && unit && !slice_equal(unit->name, name))
@@ -341,13 +344,13 @@ static int evaluator_partial(
 	/* A computed name is not quoted: it may come from the data of a participant. */
 	if (!unit && computed)
 		return evaluator_fail(
-			evaluator, statement->offset, "there is no partial of the name that was computed");
+			evaluator, statement->offset, "there is no partial with the computed name");
 	if (!unit)
 		return evaluator_fail(evaluator, statement->offset, "there is no partial \"%.*s\"",
 			(int)name.length, name.data);
 	if (evaluator->partial_depth >= TEMPLATE_PARTIAL_DEPTH_MAX)
-		return evaluator_fail(evaluator, statement->offset,
-			"more than %d partials inside one another", TEMPLATE_PARTIAL_DEPTH_MAX);
+		return evaluator_fail(evaluator, statement->offset, "more than %d nested partials",
+			TEMPLATE_PARTIAL_DEPTH_MAX);
 
 	scope.context = contexts.context;
 	evaluator->unit = unit;
@@ -371,10 +374,10 @@ static int evaluator_partial(
 
 /* --- blocks --- */
 
-/* The context that Handlebars gives its helpers where there is none: an empty object. */
+/* Where there is no context, Handlebars gives its helpers an empty object. */
 static const struct record evaluator_no_context;
 
-/* Runs a branch. `params` are those that the block gives it, NULL: none. */
+/* Runs a branch. `params`: the block parameters that the block gives it, NULL: none. */
 static int evaluator_branch(struct evaluator *evaluator, const struct body *body, const struct scope *scope,
 	struct value context, const struct params_link *params, const struct loop_link *loop)
 {
@@ -399,7 +402,7 @@ static int evaluator_branch(struct evaluator *evaluator, const struct body *body
 	return evaluator_body(evaluator, body, &inner);
 }
 
-/* Runs a branch in the context that the block itself has, as helpers do it. */
+/* Runs a branch in the context of the block itself, as helpers do. */
 static int evaluator_same_context(
 	struct evaluator *evaluator, const struct body *body, const struct scope *scope)
 {
@@ -447,8 +450,8 @@ static int evaluator_each(struct evaluator *evaluator, const struct statement *b
 	return r;
 }
 
-/* {{#name}}: true keeps the context, an array is a loop, everything else but false, null and missing becomes
- * the context, 0 and "" included. */
+/* {{#name}}: true keeps the context, and an array is a loop. Any other value becomes the context, even 0 and
+ * "", but not false, null or a missing value. */
 static int evaluator_section(struct evaluator *evaluator, const struct statement *block,
 	const struct scope *scope, struct value value)
 {
@@ -521,7 +524,7 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 		const struct operand *operand = statement->call ? statement->call->operands : NULL;
 
 		return evaluator_fail(evaluator, operand ? operand->offset : statement->offset,
-			"more than %d blocks and partials inside one another", EVALUATOR_DEPTH_MAX);
+			"more than %d nested blocks and partials", EVALUATOR_DEPTH_MAX);
 	}
 	for (; statement && r == 0; statement = statement->next) {
 		r = evaluator_step(evaluator, statement->offset);
@@ -546,8 +549,8 @@ static int evaluator_body(struct evaluator *evaluator, const struct body *body, 
 			break;
 		}
 		if (r == 0 && buf_overflowed(evaluator->out))
-			r = evaluator_fail(evaluator, statement->offset,
-				"the page becomes larger than %zu bytes", evaluator->size_max);
+			r = evaluator_fail(evaluator, statement->offset, "the page is larger than %zu bytes",
+				evaluator->size_max);
 		arena_release(evaluator->work.arena, mark);
 	}
 	evaluator->depth--;

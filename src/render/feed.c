@@ -16,7 +16,7 @@
 #include "published/texts.h"
 #include "render/page.h"
 
-/* Where the course is described, in the language of the feed; owned, NULL: not known. */
+/* The address where the course is described, in the language of the feed; owned, NULL: not known. */
 static char *feed_url(const struct feed *feed, const struct course *course)
 {
 	bool is_english = strcmp(texts_language(feed->texts), "en") == 0;
@@ -24,7 +24,7 @@ static char *feed_url(const struct feed *feed, const struct course *course)
 	return page_course_url(feed->site, course, is_english ? LANGUAGE_EN : LANGUAGE_DE);
 }
 
-/* The address of the course's public page, absolute if the site's is known; owned, NULL: none. */
+/* The address of the course's public page, absolute if the site's address is known; owned, NULL: none. */
 static char *feed_page(const struct feed *feed, const struct page_home_row *row)
 {
 	if (!row->href)
@@ -78,9 +78,10 @@ void feed_json(struct buf *out, const struct feed *feed, int64_t now_ms)
 
 /* ---- courses.ics ---- */
 
-#define CALENDAR_LINE_MAX 75 /* octets of a line without its end (RFC 5545, 3.1) */
+#define CALENDAR_LINE_MAX 75 /* octets of a line without its line break (RFC 5545, 3.1) */
 
-/* The first day whose year has four digits, and the last one that has a next day of this kind. */
+/* The first and the last day that can be used: their years, and the year of the next day, have four digits.
+ */
 #define CALENDAR_DAY_FIRST 10101
 #define CALENDAR_DAY_LAST 99991230
 
@@ -101,9 +102,9 @@ static bool is_line_end(int32_t character)
 	       character == 0x2029;
 }
 
-/* Appends a content line, folded. `name` with its colon; a text is escaped (3.3.11), any other value must
- * need no escapes. Control characters are left out: none may stand in a line, and none can begin another
- * line. */
+/* Appends a content line, folded. `name` includes the colon. A text is escaped (3.3.11); any other value must
+ * need no escapes. Control characters are left out: the RFC does not allow them in a line, and no text can
+ * begin another line. */
 static void calendar_line(struct buf *out, const char *name, const char *value, bool is_text)
 {
 	const char *end = value + strlen(value);
@@ -148,8 +149,7 @@ static int calendar_next_day(int day)
 	return (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday;
 }
 
-/* DTSTAMP has a meaning of its own in a calendar without METHOD: when the event was last revised (3.8.7.2).
- */
+/* In a calendar without METHOD, DTSTAMP says when the event was last revised (3.8.7.2). */
 static void calendar_stamp(struct buf *out, int64_t changed_ms)
 {
 	char text[TIME_TEXT_SIZE]; /* "2026-03-14T23:00:00.000Z" */
@@ -185,7 +185,7 @@ static void calendar_event(struct buf *out, const struct feed *feed, size_t i, i
 	char uid[HASH_HEX_SIZE];
 	int64_t end_ms;
 
-	/* A course can end before it begins in Hemera's data: then only its start counts. */
+	/* In Hemera's data a course can end before it begins: then only its start counts. */
 	if (time_parse(course->end_date, &end_ms) == 0 && calendar_day(end_ms) > first)
 		last = calendar_day(end_ms);
 	hash_hex(course->id, strlen(course->id), uid);
@@ -202,12 +202,12 @@ static void calendar_event(struct buf *out, const struct feed *feed, size_t i, i
 	if (url || page)
 		calendar_line(out, "URL:", url ? url : page, false);
 	buf_append_text(
-		out, "TRANSP:TRANSPARENT\r\n"); /* a course on offer takes none of a subscriber's time */
+		out, "TRANSP:TRANSPARENT\r\n"); /* a course on offer does not make its subscriber busy */
 	buf_append_text(out, "END:VEVENT\r\n");
 }
 
-/* No METHOD: the file is a snapshot for subscribers (3.7.2), while PUBLISH would need an ORGANIZER (RFC 5546,
- * 3.2.1). NAME is that of RFC 7986, programs that do not know it read X-WR-CALNAME. */
+/* The file has no METHOD, because it is a snapshot for subscribers (3.7.2); PUBLISH would need an ORGANIZER
+ * (RFC 5546, 3.2.1). NAME is from RFC 7986; programs that do not know it read X-WR-CALNAME. */
 void feed_calendar(struct buf *out, const struct feed *feed)
 {
 	bool is_empty = true;
@@ -225,7 +225,7 @@ void feed_calendar(struct buf *out, const struct feed *feed)
 		calendar_event(out, feed, i, start_ms);
 		is_empty = false;
 	}
-	/* A calendar must have a component (3.6), and this one is not shown. */
+	/* A calendar must have a component (3.6), and calendar programs do not show this one. */
 	if (is_empty)
 		buf_append_text(out, "BEGIN:VTIMEZONE\r\n"
 				     "TZID:UTC\r\n"

@@ -39,7 +39,7 @@ enum helper helper_find(struct slice name)
 	return HELPER_NONE;
 }
 
-/* JavaScript throws an error where the object or an argument is missing. */
+/* Fails where JavaScript throws an error: the object or an argument is missing. */
 static int helper_lookup(const struct value *arguments, size_t count, struct work *work,
 	struct value *ret_value, const char **ret_reason)
 {
@@ -62,14 +62,15 @@ static int helper_lookup(const struct value *arguments, size_t count, struct wor
 	return r;
 }
 
-/* HTML with arguments in it, escaped. Where one is missing, Handlebars passes its options, an object. Costs
- * steps by its length: {{video (video (video ...))}} grows threefold each time. */
+/* Makes HTML that contains the arguments, escaped. In place of a missing argument Handlebars passes its
+ * options, an object. The HTML costs steps by its length, because {{video (video (video ...))}} grows
+ * threefold each time. */
 static int helper_media(enum helper helper, const struct value *arguments, size_t count, struct work *work,
 	struct value *ret_value)
 {
 	static const struct piece {
 		const char *text;
-		size_t argument; /* behind the text */
+		size_t argument; /* follows the text */
 	} image[] = {
 		{ "<img src=\"", 0 },
 		{ "\" alt=\"", 1 },
@@ -106,7 +107,7 @@ static int helper_media(enum helper helper, const struct value *arguments, size_
 	return arena_copy(work->arena, text, &ret_value->text);
 }
 
-/* A NUL-terminated copy of a text argument; NULL: not a text, or too long to be meant. */
+/* A NUL-terminated copy of a text argument; NULL: not a text, or too long to be a key or a date. */
 static char *helper_string(const struct value *value)
 {
 	if (value->type != VALUE_STRING || value->text.length > HELPER_KEY_MAX)
@@ -122,7 +123,7 @@ static int helper_t(const struct value *argument, const struct texts *texts, str
 
 	if (!text) {
 		*ret_reason = texts ? "names a text that the language file does not have"
-				    : "has no texts to choose from here";
+				    : "cannot be used here, because there are no texts";
 		return -EBADMSG;
 	}
 	*ret_value = value_text(slice_from_text(text));
@@ -140,7 +141,7 @@ static int helper_date(const struct value *argument, const struct texts *texts, 
 		return 0;
 	}
 	if (!texts) {
-		*ret_reason = "has no texts to write dates with here";
+		*ret_reason = "cannot be used here, because there are no texts";
 		return -EBADMSG;
 	}
 	if (!date || texts_append_date(texts, date, &text) < 0) {

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "render/arena.h"
 
-/* Characters that end a name or a literal; whitespace does, too. */
+/* Characters that end a name or a literal, as whitespace does. */
 #define LEXER_NAME_END "=~}/.)|"
 #define LEXER_LITERAL_END "~})"
 #define LEXER_NOT_IN_NAMES "!\"#%&'()*+,./;<=>@[\\]^`{|}~"
@@ -34,7 +34,7 @@ static bool lexer_begins(struct slice text, const char *with)
 	return text.length >= length && memcmp(text.data, with, length) == 0;
 }
 
-/* Does one of the characters, or whitespace, follow? The end of the template does not count. */
+/* Is the next character whitespace or one of `by`? The end of the template is neither. */
 static bool lexer_followed(const struct lexer *lexer, size_t length, const char *by)
 {
 	struct slice rest = lexer_rest(lexer, length);
@@ -68,7 +68,7 @@ static struct token lexer_refuse(const struct lexer *lexer, const char *problem)
 
 /* --- outside of mustaches --- */
 
-/* Text up to the next "{{"; empty where a mustache begins at once. */
+/* Takes the text up to the next "{{"; it is empty where a mustache begins at once. */
 static struct token lexer_content(struct lexer *lexer)
 {
 	struct slice rest = lexer_rest(lexer, 0);
@@ -86,7 +86,7 @@ static struct token lexer_content(struct lexer *lexer)
 	return token;
 }
 
-/* Behind "\{{": text up to the next mustache, escaped or not. The two braces themselves belong to it. */
+/* Takes the text after "\{{" up to the next mustache, escaped or not. The two braces belong to the text. */
 static struct token lexer_escaped(struct lexer *lexer)
 {
 	struct slice rest = lexer_rest(lexer, 0);
@@ -98,10 +98,10 @@ static struct token lexer_escaped(struct lexer *lexer)
 	return lexer_take(lexer, TOKEN_CONTENT, end);
 }
 
-/* --- "{{" and what stands right behind it: `mark` is the number of bytes up to the sign --- */
+/* --- "{{" and the sign that follows it: `mark` is the number of bytes up to the sign --- */
 
-/* With dashes, a comment ends with "--}}" or "--~}}"; "{{!--}}" is complete: its own dashes may be those that
- * end it. */
+/* A comment with dashes ends with "--}}" or "--~}}". "{{!--}}" is complete: the dashes that begin it also end
+ * it. */
 static struct token lexer_comment(struct lexer *lexer, size_t mark)
 {
 	struct slice rest = lexer_rest(lexer, mark + 1);
@@ -120,15 +120,16 @@ static struct token lexer_comment(struct lexer *lexer, size_t mark)
 		end += 1 + lexer_find(from, "--");
 	}
 	if (end == rest.length)
-		return lexer_refuse(lexer, dashes ? "this comment is never closed; it ends with --}}"
-						  : "this comment is never closed; it ends with }}");
+		return lexer_refuse(lexer, dashes ? "this comment is never closed; close it with --}}"
+						  : "this comment is never closed; close it with }}");
 	lexer->mode = LEXER_CONTENT;
 	token = lexer_take(lexer, TOKEN_COMMENT, mark + 1 + end + 2);
 	token.strip_right = token.text.data[token.text.length - 3] == '~';
 	return token;
 }
 
-/* {{else or {{^, whose word ends at `end`. With whitespace only up to "}}" or "~}}", it is all of the tag. */
+/* {{else or {{^, whose word ends at `end`. If only whitespace follows up to "}}" or "~}}", the tag is
+ * complete. */
 static struct token lexer_else(struct lexer *lexer, size_t end, enum token_type open)
 {
 	size_t close = end + slice_space_begin(lexer_rest(lexer, end));
@@ -193,8 +194,8 @@ static struct token lexer_invalid(struct lexer *lexer)
 	return lexer_take(lexer, TOKEN_INVALID, length);
 }
 
-/* A text in quotes or a name in brackets, with `\end` as escape. Where only escaped ends follow, the last of
- * them is taken for the end: a regular expression backtracks to it. */
+/* A text in quotes or a name in brackets, in which a backslash escapes the end. Where only escaped ends
+ * follow, the last of them counts as the end, because Handlebars' regular expression backtracks to it. */
 static struct token lexer_quoted(struct lexer *lexer)
 {
 	struct slice rest = lexer_rest(lexer, 0), text;
@@ -230,7 +231,7 @@ static struct token lexer_quoted(struct lexer *lexer)
 	return token;
 }
 
-/* Length of a number as -1 or 0.25; 0: none begins here. */
+/* The length of a number such as -1 or 0.25; 0: no number begins here. */
 static size_t lexer_number(struct slice rest)
 {
 	size_t digits = 0, end = 0;
@@ -246,7 +247,7 @@ static size_t lexer_number(struct slice rest)
 	return end;
 }
 
-/* A name, or a word or number that is a value. */
+/* Takes a name, or a word or number that is a value. */
 static struct token lexer_word(struct lexer *lexer)
 {
 	static const struct {
@@ -276,7 +277,7 @@ static struct token lexer_word(struct lexer *lexer)
 	return lexer_take(lexer, TOKEN_ID, length);
 }
 
-/* The next token inside of a tag, where something is left that is neither whitespace nor "{{". */
+/* Takes the next token inside a tag. The text that is left begins neither with whitespace nor with "{{". */
 static struct token lexer_inside(struct lexer *lexer)
 {
 	/* "}}}}" belongs to raw blocks even where "}}}" could end a mustache, as in Handlebars. */

@@ -22,7 +22,7 @@
 
 struct library_file {
 	char *name;                                                  /* owned; "course" for course.hbs */
-	enum { LIBRARY_NONE, LIBRARY_OWN, LIBRARY_SHIPPED } version; /* OWN: the operator's */
+	enum { LIBRARY_NONE, LIBRARY_OWN, LIBRARY_SHIPPED } version; /* OWN: the operator's version */
 	char *path;                                                  /* owned; of that version */
 	struct buf text;                                             /* owned */
 };
@@ -35,7 +35,8 @@ static void library_report(library_problem *problem, void *arg, const char *path
 
 /* --- files --- */
 
-/* Sets *path to directory/name and *text to its content: 0 or -errno; -ENOENT also when directory is NULL. */
+/* Sets *path to directory/name and *text to its content. Returns 0 or -errno; -ENOENT also if directory is
+ * NULL. */
 static int library_read(
 	const char *directory, const char *name, char **path, struct buf *text, struct error *err)
 {
@@ -60,7 +61,7 @@ static int library_use_shipped(struct library_file *file, const char *directory,
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Where the template of that name belongs; NULL: it is a partial. */
+/* The member of the library that holds the template of that name; NULL: it is a partial. */
 static struct template **library_place(struct library *library, const char *name)
 {
 	return strcmp(name, "homepage") == 0  ? &library->homepage
@@ -77,14 +78,14 @@ static int library_compare_files(const void *left, const void *right)
 }
 
 /* Adds the names of all templates in a directory. Hidden files and the files that editors leave ("x.hbs~",
- * "#x.hbs#") are no templates. */
+ * "#x.hbs#") are not templates. */
 static int library_list(struct library *library, const char *path, struct error *err)
 {
 	CLEANUP(file_closedirp) DIR *directory = opendir(path);
 	const struct dirent *entry;
 
 	if (!directory)
-		return error_fail(err, ERROR_TEMPLATE, -errno, "%s: %s", path, strerror(errno));
+		return error_fail(err, ERROR_TEMPLATE, -errno, "cannot list %s: %s", path, strerror(errno));
 	while ((entry = readdir(directory))) {
 		size_t length = strlen(entry->d_name), suffix = strlen(TEMPLATE_SUFFIX), i = 0;
 		CLEANUP(mem_freep) char *name = NULL;
@@ -133,9 +134,10 @@ int library_load_texts(struct texts **ret_texts, enum language language, const s
 
 /* --- checks --- */
 
-/* It must compile and find its partials; homepage, list and course must give a page from sample data in every
- * language, homepage and list one with exactly one PUBLISHED_STATUS_MARK. So a mistyped {{t "key"}} is found
- * here and not on every page. */
+/* A template must compile and find its partials. Homepage, list and course must give a page from sample data
+ * in every language; the pages of homepage and list must contain exactly one PUBLISHED_STATUS_MARK. So a
+ * mistyped
+ * {{t "key"}} is found here and not on every page. */
 #define LIBRARY_SAMPLE_NOW INT64_C(1767225600000) /* 2026-01-01, between the dates of the sample */
 
 static const struct course library_courses[] = {
@@ -145,7 +147,8 @@ static const struct course library_courses[] = {
 	{ "c4", "D", "d", "ADVANCED", "2025-12-30T00:00:00.000Z", "2026-01-05T00:00:00.000Z", 1, NULL },
 };
 
-/* Upcoming, undated, past and running; the upcoming one so often that months are made of them. */
+/* Upcoming, undated, past and running courses. The upcoming one is repeated so often that pages group the
+ * courses by month. */
 #define UPCOMING                                      \
 	{                                             \
 		&library_courses[0], "courses/a.html" \
@@ -165,7 +168,7 @@ static const struct page_site library_full = { .name = "A",
 	.style = "/style.css" };
 static const struct page_site library_public = { .name = "A", .is_public = true };
 
-/* One participant with everything and one with nothing. */
+/* One participant with all members and one with none. */
 static struct participant library_items[] = {
 	{ .name = "A",
 		.status = "PREPARATION",
@@ -178,7 +181,7 @@ static struct participant library_items[] = {
 static const struct participants library_participants = { .items = library_items,
 	.count = ARRAY_SIZE(library_items) };
 
-/* A page with everything in it, or a homepage without courses, a course without data. */
+/* Renders a page with all data (`full`), or a homepage without courses or a course without data. */
 static int library_render(const struct template *tmpl, bool is_home, bool full, const struct page_site *site,
 	const struct texts *texts, struct buf *page, struct error *err)
 {
@@ -192,7 +195,7 @@ static int library_render(const struct template *tmpl, bool is_home, bool full, 
 	return template_render(tmpl, data, texts, NULL, page, err);
 }
 
-/* `path` stands in messages. */
+/* `path` is named in messages. */
 static int library_try(const struct template *tmpl, const char *path, bool is_home, const struct texts *texts,
 	struct error *err)
 {
@@ -201,7 +204,8 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 		bool full;
 	} samples[] = { { &library_full, true }, { &library_bare, false }, { &library_public, true } };
 
-	/* The last one is the same for homepage and list. */
+	/* Homepage and list need no third sample: whether course pages are public matters to course.hbs only.
+	 */
 	for (size_t i = 0; i < ARRAY_SIZE(samples) - is_home; i++) {
 		CLEANUP(buf_done)
 		struct buf page = BUF_INIT(is_home ? PUBLISHED_HOMEPAGE_MAX : PUBLISHED_COURSE_MAX);
@@ -214,8 +218,8 @@ static int library_try(const struct template *tmpl, const char *path, bool is_ho
 			marks++;
 		if (is_home && marks != 1)
 			return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
-				"%s: gives a page with %zu times %s instead of once", path, marks,
-				PUBLISHED_STATUS_MARK);
+				"%s: the page must contain %s exactly once, not %zu times", path,
+				PUBLISHED_STATUS_MARK, marks);
 	}
 	return 0;
 }
@@ -243,7 +247,7 @@ const char *library_find_text(const struct library *library, const char *text, s
 	return NULL;
 }
 
-/* Compiles with the partials of the library, which must all be there. */
+/* Compiles with the partials of the library; all partials that the template uses must exist. */
 static int library_compile_text(const struct library *library, const char *name, const char *text,
 	size_t length, struct template **ret_template, struct error *err)
 {
@@ -260,9 +264,9 @@ static int library_compile_text(const struct library *library, const char *name,
 
 /* --- templates --- */
 
-/* The file that has the mistake when `file` failed the check: a partial that the message names; else the file
- * itself, if it is the operator's; else one of the operator's partials. NULL: no operator's file can be the
- * cause. */
+/* Finds the file with the mistake after `file` has failed the check: a partial that the message names; else
+ * the file itself, if it is the operator's; else one of the operator's partials. NULL: no file of the
+ * operator's can be the cause. */
 static struct library_file *library_culprit(
 	struct library *library, struct library_file *file, const char *message)
 {
@@ -346,11 +350,13 @@ int library_load(struct library *ret_library, const struct library_source *sourc
 		if (r < 0)
 			return r;
 	}
-	if (library.file_count > 0) /* readdir has no order; ours must not depend on the file system */
+	/* readdir returns files in any order; the library's order must not depend on it. */
+	if (library.file_count > 0)
 		qsort(library.files, library.file_count, sizeof(*library.files), library_compare_files);
 
-	/* Bad files of the operator's are given up one after the other, until the rest is good together: each
-	 * can make others bad or good. A file that is bad with shipped files only is an error. */
+	/* The operator's bad files are replaced one after the other, until all files are good together,
+	 * because each file can make others bad or good. A file that is bad with shipped files only is an
+	 * error. */
 	for (;;) {
 		struct error found = { 0 };
 		struct library_file *bad = library_find_bad(&library, &found), *culprit;

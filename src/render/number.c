@@ -11,9 +11,10 @@
 
 #define NUMBER_DIGITS_MAX 17 /* enough for every double */
 
-/* A positive number is the shortest row of digits, read as an integer, times 10^*ret_exponent. Below a power
- * of two doubles are twice as dense as above it: the decimal nearest to such a number may not be read as that
- * number again, while the next one above is. 2^-24 is 5.960464477539063e-8. */
+/* Finds the shortest sequence of digits that, read as an integer and multiplied by 10^*ret_exponent, gives
+ * the positive number again. Below a power of two, doubles are twice as dense as above it. Therefore the
+ * decimal nearest to a power of two may be read as another number, while the next higher decimal is read as
+ * that power. 2^-24 is 5.960464477539063e-8. */
 static uint64_t number_shortest(double number, int *ret_exponent)
 {
 	uint64_t digits = 0;
@@ -83,7 +84,7 @@ double number_from_text(struct slice text)
 	if (trimmed.length == 0)
 		return 0;
 	if (trimmed.length > 2 && trimmed.data[0] == '0' && strchr("xXoObB", trimmed.data[1])) {
-		/* 0x1F, 0o17, 0b11: digits of the base only, and at least one. */
+		/* 0x1F, 0o17, 0b11: at least one digit, and only digits of that base. */
 		unsigned base = strchr("xX", trimmed.data[1]) ? 16 : strchr("oO", trimmed.data[1]) ? 8 : 2;
 
 		value = 0;
@@ -104,7 +105,7 @@ double number_from_text(struct slice text)
 	digits = copy + (copy[0] == '-' || copy[0] == '+');
 	if (strcmp(digits, "Infinity") == 0)
 		return copy[0] == '-' ? -INFINITY : INFINITY;
-	/* strtod knows more: nan, inf, hexadecimal fractions */
+	/* strtod also reads nan, inf and hexadecimal fractions */
 	if (strspn(copy, permitted) != trimmed.length)
 		return NAN;
 	value = strtod(copy, &end);

@@ -18,14 +18,15 @@
 #include "render/template.h"
 
 #define PAGE_DATE_MAX 1024      /* bytes of a date in words */
-#define PAGE_MONTHS_FROM 12     /* so many current courses are grouped by month */
+#define PAGE_MONTHS_FROM 12     /* from this number on, current courses are grouped by month */
 #define PAGE_URL_MAX (16 << 10) /* a pattern of 1 KB, ids and slugs of 1 KB, each byte of them escaped */
 
-/* A text as large as the data that it is made from, which have their limits. */
+/* The text is as large as the data that it is made from, and the data has its own limits. */
 #define FINGERPRINT_MAX (SIZE_MAX / 2)
 #define FINGERPRINT_EXPECTED 8192 /* bytes of a course with eight participants */
 
-/* The text, or "" when none of it is visible, so that templates treat it as missing. NULL stays NULL. */
+/* Returns the text, or "" if none of it is visible, so that templates treat it as missing. NULL stays NULL.
+ */
 static const char *page_text(const char *text)
 {
 	return text && utf8_is_blank(text) ? "" : text;
@@ -35,7 +36,8 @@ static const char *page_text(const char *text)
 
 #define PAGE_NAME_SIZE 64 /* a name of the tables of members, and "Label" */
 
-/* A choice has a label as well: the language's text "name.constant", or the constant if there is none. */
+/* For a choice, also sets a label: the language's text "name.constant", or the constant if there is no such
+ * text. */
 static void page_set_member(
 	struct json *object, const struct member *member, const void *record, const struct texts *texts)
 {
@@ -127,7 +129,7 @@ char *page_course_url(const struct page_site *site, const struct course *course,
 			buf_append_char(&url, *at++);
 			continue;
 		}
-		/* As a segment of a path each of these would lead to another page, "%2E%2E" as well. */
+		/* As a segment of a path each of these would lead to another page, even as "%2E%2E". */
 		if (!fields[i].value[0] || strcmp(fields[i].value, ".") == 0 ||
 			strcmp(fields[i].value, "..") == 0)
 			return NULL;
@@ -137,7 +139,7 @@ char *page_course_url(const struct page_site *site, const struct course *course,
 	return buf_overflowed(&url) ? NULL : buf_take(&url);
 }
 
-/* "datesText" and "url" of a course. */
+/* Sets "datesText" and "url" of a course. */
 static void page_set_links(struct json *object, const struct course *course, const struct page_site *site,
 	const struct texts *texts)
 {
@@ -192,7 +194,7 @@ struct json *page_course_data(const struct course *course, const struct particip
 	json_set(data, "course", object);
 	json_set(data, "participantsByStatus", page_by_status(participants, array));
 	json_set(data, "participants", array);
-	/* A template that knows nothing of participantsHidden must not say that nobody has signed up. */
+	/* A template that does not use participantsHidden must not say that there are no participants. */
 	json_set_bool(data, "participantsPending", !participants);
 	json_set_bool(data, "participantsHidden", site->is_public);
 	json_set_string(data, "back", site->is_public ? "/" : "/" PUBLISHED_COURSES "/");
@@ -208,8 +210,8 @@ struct json *page_course_data(const struct course *course, const struct particip
 struct page_key {
 	struct page_entry entry;
 	char *title_key; /* owned; by collate_key */
-	bool started;    /* is there a start? */
-	int64_t end_ms;  /* 0: no such date */
+	bool started;    /* has a start date */
+	int64_t end_ms;  /* 0: no end date */
 };
 
 static struct page_key page_key(const struct page_home_row *row, int64_t now_ms)
@@ -219,7 +221,7 @@ static struct page_key page_key(const struct page_home_row *row, int64_t now_ms)
 	int64_t last_ms;
 
 	key.started = time_parse(row->course->start_date, &key.entry.start_ms) == 0;
-	/* A course can end before it begins in Hemera's data: then the later day counts. */
+	/* In Hemera's data a course can end before it begins: then the later day counts. */
 	last_ms = key.started ? key.entry.start_ms : key.end_ms;
 	if (ended && key.end_ms > last_ms)
 		last_ms = key.end_ms;
@@ -233,8 +235,9 @@ static struct page_key page_key(const struct page_home_row *row, int64_t now_ms)
 	return key;
 }
 
-/* By state, the past ones from the latest, the others by their start. Among equal dates Hemera's order
- * changes from call to call; ours must not, or the page would. */
+/* Sorts by state, then past courses from the latest, other courses by their start. Hemera returns courses
+ * with equal dates in an order that changes from call to call. The page must not change with it, so title and
+ * id decide. */
 static int page_compare(const void *left, const void *right)
 {
 	const struct page_key *a = left, *b = right;
@@ -299,8 +302,8 @@ static struct json *page_home_object(
 	return object;
 }
 
-/* {label, courses[]} for each month in which current courses begin, those that are running in the month of
- * now_ms; `objects`: of `entries`, which are sorted. */
+/* Makes {label, courses[]} for each month in which current courses begin; running courses are put into the
+ * month of now_ms. `objects` belong to `entries`, which are sorted. */
 static struct json *page_months(const struct page_entry *entries, const struct json *objects,
 	const struct texts *texts, int64_t now_ms)
 {
@@ -367,8 +370,9 @@ struct json *page_home_data(const struct page_home_row *rows, size_t count, cons
 
 /* ---- fingerprints ---- */
 
-/* Values without names, always in the same order: each text with its NUL, each number in four bytes. So no
- * value runs into the next one, and none has to be escaped; JSON takes twice the time. */
+/* The fingerprint's text has values without names, always in the same order: each text with its NUL, each
+ * number in four bytes. So values cannot run into each other, and none needs escaping. JSON would take twice
+ * the time. */
 static void fingerprint_text(struct buf *out, const char *text)
 {
 	static const char none[] = "\xff"; /* NULL: UTF-8 has no such byte */
@@ -382,8 +386,8 @@ static void fingerprint_number(struct buf *out, uint32_t number)
 	buf_append(out, &number, sizeof(number));
 }
 
-/* A date stands with its day in the site's zone: a date in words is made of this and of the language's texts,
- * and can change with the system's data of the zone. */
+/* A date is followed by its day in the site's time zone: a date in words is made of this and of the
+ * language's texts, and can change when the system's time zone data changes. */
 static void fingerprint_record(struct buf *out, const struct member_table *table, const void *record)
 {
 	for (size_t i = 0; i < table->count; i++) {
@@ -412,7 +416,8 @@ static void fingerprint_site(struct buf *out, const struct page_site *site)
 	fingerprint_number(out, site->page_language);
 	fingerprint_number(out, site->is_public);
 	fingerprint_text(out, PAGE_RENDERER_VERSION);
-	/* {{date}} may be used for any date: the zone costs less than the day of each. */
+	/* {{date}} may be used for any date: adding the time zone costs less than adding the day of each
+	 * date. */
 	fingerprint_text(out, time_zone());
 }
 

@@ -13,8 +13,8 @@
 #include "render/template.h"
 
 #define PARSER_NUMBER_MAX 400 /* digits; more do not change a double */
-#define PARSER_PAIRS_MAX 100  /* people write below 10; each is compared with each */
-#define PARSER_PARAMS_MAX 16  /* block parameters; no block gives more than two */
+#define PARSER_PAIRS_MAX 100  /* people write fewer than 10; each is compared with all others */
+#define PARSER_PARAMS_MAX 16  /* block parameters; no block sets more than two */
 
 struct params { /* block parameters in scope, innermost first */
 	struct slice names[PARSER_PARAMS_MAX];
@@ -22,13 +22,13 @@ struct params { /* block parameters in scope, innermost first */
 	const struct params *outer;
 };
 
-/* After the first error the next token is always the end of the template, and further errors are dropped: so
- * every function runs to its end, and its caller does not have to check. */
+/* After the first error the next token is always the end of the template, and further errors are dropped. So
+ * every function runs to its end, and its caller need not check for errors. */
 struct parser {
 	const struct source *source;
 	struct arena *arena;
 	struct lexer lexer;
-	struct token token; /* the next one */
+	struct token token; /* the next token */
 	unsigned nesting;   /* blocks and parentheses around it */
 	const struct params *params;
 	struct statement **partial_end;
@@ -80,17 +80,17 @@ static void parser_expect(struct parser *parser, enum token_type type, const cha
 		parser_unexpected(parser, expected);
 }
 
-/* Before every recursion; its caller decrements `nesting` afterwards. */
+/* Call it before every recursion, and decrement `nesting` afterwards. */
 static void parser_enter(struct parser *parser)
 {
 	if (++parser->nesting > TEMPLATE_NESTING_MAX)
-		parser_fail(parser, parser->token.offset,
-			"more than %d blocks or parentheses inside one another", TEMPLATE_NESTING_MAX);
+		parser_fail(parser, parser->token.offset, "more than %d nested blocks or parentheses",
+			TEMPLATE_NESTING_MAX);
 }
 
 /* --- between the braces --- */
 
-/* A name without its brackets. Handlebars keeps them around a name with a line break inside. */
+/* Returns a name without its brackets. Handlebars keeps them around a name that contains a line break. */
 static struct slice parser_name(struct slice text)
 {
 	if (text.length < 2 || text.data[0] != '[' || text.data[text.length - 1] != ']' ||
@@ -101,7 +101,7 @@ static struct slice parser_name(struct slice text)
 	return (struct slice){ text.data + 1, text.length - 2 };
 }
 
-/* Begins with "." or has "this" at the end of a word anywhere. */
+/* Does it begin with ".", or contain "this" at the end of a word? */
 static bool parser_is_scoped(struct slice original)
 {
 	if (original.length > 0 && original.data[0] == '.')
@@ -114,7 +114,7 @@ static bool parser_is_scoped(struct slice original)
 	return false;
 }
 
-/* Decides where a path begins, after all of it has been read. */
+/* Decides where a path begins, after the whole path has been read. */
 static void parser_resolve(struct parser *parser, struct operand *operand)
 {
 	struct path *path = &operand->path;
@@ -175,8 +175,8 @@ static void parser_path(struct parser *parser, struct operand *operand)
 			end = &(*end)->next;
 		} else if (path->parts) {
 			parser_fail(parser, operand->offset,
-				"invalid path: %s; %.*s can only stand at its beginning", buf_text(&original),
-				(int)name.length, name.data);
+				"invalid path: %s; %.*s is allowed only at the beginning",
+				buf_text(&original), (int)name.length, name.data);
 		}
 		path->depth += up;
 		parser_advance(parser);
@@ -189,7 +189,8 @@ static void parser_path(struct parser *parser, struct operand *operand)
 	parser_resolve(parser, operand);
 }
 
-/* A string, number, boolean, null or undefined. As the callee it is a key: {{12}}, {{true}}, {{"x y"}}. */
+/* Parses a string, number, boolean, null or undefined. As the callee it is a key: {{12}}, {{true}}, {{"x
+ * y"}}. */
 static void parser_literal(struct parser *parser, struct operand *operand)
 {
 	struct slice text = parser->token.text;
@@ -233,7 +234,7 @@ static bool parser_begins_operand(const struct parser *parser)
 	       (type >= TOKEN_STRING && type <= TOKEN_NULL);
 }
 
-/* A path, a literal or, with `may_call`, a call in parentheses. */
+/* Parses a path, a literal or, with `may_call`, a call in parentheses. */
 static struct operand *parser_operand(struct parser *parser, bool may_call)
 {
 	struct operand *operand = arena_alloc(parser->arena, sizeof(*operand));
@@ -259,8 +260,8 @@ static struct operand *parser_operand(struct parser *parser, bool may_call)
 	return operand;
 }
 
-/* key=value. Handlebars builds a hash from its last pair to its first: so the pairs stand in that order, and
- * a key that is repeated has the place of the last and the value of the first. */
+/* Parses key=value. Handlebars builds a hash from the last pair to the first. So the pairs are kept in that
+ * order, and a repeated key has the place of its last pair and the value of its first. */
 static void parser_pair(struct parser *parser, struct call *call)
 {
 	struct pair *pair = arena_alloc(parser->arena, sizeof(*pair));
@@ -287,7 +288,7 @@ static void parser_pair(struct parser *parser, struct call *call)
 	call->pair_count++;
 }
 
-/* Operands and pairs up to the end of the tag. */
+/* Parses operands and pairs up to the end of the tag. */
 static void parser_arguments(struct parser *parser, struct call *call)
 {
 	struct operand **end = &call->operands;
@@ -312,8 +313,8 @@ static void parser_arguments(struct parser *parser, struct call *call)
 	}
 }
 
-/* Callee, operands and pairs; `parenthesised`: a call even without arguments. A mistake that Handlebars
- * accepts in a branch that is not rendered, like {{if}} as a value, is left to the evaluator. */
+/* Parses callee, operands and pairs; `parenthesised`: a call even without arguments. Handlebars accepts some
+ * mistakes in branches that are not rendered, such as {{if}} as a value: the evaluator reports these. */
 static void parser_call(struct parser *parser, struct call *call, bool parenthesised)
 {
 	const struct path *path;
@@ -328,11 +329,11 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 	arguments = parenthesised || call->operand_count + call->pair_count > 0;
 	if (simple && path->origin == PATH_PARAM)
 		return;
-	/* With arguments, Handlebars looks at the first part only: {{if.x a}} calls if. */
+	/* With arguments, Handlebars uses only the first part as the name: {{if.x a}} calls if. */
 	if (path->parts && (simple || arguments))
 		helper = helper_find(path->parts->name);
-	/* Our own helpers only where a name can be nothing else. {{t}} and {{date}} without a value are data,
-	 * {{image}} is a call even so. */
+	/* A name calls one of aither's own helpers only where it can be nothing else. {{t}} and {{date}}
+	 * without a value are data, but {{image}} is a call even without one. */
 	wants_value = helper == HELPER_T || helper == HELPER_DATE;
 	if (!helper_is_builtin(helper) && (!simple || (wants_value && call->operand_count == 0)))
 		helper = HELPER_NONE;
@@ -345,7 +346,7 @@ static void parser_call(struct parser *parser, struct call *call, bool parenthes
 
 /* --- statements --- */
 
-/* Adds a statement that begins with the present token. */
+/* Adds a statement that begins with the current token. */
 static struct statement *parser_add(struct parser *parser, struct body *body, enum statement_kind kind)
 {
 	struct statement *statement = arena_alloc(parser->arena, sizeof(*statement));
@@ -361,7 +362,7 @@ static struct statement *parser_add(struct parser *parser, struct body *body, en
 	return statement;
 }
 
-/* The beginning of a tag with a call: `strip` gets its "~". */
+/* Parses the beginning of a tag with a call; notes its "~" in `strip`. */
 static struct call *parser_tag_open(struct parser *parser, struct strip *strip)
 {
 	struct call *call = arena_alloc(parser->arena, sizeof(*call));
@@ -400,7 +401,7 @@ static void parser_block_params(struct parser *parser, struct params *params)
 	}
 }
 
-/* The tag that opens a block or continues its chain, and the branch behind it. */
+/* Parses the tag that opens a block or continues its chain, and the branch that follows. */
 static struct body *parser_branch(struct parser *parser, struct statement *block)
 {
 	struct params params = { .outer = parser->params };
@@ -422,7 +423,8 @@ static struct body *parser_branch(struct parser *parser, struct statement *block
 	return body;
 }
 
-/* {{else}} body, or {{else x}} body and the rest of the chain, or nothing. *ret_strip is that of the tag. */
+/* Parses {{else}} and a body, or {{else x}}, a body and the rest of the chain, or nothing. *ret_strip: the
+ * "~" of the tag. */
 static struct body *parser_else(struct parser *parser, bool may_chain, struct strip *ret_strip)
 {
 	struct statement *block;
@@ -441,7 +443,7 @@ static struct body *parser_else(struct parser *parser, bool may_chain, struct st
 	block = parser_add(parser, body, STATEMENT_BLOCK);
 	block->body = parser_branch(parser, block);
 	block->inverse = parser_else(parser, true, &block->inverse_strip);
-	/* No tag closes this block: the next tag of the chain stands for one. */
+	/* No tag closes this block: the next tag of the chain counts as its end. */
 	block->close_strip = block->inverse_strip;
 	if (block->inverse && block->inverse->chained)
 		block->inverse->first->close_strip = block->inverse_strip;
@@ -470,7 +472,7 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 	parser_advance(parser);
 	name = parser_operand(parser, false);
 	parser_tag_close(parser, TOKEN_CLOSE, &block->close_strip);
-	/* A path equals a string, but not another literal. */
+	/* A path may close a string of the same text and the other way round, but no other literal. */
 	open_text = open->kind == OPERAND_PATH || open->value.type == VALUE_STRING;
 	name_text = name->kind == OPERAND_PATH || name->value.type == VALUE_STRING;
 	if (open_text == name_text && slice_equal(open->original, name->original))
@@ -481,7 +483,7 @@ static void parser_block_close(struct parser *parser, struct statement *block)
 		opened.column);
 }
 
-/* The grammar does not let {{else if}} continue {{^x}}. */
+/* Parses a block. In the grammar, {{else if}} cannot continue {{^x}}. */
 static void parser_block(struct parser *parser, struct statement *block)
 {
 	bool inverse = parser->token.type == TOKEN_OPEN_INVERSE;
@@ -498,7 +500,8 @@ static void parser_block(struct parser *parser, struct statement *block)
 	parser->nesting--;
 }
 
-/* Statements up to a token that cannot begin one: the caller knows whether it may stand there. */
+/* Parses statements up to a token that cannot begin one. The caller decides whether that token is allowed
+ * there. */
 static struct body *parser_body(struct parser *parser)
 {
 	struct body *body = arena_alloc(parser->arena, sizeof(*body));
@@ -536,7 +539,7 @@ static struct body *parser_body(struct parser *parser)
 			parser_tag_close(parser, TOKEN_CLOSE, &statement->strip);
 			if (statement->call->operand_count > 1)
 				parser_fail(parser, statement->offset,
-					"a partial takes one context at most, here are %zu",
+					"a partial takes at most one context, not %zu",
 					statement->call->operand_count);
 			*parser->partial_end = statement;
 			parser->partial_end = &statement->next_partial;
@@ -564,7 +567,7 @@ int parser_parse(struct unit *unit, struct arena *arena, struct error *err)
 	parser_advance(&parser);
 	unit->body = parser_body(&parser);
 	if (parser.token.type == TOKEN_OPEN_END)
-		parser_fail(&parser, parser.token.offset, "nothing is open here that {{/ could close");
+		parser_fail(&parser, parser.token.offset, "no block is open here that {{/ could close");
 	else if (parser.token.type == TOKEN_ELSE || parser.token.type == TOKEN_OPEN_ELSE)
 		parser_fail(&parser, parser.token.offset, "{{else}} outside of a block");
 	else if (parser.token.type != TOKEN_END)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 #define BLANKS " \t\r\n\f"
-#define ATTRIBUTES_MAX 32 /* of an element; the rest is not looked at */
+#define ATTRIBUTES_MAX 32 /* of an element; further attributes are not checked */
 
 struct slice {
 	const char *text;
@@ -99,7 +99,7 @@ static void scan_srcset(const struct scan *scan, struct slice list)
 
 /* ---- styles ---- */
 
-/* The word that begins here, in quotes or up to one of `ends`. */
+/* Reads the word that begins here, in quotes or up to one of `ends`. */
 static struct slice read_word(const char *at, const char *end, const char *ends)
 {
 	char quote = '\0';
@@ -116,7 +116,7 @@ static struct slice read_word(const char *at, const char *end, const char *ends)
 	return word;
 }
 
-/* @import "URL", and url(URL), also that of an @import. */
+/* Finds @import "URL" and url(URL), also in @import url(URL). */
 static void scan_style(const struct scan *scan, const char *text, const char *end)
 {
 	static const char import[] = "@import", url[] = "url(";
@@ -144,7 +144,7 @@ static void scan_style(const struct scan *scan, const char *text, const char *en
 
 static const struct {
 	const char *element, *attribute, *what;
-	bool is_never; /* also from this site */
+	bool is_never; /* refused even from this site */
 	const char *data;
 } loads[] = {
 	{ "img", "src", "the image", false, "data:" },
@@ -245,7 +245,7 @@ static const char *read_attributes(
 	return at + (*at == '>');
 }
 
-/* Is it neither ours nor data, which does not run? */
+/* Is it neither the permitted script nor data, which does not run? */
 static bool is_foreign_script(const struct scan *scan, struct slice content, const struct attribute *type)
 {
 	const char *ours = scan->permitted->script;

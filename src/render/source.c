@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-#define SOURCE_SENTENCE_MAX 512 /* a sentence with names from the template, which may be long */
+#define SOURCE_SENTENCE_MAX 512 /* bytes of a message with names from the template, which may be long */
 
 struct source_position source_position(const struct source *source, size_t offset)
 {

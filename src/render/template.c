@@ -13,7 +13,7 @@
 
 struct template
 {
-	struct arena arena; /* of the units and all that is in them */
+	struct arena arena; /* holds the units and everything in them */
 	struct unit *units; /* the template, then the partials that it reaches */
 	char hash[HASH_HEX_SIZE];
 };
@@ -34,7 +34,7 @@ static int template_add_unit(struct template *tmpl, const char *name, const char
 	unit->source.name = copy.data;
 	arena_copy(&tmpl->arena, text, &unit->source.text);
 	if (!slice_is_text(text, &fault))
-		return source_fail(&unit->source, fault, err, "not valid UTF-8, or a NUL");
+		return source_fail(&unit->source, fault, err, "must be valid UTF-8 without NUL bytes");
 	while (*end)
 		end = &(*end)->next;
 	*end = unit;
@@ -42,8 +42,8 @@ static int template_add_unit(struct template *tmpl, const char *name, const char
 	return 0;
 }
 
-/* Finds the partials that a unit names, or all of them as soon as a name is computed; each is added when it
- * is used first. */
+/* Adds the partials that a unit names, each when it is first used. If the unit computes a name, adds all
+ * partials. */
 static int template_use_partials(struct template *tmpl, const struct unit *user,
 	const struct template_partials *partials, struct error *err)
 {
@@ -80,7 +80,7 @@ int template_compile(struct template **ret_template, const char *name, const cha
 	const struct template_partials *partials, struct error *err)
 {
 	CLEANUP(template_freep) struct template *tmpl = mem_zalloc(sizeof(*tmpl));
-	CLEANUP(buf_done) struct buf fields = BUF_INIT(SIZE_MAX / 2); /* bounded in the same way */
+	CLEANUP(buf_done) struct buf fields = BUF_INIT(SIZE_MAX / 2); /* bounded likewise */
 	struct unit *unit;
 	int r;
 
@@ -92,8 +92,8 @@ int template_compile(struct template **ret_template, const char *name, const cha
 			break;
 		whitespace_control(unit->body);
 		r = template_use_partials(tmpl, unit, partials, err);
-		/* The name of a partial matters: {{> (lookup . "kind")}} finds it by that. The name of the
-		 * template is only for messages. */
+		/* The name of a partial matters, because {{> (lookup . "kind")}} finds it by its name. The
+		 * name of the template is only for messages. */
 		hash_add_field(&fields, unit != tmpl->units ? unit->source.name : NULL);
 		hash_add_field(&fields, unit->source.text.data);
 	}

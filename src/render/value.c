@@ -91,7 +91,7 @@ bool value_equal(struct value a, struct value b, struct work *work)
 	return value_to_number(a) == value_to_number(b);
 }
 
-/* Is the name an index as JavaScript writes it: no sign, no leading zero? */
+/* Is the name an index as JavaScript writes it, without sign and leading zeros? */
 static bool value_index(struct slice name, uint64_t *ret_index)
 {
 	uint64_t index = 0;
@@ -107,7 +107,7 @@ static bool value_index(struct slice name, uint64_t *ret_index)
 	return index <= VALUE_INDEX_MAX;
 }
 
-/* UTF-16 units that the character beginning with this byte has; 0 inside of a character. */
+/* The number of UTF-16 units of the character that begins with this byte; 0 inside a character. */
 static unsigned value_units(char first)
 {
 	unsigned char byte = (unsigned char)first;
@@ -124,7 +124,7 @@ static double value_text_length(struct slice text)
 	return length;
 }
 
-/* The character at a UTF-16 index. Half of one outside of the BMP has no form in UTF-8. */
+/* Finds the character at a UTF-16 index. Half of a character outside the BMP cannot be written in UTF-8. */
 static int value_character(struct slice text, uint64_t index, struct value *ret_value)
 {
 	uint64_t unit = 0;
@@ -219,7 +219,8 @@ static int value_compare_indices(const void *left, const void *right)
 	return (a_index > b_index) - (a_index < b_index);
 }
 
-/* JavaScript's order: first the names that are integers, ascending, then the others as they come. */
+/* Uses JavaScript's order: first the names that are integers, ascending, then the others in their original
+ * order. */
 static void value_object_members(const struct json *object, struct member *members)
 {
 	size_t count = 0;
@@ -300,7 +301,7 @@ static const char *const value_entities[256] = {
 
 void value_escape(struct slice text, struct buf *out)
 {
-	size_t plain = 0; /* beginning of the bytes that are not replaced and not appended yet */
+	size_t plain = 0; /* start of the bytes that need no replacement and are not appended yet */
 
 	for (size_t at = 0; at < text.length; at++) {
 		const char *entity = value_entities[(unsigned char)text.data[at]];
@@ -341,7 +342,7 @@ int value_print(struct value value, bool escape, struct work *work, struct buf *
 	case VALUE_HTML:
 		buf_append(out, value.text.data, value.text.length);
 		break;
-	case VALUE_ARRAY: /* elements joined by commas; null and missing ones are empty */
+	case VALUE_ARRAY: /* elements joined by commas; null and missing elements are empty */
 		JSON_FOREACH (element, value.node) {
 			if (!first)
 				buf_append_char(out, ',');
@@ -355,8 +356,8 @@ int value_print(struct value value, bool escape, struct work *work, struct buf *
 		break;
 	case VALUE_OBJECT:
 	case VALUE_RECORD:
-		/* JavaScript calls an object's toString to print it: with a member of that name, which is no
-		 * function, it throws. */
+		/* JavaScript calls an object's toString to print it. If the object has a member of that name,
+		 * which is never a function, JavaScript throws. */
 		r = value_get(value, SLICE("toString"), work, &own);
 		if (r < 0 || own.type != VALUE_UNDEFINED)
 			return r < 0 ? r : -EBADMSG;

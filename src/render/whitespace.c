@@ -12,7 +12,7 @@ static bool whitespace_is_content(const struct statement *statement)
 	return statement && statement->kind == STATEMENT_CONTENT;
 }
 
-/* Does the text before a tag end a line, or the text behind it begin one? `neighbour` is the statement there.
+/* Does the text before a tag end a line, or the text after it begin one? `neighbour` is the statement there.
  * The beginning and the end of the template count. */
 static bool whitespace_is_line_end(const struct statement *neighbour, enum side side, bool root)
 {
@@ -31,7 +31,7 @@ static bool whitespace_is_line_end(const struct statement *neighbour, enum side 
 	       memchr(text.data + (side == BEFORE ? text.length - space : 0), '\n', space) != NULL;
 }
 
-/* Removes from the beginning of a content: all whitespace, or blanks and one line break. */
+/* Removes all whitespace, or blanks and one line break, from the beginning of a content. */
 static void whitespace_omit_right(struct statement *content, bool all)
 {
 	struct slice text;
@@ -54,7 +54,7 @@ static void whitespace_omit_right(struct statement *content, bool all)
 	content->right_stripped = at > 0;
 }
 
-/* Bytes of blanks and tabs at the end. */
+/* The number of blanks and tabs at the end. */
 static size_t whitespace_blanks(struct slice text)
 {
 	size_t start = text.length;
@@ -64,7 +64,7 @@ static size_t whitespace_blanks(struct slice text)
 	return text.length - start;
 }
 
-/* Removes from the end of a content; true when there was something. */
+/* Removes all whitespace, or blanks, from the end of a content. Returns true if there was any. */
 static bool whitespace_omit_left(struct statement *content, bool all)
 {
 	size_t space;
@@ -77,12 +77,12 @@ static bool whitespace_omit_left(struct statement *content, bool all)
 	return content->left_stripped;
 }
 
-/* The tags of a block, seen from inside: what they do to its branches, and to their own lines. */
+/* Applies the tags of a block to its branches, and to the lines of the tags themselves. */
 static void whitespace_block(struct statement *block, bool before, bool after)
 {
 	struct body *body = block->body ? block->body : block->inverse;
 	struct body *inverse = block->body ? block->inverse : NULL;
-	/* The branch behind an {{else if}} is the body of the block that it opens. */
+	/* The branch after an {{else if}} is the body of the block that it opens. */
 	struct body *first_inverse = inverse && inverse->chained ? inverse->first->body : inverse;
 	bool open_alone, close_alone;
 

@@ -15,9 +15,9 @@
 
 #define HISTORY_RECENT_MS (INT64_C(24) * 3600 * 1000)
 
-/* ---- the record of the past ---- */
+/* ---- earlier syncs ---- */
 
-/* 0 and an empty manifest where there is none. */
+/* Returns 0 and an empty manifest if there is none. */
 static int history_load_manifest(
 	const char *output_directory, struct manifest *ret_manifest, struct error *err)
 {
@@ -53,7 +53,7 @@ void sync_history_done(struct sync_history *history)
 	*history = (struct sync_history){ 0 };
 }
 
-/* As the homepage shows it, or as it was when its page was written; NULL: not known. */
+/* The course as the homepage shows it, else as it was when its page was written; NULL: not known. */
 static const struct course *history_find_course(const struct manifest *manifest, const char *id)
 {
 	const struct manifest_entry *entry = manifest_find(manifest, id);
@@ -143,9 +143,9 @@ static void history_end_report(struct sync_job *job, int result, const struct er
 	report->fetch_ms = report->duration_ms > made_ms ? report->duration_ms - made_ms : 0;
 }
 
-/* Enters the sync into the manifest together with the mail that is due: one write for both. The manifest
- * comes last, when everything that it says is on disk. When it cannot be saved the sync has failed, and the
- * last success is the one before. */
+/* Enters the sync and the mail that is due into the manifest, with one write for both. The manifest is
+ * written last, when everything that it describes is on disk. If it cannot be saved, the sync has failed, and
+ * the last success remains the earlier one. */
 static void history_save(struct sync_job *job, int result, struct error *problem)
 {
 	struct report *report = job->report;
@@ -154,8 +154,8 @@ static void history_save(struct sync_job *job, int result, struct error *problem
 	unsigned failures = manifest->consecutive_failures;
 	bool has_failed = report->status == REPORT_FAILED;
 	bool is_recent = last_success_ms && report->end_ms - last_success_ms < HISTORY_RECENT_MS;
-	/* A sync that was cancelled does not say that something is wrong, nor one that found the minute's
-	 * requests used up while another one has succeeded within a day. */
+	/* A cancelled sync is no sign of a fault. Neither is a sync that found the minute's requests used up,
+	 * if another sync has succeeded within a day. */
 	bool says_nothing = has_failed && (problem->code == ERROR_SHUTTING_DOWN ||
 						  (problem->code == ERROR_HEMERA_RATE_LIMITED && is_recent));
 	struct error unsaved = { 0 };
@@ -210,11 +210,11 @@ void job_finish(struct sync_job *job, int result, struct error *problem)
 	else if (problem->errnum == 0)
 		problem->errnum = result;
 	history_end_report(job, result, problem);
-	/* The directory is another process's. */
+	/* Another process is writing to the directory. */
 	if (busy)
 		return;
 	if (job->out.lock < 0 || job->manifest_unread) {
-		/* Nothing may be written, but what was before is still true if it can be read. */
+		/* The manifest must not be written, but if it can be read, its history is still true. */
 		CLEANUP(sync_history_done) struct sync_history history = { 0 };
 
 		report->manifest_unsaved = !job->options->dry_run;

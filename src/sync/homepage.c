@@ -17,13 +17,13 @@
 #include "render/page.h"
 #include "render/template.h"
 
-/* Visitors wait 2 s, and 8 s while nothing has been published; a later answer still serves the next
- * visitor. */
+/* Visitors wait 2 s, or 8 s while nothing has been published. An answer that comes later is still of use to
+ * the next visitor. */
 #define REFRESH_TIME_LIMIT_MS 10000
 
 struct homepage_rows {
-	struct page_home_row *items; /* owned; as the homepage shows them */
-	struct page_home_row *pages; /* owned; the same courses, each with its page */
+	struct page_home_row *items; /* owned; with the links of the homepage */
+	struct page_home_row *pages; /* owned; the same courses, each with a link to its page */
 	char **hrefs;                /* owned */
 	size_t count;
 	int64_t now_ms; /* wall clock: decides which courses are past */
@@ -38,8 +38,9 @@ static void homepage_rows_done(struct homepage_rows *rows)
 	free(rows->pages);
 }
 
-/* The known courses, each with a link to its page if that is there: where the manifest says, or, if that was
- * lost, where the page has to be, unless it is another course's. The homepage leads to public pages only. */
+/* Collects the known courses, each with a link to its page if that exists. The manifest says where the page
+ * is. If the manifest was lost, the page is expected at its planned name, unless the name belongs to another
+ * course. The homepage links to public pages only. */
 static void homepage_collect(const struct sync_job *job, struct homepage_rows *rows)
 {
 	const struct known *known = &job->manifest.known;
@@ -74,11 +75,11 @@ static void homepage_collect(const struct sync_job *job, struct homepage_rows *r
 	}
 }
 
-/* ---- what is made from them ---- */
+/* ---- the texts of the files ---- */
 
 struct homepage {
 	struct homepage_rows rows;
-	struct buf texts[MANIFEST_SITE_FILES]; /* by file; empty: it cannot be made, and the old one stays */
+	struct buf texts[MANIFEST_SITE_FILES]; /* by file; empty: cannot be made, so the old file stays */
 	struct library shipped;                /* loaded when a template of the operator's fails */
 	bool is_own;                           /* no template has failed */
 };
@@ -91,7 +92,7 @@ static void homepage_done(struct homepage *homepage)
 		buf_done(&homepage->texts[i]);
 }
 
-/* The homepage or the private list in one language. */
+/* Renders the homepage or the private list in one language. */
 static int homepage_render(const struct sync_job *job, const struct library *library, int language,
 	struct homepage *homepage, bool is_list, struct error *err)
 {
@@ -108,7 +109,8 @@ static int homepage_render(const struct sync_job *job, const struct library *lib
 	r = template_render(is_list ? library->list : library->homepage, data, texts, NULL, out, err);
 	if (r < 0)
 		return r;
-	/* Without its mark aither-web could not say how old the page is; with two it would say so twice. */
+	/* aither-web replaces the mark by the banner that says how old the data is, so there must be exactly
+	 * one. */
 	mark = strstr(buf_text(out), PUBLISHED_STATUS_MARK);
 	if (!mark || strstr(mark + 1, PUBLISHED_STATUS_MARK))
 		return error_fail(err, ERROR_TEMPLATE, -EBADMSG,
@@ -116,8 +118,8 @@ static int homepage_render(const struct sync_job *job, const struct library *lib
 	return 0;
 }
 
-/* In both languages: with the operator's template, else with the shipped one, so that a mistake in the first
- * never takes the page away. */
+/* Renders the page in both languages with the operator's template. If that fails, uses the shipped template,
+ * so that a mistake in the operator's never removes the page. */
 static int homepage_make(
 	struct sync_job *job, struct homepage *homepage, bool is_list, bool reports, struct error *err)
 {
@@ -154,14 +156,14 @@ static int homepage_make_feeds(const struct sync_job *job, struct homepage *home
 	buf_clear(json);
 	buf_clear(calendar);
 	return error_fail(err, ERROR_TEMPLATE, -EFBIG,
-		PUBLISHED_JSON " or " PUBLISHED_CALENDAR " becomes larger than %d bytes",
+		PUBLISHED_JSON " or " PUBLISHED_CALENDAR " would be larger than %d bytes",
 		PUBLISHED_HOMEPAGE_MAX);
 }
 
 /* ---- the files ---- */
 
 struct homepage_file {
-	int directory; /* -1: there is no such file, as the list where all pages are public */
+	int directory; /* -1: there is no such file, e.g. no private list where all pages are public */
 	const char *name;
 };
 
@@ -186,7 +188,7 @@ static struct homepage_file homepage_file(const struct sync_job *job, enum manif
 	return (struct homepage_file){ -1, NULL };
 }
 
-/* Was all of it made from the same, and is it still whole? */
+/* Were all files made from data with this hash, and are they still whole? */
 static bool homepage_is_current(const struct sync_job *job, const char *hash)
 {
 	int64_t size, modified_us;
@@ -218,7 +220,7 @@ static void homepage_hash(
 		rows->now_ms, ret_hex);
 }
 
-/* Writes what could be made, and notes it in the manifest. */
+/* Writes the files that could be made, and notes them in the manifest. */
 static int homepage_write(struct sync_job *job, const struct homepage *homepage, const char *hash,
 	bool *ret_changed, struct error *err)
 {
@@ -259,7 +261,7 @@ int homepage_publish(
 	homepage_hash(job, &homepage.rows, hash);
 	if (homepage_is_current(job, hash))
 		return 0;
-	/* Each goes on without the others; of several failures the first is returned. */
+	/* A failure of one does not stop the others; the first failure is returned. */
 	(void)homepage_make(job, &homepage, false, reports, &failure);
 	if (!job->site.is_public && homepage_make(job, &homepage, true, reports, &problem) < 0 &&
 		!failure.errnum) {
@@ -277,9 +279,9 @@ int homepage_publish(
 
 /* ---- the refresh ---- */
 
-/* Takes the list over into the manifest and makes the homepage from it. The manifest is written only if that
- * changes it, and not at all while another process has the lock, whose sync saves the list that it reads, nor
- * where no manifest can be read: the next sync makes one. */
+/* Enters the list into the manifest and makes the homepage from it. The manifest is written only if this
+ * changes it. It is not written while another process holds the lock, because that sync saves the list that
+ * it has read itself, nor where no manifest can be read, because the next sync creates one. */
 static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error *err)
 {
 	const struct config *config = job->options->config;
@@ -288,8 +290,8 @@ static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error 
 	struct buf before = BUF_INIT(MANIFEST_SIZE_MAX), after = BUF_INIT(MANIFEST_SIZE_MAX);
 	bool is_locked = publish_open_briefly(&lock, config->sync.output_directory, NULL) == 0;
 	int loaded = manifest_load(job->out.root, &job->manifest, NULL), r;
-	/* Without a manifest nothing says when a course last changed, and nothing will remember it: the
-	 * calendar must not claim at every refresh that all of them have. */
+	/* Without a manifest the time when a course last changed is not known and cannot be stored. 0 keeps
+	 * the calendar from claiming at every refresh that all courses have changed. */
 	const struct known_rules rules = {
 		.delete_percent_max = config->sync.delete_percent_max,
 		.now_ms = loaded < 0 ? 0 : time_now_ms(),
@@ -297,9 +299,11 @@ static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error 
 	struct error problem = { 0 };
 	const char *entity;
 
-	/* It may be good, but cannot be read now: the list alone must not replace what is known. */
+	/* The manifest may be good but cannot be read now: the list alone must not replace the known courses.
+	 */
 	if (loaded < 0 && loaded != -ENOENT && loaded != -EBADMSG)
-		return error_fail(err, ERROR_OUTPUT, loaded, MANIFEST_NAME ": %s", strerror(-loaded));
+		return error_fail(
+			err, ERROR_OUTPUT, loaded, "cannot read " MANIFEST_NAME ": %s", strerror(-loaded));
 	known_write(&before, &job->manifest.known);
 	known_update(&job->manifest.known, &job->list, &rules);
 	r = homepage_publish(job, false, ret_changed, &entity, err);
@@ -310,11 +314,11 @@ static int refresh_accept(struct sync_job *job, bool *ret_changed, struct error 
 		memcmp(buf_text(&before), buf_text(&after), after.length) == 0)
 		return r;
 	if (manifest_save(job->out.root, &job->manifest, &problem) < 0)
-		log_write(LOG_WARNING, "the courses of the homepage cannot be saved: %s", problem.message);
+		log_write(LOG_WARNING, "cannot save the courses of the homepage: %s", problem.message);
 	return r;
 }
 
-/* Problems of rows and templates are not reported: that is the sync's task, not that of every visit. */
+/* Problems with rows and templates are not reported here: the sync reports them once, not every visit. */
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err)
 {
 	const struct config *config = options->config;

@@ -45,9 +45,9 @@
 
 /* ---- output directory ---- */
 
-/* In the unit's sandbox a directory is read only unless the unit names it. Lines for a shell, to be copied as
- * they are; the path in quotes as systemd.syntax(7) reads it, for it may have blanks, and "%" is no
- * specifier. */
+/* In the unit's sandbox a directory is read-only unless the unit names it. Returns lines to copy into a shell
+ * as they are. The path is quoted for systemd.syntax(7), because it may contain blanks, and "%" must not be
+ * read as a specifier. */
 static char *inspect_sandbox_remedy(const char *path)
 {
 	CLEANUP(buf_done) struct buf line = BUF_INIT(2 * strlen(path) + sizeof("ReadWritePaths=\"\""));
@@ -71,9 +71,8 @@ static char *inspect_sandbox_remedy(const char *path)
 		word, line_word);
 }
 
-/* Where the file system that has the path is mounted, if it is itself read only and not just so in the unit's
- * sandbox; owned, NULL otherwise. By the last fields of proc_pid_mountinfo(5), the options of the super
- * block. */
+/* The mount point of the path's file system if that is read-only everywhere, not only in the unit's sandbox;
+ * owned, else NULL. The last field of proc_pid_mountinfo(5), the options of the super block, says so. */
 static char *inspect_read_only_mount(const char *path)
 {
 	CLEANUP(buf_done) struct buf text = BUF_INIT(MOUNTINFO_SIZE_MAX);
@@ -121,7 +120,7 @@ static void inspect_add_unwritable(
 			continue;
 		remedy = config_remedy(config, "Sync", "OutputDirectory", "/var/lib/aither/output");
 		check_add(checks, OUTPUT, CHECK_FAILED, remedy,
-			"no page can be written: %s; aither's daemons do not see /home, /root and /run/user, so choose another OutputDirectory",
+			"cannot write pages: %s; aither's daemons do not see /home, /root and /run/user, so choose another OutputDirectory",
 			reason);
 		return;
 	}
@@ -132,8 +131,7 @@ static void inspect_add_unwritable(
 
 		remedy = mem_printf("mount -o remount,rw %s", mount_word);
 		check_add(checks, OUTPUT, CHECK_FAILED, remedy,
-			"no page can be written: %s: the file system of %s is mounted read-only", reason,
-			mount);
+			"cannot write pages: %s: the file system at %s is mounted read-only", reason, mount);
 		return;
 	}
 	if (errnum == -ENOSPC || errnum == -EDQUOT)
@@ -146,10 +144,10 @@ static void inspect_add_unwritable(
 			word);
 	else if (is_forbidden)
 		remedy = inspect_sandbox_remedy(path);
-	check_add(checks, OUTPUT, CHECK_FAILED, remedy, "no page can be written: %s", reason);
+	check_add(checks, OUTPUT, CHECK_FAILED, remedy, "cannot write pages: %s", reason);
 }
 
-/* The first sync makes the directory: is it permitted to? */
+/* The first sync creates the directory: does it have the permission? */
 static void inspect_missing_output(const struct config *config, const char *path, struct json *checks)
 {
 	const char *slash = strrchr(path, '/');
@@ -157,11 +155,12 @@ static void inspect_missing_output(const struct config *config, const char *path
 	char *parent = slash && slash > path ? mem_strndup(path, (size_t)(slash - path)) : mem_strdup("/");
 
 	if (access(parent, W_OK | X_OK) == 0) {
-		check_add(checks, OUTPUT, CHECK_OK, NULL, "%s is made by the first sync", path);
+		check_add(checks, OUTPUT, CHECK_OK, NULL, "the first sync will create %s", path);
 		return;
 	}
 	CLEANUP(mem_freep)
-	char *reason = mem_printf("%s is missing, and %s: %s", path, parent, strerror(errno));
+	char *reason =
+		mem_printf("%s is missing and cannot be created in %s: %s", path, parent, strerror(errno));
 	inspect_add_unwritable(config, checks, path, reason, -errno);
 }
 
@@ -170,8 +169,8 @@ static void inspect_space(int directory, const char *path, struct json *checks)
 	struct statvfs space;
 
 	if (fstatvfs(directory, &space) < 0) {
-		check_add(checks, OUTPUT, CHECK_WARNING, NULL, "%s: free space is not known: %s", path,
-			strerror(errno));
+		check_add(checks, OUTPUT, CHECK_WARNING, NULL, "cannot determine the free space of %s: %s",
+			path, strerror(errno));
 		return;
 	}
 	uint64_t free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
@@ -189,7 +188,8 @@ static void inspect_space(int directory, const char *path, struct json *checks)
 			free_bytes >> 20);
 }
 
-/* By a file that is removed again. It has a page's size: an empty one can be made on a full disk. */
+/* Tries to write a file and removes it again. The file has the size of a page, because an empty file can be
+ * created even on a full disk. */
 static int inspect_write(int directory, struct error *err)
 {
 	static const char page[PROBE_SIZE];
@@ -222,20 +222,20 @@ void inspect_output(const struct config *config, struct json *checks)
 		inspect_add_unwritable(config, checks, path, err.message, r);
 		return;
 	}
-	/* A folder may have an owner of its own, when root copied pages into it. */
+	/* A folder may have another owner, if root has copied pages into the directory. */
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", path, folders[i]);
 		CLEANUP(mem_freep) char *word = check_quote(full);
 		CLEANUP(mem_freep) char *remedy = mem_printf("chown -R aither:aither %s", word);
 		CLEANUP(file_closep) int folder = -1;
 
-		r = file_open_directory(AT_FDCWD, full, &folder, &err); /* two folders are no name */
+		r = file_open_directory(AT_FDCWD, full, &folder, &err); /* `full` has several components */
 		if (r == 0)
 			r = inspect_write(folder, &err);
 		if (r == 0 || r == -ENOENT)
 			continue;
 		check_add(checks, OUTPUT, CHECK_FAILED, r == -EACCES || r == -EPERM ? remedy : NULL,
-			"no page can be written: %s: %s", full, err.message);
+			"cannot write pages: %s: %s", full, err.message);
 		return;
 	}
 	inspect_space(directory, path, checks);
@@ -247,7 +247,7 @@ static void inspect_list(const struct known *known, struct json *checks)
 {
 	static const char *const reasons[] = {
 		[KNOWN_EMPTY] = "Hemera's list has been empty",
-		[KNOWN_INCOMPLETE] = "Hemera's list has been without some of its rows",
+		[KNOWN_INCOMPLETE] = "Hemera's list has lacked rows",
 		[KNOWN_SHRUNK] = "Hemera's list has been much shorter",
 		[KNOWN_UNREADABLE] = "Hemera's list has had rows without a usable id",
 	};
@@ -262,10 +262,9 @@ static void inspect_list(const struct known *known, struct json *checks)
 	can_force = known->kept.reason == KNOWN_EMPTY || known->kept.reason == KNOWN_SHRUNK;
 	time_format(known->kept.since_ms, since);
 	check_add(checks, "course-list", CHECK_WARNING, can_force ? "aither sync --force" : NULL,
-		"%s since %s; known courses that are missing from it and stay on the homepage: %zu of %zu%s",
+		"%s since %s; known courses that it lacks and the homepage still shows: %zu of %zu%s",
 		reasons[known->kept.reason], since, known->kept.courses, known->count,
-		can_force ? ". If they are really gone, remove them"
-			  : "; this has to be set right in Hemera");
+		can_force ? ". If they are really gone, remove them" : "; fix the list in Hemera");
 }
 
 void inspect_manifest(const struct config *config, struct json *checks)
@@ -277,7 +276,7 @@ void inspect_manifest(const struct config *config, struct json *checks)
 	int r = file_open_directory(AT_FDCWD, config->sync.output_directory, &directory, &err);
 
 	if (r < 0 && r != -ENOENT) {
-		check_add(checks, "manifest", CHECK_SKIPPED, NULL, "the output directory cannot be read");
+		check_add(checks, "manifest", CHECK_SKIPPED, NULL, "cannot read the output directory");
 		return;
 	}
 	if (r == 0)
@@ -288,9 +287,10 @@ void inspect_manifest(const struct config *config, struct json *checks)
 		check_add(checks, "manifest", CHECK_OK, NULL, "%zu courses are published, last success: %s",
 			manifest.count, when);
 	else if (r == -ENOENT)
-		check_add(checks, "manifest", CHECK_OK, NULL, "none yet: no sync has succeeded so far");
+		check_add(checks, "manifest", CHECK_OK, NULL,
+			"there is none yet, because no sync has succeeded so far");
 	else {
-		/* A sync replaces a damaged file, but no directory. */
+		/* A sync replaces a damaged file, but not a directory. */
 		CLEANUP(mem_freep)
 		char *path = mem_printf("%s/" MANIFEST_NAME, config->sync.output_directory);
 		CLEANUP(mem_freep) char *word = check_quote(path), *remedy = NULL;
@@ -299,7 +299,7 @@ void inspect_manifest(const struct config *config, struct json *checks)
 		if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
 			remedy = mem_printf("mv %s /root/\naither sync", word);
 		check_add(checks, "manifest", CHECK_WARNING, remedy ?: "aither sync",
-			MANIFEST_NAME " cannot be used, so the next sync makes all pages anew: %s",
+			"cannot use " MANIFEST_NAME ", so the next sync writes all pages again: %s",
 			err.message);
 	}
 	if (r == 0)
@@ -311,7 +311,7 @@ void inspect_manifest(const struct config *config, struct json *checks)
 struct inspect_found {
 	struct json *checks;
 	const struct library *library;
-	const char *page; /* the template whose page is looked at: "homepage.hbs" */
+	const char *page; /* the template whose page is being checked: "homepage.hbs" */
 	unsigned problems;
 };
 
@@ -326,7 +326,7 @@ static void inspect_on_problem(void *arg, const char *entity, const struct error
 		is_named ? "" : ": ", problem->message);
 }
 
-/* One line for a message. */
+/* Shortens the text to one line for a message; owned. */
 static char *inspect_excerpt(const char *text, size_t length)
 {
 	char *line = mem_strndup(text, length < EXCERPT_MAX ? length : EXCERPT_MAX);
@@ -344,17 +344,18 @@ static void inspect_on_forbidden(void *arg, const char *what, const char *text, 
 	CLEANUP(mem_freep) char *remedy = *path == '/' ? check_edit(path) : NULL;
 	bool is_foreign = strncmp(text, "http", 4) == 0 || strncmp(text, "//", 2) == 0;
 	CLEANUP(mem_freep)
-	char *message = mem_printf("%s: browsers refuse %s %s, by the pages' Content-Security-Policy%s", path,
-		what, excerpt, is_foreign ? "; copy the file to FileDirectory and name it there: /FILE" : "");
+	char *message = mem_printf(
+		"%s: browsers refuse %s %s because of the pages' Content-Security-Policy%s", path, what,
+		excerpt, is_foreign ? "; copy the file to FileDirectory and refer to it as /FILE" : "");
 
-	JSON_FOREACH (check, found->checks) /* the same in another row, page or language */
+	JSON_FOREACH (check, found->checks) /* already found in another row, page or language */
 		if (strcmp(json_string(json_get(check, "message")) ?: "", message) == 0)
 			return;
 	if (found->problems++ < INSPECT_PROBLEMS_MAX)
 		check_add(found->checks, "templates", CHECK_WARNING, remedy, "%s", message);
 }
 
-/* The content of the one script that the policy permits; owned, NULL: it is not there. */
+/* The content of the one script that the policy permits; owned, NULL: there is none. */
 static char *inspect_script(const char *shipped_directory)
 {
 	CLEANUP(mem_freep) char *path = mem_printf("%s/filter-script.hbs", shipped_directory);
@@ -369,7 +370,8 @@ static char *inspect_script(const char *shipped_directory)
 	return end ? mem_strndup(start + 1, (size_t)(end - start) - 1) : NULL;
 }
 
-/* Do the pages load what browsers will refuse? Pages with participants may have no script at all. */
+/* Checks whether the pages load anything that browsers will refuse. Pages with participants may have no
+ * script. */
 static void inspect_policy(const struct config *config, const char *shipped_directory,
 	const struct library *library, struct inspect_found *found)
 {
@@ -400,7 +402,8 @@ static void inspect_policy(const struct config *config, const char *shipped_dire
 	}
 }
 
-/* A key of the operator's texts that neither aither nor a template of the operator's names has no effect. */
+/* Reports keys of the operator's texts that have no effect, because neither aither nor a template of the
+ * operator uses them. */
 static void inspect_texts(const char *directory, const struct library *library, struct inspect_found *found)
 {
 	for (enum language k = 0; k < LANGUAGES; k++) {
@@ -416,14 +419,14 @@ static void inspect_texts(const char *directory, const struct library *library, 
 				continue;
 			found->problems++;
 			check_add(found->checks, "templates", CHECK_WARNING, remedy,
-				"%s: \"%s\" is not used: aither has no text of this name, and no template names it",
+				"%s: \"%s\" is not used: aither has no text of this name, and no template uses it",
 				path, key);
 		}
 	}
 }
 
-/* Adds a check for a directory that the configuration names and that is missing, and returns true. The
- * default ones need not exist. */
+/* If the configuration names a directory that does not exist, adds a check and returns true. The default
+ * directories need not exist. */
 static bool inspect_is_lost(
 	const struct config *config, const char *key, const char *path, const char *id, struct json *checks)
 {
@@ -432,7 +435,8 @@ static bool inspect_is_lost(
 	if (!file || access(path, F_OK) == 0 || errno != ENOENT)
 		return false;
 	CLEANUP(mem_freep) char *remedy = config_edit(file);
-	check_add(checks, id, CHECK_WARNING, remedy, "%s=%s of %s is missing", key, path, file);
+	check_add(checks, id, CHECK_WARNING, remedy, "%s=%s in %s names a directory that does not exist", key,
+		path, file);
 	return true;
 }
 
@@ -446,7 +450,7 @@ void inspect_templates(const struct config *config, const char *shipped_director
 	if (library_load(&library, &(struct library_source){ own, shipped_directory, config->site.name },
 		    inspect_on_problem, &found, &err) < 0) {
 		check_add(checks, "templates", CHECK_FAILED, "apt-get install --reinstall aither",
-			"the templates that aither ships cannot be used: %s", err.message);
+			"cannot use the templates that aither ships: %s", err.message);
 		return;
 	}
 	inspect_policy(config, shipped_directory, &library, &found);
@@ -454,7 +458,7 @@ void inspect_templates(const struct config *config, const char *shipped_director
 	if (inspect_is_lost(config, "TemplateDirectory", own, "templates", checks))
 		found.problems++;
 	if (found.problems == 0)
-		check_add(checks, "templates", CHECK_OK, NULL, "those in %s and in %s compile", own,
+		check_add(checks, "templates", CHECK_OK, NULL, "all templates in %s and %s compile", own,
 			shipped_directory);
 }
 
@@ -466,7 +470,7 @@ struct inspect_files {
 	unsigned served, refused;
 };
 
-/* aither-web has a user of its own, and the group of aither-worker. */
+/* Can aither-web read it? aither-web has a user of its own, and the group of aither-worker. */
 static bool inspect_can_read(const struct stat *status, bool is_folder)
 {
 	mode_t group = is_folder ? S_IRGRP | S_IXGRP : S_IRGRP,
@@ -487,7 +491,8 @@ static void inspect_refuse(
 			files->directory, shown, reason);
 }
 
-/* Why a file is not served; NULL: it is. *ret_remedy: what makes it served, or takes it away; owned. */
+/* The reason why a file is not served; NULL: it is served. *ret_remedy: the command that makes it servable or
+ * moves it away; owned. */
 static const char *inspect_reason(
 	const char *path, const char *full, const struct stat *status, char **ret_remedy)
 {
@@ -497,13 +502,13 @@ static const char *inspect_reason(
 
 	if (S_ISLNK(status->st_mode)) {
 		*ret_remedy = mem_printf("cp --remove-destination \"$(readlink -f %s)\" %s", word, word);
-		return "it is a symbolic link; put the file itself there";
+		return "it is a symbolic link; replace it with the file itself";
 	}
 	*ret_remedy = STEAL(away);
 	if (!published_is_name(name, strlen(name)))
-		return "a name may have letters, digits and . _ - only, must begin with a letter or digit and have at most 128 characters";
+		return "its name must have at most 128 characters, begin with a letter or digit and contain only letters, digits and . _ -";
 	if (!S_ISREG(status->st_mode))
-		return "it is no regular file";
+		return "it is not a regular file";
 	if (site_file_is_hidden(path))
 		return "aither has a page of its own at this address";
 	if (!site_file_is_path(path)) {
@@ -531,7 +536,7 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 	const struct dirent *entry;
 
 	if (stream)
-		file_steal(&copy); /* the stream's now */
+		file_steal(&copy); /* the stream owns it now */
 	while (stream && (entry = readdir(stream)) && files->served + files->refused <= INSPECT_FILES_MAX) {
 		CLEANUP(mem_freep) char *path = mem_printf("%s%s", folder, entry->d_name);
 		CLEANUP(mem_freep) char *full = mem_printf("%s/%s", files->directory, path);
@@ -552,8 +557,8 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 		else if (reason)
 			inspect_refuse(files, path, remedy, reason);
 		else if (!inspect_can_read(&status, is_folder))
-			inspect_refuse(files, path, readable,
-				"aither-web runs as a user of its own, who cannot read it");
+			inspect_refuse(
+				files, path, readable, "the user that aither-web runs as cannot read it");
 		else if (!is_folder)
 			files->served++;
 		else if (file_open_directory(directory, entry->d_name, &below, NULL) == 0) {
@@ -563,7 +568,7 @@ static void inspect_folder(struct inspect_files *files, int directory, const cha
 	}
 }
 
-/* A link of the configuration to a file of this site, which must be there. */
+/* Checks that a link in the configuration to a file of this site leads to a file that exists. */
 static void inspect_link(const char *key, const char *link, struct inspect_files *files)
 {
 	struct stat status;
@@ -595,23 +600,23 @@ void inspect_site_files(const struct config *config, struct json *checks)
 	if (r == -ENOENT) {
 		if (!inspect_is_lost(config, "FileDirectory", files.directory, "site-files", checks))
 			check_add(checks, "site-files", CHECK_OK, NULL,
-				"%s is not there: no file of yours is served", files.directory);
+				"%s does not exist, so no files of your own are served", files.directory);
 		return;
 	}
 	if (r == 0 && fstat(directory, &status) < 0)
-		r = error_set(&err, -errno, "%s: %s", files.directory, strerror(errno));
+		r = error_set(&err, -errno, "cannot examine %s: %s", files.directory, strerror(errno));
 	if (r == 0 && !inspect_can_read(&status, true))
-		r = error_set(&err, -EACCES, "%s: aither-web runs as a user of its own, who cannot read it",
-			files.directory);
+		r = error_set(
+			&err, -EACCES, "the user that aither-web runs as cannot read %s", files.directory);
 	if (r < 0) {
 		check_add(checks, "site-files", CHECK_WARNING, r == -EACCES ? remedy : NULL,
-			"no file of yours is served: %s", err.message);
+			"cannot serve your own files: %s", err.message);
 		return;
 	}
 	inspect_folder(&files, directory, "");
 	if (files.served + files.refused > INSPECT_FILES_MAX)
 		check_add(checks, "site-files", CHECK_WARNING, NULL,
-			"%s has more than %d files, which were not all looked at", files.directory,
+			"%s has more than %d files, so not all were checked", files.directory,
 			INSPECT_FILES_MAX);
 	else if (files.refused > INSPECT_PROBLEMS_MAX)
 		check_add(checks, "site-files", CHECK_WARNING, NULL, "%u more files in %s are not served",

@@ -51,7 +51,7 @@ static void known_sort(struct course *courses, size_t count)
 		qsort(courses, count, sizeof(*courses), known_compare);
 }
 
-/* The one with the same id, or NULL. */
+/* Finds the course with the same id; NULL: there is none. */
 static const struct course *known_find(const struct course *sorted, size_t count, const struct course *course)
 {
 	return count > 0 ? bsearch(course, sorted, count, sizeof(*sorted), known_compare) : NULL;
@@ -71,12 +71,12 @@ static int known_read_kept(const struct json *kept, struct known_kept *ret_kept,
 			ret_kept->reason = (enum known_verdict)i;
 	if (ret_kept->reason == KNOWN_ACCEPTED || courses <= 0 ||
 		time_parse(json_string(json_get(kept, "since")), &ret_kept->since_ms) < 0)
-		return error_set(err, -EBADMSG, "list.kept is not what it should be");
+		return error_set(err, -EBADMSG, "list.kept is not valid");
 	ret_kept->courses = (size_t)courses;
 	return 0;
 }
 
-/* The courses of the rows, sorted, with the times of their last changes. */
+/* Reads the courses of the rows, sorted, with the times of their last changes. */
 static int known_read_rows(
 	const struct json *rows, int64_t changed_ms, struct known *known, struct error *err)
 {
@@ -109,7 +109,7 @@ int known_read(const struct json *object, int64_t changed_ms, struct known *ret_
 	int r;
 
 	if (json_type(courses) != JSON_ARRAY || empty_syncs < 0 || empty_syncs > UINT_MAX)
-		return error_set(err, -EBADMSG, "list is not what it should be");
+		return error_set(err, -EBADMSG, "list is not valid");
 	known.empty_syncs = (unsigned)empty_syncs;
 	r = known_read_rows(courses, changed_ms, &known, err);
 	if (r == 0)
@@ -152,7 +152,7 @@ void known_write(struct buf *out, const struct known *known)
 	buf_append_text(out, "]}");
 }
 
-/* ---- what a list changes ---- */
+/* ---- update by a list ---- */
 
 bool known_may_lack(const struct hemera_list *list)
 {
@@ -223,7 +223,7 @@ void known_update(struct known *known, const struct hemera_list *list, const str
 		next.empty_syncs = 0;
 	else if (rules->is_sync && next.empty_syncs < KNOWN_EMPTY_SYNCS)
 		next.empty_syncs++;
-	/* Only a list whose lost rows were searched for can say that they are lost for good. */
+	/* An incomplete list changes what is kept only if its lost rows were searched for. */
 	if (verdict == KNOWN_INCOMPLETE && !rules->is_thorough)
 		next.kept = known->kept;
 	else if (verdict != KNOWN_ACCEPTED)

@@ -100,7 +100,7 @@ enum field_kind {
 	FIELD_BOOL,
 	FIELD_KNOWN,  /* an enum: 0 absent, 1 false, 2 true */
 	FIELD_HASH,   /* char[HASH_HEX_SIZE] */
-	FIELD_PAGE,   /* char *, owned: its name; in the file with the folder */
+	FIELD_PAGE,   /* char *, owned: the page's name; the JSON has courses/ before it */
 	FIELD_OBJECT, /* struct json *, owned; NULL and null: none */
 	FIELD_COURSE, /* struct course, owned */
 };
@@ -108,7 +108,7 @@ enum field_kind {
 struct field {
 	const char *name;
 	enum field_kind kind;
-	bool sparse;   /* left out while it is 0 */
+	bool sparse;   /* left out when it is 0 */
 	size_t offset; /* in the struct */
 };
 
@@ -227,7 +227,7 @@ static int read_fields(
 	return r;
 }
 
-/* False and nothing appended: the value is left out. */
+/* Returns false, and appends nothing, if the value is left out. */
 static bool write_field(struct buf *out, const struct field *field, const void *record, const char *separator)
 {
 	const void *at = (const char *)record + field->offset;
@@ -263,7 +263,7 @@ static bool write_field(struct buf *out, const struct field *field, const void *
 		json_write_string(out, at);
 		break;
 	case FIELD_PAGE:
-		/* A name of ours has no character that JSON would escape. */
+		/* Names of pages have no character that JSON would escape. */
 		buf_append_text(out, "\"" PUBLISHED_COURSES "/");
 		buf_append_text(out, *(char *const *)at);
 		buf_append_char(out, '"');
@@ -292,7 +292,7 @@ static int read_entries(const struct json *root, struct manifest *manifest, stru
 		int r = read_fields(object, entry_fields, ARRAY_SIZE(entry_fields), entry, err);
 		if (r == 0 && strcmp(entry->course.id, id) != 0)
 			r = read_bad(err, "course.id", "the entry's name");
-		/* A name that is no id may contain anything: it does not go into a message. */
+		/* A name that is not a valid id may contain any text, so it is kept out of the message. */
 		if (r < 0) {
 			error_prefix(
 				err, "course %s: ", member_is_id(id, COURSE_ID_MAX) ? id : "without an id");
@@ -344,7 +344,7 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	list = json_get(root, "list");
 	if (list && known_read(list, manifest.last_sync_ms, known, err) < 0)
 		return -EBADMSG;
-	/* The first version did not write it: its homepage shows the courses that have pages. */
+	/* The first version wrote no list: its homepage shows the courses that have pages. */
 	for (size_t i = 0; i < manifest.count && !list; i++)
 		known_add(known, &manifest.entries[i]->course, manifest.last_sync_ms);
 	*ret_manifest = manifest;
@@ -352,7 +352,7 @@ int manifest_parse(struct manifest *ret_manifest, const char *text, size_t lengt
 	return 0;
 }
 
-/* ---- writing, as text: a tree of JSON nodes would cost 2 KB for each course ---- */
+/* ---- writing, as text, because a tree of JSON nodes would need 2 KB for each course ---- */
 
 static void write_fields(struct buf *out, const struct field *fields, size_t count, const void *record)
 {

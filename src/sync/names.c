@@ -11,7 +11,7 @@
 #define NAMES_FALLBACK_PREFIX "course-"
 #define NAMES_FALLBACK_DIGITS 16
 
-/* Only names_plan may give names of the fallback form. */
+/* A slug must not look like a name that names_plan makes from an id. */
 static bool names_slug_is_usable(const char *slug)
 {
 	const size_t length = strlen(slug), prefix = strlen(NAMES_FALLBACK_PREFIX);
@@ -47,7 +47,8 @@ void names_plan(struct names_course *courses, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct names_course *course = order[i];
 		char hex[HASH_HEX_SIZE];
-		/* Courses of one slug follow each other, the smallest id first: only that one may have it. */
+		/* Courses with the same slug follow each other, the smallest id first: only the first course
+		 * may use the slug. */
 		bool is_first = strcmp(course->slug, previous_slug) != 0;
 
 		if (course->fixed) {

@@ -3,9 +3,9 @@
 #define AITHER_SYNC_NAMES_H
 
 /*
- * Which file a course's page has: courses/<slug>.html, where the slug may be a name (published/published.h)
- * and does not look like course-<16 hex>. Every other course, and all but the smallest id of courses that
- * share a slug, gets course-<first 16 hex of SHA-256(id)>.html.
+ * The file name of a course's page is courses/<slug>.html if the slug is a valid name (published/published.h)
+ * and does not look like course-<16 hex>. Any other course gets course-<first 16 hex of SHA-256(id)>.html. If
+ * several courses have the same slug, only the course with the smallest id gets <slug>.html.
  */
 
 #include <stdbool.h>
@@ -16,11 +16,11 @@
 
 struct names_course {
 	const char *id, *slug;          /* borrowed */
-	const char *fixed;              /* borrowed; the name that its page has and must keep, NULL: none */
+	const char *fixed;              /* borrowed; the name that its page has and must keep; NULL: none */
 	char name[PUBLISHED_NAME_SIZE]; /* what names_plan decides */
 };
 
-/* Gives every course its name. Ids are unique; names are too, so that no page overwrites another. */
+/* Gives every course a name. As ids are unique, names are unique, too, so that no page overwrites another. */
 void names_plan(struct names_course *courses, size_t count);
 
 /*
@@ -37,9 +37,9 @@ struct nameset {
 };
 
 void nameset_add(struct nameset *set, const char *name);           /* copies */
-void nameset_sort(struct nameset *set);                            /* by bytes; repeated names stay */
-bool nameset_has(const struct nameset *set, const char *name);     /* only when sorted */
-ssize_t nameset_find(const struct nameset *set, const char *name); /* the same; its index, or -1 */
+void nameset_sort(struct nameset *set);                            /* by bytes; duplicate names stay */
+bool nameset_has(const struct nameset *set, const char *name);     /* the set must be sorted */
+ssize_t nameset_find(const struct nameset *set, const char *name); /* likewise; the name's index, or -1 */
 void nameset_done(struct nameset *set);                            /* leaves an empty set */
 
 #endif

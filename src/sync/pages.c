@@ -15,15 +15,16 @@
 #include "render/page.h"
 #include "render/template.h"
 
-/* Pages that are not made so long after the end of the network's time wait for the next sync, so that
- * a slow template cannot hold up the answer beyond five seconds after TimeLimitSec. */
+/* Rendering may go on this long after TimeLimitSec, which ends the requests. Pages that are not ready by then
+ * wait for the next sync, so that a slow template cannot delay the answer beyond five seconds after
+ * TimeLimitSec. */
 #define PAGES_GRACE_MS 3000
 
 /* ---- Hemera's templates ---- */
 
-/* Templates for all courses first, then by course, the highest version first, then by id, so that equal
- * versions have a fixed winner. Versions are compared as file names are by ls -v: "10" is above "9", a
- * later date above an earlier one, anything above none. */
+/* Sorts templates for all courses first, then by course, then the highest version first, then by id, so that
+ * the order of equal versions is fixed. Versions are compared as ls -v compares file names: "10" is above
+ * "9", a later date above an earlier one, and any version above none. */
 static int templates_compare(const void *a, const void *b)
 {
 	const struct hemera_template *left = ((const struct job_template *)a)->source;
@@ -56,9 +57,9 @@ int job_read_templates(struct sync_job *job, struct error *err)
 	}
 	if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
 		return error_pass(err, &problem);
-	/* The shipped template must not replace Hemera's on all pages: unless Hemera is known to have
-	 * none, pages stay as they are. When the budget has ended, which is better in the next sync, no
-	 * page is made at all. */
+	/* The shipped template must not replace Hemera's on all pages: unless Hemera is known to have none,
+	 * pages stay as they are. When the budget is used up, no page is made at all: the next sync has a new
+	 * budget. */
 	if (problem.code == ERROR_HEMERA_RATE_LIMITED) {
 		job->templates_limited = job->manifest.hemera_templates != MANIFEST_TEMPLATES_NONE;
 		job->report->retry_after_s = problem.retry_after_s;
@@ -69,9 +70,9 @@ int job_read_templates(struct sync_job *job, struct error *err)
 	return 0;
 }
 
-/* The template of a course's page: Hemera's for that course, else Hemera's for all courses, else the
- * library's, also in place of one that does not compile, which is reported once. Borrowed; NULL: Hemera
- * has one that cannot be read. `texts`: of the pages' language. */
+/* Chooses the template of a course's page: Hemera's for that course, else Hemera's for all courses, else the
+ * library's. If Hemera's does not compile, this is reported once and the library's is used. Borrowed; NULL:
+ * Hemera has one that cannot be read. `texts` are in the pages' language. */
 static const struct template *templates_for(
 	struct sync_job *job, const char *course_id, const struct texts *texts)
 {
@@ -121,18 +122,18 @@ static void pages_fail(struct sync_job *job, struct job_course *course, const st
 	course->outcome = JOB_KEPT;
 }
 
-/* The text of a page that has to be made goes to disk at once, so that memory holds one at a time. */
+/* Writes a new page to disk at once, so that memory holds only one page at a time. */
 static int pages_write(struct sync_job *job, struct job_course *course, struct error *err)
 {
 	uint64_t total = job->pages_size - course->size + job->page.length;
 	int r;
 
-	/* A page that is not larger than the one that it replaces always fits. */
+	/* A page that is not larger than the page that it replaces always fits. */
 	if (total > PUBLISHED_COURSES_MAX && job->page.length > course->size) {
 		struct error problem;
 
 		error_fail(&problem, ERROR_TEMPLATE, -E2BIG,
-			"with its page of %zu bytes all course pages together become larger than %d bytes",
+			"its page of %zu bytes would make all course pages together larger than %d bytes",
 			job->page.length, PUBLISHED_COURSES_MAX);
 		pages_fail(job, course, &problem);
 		return 0;
@@ -180,14 +181,14 @@ static int pages_render(struct sync_job *job, struct job_course *course,
 	return 0;
 }
 
-/* Makes a course's page, unless it is current or has to stay as it is; participants NULL: not known. */
+/* Writes a course's page, unless it is current or has to stay as it is; participants NULL: not known. */
 static int pages_make(struct sync_job *job, struct job_course *course,
 	const struct participants *participants, struct error *err)
 {
-	/* Pages have one language; a visitor's browser has no say in it. */
+	/* Course pages have one language, whatever language the visitor's browser asks for. */
 	const struct texts *texts = job->library.texts[job->site.page_language];
 	bool has_page = course->there || course->on_disk;
-	const struct template *tmpl = NULL; /* which one is not known */
+	const struct template *tmpl = NULL; /* NULL: not known which one */
 	uint64_t start_ms = time_mono_ms();
 	int r;
 
@@ -216,7 +217,7 @@ struct details_call {
 	size_t *order;    /* owned; indices of courses */
 	const char **ids; /* owned; borrowed texts, in that order */
 	size_t count, due;
-	int result; /* of details_receive when it has ended the call, with its sentence */
+	int result; /* the error with which details_receive has ended the call; `problem` describes it */
 	struct error problem;
 };
 
@@ -226,7 +227,7 @@ static void details_done(struct details_call *call)
 	free(call->ids);
 }
 
-/* A hemera_detail. An error that makes pages impossible, such as a full disk, ends the sync. */
+/* A hemera_detail. An error that affects all pages, such as a full disk, ends the sync. */
 static int details_receive(void *arg, size_t index, enum hemera_detail_state state,
 	const struct participants *participants, const struct error *problem)
 {
@@ -250,7 +251,7 @@ int job_read_details(struct sync_job *job, struct error *err)
 {
 	CLEANUP(details_done) struct details_call call = { .job = job };
 	struct error problem = { 0 };
-	bool has_ended = false; /* no course is left to be read on its own */
+	bool has_ended = false; /* no course is left that needs its own request */
 	int r;
 
 	call.order = job_order(job, &call.count, &call.due);
@@ -267,9 +268,9 @@ int job_read_details(struct sync_job *job, struct error *err)
 	if (r < 0) {
 		if (problem.code == ERROR_HEMERA_AUTH_FAILED || problem.code == ERROR_SHUTTING_DOWN)
 			return error_pass(err, &problem);
-		/* Without more requests or more time all of them wait for the next sync. Where a single
-		 * answer took too long there may be time to ask one by one: the next sync's would take as
-		 * long. */
+		/* When the requests or the time are used up, all courses wait for the next sync. When only
+		 * this answer took too long, there may be time to request the courses one by one: in the next
+		 * sync the answer would take as long. */
 		has_ended = problem.code == ERROR_HEMERA_RATE_LIMITED ||
 			    (problem.code == ERROR_HEMERA_TIMEOUT && time_mono_ms() >= job->deadline_mono_ms);
 		if (!has_ended)
@@ -303,9 +304,10 @@ int job_make_rest(struct sync_job *job, struct error *err)
 		atomic_store(&job->options->progress->done, (unsigned)i);
 		if (course->outcome != JOB_OPEN)
 			continue;
-		/* A page that may show participants stays until they are read again, also one of which the
-		 * manifest says nothing: it was lost, or the page was put back from a backup. One that
-		 * says they are still to come, or none, is made from the list's row. */
+		/* A page that may show participants stays until they are read again. This holds also for a
+		 * page without an entry: the manifest was lost, or the page was restored from a backup. A
+		 * page that says that its participants are still to come, and a course without a page, are
+		 * made from the list's row. */
 		course->read = course->row->participant_count == 0 || job->site.is_public;
 		if (course->read)
 			r = pages_make(job, course, &none, err);

@@ -10,11 +10,11 @@
 #include "hemera/member.h"
 #include "published/published.h"
 
-/* From the beginning of a sync to that of the next one of the same round: TimeLimitSec is 10 min at most, and
- * `aither sync --until-complete` pauses for 5. */
+/* The longest time from the start of a sync to the start of the next one in the same round: TimeLimitSec is
+ * at most 10 min, and `aither sync --until-complete` pauses for 5 min. */
 #define PLAN_ROUND_PAUSE_MS (20 * 60000)
 
-/* *ret_claimed: the names that courses are to have, if any page is at another name than its own. */
+/* *ret_claimed: the planned names of all courses, if any page has another name than planned; else empty. */
 static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 {
 	CLEANUP(mem_freep)
@@ -25,7 +25,7 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 	for (size_t i = 0; i < job->count; i++)
 		wanted[i] = (struct names_course){ .id = job->courses[i].row->id,
 			.slug = job->courses[i].row->slug };
-	/* Rows that are there but cannot be read count as listed, and their pages keep their names. */
+	/* Courses whose rows are invalid count as listed, and their pages keep their names. */
 	for (size_t i = 0; i < job->list.bad_count; i++) {
 		struct manifest_entry *entry = manifest_find(&job->manifest, job->list.bad_ids[i]);
 
@@ -52,8 +52,8 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 
 static void plan_find_pages(struct sync_job *job, const struct nameset *claimed)
 {
-	/* Pages of other courses than those that are to have their names: slugs were swapped, or taken over.
-	 * */
+	/* Names of pages that are planned to have another name. Another course may be planned to have the old
+	 * name, because slugs were swapped or taken over. */
 	CLEANUP(nameset_done) struct nameset foreign = { 0 };
 
 	for (size_t i = 0; i < job->manifest.count; i++) {
@@ -67,8 +67,8 @@ static void plan_find_pages(struct sync_job *job, const struct nameset *claimed)
 		const struct manifest_entry *entry = course->entry;
 		int64_t size = 0, modified_us;
 
-		/* Its page is whole unless it was cut, replaced or removed on disk, or is too large to be
-		 * served. It may stay at an old name as long as no other course is to have that name. */
+		/* The page is whole unless it was cut, replaced or removed on disk, or is too large to be
+		 * served. It may keep an old name as long as no other course is planned to have that name. */
 		course->there = entry && (entry->at_home || !nameset_has(claimed, entry->name)) &&
 				publish_stat(job->out.courses, entry->name, &size, &modified_us) &&
 				size == entry->size && size <= PUBLISHED_COURSE_MAX &&
@@ -81,13 +81,13 @@ static void plan_find_pages(struct sync_job *job, const struct nameset *claimed)
 	}
 }
 
-/* In the site's zone, as the homepage has it. */
+/* Is the day over in the site's time zone, which the homepage uses, too? */
 static bool plan_day_is_over(const struct sync_job *job, int64_t day_ms)
 {
 	return day_ms < job->report->start_ms && time_day(day_ms) < job->today;
 }
 
-/* The course that a visitor can go to next: the first one whose first day is not over. */
+/* Finds the next course that a visitor can attend: the first one whose first day is not over. */
 static void plan_next_course(struct sync_job *job)
 {
 	const struct course *next = NULL;
@@ -107,9 +107,10 @@ static void plan_next_course(struct sync_job *job)
 		job->report->course_id = mem_strdup(next->id);
 }
 
-/* Hemera's budget may not suffice to read every course in one sync. A round is the row of syncs that together
- * read each once: a sync that leaves some deferred begins it, the first one that leaves none ends it. Without
- * rounds each sync would leave as many as the one before. After a long pause all are due again. */
+/* Hemera's budget may not be enough to read every course in one sync. A round is a series of syncs that
+ * together read each course once: a sync that leaves courses deferred begins it, and the first sync that
+ * leaves none ends it. Without rounds each sync would defer as many courses as the sync before. After a long
+ * pause all courses are due again. */
 static void plan_round(struct sync_job *job)
 {
 	const struct manifest *manifest = &job->manifest;
@@ -130,7 +131,7 @@ int job_plan(struct sync_job *job, struct error *err)
 {
 	CLEANUP(nameset_done) struct nameset claimed = { 0 };
 
-	(void)err; /* other steps can fail */
+	(void)err; /* this step cannot fail, but has the signature of the steps */
 	job->today = time_day(job->report->start_ms);
 	job->count = job->list.count;
 	job->courses = mem_zalloc((job->count + 1) * sizeof(*job->courses));
@@ -198,7 +199,7 @@ size_t *job_order(const struct sync_job *job, size_t *ret_count, size_t *ret_due
 	size_t *order = mem_alloc((job->count + 1) * sizeof(*order));
 	size_t count = 0, due = 0;
 
-	/* A public page has nothing that a detail says. */
+	/* A public page shows nothing of what a detail request returns. */
 	for (size_t i = 0; i < job->count && !job->site.is_public; i++)
 		if (job->courses[i].row->participant_count > 0)
 			turns[count++] = plan_turn_of(job, i);

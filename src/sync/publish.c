@@ -19,21 +19,22 @@
 
 #define PUBLISH_TEMPORARY_SIZE (sizeof(FILE_TEMPORARY_PREFIX) + 20)
 
-/* Held while a lock of publish_open_briefly is. */
+/* Held as long as publish_open_briefly holds the lock. */
 static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
 
-/* In the unit's sandbox a directory is read only unless the unit names it; the message has to say how. */
+/* In the unit's sandbox a directory is read-only unless the unit names it; the message says how to name it.
+ */
 static int publish_fail(struct error *err, int errnum, const char *path, const struct error *problem)
 {
 	if (errnum != -EROFS && errnum != -EACCES && errnum != -EPERM)
 		return error_fail(err, ERROR_OUTPUT, errnum, "%s", problem->message);
 	return error_fail(err, ERROR_OUTPUT, errnum,
-		"%s. Create the output directory with \"install -d -o aither -g aither -m 0750 %s\", permit it by \"systemctl edit aither-worker.service\" with the two lines \"[Service]\" and \"ReadWritePaths=%s\", then run \"systemctl restart aither-worker.service\"",
+		"%s; create the output directory with \"install -d -o aither -g aither -m 0750 %s\", run \"systemctl edit aither-worker.service\" and add the two lines \"[Service]\" and \"ReadWritePaths=%s\", then run \"systemctl restart aither-worker.service\"",
 		problem->message, path, path);
 }
 
-/* A crash right after mkdir leaves a directory that aither-web cannot enter. Wider modes that the
- * operator chose stay. */
+/* A crash right after mkdir leaves a directory that aither-web cannot enter. If the operator has set a wider
+ * mode, it stays. */
 static int publish_open_to_group(int directory, struct error *err)
 {
 	struct stat status;
@@ -51,7 +52,7 @@ static bool publish_has(int directory, const char *name)
 	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Version 0.1.0 had it in the output directory. */
+/* Version 0.1.0 wrote the homepage into the output directory itself. */
 static void publish_move_homepage(const struct publish *publish)
 {
 	for (int i = 0; i < LANGUAGES; i++) {
@@ -96,11 +97,11 @@ static int publish_take_lock(struct publish *publish, const char *path, struct e
 	int r = 0;
 
 	if (fd < 0)
-		r = error_set(&problem, -errno, "%s: cannot open: %m", PUBLISH_LOCK_NAME);
+		r = error_set(&problem, -errno, "cannot open %s: %m", PUBLISH_LOCK_NAME);
 	else if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		r = error_set(&problem, -EINVAL, "%s: not a regular file", PUBLISH_LOCK_NAME);
+		r = error_set(&problem, -EINVAL, "%s is not a regular file", PUBLISH_LOCK_NAME);
 	else if ((status.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
-		r = error_set(&problem, -errno, "%s: cannot set the mode: %m", PUBLISH_LOCK_NAME);
+		r = error_set(&problem, -errno, "cannot set the mode of %s: %m", PUBLISH_LOCK_NAME);
 	if (r < 0)
 		return publish_fail(err, r, path, &problem);
 	r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
@@ -109,7 +110,7 @@ static int publish_take_lock(struct publish *publish, const char *path, struct e
 			"another process is running a sync into this output directory");
 	if (r < 0)
 		return error_fail(
-			err, ERROR_OUTPUT, r, "%s: cannot lock: %s", PUBLISH_LOCK_NAME, strerror(-r));
+			err, ERROR_OUTPUT, r, "cannot lock %s: %s", PUBLISH_LOCK_NAME, strerror(-r));
 	publish->lock = file_steal(&fd);
 	return 0;
 }
@@ -144,13 +145,13 @@ void publish_close(struct publish *publish)
 	file_closep(&publish->courses);
 	file_closep(&publish->public);
 	file_closep(&publish->root);
-	file_closep(&publish->lock); /* last: the lock ends here */
+	file_closep(&publish->lock); /* last, because this releases the lock */
 	if (publish->brief)
 		pthread_mutex_unlock(&publish_brief);
 	publish->brief = false;
 }
 
-/* A stream over the directory, from its beginning; the descriptor stays ours. NULL: errno. */
+/* Opens a stream at the beginning of the directory; the caller keeps the descriptor. NULL: see errno. */
 static DIR *publish_stream(int directory)
 {
 	CLEANUP(file_closep) int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -161,7 +162,7 @@ static DIR *publish_stream(int directory)
 	return stream;
 }
 
-/* A directory can be neither a page nor removed as one. */
+/* A directory is never a page, and publish_remove does not remove it. */
 static bool publish_is_page(const struct publish *publish, const struct dirent *item)
 {
 	struct stat status;
@@ -193,7 +194,7 @@ int publish_list(const struct publish *publish, bool clean, struct nameset *name
 			errno = 0;
 		}
 		if (errno != 0 && is_courses)
-			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
+			return error_fail(err, ERROR_OUTPUT, -errno, "cannot list " PUBLISHED_COURSES ": %m");
 	}
 	return 0;
 }
@@ -244,18 +245,17 @@ int publish_commit(struct publish *publish, struct error *err)
 	bool at_once = publish->count >= PUBLISH_SYNCFS_FROM;
 	char temporary[PUBLISH_TEMPORARY_SIZE];
 
-	/* No rename before the bytes are on disk: after a power cut a name must not lead to an empty file.
-	 * */
+	/* Rename only when the bytes are on disk: after a power failure no name may lead to an empty file. */
 	if (at_once && syncfs(publish->courses) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot sync " PUBLISHED_COURSES ": %m");
 	for (size_t i = 0; i < publish->count && !at_once; i++) {
 		CLEANUP(file_closep) int fd = -1;
 
 		publish_temporary(i, temporary);
 		fd = openat(publish->courses, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0 || fdatasync(fd) < 0)
-			return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot sync: %m",
-				publish->pages[i].name);
+			return error_fail(err, ERROR_OUTPUT, -errno,
+				"cannot sync " PUBLISHED_COURSES "/%s: %m", publish->pages[i].name);
 	}
 	for (size_t i = 0; i < publish->count; i++) {
 		struct publish_page *page = &publish->pages[i];
@@ -264,7 +264,7 @@ int publish_commit(struct publish *publish, struct error *err)
 		page->published = renameat(publish->courses, temporary, publish->courses, page->name) == 0;
 		if (!page->published && errno != EISDIR)
 			return error_fail(err, ERROR_OUTPUT, -errno,
-				PUBLISHED_COURSES "/%s: cannot replace: %m", page->name);
+				"cannot replace " PUBLISHED_COURSES "/%s: %m", page->name);
 	}
 	return 0;
 }
@@ -277,7 +277,7 @@ int publish_remove(const struct publish *publish, const char *name, bool *ret_re
 	}
 	if (errno != ENOENT && errno != EISDIR)
 		return error_fail(
-			err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES "/%s: cannot remove: %m", name);
+			err, ERROR_OUTPUT, -errno, "cannot remove " PUBLISHED_COURSES "/%s: %m", name);
 	*ret_removed = false;
 	return 0;
 }
@@ -290,7 +290,7 @@ static int publish_empty(int parent, struct nameset *removed, struct error *err)
 	const struct dirent *item;
 	int r = file_open_directory(parent, PUBLISHED_COURSES, &directory, err);
 
-	/* A link or file of that name is not ours. */
+	/* A link or a file with this name was not made by aither. */
 	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
 		return 0;
 	if (r < 0) {
@@ -300,7 +300,7 @@ static int publish_empty(int parent, struct nameset *removed, struct error *err)
 	}
 	stream = publish_stream(directory);
 	if (!stream)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot list " PUBLISHED_COURSES ": %m");
 	while ((errno = 0, item = readdir(stream)) != NULL) {
 		bool is_page = published_is_page(item->d_name);
 
@@ -312,12 +312,12 @@ static int publish_empty(int parent, struct nameset *removed, struct error *err)
 				nameset_add(removed, item->d_name);
 		} else if (errno != ENOENT && errno != EISDIR)
 			return error_fail(err, ERROR_OUTPUT, -errno,
-				PUBLISHED_COURSES "/%s: cannot remove: %m", item->d_name);
+				"cannot remove " PUBLISHED_COURSES "/%s: %m", item->d_name);
 	}
 	if (errno != 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot list: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot list " PUBLISHED_COURSES ": %m");
 	if (unlinkat(parent, PUBLISHED_COURSES, AT_REMOVEDIR) < 0 && fsync(directory) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot sync " PUBLISHED_COURSES ": %m");
 	return 0;
 }
 
@@ -333,7 +333,7 @@ int publish_remove_other(const struct publish *publish, struct nameset *removed,
 		has_list = true;
 		if (unlinkat(publish->root, published_list[i], 0) < 0 && errno != ENOENT)
 			return error_fail(
-				err, ERROR_OUTPUT, -errno, "%s: cannot remove: %m", published_list[i]);
+				err, ERROR_OUTPUT, -errno, "cannot remove %s: %m", published_list[i]);
 	}
 	if (!has_list && !publish_has(parent, PUBLISHED_COURSES))
 		return 0;
@@ -346,7 +346,7 @@ int publish_remove_other(const struct publish *publish, struct nameset *removed,
 int publish_sync(const struct publish *publish, struct error *err)
 {
 	if (fsync(publish->courses) < 0)
-		return error_fail(err, ERROR_OUTPUT, -errno, PUBLISHED_COURSES ": cannot sync: %m");
+		return error_fail(err, ERROR_OUTPUT, -errno, "cannot sync " PUBLISHED_COURSES ": %m");
 	return 0;
 }
 
@@ -361,7 +361,7 @@ int publish_file(
 		memcmp(buf_text(&old), buf_text(text), text->length) == 0)
 		return 0;
 	r = file_replace(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE, err);
-	/* A sync that begins beside a refresh may take its temporary file for a leftover. */
+	/* A sync that begins during a refresh may remove the refresh's temporary file as a leftover. */
 	if (r == -ENOENT)
 		r = file_replace(directory, name, buf_text(text), text->length, PUBLISH_PAGE_MODE, err);
 	*ret_changed = r == 0;

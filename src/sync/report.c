@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 
-#define REPORT_WARNINGS_MAX 20 /* lines in the journal; the report has more */
+#define REPORT_WARNINGS_MAX 20 /* lines in the journal; the report lists more */
 #define REPORT_NUMBER_SIZE 21
 #define REPORT_CODE_SIZE 32 /* the longest has 22 characters */
 
@@ -157,7 +157,7 @@ struct json *report_to_json(const struct report *report)
 
 /* ---- in the journal ---- */
 
-/* The last entry of a failed sync is what ended it, which its own event says. */
+/* The last error of a failed sync is the one that ended it; the sync's own event reports that one. */
 static void report_log_errors(const struct report *report)
 {
 	size_t count = report->errors_total - (report->status == REPORT_FAILED);
@@ -174,7 +174,7 @@ static void report_log_errors(const struct report *report)
 			ARRAY_SIZE(fields), "%s: %s", problem->entity, problem->message);
 	}
 	if (count > REPORT_WARNINGS_MAX)
-		log_write(LOG_WARNING, "%zu more problems are in the report", count - REPORT_WARNINGS_MAX);
+		log_write(LOG_WARNING, "the report has %zu more problems", count - REPORT_WARNINGS_MAX);
 }
 
 /* "sync done: 12 pages written, 488 unchanged, 0 removed in 1.8 s, 3 problems"; owned. */
@@ -199,7 +199,7 @@ static char *report_sentence(const struct report *report, const struct error *pr
 		report->errors_total ? problems : "");
 }
 
-/* Every code of the report once, "HEMERA_BAD_DATA TEMPLATE_ERROR"; owned. */
+/* The codes of the report's errors, each once: "HEMERA_BAD_DATA TEMPLATE_ERROR"; owned. */
 static char *report_codes(const struct report *report)
 {
 	struct buf codes = BUF_INIT(ERROR_CODES * REPORT_CODE_SIZE);
@@ -235,7 +235,7 @@ void report_log(const struct report *report, const char *request_id, const struc
 	struct log_field fields[ARRAY_SIZE(numbers) + 5];
 	bool failed = report->status == REPORT_FAILED;
 	const char *event = LOG_EVENT_SYNC_DONE;
-	int priority = LOG_NOTICE; /* units/aither-worker.service drops what is below */
+	int priority = LOG_NOTICE; /* units/aither-worker.service drops lower priorities */
 	size_t count = 0;
 
 	report_log_errors(report);

@@ -11,13 +11,13 @@
 #include "hemera/client.h"
 #include "published/published.h"
 
-/* A list of several pages is not read at one moment, and an empty one may be a mistake: two in a row have
- * to agree. */
+/* A list of several pages is not read at one moment, and an empty list may be a mistake. A page is removed
+ * only when this many listings in a row lack its course. */
 #define REMOVAL_LISTINGS 2
 
 /* ---- published, and entered into the manifest ---- */
 
-/* The present knowledge of the course, beside its page. */
+/* Notes in the entry what this sync has learnt about the course. */
 static void settle_seen(
 	const struct sync_job *job, const struct job_course *course, struct manifest_entry *entry)
 {
@@ -35,7 +35,7 @@ static void settle_written(struct sync_job *job, struct job_course *course)
 {
 	const struct error problem = { .errnum = -EISDIR,
 		.code = ERROR_OUTPUT,
-		.message = "a directory occupies the name of its page" };
+		.message = "cannot write its page: a directory has its name" };
 	struct manifest_entry *entry;
 
 	if (!job->options->dry_run && !job->out.pages[course->page].published) {
@@ -66,7 +66,7 @@ int job_settle(struct sync_job *job, struct error *err)
 	int r;
 
 	job_set_phase(job, SYNC_PHASE_PUBLISH, job->out.count);
-	r = publish_commit(&job->out, err); /* dry run: there is nothing in it */
+	r = publish_commit(&job->out, err); /* in a dry run there are no pages to publish */
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < job->count; i++) {
@@ -82,7 +82,8 @@ int job_settle(struct sync_job *job, struct error *err)
 		}
 	}
 	manifest_sort(&job->manifest);
-	/* An entry whose file now holds another course's page has no page any more. */
+	/* If an entry's file now holds the page of another course, the entry's course has no page any more.
+	 */
 	for (size_t i = 0; i < job->manifest.count; i++)
 		if (job->manifest.entries[i]->owner)
 			nameset_add(&owned, job->manifest.entries[i]->name);
@@ -96,13 +97,13 @@ int job_settle(struct sync_job *job, struct error *err)
 	return 0;
 }
 
-/* ---- pages that leave ---- */
+/* ---- removal of pages ---- */
 
 struct removal {
 	struct sync_job *job;
-	bool *kept;             /* owned; beside job->present: the names that belong to an entry */
-	struct nameset victims; /* names that leave, unless the guard refuses it */
-	struct nameset orphans; /* files of no course that may leave after the next listing */
+	bool *kept;             /* owned; one for each of job->present: the name belongs to an entry */
+	struct nameset victims; /* names to remove, unless the guard refuses it */
+	struct nameset orphans; /* files of no course, which the next sync may remove */
 };
 
 static void removal_done(struct removal *removal)
@@ -119,7 +120,8 @@ static bool removal_is_certain(const struct sync_job *job)
 	return job->list.pages == 1 && job->list.count + job->list.bad_count > 0;
 }
 
-/* A row that cannot be told from any other may belong to any page that seems to have no course. */
+/* Does the list have rows that may belong to any page that seems to have no course? Lost rows and rows
+ * without a usable id may, and so may an invalid row whose id the manifest does not know. */
 static bool removal_has_unknown_row(const struct sync_job *job)
 {
 	if (known_may_lack(&job->list))
@@ -130,7 +132,7 @@ static bool removal_has_unknown_row(const struct sync_job *job)
 	return false;
 }
 
-/* Entries of courses that the list lacks, and which pages on disk belong to an entry. */
+/* Finds the entries of courses that the list lacks, and marks the pages on disk that belong to an entry. */
 static void removal_judge_entries(struct removal *removal)
 {
 	struct sync_job *job = removal->job;
@@ -151,7 +153,7 @@ static void removal_judge_entries(struct removal *removal)
 		if (entry->gone && present >= 0)
 			nameset_add(&removal->victims, entry->name);
 	}
-	/* A listed course may have a page that no entry knows, until it is made anew. */
+	/* A listed course may have a page without an entry, until that page is written again. */
 	for (size_t i = 0; i < job->count; i++) {
 		ssize_t present =
 			job->courses[i].on_disk ? nameset_find(&job->present, job->courses[i].name) : -1;
@@ -161,7 +163,7 @@ static void removal_judge_entries(struct removal *removal)
 	}
 }
 
-/* Pages on disk that no entry knows: left by a crash, or by a manifest that was lost. */
+/* Finds pages on disk that have no entry: left by a crash, or because the manifest was lost. */
 static void removal_judge_orphans(struct removal *removal)
 {
 	struct sync_job *job = removal->job;
@@ -179,8 +181,9 @@ static void removal_judge_orphans(struct removal *removal)
 	}
 }
 
-/* The guard. After a refusal entries and orphans stay in the manifest, so that --force can remove their
- * pages. */
+/* The guard against the removal of many pages. After a refusal entries and orphans stay in the manifest, so
+ * that
+ * --force can remove their pages. */
 static bool removal_is_refused(const struct removal *removal)
 {
 	struct sync_job *job = removal->job;
@@ -189,13 +192,13 @@ static bool removal_is_refused(const struct removal *removal)
 	enum known_verdict reason = job->manifest.known.kept.reason;
 	struct error problem;
 
-	/* Nothing is removed by a list that lacks too much, as has been reported. */
+	/* When the list lacks too many courses, no page is removed; the report already says so. */
 	if (reason == KNOWN_EMPTY || reason == KNOWN_SHRUNK)
 		return true;
 	if (job->options->force || !known_is_too_much(count, known, percent))
 		return false;
 	error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that is right, run \"aither sync --force\"",
+		"%zu of %zu published pages would be removed, more than MaxDeletePercent=%u permits; if that is intended, run \"aither sync --force\"",
 		count, known, percent);
 	job_add_problem(job, "removal", &problem);
 	return true;
@@ -227,7 +230,7 @@ int job_remove(struct sync_job *job, struct error *err)
 	removal.kept = mem_zalloc((job->present.count + 1) * sizeof(*removal.kept));
 	removal_judge_entries(&removal);
 	removal_judge_orphans(&removal);
-	/* The old names of pages that have moved, except those that another course has taken over. */
+	/* Remove pages at their old names, unless another course has taken over the name. */
 	for (size_t i = 0; i < job->moved.count && r == 0; i++) {
 		ssize_t present = nameset_find(&job->present, job->moved.items[i]);
 

@@ -51,17 +51,16 @@ void job_set_phase(struct sync_job *job, enum sync_phase phase, size_t total)
 	atomic_store(&progress->phase, (int)phase);
 }
 
-/* The damaged file is kept for an investigation; the sync goes on with an empty one. */
+/* The sync goes on with an empty manifest; the damaged file is kept, so that the operator can examine it. */
 static void sync_set_aside(const struct sync_job *job, const struct error *problem)
 {
 	const struct log_field fields[] = { { "AITHER_JOB_ID", job->options->job_id } };
-	const char *what = "the next sync makes it anew with all pages";
+	const char *what = "the next sync creates a new one and writes all pages again";
 	int directory = job->out.root;
 
 	if (!job->options->dry_run) {
-		what = "it is made anew with all pages, the old one is kept as " MANIFEST_BAD_NAME;
-		/* A directory may have that name already, which rename does not replace by a file, or the
-		 * other way round. */
+		what = "this sync creates a new one, writes all pages again and keeps the old one as " MANIFEST_BAD_NAME;
+		/* rename does not replace a directory by a file, nor a file by a directory. */
 		if (renameat(directory, MANIFEST_NAME, directory, MANIFEST_BAD_NAME) < 0) {
 			if (unlinkat(directory, MANIFEST_BAD_NAME, 0) < 0)
 				(void)unlinkat(directory, MANIFEST_BAD_NAME, AT_REMOVEDIR);
@@ -69,7 +68,7 @@ static void sync_set_aside(const struct sync_job *job, const struct error *probl
 		}
 	}
 	log_event(LOG_WARNING, LOG_EVENT_MANIFEST_DAMAGED, fields, ARRAY_SIZE(fields),
-		"the manifest is damaged, %s: %s", what, problem->message);
+		"the manifest is damaged: %s; %s", problem->message, what);
 }
 
 int job_connect(struct sync_job *job, bool brief, struct error *err)
@@ -103,7 +102,8 @@ int job_load_library(struct sync_job *job, library_problem *problem, struct erro
 	return library_load(&job->library, &source, problem, job, err);
 }
 
-/* Pages that are for the other audience now, or that version 0.1.0 has left. */
+/* Removes course pages of the other audience, which an earlier setting of CoursePages or version 0.1.0 left.
+ */
 static int sync_remove_other(const struct sync_job *job, struct error *err)
 {
 	CLEANUP(nameset_done) struct nameset removed = { 0 };
@@ -159,15 +159,16 @@ static int sync_publish_homepage(struct sync_job *job, bool reports, struct erro
 	job->report->homepage_changed |= changed;
 	if (r == 0 || failure.code != ERROR_TEMPLATE)
 		return error_pass(err, &failure);
-	/* The old one stays, and course pages do not depend on it. */
+	/* The old homepage stays, and the sync goes on: course pages do not depend on the homepage. */
 	if (!job->homepage_failed)
 		job_add_problem(job, entity, &failure);
 	job->homepage_failed = true;
 	return 0;
 }
 
-/* A course that is lost at every listing would have no page, without any error. When the budget ends
- * before all are found, the next sync goes on. */
+/* Searches for rows that the list lacks. Without this, a course that every listing loses would have no page,
+ * and no error would say so. When the budget is used up before all are found, the next sync goes on
+ * searching. */
 static int sync_find_lost(struct sync_job *job, struct error *err)
 {
 	struct hemera_list *list = &job->list;
@@ -186,15 +187,15 @@ static int sync_find_lost(struct sync_job *job, struct error *err)
 	error_fail(&problem, ERROR_HEMERA_BAD_DATA, -EBADMSG,
 		"Hemera's list has %zu rows, but only %zu different courses%s%s; no page is removed, and courses known from before stay on the homepage",
 		list->rows, known,
-		reason.errnum     ? ", and looking for the others failed: "
-		: list->pages > 1 ? ", also when it is read by level and with other offsets"
+		reason.errnum     ? ", and the search for the others failed: "
+		: list->pages > 1 ? ", even when it is read by level and with other offsets"
 				  : "",
 		reason.errnum ? reason.message : "");
 	job_add_problem(job, "list", &problem);
 	return 0;
 }
 
-/* Lost rows have been reported. */
+/* Reports why rows are kept; sync_find_lost has already reported lost rows. */
 static void sync_report_kept(struct sync_job *job)
 {
 	const struct known_kept *kept = &job->manifest.known.kept;
@@ -209,11 +210,11 @@ static void sync_report_kept(struct sync_job *job)
 		return;
 	case KNOWN_EMPTY:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
-			"Hemera's list is empty, which may be a mistake there: %zu known course%s and the pages stay until %s or \"aither sync --force\" is run",
+			"Hemera's list is empty, which may be a fault in Hemera: %zu known course%s and the pages stay until %s or \"aither sync --force\" is run",
 			kept->courses, plural,
 			known_is_too_much(kept->courses, kept->courses, percent)
 				? "it has courses again"
-				: "the next sync finds it empty, too,");
+				: "the next sync also finds it empty");
 		break;
 	case KNOWN_SHRUNK:
 		error_fail(&problem, ERROR_MASS_DELETE_REFUSED, -EPERM,
@@ -235,7 +236,7 @@ static int sync_list(struct sync_job *job, struct error *err)
 	struct known *known = &job->manifest.known;
 	int r = hemera_list(job->client, &job->list, job_add_problem, job, err);
 
-	/* Yesterday's courses leave the homepage at midnight, whether Hemera answers or not. */
+	/* A course that ended yesterday is past today, whether Hemera answers or not. */
 	if (r < 0 && known->count > 0)
 		(void)sync_publish_homepage(job, false, NULL);
 	if (r == 0 && !hemera_list_has_all(&job->list))
@@ -256,7 +257,7 @@ static int sync_list(struct sync_job *job, struct error *err)
 	return r;
 }
 
-/* At once, so that visitors have the list while the details are still being read. */
+/* Publishes the homepage at once, so that visitors have the list while the details are still being read. */
 static int sync_homepage(struct sync_job *job, struct error *err)
 {
 	const struct sync_options *options = job->options;
@@ -289,14 +290,14 @@ static int sync_gather(struct sync_job *job, struct error *err)
 	return 0;
 }
 
-/* Short, and not to be cancelled: pages, manifest and homepage belong together. */
+/* This part is short and cannot be cancelled, because pages, manifest and homepage belong together. */
 static int sync_publish(struct sync_job *job, struct error *err)
 {
 	uint64_t start_ms = time_mono_ms();
 	int r = job_settle(job, err);
 
-	/* Pages are linked where they are, and some have just appeared. Before anything leaves: no link to a
-	 * page that is gone, even if the next step is the last one. */
+	/* The homepage links to pages that exist, and some have just been added. Publish it before pages are
+	 * removed, so that no link leads to a removed page even if the process dies during the next step. */
 	if (r == 0)
 		r = sync_publish_homepage(job, false, err);
 	if (r == 0)
@@ -343,7 +344,7 @@ int sync_run(const struct sync_options *options, struct report *ret_report, stru
 		r = sync_gather(&job, &problem);
 	if (r == 0)
 		r = sync_publish(&job, &problem);
-	publish_drop(&job.out); /* on a full disk the manifest needs their room */
+	publish_drop(&job.out); /* on a full disk the manifest needs the space of the temporary files */
 	job_finish(&job, r, &problem);
 	return error_pass(err, &problem);
 }

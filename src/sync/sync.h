@@ -3,17 +3,18 @@
 #define AITHER_SYNC_SYNC_H
 
 /*
- * One sync: fetch the list and what changed, hash, render, publish, remove, report.
- * Blocks; runs on a thread; one at a time per output directory (flock on .sync.lock, which dies with the
- * process).
+ * A sync fetches the list and the details that may have changed, hashes, renders, publishes, removes and
+ * reports. It blocks, and runs on a thread. Only one sync at a time runs per output directory (flock on
+ * .sync.lock, which ends with the process).
  *
- * Published: the files of published/published.h and .sync-manifest.json, each whole, old or new, whenever the
- * process or the machine dies. Course pages of the audience that CoursePages does not name are removed first.
+ * It publishes the files of published/published.h and .sync-manifest.json. Each file is whole, old or new,
+ * whenever the process or the machine dies. Course pages of the audience that CoursePages does not name are
+ * removed first.
  *
- * success and partial (a course or template failed, or a deletion was refused) set lastSuccessTime and end a
- * row of failures, for data were published. failed adds to the row; a sync that was cancelled fails with
- * SHUTTING_DOWN and does not count. A dry run takes the lock, reads everything and writes nothing, so it
- * calls no on_listed.
+ * success and partial (a course or template failed, or a removal was refused) set lastSuccessTime and end a
+ * series of failures, because data was published. failed continues the series. A cancelled sync fails with
+ * SHUTTING_DOWN and does not count. A dry run takes the lock, reads everything and writes nothing, so it does
+ * not call on_listed.
  */
 
 #include <stdatomic.h>
@@ -38,8 +39,8 @@ const char *sync_phase_name(enum sync_phase phase); /* "fetch" */
 struct sync_progress {
 	atomic_int phase;
 	atomic_uint done, total;             /* courses of the phase */
-	atomic_ullong limited_until_mono_ms; /* Hemera's rate limit is waited for; 0: it is not */
-	atomic_llong listed_at_ms;  /* wall clock; not 0 once the list is read and the homepage published */
+	atomic_ullong limited_until_mono_ms; /* the end of a wait for Hemera's rate limit; 0: not waiting */
+	atomic_llong listed_at_ms;  /* wall clock; 0 until the list is read and the homepage published */
 	atomic_bool listed_changed; /* the homepage's bytes changed */
 };
 
@@ -47,7 +48,7 @@ struct sync_options {                  /* all borrowed */
 	const struct config *config;   /* usable */
 	const char *shipped_templates; /* directory of the templates that aither ships */
 	const char *job_id;
-	const char *request_id; /* of the HTTP request that started it, for the log; may be NULL */
+	const char *request_id; /* of the HTTP request that started the sync, for the log; may be NULL */
 	bool force, dry_run;
 	struct budget *budget;
 	struct sync_progress *progress;
@@ -57,9 +58,9 @@ struct sync_options {                  /* all borrowed */
 	void *on_listed_arg;
 };
 
-/* Fills *ret_report in any case (init and done are the caller's: report_init was called). Returns 0 for
- * success and partial; else the error that ended it, which is also in the report; SYNC_IN_PROGRESS when
- * another process holds the lock: then nothing was touched. */
+/* Fills *ret_report in any case; the caller calls report_init before and report_done afterwards. Returns 0
+ * for success and partial, else the error that ended the sync, which is also in the report. SYNC_IN_PROGRESS:
+ * another process holds the lock, and nothing was changed. */
 int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err);
 
 struct sync_refreshed {
@@ -68,33 +69,34 @@ struct sync_refreshed {
 	struct known_kept kept;
 };
 
-/* The list only, and the homepage from it; no retries. When Hemera cannot be read the homepage is made from
- * the known courses, for the day may have changed since, and the error is returned. */
+/* Reads only the list, without retries, and makes the homepage from it. When Hemera cannot be read, makes the
+ * homepage from the known courses, because the day may have changed, and returns the error. */
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err);
 
-/* The manifest's record of the past. */
+/* The manifest's record of earlier syncs. */
 struct sync_history {
 	struct json *last_report; /* owned; NULL: none */
 	int64_t last_success_ms;  /* 0: never */
 	unsigned consecutive_failures;
 	unsigned courses;       /* published */
-	size_t mails_unsent;    /* as of when it was loaded: incident_unsent */
-	struct known_kept kept; /* of the known courses */
+	size_t mails_unsent;    /* incident_unsent, at the time of loading */
+	struct known_kept kept; /* known courses that Hemera's list lacks */
 };
 
-/* Nothing published yet: an empty history, no error. On failure *ret_history is untouched. */
+/* If nothing has been published yet, gives an empty history and no error. On failure *ret_history is
+ * untouched. */
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 
-/* The manifest's incident (notify/incident.h); owned, NULL: none. ret_courses: the courses that it names, as
- * far as the manifest knows them, {"course c1":{"title","slug"}}; owned. On failure both are untouched. */
+/* Loads the manifest's incident (notify/incident.h); owned, NULL: none. *ret_courses: those courses that it
+ * names and the manifest knows, {"course c1":{"title","slug"}}; owned. On failure both are untouched. */
 int sync_incident_load(const char *output_directory, struct json **ret_incident, struct json **ret_courses,
 	struct error *err);
 
 /* Notes in the manifest that the mail with that id was sent (incident_sent). -EWOULDBLOCK with
- * SYNC_IN_PROGRESS: a sync holds the lock, try again when it has ended; else OUTPUT_ERROR: there is no
- * manifest that can be read and written, nothing was changed. A sync of this process that begins meanwhile
- * waits for it. */
+ * SYNC_IN_PROGRESS: a sync holds the lock; try again when it has ended. Otherwise OUTPUT_ERROR: there is no
+ * manifest that can be read and written, and nothing was changed. A sync of this process that begins
+ * meanwhile waits for this function. */
 int sync_incident_sent(const char *output_directory, const char *message_id, int64_t now_ms,
 	const struct incident_rest *rest, struct error *err);
 

@@ -160,15 +160,15 @@ class Render(unittest.TestCase):
                                    ("out {{> rest}}", r'a\.hbs:1:5: there is no partial "rest"'),
                                    ("out {{shout 1}}", r'a\.hbs:1:5: there is no helper "shout"'),
                                    ("ä\n{{{{raw}}}}", r"a\.hbs:2:1: raw blocks .* are not supported"),
-                                   (b"a\n \xff", r"a\.hbs:2:2: not valid UTF-8"),
+                                   (b"a\n \xff", r"a\.hbs:2:2: must be valid UTF-8"),
                                    ('{{t "nope"}}', r"a\.hbs:1:1: \{\{t\}\} names a text")):
             with self.subTest(template):
                 self.assert_refused(self.render(template, "{}"), sentence)
 
     def test_an_error_in_a_partial_names_its_file(self) -> None:
-        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: nothing is open here"),
+        for partial, sentence in (("\n {{/if}}", r"rest\.hbs:2:2: no block is open here"),
                                   ("{{shout 1}}", r"rest\.hbs:1:1: there is no helper"),
-                                  (b"\xff", r"rest\.hbs:1:1: not valid UTF-8")):
+                                  (b"\xff", r"rest\.hbs:1:1: must be valid UTF-8")):
             with self.subTest(partial):
                 self.write("parts/rest.hbs", partial)
                 self.assert_refused(self.render("out {{> rest}}", "{}", "--partials", "parts"), sentence)

@@ -430,7 +430,7 @@ class Machine(DoctorTest):
         self.configure()
         self.sync()
         (self.stack.output / ".sync-manifest.json").write_text("{")
-        found = self.assert_check("manifest", "warning", "makes all pages anew", "aither sync")
+        found = self.assert_check("manifest", "warning", "writes all pages again", "aither sync")
         self.assertEqual(found.exit, 0)
 
     def test_a_template_that_loads_what_browsers_refuse_is_a_warning(self) -> None:

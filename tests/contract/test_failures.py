@@ -106,13 +106,13 @@ class Templates(StackTest):
                 self.assertEqual((report["status"], report["errorsTotal"]), ("partial", 1))
                 self.assertEqual((report["errors"][0]["entity"], report["errors"][0]["code"]),
                                  (str(partial), "TEMPLATE_ERROR"))
-                self.assertIn("blocks and partials inside one another", report["errors"][0]["message"])
+                self.assertIn("nested blocks and partials", report["errors"][0]["message"])
                 self.assertEqual(self.stack.pages(), before)
                 (self.stack.directory / "data.json").write_text('{"course":{"id":"c"},"participants":[{"name":"A"}]}')
                 done = self.stack.cli("render", f"--template={partial}", f"--partials={partial.parent}",
                                       f"--data={self.stack.directory / 'data.json'}")
                 self.assertEqual((done.returncode, done.stdout), (65, ""))
-                self.assertIn("blocks and partials inside one another", done.stderr)
+                self.assertIn("nested blocks and partials", done.stderr)
 
     def test_the_participations_list_saves_the_details(self) -> None:
         self.hemera.scenario(participations=True)

@@ -95,7 +95,7 @@ class LostForGood(ListTest):
         for arguments in ([], [], ["--force"]):
             done = self.stack.cli("sync", *arguments)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("list: HEMERA_BAD_DATA: Hemera's list has 600 rows, but only 599 different courses, also when",
+            self.assertIn("list: HEMERA_BAD_DATA: Hemera's list has 600 rows, but only 599 different courses, even when",
                           done.stderr)
             self.assertIn("0 removed", done.stdout)
         self.assertEqual(len(self.stack.pages()), 600)

@@ -144,7 +144,7 @@ class Sizes(StackTest):
         self.assertEqual({error["entity"] for error in report["errors"]}, entities)
         for error in report["errors"]:
             self.assertEqual(error["code"], "TEMPLATE_ERROR")
-            self.assertIn(f"the page becomes larger than {size} bytes", error["message"])
+            self.assertIn(f"the page is larger than {size} bytes", error["message"])
 
     def test_course_pages(self) -> None:
         each = "{{#each participants}}" + "x" * 2**19 + "{{/each}}"

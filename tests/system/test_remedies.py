@@ -120,7 +120,7 @@ def rows() -> list[Row]:
             "failed", "mounted read-only", undo=f"umount {OUTPUT}; {RESTART}"),
         Row("the manifest is a directory", f"rm {OUTPUT}/.sync-manifest.json; mkdir {OUTPUT}/.sync-manifest.json",
             "manifest", "warning",
-            "cannot be used"),
+            "cannot use .sync-manifest.json"),
         Row("a template is broken", f"echo '{{{{#if x}}}}' >{TEMPLATES}/course.hbs", "templates", "failed", "course.hbs",
             "cp /usr/share/aither/templates/course.hbs $1", undo=no_template),
         Row("a template loads from elsewhere", f"echo '<img src=\"https://cdn.example/x.png\">' >{TEMPLATES}/course.hbs",

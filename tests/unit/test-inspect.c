@@ -82,8 +82,9 @@ static void a_template_that_loads_from_elsewhere_is_named(void **state)
 				"<link rel=\"stylesheet\" href=\"https://cdn.example/x.css\">");
 	CLEANUP(json_freep) struct json *checks = check_templates();
 	CLEANUP(mem_freep)
-	char *image = mem_printf("%s/course.hbs: browsers refuse the image https://cdn.example/x.png, by the "
-				 "pages' Content-Security-Policy",
+	char *image = mem_printf(
+		"%s/course.hbs: browsers refuse the image https://cdn.example/x.png because of the "
+		"pages' Content-Security-Policy",
 		scratch_path);
 	CLEANUP(mem_freep)
 	char *sheet = mem_printf(
@@ -112,7 +113,7 @@ static void a_text_that_nothing_uses_is_named(void **state)
 	CLEANUP(mem_freep)
 	char *message =
 		mem_printf("%s/texts.de.json: \"error.404.titel\" is not used: aither has no text of this "
-			   "name, and no template names it",
+			   "name, and no template uses it",
 			scratch_path);
 	CLEANUP(mem_freep) char *path = mem_printf("%s/texts.de.json", scratch_path);
 	CLEANUP(mem_freep) char *remedy = check_edit(path);
@@ -195,10 +196,10 @@ static void a_directory_that_is_missing_or_closed_is_no_surprise(void **state)
 	config.site.file_directory = (char *)"/nonexistent/site";
 	CLEANUP(json_freep) struct json *missing = check_files();
 	config.site.file_directory = scratch_path;
-	assert_int_equal(check_status_of(find(missing, "/nonexistent/site is not there")), CHECK_OK);
+	assert_int_equal(check_status_of(find(missing, "/nonexistent/site does not exist")), CHECK_OK);
 	assert_int_equal(fchmod(scratch_fd, 0700), 0);
 	CLEANUP(json_freep) struct json *closed = check_files();
-	const struct json *check = find(closed, "no file of yours is served");
+	const struct json *check = find(closed, "cannot serve your own files");
 	assert_int_equal(check_status_of(check), CHECK_WARNING);
 	assert_non_null(strstr(text_of(check, "remedy"), "chmod o+rx "));
 }
@@ -210,16 +211,16 @@ static void each_file_that_is_not_served_has_its_reason(void **state)
 	} rows[] = {
 		{ "script.js", "files of this type are not served", "mv " },
 		{ "README", "files of this type are not served", "mv " },
-		{ "a b.svg", "a name may have letters", "mv " },
-		{ ".hidden.svg", "a name may have letters", "mv " },
+		{ "a b.svg", "its name must have", "mv " },
+		{ ".hidden.svg", "its name must have", "mv " },
 		{ "link.svg", "it is a symbolic link", "cp --remove-destination " },
-		{ "fifo.svg", "it is no regular file", "mv " },
+		{ "fifo.svg", "it is not a regular file", "mv " },
 		{ "large.svg", "it is larger than 4 MiB", "mv " },
-		{ "closed.svg", "who cannot read it", "chmod o+rX " },
-		{ "closed", "who cannot read it", "chmod o+rX " },
+		{ "closed.svg", "cannot read it", "chmod o+rX " },
+		{ "closed", "cannot read it", "chmod o+rX " },
 		{ "fonts/deep", "only one level of folders", "mv " },
 		{ "fonts/x.js", "files of this type are not served", "mv " },
-		{ "bad folder", "a name may have letters", "mv " },
+		{ "bad folder", "its name must have", "mv " },
 	};
 	int large;
 
@@ -264,7 +265,7 @@ static void a_hostile_name_is_no_control_sequence_and_thousands_are_not_listed(v
 	(void)state;
 	put_mode("\033[31mred\n.svg", 0644);
 	CLEANUP(json_freep) struct json *one = check_files();
-	assert_null(strpbrk(text_of(find(one, "a name may have"), "message"), "\033\n"));
+	assert_null(strpbrk(text_of(find(one, "its name must have"), "message"), "\033\n"));
 	for (int i = 0; i < 30; i++) {
 		snprintf(name, sizeof(name), "%d.exe", i);
 		put_mode(name, 0644);

@@ -334,12 +334,13 @@ static void a_bad_file_is_reported_and_the_shipped_one_used(void **state)
 		{ "a missing partial", "course.hbs", "\n{{> nope}}",
 			"course.hbs:2:1: there is no partial \"nope\"" },
 		{ "an unknown text", "course.hbs", "{{t \"typo\"}}", "names a text" },
-		{ "a mistake in a partial", "style.hbs", "{{/if}}", "style.hbs:1:1: nothing is open" },
+		{ "a mistake in a partial", "style.hbs", "{{/if}}", "style.hbs:1:1: no block is open" },
 		{ "an unknown text in a partial", "style.hbs", "{{t \"typo\"}}",
 			"style.hbs:1:1: {{t}} names a text" },
-		{ "no mark", "homepage.hbs", "<p>hello", "with 0 times <!--aither:status-->" },
-		{ "no mark in the list", "courses.hbs", "<p>hello", "with 0 times <!--aither:status-->" },
-		{ "two marks", "homepage.hbs", PUBLISHED_STATUS_MARK PUBLISHED_STATUS_MARK, "with 2 times" },
+		{ "no mark", "homepage.hbs", "<p>hello", "exactly once, not 0 times" },
+		{ "no mark in the list", "courses.hbs", "<p>hello", "exactly once, not 0 times" },
+		{ "two marks", "homepage.hbs", PUBLISHED_STATUS_MARK PUBLISHED_STATUS_MARK,
+			"exactly once, not 2 times" },
 		{ "texts that are no JSON", "texts.de.json", "{", "texts.de.json: line 1" },
 	};
 

@@ -205,7 +205,7 @@ static void a_lock_that_cannot_be_had_is_an_output_error(void **state)
 	lock_errno = ENOLCK;
 	assert_int_equal(publish_open(&out, output, false, &problem), -ENOLCK);
 	assert_int_equal(problem.code, ERROR_OUTPUT);
-	assert_string_equal(problem.message, PUBLISH_LOCK_NAME ": cannot lock: No locks available");
+	assert_string_equal(problem.message, "cannot lock " PUBLISH_LOCK_NAME ": No locks available");
 }
 
 static void a_symlink_is_replaced_and_not_followed(void **state)

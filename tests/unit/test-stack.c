@@ -103,7 +103,7 @@ static const char *blocks_beyond(void)
 {
 	CLEANUP(mem_freep) char *text = nested("{{#if a}}", "x", "{{/if}}", TEMPLATE_NESTING_MAX + 1);
 
-	return render(text, NULL, "1", "inside one another");
+	return render(text, NULL, "1", "nested");
 }
 
 static const char *chain_of_else(void)
@@ -143,8 +143,7 @@ static const char *itself(const char *open, const char *close)
 {
 	CLEANUP(mem_freep) char *partial = nested(open, "\n  {{> p}}\n", close, 24);
 
-	return render("{{> p}}", partial, "{\"a\":[[0]],\"o\":{\"k\":1}}",
-		"blocks and partials inside one another");
+	return render("{{> p}}", partial, "{\"a\":[[0]],\"o\":{\"k\":1}}", "nested blocks and partials");
 }
 
 static const char *itself_in_each(void)

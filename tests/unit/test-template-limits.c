@@ -119,8 +119,8 @@ static void blocks_nest_up_to_a_limit(void **state)
 
 	(void)state;
 	try(&(struct trial){ .text = deep, .expected = "x" });
-	try(&(struct trial){ .text = deeper,
-		.error = "page:1:1301: more than 100 blocks or parentheses inside one another" });
+	try(&(struct trial){
+		.text = deeper, .error = "page:1:1301: more than 100 nested blocks or parentheses" });
 }
 
 static void parentheses_nest_up_to_a_limit(void **state)
@@ -132,7 +132,7 @@ static void parentheses_nest_up_to_a_limit(void **state)
 
 	(void)state;
 	try(&(struct trial){ .text = deep, .expected = "[]" });
-	try(&(struct trial){ .text = deeper, .error = "more than 100 blocks or parentheses" });
+	try(&(struct trial){ .text = deeper, .error = "more than 100 nested blocks or parentheses" });
 }
 
 static void partials_call_partials_up_to_a_limit(void **state)
@@ -149,7 +149,7 @@ static void partials_call_partials_up_to_a_limit(void **state)
 	try(&trial);
 	trial.data = deeper;
 	trial.expected = NULL;
-	trial.error = "walk.hbs:1:14: more than 50 partials inside one another";
+	trial.error = "walk.hbs:1:14: more than 50 nested partials";
 	try(&trial);
 }
 
@@ -169,7 +169,7 @@ static void blocks_and_partials_together_have_a_limit(void **state)
 	try(&trial);
 	trial.data = deeper;
 	trial.expected = NULL;
-	trial.error = "walk.hbs:1:299: more than 250 blocks and partials inside one another";
+	trial.error = "walk.hbs:1:299: more than 250 nested blocks and partials";
 	try(&trial);
 }
 
@@ -302,10 +302,8 @@ static void the_page_has_a_size_limit(void **state)
 	(void)state;
 	try(&(struct trial){
 		.text = text, .data = data, .size_max = 20, .expected = "abababababababababab" });
-	try(&(struct trial){ .text = text,
-		.data = data,
-		.size_max = 19,
-		.error = "the page becomes larger than 19 bytes" });
+	try(&(struct trial){
+		.text = text, .data = data, .size_max = 19, .error = "the page is larger than 19 bytes" });
 }
 
 /* Each level holds its lines until it is indented; all levels together hold no more than a page. */
@@ -317,13 +315,13 @@ static void indented_partials_share_the_room_of_the_page(void **state)
 	(void)state;
 	try(&(struct trial){ .text = "{{> walk}}",
 		.partial = partial("walk", walk),
-		.error = "walk.hbs:1:1: the page becomes larger than 1048576 bytes" });
+		.error = "walk.hbs:1:1: the page is larger than 1048576 bytes" });
 	try(&(struct trial){
 		.text = "  {{> p}}", .partial = partial("p", "ab\n"), .size_max = 5, .expected = "  ab\n" });
 	try(&(struct trial){ .text = "  {{> p}}",
 		.partial = partial("p", "ab\n"),
 		.size_max = 4,
-		.error = "page:1:3: the page becomes larger than 4 bytes" });
+		.error = "page:1:3: the page is larger than 4 bytes" });
 }
 
 static void a_page_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
@@ -339,7 +337,7 @@ static void a_page_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
 	assert_int_equal(template_render(template, NULL, NULL, NULL, &out, &err), 0);
 	assert_int_equal(template_render(template, NULL, NULL, NULL, &out, &err), -EBADMSG);
 	assert_string_equal(buf_text(&out), "01234567890123456789");
-	assert_non_null(strstr(err.message, "p:1:1: the page becomes larger than"));
+	assert_non_null(strstr(err.message, "p:1:1: the page is larger than"));
 }
 
 /* Otherwise a slow template would delay the end of the worker until its steps are used up. */

@@ -223,9 +223,11 @@ static void partials_get_a_context(void **state)
 			"page.hbs:2:2: there is no partial \"nope\"" },
 		{ "a computed name that is none is not told: it is data", "{{> (lookup . \"name\")}}",
 			"{\"name\":\"Ada\"}", NULL,
-			"page.hbs:1:1: there is no partial of the name that was computed" },
-		{ "endless recursion", "{{> self}}", NULL, NULL, "self.hbs:1:2: more than 50 partials" },
-		{ "two contexts", "{{> row a b}}", NULL, NULL, "page.hbs:1:1: a partial takes one context" },
+			"page.hbs:1:1: there is no partial with the computed name" },
+		{ "endless recursion", "{{> self}}", NULL, NULL,
+			"self.hbs:1:2: more than 50 nested partials" },
+		{ "two contexts", "{{> row a b}}", NULL, NULL,
+			"page.hbs:1:1: a partial takes at most one context" },
 	};
 
 	(void)state;
@@ -283,7 +285,7 @@ static void mistakes_are_refused_with_their_position(void **state)
 		{ "wrong end", "\n{{#if a}}\n  {{/each}}", NULL, NULL,
 			"page.hbs:3:3: {{/each}} closes {{#if}} opened at 2:1" },
 		{ "no end", "x{{#if a}}", NULL, NULL, "page.hbs:1:2: {{#if}} is never closed" },
-		{ "an end of nothing", "ä{{/if}}", NULL, NULL, "page.hbs:1:2: nothing is open here" },
+		{ "an end of nothing", "ä{{/if}}", NULL, NULL, "page.hbs:1:2: no block is open here" },
 		{ "else of nothing", "{{else}}", NULL, NULL, "page.hbs:1:1: {{else}} outside" },
 		{ "not closed", "{{a", NULL, NULL, "page.hbs:1:3: expected" },
 		{ "a comment not closed", "{{!-- a }}", NULL, NULL,
@@ -294,7 +296,7 @@ static void mistakes_are_refused_with_their_position(void **state)
 		{ "an inline partial", "{{#*inline \"x\"}}{{/inline}}", NULL, NULL,
 			"page.hbs:1:1: inline partials" },
 		{ "a decorator", "{{* x}}", NULL, NULL, "page.hbs:1:1: decorators" },
-		{ "bytes that are no text", "a\n\xff", NULL, NULL, "page.hbs:2:1: not valid UTF-8" },
+		{ "bytes that are no text", "a\n\xff", NULL, NULL, "page.hbs:2:1: must be valid UTF-8" },
 		{ "an end of a raw block", "{{{{/raw}}}}", NULL, NULL, "page.hbs:1:1: " },
 		{ "a key that is no text", "{{lookup o k}}", "{\"o\":{},\"k\":{\"toString\":1}}", NULL,
 			"cannot use this key" },
