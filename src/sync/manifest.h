@@ -3,8 +3,7 @@
 #define AITHER_SYNC_MANIFEST_H
 
 /*
- * The manifest keeps what aither must remember from one sync to the next: output/.sync-manifest.json, mode
- *0600.
+ * The manifest keeps what aither must remember from one sync to the next: output/.sync-manifest.json (0600).
  *
  *	{"version":1, "lastSyncAt", "durationMs", "lastSync":{report}, "lastSuccessTime",
  *	 "consecutiveFailures", "incident", "hemeraTemplates", "roundStartedAt",

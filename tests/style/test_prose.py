@@ -14,7 +14,7 @@ from prose import TOP
 
 SENTENCE_WORDS_MAX = 40
 WORDS = TOP / "tests/style/words.txt"            # names and terms that an English dictionary lacks
-GERMAN_WORDS = TOP / "tests/style/woerter.txt"   # the same in German
+GERMAN_WORDS = TOP / "tests/style/woerter.txt"
 GERMAN = {"units/aither.de.catalog", "templates/texts.de.json"}
 
 # Patterns, each with what to write instead. STYLE: name the thing, subject first, the field's words.
@@ -39,7 +39,8 @@ STOP_LIST = {
 
 FOLDERS = (".ci", "data", "debian", "man", "packaging", "src", "templates", "tests", "units")
 NOT_OURS = r"debian/aither/|debian/copyright$|tests/(data|fuzz/corpus)/|.*/node_modules/|tests/style/test_prose\.py"
-SUFFIXES = {"", ".c", ".catalog", ".cfg", ".conf", ".h", ".in", ".md", ".mjs", ".py", ".yml", *(f".{n}" for n in range(1, 9))}
+SUFFIXES = {"", ".Debian", ".c", ".catalog", ".cfg", ".conf", ".h", ".in", ".md", ".mjs", ".postrm", ".py", ".yml",
+            *(f".{section}" for section in range(1, 9))}
 
 
 def files() -> Iterator[Path]:
@@ -87,9 +88,10 @@ class Prose(unittest.TestCase):
             self.assertFalse(any(re.search(pattern, sentence) for pattern in STOP_LIST), sentence)
 
 
-# Names and code in prose, which no dictionary has.
-CODE = re.compile(r"""`[^`]*`|"[^"]*"|(?<!\w)'[^'\s]*'|\{\{.*?\}\}|\S*[_/\\=<>{}\[\]|@#$%^*~+]\S*|\S+:\S+|\b\w+\(\S*|--?\w[\w-]*
-                      |\b\w*\d\w*\b|\b\w*[a-z][A-Z]\w*|\b[A-Z]{2,}(?:'?s)?\b|\b[\w-]+\.\w[\w.-]*""", re.X)
+# Names and code in prose, which no dictionary has; and words with letters that aspell's English does not know.
+CODE = re.compile(r"""`[^`]*`|"[^"]*"|(?<!\w)'[^'\s]*'\w*|\{\{.*?\}\}|\S*[_/\\=<>{}\[\]|@#$%^*~+]\S*|\S+:\S+|\b\w+\(\S*
+                      |--?\w[\w-]*|\b\w*\d\w*\b|\b\w*[a-z][A-Z]\w*|\b[A-Z]{2,}(?:'?s)?\b|\b[\w-]+\.\w[\w.-]*
+                      |\w*[^\x00-\xff\W]\w*""", re.X)
 
 
 @unittest.skipUnless(shutil.which("aspell"), "aspell is not installed")
