@@ -3,9 +3,8 @@
 #define AITHER_RENDER_ARENA_H
 
 /*
- * Memory that is freed all at once: that of a compiled template, and of the values that a render makes.
- * Memory allocated since a mark can be released, so that a loop needs the memory of one round
- * only.
+ * Memory that is freed all at once: the memory of a compiled template, and of the values that a render makes.
+ * Memory allocated since a mark can be released, so that a loop needs only the memory of one round.
  *
  *	size_t mark = arena_mark(&arena);
  *	...
@@ -22,15 +21,16 @@ struct arena_block;
 
 struct arena {
 	struct arena_block *block; /* owned; the newest, linked to the older ones */
-	size_t used, size_max;     /* bytes of all blocks */
+	size_t used, size_max;     /* in bytes, for all blocks */
 };
 
 void arena_done(struct arena *arena);
 
-/* Zeroed, aligned for anything; NULL: over size_max. Borrowed from the arena. */
+/* Returns zeroed memory, aligned for any type; NULL: size_max would be exceeded. Borrowed from the arena. */
 void *arena_alloc(struct arena *arena, size_t size);
 
-/* A copy of the text, followed by a NUL that does not count: 0, or -ENOMEM: over size_max. */
+/* Copies the text and adds a NUL that its length does not include. Returns 0, or -ENOMEM: size_max would be
+ * exceeded. */
 int arena_copy(struct arena *arena, struct slice text, struct slice *ret_copy);
 
 static inline size_t arena_mark(const struct arena *arena)

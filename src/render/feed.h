@@ -4,8 +4,9 @@
 
 /*
  * The courses of the homepage for programs: courses.json for scripts, courses.ics for calendars.
- * aither-api(7) documents both. The same courses give the same bytes: neither file says when it was made, and
- * courses.json changes with the day because a course is upcoming, then runs, then is past.
+ * aither-api(7) documents both. The same courses give the same bytes, because neither file says when it was
+ * made. Only courses.json also changes with the day, because a course is first upcoming, then running, then
+ * past.
  *
  *	const struct feed feed = { &site, texts, rows, changed_ms, count };
  *	CLEANUP(buf_done) struct buf out = BUF_INIT(PUBLISHED_HOMEPAGE_MAX);
@@ -24,7 +25,7 @@ struct texts;
 
 struct feed { /* borrowed */
 	const struct page_site *site;
-	const struct texts *texts;        /* of the site's language, for which course_url is filled in, too */
+	const struct texts *texts; /* in the site's language, which also replaces {lang} in course_url */
 	const struct page_home_row *rows; /* with href where visitors may open the page */
 	const int64_t *changed_ms;        /* wall clock: when the course of each row last changed */
 	size_t count;
@@ -32,14 +33,14 @@ struct feed { /* borrowed */
 
 /* Appends courses.json: {"site":{"name","url"},"courses":[{"id","title","slug","level","startDate","endDate",
  * "state","participantCount","url","page"}]}, the courses in the order of page_sort. `state` is running,
- * upcoming, undated or past at now_ms. Title and slug are null when they are empty, and the title also when
- * nothing of it is visible. `page` is absolute when the site's address is known, else relative to that of
+ * upcoming, undated or past at now_ms. Title and slug are null if they are empty, and the title also if none
+ * of it is visible. `page` is absolute if the site's address is known, else relative to the address of
  * courses.json. */
 void feed_json(struct buf *out, const struct feed *feed, int64_t now_ms);
 
-/* Appends courses.ics (RFC 5545): an event of whole days in the site's zone for each course with a start, in
- * the order of the rows. The UID is made from the course's id alone, so that an event stays the same event
- * when the site moves; DTSTAMP is changed_ms. */
+/* Appends courses.ics (RFC 5545): an event of whole days in the site's time zone for each course with a start
+ * date, in the order of the rows. The UID is made from the course's id alone, so that the event remains the
+ * same when the site moves to another address. DTSTAMP is changed_ms. */
 void feed_calendar(struct buf *out, const struct feed *feed);
 
 #endif

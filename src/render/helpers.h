@@ -3,15 +3,15 @@
 #define AITHER_RENDER_HELPERS_H
 
 /*
- * The helpers. Handlebars' own are recognised wherever their name comes first; ours only where a name can be
- * a helper at all, and {{t}} and {{date}} only with a value: {{date}} alone and {{this.date}} are a member of
- * the data.
+ * The helpers. Handlebars' own helpers are recognised wherever their name comes first. aither's helpers are
+ * recognised only where a name can be a helper at all, and {{t}} and {{date}} only with a value: {{date}}
+ * alone and {{this.date}} are members of the data.
  *
- *	lookup object key      a property whose name is computed
+ *	lookup object key      the property that `key` names
  *	log ...                prints nothing, as in Handlebars
- *	image url alt, video url   HTML of a picture or film
+ *	image url alt, video url   HTML of an image or a video
  *	t key                  a text of the page's language
- *	date value             an RFC 3339 date in words, in the site's zone; nothing for null, missing or ""
+ *	date value             an RFC 3339 date in words, in the site's time zone; "" for null, "" or none
  */
 
 #include <stdbool.h>
@@ -27,14 +27,14 @@ struct work;
 
 enum helper {
 	HELPER_NONE,
-	HELPER_IF, /* from here: blocks, which the evaluator runs itself */
+	HELPER_IF, /* from here on: blocks, which the evaluator runs itself */
 	HELPER_UNLESS,
 	HELPER_EACH,
 	HELPER_WITH,
-	HELPER_UNCALLABLE, /* names that Handlebars keeps for itself: helperMissing, blockHelperMissing */
-	HELPER_LOOKUP,     /* from here: functions */
+	HELPER_UNCALLABLE, /* names that Handlebars reserves: helperMissing, blockHelperMissing */
+	HELPER_LOOKUP,     /* from here on: functions */
 	HELPER_LOG,
-	HELPER_IMAGE, /* from here: not Handlebars' own */
+	HELPER_IMAGE, /* from here on: aither's own */
 	HELPER_VIDEO,
 	HELPER_DATE,
 	HELPER_T,
@@ -42,7 +42,7 @@ enum helper {
 
 enum helper helper_find(struct slice name);
 
-static inline bool helper_is_builtin(enum helper helper) /* one of Handlebars' own */
+static inline bool helper_is_builtin(enum helper helper) /* one of Handlebars' helpers */
 {
 	return helper >= HELPER_IF && helper <= HELPER_LOG;
 }
@@ -52,8 +52,8 @@ static inline bool helper_is_block(enum helper helper)
 	return helper >= HELPER_IF && helper <= HELPER_WITH;
 }
 
-/* Calls a function helper, which reads HELPER_ARGUMENTS_MAX of `count` arguments at most. 0, -ENOMEM as in
- * value.h, or -EBADMSG with the rest of the sentence "{{lookup}} ..." in *ret_reason (static). */
+/* Calls a function helper, which reads at most HELPER_ARGUMENTS_MAX of `count` arguments. Returns 0, -ENOMEM
+ * as in value.h, or -EBADMSG; then *ret_reason (static) continues the message "{{lookup}} ...". */
 int helper_call(enum helper helper, const struct value *arguments, size_t count, const struct texts *texts,
 	struct work *work, struct value *ret_value, const char **ret_reason);
 

@@ -3,13 +3,13 @@
 #define AITHER_RENDER_LEXER_H
 
 /*
- * Cuts a template into tokens. Outside of mustaches everything is CONTENT up to the next
- * "{{"; a backslash before it makes it text ("\{{x}}"), two make one backslash and a mustache. Inside,
+ * Cuts a template into tokens. Outside mustaches, everything up to the next "{{" is CONTENT. With a backslash
+ * before it, "{{" is text ("\{{x}}"); two backslashes are one backslash and a mustache. Inside mustaches,
  * whitespace only separates tokens.
  *
- * Handlebars' lexer decides many things by what follows a name, and templates depend on it: "{{a.0}}" is an
- * error but "{{a.0.b}}" is not, "{{else-x}}" is one but "{{elsewhere}}" is a name. lexer.c keeps these
- * rules in the order in which Handlebars tries them.
+ * Handlebars' lexer decides many things by the characters that follow a name, and templates depend on it:
+ * "{{a.0}}" is an error but "{{a.0.b}}" is not; "{{else-x}}" is an error but "{{elsewhere}}" is a name.
+ * lexer.c applies these rules in the same order as Handlebars.
  */
 
 #include <stdbool.h>
@@ -21,10 +21,10 @@ struct arena;
 
 enum token_type {
 	TOKEN_END,
-	TOKEN_CONTENT, /* text: what goes to the output */
+	TOKEN_CONTENT, /* text: printed as it is */
 	TOKEN_COMMENT,
 	TOKEN_OPEN,         /* {{ */
-	TOKEN_OPEN_RAW,     /* {{{ or {{& : printed without escaping */
+	TOKEN_OPEN_RAW,     /* {{{ or {{&, printed without escaping */
 	TOKEN_OPEN_BLOCK,   /* {{# */
 	TOKEN_OPEN_END,     /* {{/ */
 	TOKEN_OPEN_INVERSE, /* {{^ */
@@ -47,7 +47,7 @@ enum token_type {
 	TOKEN_DATA,         /* @ */
 	TOKEN_OPEN_PARAMS,  /* as | */
 	TOKEN_CLOSE_PARAMS, /* | */
-	TOKEN_INVALID,      /* no token begins like this; the parser says where */
+	TOKEN_INVALID,      /* no token begins like this; the parser reports where */
 };
 
 struct token {
@@ -55,21 +55,21 @@ struct token {
 	struct slice text; /* of the template or of the arena */
 	size_t offset;
 	bool strip_left, strip_right; /* "{{~" and "~}}" */
-	const char *problem;          /* the message about a tag that is refused, or NULL */
+	const char *problem;          /* the message about a tag that is not supported, or NULL */
 };
 
-struct lexer { /* begins with text and arena, all else zero */
+struct lexer { /* set text and arena; everything else begins as zero */
 	struct slice text;
 	struct arena *arena;
 	size_t at;
 	enum { LEXER_CONTENT, LEXER_ESCAPED, LEXER_MUSTACHE } mode;
 };
 
-/* Raw blocks, partial blocks, decorators and a comment without end are tokens with a problem; nothing can be
- * read behind them. */
+/* Raw blocks, partial blocks, decorators and a comment without an end are tokens with a problem; stop reading
+ * after such a token. */
 struct token lexer_next(struct lexer *lexer);
 
-/* A character of words as regular expressions have it: \w. */
+/* Is it \w of regular expressions: a letter, a digit or "_"? */
 bool lexer_is_word(char c);
 
 #endif

@@ -3,12 +3,11 @@
 #define AITHER_RENDER_LIBRARY_H
 
 /*
- * The templates that pages are made from, read once per sync: homepage.hbs, courses.hbs (the private list),
- * course.hbs, every other *.hbs as a partial of that name (without .hbs), texts.de.json and texts.en.json. A
- * file in the operator's
- * directory (Site TemplateDirectory) takes the place of the one of the same name in
- * /usr/share/aither/templates. An operator's file that does not compile is reported and the shipped
- * one is used instead, so that a typing error never takes the site down.
+ * The templates that pages are made from, read once per sync: homepage.hbs, courses.hbs (the staff's course
+ * list), course.hbs, every other *.hbs as a partial of that name (without .hbs), texts.de.json and
+ * texts.en.json. A file in the operator's directory ([Site] TemplateDirectory) replaces the file of the same
+ * name in /usr/share/aither/templates. If an operator's file does not compile, it is reported and the shipped
+ * file is used instead, so that a typing error never takes the site down.
  */
 
 #include <stdbool.h>
@@ -23,7 +22,7 @@ struct template;
 struct template_partial;
 struct texts;
 
-/* Where they are; borrowed. */
+/* The places of the templates; borrowed. */
 struct library_source {
 	const char *own;     /* the operator's directory; NULL or missing: only the shipped files */
 	const char *shipped; /* directory */
@@ -39,28 +38,28 @@ struct library {
 	size_t partial_count;
 };
 
-/* Called for each file that had to be replaced by the shipped one; `entity` is its path. NULL: not wanted. */
+/* Called for each file that is replaced by the shipped file; `entity` is its path. NULL: no reports. */
 typedef void library_problem(void *arg, const char *entity, const struct error *problem);
 
-/* -errno when a shipped file is missing or bad. */
+/* Returns -errno if a shipped file is missing or bad. */
 int library_load(struct library *ret_library, const struct library_source *source, library_problem *problem,
 	void *arg, struct error *err);
 void library_done(struct library *library);
 
-/* The texts alone, in one language. Owned. */
+/* Loads only the texts of one language. Owned. */
 int library_load_texts(struct texts **ret_texts, enum language language, const struct library_source *source,
 	library_problem *problem, void *arg, struct error *err);
 
-/* A page of this site from the sample data that templates are tried with; for checks. Owned; NULL: there is
- * none. */
+/* Makes a page of this site from the sample data with which templates are tried; for checks. Owned; NULL: the
+ * template makes no page. */
 char *library_sample(const struct library *library, const struct template *tmpl, const struct page_site *site,
 	enum language language);
 
-/* The path of the operator's file that has this text; NULL: none. Borrowed. */
+/* The path of the operator's file that contains this text; NULL: none. Borrowed. */
 const char *library_find_text(const struct library *library, const char *text, size_t length);
 
-/* Compiles a course's template from elsewhere (Hemera's) with the library's partials, and tries it with
- * sample data, as the library's own. Owned. */
+/* Compiles a course's template that does not come from the library (Hemera's) with the library's partials,
+ * and tries it with sample data, like the library's own. Owned. */
 int library_compile(const struct library *library, const char *name, const char *text,
 	const struct texts *texts, struct template **ret_template, struct error *err);
 

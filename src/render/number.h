@@ -9,13 +9,14 @@
 
 #include "render/slice.h"
 
-#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; gcc's format warnings want the rest */
+#define NUMBER_TEXT_SIZE 48 /* "-1.2345678901234567e-308" needs 25; more avoids gcc's format warnings */
 
-/* The shortest digits that give the same double again; of those the nearest. Not for NaN, which JSON does not
- * have. */
+/* Writes the shortest sequence of digits that is read as the same double, and the nearest of several. Not for
+ * NaN, which JSON does not have. */
 void number_format(double number, char ret_text[static NUMBER_TEXT_SIZE]);
 
-/* JavaScript's Number("..."): blanks around are ignored, "" is 0, anything else NaN. */
+/* JavaScript's Number("..."): whitespace around the number is ignored, "" is 0, a text that is not a number
+ * is NaN. */
 double number_from_text(struct slice text);
 
 #endif

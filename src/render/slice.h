@@ -3,8 +3,8 @@
 #define AITHER_RENDER_SLICE_H
 
 /*
- * A borrowed piece of text: part of a template, of the data, or of an arena. Nothing in
- * the template engine copies a text before it must.
+ * A borrowed piece of text: part of a template, of the data, or of an arena. The template engine copies texts
+ * only where it must.
  */
 
 #include <stdbool.h>
@@ -34,14 +34,14 @@ static inline bool slice_equal_text(struct slice a, const char *text)
 	return slice_equal(a, slice_from_text(text));
 }
 
-/* Whitespace as JavaScript's \s understands it: besides ASCII also U+00A0, U+FEFF, U+2028 and others. Each
- * returns a number of bytes: of one such character at the beginning, of all of them at the beginning, of all
- * of them at the end. */
+/* Whitespace as in JavaScript's \s: ASCII whitespace, and also U+00A0, U+FEFF, U+2028 and others. Each
+ * function returns a number of bytes: of one such character at the beginning, of all such characters at the
+ * beginning, or at the end. */
 size_t slice_space_at(struct slice text);
 size_t slice_space_begin(struct slice text);
 size_t slice_space_end(struct slice text);
 
-/* Is all of it valid UTF-8 without NUL? If not, *ret_offset is the position of the fault. */
+/* Is the whole text valid UTF-8 without NUL? If not, *ret_offset is the position of the first bad byte. */
 bool slice_is_text(struct slice text, size_t *ret_offset);
 
 #endif

@@ -3,7 +3,7 @@
 #define AITHER_RENDER_SOURCE_H
 
 /*
- * The text of one template or partial under its name, and the messages about mistakes in it:
+ * The name and the text of one template or partial, and the messages about mistakes in it:
  * "course.hbs:14:7: ...". Positions are byte offsets; lines and columns (in characters, from 1) are
  * counted only for a message.
  */

@@ -3,17 +3,17 @@
 #define AITHER_RENDER_SYNTAX_H
 
 /*
- * The inside of the template language: the syntax tree, and the steps that make it and run it.
+ * The internals of the template language: the syntax tree, and the steps that build it and run it.
  *
  *	lexer_next          cuts the text into tokens (lexer.h)
- *	parser_parse        makes a syntax tree of the tokens
- *	whitespace_control  takes whitespace out of its contents
- *	evaluator_run       walks it over data
+ *	parser_parse        builds a syntax tree from the tokens
+ *	whitespace_control  removes whitespace from the tree's contents
+ *	evaluator_run       walks the tree and prints it with data
  *
  * The tree belongs to the arena of its template and does not change after compilation, so threads may share
- * it. Words used in all of these files:
+ * it. These words are used in all of these files:
  *
- *	operand    a value as written: path, literal or call in parentheses
+ *	operand    a value as it is written: path, literal or call in parentheses
  *	call       the text between the braces: a callee, operands, and key=operand pairs
  *	statement  content, comment, mustache, block or partial
  *	body       a list of statements: the template, or one branch of a block
@@ -55,7 +55,7 @@ enum path_origin {
 struct path {
 	enum path_origin origin;
 	unsigned depth, param;
-	bool scoped;        /* begins with "." or names "this": never a helper nor a block parameter */
+	bool scoped;        /* begins with "." or contains "this": neither a helper nor a block parameter */
 	struct part *parts; /* as written, without "..", "." and "this" */
 	struct part *rest;  /* the parts to look up from the origin; with PATH_DATA, `name` is the first */
 };
@@ -63,8 +63,8 @@ struct path {
 struct operand {
 	enum operand_kind kind;
 	size_t offset;
-	struct slice original; /* as Handlebars compares and names it: "a.b", without [] and quotes */
-	struct path path;      /* OPERAND_PATH; also of a literal, which is a key as the callee */
+	struct slice original; /* its text in comparisons and messages: "a.b", without [] and quotes */
+	struct path path;      /* OPERAND_PATH; also a literal, which is a key when it is the callee */
 	struct value value;    /* OPERAND_LITERAL */
 	struct call *call;     /* OPERAND_CALL */
 	struct operand *next;
@@ -73,14 +73,14 @@ struct operand {
 struct pair {
 	struct slice key;
 	struct operand *value;
-	bool repeated; /* evaluated, but another pair with this key has the value that counts */
+	bool repeated; /* evaluated, but the value of another pair with this key is used */
 	struct pair *next;
 };
 
 enum call_kind {
-	CALL_VALUE, /* no call: the value of the path */
+	CALL_VALUE, /* not a call: the value of the path */
 	CALL_HELPER,
-	CALL_DATA, /* arguments, but no helper of that name */
+	CALL_DATA, /* has arguments, but there is no helper of that name */
 };
 
 struct call {
@@ -91,7 +91,7 @@ struct call {
 	size_t operand_count;
 	struct pair *pairs; /* from the last to the first, the order in which Handlebars keeps them */
 	size_t pair_count;
-	size_t offset; /* of the tag or parenthesis */
+	size_t offset; /* of the tag or the parenthesis */
 };
 
 struct strip { /* the "~" of one tag, or of the outer sides of a statement */
@@ -113,14 +113,14 @@ struct statement {
 	struct strip strip; /* of comment, mustache and partial */
 	struct call *call;  /* of mustache, block and partial */
 
-	struct slice original, value; /* content: as written, and what whitespace control left of it */
+	struct slice original, value; /* content: as written, and after whitespace control */
 	bool left_stripped, right_stripped;
 
 	bool raw; /* mustache: not escaped */
 
 	/* Partial. A callee of OPERAND_CALL computes its name. */
-	struct slice indent;            /* alone on its line: the blanks in front of it */
-	const struct unit *unit;        /* NULL: computed, or there is no such partial */
+	struct slice indent;            /* the blanks before it, if it is alone on its line */
+	const struct unit *unit;        /* NULL: the name is computed, or there is no such partial */
 	struct statement *next_partial; /* of the same unit */
 
 	/* Block. Either branch may be NULL, not both: {{^x}} has only an inverse. */
@@ -130,43 +130,45 @@ struct statement {
 
 struct body {
 	struct statement *first, *last;
-	bool chained;    /* made by {{else if}}: its only statement is that block */
+	bool chained;    /* from {{else if}}: its only statement is that block */
 	bool has_params; /* its tag declares block parameters */
 };
 
 struct unit {
-	struct slice name;    /* by which a partial is called; empty for the template itself */
+	struct slice name;    /* of a partial; empty for the template itself */
 	struct source source; /* name and text are in the arena of the template */
 	struct body *body;
-	struct statement *partials; /* all statements {{> ...}} in it */
+	struct statement *partials; /* all {{> ...}} statements in it */
 	struct unit *next;
 };
 
-/* Recursive descent over Handlebars' grammar: fills in body and partials from the source of the unit. The
- * parser also decides what a name means (helper, block parameter or data), as far as Handlebars decides it
- * before it sees data. A mistake in the form of a template is an error with its position and, for a block
- * that is closed wrongly, the position where it was opened. The arena, which must have no size limit, gets
- * the tree. */
+/* Parses by recursive descent over Handlebars' grammar: fills in body and partials from the unit's source.
+ * The parser also decides what a name means (helper, block parameter or data), as far as Handlebars decides
+ * this before it sees the data. A syntax error is reported with its position and, for a block that is closed
+ * wrongly, with the position where the block was opened. The tree is stored in the arena, which must have no
+ * size limit. */
 int parser_parse(struct unit *unit, struct arena *arena, struct error *err);
 
-/* Takes whitespace out of the contents of a syntax tree, as Handlebars does.
+/* Removes whitespace from the contents of a syntax tree, as Handlebars does.
  *
  * - "~" at a tag removes all whitespace on that side, line breaks included.
- * - A block tag, else, comment or partial that stands alone on its line takes the line with it. "Alone" is
- *   decided with all of JavaScript's whitespace on the text as written, but only blanks and tabs and one line
- *   break are removed. The beginning and end of the template count as line ends, those of a branch do not.
- * - A partial alone on its line remembers its indentation: every line of its output gets it. */
+ * - When a block tag, else, comment or partial is alone on its line, the rest of the line is removed, too. To
+ * decide this, all of JavaScript's whitespace in the text as written is ignored, but only blanks, tabs and
+ * one line break are removed. The beginning and end of the template count as line ends, those of a branch do
+ * not.
+ * - The indentation of a partial that is alone on its line is kept, and is put before every line of its
+ * output. */
 void whitespace_control(struct body *root);
 
-#define EVALUATOR_MEMORY_MAX (64 << 20) /* values made while rendering; a course page needs some KB */
+#define EVALUATOR_MEMORY_MAX (64 << 20) /* for values made while rendering; a course page needs a few KB */
 
-/* Blocks and partials inside one another, over all partials. Each takes 1.1 KB of the C stack, 6 KB without
- * optimisation and with sanitizers: see THREAD_STACK_SIZE. People write below 20. */
+/* Nested blocks and partials, across all partials. Each level takes 1.1 KB of the C stack, or 6 KB without
+ * optimisation and with sanitizers: see THREAD_STACK_SIZE. People write fewer than 20 levels. */
 #define EVALUATOR_DEPTH_MAX 250
 
-/* Renders `units`, the template and its partials. Endless work ends with an error: steps, memory, depth and
- * the size of the output are limited. Appends to *out; after an error it holds a part of the page, which the
- * caller removes. */
+/* Renders `units`, the template and its partials. Steps, memory, depth and the size of the output are
+ * limited, so that endless work ends with an error. Appends to *out; after an error *out holds a part of the
+ * page, which the caller must remove. */
 int evaluator_run(const struct unit *units, const struct json *data, const struct texts *texts,
 	const struct template_stop *stop, struct buf *out, struct error *err);
 

@@ -3,12 +3,12 @@
 #define AITHER_RENDER_VALUE_H
 
 /*
- * The value of an expression in a template: JavaScript's kinds of values as far as JSON data can make them,
- * and the operations of the language on them. A value is small and copied freely; the texts and nodes in it
- * belong to the data, the template or the render's arena.
+ * The value of an expression in a template: those types of JavaScript values that JSON data can have, and the
+ * operations of the language on them. A value is small and is copied freely; its texts and nodes belong to
+ * the data, the template or the render's arena.
  *
- * Every function that walks over data uses up the steps of a struct work, so that no template can make a
- * small page out of endless work.
+ * Every function that walks over data uses up the steps of a struct work, so that no template can do endless
+ * work, even if its page is small.
  */
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ enum value_type {
 	VALUE_HTML,   /* the result of {{image}} and {{video}}: printed as it is */
 	VALUE_ARRAY,  /* of the data */
 	VALUE_OBJECT, /* of the data */
-	VALUE_RECORD, /* an object made while rendering: context and hash of a partial */
+	VALUE_RECORD, /* an object made while rendering: the context of a partial with its pairs */
 };
 
 struct value {
@@ -54,14 +54,14 @@ struct record {
 	size_t count;
 };
 
-#define VALUE_BYTES_PER_STEP 64 /* reading text is cheap, but not free */
+#define VALUE_BYTES_PER_STEP 64 /* reading a text is cheap, but not free */
 
 struct work {
 	uint64_t steps_left;
 	struct arena *arena;
 };
 
-/* Uses up steps; false when there are not enough. */
+/* Uses up steps; returns false if not enough are left. */
 static inline bool work_spend(struct work *work, uint64_t steps)
 {
 	if (work->steps_left < steps) {
@@ -94,31 +94,31 @@ static inline bool value_is_nothing(struct value value) /* JavaScript's value ==
 	return value.type <= VALUE_NULL;
 }
 
-bool value_is_true(struct value value);  /* JavaScript's: "" and 0 are not, [] and {} are */
-bool value_is_empty(struct value value); /* Handlebars': not true, but 0 is not empty; [] is */
+bool value_is_true(struct value value);  /* in JavaScript: not "" and 0, but [] and {} */
+bool value_is_empty(struct value value); /* in Handlebars: false, null, "" and [], but not 0 */
 
 /* JavaScript's a == b: 1 equals "1", and an array equals its text. */
 bool value_equal(struct value a, struct value b, struct work *work);
 
-/* All of these return 0, -ENOMEM (steps or memory used up) or -EBADMSG (JavaScript would throw). */
+/* All of the following return 0, -ENOMEM (steps or memory used up) or -EBADMSG (JavaScript would throw). */
 
-/* A property by its name: members, elements by index, "length". Undefined when there is none. */
+/* Gets a property by its name: a member, an element by its index, or "length". Undefined if there is none. */
 int value_get(struct value of, struct slice name, struct work *work, struct value *ret_value);
 
-/* Spends the cost of reading one more value: a step, more for a long text. value_get does it itself. */
+/* Uses up the steps for reading one value: one step, or more for a long text. value_get does this itself. */
 int value_spend(struct value value, struct work *work);
 
-/* All members in JavaScript's order: names that are integers first, ascending. Strings and arrays have their
- * elements. In the arena. */
+/* Gets all members in JavaScript's order: first the names that are integers, ascending. The members of
+ * strings and arrays are their elements. The record is in the arena. */
 int value_members(struct value of, struct work *work, struct record *ret_record);
 
 /* Appends the value's text, escaped or not. Overflow shows in the buffer. */
 int value_print(struct value value, bool escape, struct work *work, struct buf *out);
 
-/* The value's text as String(value) gives it; may point into the arena. */
+/* Gets the value's text, as String(value) in JavaScript; the text may be in the arena. */
 int value_to_text(struct value value, struct work *work, struct slice *ret_text);
 
-/* Appends with Handlebars' escape table: & < > " ' ` = */
+/* Appends the text, escaped as in Handlebars: & < > " ' ` = */
 void value_escape(struct slice text, struct buf *out);
 
 #endif

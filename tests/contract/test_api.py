@@ -93,8 +93,9 @@ class PagesPassword(StackTest):
                     self.assertEqual(self.stack.request("GET", page, self.basic(token)).status, 200)
         assert self.stack.web
         for what in ("password", "token"):
-            logged = [line for line in self.stack.web.log if f"a wrong {what} from 127.0.0.1: GET /courses/" in line]
-            self.assertEqual(len(logged), 1, self.stack.web.log)
+            line = f"a wrong {what} from 127.0.0.1: GET /courses/"
+            self.stack.web.wait_for_line(line)
+            self.assertEqual(sum(line in logged for logged in self.stack.web.log), 1, self.stack.web.log)
         self.assertNotIn(self.PASSWORD, "\n".join(self.stack.web.log))
 
     def test_a_damaged_one_opens_nothing(self) -> None:

@@ -381,7 +381,7 @@ class Hemera(DoctorTest):
 class Machine(DoctorTest):
     def test_before_the_first_sync(self) -> None:
         self.configure()
-        found = self.assert_check("output-directory", "ok", "made by the first sync")
+        found = self.assert_check("output-directory", "ok", "the first sync will create")
         self.assertIn("none yet", found.the("manifest")["message"])
         self.assertFalse(self.stack.output.exists())
 

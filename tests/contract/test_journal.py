@@ -124,10 +124,11 @@ class Events(JournalTest):
         self.assertEqual(self.event("MASS_DELETE_REFUSED")["AITHER_JOB_ID"], report["jobId"])
         (self.stack.output / ".sync-manifest.json").write_text("{")
         self.stack.post("/api/sync?dryRun=1", **BEARER)
-        self.assertNotIn("is kept", self.event("MANIFEST_DAMAGED")["MESSAGE"])
+        self.assertNotIn("keeps the old one", self.event("MANIFEST_DAMAGED")["MESSAGE"])
         self.assertFalse((self.stack.output / ".sync-manifest.json.bad").exists())
         self.sync(**BEARER)
-        wait_until(lambda: "is kept as .sync-manifest.json.bad" in self.event("MANIFEST_DAMAGED")["MESSAGE"], "an event")
+        wait_until(lambda: "keeps the old one as .sync-manifest.json.bad" in self.event("MANIFEST_DAMAGED")["MESSAGE"],
+                   "an event")
 
     def test_a_mistake_in_the_configuration_is_an_event(self) -> None:
         assert self.stack.worker
