@@ -33,10 +33,9 @@ static const struct {
 		"Wait for the time that the message names, then try again." },
 	[ERROR_HEADERS_TOO_LARGE] = { "HEADERS_TOO_LARGE", 431, "Send fewer or shorter headers." },
 	[ERROR_OUTPUT] = { "OUTPUT_ERROR", 500,
-		"Check whether the disk is full (df -h) and who may write to the output directory: aither doctor" },
+		"To check the free space and the permissions of the output directory, run: aither doctor" },
 	[ERROR_HEMERA_UNREACHABLE] = { "HEMERA_UNREACHABLE", 502,
-		"Check the part that the message names (network, name service, certificate, or BaseURL in " CONFIG_PATH_DEFAULT
-		"): aither doctor" },
+		"To check the network, the name service, the certificate and BaseURL, run: aither doctor" },
 	[ERROR_HEMERA_AUTH_FAILED] = { "HEMERA_AUTH_FAILED", 502,
 		"Have a new key issued in Hemera, then store it: aither set-secret hemera-api-key" },
 	[ERROR_HEMERA_FAILED] = { "HEMERA_ERROR", 502,
