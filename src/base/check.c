@@ -13,7 +13,7 @@
 
 #define MESSAGE_MAX (ERROR_MESSAGE_MAX + 256) /* the sentence of a failure and some words around it */
 
-/* aither(1) has the same list. */
+/* aither(1) lists them, too, except sync and deferred, which only `aither status` has. */
 static const struct {
 	const char *id, *question;
 } QUESTIONS[] = {

@@ -4,8 +4,9 @@
 
 /*
  * Files below a directory descriptor. Every name is one path component that has passed file_name_is_safe.
- * Except for reading a file by its path, these functions do not follow symlinks. None of them blocks on a
- * FIFO or leaves the directory. (openat2 is not used: RestrictSUIDSGID= makes it fail with ENOSYS.)
+ * Except for reading a file by its path, these functions do not follow symlinks. Except for
+ * file_read_stream, none of them blocks on a FIFO. None of them leaves the directory. (openat2 is not used:
+ * RestrictSUIDSGID= makes it fail with ENOSYS.)
  */
 
 #include <dirent.h>

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "config/config-check.h"
 #include "config/config-key.h"
 
 #ifndef AITHER_TEMPLATES_DIR /* the build derives it from --datadir */
@@ -28,6 +29,7 @@
 #define ENVIRONMENT_FILE_MAX (256 << 10)
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define BLANKS " \t\r"
+#define REMOVE_LINE(name) "sed -i '/^ *" name " *=/d' " CONFIG_ENVIRONMENT_FILE "\n" CHECK_RESTART
 #define SHOWN_SIZE 81 /* size of a wrong value in a message, including "=" and NUL */
 
 #define SMTP_PORT_MAX 65535
@@ -128,6 +130,15 @@ static void advise(struct loader *loader, char *command)
 		problems->command[problems->count - 1] = command;
 	else
 		free(command);
+}
+
+/* After a file or directory could not be read. Without this, the remedy is to edit the file. */
+static void advise_reading(struct loader *loader, const char *path, int errnum)
+{
+	CLEANUP(mem_freep) char *word = check_quote(path);
+
+	if (errnum == EACCES)
+		advise(loader, mem_printf("chmod a+rX %s\n" CHECK_RESTART, word));
 }
 
 /* Reports a wrong value and repeats it. Shows only the beginning of a long value, nothing of a value that may
@@ -314,7 +325,8 @@ static void load_file(struct loader *loader, const char *path, bool must_exist)
 	if (r == -ENOENT && !must_exist)
 		return;
 	if (r < 0) {
-		report(loader, true, NULL, "%s", err.message);
+		report(loader, true, path, "%s", err.message);
+		advise_reading(loader, path, -r);
 		return;
 	}
 	if (strlen(buf_text(&content)) != content.length) {
@@ -393,8 +405,12 @@ static void load_directory(struct loader *loader, const char *path)
 	struct dirent **entries = NULL;
 	int count = scandir(path, &entries, NULL, alphasort);
 
-	if (count < 0 && errno != ENOENT && errno != ENOTDIR)
-		report(loader, true, NULL, "%s: cannot read the directory: %s", path, strerror(errno));
+	if (count < 0 && errno != ENOENT && errno != ENOTDIR) {
+		int errnum = errno;
+
+		report(loader, true, NULL, "cannot read directory %s: %s", path, strerror(errnum));
+		advise_reading(loader, path, errnum);
+	}
 	for (int i = 0; i < count; i++) {
 		if (is_drop_in(entries[i]->d_name)) {
 			CLEANUP(mem_freep) char *file = mem_printf("%s/%s", path, entries[i]->d_name);
@@ -560,6 +576,7 @@ static void load_environment(struct loader *loader)
 				"is ignored because it is not an absolute path, so pages are written to %s; remove it from " CONFIG_ENVIRONMENT_FILE,
 				loader->config->sync.output_directory);
 			report_value(loader, false, key, &origin, value, problem);
+			advise(loader, mem_strdup(REMOVE_LINE("HTML_OUTPUT_DIR")));
 		} else if (key->offset == offsetof(struct config, notify.smtp_url)) {
 			set_smtp_url(loader, key, &origin, value);
 		} else {
@@ -569,10 +586,12 @@ static void load_environment(struct loader *loader)
 	/* A token in the environment of the worker's unit (systemd.exec(5)) looks set, but aither-web does
 	 * not get it. */
 	if (loader->program == CONFIG_WORKER && environment("AITHER_SYNC_TOKEN") &&
-		(environment_is_from_file || getenv("INVOCATION_ID")))
+		(environment_is_from_file || getenv("INVOCATION_ID"))) {
 		report(loader, false, CONFIG_ENVIRONMENT_FILE,
 			"environment AITHER_SYNC_TOKEN: has no effect in " CONFIG_ENVIRONMENT_FILE
 			", because aither-web, which needs the token, does not read that file; run `aither set-secret sync-token` and remove the line");
+		advise(loader, mem_strdup("aither set-secret sync-token\n" REMOVE_LINE("AITHER_SYNC_TOKEN")));
+	}
 }
 
 static void load_secrets(struct loader *loader)
@@ -610,19 +629,25 @@ static void check_complete(struct loader *loader)
 	const struct config *config = loader->config;
 	const char *path = config->path;
 
-	if (!config->hemera.base_url && !loader->base_url_wrong)
+	if (!config->hemera.base_url && !loader->base_url_wrong) {
 		report(loader, true, path,
 			"Hemera BaseURL is not set: write BaseURL=https://... below [Hemera] in %s", path);
+		advise(loader, config_remedy(config, "Hemera", "BaseURL", "https://YOUR-HEMERA"));
+	}
 	if (is_missing(loader, CONFIG_SECRET_HEMERA_API_KEY))
 		report(loader, true, NULL,
 			"hemera-api-key is not set: run `aither set-secret hemera-api-key`");
-	if (config->notify.smtp_user && is_missing(loader, CONFIG_SECRET_SMTP_PASSWORD))
+	if (config->notify.smtp_user && is_missing(loader, CONFIG_SECRET_SMTP_PASSWORD)) {
 		report(loader, false, NULL,
 			"smtp-password is not set, so mails are sent without SMTPUser: run `aither set-secret smtp-password`");
-	if (!config->notify.smtp_user && config->secrets[CONFIG_SECRET_SMTP_PASSWORD])
+		advise(loader, mem_strdup("aither set-secret smtp-password"));
+	}
+	if (!config->notify.smtp_user && config->secrets[CONFIG_SECRET_SMTP_PASSWORD]) {
 		report(loader, false, path,
 			"Notify SMTPUser is not set, so smtp-password is not used: write SMTPUser=... below [Notify] in %s",
 			path);
+		advise(loader, config_remedy(config, "Notify", "SMTPUser", "YOUR-USER"));
+	}
 	if (config->rollbar.enabled && is_missing(loader, CONFIG_SECRET_ROLLBAR_TOKEN))
 		report(loader, false, NULL,
 			"rollbar-token is not set, so nothing is reported to Rollbar: run `aither set-secret rollbar-token`");

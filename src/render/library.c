@@ -135,9 +135,8 @@ int library_load_texts(struct texts **ret_texts, enum language language, const s
 /* --- checks --- */
 
 /* A template must compile and find its partials. Homepage, list and course must give a page from sample data
- * in every language; the pages of homepage and list must contain exactly one PUBLISHED_STATUS_MARK. So a
- * mistyped
- * {{t "key"}} is found here and not on every page. */
+ * in every language; the pages of homepage and list must contain exactly one PUBLISHED_STATUS_MARK. This
+ * finds a mistyped {{t "key"}} here and not on every page. */
 #define LIBRARY_SAMPLE_NOW INT64_C(1767225600000) /* 2026-01-01, between the dates of the sample */
 
 static const struct course library_courses[] = {

@@ -10,7 +10,7 @@
  * - rows may be missing from the list (KNOWN_INCOMPLETE), or have no usable id (KNOWN_UNREADABLE); not even
  *   --force overrules this;
  * - more than MaxDeletePercent of the known courses, and more than KNOWN_FREE_COUNT, would leave
- * (KNOWN_SHRUNK);
+ *   (KNOWN_SHRUNK);
  * - the list is empty (KNOWN_EMPTY): it must be empty in two syncs in a row.
  *
  * Then the known courses stay, in addition to the courses of the list. `aither sync --force` accepts a list

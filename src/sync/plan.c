@@ -52,8 +52,8 @@ static void plan_names(struct sync_job *job, struct nameset *ret_claimed)
 
 static void plan_find_pages(struct sync_job *job, const struct nameset *claimed)
 {
-	/* Names of pages that are planned to have another name. Another course may be planned to have the old
-	 * name, because slugs were swapped or taken over. */
+	/* Names of pages that do not have their planned name, or whose course the list lacks. Another course
+	 * may be planned to have the old name, because slugs were swapped or taken over. */
 	CLEANUP(nameset_done) struct nameset foreign = { 0 };
 
 	for (size_t i = 0; i < job->manifest.count; i++) {

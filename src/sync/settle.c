@@ -11,8 +11,9 @@
 #include "hemera/client.h"
 #include "published/published.h"
 
-/* A list of several pages is not read at one moment, and an empty list may be a mistake. A page is removed
- * only when this many listings in a row lack its course. */
+/* A list of several pages is not read at one moment, and an empty list may be a mistake. Unless the removal
+ * is certain (--force, or a list of one page with rows), a page is removed only when this many listings in a
+ * row lack its course. */
 #define REMOVAL_LISTINGS 2
 
 /* ---- published, and entered into the manifest ---- */
@@ -181,9 +182,8 @@ static void removal_judge_orphans(struct removal *removal)
 	}
 }
 
-/* The guard against the removal of many pages. After a refusal entries and orphans stay in the manifest, so
- * that
- * --force can remove their pages. */
+/* The guard against the removal of many pages. After a refusal, entries and orphans stay in the manifest, and
+ * `aither sync --force` can remove their pages. */
 static bool removal_is_refused(const struct removal *removal)
 {
 	struct sync_job *job = removal->job;

@@ -73,7 +73,7 @@ class Sync(StackTest):
                                          r"  course cgen0+1: HEMERA_ERROR: .*\n"
                                          r"what to do about HEMERA_ERROR: .*\n"
                                          r"details: journalctl AITHER_JOB_ID=[0-9a-f-]{36}\n\Z")
-        self.assertNotRegex(partial.stderr + self.stack.cli("status").stdout, "(?i)nothing needs|none needed")
+        self.assertNotRegex(partial.stderr + self.stack.cli("status").stdout, "(?i)no action is needed|none needed")
 
     def test_text_of_hemera_cannot_command_the_terminal(self) -> None:
         self.hemera.scenario(replace_list=[{"id": "c1", "title": "x", "slug": "x", "level": "\x1b[2J\u009b2J"}])

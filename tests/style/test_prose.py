@@ -124,7 +124,7 @@ class Spelling(unittest.TestCase):
     def test_a_mistake_is_found(self) -> None:
         self.assertEqual(self.unknown("The sycn of Hemera's list.", "en_GB", WORDS), ["sycn"])
 
-    def test_the_lists_have_no_word_that_is_not_needed(self) -> None:
+    def test_the_lists_are_sorted_and_have_no_word_twice(self) -> None:
         for known in (WORDS, GERMAN_WORDS):
             words = [word for word in known.read_text().splitlines() if not word.startswith("#")]
             self.assertEqual(words, sorted(set(words), key=str.lower), known.name)

@@ -104,7 +104,7 @@ def rows() -> list[Row]:
             undo=f"rm /etc/default/aither; {RESTART}"),
         Row("a password that is too short", "cp -p /etc/credstore/aither.pages-password /root/; "
             "printf short >/etc/credstore/aither.pages-password; systemctl restart aither", "pages-password", "failed",
-            "does not accept", typed="another-password-of-staff"),
+            "refuses the stored secret", typed="another-password-of-staff"),
         Row("the output directory has a wrong owner", f"chown root:root {OUTPUT}", "output-directory", "failed",
             "ermission denied"),
         Row("the output directory has a wrong mode", f"chmod 500 {OUTPUT}", "output-directory", "failed",

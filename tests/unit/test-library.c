@@ -337,10 +337,10 @@ static void a_bad_file_is_reported_and_the_shipped_one_used(void **state)
 		{ "a mistake in a partial", "style.hbs", "{{/if}}", "style.hbs:1:1: no block is open" },
 		{ "an unknown text in a partial", "style.hbs", "{{t \"typo\"}}",
 			"style.hbs:1:1: {{t}} names a text" },
-		{ "no mark", "homepage.hbs", "<p>hello", "exactly once, not 0 times" },
-		{ "no mark in the list", "courses.hbs", "<p>hello", "exactly once, not 0 times" },
+		{ "no mark", "homepage.hbs", "<p>hello", "must contain " PUBLISHED_STATUS_MARK " exactly once, not 0 times" },
+		{ "no mark in the list", "courses.hbs", "<p>hello", "must contain " PUBLISHED_STATUS_MARK " exactly once, not 0 times" },
 		{ "two marks", "homepage.hbs", PUBLISHED_STATUS_MARK PUBLISHED_STATUS_MARK,
-			"exactly once, not 2 times" },
+			"must contain " PUBLISHED_STATUS_MARK " exactly once, not 2 times" },
 		{ "texts that are no JSON", "texts.de.json", "{", "texts.de.json: line 1" },
 	};
 
