@@ -101,7 +101,7 @@ void summary_complain(const struct answer *answer)
 		return;
 	}
 	if (answer->code)
-		words_complain("%s: %s", answer->code, answer->message ?: "the worker does not say why");
+		words_complain("%s: %s", answer->code, answer->message ?: "aither-worker gave no reason");
 	else
 		words_complain(is_dry_run ? "%s:" : "%s, everything else is published:", count);
 	summary_print_errors(

@@ -69,7 +69,7 @@ static const struct {
 		METRIC_COUNTER, 1, NULL },
 	[STATE_MAILS_SENT] = { "mailsSent", "aither_notifications_total{channel=\"mail\",result=\"sent\"}",
 		METRIC_COUNTER, 1,
-		"Mails to the operator and items for Rollbar; failed: an attempt failed; dropped: given up." },
+		"Mails to the operator and items for Rollbar; failed: one attempt for a mail, all attempts for an item; dropped: given up." },
 	[STATE_MAILS_FAILED] = { "mailsFailed",
 		"aither_notifications_total{channel=\"mail\",result=\"failed\"}", METRIC_COUNTER, 1, NULL },
 	[STATE_MAILS_DROPPED] = { "mailsDropped",

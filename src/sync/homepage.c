@@ -92,7 +92,7 @@ static void homepage_done(struct homepage *homepage)
 		buf_done(&homepage->texts[i]);
 }
 
-/* Renders the homepage or the private list in one language. */
+/* Renders the homepage or the course list in one language. */
 static int homepage_render(const struct sync_job *job, const struct library *library, int language,
 	struct homepage *homepage, bool is_list, struct error *err)
 {
@@ -163,7 +163,7 @@ static int homepage_make_feeds(const struct sync_job *job, struct homepage *home
 /* ---- the files ---- */
 
 struct homepage_file {
-	int directory; /* -1: there is no such file, e.g. no private list where all pages are public */
+	int directory; /* -1: there is no such file, e.g. no course list if all pages are public */
 	const char *name;
 };
 

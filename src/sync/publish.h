@@ -86,7 +86,7 @@ int publish_sync(const struct publish *publish, struct error *err);
 int publish_file(
 	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err);
 
-/* Removes the course pages and the private list of the other audience, which another setting of CoursePages
+/* Removes the course pages and the course list of the other audience, which another setting of CoursePages
  * or version 0.1.0 has left. Adds the names of the pages to `removed`. */
 int publish_remove_other(const struct publish *publish, struct nameset *removed, struct error *err);
 

@@ -106,7 +106,7 @@ static void write_homepage(struct buf *out, struct live *live)
 	struct live_statistics statistics = live_statistics(live);
 
 	metric_family(out, "aither_homepage_refreshes_total", METRIC_COUNTER,
-		"Refreshes of the homepage that visits have caused, by result.");
+		"Refreshes of the homepage that aither-web has requested, by result.");
 	metric_sample(
 		out, (double)statistics.refreshed, "aither_homepage_refreshes_total{result=\"success\"}");
 	metric_sample(out, (double)statistics.failed, "aither_homepage_refreshes_total{result=\"failed\"}");

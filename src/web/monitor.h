@@ -5,7 +5,8 @@
 /*
  * For monitoring. GET /healthz says that the process serves requests, GET /readyz that there is a recent
  * homepage, and GET /metrics returns the metrics of both daemons. The worker's metrics come from its state
- * (published/state.h), so that monitoring neither starts the worker nor keeps it running.
+ * (published/state.h), so that monitoring neither starts the worker nor keeps it running. Only
+ * after a call to the worker has failed may a scrape request a refresh, to find out whether it answers again.
  */
 
 #include "http/router.h"

@@ -40,7 +40,7 @@ enum http_result relay_call(struct relay *relay, const struct http_request *requ
 /* To be called before the process ends. A sync that the worker has received, now or later, is answered with
  * 202 and the address of its status. Other calls still have RELAY_STOPPING_TIMEOUT_MS to be answered by the
  * worker. Then relay_give_up has to be called, which answers the remaining calls: with 503 SHUTTING_DOWN if
- * the worker has not received the call, else with 202. */
+ * the call is not a sync that the worker has received, else with 202. */
 void relay_stop(struct relay *relay);
 void relay_give_up(void *relay); /* a server_callback */
 

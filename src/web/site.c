@@ -175,7 +175,7 @@ static void follow_output(struct site *site, bool now)
 	}
 }
 
-/* ---- homepage and private list ---- */
+/* ---- homepage and course list ---- */
 
 /* Reads one index if it has changed; false: there is none. */
 static bool read_index(struct site *site, enum site_index which, enum language language)

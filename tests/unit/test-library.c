@@ -140,7 +140,7 @@ static char *render(const struct template *template, const struct json *data, co
 	return buf_take(&page);
 }
 
-/* The homepage or the private list with one upcoming course, one without a date and a past one. */
+/* The homepage or the course list with one upcoming course, one without a date and a past one. */
 static char *list_page(
 	const struct library *library, const struct template *template, const struct page_site *of)
 {
