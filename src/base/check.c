@@ -33,7 +33,7 @@ static const struct {
 	{ "output-directory", "Can pages be written?" },
 	{ "manifest", "Can the manifest, the record of the published pages, be read?" },
 	{ "course-list", "Does the homepage show courses that Hemera's list lacks?" },
-	{ "templates", "Do all templates compile, and do they load only what browsers accept?" },
+	{ "templates", "Do all templates compile, and load only what the page's policy permits?" },
 	{ "site-files", "Are all files in FileDirectory served?" },
 	{ "course-pages", "Who can open the course pages?" },
 	{ "time-zone", "Is the time zone that TimeZone names installed?" },

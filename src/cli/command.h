@@ -3,8 +3,8 @@
 #define AITHER_CLI_COMMAND_H
 
 /*
- * The verbs of aither(1), one file each. A command gets its own argv (argv[0] is the verb) and returns the
- * exit code of the program.
+ * The verbs of aither(1), most of them in a file of their own. A command gets its own argv (argv[0] is the
+ * verb) and returns the exit code of the program.
  *
  * The result of a command goes to stdout; progress, errors and remedies go to stderr. With --json, stdout has
  * one JSON object per answer, each on a line of its own, and nothing else: the envelope of the HTTP API
@@ -22,13 +22,13 @@ enum command_exit {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1,       /* the sync, or writing to stdout */
 	COMMAND_PARTIAL = 2,      /* a course, template or page could not be used or removed */
-	COMMAND_USAGE = 64,       /* from here on as in sysexits.h */
+	COMMAND_USAGE = 64,       /* 64 to 78 are those of sysexits.h */
 	COMMAND_BAD_DATA = 65,    /* template, data or secret */
 	COMMAND_UNREACHABLE = 69, /* the worker */
 	COMMAND_RUNNING_ALREADY = 75,
 	COMMAND_NOT_PERMITTED = 77,
 	COMMAND_NOT_CONFIGURED = 78,
-	COMMAND_INTERRUPTED = 130, /* the status that shells give to SIGINT: 128 + 2 */
+	COMMAND_INTERRUPTED = 130, /* as shells report a command that SIGINT has ended: 128 + 2 */
 };
 
 struct command {

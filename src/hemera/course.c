@@ -15,7 +15,7 @@
 
 const char *const course_levels[] = { "BEGINNER", "INTERMEDIATE", "ADVANCED", NULL };
 
-/* NONE: a booking without participation, as Hemera writes it in the details. */
+/* NONE: Hemera's word, in the details of a course, for a booking without a participation. */
 const char *const participant_states[] = { "PREPARATION", "SUMMARY", "DEBRIEFING", "RESULT", "COMPLETE",
 	"NONE", NULL };
 

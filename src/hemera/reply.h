@@ -3,8 +3,8 @@
 #define AITHER_HEMERA_REPLY_H
 
 /*
- * Interprets how a request ended, by its failure, or by the HTTP status and the envelope
- * {"success":true,"data":...} or {"success":false,"error":{"code":...}}; never by the text of a message.
+ * Decides what the end of a request means: from the failure of the transfer, or from the HTTP status and the
+ * envelope {"success":true,"data":...} or {"success":false,"error":{"code":...}}, never from a message.
  * A reply is Hemera's only if it is application/json and has a boolean `success`. Anything else comes from
  * a proxy, a portal or a wrong BaseURL.
  */
@@ -28,8 +28,8 @@ enum reply_verdict {
 	REPLY_FAILED, /* everything else: a retry would fail in the same way */
 };
 
-/* The number of values in one answer; a page of 500 rows has 4000, the largest detail (4 MiB) about 170000.
- * Each value costs 100 bytes while the answer is read. */
+/* The largest number of values in one answer. A page of 500 rows has 4000, the details of one course (at most
+ * 4 MiB) about 170000. Each value costs 100 bytes while the answer is read. */
 #define REPLY_NODES_MAX 200000
 
 struct reply {

@@ -33,8 +33,8 @@ static int fail_connect(struct error *err, int errnum, const char *path)
 }
 
 /* Makes the next call on the socket give up with EAGAIN at the deadline. Not poll(): a non-blocking connect()
- * to a unix socket whose backlog is full fails at once, and poll() cannot wait for it, unix(7). False: the
- * deadline has passed. */
+ * to a unix socket whose backlog is full fails at once, and poll() cannot wait for it: see unix(7). False:
+ * the deadline has passed. */
 static bool limit_wait(int fd, uint64_t deadline_ms)
 {
 	uint64_t now = time_mono_ms();

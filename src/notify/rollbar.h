@@ -5,10 +5,11 @@
 /*
  * Sends one item to Rollbar's Items API (docs.rollbar.com/reference/create-item). Blocks.
  *
- * Levels: a failed sync is an error, a damaged manifest a warning, a successful sync an info. The operator
- * chooses which levels are sent ([Rollbar] Level). Items contain the job id, counts, codes and messages of
- * the report, but no secret and no participant's data. After a lost connection, a time-out or status 5xx the
- * item is sent again with the same uuid; Rollbar accepts a uuid only once.
+ * Levels: "error" for a failed sync; "warning" for one that found the rate limit used up, for a partial one
+ * and for a damaged manifest; "info" for a successful one. The operator chooses which levels are sent
+ * ([Rollbar] Level). Items contain the job id, counts, codes and messages of the report, but no secret and no
+ * participant's data. After a lost connection, a time-out or status 5xx the item is sent again with the same
+ * uuid; Rollbar accepts a uuid only once.
  */
 
 #include <stdatomic.h>

@@ -8,7 +8,7 @@
  *	lexer_next          cuts the text into tokens (lexer.h)
  *	parser_parse        builds a syntax tree from the tokens
  *	whitespace_control  removes whitespace from the tree's contents
- *	evaluator_run       walks the tree and prints it with data
+ *	evaluator_run       walks the tree and fills it with data
  *
  * The tree belongs to the arena of its template and does not change after compilation, so threads may share
  * it. These words are used in all of these files:
@@ -49,7 +49,7 @@ struct part {
 enum path_origin {
 	PATH_CONTEXT, /* depth levels up */
 	PATH_DATA,    /* @name; depth loops up */
-	PATH_PARAM,   /* block parameter `param` of the set that is `depth` sets up */
+	PATH_PARAM,   /* block parameter number `param` of the block `depth` levels up */
 };
 
 struct path {
@@ -57,16 +57,18 @@ struct path {
 	unsigned depth, param;
 	bool scoped;        /* begins with "." or contains "this": neither a helper nor a block parameter */
 	struct part *parts; /* as written, without "..", "." and "this" */
-	struct part *rest;  /* the parts to look up from the origin; with PATH_DATA, `name` is the first */
+	struct part *rest;  /* the parts to look up from the origin; with PATH_DATA, the first is the name
+			       after @ */
 };
 
 struct operand {
 	enum operand_kind kind;
 	size_t offset;
 	struct slice original; /* its text in comparisons and messages: "a.b", without [] and quotes */
-	struct path path;      /* OPERAND_PATH; also a literal, which is a key when it is the callee */
-	struct value value;    /* OPERAND_LITERAL */
-	struct call *call;     /* OPERAND_CALL */
+	struct path path;   /* OPERAND_PATH; also set for a literal, which as a callee is looked up as a key:
+			       {{12}} */
+	struct value value; /* OPERAND_LITERAL */
+	struct call *call;  /* OPERAND_CALL */
 	struct operand *next;
 };
 
@@ -163,7 +165,7 @@ void whitespace_control(struct body *root);
 #define EVALUATOR_MEMORY_MAX (64 << 20) /* for values made while rendering; a course page needs a few KB */
 
 /* Nested blocks and partials, across all partials. Each level takes 1.1 KB of the C stack, or 6 KB without
- * optimisation and with sanitizers: see THREAD_STACK_SIZE. People write fewer than 20 levels. */
+ * optimisation and with sanitizers: see THREAD_STACK_SIZE. Real templates have fewer than 20 levels. */
 #define EVALUATOR_DEPTH_MAX 250
 
 /* Renders `units`, the template and its partials. Steps, memory, depth and the size of the output are

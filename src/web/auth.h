@@ -3,7 +3,7 @@
 #define AITHER_WEB_AUTH_H
 
 /*
- * Access control. Once a token is set, it is always needed: "Authorization: Bearer TOKEN". While none is
+ * Access control. Once a token is set, API calls always need it: "Authorization: Bearer TOKEN". While none is
  * set, calls that AUTH_API protects are open to this machine (LocalAccess): both ends of the connection and
  * Host are loopback addresses, and nothing suggests a proxy or a page of another site in between. A proxy
  * that leaves no trace cannot be detected.

@@ -2,7 +2,6 @@
 """Every sentence that the programs can say, out of the string literals of src/. src/messages.txt lists them all, sorted, so
 that messages about the same thing stand together; tests/style/update-messages writes it."""
 import re
-from pathlib import Path
 
 from prose import C_TOKEN, TOP
 
