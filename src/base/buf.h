@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct buf {
-	char *data; /* owned; NULL while empty */
+	char *data; /* owned; NULL until something is appended */
 	size_t length, capacity, size_max;
 	bool overflowed;
 };

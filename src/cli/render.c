@@ -23,7 +23,7 @@
 #include "render/library.h"
 #include "render/template.h"
 
-#define DATA_SIZE_MAX (16 << 20) /* the data of a page have some KB; this leaves room for experiments */
+#define DATA_SIZE_MAX (16 << 20) /* a page's data takes a few KB; this leaves room for experiments */
 #define PARTIALS_MAX 256         /* a directory of templates has about ten */
 
 struct arguments {                   /* borrowed paths */
@@ -120,7 +120,7 @@ static int read_partials(const char *directory, struct partial_files *files, str
 		CLEANUP(buf_done) struct buf text = BUF_INIT(TEMPLATE_SIZE_MAX);
 
 		if (r == 0 && files->count == PARTIALS_MAX)
-			r = error_set(err, -E2BIG, "%s: has more than %d partials", directory, PARTIALS_MAX);
+			r = error_set(err, -E2BIG, "%s has more than %d partials", directory, PARTIALS_MAX);
 		if (r == 0)
 			r = file_read_text(path, &text, err);
 		if (r == 0) {
@@ -186,7 +186,8 @@ static int render(
 		r = read_data(arguments->data, &data, err);
 	if (r < 0)
 		return r;
-	/* For {{t}} and {{date}}: the texts of the pages, in the language that the data name, else German. */
+	/* For {{t}} and {{date}}: the texts of the pages, in the language of the data's member lang, else
+	 * German. */
 	language = json_string(json_get(data, "lang"));
 	r = library_load_texts(&texts, language && strcmp(language, "en") == 0 ? LANGUAGE_EN : LANGUAGE_DE,
 		&(struct library_source){

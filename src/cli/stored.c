@@ -163,14 +163,13 @@ void stored_check_token(const struct machine *machine, const struct config *conf
 	else
 		check = check_add(checks, "sync-token", is_reachable ? CHECK_WARNING : CHECK_OK, MAKE_TOKEN,
 			"is not set: %s%s",
-			is_reachable ? "aither.socket listens on more than this machine's own addresses; "
-				     : "",
+			is_reachable ? "aither.socket listens on other addresses than loopback; " : "",
 			config->web.local_access
 				? "all programs on this machine may run syncs, and so may strangers through a proxy that leaves no trace"
 				: "LocalAccess=no refuses all calls over TCP");
 	if (check && is_reachable)
 		check_set_headline(check,
-			"no sync token is set, and aither.socket listens on more than this machine's own addresses");
+			"no sync token is set, and aither.socket listens on other addresses than loopback");
 }
 
 /* A sync token opens the course pages as well as the pages password does. */
@@ -207,7 +206,7 @@ bool stored_check_secrets(const struct machine *machine, const struct config *co
 	if (is_public(&machine->units[MACHINE_WEB_SOCKET]))
 		check_add(checks, "tls", CHECK_WARNING,
 			"systemctl edit aither.socket\nsystemctl restart aither.socket",
-			"aither.socket listens on more than this machine's own addresses, without TLS: the token, passwords and private pages cross the network in the clear; listen on 127.0.0.1 and put a proxy with TLS in front, as in /usr/share/doc/aither/examples/nginx.conf");
+			"aither.socket listens on other addresses than loopback, without TLS: the token, passwords and private pages cross the network in the clear; listen on 127.0.0.1 and put a proxy with TLS in front, as in /usr/share/doc/aither/examples/nginx.conf");
 	return is_old;
 }
 

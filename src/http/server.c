@@ -32,7 +32,7 @@
 #include "net/metric.h"
 
 /*
- * A request passes, from bottom to top of this file:
+ * A request passes, roughly from bottom to top of this file:
  *
  *	on_acceptable, connection_open    a place for the client
  *	on_readable                       checks the head, then the library parses it
@@ -57,14 +57,14 @@
 #define LINGER_MS 2000      /* for a client that continues to send a refused request */
 /* The kernel would keep up to 4 MiB for each slow reader, and counts it as our memory. (It takes up to twice
  * the size that is set here, and a segment.) Each of the first few connections may have a page of 500 courses
- * in its buffer, which saves a tenth of the processor time of sending it; many connections may not. A
- * thousand clients that read nothing and send all they can take 110 MiB in the kernel, 32 MiB for their
- * requests, and 60 MiB in this process. aither.service has 256 MiB. */
+ * in its buffer, which saves a tenth of the processor time of sending it; if there are many, they have
+ * less. With a thousand clients that read nothing and send as much as they can, the kernel holds 110 MiB,
+ * their requests take 32 MiB, and this process 60 MiB. aither.service has 256 MiB. */
 #define SEND_BUFFER (64 << 10) /* with less, loopback and its segments of 64 KiB stall */
 #define SEND_BUFFER_FEW (256 << 10)
 #define SERVER_FEW 32 /* connections */
 #define SEND_BUFFER_MANY (16 << 10)
-#define SERVER_MANY 256           /* more connections come from a network, not from a proxy on this machine */
+#define SERVER_MANY 256           /* so many connections come from a network, not from a proxy here */
 #define RECEIVE_BUFFER (16 << 10) /* the kernel would keep up to 6 MiB that we have not read yet */
 #define INPUT_MAX (128u << 10)    /* a request within all limits needs 84 KiB */
 /* For all unfinished requests together. If they exceed it, each may still have INPUT_FAIR, enough for headers
@@ -96,7 +96,7 @@ enum connection_phase {
 	CONNECTION_READING,   /* idle, or a request is arriving */
 	CONNECTION_HANDLING,  /* the handler has not answered yet */
 	CONNECTION_WRITING,   /* until the kernel has taken the response */
-	CONNECTION_LINGERING, /* closed, but the kernel is still sending; see on_closed */
+	CONNECTION_LINGERING, /* closed, but the kernel or a refused client still sends; see on_closed */
 };
 
 /* One client's connection and its current request: HTTP/1 has one at a time. The server owns it. */
@@ -325,7 +325,7 @@ static bool should_linger(const struct connection *connection, int fd)
 {
 	if (fd < 0 || connection->given_up || connection->server->state == SERVER_ENDED)
 		return false;
-	/* While the server drains, the kernel may deliver the rest alone: no new connections come. */
+	/* While the server drains, the kernel may deliver the rest on its own: no new connections come. */
 	return connection->refused || (connection->server->state == SERVER_RUNNING && has_unsent(fd));
 }
 
@@ -513,7 +513,7 @@ static void on_request_gone(void *arg)
  * request), or because it cannot be converted. */
 static void begin_request(struct connection *connection, h2o_req_t *req, int library_status)
 {
-	/* The one object of the request whose end the library reports in every case. */
+	/* The only object whose release the library reports for every request. */
 	struct connection **owner = h2o_mem_alloc_shared(&req->pool, sizeof(*owner), on_request_gone);
 	const h2o_buffer_t *input = connection->socket->input;
 
@@ -971,7 +971,8 @@ int server_new(struct server **ret_server, const struct server_options *options,
 	h2o_config_init(&server->config);
 	server->config.server_name = h2o_iovec_init(H2O_STRLIT("aither"));
 	server->config.max_request_entity_size = SERVER_BODY_MAX;
-	server->config.http1.upgrade_to_http2 = 0; /* neither by prior knowledge nor by Upgrade: h2c */
+	server->config.http1.upgrade_to_http2 =
+		0; /* no HTTP/2, neither by prior knowledge nor by "Upgrade: h2c" */
 	/* The host has no paths, so all requests go to its fallback. */
 	h2o_hostconf_t *host =
 		h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);

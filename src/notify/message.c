@@ -39,7 +39,7 @@ static const char *last_code(const struct message *message)
 	return code;
 }
 
-/* Is the mail about this course of the incident? */
+/* Is this one of the courses that the mail is about? */
 static bool is_to_report(const struct json *course)
 {
 	const struct json *told = json_get(course, "told");
@@ -173,8 +173,8 @@ static void add_errors(struct buf *body, const struct message *message)
 		shown[i] = last[(count - 1 - i) % MESSAGE_ERRORS_MAX];
 	add_problems(body, message, shown, count < MESSAGE_ERRORS_MAX ? count : MESSAGE_ERRORS_MAX);
 	if (all > MESSAGE_ERRORS_MAX)
-		buf_printf(body, "\n  %zu more errors are in the report: aither status --json\n",
-			all - MESSAGE_ERRORS_MAX);
+		buf_printf(body, "\n  %zu more error%s in the report: aither status --json\n",
+			all - MESSAGE_ERRORS_MAX, all == MESSAGE_ERRORS_MAX + 1 ? "" : "s");
 }
 
 /* ---- each kind of mail ---- */
@@ -185,7 +185,7 @@ static void write_failure(struct buf *subject, struct buf *body, const struct me
 	const char *code = last_code(message);
 
 	if (message->alert->kind == INCIDENT_REMINDER)
-		buf_printf(subject, "syncs still fail, %" PRId64 " in a row (%s)", failures, code);
+		buf_printf(subject, "syncs are still failing, %" PRId64 " in a row (%s)", failures, code);
 	else if (failures == 1)
 		buf_printf(subject, "a sync has failed (%s)", code);
 	else

@@ -81,7 +81,7 @@ static struct entry *find_entry(const struct cache *cache, const struct cache_fi
 	return NULL;
 }
 
-/* Changes the links back to the homepage and the course list, so that they keep the language. */
+/* Adds the language to the links that lead back to the homepage and the course list. */
 static void add_language(struct buf *text, const char *language)
 {
 	static const char home[] = "href=\"/\"", list[] = "href=\"/courses/\"";

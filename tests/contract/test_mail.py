@@ -200,7 +200,7 @@ class History(MailTest):
         self.assertEqual([len(m) for m in mails], [0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0])
         first = mails[3][0]
         self.assert_mail(first, r"3 syncs have failed in a row \(HEMERA_AUTH_FAILED\)", reports[3], None)
-        self.assert_mail(mails[5][0], r"syncs still fail, 5 in a row \(HEMERA_AUTH_FAILED\)", reports[5], first)
+        self.assert_mail(mails[5][0], r"syncs are still failing, 5 in a row \(HEMERA_AUTH_FAILED\)", reports[5], first)
         self.assert_mail(mails[7][0], "syncs succeed again", reports[7], first)
         entity = reports[10]["errors"][0]["entity"]
         self.assertRegex(entity, r"^course cgen0*1$")

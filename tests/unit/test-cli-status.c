@@ -253,8 +253,8 @@ static void the_first_line_names_the_worst_problem(void **state)
 	if (access("/etc/credstore/aither.sync-token", F_OK) != 0) /* this machine's own */
 		assert_verdict("a public socket without a token, courses that wait for minutes", &deferred,
 			&machine, COMMAND_DONE,
-			"no sync token is set, and aither.socket listens on more than this machine's own "
-			"addresses; set one: aither set-secret --generate sync-token");
+			"no sync token is set, and aither.socket listens on other "
+			"addresses than loopback; set one: aither set-secret --generate sync-token");
 	timer->next_ms = now_ms() + INT64_C(5) * 3600 * 1000;
 	assert_verdict("courses that wait for hours", &deferred, &machine, COMMAND_PARTIAL,
 		"111 courses wait to be read; aither-sync.timer runs in 5 hours; read them now: aither "

@@ -141,7 +141,7 @@ static void the_subject_says_what_happened_where(void **state)
 		{ INCIDENT_FAILURE, 1, failed_report, failing_state,
 			"a sync has failed (HEMERA_UNREACHABLE)" },
 		{ INCIDENT_REMINDER, 12, failed_report, failing_state,
-			"syncs still fail, 12 in a row\n (HEMERA_UNREACHABLE)" },
+			"syncs are still failing, 12 in a row\n (HEMERA_UNREACHABLE)" },
 		{ INCIDENT_RECOVERY, 0, partial_report, failing_state, "syncs succeed again" },
 		{ INCIDENT_COURSES, 0, partial_report, one_course, "course c1 cannot be brought up to date" },
 		{ INCIDENT_COURSES, 0, partial_report, two_courses,
