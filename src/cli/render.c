@@ -186,7 +186,7 @@ static int render(
 		r = read_data(arguments->data, &data, err);
 	if (r < 0)
 		return r;
-	/* For {{t}} and {{date}}: the texts of the pages, in the language of the data's member lang, else
+	/* For {{t}} and {{date}}: the texts of the pages, in the language that `lang` in the data names, else
 	 * German. */
 	language = json_string(json_get(data, "lang"));
 	r = library_load_texts(&texts, language && strcmp(language, "en") == 0 ? LANGUAGE_EN : LANGUAGE_DE,
