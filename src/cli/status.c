@@ -91,11 +91,11 @@ static int check_sync(const struct answer *answer, int64_t now_ms, struct json *
 			ago);
 	} else if (strcmp(status_of(report), "failed") == 0) {
 		sentence = mem_printf("the last sync failed %s ago%s", ago, advice);
+	} else if (age_ms > STATUS_STALE_MS) {
+		sentence = mem_printf("no sync has run for %s; run one now: aither sync", ago);
 	} else if (strcmp(status_of(report), "partial") == 0) {
 		exit_code = COMMAND_PARTIAL;
 		sentence = mem_printf("the last sync succeeded %s ago, but with %s%s", ago, problems, advice);
-	} else if (age_ms > STATUS_STALE_MS) {
-		sentence = mem_printf("no sync has run for %s; run one now: aither sync", ago);
 	} else {
 		exit_code = COMMAND_DONE;
 		sentence = mem_printf("the last sync succeeded %s ago", ago);
@@ -173,7 +173,7 @@ int status_check(const struct answer *answer, const struct machine *machine, con
 		stored_check_token(machine, config, stored_directories, checks);
 	JSON_FOREACH (check, checks)
 		if (json_get(check, "headline") && check_status_of(check) == CHECK_FAILED &&
-			exit_code == COMMAND_DONE)
+			(exit_code == COMMAND_DONE || exit_code == COMMAND_PARTIAL))
 			exit_code = COMMAND_FAILED;
 	return exit_code == COMMAND_DONE && waits_long ? COMMAND_PARTIAL : exit_code;
 }

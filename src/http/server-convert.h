@@ -13,7 +13,7 @@ struct http_request;
 struct http_response;
 
 /* Fills in all members except peer and connection. Returns 0, or the status that refuses the request: 400,
- * 414 or 431. In that case, too, method, request id and the fields found so far are valid; the path is "/".
+ * 414 or 431. Even then, method and request id are valid; the path is "/".
  */
 int convert_request(h2o_req_t *req, struct http_request *ret_request);
 

@@ -33,7 +33,7 @@ static void find(void)
 	take(name);
 	if (!name[0] || strchr(name, '.'))
 		return;
-	/* gethostent reads only /etc/hosts (gethostbyname would query the name service, too). */
+	/* gethostent sends no query to name servers (gethostbyname would). */
 	sethostent(0);
 	while ((entry = gethostent())) {
 		bool has_name = strcasecmp(entry->h_name, name) == 0;

@@ -5,8 +5,8 @@
 /*
  * The state of aither-worker, in a file for aither-web: OUTPUT/.state.json, mode 0640, a few KB, without any
  * text from Hemera. The worker writes it when it starts, when a sync begins, and when a list has been read or
- * a sync, a refresh or a mail has ended. When it starts, it reads the totals back, so that no counter ever
- * decreases. aither-web answers /readyz and /metrics from the file, and reads the age of the homepage's data
+ * a sync, a refresh or a mail has ended. When it starts, it reads the totals back, so that a restart resets
+ * no counter. aither-web answers /readyz and /metrics from the file, and reads the age of the homepage's data
  * from it.
  *
  *	{"version":1,"values":{"lastSuccessMs":1772000000000,...},
@@ -14,7 +14,7 @@
  *	 "syncDurations":{...}}
  *
  * The file is replaced by rename, without fdatasync: after a power cut it may be missing or old. Then the
- * counters start again from zero; everything else is in the manifest.
+ * counters start again from zero or from the old values; everything else is in the manifest.
  */
 
 #include <stdbool.h>

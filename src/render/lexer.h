@@ -8,7 +8,7 @@
  * whitespace only separates tokens.
  *
  * Handlebars' lexer decides many things by the characters that follow a name, and templates depend on it:
- * "{{a.0}}" is an error but "{{a.0.b}}" is not; "{{else-x}}" is an error but "{{elsewhere}}" is a name.
+ * "{{a.0}}" is an error but "{{a.0.b}}" is not; "{{else-x}}" begins with else but "{{elsewhere}}" is a name.
  * lexer.c applies these rules in the same order as Handlebars.
  */
 

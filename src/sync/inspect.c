@@ -37,11 +37,13 @@
 #define PROBE_NAME FILE_TEMPORARY_PREFIX "doctor" /* if it stays, the next sync removes it */
 #define PROBE_SIZE 16384
 #define MOUNTINFO_SIZE_MAX (1 << 20)
-#define SPACE_LOW (UINT64_C(50) << 20) /* 500 pages of 12 KB, twice, and as much again */
-#define EXCERPT_MAX 120                /* bytes of a template in a message */
-#define INSPECT_PROBLEMS_MAX 20        /* of templates, or of files; the same mistake is often made again */
-#define INSPECT_FILES_MAX 1000         /* in FileDirectory, which is for some pictures and fonts */
-#define INODES_LOW 2000                /* pages, twice, as they are replaced */
+#define SPACE_LOW     \
+	(UINT64_C(50) \
+		<< 20)  /* 500 pages of 12 KB take 6 MB, twice that while they are replaced; and a reserve */
+#define EXCERPT_MAX 120 /* bytes of a template in a message */
+#define INSPECT_PROBLEMS_MAX 20 /* of templates, or of files; the same mistake is often made again */
+#define INSPECT_FILES_MAX 1000  /* in FileDirectory, which is meant for a few pictures and fonts */
+#define INODES_LOW 2000         /* 500 pages, twice that while they are replaced; and a reserve */
 
 /* ---- output directory ---- */
 
@@ -177,12 +179,13 @@ static void inspect_space(int directory, const char *path, struct json *checks)
 	bool has_inodes = space.f_files > 0; /* btrfs does not count them */
 	CLEANUP(mem_freep) char *word = check_quote(path);
 	CLEANUP(mem_freep) char *remedy = mem_printf("df -h %s; df -i %s", word, word);
+	CLEANUP(mem_freep)
+	char *inodes = has_inodes ? mem_printf(" and %" PRIu64 " inodes", (uint64_t)space.f_favail) : NULL;
 
 	if (free_bytes < SPACE_LOW || (has_inodes && space.f_favail < INODES_LOW))
 		check_add(checks, OUTPUT, CHECK_WARNING, remedy,
-			"%s is writable, but its file system is nearly full: %" PRIu64 " MiB and %" PRIu64
-			" files are free",
-			path, free_bytes >> 20, (uint64_t)space.f_favail);
+			"%s is writable, but its file system is nearly full: %" PRIu64 " MiB%s are free",
+			path, free_bytes >> 20, inodes ?: "");
 	else
 		check_add(checks, OUTPUT, CHECK_OK, NULL, "%s is writable, %" PRIu64 " MiB are free", path,
 			free_bytes >> 20);

@@ -19,7 +19,7 @@
 
 #define PUBLISH_TEMPORARY_SIZE (sizeof(FILE_TEMPORARY_PREFIX) + 20)
 
-/* Held as long as publish_open_briefly holds the lock. */
+/* Held from publish_open_briefly to publish_close. */
 static pthread_mutex_t publish_brief = PTHREAD_MUTEX_INITIALIZER;
 
 /* In the unit's sandbox a directory is read-only unless the unit names it; the message says how to name it.

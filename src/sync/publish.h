@@ -4,7 +4,7 @@
 
 /*
  * The output directory. A lock decides which process may write to it. New pages are first written to
- * temporary files next to the published pages, and then replace them all together. Pages can also be removed.
+ * temporary files next to the published pages, and then replace them one by one. Pages can also be removed.
  *
  *	publish_open(&out, path, is_public, err);      creates what is missing, takes the lock
  *	publish_list(&out, true, &names, err);         existing pages; removes leftovers of a crash
@@ -51,19 +51,20 @@ struct publish {
 		.root = -1, .public = -1, .courses = -1, .lock = -1 \
 	}
 
-/* Opens or creates the output directory, its public/, and the courses/ of this audience, without the lock.
+/* Opens or creates the output directory, its public/, and the courses/ of the audience that is_public names
+ * (all visitors, or staff), without the lock.
  * The parent directory must exist. Moves a homepage that version 0.1.0 left in the output directory to
- * public/. Error: OUTPUT_ERROR; if this process may not write to the directory, the message names the unit's
- * drop-in to create. */
+ * public/. Error: OUTPUT_ERROR; if this process may not write to the directory, the message says how
+ * to permit it in the unit. */
 int publish_open_unlocked(struct publish *publish, const char *path, bool is_public, struct error *err);
 
 /* Like publish_open_unlocked, and takes the lock. -EWOULDBLOCK with SYNC_IN_PROGRESS: a sync holds the lock,
  * usually one of another process. */
 int publish_open(struct publish *publish, const char *path, bool is_public, struct error *err);
 
-/* Only takes the lock, for a short time, and opens only `root`; the directory must exist. publish_open in
- * another thread waits until this one is closed, so that no sync is refused while a sent mail is noted in the
- * manifest. */
+/* Takes the lock for a short time and opens `root`, but not the other directories. The output directory must
+ * exist. publish_open in another thread waits for publish_close, which must be called even on failure, so
+ * that no sync is refused while a sent mail is noted in the manifest. */
 int publish_open_briefly(struct publish *publish, const char *path, struct error *err);
 void publish_close(struct publish *publish);
 

@@ -3,18 +3,18 @@
 #define AITHER_SYNC_SYNC_H
 
 /*
- * A sync fetches the list and the details that may have changed, hashes, renders, publishes, removes and
- * reports. It blocks, and runs on a thread. Only one sync at a time runs per output directory (flock on
- * .sync.lock, which ends with the process).
+ * A sync fetches the list and the details that may have changed. Then it hashes, renders and publishes pages,
+ * removes others, and reports. It blocks, and runs on a thread. Only one sync at a time runs per output
+ * directory (flock on .sync.lock, which ends with the process).
  *
- * It publishes the files of published/published.h and .sync-manifest.json. Each file is whole, old or new,
- * whenever the process or the machine dies. Course pages of the audience that CoursePages does not name are
- * removed first.
+ * It writes .sync-manifest.json and the pages that published/published.h lists. Each file is whole, old or
+ * new, whenever the process or the machine dies. Course pages of the audience that CoursePages does not name
+ * are removed first.
  *
- * success and partial (a course or template failed, or a removal was refused) set lastSuccessTime and end a
- * series of failures, because data was published. failed continues the series. A cancelled sync fails with
- * SHUTTING_DOWN and does not count. A dry run takes the lock, reads everything and writes nothing, so it does
- * not call on_listed.
+ * A sync that ends as "success" or "partial" (a course or template failed, or a removal was refused) sets
+ * lastSuccessTime and ends a series of failures, because data was published. One that ends as "failed"
+ * continues the series. A cancelled sync fails with SHUTTING_DOWN and does not count. A dry run takes the
+ * lock, reads everything and changes no page and no manifest, so it does not call on_listed.
  */
 
 #include <stdatomic.h>

@@ -110,6 +110,9 @@ static const struct {
 		"no sync has run yet; run the first one: aither sync" },
 	{ "another answer", 503, "{\"error\":{\"code\":\"NOT_CONFIGURED\",\"message\":\"x\"}}",
 		COMMAND_NOT_CONFIGURED, "x" },
+	{ "partial, three days ago", 200,
+		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-11T23:00:00.000Z\",\"errorsTotal\":1}}",
+		COMMAND_FAILED, "no sync has run for 3 days; run one now: aither sync" },
 	{ "one common problem", 200,
 		"{\"data\":{\"status\":\"partial\",\"endTime\":\"2026-03-14T22:59:00.000Z\",\"errorsTotal\":2,"
 		"\"errors\":[{\"code\":\"TEMPLATE_ERROR\"},{\"code\":\"TEMPLATE_ERROR\"}]}}",
@@ -262,7 +265,7 @@ static void the_first_line_names_the_worst_problem(void **state)
 	assert_verdict("a partial sync", &problems, &machine, COMMAND_PARTIAL,
 		"the last sync succeeded 12 minutes ago, but with 13 problems");
 	*timer = unit("aither-sync.timer", "inactive");
-	assert_verdict("no timer", &problems, &machine, COMMAND_PARTIAL,
+	assert_verdict("no timer", &problems, &machine, COMMAND_FAILED,
 		"aither-sync.timer is inactive, so no sync is planned; start it: systemctl enable --now "
 		"aither-sync.timer");
 	assert_verdict("a failed sync", &bad, &machine, COMMAND_FAILED,

@@ -345,7 +345,7 @@ static void the_last_ten_of_many_errors_are_reported(void **state)
 		assert_has(mail, here);
 		assert_true(strstr(mail, next) < strstr(mail, here));
 	}
-	assert_has(mail, "\n  240 more errors are in the report: aither status --json\n");
+	assert_has(mail, "\n  240 more errors in the report: aither status --json\n");
 }
 
 static void a_report_without_a_total_counts_its_own_errors(void **state)
@@ -359,7 +359,7 @@ static void a_report_without_a_total_counts_its_own_errors(void **state)
 		buf_printf(&report, "%s{}", i ? "," : "{\"errors\":[");
 	buf_append_text(&report, "]}");
 	mail = write_mail(&message, buf_text(&report), failing_state);
-	assert_has(mail, "\n  2 more errors are in the report");
+	assert_has(mail, "\n  2 more errors in the report");
 }
 
 static void nothing_of_a_report_can_add_a_header_or_a_line(void **state)
