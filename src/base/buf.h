@@ -6,7 +6,7 @@
  * A growing byte buffer that knows its maximum size. Appending beyond the maximum fails with -E2BIG, drops
  * the bytes and marks the buffer as overflowed. All later appends fail as well. A writer can therefore append
  * many times and check once, and the content is always the beginning of the intended text.
- * A NUL byte, which does not count, always follows the content.
+ * Once something was appended, a NUL byte, which does not count, follows the content.
  *
  *	CLEANUP(buf_done) struct buf out = BUF_INIT(PAGE_SIZE_MAX);
  *	buf_append_text(&out, "<p>");

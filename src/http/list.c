@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* The length of the text before the first of these characters outside quoted strings, or before its end. */
+/* The length of `text` up to the first character of `stops` outside quoted strings, or all of it. */
 static size_t span_until(const char *text, const char *stops)
 {
 	bool is_quoted = false;

@@ -3,8 +3,8 @@
 #define AITHER_HTTP_SERVER_CONVERT_H
 
 /*
- * Converts the library's request to ours, and our response to the library's. Nothing here reads or sends. All
- * memory comes from the pool of the library's request and is valid as long as the request.
+ * Converts libh2o's request to ours, and our response to libh2o's. Nothing here reads or sends. All memory
+ * comes from the pool of libh2o's request and is valid as long as the request.
  */
 
 #include <h2o.h>

@@ -55,7 +55,7 @@ static bool is_entity_to_report(const struct message *message, const char *entit
 	return false;
 }
 
-/* ---- parts of the body: lines of UTF-8 that end with '\n' ---- */
+/* ---- parts of the body, in UTF-8 with '\n' at the ends of lines ---- */
 
 static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 {
@@ -65,7 +65,8 @@ static void add_time(struct buf *body, const char *label, int64_t unix_ms)
 	buf_printf(body, "%-15s %s", label, text);
 }
 
-/* Adds the first failure (labelled `since`), the last success and the last sync, if they are known. */
+/* Adds the first failure (labelled `since`) and the last sync, if known, and, except in a mail about courses,
+ * the last success or "never". */
 static void add_times(struct buf *body, const struct message *message, const char *since)
 {
 	double seconds = (double)count_of(message, "durationMs") / 1000;

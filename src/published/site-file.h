@@ -20,7 +20,7 @@ const char *site_file_type(const char *name);
  * most one folder deep, whose names follow the rule of published.h? */
 bool site_file_is_path(const char *path);
 
-/* Does aither have a page of its own at that path, which is served instead? */
+/* Does aither itself serve something at that path, so that the operator's file is hidden? */
 bool site_file_is_hidden(const char *path);
 
 #endif

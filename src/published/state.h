@@ -4,10 +4,10 @@
 
 /*
  * The state of aither-worker, in a file for aither-web: OUTPUT/.state.json, mode 0640, a few KB, without any
- * text from Hemera. The worker writes it when it starts, when a sync begins, and when a list has been read or
- * a sync, a refresh or a mail has ended. When it starts, it reads the totals back, so that a restart resets
- * no counter. aither-web answers /readyz and /metrics from the file, and reads the age of the homepage's data
- * from it.
+ * text from Hemera. The worker writes it when it starts, when a sync begins, when a list has been read, when
+ * a sync or a refresh has ended, and when a mail has been sent or has failed. When it starts, it reads the
+ * totals back, so that a restart resets no counter. aither-web answers /readyz and /metrics from the file,
+ * and reads the age of the homepage's data from it.
  *
  *	{"version":1,"values":{"lastSuccessMs":1772000000000,...},
  *	 "hemeraRequests":{"200":12,"timeout":1},"hemeraDurations":{"counts":[0,3,...],"sumMs":812},
@@ -29,7 +29,7 @@ struct error;
 #define STATE_FILE ".state.json"
 #define STATE_SIZE_MAX (64u << 10) /* bytes; 4 KB with every status that Hemera is known to give */
 
-enum state_value { /* moments in ms: wall clock, 0: never */
+enum state_value { /* points in time are in ms since 1970; 0 means never */
 	STATE_WRITTEN_MS,
 	STATE_DATA_MS,    /* when Hemera's list was last read: the age of the homepage's data */
 	STATE_CONFIGURED, /* 0 or 1 */
@@ -70,7 +70,7 @@ struct state {
 	struct metric_histogram syncs;
 };
 
-void state_init(struct state *state); /* all zero */
+void state_init(struct state *state); /* all zero; sets the bounds of the histograms */
 
 /* Leaves *state unchanged on failure. A member that is missing or makes no sense is 0. *ret_stat: of the
  * file. */

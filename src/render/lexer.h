@@ -47,15 +47,15 @@ enum token_type {
 	TOKEN_DATA,         /* @ */
 	TOKEN_OPEN_PARAMS,  /* as | */
 	TOKEN_CLOSE_PARAMS, /* | */
-	TOKEN_INVALID,      /* no token begins like this; the parser reports where */
+	TOKEN_INVALID,      /* no token begins like this, or a token with a problem */
 };
 
 struct token {
 	enum token_type type;
-	struct slice text; /* of the template or of the arena */
+	struct slice text; /* points into the template or into the arena */
 	size_t offset;
 	bool strip_left, strip_right; /* "{{~" and "~}}" */
-	const char *problem;          /* the message about a tag that is not supported, or NULL */
+	const char *problem;          /* not supported, or a comment without an end; or NULL */
 };
 
 struct lexer { /* set text and arena; everything else begins as zero */
@@ -69,7 +69,7 @@ struct lexer { /* set text and arena; everything else begins as zero */
  * after such a token. */
 struct token lexer_next(struct lexer *lexer);
 
-/* Is it \w of regular expressions: a letter, a digit or "_"? */
+/* An ASCII letter, a digit or "_", as \w of regular expressions? */
 bool lexer_is_word(char c);
 
 #endif

@@ -4,11 +4,12 @@
 
 /*
  * The output directory. A lock decides which process may write to it. New pages are first written to
- * temporary files next to the published pages, and then replace them one by one. Pages can also be removed.
+ * temporary files next to the published pages. When all of them are on disk, they are renamed, one by one,
+ * over the old pages. Pages can also be removed.
  *
  *	publish_open(&out, path, is_public, err);      creates what is missing, takes the lock
  *	publish_list(&out, true, &names, err);         existing pages; removes leftovers of a crash
- *	publish_add(&out, "x.html", bytes, length, &index, err);     .tmp-N, any number
+ *	publish_add(&out, "x.html", bytes, length, &index, err);     writes .tmp-N; any number of times
  *	publish_commit(&out, err);                     written to disk, then renamed one by one
  *	publish_remove(&out, "y.html", err);
  *	publish_sync(&out, err);                       the names are on disk, too
@@ -31,7 +32,8 @@ struct error;
 #define PUBLISH_LOCK_NAME ".sync.lock"
 #define PUBLISH_PAGE_MODE 0640 /* the group is aither, to which aither-web belongs */
 #define PUBLISH_DIRECTORY_MODE 0750
-#define PUBLISH_SYNCFS_FROM 33 /* from this number of files on, one syncfs is cheaper than many fdatasync */
+#define PUBLISH_SYNCFS_FROM \
+	33 /* from this number of files on, one syncfs is cheaper than that many calls of fdatasync */
 
 struct publish_page {
 	char name[PUBLISHED_NAME_SIZE];
@@ -41,8 +43,8 @@ struct publish_page {
 struct publish {
 	int root, public, courses, lock; /* descriptors, -1: not open, not held; courses: in public or root */
 	bool is_public;                  /* course pages are public */
-	bool brief;                      /* publish_open waits for this one, see publish_open_briefly */
-	struct publish_page *pages;      /* owned; each in .tmp-INDEX until it is published */
+	bool brief;                 /* a publish_open in another thread waits: see publish_open_briefly */
+	struct publish_page *pages; /* owned; each in .tmp-INDEX until it is published */
 	size_t count;
 };
 
@@ -87,11 +89,11 @@ int publish_sync(const struct publish *publish, struct error *err);
 int publish_file(
 	int directory, const char *name, const struct buf *text, bool *ret_changed, struct error *err);
 
-/* Removes the course pages and the course list of the other audience, which another setting of CoursePages
- * or version 0.1.0 has left. Adds the names of the pages to `removed`. */
+/* Removes the course pages and the course list that were left for the other audience by an earlier setting of
+ * CoursePages or by version 0.1.0. Adds the names of the pages to `removed`. */
 int publish_remove_other(const struct publish *publish, struct nameset *removed, struct error *err);
 
-/* Is there a regular file of that name in `directory`, which is one of the opened directories? */
+/* Is there a regular file of that name in `directory`, one of the opened directories? */
 bool publish_stat(int directory, const char *name, int64_t *ret_size, int64_t *ret_modified_us);
 
 /* Adds the names of all pages in courses/: files and symbolic links whose name is a valid name of a page.

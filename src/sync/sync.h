@@ -4,8 +4,8 @@
 
 /*
  * A sync fetches the list and the details that may have changed. Then it hashes, renders and publishes pages,
- * removes others, and reports. It blocks, and runs on a thread. Only one sync at a time runs per output
- * directory (flock on .sync.lock, which ends with the process).
+ * removes others, and reports. It blocks, and runs on a thread. Only one sync per output directory runs at
+ * a time (flock on .sync.lock, which ends with the process).
  *
  * It writes .sync-manifest.json and the pages that published/published.h lists. Each file is whole, old or
  * new, whenever the process or the machine dies. Course pages of the audience that CoursePages does not name
@@ -60,7 +60,7 @@ struct sync_options {                  /* all borrowed */
 
 /* Fills *ret_report in any case; the caller calls report_init before and report_done afterwards. Returns 0
  * for success and partial, else the error that ended the sync, which is also in the report. SYNC_IN_PROGRESS:
- * another process holds the lock, and nothing was changed. */
+ * another sync, usually of another process, holds the lock; no page was changed. */
 int sync_run(const struct sync_options *options, struct report *ret_report, struct error *err);
 
 struct sync_refreshed {
@@ -70,7 +70,8 @@ struct sync_refreshed {
 };
 
 /* Reads only the list, without retries, and makes the homepage from it. When Hemera cannot be read, makes the
- * homepage from the known courses, because the day may have changed, and returns the error. */
+ * homepage from the known courses, because courses may have ended since it was last made, and returns the
+ * error. */
 int sync_refresh(const struct sync_options *options, struct sync_refreshed *ret_refreshed, struct error *err);
 
 /* The manifest's record of earlier syncs. */
@@ -88,14 +89,15 @@ struct sync_history {
 int sync_history_load(const char *output_directory, struct sync_history *ret_history, struct error *err);
 void sync_history_done(struct sync_history *history);
 
-/* Loads the manifest's incident (notify/incident.h); owned, NULL: none. *ret_courses: those courses that it
- * names and the manifest knows, {"course c1":{"title","slug"}}; owned. On failure both are untouched. */
+/* Loads the manifest's incident (notify/incident.h); owned, NULL: none. *ret_courses: the courses named in
+ * the incident that are also in the manifest, {"course c1":{"title","slug"}}; owned. On failure both are
+ * untouched. */
 int sync_incident_load(const char *output_directory, struct json **ret_incident, struct json **ret_courses,
 	struct error *err);
 
 /* Notes in the manifest that the mail with that id was sent (incident_sent). -EWOULDBLOCK with
- * SYNC_IN_PROGRESS: a sync holds the lock; try again when it has ended. Otherwise OUTPUT_ERROR: there is no
- * manifest that can be read and written, and nothing was changed. A sync of this process that begins
+ * SYNC_IN_PROGRESS: a sync holds the lock; try again when it has ended. Any other error is OUTPUT_ERROR: the
+ * manifest cannot be read or written, and nothing was changed. A sync of this process that begins
  * meanwhile waits for this function. */
 int sync_incident_sent(const char *output_directory, const char *message_id, int64_t now_ms,
 	const struct incident_rest *rest, struct error *err);
