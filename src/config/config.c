@@ -744,10 +744,11 @@ char *config_value_text(const struct config *config, const struct config_key *ke
 		return mem_strdup(key->type.words[*(const unsigned *)value]);
 	if (key->type.parse == config_parse_flag)
 		return mem_strdup((key->type.words ?: flags)[*(const bool *)value]);
-	const char *text = *(char *const *)value, *open = text ? strstr(text, " <") : NULL;
+	/* The last one, because the name before the address may contain "<", too. */
+	const char *text = *(char *const *)value, *bracket = text ? strrchr(text, '<') : NULL;
 
-	if (key->type.parse == config_parse_mail && open)
-		return quote_name(text, open);
+	if (key->type.parse == config_parse_mail && bracket)
+		return quote_name(text, bracket - 1);
 	return text ? mem_strdup(text) : NULL;
 }
 
