@@ -45,10 +45,12 @@ static const void *value_of(const struct config *config, const struct config_key
 	return (const char *)config + key->offset;
 }
 
-/* Visible ASCII and blanks; words may have all of UTF-8, a path any bytes except control characters. */
+/* Visible ASCII and blanks; words, and the name before the address in MailFrom, may have all of UTF-8, a path any
+ * bytes except control characters. */
 static bool is_printable(const struct config_key *key, const char *text)
 {
-	bool is_words = key->type.parse == config_parse_words;
+	bool is_words = key->type.parse == config_parse_words ||
+			(key->type.parse == config_parse_mail && key->type.max == 1);
 
 	if (is_words && !utf8_is_text(text, strlen(text)))
 		return false;
