@@ -53,7 +53,7 @@ static const struct {
 	[ERROR_WORKER_UNAVAILABLE] = { "WORKER_UNAVAILABLE", 503,
 		"Find out why the worker is not running: systemctl status aither-worker.socket aither-worker.service" },
 	[ERROR_HEMERA_RATE_LIMITED] = { "HEMERA_RATE_LIMITED", 503,
-		"No action is needed: a later sync continues. If this happens at every sync, check which other programs use the same key." },
+		"No action is needed: a later sync continues. If this happens at every sync, check which other programs use the same service user of Hemera." },
 	[ERROR_HEMERA_TIMEOUT] = { "HEMERA_TIMEOUT", 504,
 		"Hemera was too slow. If this persists, check the network (aither doctor) and report it to Hemera's administrators." },
 	[ERROR_TEMPLATE] = { "TEMPLATE_ERROR", 500,

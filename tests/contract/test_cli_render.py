@@ -184,11 +184,11 @@ class Render(unittest.TestCase):
     def test_files_that_cannot_be_read(self) -> None:
         self.render("out", "{}")
         good = {"--template": "a.hbs", "--data": "data.json", "--partials": "."}
-        for option, path in (("--template", "no"), ("--template", "."), ("--data", "no"), ("--data", "."),
-                             ("--partials", "no"), ("--partials", "a.hbs")):
+        for option, path, verb in (("--template", "no", "open"), ("--template", ".", "read"), ("--data", "no", "open"),
+                                   ("--data", ".", "read"), ("--partials", "no", "read"), ("--partials", "a.hbs", "read")):
             with self.subTest(f"{option} {path}"):
                 arguments = [word for pair in (good | {option: path}).items() for word in pair]
-                self.assert_refused(self.run_render(*arguments), rf"(cannot [a-z]+ )?{re.escape(path)}: ")
+                self.assert_refused(self.run_render(*arguments), rf"cannot {verb} {re.escape(path)}: ")
 
     def test_partials_that_cannot_be_read_or_are_too_many(self) -> None:
         (self.directory / "parts/odd.hbs").mkdir(parents=True)
